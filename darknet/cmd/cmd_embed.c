@@ -2,18 +2,14 @@
  * layers after it do not run. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/half.h"
 #include "base/stop.h"
 #include "cmd/cmd.h"
 #include "cmd/skipped_file.h"
-#include "data/embeddings.h"
-#include "host/loop.h"
-#include "data/images.h"
+#include "face/features.h"
 #include "face/search.h"
 #include "kernels/kernels.h"
-#include "kernels/pool.h"
 #include "net/fingerprint.h"
 
 typedef struct {
@@ -37,72 +33,13 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
+/* The file that is written. */
 typedef struct {
-    dnx_net *net;
-    const dnx_images *images;
-    size_t first;
-    int count;
-    dnx_flip flip;
-    uint64_t network; /* its fingerprint */
-    float *x;         /* batch x H x W x C, then their mirror images */
-    float *features;  /* features of `count` images, without mirror images */
-    dnx_err *errors;  /* for each image of the batch */
-    char **names;     /* names of the images whose features are written */
-    size_t done;      /* their number */
-    dnx_skipped skipped;
-} job;
-
-static void load(void *arg, int t, long i) {
-    (void)t;
-    job *j = arg;
-    size_t size = dnx_size(j->net->in);
-    float *x = j->x + (size_t)i * size;
-    j->errors[i] = (dnx_err){0};
-    dnx_images_load(j->images, j->first + (size_t)i, j->net, x,
-                    j->flip ? x + (size_t)j->net->batch * size : NULL, &j->errors[i]);
-}
-
-/* Skips the images that could not be loaded, and moves the others together. */
-static dnx_status close_gaps(job *j, dnx_err *err) {
-    const size_t size = dnx_size(j->net->in), mirrored = (size_t)j->net->batch * size;
-    int good = 0;
-    for (int i = 0; i < j->count; i++) {
-        if (j->errors[i].status == DNX_EMEM ||
-            (j->errors[i].status && !dnx_skipped_add_line(&j->skipped, j->errors[i].text)))
-            return dnx_fail_at(err, DNX_EMEM, j->net->file, "no memory for the images");
-        if (j->errors[i].status) continue;
-        float *from = j->x + (size_t)i * size, *to = j->x + (size_t)good * size;
-        if (good < i) memcpy(to, from, size * sizeof *to);
-        if (good < i && j->flip) memcpy(to + mirrored, from + mirrored, size * sizeof *to);
-        j->names[j->done + (size_t)good++] = j->images->name[j->first + (size_t)i];
-    }
-    j->count = good;
-    return DNX_OK;
-}
-
-/* ---- features ---- */
-
-/* Computes the features of the images in j->x into out: count x dim. */
-static dnx_status embed(job *j, int last, bool unit, float *out, dnx_err *err) {
-    dnx_net *net = j->net;
-    size_t D = dnx_size(net->nodes[last].out), dim = j->flip == DNX_FLIP_CONCAT ? 2 * D : D;
-    for (int side = 0; side < (j->count ? j->flip ? 2 : 1 : 0); side++) {
-        const float *x = j->x + (size_t)side * (size_t)net->batch * dnx_size(net->in);
-        dnx_net_run(net, x, j->count, last, j->features);
-        for (int b = 0; b < j->count; b++)
-            for (size_t k = 0; k < D; k++) {
-                float v = j->features[(size_t)b * D + k];
-                float *to = out + (size_t)b * dim + k;
-                if (side && j->flip == DNX_FLIP_CONCAT) to += D;
-                *to = v + (side && j->flip == DNX_FLIP_SUM ? *to : 0);
-            }
-    }
-    dnx_status st = dnx_net_status(net, err);
-    if (st) return st;
-    st = dnx_features_keep(out, &j->count, dim, j->names + j->done, &j->skipped, err);
-    for (int b = 0; unit && !st && b < j->count; b++) (void)dnx_unit(out + (size_t)b * dim, dim);
-    return st;
-}
+    const embed_args *a;
+    dnx_embeddings_out file;
+    char **names; /* of the images whose features are written */
+    size_t done;  /* their number */
+} output;
 
 static dnx_status check_half(const float *v, size_t n, const char *name, dnx_err *err) {
     for (size_t k = 0; k < n; k++)
@@ -112,40 +49,37 @@ static dnx_status check_half(const float *v, size_t n, const char *name, dnx_err
     return DNX_OK;
 }
 
-static dnx_status save(job *j, int last, const embed_args *a, dnx_err *err) {
-    size_t dim = dnx_size(j->net->nodes[last].out) * (j->flip == DNX_FLIP_CONCAT ? 2 : 1);
-    const dnx_embeddings_kind kind = {a->half, j->flip, j->network};
-    dnx_embeddings_out f;
-    dnx_status st = dnx_embeddings_create(&f, a->out, j->images->n, dim, &kind, err);
-    if (st) return st;
-    float *out = dnx_alloc((size_t)j->net->batch * dim);
-    j->features = dnx_alloc((size_t)j->net->batch * dim);
-    if (!out || !j->features) st = dnx_no_memory(a->out, err);
-    for (size_t i = 0; i < j->images->n; i++) dnx_embeddings_name(&f, j->images->name[i]);
-    for (size_t step; !st && j->first < j->images->n && !f.file.why; j->first += step) {
-        size_t left = j->images->n - j->first;
-        if ((st = dnx_stop_check(err))) break;
-        step = left < (size_t)j->net->batch ? left : (size_t)j->net->batch;
-        j->count = (int)step;
-        dnx_pool_each(j->net->pool, j->count, load, j);
-        st = close_gaps(j, err);
-        if (!st) st = embed(j, last, a->unit, out, err);
-        for (int b = 0; a->half && !st && b < j->count; b++)
-            st = check_half(out + (size_t)b * dim, dim, j->names[j->done + (size_t)b], err);
-        if (!st) dnx_embeddings_rows(&f, out, (size_t)j->count);
-        j->done += (size_t)j->count;
+/* Writes features. */
+static dnx_status take(void *arg, char *const *name, float *rows, int count, dnx_err *err) {
+    output *o = arg;
+    const size_t dim = o->file.dim;
+    if (o->a->unit) dnx_unit_rows(rows, (size_t)count, dim);
+    for (int b = 0; b < count; b++) {
+        dnx_status st = o->a->half ? check_half(rows + (size_t)b * dim, dim, name[b], err) : DNX_OK;
+        if (st) return st;
+        o->names[o->done++] = name[b];
     }
-    if (!st && !j->done && !f.file.why)
+    dnx_embeddings_rows(&o->file, rows, (size_t)count);
+    return o->file.file.why ? dnx_outfile_sync(&o->file.file, err) : DNX_OK;
+}
+
+static dnx_status save(dnx_features *f, output *o, dnx_err *err) {
+    const char *path = o->a->out;
+    const dnx_embeddings_kind kind = {o->a->half, f->flip, dnx_net_fingerprint(f->net, f->last)};
+    const size_t n = f->images->n;
+    dnx_status st = dnx_embeddings_create(&o->file, path, n, dnx_features_dim(f), &kind, err);
+    if (st) return st;
+    for (size_t i = 0; i < n; i++) dnx_embeddings_name(&o->file, f->images->name[i]);
+    st = dnx_features_run(f, err);
+    if (!st && !o->done)
         st = dnx_fail_at(
-            err, DNX_EIO, a->out, "not written: %s",
-            dnx_plural(j->images->n, "its only image was skipped", "all images were skipped"));
-    if (!st && j->skipped.n) dnx_embeddings_keep(&f, j->names, j->done);
-    dnx_free(out);
-    dnx_free(j->features);
-    if (!st) st = dnx_outfile_sync(&f.file, err); /* after this only the rename can fail */
-    if (!st) st = dnx_skipped_remove(a->out, err);
-    if (!st) return dnx_embeddings_finish(&f, err);
-    dnx_embeddings_discard(&f);
+            err, DNX_EIO, path, "not written: %s",
+            dnx_plural(n, "its only image was skipped", "all images were skipped"));
+    if (!st && f->skipped.n) dnx_embeddings_keep(&o->file, o->names, o->done);
+    if (!st) st = dnx_outfile_sync(&o->file.file, err); /* after this only the rename can fail */
+    if (!st) st = dnx_skipped_remove(path, err);
+    if (!st) return dnx_embeddings_finish(&o->file, err);
+    dnx_embeddings_discard(&o->file);
     return st;
 }
 
@@ -160,44 +94,37 @@ static dnx_status check_outputs(const dnx_images *l, const embed_args *a, dnx_er
 }
 
 /* A skipped image makes the exit status 1; a file that is not an image does not. */
-static dnx_status report_skipped(const job *j, const char *out, dnx_err *err) {
-    dnx_status st = dnx_skipped_report(&j->skipped, j->images, out, err);
-    if (!st && j->skipped.n) st = dnx_skipped_fail(j->skipped.n, j->images->n, out, err);
+static dnx_status report_skipped(const dnx_features *f, const char *out, dnx_err *err) {
+    dnx_status st = dnx_skipped_report(&f->skipped, f->images, out, err);
+    if (!st && f->skipped.n) st = dnx_skipped_fail(f->skipped.n, f->images->n, out, err);
     return st;
 }
 
 static dnx_status work(dnx_net *net, const embed_args *a, dnx_err *err) {
     dnx_images l = {0};
-    int last = dnx_net_embedding(net), sides = a->flip >= 0 ? 2 : 1;
-    const dnx_flip flip = (dnx_flip)(a->flip + 1);
+    output o = {.a = a};
+    dnx_features f = {net, dnx_net_embedding(net), &l, (dnx_flip)(a->flip + 1), {0}, take, &o};
     if (net->in.c != 1 && net->in.c != 3)
         return dnx_fail_at(err, DNX_ESHAPE, net->file, "[net] channels=%d: images have 1 or 3",
                            net->in.c);
-    if (last < 0) return dnx_fail_at(err, DNX_ESHAPE, net->file, "no layer before the first loss");
-    job j = {.net = net, .images = &l, .flip = flip};
-    j.network = dnx_net_fingerprint(net, last);
-    j.x = dnx_alloc((size_t)sides * (size_t)net->batch * dnx_size(net->in));
-    j.errors = calloc((size_t)net->batch, sizeof *j.errors);
-    dnx_status st = j.x && j.errors ? dnx_images_find(a->images, &l, err)
-                                    : dnx_no_memory(a->images, err);
+    if (f.last < 0)
+        return dnx_fail_at(err, DNX_ESHAPE, net->file, "no layer before the first loss");
+    dnx_status st = dnx_images_find(a->images, &l, err);
     if (!st) st = check_outputs(&l, a, err);
-    if (!st && !(j.names = malloc(sizeof *j.names * l.n))) st = dnx_no_memory(a->images, err);
+    if (!st && !(o.names = malloc(sizeof *o.names * l.n))) st = dnx_no_memory(a->images, err);
     double start = dnx_now();
     dnx_flush_denormals();
-    bool is_written = !st && !(st = save(&j, last, a, err));
+    bool is_written = !st && !(st = save(&f, &o, err));
     if (is_written)
-        printf("%zu %s, %zu numbers each, %.2f s: %s\n", j.done,
-               dnx_plural(j.done, "image", "images"),
-               dnx_size(net->nodes[last].out) * (flip == DNX_FLIP_CONCAT ? 2 : 1),
-               dnx_now() - start, a->out);
-    if (is_written || (l.n && j.skipped.n == l.n)) {
-        dnx_status reported = report_skipped(&j, a->out, err);
+        printf("%zu %s, %zu numbers each, %.2f s: %s\n", o.done,
+               dnx_plural(o.done, "image", "images"), dnx_features_dim(&f), dnx_now() - start,
+               a->out);
+    if (is_written || (l.n && f.skipped.n == l.n)) {
+        dnx_status reported = report_skipped(&f, a->out, err);
         if (!st) st = reported;
     }
-    dnx_free(j.x);
-    free(j.errors);
-    free(j.names);
-    dnx_skipped_free(&j.skipped);
+    free(o.names);
+    dnx_skipped_free(&f.skipped);
     dnx_images_free(&l);
     return st;
 }

@@ -9,18 +9,8 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/paths.h"
-#include "base/stop.h"
-#include "data/images.h"
+#include "face/features.h"
 #include "face/search.h"
-#include "kernels/pool.h"
-
-typedef struct {
-    const dnx_matcher *m;
-    const dnx_images *images;
-    size_t first;
-    float *x;
-    dnx_err *errors;
-} job;
 
 const char *dnx_gallery_identity(const char *name, size_t *len) {
     const char *slash = strrchr(name, '/'), *dot = strrchr(name, '.');
@@ -56,55 +46,23 @@ static uint64_t hash_images(const dnx_images *l) {
 
 /* ---- a folder ---- */
 
-static void load(void *arg, int t, long i) {
-    (void)t;
-    job *j = arg;
-    j->errors[i] = (dnx_err){0};
-    dnx_images_load(j->images, j->first + (size_t)i, j->m->net,
-                    j->x + (size_t)i * dnx_size(j->m->net->in), NULL, &j->errors[i]);
-}
-
-/* Computes the features of up to net->batch crops and appends them to g->e. */
-static dnx_status add_batch(job *j, int count, dnx_gallery *g, dnx_err *err) {
-    dnx_net *net = j->m->net;
-    const size_t in = dnx_size(net->in);
-    int good = 0;
-    dnx_pool_each(net->pool, count, load, j);
-    for (int i = 0; i < count; i++) {
-        if (j->errors[i].status == DNX_EMEM) return no_memory(net->file, err);
-        if (j->errors[i].status) {
-            if (!dnx_skipped_add_line(&g->skipped, j->errors[i].text))
-                return no_memory(net->file, err);
-            continue;
-        }
-        char *name = strdup(j->images->name[j->first + (size_t)i]);
-        if (!name) return no_memory(net->file, err);
-        g->e.name[g->e.n + (size_t)good] = name;
-        if (good < i) memcpy(j->x + (size_t)good * in, j->x + (size_t)i * in, sizeof *j->x * in);
-        good++;
-    }
-    char **name = g->e.name + g->e.n;
-    float *to = g->e.v + g->e.n * g->e.dim;
-    if (good) dnx_net_run(net, j->x, good, j->m->last, to);
-    int kept = good;
-    dnx_status st = dnx_features_keep(to, &kept, g->e.dim, name, &g->skipped, err);
-    for (int i = kept; i < good; i++) free(name[i]);
-    g->e.n += (size_t)kept;
-    return st ? st : dnx_stop_check(err);
+/* Appends features to the gallery. */
+static dnx_status take(void *arg, char *const *name, float *rows, int count, dnx_err *err) {
+    dnx_gallery *g = arg;
+    memcpy(g->e.v + g->e.n * g->e.dim, rows, sizeof *rows * (size_t)count * g->e.dim);
+    for (int i = 0; i < count; i++, g->e.n++)
+        if (!(g->e.name[g->e.n] = strdup(name[i]))) return no_memory(name[i], err);
+    return DNX_OK;
 }
 
 static dnx_status compute(const dnx_matcher *m, const dnx_images *l, const char *path,
                           dnx_gallery *g, dnx_err *err) {
-    const size_t batch = (size_t)m->net->batch;
-    job j = {m, l, 0, dnx_alloc(batch * dnx_size(m->net->in)), calloc(batch, sizeof *j.errors)};
-    g->e.dim = dnx_size(m->net->nodes[m->last].out);
+    dnx_features f = {m->net, m->last, l, .take = take, .arg = g};
+    g->e.dim = dnx_features_dim(&f);
     g->e.name = calloc(l->n + 1, sizeof *g->e.name);
     g->e.v = dnx_alloc(l->n * g->e.dim);
-    dnx_status st = j.x && j.errors && g->e.name && g->e.v ? DNX_OK : no_memory(path, err);
-    for (; !st && j.first < l->n; j.first += batch)
-        st = add_batch(&j, (int)(l->n - j.first < batch ? l->n - j.first : batch), g, err);
-    dnx_free(j.x);
-    free(j.errors);
+    dnx_status st = g->e.name && g->e.v ? dnx_features_run(&f, err) : no_memory(path, err);
+    g->skipped = f.skipped;
     if (!st && !g->e.n)
         st = dnx_fail_at(err, DNX_EIO, path, "no image of it can be used; the first: %s",
                          g->skipped.line[0]);

@@ -1,0 +1,24 @@
+/* features.h - computes the features of the images of a folder, a list or a set. */
+#ifndef DNX_FEATURES_H
+#define DNX_FEATURES_H
+#include "data/embeddings.h"
+#include "data/images.h"
+
+typedef struct {
+    dnx_net *net; /* predicts; its input has 1 or 3 channels */
+    int last;     /* the layer whose output is the feature */
+    const dnx_images *images;
+    dnx_flip flip;
+    dnx_skipped skipped; /* gets a line for each image that cannot be used; the caller frees it */
+    /* Takes the features of the next images: count x dnx_features_dim() floats, which it may
+     * change. name[k] belongs to `images`. */
+    dnx_status (*take)(void *arg, char *const *name, float *rows, int count, dnx_err *err);
+    void *arg;
+} dnx_features;
+
+/* The numbers of a feature: the size of the layer, or twice that with DNX_FLIP_CONCAT. */
+size_t dnx_features_dim(const dnx_features *f);
+/* Runs the network on all images, in their order, and skips those that cannot be used. Errors: those
+ * of dnx_features_keep() and take(), DNX_EMEM, DNX_ESTOP. */
+dnx_status dnx_features_run(dnx_features *f, dnx_err *err);
+#endif
