@@ -14,9 +14,7 @@
 #include "net/state.h"
 #include "train/job.h"
 
-enum { FILES = 8, MOST = 100000 };
-static const char *const ends[FILES] = {".state", ".weights", "-best.weights", "-best.txt",
-                                        ".names", ".skipped", ".csv",          ".run"};
+enum { MOST = 100000 };
 
 /* ---- whose files are these? ---- */
 
@@ -68,25 +66,21 @@ dnx_earlier dnx_train_earlier(const dnx_train_job *j) {
 
 /* ---- renaming ---- */
 
-/* Returns the path of file i: NAME.old-NUMBER.*, or NAME.* for number 0; free() it. NULL when
- * memory runs out. */
+/* Returns the path of file i of the kept run: NAME.old-NUMBER.*; free() it. NULL when memory runs
+ * out. */
 static char *name(const dnx_train_job *j, int number, int i) {
     char *path;
-    int n = number ? asprintf(&path, "%s.old-%d%s", j->base, number, ends[i])
-                   : asprintf(&path, "%s%s", j->base, ends[i]);
-    return n < 0 ? NULL : path;
+    return asprintf(&path, "%s.old-%d%s", j->base, number, dnx_run_ends[i]) < 0 ? NULL : path;
 }
 
-static bool is_there(const char *path) { return path && !access(path, F_OK); }
+static bool is_there(const char *path) { return !access(path, F_OK); }
 
 /* True when the existing files can get this number without replacing a file. */
 static bool is_free(const dnx_train_job *j, int number) {
     bool ok = true;
-    for (int i = 0; i < FILES && ok; i++) {
-        char *from = name(j, 0, i), *to = name(j, number, i);
-        ok = from && to && !(is_there(from) && is_there(to));
-        if (!strcmp(ends[i], ".run")) ok = ok && !is_there(to);
-        free(from);
+    for (int i = 0; i < DNX_RUN_FILES && ok; i++) {
+        char *to = name(j, number, i);
+        ok = to && !(is_there(to) && (is_there(j->path[i]) || j->path[i] == j->run));
         free(to);
     }
     return ok;
@@ -96,13 +90,12 @@ dnx_status dnx_train_set_aside(dnx_train_job *j, dnx_err *err) {
     int number = 1;
     dnx_status st = DNX_OK;
     while (number < MOST && !is_free(j, number)) number++;
-    for (int i = 0; i < FILES && !st; i++) {
-        char *from = name(j, 0, i), *to = name(j, number, i);
-        if (!from || !to) st = dnx_no_memory(j->base, err);
+    for (int i = 0; i < DNX_RUN_FILES && !st; i++) {
+        char *from = j->path[i], *to = name(j, number, i);
+        if (!to) st = dnx_no_memory(j->base, err);
         else if (is_there(from) && (number == MOST || rename(from, to)))
             st = dnx_fail_at(err, DNX_EIO, from, "cannot rename to %s: %s", to,
                              number == MOST ? "too many are there" : strerror(errno));
-        free(from);
         free(to);
     }
     if (st) return st;

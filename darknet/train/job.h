@@ -11,6 +11,9 @@
 #include "train/page.h"
 #include "train/train.h"
 
+enum { DNX_RUN_FILES = 8 };
+extern const char *const dnx_run_ends[DNX_RUN_FILES]; /* ".state" and so on */
+
 struct dnx_train_job {
     const dnx_train_args *a;
     const dnx_train_events *events;
@@ -19,8 +22,13 @@ struct dnx_train_job {
     dnx_host *host;
     dnx_batches *batches;
     dnx_lock *lock;
-    char *base; /* FOLDER/NAME, the start of the paths of the run's files: see name_files() */
-    char *weights, *state, *best, *score, *names, *run, *skipped_file;
+    char *base;      /* FOLDER/NAME, the start of the paths of the run's files: see name_files() */
+    union {
+        struct {
+            char *state, *weights, *best, *score, *names, *skipped_file, *csv, *run;
+        };
+        char *path[DNX_RUN_FILES]; /* the same, in the order of dnx_run_ends */
+    };
     dnx_log log;
     dnx_events curves;            /* for -tensorboard */
     dnx_page *page;               /* for -port; else NULL */

@@ -146,7 +146,7 @@ static bool keep(dnx_log *log, uint64_t batch, const char *title) {
     return ok;
 }
 
-dnx_status dnx_log_open(dnx_log *log, char *path, const dnx_net *net, const char *verification,
+dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net, const char *verification,
                         uint64_t batch, dnx_err *err) {
     *log = (dnx_log){.path = path, .fd = -1};
     if (batch && !keep(log, batch, verification))
@@ -209,6 +209,5 @@ dnx_status dnx_log_flush(dnx_log *log, dnx_err *err) {
 void dnx_log_close(dnx_log *log) {
     if (log->path && log->fd >= 0) close(log->fd);
     free(log->text);
-    free(log->path);
     *log = (dnx_log){0};
 }

@@ -21,7 +21,7 @@ typedef struct {
 } dnx_log_line;
 
 typedef struct {
-    char *path;
+    const char *path;         /* NULL before it is open */
     const char *verification; /* the title of the verification's column */
     int fd;                   /* -1 before it is open */
     size_t written;           /* bytes in the file */
@@ -29,11 +29,11 @@ typedef struct {
     size_t len, capacity;
 } dnx_log;
 
-/* Begins a log at path; the log takes ownership of path. Keeps the lines of an old file up to batch
+/* Begins a log at path, which must outlive the log. Keeps the lines of an old file up to batch
  * `keep`, because later batches are trained again; with keep = 0 keeps none. verification: the
  * title of the verification's column, which must outlive the log. DNX_EOPTION when the old file has
  * another title for it, and values in this column. DNX_EMEM. */
-dnx_status dnx_log_open(dnx_log *log, char *path, const dnx_net *net, const char *verification,
+dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net, const char *verification,
                         uint64_t keep, dnx_err *err);
 /* Returns true when the last kept line, of batch `keep`, has no verification yet. dnx_log_amend()
  * adds it. */
@@ -46,6 +46,6 @@ const char *dnx_log_last(const dnx_log *log);
 char *dnx_log_titles(const dnx_log *log, const dnx_net *net);
 /* Writes the waiting lines to the file. DNX_EIO when that fails; the lines then stay in memory. */
 dnx_status dnx_log_flush(dnx_log *log, dnx_err *err);
-/* Closes without a flush, and frees the path. */
+/* Closes without a flush. */
 void dnx_log_close(dnx_log *log);
 #endif

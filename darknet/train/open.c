@@ -272,11 +272,7 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
         st = dnx_teachers_cache(net, a->cache, j->data, &job, err);
     }
     const char *verification = j->pairs ? dnx_judge_column(dnx_verify_judge(j->pairs)) : "lfw";
-    if (!st) {
-        char *path = j->log.path;
-        j->log.path = NULL; /* the log is not open yet */
-        st = dnx_log_open(&j->log, path, net, verification, a->resume ? j->batch : 0, err);
-    }
+    if (!st) st = dnx_log_open(&j->log, j->csv, net, verification, a->resume ? j->batch : 0, err);
     if (!st && a->tensorboard)
         st = dnx_events_open(&j->curves, a->tensorboard, strrchr(j->base, '/') + 1, verification,
                              a->resume ? j->batch : 0, err);
@@ -306,13 +302,7 @@ void dnx_train_close(dnx_train_job *j) {
     free(j->used);
     dnx_free(j->statistics);
     free(j->base);
-    free(j->weights);
-    free(j->state);
-    free(j->best);
-    free(j->score);
-    free(j->names);
-    free(j->skipped_file);
+    for (int i = 0; i < DNX_RUN_FILES; i++) free(j->path[i]);
     dnx_skipped_free(&j->skipped);
-    free(j->run);
     free(j);
 }

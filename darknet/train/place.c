@@ -10,6 +10,10 @@
 #include "net/state.h"
 #include "train/job.h"
 
+/* aside.c renames the files in this order. */
+const char *const dnx_run_ends[DNX_RUN_FILES] = {
+    ".state", ".weights", "-best.weights", "-best.txt", ".names", ".skipped", ".csv", ".run"};
+
 /* Returns j->base followed by `end`; free() it. NULL when memory runs out. */
 static char *with_end(const dnx_train_job *j, const char *end) {
     char *path;
@@ -29,20 +33,11 @@ static dnx_status name_files(dnx_train_job *j, dnx_err *err) {
     char *stem = strndup(name, (size_t)len);
     j->base = stem ? dnx_path_join(folder, stem) : NULL;
     free(stem);
-    j->weights = with_end(j, ".weights");
-    j->best = with_end(j, "-best.weights");
-    j->score = with_end(j, "-best.txt");
-    j->state = with_end(j, ".state");
-    j->names = with_end(j, ".names");
-    j->run = with_end(j, ".run");
-    j->skipped_file = with_end(j, ".skipped");
-    j->log.path = with_end(j, ".csv");
-    j->log.fd = -1;
     char *lock = with_end(j, ".lock");
-    if (!lock || !j->weights || !j->best || !j->score || !j->state || !j->names || !j->run ||
-        !j->skipped_file || !j->log.path)
-        st = dnx_no_memory(folder, err);
-    else st = dnx_lock_take(&j->lock, lock, err);
+    bool ok = lock;
+    for (int i = 0; i < DNX_RUN_FILES; i++)
+        ok = (j->path[i] = with_end(j, dnx_run_ends[i])) && ok;
+    st = ok ? dnx_lock_take(&j->lock, lock, err) : dnx_no_memory(folder, err);
     free(lock);
     return st;
 }
