@@ -27,12 +27,11 @@ typedef struct {
     dnx_err said; /* the reason when it was skipped */
 } dnx_finding_item;
 
-/* Sums over the photographs of one worker: seconds of each stage, and the images that the networks
- * have processed. */
+/* Sums over the photographs of one worker; decode and crop are seconds. */
 typedef struct {
-    double decode, shrink, proposals, refine, output, crop;
-    long photos, pages, windows[2]; /* windows: scored by R-Net and O-Net */
-    int page_w, page_h;             /* size of the largest page */
+    double decode, crop;
+    long photos;
+    dnx_mtcnn_times find;
 } dnx_finding_times;
 
 enum { DNX_FINDING_ROUND = 64 };

@@ -78,35 +78,27 @@ dnx_status dnx_finding_finish(dnx_finding *j, size_t *faceless, dnx_err *err) {
 
 /* ---- what is printed ---- */
 
-/* Sums up the workers. */
-static dnx_finding_times sum_up(const dnx_finding *j) {
+static void print_times(const dnx_finding *j, bool json) {
     dnx_finding_times sum = {0};
     for (int t = 0; t < j->workers; t++) {
-        const dnx_finding_times *s = &j->spent[t];
-        sum.decode += s->decode, sum.shrink += s->shrink, sum.proposals += s->proposals;
-        sum.refine += s->refine, sum.output += s->output, sum.crop += s->crop;
-        sum.photos += s->photos, sum.pages += s->pages;
-        for (int k = 0; k < 2; k++) sum.windows[k] += s->windows[k];
-        if (s->page_w * s->page_h > sum.page_w * sum.page_h)
-            sum.page_w = s->page_w, sum.page_h = s->page_h;
+        sum.decode += j->spent[t].decode;
+        sum.crop += j->spent[t].crop;
+        sum.photos += j->spent[t].photos;
+        dnx_mtcnn_times_add(&sum.find, &j->spent[t].find);
     }
-    return sum;
-}
-
-static void print_times(const dnx_finding *j, bool json) {
-    const dnx_finding_times sum = sum_up(j);
+    const dnx_mtcnn_times *f = &sum.find;
     const double n = (double)(sum.photos ? sum.photos : 1), ms = 1e-3 * n;
     printf(json ? ", \"ms\": {\"decode\": %.4f, \"halves\": %.4f, \"p\": %.4f, \"r\": %.4f, "
                   "\"o\": %.4f, \"crops\": %.4f}, \"side_by_side\": %d"
                 : "ms a photograph: %.2f decode, %.2f halves, %.2f P-Net, %.2f R-Net, %.2f O-Net, "
                   "%.2f crops (%d side by side)\n",
-           sum.decode / ms, sum.shrink / ms, sum.proposals / ms, sum.refine / ms, sum.output / ms,
+           sum.decode / ms, f->shrink / ms, f->proposals / ms, f->refine / ms, f->output / ms,
            sum.crop / ms, j->workers);
     printf(json ? ", \"pages\": %.6g, \"page\": [%d, %d], \"windows\": [%.6g, %.6g]}\n"
                 : "a photograph: P-Net on %.2f pages of at most %d x %d, R-Net on %.1f windows, "
                   "O-Net on %.1f\n",
-           (double)sum.pages / n, sum.page_w, sum.page_h, (double)sum.windows[0] / n,
-           (double)sum.windows[1] / n);
+           (double)f->pages / n, f->page_w, f->page_h, (double)f->windows[0] / n,
+           (double)f->windows[1] / n);
 }
 
 static void print_json(const dnx_finding *j, size_t all, size_t faceless, double seconds) {

@@ -89,18 +89,8 @@ static dnx_status find(dnx_finding *j, int t, const dnx_image *image, dnx_findin
     if (n) memcpy(it->faces, faces, n * sizeof *faces);
     dnx_faces_sort(it->faces, n, image->w, image->h);
     it->n = j->a->largest && n > 1 ? 1 : n;
-    const dnx_mtcnn_times *m = dnx_mtcnn_timed(j->detector[t]);
-    spent->shrink += m->shrink;
-    spent->proposals += m->proposals;
-    spent->refine += m->refine;
-    spent->output += m->output;
+    dnx_mtcnn_times_add(&spent->find, dnx_mtcnn_timed(j->detector[t]));
     spent->photos++;
-    spent->pages += m->pages;
-    for (int k = 0; k < 2; k++) spent->windows[k] += m->windows[k];
-    if (m->page_w * m->page_h > spent->page_w * spent->page_h) {
-        spent->page_w = m->page_w;
-        spent->page_h = m->page_h;
-    }
     double start = dnx_now();
     st = write_crops(j, dnx_mtcnn_image(j->detector[t]), it, &it->said);
     spent->crop += dnx_now() - start;

@@ -127,6 +127,15 @@ const dnx_shrunk *dnx_mtcnn_image(const dnx_mtcnn *m) { return &m->image; }
 const dnx_mtcnn_times *dnx_mtcnn_timed(const dnx_mtcnn *m) { return &m->times; }
 uint64_t dnx_mtcnn_checksum(const dnx_mtcnn *m) { return m->checksum; }
 
+void dnx_mtcnn_times_add(dnx_mtcnn_times *sum, const dnx_mtcnn_times *t) {
+    sum->shrink += t->shrink, sum->proposals += t->proposals;
+    sum->refine += t->refine, sum->output += t->output;
+    for (int k = 0; k < 2; k++) sum->windows[k] += t->windows[k];
+    sum->pages += t->pages;
+    if (t->page_w * t->page_h > sum->page_w * sum->page_h)
+        sum->page_w = t->page_w, sum->page_h = t->page_h;
+}
+
 static dnx_status no_memory(dnx_err *err) {
     return dnx_fail_at(err, DNX_EMEM, NULL, "no memory for finding faces");
 }
@@ -303,27 +312,25 @@ static dnx_status list_faces(dnx_mtcnn *m, dnx_err *err) {
 
 dnx_status dnx_mtcnn_find(dnx_mtcnn *m, const dnx_image *image, double least,
                           const dnx_found **faces, size_t *n, dnx_err *err) {
-    double start = dnx_now(), at[4] = {0};
+    double at[5] = {dnx_now()};
     *n = 0;
     dnx_shrunk_free(&m->image);
     dnx_status st = dnx_shrunk_make(&m->image, image) ? DNX_OK : no_memory(err);
-    at[0] = dnx_now();
-    if (!st) st = find_proposals(m, image, least, err);
     at[1] = dnx_now();
-    m->times.windows[0] = (long)m->boxes.n;
-    if (!st) refine(m);
+    if (!st) st = find_proposals(m, image, least, err);
     at[2] = dnx_now();
-    m->times.windows[1] = (long)m->boxes.n;
+    const long proposed = (long)m->boxes.n;
+    if (!st) refine(m);
+    at[3] = dnx_now();
+    const long refined = (long)m->boxes.n;
     if (!st) find_points(m);
     if (!st) st = list_faces(m, err);
-    at[3] = dnx_now();
-    m->times.pages = m->pyramid.n ? m->pyramid.pages : 0;
-    m->times.page_w = m->pyramid.page_w;
-    m->times.page_h = m->pyramid.page_h;
-    m->times.shrink = at[0] - start;
-    m->times.proposals = at[1] - at[0];
-    m->times.refine = at[2] - at[1];
-    m->times.output = at[3] - at[2];
+    at[4] = dnx_now();
+    const dnx_pyramid *p = &m->pyramid;
+    m->times = (dnx_mtcnn_times){at[1] - at[0],        at[2] - at[1],
+                                 at[3] - at[2],        at[4] - at[3],
+                                 {proposed, refined},  p->n ? p->pages : 0,
+                                 p->page_w,            p->page_h};
     if (st) return st;
     *faces = m->faces;
     *n = m->boxes.n;

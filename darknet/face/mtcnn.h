@@ -12,11 +12,13 @@ typedef struct {
     dnx_face points;       /* points.size is the area of the box */
 } dnx_found;
 
-/* The time of each part, in seconds: halving the image, P-Net, R-Net, O-Net. */
+/* The time of each part, in seconds: halving the image, P-Net, R-Net, O-Net. For one image, or a sum
+ * over several. */
 typedef struct {
     double shrink, proposals, refine, output;
-    long windows[2];           /* the numbers of windows that R-Net and O-Net scored */
-    int pages, page_w, page_h; /* the pages of P-Net */
+    long windows[2]; /* the numbers of windows that R-Net and O-Net scored */
+    long pages;      /* of P-Net */
+    int page_w, page_h; /* size of the largest */
 } dnx_mtcnn_times;
 
 typedef struct dnx_mtcnn dnx_mtcnn;
@@ -38,6 +40,7 @@ dnx_status dnx_mtcnn_find(dnx_mtcnn *m, const dnx_image *image, double least,
 const dnx_shrunk *dnx_mtcnn_image(const dnx_mtcnn *m);
 /* The times of the last call of dnx_mtcnn_find(). */
 const dnx_mtcnn_times *dnx_mtcnn_timed(const dnx_mtcnn *m);
+void dnx_mtcnn_times_add(dnx_mtcnn_times *sum, const dnx_mtcnn_times *t);
 /* A checksum of the files of the three networks. Other files may find other faces. */
 uint64_t dnx_mtcnn_checksum(const dnx_mtcnn *m);
 #endif

@@ -11,7 +11,7 @@
 #include "base/paths.h"
 #include "face/all_pairs.h"
 #include "face/pairs.h"
-#include "face/verified.h"
+#include "face/verify.h"
 
 static dnx_status no_memory(const char *file, dnx_err *err) {
     return dnx_fail_at(err, DNX_EMEM, file, "no memory for the faces to verify");
@@ -194,7 +194,8 @@ static dnx_status open_all(dnx_verify *v, const dnx_verified *what, dnx_err *err
                                 : read_folder(v, what->faces, err);
     dnx_pairs_free(&p);
     if (st || !v->judge.kind) {
-        if (dnx_verify_is_fitted(v))
+        v->is_fitted = !v->judge.kind && v->folds == 1;
+        if (v->is_fitted)
             snprintf(v->on, sizeof v->on, " (threshold fitted on the tested pairs)");
         return st;
     }
@@ -222,11 +223,3 @@ void dnx_verify_close(dnx_verify *v) {
     free(v->person);
     free(v);
 }
-
-const dnx_judge *dnx_verify_judge(const dnx_verify *v) { return &v->judge; }
-
-const char *dnx_verify_on(const dnx_verify *v) { return v->on; }
-
-bool dnx_verify_is_fitted(const dnx_verify *v) { return !v->judge.kind && v->folds == 1; }
-
-uint64_t dnx_verify_checksum(const dnx_verify *v) { return v->checksum; }

@@ -4,9 +4,8 @@
 #ifndef DNX_VERIFY_H
 #define DNX_VERIFY_H
 #include "data/images.h"
+#include "face/folds.h"
 #include "face/judge.h"
-
-typedef struct dnx_verify dnx_verify;
 
 /* What to verify on. For accuracy: `pairs` is a list (pairs.h) of images in the folder `faces`, or
  * a verification set *.bin, which needs no folder. For TAR and rank-1: the images of such a list
@@ -17,20 +16,28 @@ typedef struct {
     const char *pairs, *faces, *distractors;
 } dnx_verified;
 
+typedef struct {
+    dnx_judge judge;
+    dnx_images images; /* each image once */
+    dnx_images others; /* the distractors */
+    int n, n_others;
+    uint64_t checksum; /* of the judge and of the pairs, or of the names of the images */
+    char on[160];      /* to print after dnx_judge_text(): "", or " (...)" with the data */
+    bool is_fitted;    /* there is only one fold: the threshold is fitted on the pairs that test it,
+                        * and the accuracy is too high */
+
+    int folds, n_pairs; /* for accuracy */
+    dnx_scored_pair *pairs;
+
+    int *person; /* for TAR and rank-1: the person of each image, from 0; images are sorted by it */
+    uint64_t genuine, impostors;
+} dnx_verify;
+
 /* Reads the lists. The caller closes *out. DNX_EPARSE for a wrong list or set. DNX_EIO when a list
  * cannot be read, an image is missing or is not in the folder of a person, or the judge needs more
  * pairs. DNX_EMEM. */
 dnx_status dnx_verify_open(const dnx_verified *what, dnx_verify **out, dnx_err *err);
 void dnx_verify_close(dnx_verify *v); /* v may be NULL */
-const dnx_judge *dnx_verify_judge(const dnx_verify *v);
-/* Returns a text to print after dnx_judge_text(): "", or " (...)" with the data of the measurement.
- * v owns the text. */
-const char *dnx_verify_on(const dnx_verify *v);
-/* Returns true when there is only one fold. The threshold is then fitted on the pairs that test it,
- * and the accuracy is too high. */
-bool dnx_verify_is_fitted(const dnx_verify *v);
-/* Returns the checksum of the judge and of the pairs, or of the names of the images. */
-uint64_t dnx_verify_checksum(const dnx_verify *v);
 /* Reads and decodes all images as `net` needs them, so that a bad one is found before hours of
  * training. Errors: those of dnx_images_load(), and DNX_ESTOP. */
 dnx_status dnx_verify_check(dnx_verify *v, dnx_net *net, dnx_err *err);

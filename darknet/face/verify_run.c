@@ -5,7 +5,7 @@
 #include "base/stop.h"
 #include "face/all_pairs.h"
 #include "face/search.h"
-#include "face/verified.h"
+#include "face/verify.h"
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 

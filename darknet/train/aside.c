@@ -53,7 +53,7 @@ dnx_earlier dnx_train_earlier(const dnx_train_job *j) {
     free(text);
     snprintf(batches, sizeof batches, "%" PRIu64, j->last);
     if (j->pairs) snprintf(pairs, sizeof pairs, DNX_BEST_ON, dnx_train_verified_on(j->a));
-    const dnx_judge *judge = j->pairs ? dnx_verify_judge(j->pairs) : NULL;
+    const dnx_judge *judge = j->pairs ? &j->pairs->judge : NULL;
     const bool is_done = is_value(&r, "state", "done");
     const bool is_same = is_value(&r, "batches", batches) && is_value(&r, "best on", pairs) &&
                          is_value(&r, "judge", judge && judge->kind ? judge->name : "") &&

@@ -22,7 +22,7 @@ const char *dnx_train_verified_on(const dnx_train_args *a) {
 /* ---- the score ---- */
 
 /* Returns the name of the score in NAME-best.txt. */
-static const char *score_name(const dnx_train_job *j) { return dnx_verify_judge(j->pairs)->name; }
+static const char *score_name(const dnx_train_job *j) { return j->pairs->judge.name; }
 
 static void checksum(char out[17], uint64_t sum) { snprintf(out, 17, "%016" PRIx64, sum); }
 
@@ -37,17 +37,17 @@ static dnx_status write_score(const dnx_train_job *j, dnx_err *err) {
     dnx_record r = {0};
     char weights[17], pairs[17];
     weights_sum(j, weights);
-    checksum(pairs, dnx_verify_checksum(j->pairs));
+    checksum(pairs, j->pairs->checksum);
     dnx_record_put(&r, score_name(j), "%.17g", j->verified);
     dnx_record_put(&r, "batch", "%" PRIu64, j->batch);
     dnx_record_put(&r, j->a->pairs ? "pairs file" : "faces", "%s", dnx_train_verified_on(j->a));
     if (j->a->distractors) dnx_record_put(&r, "distractors", "%s", j->a->distractors);
     dnx_record_put(&r, "pairs", "%s", pairs);
     dnx_record_put(&r, "weights", "%s", weights);
-    if (dnx_verify_is_fitted(j->pairs))
+    if (j->pairs->is_fitted)
         dnx_record_put(&r, "threshold", "fitted on the tested pairs: they have one fold");
     dnx_record_put(&r, "remark", "chosen as the best on these very %s; expect less on others",
-                   dnx_verify_judge(j->pairs)->kind ? "faces" : "pairs");
+                   j->pairs->judge.kind ? "faces" : "pairs");
     char *text = dnx_record_text(&r);
     dnx_status st = text ? dnx_outfile_write(j->score, text, strlen(text), err)
                          : dnx_no_memory(j->score, err);
@@ -68,7 +68,7 @@ static bool read_score(dnx_train_job *j) {
     size_t len;
     char *text = dnx_file_read_unnoted(j->score, DNX_MAX_FILE, &len);
     weights_sum(j, weights);
-    checksum(pairs, dnx_verify_checksum(j->pairs));
+    checksum(pairs, j->pairs->checksum);
     if (text) dnx_record_parse(&r, text);
     const char *score = dnx_record_get(&r, score_name(j)), *batch = dnx_record_get(&r, "batch");
     bool ok = score && batch && is_value(&r, "weights", weights) && is_value(&r, "pairs", pairs);
@@ -105,7 +105,7 @@ dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err) {
     if (isnan(result)) return DNX_OK;
     j->best_verified = result;
     j->best_batch = j->eval->seen / (uint64_t)j->net->o.batch;
-    dnx_judge_text(dnx_verify_judge(j->pairs), result, text, sizeof text);
+    dnx_judge_text(&j->pairs->judge, result, text, sizeof text);
     dnx_train_note(j, DNX_TRAIN_NEWS, "%s: verified again, %s", j->best, text);
     return DNX_OK;
 }
@@ -130,9 +130,9 @@ dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err) {
     j->verifications++;
     char text[80];
     const bool is_best = j->verified > j->best_verified; /* false for NAN */
-    dnx_judge_text(dnx_verify_judge(j->pairs), j->verified, text, sizeof text);
+    dnx_judge_text(&j->pairs->judge, j->verified, text, sizeof text);
     dnx_train_note(j, DNX_TRAIN_NEWS, "batch %llu: %s%s%s", (unsigned long long)j->batch, text,
-                   dnx_verify_on(j->pairs), is_best ? ", the best so far" : "");
+                   j->pairs->on, is_best ? ", the best so far" : "");
     if (!is_best) return DNX_OK;
     st = dnx_train_save_weights(j, j->best, err);
     if (!st) {
@@ -144,7 +144,7 @@ dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err) {
 }
 
 void dnx_train_report_best(const dnx_train_job *j) {
-    const dnx_judge *judge = dnx_verify_judge(j->pairs);
+    const dnx_judge *judge = &j->pairs->judge;
     char text[80];
     if (judge->kind) dnx_judge_text(judge, j->best_verified, text, sizeof text);
     else snprintf(text, sizeof text, "%.2f %%", 100 * j->best_verified);
