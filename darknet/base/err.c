@@ -49,6 +49,18 @@ dnx_status dnx_no_memory(const char *path, dnx_err *err) {
 
 const char *dnx_plural(size_t n, const char *one, const char *many) { return n == 1 ? one : many; }
 
+char *dnx_grouped(double n, char out[32]) {
+    char digits[24];
+    const int len = snprintf(digits, sizeof digits, "%.0f", n);
+    int k = 0;
+    for (int i = 0; i < len; i++) {
+        if (i && (len - i) % 3 == 0) out[k++] = ',';
+        out[k++] = digits[i];
+    }
+    out[k] = 0;
+    return out;
+}
+
 dnx_status dnx_first_error(const dnx_err *errors, int n, dnx_err *err) {
     int i = 0;
     while (i < n && !errors[i].status) i++;

@@ -39,4 +39,6 @@ dnx_status dnx_first_error(const dnx_err *errors, int n, dnx_err *err);
 dnx_status dnx_no_memory(const char *path, dnx_err *err);
 /* For messages: returns `one` when n is 1, else `many`. */
 const char *dnx_plural(size_t n, const char *one, const char *many);
+/* Writes a whole number with commas between the thousands, "1,234,567", and returns `out`. */
+char *dnx_grouped(double n, char out[32]);
 #endif

@@ -59,14 +59,9 @@ size_t dnx_inputs_mark(void) {
 void dnx_inputs_rewind(size_t mark) {
     pthread_mutex_lock(&lock);
     while (n_names > mark) free(names[--n_names]);
-    pthread_mutex_unlock(&lock);
-}
-
-void dnx_inputs_forget(void) {
-    pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < n_names; i++) free(names[i]);
-    free(names);
-    names = NULL;
-    n_names = 0;
+    if (!n_names) {
+        free(names);
+        names = NULL;
+    }
     pthread_mutex_unlock(&lock);
 }

@@ -12,9 +12,8 @@ bool dnx_input_note(const char *path);
  * bytes) then gets the name under which it was registered. */
 bool dnx_input_is(const struct stat *file, char *name, size_t size);
 /* Removes what was registered since mark() returned `mark`: for a result that was read only to be
- * compared. */
+ * compared. Mark 0 removes all inputs: for a program that does the work of several commands, such
+ * as a test. */
 size_t dnx_inputs_mark(void);
 void dnx_inputs_rewind(size_t mark);
-/* Removes all inputs: for a program that does the work of several commands, such as a test. */
-void dnx_inputs_forget(void);
 #endif

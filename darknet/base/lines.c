@@ -2,8 +2,8 @@
 #include "base/lines.h"
 
 #include <errno.h>
+#include <iconv.h>
 #include <math.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,51 +25,26 @@ static dnx_status no_memory(const char *file, dnx_err *err) {
 
 /* ---- UTF-16 ---- */
 
-static uint32_t unit(const unsigned char *p, bool is_big) {
-    return is_big ? (uint32_t)p[0] << 8 | p[1] : (uint32_t)p[1] << 8 | p[0];
-}
-
-static size_t put_utf8(char *out, uint32_t c) {
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    size_t more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    static const unsigned char head[] = {0, 0xc0, 0xe0, 0xf0};
-    out[0] = (char)(head[more] | c >> 6 * more);
-    for (size_t k = 1; k <= more; k++) out[k] = (char)(0x80 | (c >> 6 * (more - k) & 0x3f));
-    return more + 1;
-}
-
 /* Converts the text from UTF-16 to UTF-8. */
 static dnx_status decode(dnx_lines *l, bool is_big, dnx_err *err) {
-    const unsigned char *p = (const unsigned char *)l->text;
-    char *out = malloc(l->len / 2 * 3 + 1);
-    size_t n = 0;
-    int line = 1;
-    bool ok = l->len % 2 == 0;
-    if (!out) return no_memory(l->file, err);
-    for (size_t i = 2; i + 1 < l->len && ok; i += 2) {
-        uint32_t c = unit(p + i, is_big);
-        if (c >= 0xd800 && c < 0xdc00 && i + 3 < l->len) {
-            uint32_t low = unit(p + i + 2, is_big);
-            if (low >= 0xdc00 && low < 0xe000) {
-                c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-                i += 2;
-            }
-        }
-        ok = c < 0xd800 || c >= 0xe000;
-        line += ok && c == '\n';
-        if (ok) n += put_utf8(out + n, c);
+    size_t from_left = l->len - 2, left = l->len / 2 * 3;
+    char *out = malloc(left + 1), *to = out, *from = l->text + 2;
+    iconv_t how = iconv_open("UTF-8", is_big ? "UTF-16BE" : "UTF-16LE");
+    dnx_status st = out && how != (iconv_t)-1 ? DNX_OK : no_memory(l->file, err);
+    if (!st && (l->len % 2 || iconv(how, &from, &from_left, &to, &left) == (size_t)-1)) {
+        int line = 1;
+        for (const char *c = out; c < to; c++) line += *c == '\n';
+        st = dnx_fail(err, DNX_EPARSE, (dnx_loc){l->file, line},
+                      "begins with a byte order mark of UTF-16, but is not such text");
     }
-    if (!ok) {
+    if (how != (iconv_t)-1) iconv_close(how);
+    if (st) {
         free(out);
-        return dnx_fail(err, DNX_EPARSE, (dnx_loc){l->file, line},
-                        "begins with a byte order mark of UTF-16, but is not such text");
+        return st;
     }
     free(l->text);
     l->text = out;
-    l->len = n;
+    l->len = (size_t)(to - out);
     return DNX_OK;
 }
 

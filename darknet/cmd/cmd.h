@@ -52,6 +52,12 @@ dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
  * may be those of a network with another head, or the cfg or the file may have no head; messages on
  * stderr say so. classes is 1 when the head does not matter. */
 dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err);
+/* Prints "PATH: skipped: WHY" to stderr: a function for dnx_data_open(). */
+void dnx_print_skipped(void *arg, const char *path, const char *why);
+/* DNX_ESHAPE when the input of the network is not an image of 1 or 3 channels. */
+dnx_status dnx_takes_images(const dnx_net *net, dnx_err *err);
+/* The number of -threads or, when that is 0, one for each core, at most 64. */
+int dnx_threads(int asked);
 /* Prints the table of a bridge to stderr. */
 void dnx_print_bridge(const dnx_bridge *b);
 /* Prints to stderr the options of the cfg that have no effect. */

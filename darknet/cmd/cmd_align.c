@@ -27,7 +27,6 @@
 #include "face/warp.h"
 #include "host/loop.h"
 #include "kernels/pool.h"
-#include "kernels/processors.h"
 
 typedef struct {
     const char *images, *landmarks, *out;
@@ -187,18 +186,10 @@ static dnx_status compare_options(job *j, dnx_err *err) {
 
 /* Removes the incomplete files of a killed process. */
 static void sweep(const job *j) {
-    size_t n = 0;
-    for (size_t i = 0; i < j->n; i++) {
-        const char *out = j->item[i].out, *slash = out ? strrchr(out, '/') : NULL;
-        if (!slash || !dnx_crop_stays(j->item[i].path)) continue;
-        if (i && n == (size_t)(slash - out) && j->item[i - 1].out &&
-            !strncmp(out, j->item[i - 1].out, n + 1))
-            continue; /* the same folder as before */
-        n = (size_t)(slash - out);
-        char *folder = strndup(out, n);
-        if (folder) dnx_outfile_sweep(folder);
-        free(folder);
-    }
+    char *swept = NULL;
+    for (const dnx_crop *it = j->item; it < j->item + j->n; it++)
+        if (it->out && dnx_crop_stays(it->path)) dnx_crops_sweep(it->out, &swept);
+    free(swept);
 }
 
 /* Cuts all crops. Prints errors and notes of single images to stderr, and counts the results. */
@@ -257,9 +248,7 @@ static int run(const void *args) {
     const align_args *a = args;
     dnx_err err = {0};
     size_t count[3] = {0};
-
-    int cores = dnx_processors();
-    int threads = a->threads ? a->threads : cores > 64 ? 64 : cores;
+    const int threads = dnx_threads(a->threads);
     char *images = dnx_folder_name(a->images), *out = dnx_folder_name(a->out);
     job j = {.images = images,
              .landmarks = a->landmarks,

@@ -40,14 +40,7 @@ static const dnx_arg table[] = {
 static const char *grouped(double v) {
     static char ring[4][32];
     static int turn;
-    char plain[32], *out = ring[turn++ & 3];
-    int len = snprintf(plain, sizeof plain, "%.0f", v), k = 0;
-    for (int i = 0; i < len; i++) {
-        if (i && (len - i) % 3 == 0) out[k++] = ',';
-        out[k++] = plain[i];
-    }
-    out[k] = 0;
-    return out;
+    return dnx_grouped(v, ring[turn++ & 3]);
 }
 
 static void print_layer(dnx_net *net, int i, double macs) {
@@ -107,11 +100,6 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
 
 /* ---- training ---- */
 
-static void show_broken(void *arg, const char *path, const char *why) {
-    (void)arg;
-    fprintf(stderr, "%s: skipped: %s\n", path, why);
-}
-
 typedef struct {
     double all, some; /* bytes for `batch` images and for `few` */
     int batch, few, threads;
@@ -146,7 +134,7 @@ static dnx_status try_training(const check_args *a, int classes, training *t, dn
     if (st) return st;
     t->all = dnx_training_bytes(net);
     dnx_status wrong = why->status ? why->status : dnx_trainable(net, why);
-    if (!wrong && a->data) wrong = dnx_data_open(a->data, show_broken, NULL, &data, why);
+    if (!wrong && a->data) wrong = dnx_data_open(a->data, dnx_print_skipped, NULL, &data, why);
     if (data && data->left_out.n)
         fprintf(stderr, "%zu %s left out\n", data->left_out.n,
                 dnx_plural(data->left_out.n, "file was", "files were"));

@@ -72,9 +72,8 @@ static dnx_status save(dnx_features *f, output *o, dnx_err *err) {
     for (size_t i = 0; i < n; i++) dnx_embeddings_name(&o->file, f->images->name[i]);
     st = dnx_features_run(f, err);
     if (!st && !o->done)
-        st = dnx_fail_at(
-            err, DNX_EIO, path, "not written: %s",
-            dnx_plural(n, "its only image was skipped", "all images were skipped"));
+        st = dnx_fail_at(err, DNX_EIO, path, "not written: %s",
+                         dnx_plural(n, "its only image was skipped", "all images were skipped"));
     if (!st && f->skipped.n) dnx_embeddings_keep(&o->file, o->names, o->done);
     if (!st) st = dnx_outfile_sync(&o->file.file, err); /* after this only the rename can fail */
     if (!st) st = dnx_skipped_remove(path, err);
@@ -104,9 +103,7 @@ static dnx_status work(dnx_net *net, const embed_args *a, dnx_err *err) {
     dnx_images l = {0};
     output o = {.a = a};
     dnx_features f = {net, dnx_net_embedding(net), &l, (dnx_flip)(a->flip + 1), {0}, take, &o};
-    if (net->in.c != 1 && net->in.c != 3)
-        return dnx_fail_at(err, DNX_ESHAPE, net->file, "[net] channels=%d: images have 1 or 3",
-                           net->in.c);
+    if (dnx_takes_images(net, err)) return DNX_ESHAPE;
     if (f.last < 0)
         return dnx_fail_at(err, DNX_ESHAPE, net->file, "no layer before the first loss");
     dnx_status st = dnx_images_find(a->images, &l, err);

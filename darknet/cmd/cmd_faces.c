@@ -18,7 +18,6 @@
 #include "cmd/crops.h"
 #include "cmd/finding.h"
 #include "kernels/pool.h"
-#include "kernels/processors.h"
 
 static const dnx_arg table[] = {
     DNX_PLACE(dnx_faces_args, photos, "photos",
@@ -212,7 +211,6 @@ static int run(const void *args) {
     dnx_err err = {0};
     size_t faceless = 0;
     double start = dnx_now();
-    int cores = dnx_processors();
     if ((a->every > 1 || a->frames) && !is_video(a->photos))
         return dnx_wrong("-every and -frames are for videos, and %s is none", a->photos);
     char *out = dnx_folder_name(a->out);
@@ -221,7 +219,7 @@ static int run(const void *args) {
     j->a = a;
     j->out = out;
     dnx_stop_on_signals();
-    dnx_status st = work(j, a->threads ? a->threads : cores > 64 ? 64 : cores, &faceless, &err);
+    dnx_status st = work(j, dnx_threads(a->threads), &faceless, &err);
     if (!st) {
         print_doubts(j);
         dnx_finding_print(j, faceless, dnx_now() - start);

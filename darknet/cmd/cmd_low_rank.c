@@ -21,10 +21,10 @@
 #include "net/weights.h"
 
 typedef struct {
-    const char *cfg, *weights, *images, *out_cfg, *out_weights, *csv, *rank;
-    double energy, speedup, flops; /* 0 when not given */
-    int method, samples, held_out, positions, multiple, seed, threads;
-    bool all, force, json;
+    const char *cfg, *weights, *images, *out_cfg, *out_weights, *csv;
+    dnx_low_rank_wish wish;
+    int method, samples, held_out, positions, seed, threads;
+    bool force, json;
 } args;
 
 static const dnx_arg table[] = {
@@ -34,13 +34,13 @@ static const dnx_arg table[] = {
               "a folder or a list of images as it was trained on; no classes are needed"),
     DNX_PLACE(args, out_cfg, "out.cfg", "the smaller network"),
     DNX_PLACE(args, out_weights, "out.weights", "its weights"),
-    DNX_ARG_TEXT(args, rank, "-rank", "R|LAYER:R,...",
+    DNX_ARG_TEXT(args, wish.rank, "-rank", "R|LAYER:R,...",
                  "this rank for every layer, or one for each of some layers"),
-    DNX_ARG_NUMBER(args, energy, "-energy", "E", 0, 0, 1,
+    DNX_ARG_NUMBER(args, wish.energy, "-energy", "E", 0, 0, 1,
                    "for each layer the lowest rank that keeps this share of its energy"),
-    DNX_ARG_NUMBER(args, speedup, "-speedup", "S", 0, 1, 1e6,
+    DNX_ARG_NUMBER(args, wish.speedup, "-speedup", "S", 0, 1, 1e6,
                    "ranks that divide the network's multiply-adds by S"),
-    DNX_ARG_NUMBER(args, flops, "-flops", "M", 0, 0, 1e9,
+    DNX_ARG_NUMBER(args, wish.flops, "-flops", "M", 0, 0, 1e9,
                    "ranks that leave M million multiply-adds"),
     DNX_ARG_WORD(args, method, "-method", "linear|nonlinear|asymmetric", 0,
                  "fit outputs before the activation, after it, or after it while also correcting "
@@ -49,8 +49,9 @@ static const dnx_arg table[] = {
     DNX_ARG_INT(args, held_out, "-held-out", "P", 25, 0, 90,
                 "percent of them that only measure the error"),
     DNX_ARG_INT(args, positions, "-positions", "N", 10, 1, 65536, "sampled pixels of each"),
-    DNX_ARG_INT(args, multiple, "-multiple", "N", 16, 1, 256, "chosen ranks are multiples of N"),
-    DNX_ARG_FLAG(args, all, "-all", "also replace layers that do not get faster"),
+    DNX_ARG_INT(args, wish.multiple, "-multiple", "N", 16, 1, 256,
+                "chosen ranks are multiples of N"),
+    DNX_ARG_FLAG(args, wish.all, "-all", "also replace layers that do not get faster"),
     DNX_ARG_TEXT(args, csv, "-csv", "FILE", "write the eigenvalues of every layer to a table"),
     DNX_ARG_INT(args, seed, "-seed", "N", 1, 0, 2147483647,
                 "seed of the choice of images and places"),
@@ -190,12 +191,6 @@ static dnx_status build_small(job *j, const args *a, dnx_err *err) {
 
 static dnx_status work(job *j, const args *a, dnx_err *err) {
     dnx_low_rank *c = &j->c;
-    const dnx_low_rank_wish wish = {.rank = a->rank,
-                                    .energy = a->energy,
-                                    .speedup = a->speedup,
-                                    .flops = a->flops,
-                                    .multiple = a->multiple,
-                                    .all = a->all};
     dnx_status st = DNX_OK;
     if (!(j->of.text = dnx_file_read(a->cfg, &j->of.length)))
         st = dnx_fail_at(err, DNX_EIO, a->cfg, "cannot be opened: %s", strerror(errno));
@@ -206,12 +201,10 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
         if (st) c->net = NULL;
         j->of.net = c->net;
     }
-    if (!st && c->net->in.c != 1 && c->net->in.c != 3)
-        st = dnx_fail_at(err, DNX_ESHAPE, a->cfg, "[net] channels=%d: images have 1 or 3",
-                         c->net->in.c);
+    if (!st) st = dnx_takes_images(c->net, err);
     if (!st) st = choose_images(j, a, err);
     if (!st) st = dnx_low_rank_collect(c, err);
-    if (!st) st = dnx_low_rank_choose(c, &wish, err);
+    if (!st) st = dnx_low_rank_choose(c, &a->wish, err);
     if (!st) st = build_small(j, a, err);
     if (!st) st = dnx_low_rank_solve(c, err);
     if (!st) st = dnx_low_rank_measure(c, err);
@@ -248,7 +241,9 @@ static dnx_status print_json(const job *j, dnx_err *err) {
 static int run(const void *given) {
     const args *a = given;
     dnx_err err = {0};
-    if ((a->rank != NULL) + (a->energy > 0) + (a->speedup > 0) + (a->flops > 0) != 1)
+    if ((a->wish.rank != NULL) + (a->wish.energy > 0) + (a->wish.speedup > 0) +
+            (a->wish.flops > 0) !=
+        1)
         return dnx_wrong("one of -rank, -energy, -speedup and -flops must be given");
     job j = {.is_terminal = isatty(2)};
     dnx_stop_on_signals();

@@ -80,9 +80,7 @@ static dnx_status find_classes(model *m, dnx_err *err) {
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] says no class of an image", n->type->name);
     m->classes = (int)classes;
     size_t batch = (size_t)net->batch;
-    if (net->in.c != 1 && net->in.c != 3)
-        return dnx_fail_at(err, DNX_ESHAPE, net->file, "[net] channels=%d: images have 1 or 3",
-                           net->in.c);
+    if (dnx_takes_images(net, err)) return DNX_ESHAPE;
     m->x = dnx_alloc(batch * dnx_size(net->in));
     m->y = dnx_alloc(batch * dnx_size(net->nodes[m->source].out));
     m->p = dnx_alloc(batch * classes);
@@ -350,17 +348,12 @@ static dnx_status validate(const dnx_data *data, model *m, dnx_err *err) {
     return st;
 }
 
-static void show_loose(void *arg, const char *path, const char *why) {
-    (void)arg;
-    fprintf(stderr, "%s: skipped: %s\n", path, why);
-}
-
 static int run_valid(const void *args) {
     const class_args *a = args;
     dnx_err err = {0};
     dnx_data *data;
     model m = {0};
-    dnx_status st = dnx_data_open_valid(a->data, show_loose, NULL, &data, &err);
+    dnx_status st = dnx_data_open_valid(a->data, dnx_print_skipped, NULL, &data, &err);
     if (st) return dnx_report(&err);
     st = open_model(a, data->o.classes, a->batch, &m, &err);
     if (!st && data->o.classes > m.classes)

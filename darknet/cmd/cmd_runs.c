@@ -26,17 +26,15 @@ static const dnx_arg table[] = {
 };
 
 typedef struct {
-    char *cell[COLUMNS];
-} row;
-
-typedef struct {
-    row *rows;
-    int n;
+    char **rows; /* the cells of a row, with SEPARATOR between them */
+    size_t n, capacity;
     bool failed;
 } runs;
 
-static const char *const titles[COLUMNS] = {"run",  "state", "batch", "loss",   "accuracy",
-                                            "best", "seed",  "began", "seconds"};
+#define SEPARATOR "\x1f"
+static const char titles[] = "run" SEPARATOR "state" SEPARATOR "batch" SEPARATOR "loss" SEPARATOR
+                             "accuracy" SEPARATOR "best" SEPARATOR "seed" SEPARATOR
+                             "began" SEPARATOR "seconds";
 
 /* ---- one run ---- */
 
@@ -53,47 +51,32 @@ static const char *get(const dnx_record *r, const char *key) {
     return value && *value ? value : "-";
 }
 
-static char *percent(const char *share) {
-    char text[16];
-    if (*share == '-') return strdup("-");
-    snprintf(text, sizeof text, "%.2f %%", 100 * strtod(share, NULL));
-    return strdup(text);
+static const char *percent(const char *share, char text[16]) {
+    if (*share == '-') return share;
+    snprintf(text, 16, "%.2f %%", 100 * strtod(share, NULL));
+    return text;
 }
 
-static char *progress(const dnx_record *r) {
-    char text[64];
-    snprintf(text, sizeof text, "%.30s/%.30s", get(r, "batch"), get(r, "batches"));
-    return strdup(text);
-}
-
-/* Returns the state for the table: of "failed: WHY" only the first word, and "killed", which is not
- * in the file, when the process has ended. */
-static char *state(const dnx_record *r) {
-    const char *s = get(r, "state");
-    if (!strcmp(s, "running") && was_killed(r)) s = "killed";
-    return strndup(s, strcspn(s, ":"));
-}
-
-static void free_row(row *r) {
-    for (int c = 0; c < COLUMNS; c++) free(r->cell[c]);
-}
-
+/* Adds a row. Of the state "failed: WHY" it has only the first word, and "killed", which is not in
+ * the file, when the process has ended. */
 static void add(runs *all, const char *path, const dnx_record *r) {
-    bool is_whole = true;
-    row *more = realloc(all->rows, sizeof *more * (size_t)(all->n + 1));
-    if (!more) {
+    const char *state = get(r, "state");
+    char *row, accuracy[16], best[16];
+    if (!strcmp(state, "running") && was_killed(r)) state = "killed";
+    if (asprintf(&row,
+                 "%.*s" SEPARATOR "%.*s" SEPARATOR "%.30s/%.30s" SEPARATOR "%s" SEPARATOR
+                 "%s" SEPARATOR "%s" SEPARATOR "%s" SEPARATOR "%.16s" SEPARATOR "%s",
+                 (int)strlen(path) - 4, path, (int)strcspn(state, ":"), state, get(r, "batch"),
+                 get(r, "batches"), get(r, "loss"), percent(get(r, "accuracy"), accuracy),
+                 percent(get(r, "best"), best), get(r, "seed"), get(r, "began"),
+                 get(r, "seconds")) < 0)
+        row = NULL;
+    if (row && dnx_grow(&all->rows, all->n, &all->capacity, sizeof *all->rows))
+        all->rows[all->n++] = row;
+    else {
+        free(row);
         all->failed = true;
-        return;
     }
-    all->rows = more;
-    more[all->n] = (row){{strndup(path, strlen(path) - 4), state(r), progress(r),
-                          strdup(get(r, "loss")), percent(get(r, "accuracy")),
-                          percent(get(r, "best")), strdup(get(r, "seed")),
-                          strndup(get(r, "began"), 16), strdup(get(r, "seconds"))}};
-    for (int c = 0; c < COLUMNS; c++) is_whole = is_whole && more[all->n].cell[c];
-    if (is_whole) all->n++;
-    else free_row(&more[all->n]);
-    all->failed = all->failed || !is_whole;
 }
 
 static void read_run(runs *all, const char *path) {
@@ -141,23 +124,23 @@ static void search(runs *all, const char *folder, int depth) {
     if (n >= 0) free(names);
 }
 
-static void show_row(char *const *cells, const size_t *width) {
-    for (int c = 0; c < COLUMNS; c++)
-        printf("%-*s%s", c < COLUMNS - 1 ? (int)width[c] : 0, cells[c],
-               c < COLUMNS - 1 ? "  " : "\n");
+/* Prints a row or, when `width` is being measured, widens the columns to its cells. */
+static void take_row(const char *row, int *width, bool prints) {
+    for (int c = 0; c < COLUMNS; c++) {
+        const int n = (int)strcspn(row, SEPARATOR);
+        if (n > width[c]) width[c] = n;
+        if (prints && c < COLUMNS - 1) printf("%-*.*s  ", width[c], n, row);
+        else if (prints) printf("%.*s\n", n, row);
+        row += n + (row[n] != 0);
+    }
 }
 
 static void show(const runs *all) {
-    size_t width[COLUMNS];
-    for (int c = 0; c < COLUMNS; c++) {
-        width[c] = strlen(titles[c]);
-        for (int i = 0; i < all->n; i++) {
-            size_t w = strlen(all->rows[i].cell[c]);
-            if (w > width[c]) width[c] = w;
-        }
+    int width[COLUMNS] = {0};
+    for (int prints = 0; prints < 2; prints++) {
+        take_row(titles, width, prints);
+        for (size_t i = 0; i < all->n; i++) take_row(all->rows[i], width, prints);
     }
-    show_row((char *const *)(uintptr_t)titles, width);
-    for (int i = 0; i < all->n; i++) show_row(all->rows[i].cell, width);
 }
 
 static int run(const void *given) {
@@ -167,7 +150,7 @@ static int run(const void *given) {
     search(&all, folder, 0);
     if (all.n) show(&all);
     else if (!all.failed) printf("no runs in %s\n", folder);
-    for (int i = 0; i < all.n; i++) free_row(&all.rows[i]);
+    for (size_t i = 0; i < all.n; i++) free(all.rows[i]);
     free(all.rows);
     return all.failed;
 }

@@ -20,9 +20,9 @@
 #include "base/outfile.h"
 #include "base/stop.h"
 #include "cmd/cmd.h"
+#include "cmd/crops.h"
 #include "data/jpeg.h"
 #include "kernels/pool.h"
-#include "kernels/processors.h"
 #include "synth/raster.h"
 #include "synth/synth.h"
 
@@ -229,8 +229,7 @@ static dnx_status write_set(const set *s, int threads, dnx_err *err) {
     name(partial, s, "synth.partial");
     name(whole, s, "synth.txt");
     describe(s, text);
-    if (threads <= 0) threads = dnx_processors();
-    threads = threads < 1 ? 1 : threads > 64 ? 64 : threads;
+    threads = dnx_threads(threads);
     dnx_pool *pool = dnx_pool_new_shares(threads, 4 * threads);
     if (!pool) return dnx_fail_at(err, DNX_EMEM, s->out, "no memory for the threads");
     all += (long)FOLDS * fold_identities(s) * TEST_IMAGES;
@@ -344,9 +343,8 @@ static int run(const void *args) {
             "-pairs %d: must be a multiple of %d: %d folds, half of each the same person", s.pairs,
             2 * FOLDS, FOLDS);
     dnx_stop_on_signals();
-    size_t n = strlen(s.out);
-    char *out = strdup(s.out);
-    while (out && n > 1 && out[n - 1] == '/') out[--n] = 0;
+    char *out = dnx_folder_name(s.out);
+    const size_t n = out ? strlen(out) : 0;
     s.out = out;
     dnx_status st = DNX_OK;
     int status = 0;

@@ -46,3 +46,11 @@ char *dnx_folder_name(const char *path) {
     for (size_t n = name ? strlen(name) : 0; n > 1 && name[n - 1] == '/'; n--) name[n - 1] = 0;
     return name;
 }
+
+void dnx_crops_sweep(const char *crop, char **swept) {
+    const size_t n = (size_t)(strrchr(crop, '/') - crop);
+    if (*swept && strlen(*swept) == n && !strncmp(*swept, crop, n)) return;
+    free(*swept);
+    *swept = strndup(crop, n);
+    if (*swept) dnx_outfile_sweep(*swept);
+}

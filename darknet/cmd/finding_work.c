@@ -6,19 +6,10 @@
 
 #include "base/clock.h"
 #include "base/stop.h"
+#include "cmd/crops.h"
 #include "cmd/finding.h"
 
 /* ---- photographs that are not in the record ---- */
-
-/* Removes incomplete files of a killed process from the folder of a crop. *swept: the last folder,
- * which is not searched again. */
-static void sweep(const char *crop, char **swept) {
-    const size_t n = (size_t)(strrchr(crop, '/') - crop);
-    if (*swept && strlen(*swept) == n && !strncmp(*swept, crop, n)) return;
-    free(*swept);
-    *swept = strndup(crop, n);
-    if (*swept) dnx_outfile_sweep(*swept);
-}
 
 typedef struct {
     char *crop;
@@ -58,7 +49,7 @@ dnx_status dnx_finding_plan(dnx_finding *j, dnx_err *err) {
         if (!first[i].crop) st = dnx_no_memory(j->out, err);
         else if (!dnx_found_get(&j->list, j->images.name[i])) {
             j->todo[j->n_todo++] = i;
-            sweep(first[i].crop, &swept);
+            dnx_crops_sweep(first[i].crop, &swept);
         }
     }
     if (!st) st = refuse_twins(j, first, err);

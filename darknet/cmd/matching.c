@@ -4,11 +4,10 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
-#include "kernels/processors.h"
 #include "net/fingerprint.h"
 
 dnx_status dnx_matching_open(const dnx_matching_args *a, dnx_matching *t, dnx_err *err) {
-    const int threads = a->threads ? a->threads : dnx_processors();
+    const int threads = dnx_threads(a->threads);
     *t = (dnx_matching){.m.least = a->least};
     dnx_status st = dnx_threshold_read(a->threshold, &t->threshold, err);
     const dnx_opening how = {a->cfg,      a->weights,         1,

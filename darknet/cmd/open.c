@@ -6,6 +6,7 @@
 #include "base/outfile.h"
 #include "cmd/cmd.h"
 #include "host/layers.h"
+#include "kernels/processors.h"
 #include "net/classes.h"
 #include "net/weights.h"
 #include "net/weights_kind.h"
@@ -75,6 +76,22 @@ dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err) 
     dnx_bridge_free(&b);
     if (st) dnx_net_free(*net);
     return st;
+}
+
+dnx_status dnx_takes_images(const dnx_net *net, dnx_err *err) {
+    if (net->in.c == 1 || net->in.c == 3) return DNX_OK;
+    return dnx_fail_at(err, DNX_ESHAPE, net->file, "[net] channels=%d: images have 1 or 3",
+                       net->in.c);
+}
+
+int dnx_threads(int asked) {
+    const int cores = dnx_processors();
+    return asked ? asked : cores > 64 ? 64 : cores;
+}
+
+void dnx_print_skipped(void *arg, const char *path, const char *why) {
+    (void)arg;
+    fprintf(stderr, "%s: skipped: %s\n", path, why);
 }
 
 static void print_line(void *arg, const char *text) {

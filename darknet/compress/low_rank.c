@@ -115,8 +115,7 @@ void dnx_factors_free(dnx_factors *f) {
     *f = (dnx_factors){0};
 }
 
-/* Sets c = mean - P Q x, so that M x + c has the mean f->mean. x: the mean of the input. */
-static void set_constant(dnx_factors *f, const double *x) {
+void dnx_factors_set_constant(dnx_factors *f, const double *x) {
     size_t D = (size_t)f->d, R = (size_t)f->rank;
     memcpy(f->c, f->mean, sizeof *f->c * D);
     for (size_t r = 0; r < R; r++) {
@@ -132,7 +131,7 @@ void dnx_low_rank_linear(const double *vectors, const double *mean, dnx_factors 
     for (size_t i = 0; i < D; i++)
         for (size_t r = 0; r < R; r++) f->p[i * R + r] = vectors[r * D + i];
     memcpy(f->mean, mean, sizeof *f->mean * D);
-    set_constant(f, mean);
+    dnx_factors_set_constant(f, mean);
 }
 
 /* ---- ranks ---- */

@@ -48,6 +48,8 @@ typedef struct {
 dnx_status dnx_factors_make(dnx_factors *f, int d, int rank, dnx_err *err);
 void dnx_factors_free(dnx_factors *f);
 
+/* Sets c = mean - P Q x, so that M y + c has the mean f->mean when y has the mean x. */
+void dnx_factors_set_constant(dnx_factors *f, const double *x);
 /* The paper's linear case: M = U U^T of the first eigenvectors, c = mean - M mean. */
 void dnx_low_rank_linear(const double *vectors, const double *mean, dnx_factors *f);
 

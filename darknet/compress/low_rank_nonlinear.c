@@ -258,12 +258,7 @@ dnx_status dnx_low_rank_nonlinear(const float *y, float *x, long n, dnx_act act,
         s.a[i] = act == DNX_PRELU ? slopes[i] : act == DNX_RELU ? 0 : act == DNX_LEAKY ? .1f : 1;
     if (!st) st = start(&s, &g, x, x_mean, pool, f, err);
     if (!st) st = alternate(&s, &g, iterations, pool, f, before, after, err);
-    for (size_t i = 0; !st && i < d; i++) f->c[i] = f->mean[i];
-    for (size_t r = 0; !st && r < R; r++) { /* c = mean - P Q x_mean */
-        double t = 0;
-        for (size_t i = 0; i < d; i++) t += f->q[r * d + i] * x_mean[i];
-        for (size_t i = 0; i < d; i++) f->c[i] -= f->p[i * R + r] * t;
-    }
+    if (!st) dnx_factors_set_constant(f, x_mean);
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++) dnx_free(*floats[i]);
     for (size_t i = 0; i < sizeof doubles / sizeof *doubles; i++) free(*doubles[i]);
     return st;

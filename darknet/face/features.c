@@ -9,11 +9,11 @@
 
 typedef struct {
     dnx_features *f;
-    size_t first;      /* index of the batch's first image */
-    float *x;          /* batch x H x W x C, then their mirror images */
-    float *sides, *y;  /* features of one side of the batch; of the images */
-    dnx_err *errors;   /* for each image of the batch */
-    char **name;       /* of the images that could be loaded */
+    size_t first;     /* index of the batch's first image */
+    float *x;         /* batch x H x W x C, then their mirror images */
+    float *sides, *y; /* features of one side of the batch; of the images */
+    dnx_err *errors;  /* for each image of the batch */
+    char **name;      /* of the images that could be loaded */
 } job;
 
 size_t dnx_features_dim(const dnx_features *f) {
@@ -38,8 +38,7 @@ static dnx_status close_gaps(const job *j, int *count, dnx_err *err) {
     int good = 0;
     for (int i = 0; i < *count; i++) {
         const dnx_err *e = &j->errors[i];
-        if (e->status == DNX_EMEM ||
-            (e->status && !dnx_skipped_add_line(&j->f->skipped, e->text)))
+        if (e->status == DNX_EMEM || (e->status && !dnx_skipped_add_line(&j->f->skipped, e->text)))
             return dnx_fail_at(err, DNX_EMEM, net->file, "no memory for the images");
         if (e->status) continue;
         float *from = j->x + (size_t)i * size, *to = j->x + (size_t)good * size;

@@ -18,7 +18,7 @@ typedef struct {
 
 /* The numbers of a feature: the size of the layer, or twice that with DNX_FLIP_CONCAT. */
 size_t dnx_features_dim(const dnx_features *f);
-/* Runs the network on all images, in their order, and skips those that cannot be used. Errors: those
- * of dnx_features_keep() and take(), DNX_EMEM, DNX_ESTOP. */
+/* Runs the network on all images, in their order, and skips those that cannot be used. Errors:
+ * those of dnx_features_keep() and take(), DNX_EMEM, DNX_ESTOP. */
 dnx_status dnx_features_run(dnx_features *f, dnx_err *err);
 #endif

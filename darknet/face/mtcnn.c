@@ -327,10 +327,9 @@ dnx_status dnx_mtcnn_find(dnx_mtcnn *m, const dnx_image *image, double least,
     if (!st) st = list_faces(m, err);
     at[4] = dnx_now();
     const dnx_pyramid *p = &m->pyramid;
-    m->times = (dnx_mtcnn_times){at[1] - at[0],        at[2] - at[1],
-                                 at[3] - at[2],        at[4] - at[3],
-                                 {proposed, refined},  p->n ? p->pages : 0,
-                                 p->page_w,            p->page_h};
+    m->times = (dnx_mtcnn_times){
+        at[1] - at[0],       at[2] - at[1],       at[3] - at[2], at[4] - at[3],
+        {proposed, refined}, p->n ? p->pages : 0, p->page_w,     p->page_h};
     if (st) return st;
     *faces = m->faces;
     *n = m->boxes.n;

@@ -12,12 +12,12 @@ typedef struct {
     dnx_face points;       /* points.size is the area of the box */
 } dnx_found;
 
-/* The time of each part, in seconds: halving the image, P-Net, R-Net, O-Net. For one image, or a sum
- * over several. */
+/* The time of each part, in seconds: halving the image, P-Net, R-Net, O-Net. For one image, or a
+ * sum over several. */
 typedef struct {
     double shrink, proposals, refine, output;
-    long windows[2]; /* the numbers of windows that R-Net and O-Net scored */
-    long pages;      /* of P-Net */
+    long windows[2];    /* the numbers of windows that R-Net and O-Net scored */
+    long pages;         /* of P-Net */
     int page_w, page_h; /* size of the largest */
 } dnx_mtcnn_times;
 

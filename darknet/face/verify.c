@@ -1,6 +1,5 @@
 /* verify.c - opens the lists of pairs and the folders of people on which a network is verified
  * while it trains. */
-#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -110,18 +109,6 @@ static dnx_status find_others(dnx_verify *v, const char *distractors, dnx_err *e
 
 /* ---- the number of pairs ---- */
 
-/* Writes a whole number with commas between the thousands. */
-static char *grouped(uint64_t n, char out[32]) {
-    char digits[24];
-    int len = snprintf(digits, sizeof digits, "%" PRIu64, n), k = 0;
-    for (int i = 0; i < len; i++) {
-        if (i && (len - i) % 3 == 0) out[k++] = ',';
-        out[k++] = digits[i];
-    }
-    out[k] = 0;
-    return out;
-}
-
 static dnx_status check_enough(dnx_verify *v, const char *file, dnx_err *err) {
     char a[32], b[32];
     dnx_loc at = {file, 0};
@@ -136,17 +123,18 @@ static dnx_status check_enough(dnx_verify *v, const char *file, dnx_err *err) {
         return dnx_fail(err, DNX_EIO, at,
                         "%s pairs of two people cannot show a false-match rate of %s: fewer than "
                         "%d of them would match; %s are needed",
-                        grouped(v->impostors, a), strchr(v->judge.name, '@') + 1, DNX_FEWEST_ABOVE,
-                        grouped((uint64_t)ceil(DNX_FEWEST_ABOVE / v->judge.rate - 1e-9), b));
+                        dnx_grouped((double)v->impostors, a), strchr(v->judge.name, '@') + 1,
+                        DNX_FEWEST_ABOVE,
+                        dnx_grouped(ceil(DNX_FEWEST_ABOVE / v->judge.rate - 1e-9), b));
     if (v->judge.kind == DNX_BY_TAR)
-        snprintf(v->on, sizeof v->on, " (%s genuine, %s impostor pairs)", grouped(v->genuine, a),
-                 grouped(v->impostors, b));
+        snprintf(v->on, sizeof v->on, " (%s genuine, %s impostor pairs)",
+                 dnx_grouped((double)v->genuine, a), dnx_grouped((double)v->impostors, b));
     else if (v->n_others)
         snprintf(v->on, sizeof v->on, " (%s searches among %s distractors)",
-                 grouped(2 * v->genuine, a), grouped((uint64_t)v->n_others, b));
+                 dnx_grouped(2 * (double)v->genuine, a), dnx_grouped(v->n_others, b));
     else
         snprintf(v->on, sizeof v->on, " (%s searches among the images of other people)",
-                 grouped(2 * v->genuine, a));
+                 dnx_grouped(2 * (double)v->genuine, a));
     return DNX_OK;
 }
 
@@ -195,8 +183,7 @@ static dnx_status open_all(dnx_verify *v, const dnx_verified *what, dnx_err *err
     dnx_pairs_free(&p);
     if (st || !v->judge.kind) {
         v->is_fitted = !v->judge.kind && v->folds == 1;
-        if (v->is_fitted)
-            snprintf(v->on, sizeof v->on, " (threshold fitted on the tested pairs)");
+        if (v->is_fitted) snprintf(v->on, sizeof v->on, " (threshold fitted on the tested pairs)");
         return st;
     }
     v->checksum = dnx_hash(v->checksum, v->judge.name, strlen(v->judge.name) + 1);

@@ -88,10 +88,7 @@ static void hair_before(dnx_scene *s) {
     if (f->style == DNX_CURLY) line += 4;
     /* the middle of the hairline in the frame */
     float part = f->style == DNX_SIDE ? (t[HAIR_PART] > 0 ? 18.f : -18.f) : 25 * t[HAIR_PART] * .3f;
-    dnx_point m = dnx_at(s, part, line, 1);
-    const float det = o.ux * o.vy - o.uy * o.vx, dx = m.x - o.cx, dy = m.y - o.cy;
-    p.cut_u = (o.vy * dx - o.vx * dy) / det;
-    p.cut = (o.ux * dy - o.uy * dx) / det;
+    dnx_within(&o, dnx_at(s, part, line, 1), &p.cut_u, &p.cut);
     p.is_cut = true;
     p.cut_curve = curve * (f->style == DNX_SIDE ? .7f : 1.3f);
     p.cut_edge = f->style == DNX_SHORT ? 4 : 2.5f;
@@ -138,9 +135,9 @@ static void cover(dnx_scene *s) {
         dnx_put(s, &o, p);
     } else if (s->s->cover == DNX_CAP) {
         dnx_frame o = dnx_ellipsoid(s, 0, -18, 0, s->f->t[HEAD_W] + 5, 50, 48);
-        dnx_point m = dnx_at(s, 0, -24 + 6 * k[0], 2);
+        float middle;
         p.is_cut = true;
-        p.cut = ((m.y - o.cy) * o.ux - (m.x - o.cx) * o.uy) / (o.ux * o.vy - o.uy * o.vx);
+        dnx_within(&o, dnx_at(s, 0, -24 + 6 * k[0], 2), &middle, &p.cut);
         p.cut_curve = .12f * k[1];
         dnx_put(s, &o, p);
     } else if (s->s->cover == DNX_BAR) {

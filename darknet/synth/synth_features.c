@@ -19,6 +19,14 @@ static void wrinkles(dnx_scene *s) {
         dnx_spot(s, 0, -22 - 7 * (float)i, 0, 17, .8f, dnx_colour(s->f->skin, .7f, depth, 1.5f));
 }
 
+/* Paints a patch of skin whose middle is bent: v -= bend u^2 (raster.h). */
+static void arc(dnx_scene *s, float x, float y, float lift, float w, float h, float angle,
+                dnx_paint p, float bend) {
+    dnx_frame o;
+    p.bend = bend;
+    if (dnx_patch(s, x, y, lift, w, h, angle, &o)) dnx_put(s, &o, p);
+}
+
 static void eye(dnx_scene *s, float side) {
     static const float white[3] = {.93f, .91f, .89f}, black[3] = {.04f, .04f, .05f};
     const dnx_synth_face *f = s->f;
@@ -45,37 +53,24 @@ static void eye(dnx_scene *s, float side) {
         dnx_put(s, &o, p);
     }
     /* lashes, and the crease above them */
-    if (dnx_patch(s, x, -h * .95f, 1, w * 1.05f, .85f, slant, &o)) {
-        p = dnx_colour(black, 1, .85f, 1);
-        p.bend = (h * .95f + t[EYE_BEND] * h) / .85f;
-        dnx_put(s, &o, p);
-    }
-    if (dnx_patch(s, x, -h - t[LID], 1, w * 1.1f, .7f, slant, &o)) {
-        p = dnx_colour(f->skin, .5f, .55f, 1.3f);
-        p.bend = h * .8f / .7f;
-        dnx_put(s, &o, p);
-    }
-    if (dnx_patch(s, x, h * .95f, 1, w * .9f, .5f, slant, &o)) {
-        p = dnx_colour(f->skin, .5f, .5f, 1.2f);
-        p.bend = -(h * .75f - t[EYE_BEND] * h) / .5f;
-        dnx_put(s, &o, p);
-    }
+    arc(s, x, -h * .95f, 1, w * 1.05f, .85f, slant, dnx_colour(black, 1, .85f, 1),
+        (h * .95f + t[EYE_BEND] * h) / .85f);
+    arc(s, x, -h - t[LID], 1, w * 1.1f, .7f, slant, dnx_colour(f->skin, .5f, .55f, 1.3f),
+        h * .8f / .7f);
+    arc(s, x, h * .95f, 1, w * .9f, .5f, slant, dnx_colour(f->skin, .5f, .5f, 1.2f),
+        -(h * .75f - t[EYE_BEND] * h) / .5f);
 }
 
 static void brow(dnx_scene *s, float side) {
     const dnx_synth_face *f = s->f;
     const float *t = f->t;
-    dnx_frame o;
     float y = t[BROW_Y] - s->s->raise - (t[EYE_H] - 3.7f);
-    if (!dnx_patch(s, side * t[BROW_X], y, 2, t[BROW_W] * side, t[BROW_H], side * t[BROW_SLANT],
-                   &o))
-        return;
     dnx_paint p = dnx_colour(f->hair, .85f, t[BROW_DARK] > 1 ? 1 : t[BROW_DARK], 1.2f);
-    p.bend = t[BROW_BEND] / t[BROW_H] * 1.9f;
     p.taper = t[BROW_TAPER];
     p.grain = .25f;
     p.strands = 9;
-    dnx_put(s, &o, p);
+    arc(s, side * t[BROW_X], y, 2, t[BROW_W] * side, t[BROW_H], side * t[BROW_SLANT], p,
+        t[BROW_BEND] / t[BROW_H] * 1.9f);
 }
 
 static void nose(dnx_scene *s) {
@@ -113,34 +108,19 @@ static void mouth(dnx_scene *s) {
     const float w = t[MOUTH_W] * (1 + .13f * smile - .1f * open), gap = .5f + 4.5f * open;
     const float curve = t[LIP_BEND] - 2.6f * smile; /* how low the corners of the mouth are */
     float lips[3];
-    dnx_frame o;
-    dnx_paint p;
     for (int k = 0; k < 3; k++)
         lips[k] = s->s->has_make_up ? .5f * (red[k] + f->lips[k]) : f->lips[k];
     dnx_spot(s, 0, (t[NOSE_LEN] + y) / 2 + 1.5f, 1, 1.6f, 4.5f,
              dnx_colour(f->skin, .72f, t[PHILTRUM] * 3, 2));
-    if (dnx_patch(s, 0, y + gap + t[LIP_LOW] * .4f, 0, w * .8f, t[LIP_LOW] * .8f, 0, &o)) {
-        p = dnx_colour(lips, 1, .9f, 1.2f);
-        p.bend = (curve - gap * 1.1f) / (t[LIP_LOW] * .8f);
-        dnx_put(s, &o, p);
-    }
-    if (dnx_patch(s, 0, y - gap - t[LIP_UP] * .35f, 0, w, t[LIP_UP] * .75f, 0, &o)) {
-        p = dnx_colour(lips, .86f, .95f, 1.2f);
-        p.bend = (curve + gap * 1.1f) / (t[LIP_UP] * .75f);
-        dnx_put(s, &o, p);
-    }
-    if (dnx_patch(s, 0, y, 0, w * .97f, gap, 0, &o)) {
-        p = dnx_colour(dark, 1, .9f, 1);
-        p.bend = curve / gap;
-        dnx_put(s, &o, p);
-    }
-    if (open > .15f && dnx_patch(s, 0, y - gap * .45f, 0, w * .7f, gap * .42f, 0, &o)) {
-        p = dnx_colour(tooth, 1, .9f, 1);
-        p.bend = curve / (gap * .42f);
-        dnx_put(s, &o, p);
-    }
-    if (dnx_patch(s, 0, y + gap + t[LIP_LOW] * .5f, 1, w * .3f, .7f, 0, &o))
-        dnx_put(s, &o, dnx_colour(lips, 1.35f, .5f, 2));
+    arc(s, 0, y + gap + t[LIP_LOW] * .4f, 0, w * .8f, t[LIP_LOW] * .8f, 0,
+        dnx_colour(lips, 1, .9f, 1.2f), (curve - gap * 1.1f) / (t[LIP_LOW] * .8f));
+    arc(s, 0, y - gap - t[LIP_UP] * .35f, 0, w, t[LIP_UP] * .75f, 0,
+        dnx_colour(lips, .86f, .95f, 1.2f), (curve + gap * 1.1f) / (t[LIP_UP] * .75f));
+    arc(s, 0, y, 0, w * .97f, gap, 0, dnx_colour(dark, 1, .9f, 1), curve / gap);
+    if (open > .15f)
+        arc(s, 0, y - gap * .45f, 0, w * .7f, gap * .42f, 0, dnx_colour(tooth, 1, .9f, 1),
+            curve / (gap * .42f));
+    dnx_spot(s, 0, y + gap + t[LIP_LOW] * .5f, 1, w * .3f, .7f, dnx_colour(lips, 1.35f, .5f, 2));
 }
 
 static void beard(dnx_scene *s) {
@@ -170,11 +150,8 @@ static void beard(dnx_scene *s) {
         dnx_spot(s, 0, y + 13, 0, 12, 7, p);
     }
     if (f->beard == DNX_GOATEE) dnx_spot(s, 0, y + 13, 1, 8.5f, 8, p);
-    if (dnx_patch(s, 0, y - 6, 1, t[MOUTH_W] * 1.05f, 2.4f, 0, &o)) {
-        p.bend = 1.1f;
-        p.alpha *= .95f;
-        dnx_put(s, &o, p);
-    }
+    p.alpha *= .95f;
+    arc(s, 0, y - 6, 1, t[MOUTH_W] * 1.05f, 2.4f, 0, p, 1.1f);
 }
 
 static void marks(dnx_scene *s) {

@@ -123,6 +123,12 @@ dnx_frame dnx_stroke(const dnx_scene *s, dnx_point p, dnx_point q, float w) {
     return (dnx_frame){(p.x + q.x) / 2, (p.y + q.y) / 2, vy * w, -vx * w, vx, vy};
 }
 
+void dnx_within(const dnx_frame *f, dnx_point p, float *u, float *v) {
+    const float det = f->ux * f->vy - f->uy * f->vx, dx = p.x - f->cx, dy = p.y - f->cy;
+    *u = (f->vy * dx - f->vx * dy) / det;
+    *v = (f->ux * dy - f->uy * dx) / det;
+}
+
 dnx_paint dnx_colour(const float *rgb, float factor, float alpha, float edge) {
     dnx_paint p = {.alpha = alpha, .edge = edge, .takes_light = true};
     for (int k = 0; k < 3; k++) p.rgb[k] = rgb[k] * factor;

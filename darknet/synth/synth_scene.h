@@ -33,6 +33,9 @@ dnx_frame dnx_ellipsoid(const dnx_scene *s, float x, float y, float z, float w, 
 /* Returns a stroke from p to q, of half width w. */
 dnx_frame dnx_stroke(const dnx_scene *s, dnx_point p, dnx_point q, float w);
 
+/* Finds the coordinates (u, v) in a frame of the point p of the image. */
+void dnx_within(const dnx_frame *f, dnx_point p, float *u, float *v);
+
 /* Returns paint of colour rgb times factor, with this alpha and soft edge in units. It takes
  * light. */
 dnx_paint dnx_colour(const float *rgb, float factor, float alpha, float edge);

@@ -178,8 +178,7 @@ static void list_remarks(dnx_train_job *j) {
     dnx_record_remark(r, "-every", text);
     snprintf(text, sizeof text, "%d", j->a->verify);
     dnx_record_remark(r, "-verify", j->pairs ? text : "never");
-    if (j->pairs && j->pairs->judge.kind)
-        dnx_record_remark(r, "-judge", j->pairs->judge.name);
+    if (j->pairs && j->pairs->judge.kind) dnx_record_remark(r, "-judge", j->pairs->judge.name);
     dnx_record_remark(r, "instructions", dnx_kernels()->name);
     processor(text, sizeof text);
     dnx_record_remark(r, "processor", text);

@@ -22,7 +22,7 @@ struct dnx_train_job {
     dnx_host *host;
     dnx_batches *batches;
     dnx_lock *lock;
-    char *base;      /* FOLDER/NAME, the start of the paths of the run's files: see name_files() */
+    char *base; /* FOLDER/NAME, the start of the paths of the run's files: see name_files() */
     union {
         struct {
             char *state, *weights, *best, *score, *names, *skipped_file, *csv, *run;

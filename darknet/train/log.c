@@ -146,8 +146,8 @@ static bool keep(dnx_log *log, uint64_t batch, const char *title) {
     return ok;
 }
 
-dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net, const char *verification,
-                        uint64_t batch, dnx_err *err) {
+dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net,
+                        const char *verification, uint64_t batch, dnx_err *err) {
     *log = (dnx_log){.path = path, .fd = -1};
     if (batch && !keep(log, batch, verification))
         return dnx_fail_at(

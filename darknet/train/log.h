@@ -33,8 +33,8 @@ typedef struct {
  * `keep`, because later batches are trained again; with keep = 0 keeps none. verification: the
  * title of the verification's column, which must outlive the log. DNX_EOPTION when the old file has
  * another title for it, and values in this column. DNX_EMEM. */
-dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net, const char *verification,
-                        uint64_t keep, dnx_err *err);
+dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net,
+                        const char *verification, uint64_t keep, dnx_err *err);
 /* Returns true when the last kept line, of batch `keep`, has no verification yet. dnx_log_amend()
  * adds it. */
 bool dnx_log_lacks_verification(const dnx_log *log);

@@ -11,8 +11,8 @@
 #include "train/job.h"
 
 /* aside.c renames the files in this order. */
-const char *const dnx_run_ends[DNX_RUN_FILES] = {
-    ".state", ".weights", "-best.weights", "-best.txt", ".names", ".skipped", ".csv", ".run"};
+const char *const dnx_run_ends[DNX_RUN_FILES] = {".state", ".weights", "-best.weights", "-best.txt",
+                                                 ".names", ".skipped", ".csv",          ".run"};
 
 /* Returns j->base followed by `end`; free() it. NULL when memory runs out. */
 static char *with_end(const dnx_train_job *j, const char *end) {
@@ -35,8 +35,7 @@ static dnx_status name_files(dnx_train_job *j, dnx_err *err) {
     free(stem);
     char *lock = with_end(j, ".lock");
     bool ok = lock;
-    for (int i = 0; i < DNX_RUN_FILES; i++)
-        ok = (j->path[i] = with_end(j, dnx_run_ends[i])) && ok;
+    for (int i = 0; i < DNX_RUN_FILES; i++) ok = (j->path[i] = with_end(j, dnx_run_ends[i])) && ok;
     st = ok ? dnx_lock_take(&j->lock, lock, err) : dnx_no_memory(folder, err);
     free(lock);
     return st;

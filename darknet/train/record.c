@@ -88,37 +88,25 @@ void dnx_record_free(dnx_record *r) {
 
 /* ---- comparing ---- */
 
-static int by_key(const void *a, const void *b) {
-    return strcmp((*(const dnx_entry *const *)a)->key, (*(const dnx_entry *const *)b)->key);
-}
-
-/* Returns the entries sorted by key; the caller frees the array. NULL when memory runs out. */
-static const dnx_entry **sort(const dnx_record *r) {
-    const dnx_entry **all = malloc(sizeof *all * ((size_t)r->n + 1));
-    for (int i = 0; all && i < r->n; i++) all[i] = &r->entry[i];
-    if (all) qsort(all, (size_t)r->n, sizeof *all, by_key);
-    return all;
-}
-
-static const dnx_entry *find(const dnx_entry *const *sorted, int n, const dnx_entry *e) {
-    const dnx_entry *const *found = bsearch(&e, sorted, (size_t)n, sizeof *sorted, by_key);
-    return found ? *found : NULL;
+/* Returns the entry of r with the key of e, or NULL. `at`: where it probably is, because two
+ * records of one kind list their keys in nearly the same order. */
+static const dnx_entry *find(const dnx_record *r, int at, const dnx_entry *e) {
+    for (int k = 0; k < r->n; k++)
+        if (!strcmp(r->entry[(at + k) % r->n].key, e->key)) return &r->entry[(at + k) % r->n];
+    return NULL;
 }
 
 bool dnx_record_compare(const dnx_record *was, const dnx_record *is, dnx_differs_fn *differs,
                         void *arg) {
-    const dnx_entry **old = sort(was), **new = sort(is);
-    bool ok = old && new && !was->failed && !is->failed;
-    for (int i = 0; ok && i < is->n; i++) {
-        const dnx_entry *now = &is->entry[i], *before = find(old, was->n, now);
+    if (was->failed || is->failed) return false;
+    for (int i = 0; i < is->n; i++) {
+        const dnx_entry *now = &is->entry[i], *before = find(was, i, now);
         const char *value = before ? before->value : now->usual ? now->usual : "";
         if (strcmp(value, now->value)) differs(arg, now->key, value, now->value, now->is_remark);
     }
-    for (int i = 0; ok && i < was->n; i++) {
+    for (int i = 0; i < was->n; i++) {
         const dnx_entry *before = &was->entry[i];
-        if (!find(new, is->n, before)) differs(arg, before->key, before->value, "", false);
+        if (!find(is, i, before)) differs(arg, before->key, before->value, "", false);
     }
-    free(old);
-    free(new);
-    return ok;
+    return true;
 }

@@ -47,8 +47,7 @@ static void put_results(const dnx_train_job *j, dnx_record *r) {
     put_number(r, "best", "%.5f", j->best_verified < 0 ? NAN : j->best_verified);
     dnx_record_put(r, "best at batch", "%" PRIu64, j->best_batch);
     dnx_record_put(r, "best on", DNX_BEST_ON, dnx_train_verified_on(j->a));
-    if (j->pairs->judge.kind)
-        dnx_record_put(r, "judge", "%s", j->pairs->judge.name);
+    if (j->pairs->judge.kind) dnx_record_put(r, "judge", "%s", j->pairs->judge.name);
 }
 
 static void put_paths(const dnx_train_job *j, dnx_record *r) {

@@ -153,7 +153,7 @@ static dnx_status all(size_t i, bool trains, bool saves, bool *half_loaded, dnx_
     if (!st) st = dnx_net_build(cfg, &how, &net, err);
     if (cfg) dnx_cfg_free(cfg);
     if (st) {
-        dnx_inputs_forget();
+        dnx_inputs_rewind(0);
         return st;
     }
     double before = sum_of(net);
@@ -173,7 +173,7 @@ static dnx_status all(size_t i, bool trains, bool saves, bool *half_loaded, dnx_
     if (!st && trains) st = dnx_host_open(net, &host, err);
     dnx_host_close(host);
     dnx_net_free(net);
-    dnx_inputs_forget();
+    dnx_inputs_rewind(0);
     return st;
 }
 

@@ -299,7 +299,7 @@ static void test_no_memory(void) {
     expect(n > 30 && n < 1000 && bad == 0, "failing allocations", "a leak or a wrong status");
     make_folder();
     write_text(path("lines"), "a\n");
-    dnx_inputs_forget();
+    dnx_inputs_rewind(0);
     for (n = 1, bad = 0; n < 100; n++) {
         dnx_lines l;
         dnx_err err = {0};
@@ -307,7 +307,7 @@ static void test_no_memory(void) {
         fails_at = n;
         dnx_status st = dnx_lines_open(&l, path("lines"), "a cfg", 1 << 20, &err);
         if (!st) dnx_lines_free(&l);
-        dnx_inputs_forget();
+        dnx_inputs_rewind(0);
         bad += live != 0;
         if (calls < n) break;
         bad += st != DNX_EMEM && !strstr(err.text, strerror(ENOMEM));

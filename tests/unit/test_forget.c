@@ -60,11 +60,11 @@ int main(void) {
     for (uint64_t seed = 1; seed < 3; seed++) {
         dnx_err err = {0};
         scatter(keeps, seed, .5f);
-        dnx_inputs_forget();
+        dnx_inputs_rewind(0);
         check(!dnx_weights_save(keeps, plain, &err) && !dnx_weights_load(lean, plain, &err),
               "weights: %s", err.text);
         same("weights", lean, keeps);
-        dnx_inputs_forget();
+        dnx_inputs_rewind(0);
         check(!dnx_packed_save(keeps, packed, DNX_SINGLE, &err) &&
                   !dnx_weights_load(lean, packed, &err),
               "packed: %s", err.text);

@@ -143,7 +143,7 @@ static void inputs(void) {
     unlink(path("in2"));
     unlink(path("in3"));
     for (int i = 0; i < 50; i++) writes(path("out"), "checkpoint");
-    dnx_inputs_forget();
+    dnx_inputs_rewind(0);
     writes(path("in"), "second");
 }
 

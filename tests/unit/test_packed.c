@@ -48,7 +48,7 @@ static void there_and_back(void) {
     fill(net, 5);
     double size = outputs(net, real);
     check(size > 1, "the outputs are all near 0");
-    dnx_inputs_forget();
+    dnx_inputs_rewind(0);
     check(!dnx_packed_save(net, file, DNX_SINGLE, &err), "save: %s", err.text);
     size_t len = read_bytes(file, a, sizeof a);
     check(len == dnx_packed_size(net, DNX_SINGLE), "%zu bytes", len);
@@ -57,13 +57,13 @@ static void there_and_back(void) {
     check(other->seen == 5, "seen is lost");
     outputs(other, packed);
     check(!memcmp(real, packed, sizeof(float) * 8), "packed: the outputs differ");
-    dnx_inputs_forget();
+    dnx_inputs_rewind(0);
     check(!dnx_weights_save(other, second, &err), "unpack: %s", err.text);
     fill(third, 7);
     check(!dnx_weights_load(third, second, &err), "unpacked: %s", err.text);
     outputs(third, unpacked);
     check(!memcmp(packed, unpacked, sizeof(float) * 8), "unpacked: the outputs differ");
-    dnx_inputs_forget();
+    dnx_inputs_rewind(0);
     check(!dnx_packed_save(third, second, DNX_SINGLE, &err), "pack again: %s", err.text);
     size_t again = read_bytes(second, b, sizeof b);
     check(again == len && !memcmp(a, b, len), "packed again: other bytes");
@@ -96,7 +96,7 @@ static void negative_variance(void) {
     fill(net, 5);
     for (int k = dnx_net_params(net, 0, list) - 1; k >= 0; k--)
         if (list[k].role == DNX_VARIANCE) list[k].value[0] = -.5f;
-    dnx_inputs_forget();
+    dnx_inputs_rewind(0);
     check(!dnx_packed_save(net, file, DNX_SINGLE, &err), "save: %s", err.text);
     dnx_net_free(net);
     refuses(HEAD "[convolutional]\nbatch_normalize=1\n",
@@ -117,7 +117,7 @@ static void bad_files(void) {
     dnx_err err = {0};
     dnx_net *net = build(text, false);
     fill(net, 5);
-    dnx_inputs_forget();
+    dnx_inputs_rewind(0);
     dnx_packed_save(net, file, DNX_SINGLE, &err);
     dnx_net_free(net);
     size_t len = read_bytes(file, good, sizeof good);
@@ -186,7 +186,7 @@ static void halves(void) {
           "rounding up or down");
     dnx_net *net = build(text, false), *other = build(text, false);
     fill(net, 5);
-    dnx_inputs_forget();
+    dnx_inputs_rewind(0);
     check(!dnx_packed_save(net, file, DNX_HALF, &err), "half: %s", err.text);
     check(dnx_packed_size(net, DNX_HALF) < dnx_packed_size(net, DNX_SINGLE), "half is no smaller");
     check(!dnx_weights_load(other, file, &err), "half: %s", err.text);
@@ -202,7 +202,7 @@ static void halves(void) {
     list[n - 1].value[0] = 7e4f;
     unsigned char before[64], after[64];
     read_bytes(file, before, sizeof before);
-    dnx_inputs_forget();
+    dnx_inputs_rewind(0);
     check(dnx_packed_save(net, file, DNX_HALF, &err) == DNX_EWEIGHTS &&
               !strcmp(err.text,
                       "packed.cfg:32: [connected] a weight of 70000 is too large for half "

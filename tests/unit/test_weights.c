@@ -96,7 +96,7 @@ static void round_trip(void) {
     check(!memcmp(good, version, sizeof version) && seen == net->seen, "save: another header");
     check(!memcmp(good + HEADER_BYTES, params, 4 * floats), "save: other floats");
     loads("round trip", good, good_size, net->seen);
-    dnx_inputs_forget();
+    dnx_inputs_rewind(0);
     net->seen = 1;
     check(!dnx_weights_save(net, file, &err), "save over a file: %s", err.text);
     dnx_net_free(net);
