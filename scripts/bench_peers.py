@@ -34,7 +34,7 @@ import numpy as np
 from bench import peer_process
 from lib import processes
 from lib.arguments import command_line, each, real, whole, words
-from lib.processes import ROOT, timed
+from lib.processes import ROOT, checked, timed
 
 HOST_LIBRARY = os.path.join(os.environ.get("DARKNET", "/usr/lib/darknet"), "libdarknet.so")
 STOCK, STOCK_CFG = ("darknet19", "resnet18"), "/usr/share/darknet/cfg/{}.cfg"
@@ -159,14 +159,11 @@ def forward(args, name, batch, folder, stack):
     sections."""
     import export_onnx
     from bench import host_networks, peer_torch
-    from lib.plan import read_cfg
     cfg, weights = os.path.join(ROOT, "cfg", name + ".cfg"), os.path.join(folder, "w.weights")
     darknet("init", cfg, weights, "-force")
     if set(args.peers) - {"onnx"}:
         host_networks.set_slopes(cfg, weights)
-    net = read_cfg(cfg)[0][1]
-    x, fin, planes = inputs(folder, batch, *(int(net[k]) for k in ("height", "width", "channels")),
-                            2)
+    x, fin, planes = inputs(folder, batch, *checked(cfg)["in"], 2)
     mine = raw(args, cfg, weights, fin, batch, folder)
     sides, worst = {}, {}
     runs = 300 if batch == 1 else max(5, 1000 // batch)
@@ -211,7 +208,6 @@ def step(args, name, folder):
     tests/oracle/test_torch.py compares all gradients."""
     import torch
     from bench import peer_torch
-    from lib.plan import plan
     weights, cfg, body = (os.path.join(folder, f) for f in ("step.weights", "step.cfg", "body.cfg"))
     with open(os.path.join(ROOT, "cfg", name + ".cfg")) as f:
         text = f.read() + "\n[convolutional]\nfilters=10000\nactivation=linear\nfixed_width=1\n"
@@ -221,8 +217,8 @@ def step(args, name, folder):
     darknet("init", cfg, weights, "-force")
     peer = peer_torch.build(body, weights).train()
     sgd = torch.optim.SGD(peer.parameters(), lr=1e-6, momentum=0.9, weight_decay=4e-5)
-    net, _ = plan(body)
-    shape = (STEP_BATCH, net["channels"], net["height"], net["width"])
+    height, width, channels = checked(body)["in"]
+    shape = STEP_BATCH, channels, height, width
     x = torch.from_numpy(np.random.default_rng(2).normal(0, 1, shape).astype(np.float32))
     truth = torch.zeros(STEP_BATCH, dtype=torch.long)
 
@@ -259,12 +255,9 @@ def our_memory(args, cfg, weights):
 def stock(args, name, folder, stack):
     """Compares one of libdarknet's cfg files, for one image."""
     from bench import host_networks
-    from lib.plan import read_cfg
     cfg, weights = STOCK_CFG.format(name), os.path.join(folder, name + ".weights")
     host_networks.random_weights(cfg, weights)
-    net = {k: int(v) for k, v in read_cfg(cfg)[0][1].items()
-           if k in ("height", "width", "channels")}
-    _, fin, planes = inputs(folder, 1, net["height"], net["width"], net["channels"], 3)
+    _, fin, planes = inputs(folder, 1, *checked(cfg)["in"], 3)
     mine = raw(args, cfg, weights, fin, 1, folder)
     peer = stack.enter_context(peer_process.host(cfg, weights, planes, 1))
     worst = {HOST_LABEL: compare(HOST_LABEL, mine, process_output(peer, 1, folder))}

@@ -16,7 +16,6 @@ mistakes: one person in several groups, and similar people in one group.
 The memory grows with the square of the number of faces: 10,000 faces need about 1 GB."""
 import csv
 import itertools
-import json
 import math
 import os
 import shutil
@@ -30,9 +29,9 @@ from PIL import Image
 from sklearn.cluster import AgglomerativeClustering
 
 from lib import fingerprints
-from lib.arguments import command_line
+from lib.arguments import command_line, whole
 from lib.embeddings import Embeddings
-from lib.files import make_folder, remove, whole_file
+from lib.files import make_folder, read_result, remove, whole_file
 from lib.lock import folder_lock
 from lib.skipping import cut_out, run_to
 from lib.text import counted
@@ -49,13 +48,9 @@ def cosine_of(text, cfg, weights):
     try:
         value = float(text)
     except ValueError:
-        try:
-            with open(text, encoding="utf-8") as f:
-                told = json.load(f)
-            if told["format"] != "darknet threshold 1":
-                raise ValueError
-            value, network = float(told["threshold"]), told["network"]
-        except (ValueError, KeyError, TypeError):
+        told = read_result(text, "threshold", "network") or {}
+        value, network = told.get("threshold"), told.get("network")
+        if told.get("format") != "darknet threshold 1" or not isinstance(value, (int, float)):
             raise Failure(f"{text}: is neither a cosine nor a threshold.json") from None
         if network not in (None, ours):
             raise Failure(f"{text}: was measured with the network {network}, this is {ours}, or by "
@@ -183,18 +178,15 @@ def main():
         parser.add_argument(name, metavar=metavar)
     parser.add_argument("--threshold", default="0.35", metavar="COSINE|FILE",
                         help="a cosine or threshold.json; default 0.35. Higher: more, purer groups")
-    parser.add_argument("--least", type=int, default=2, metavar="N",
+    parser.add_argument("--least", type=whole(1), default=2, metavar="N",
                         help="faces that make a person; default 2")
     parser.add_argument("--aligned", action="store_true", help="PHOTOS has crops already")
-    parser.add_argument("--min-face", type=int, default=40, metavar="N",
+    parser.add_argument("--min-face", type=whole(12, 16384), default=40, metavar="N",
                         help="the smallest face to find, pixels; default 40")
     parser.add_argument("--mtcnn", metavar="FOLDER", help="the detector of `darknet faces`")
     parser.add_argument("--force", "-force", action="store_true",
                         help="group again, and remove the results of an earlier call")
-    args = parser.parse_args()
-    if args.least < 1 or args.min_face < 12:
-        parser.error("--least must be at least 1, --min-face 12")
-    return run_main(cluster, args, again=True)
+    return run_main(cluster, parser.parse_args(), again=True)
 
 
 if __name__ == "__main__":

@@ -23,16 +23,18 @@ import time
 
 from lib.errors import Failure, needs, run_main
 
-needs("numpy", "PIL")
+needs("numpy", "scipy", "PIL")
 import numpy as np
 from PIL import Image, ImageDraw
 
+from experiments.verification import embed, find_images
 from lib.arguments import command_line
 from lib.cfg_text import edit
-from lib.embeddings import Embeddings
 from lib.files import make_folder, read, whole_file, write
 from lib.folders import images_below
 from lib.lock import folder_lock
+from lib.metrics import best_threshold, cosines, percent
+from lib.pairs import read_pairs
 from lib.processes import ROOT, darknet, run
 from lib.skipping import cut_out
 from lib.text import counted
@@ -69,28 +71,12 @@ def train(out):
         os.path.join(drawn, "pairs.txt")
 
 
-def cosines(out, cfg, weights, folder, pairs):
-    """Returns [(path, path, same, cosine)] for a list of pairs."""
-    features = os.path.join(out, "test.dnxe")
-    run([darknet(), "embed", cfg, weights, folder, features, "-unit", "-force"], capture=True)
-    e = Embeddings(features)
-    row = dict(zip(e.names, e.rows(0, e.count).astype(float)))
-    listed = run([darknet(), "pairs", pairs, "-faces", folder], capture=True)
-    out = []
-    for line in listed.splitlines():
-        a, b, same = line.split("\t")[:3]
-        u, v = (row[os.path.relpath(path, folder)] for path in (a, b))
-        out.append((a, b, same == "1", float(u @ v)))
-    return out
-
-
-def threshold_of(scored):
-    """Returns the cosine with the fewest errors, and its accuracy in percent."""
-    cosine, same = np.array([s[3] for s in scored]), np.array([s[2] for s in scored])
-    order = np.argsort(cosine)
-    wrong = np.cumsum(same[order]) + (~same).sum() - np.cumsum(~same[order])
-    best = int(wrong.argmin())
-    return float(cosine[order[best]]), 100 * (1 - wrong[best] / len(scored))
+def scores_of(cfg, weights, folder, listed):
+    """Returns [(path, path, same)] and the cosines for a list of pairs."""
+    found, pairs, _ = find_images(folder, listed, False)
+    vectors, _ = embed(cfg, weights, folder, found)
+    return [(*(os.path.join(folder, found[name]) for name in p[:2]), p[2]) for p in pairs], \
+        cosines(vectors, pairs)
 
 
 def pairs_of_photos(folder, out):
@@ -156,13 +142,15 @@ def draw(rows, note, path):
 
 def on_drawings(out):
     """Trains a network. Returns (cfg, weights, threshold, pairs)."""
-    cfg, weights, folder, pairs = train(out)
-    scored = cosines(out, cfg, weights, folder, pairs)
-    shown = [s for s in scored if s[2]][:SHOWN] + [s for s in scored if not s[2]][:SHOWN]
-    threshold, right = threshold_of([s for s in scored if s not in shown])
-    print(f"threshold {threshold:.4f}: {right:.1f} % of {len(scored) - 2 * SHOWN} pairs of "
-          f"unseen synthetic faces are right (it was fitted to them)")
-    return cfg, weights, round(threshold, 4), [s[:3] for s in shown]
+    cfg, weights, folder, listed = train(out)
+    pairs, scores = scores_of(cfg, weights, folder, read_pairs(listed))
+    same = np.array([p[2] for p in pairs])
+    shown = np.append(np.flatnonzero(same)[:SHOWN], np.flatnonzero(~same)[:SHOWN])
+    scores, same = np.delete(scores, shown), np.delete(same, shown)
+    threshold = best_threshold(scores, same)
+    print(f"threshold {threshold:.4f}: {percent(((scores > threshold) == same).mean())} % of "
+          f"{len(same)} pairs of unseen synthetic faces are right (it was fitted to them)")
+    return cfg, weights, round(threshold, 4), [pairs[i] for i in shown]
 
 
 def demo(args):

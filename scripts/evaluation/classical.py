@@ -10,6 +10,7 @@ from scipy.optimize import nnls
 from evaluation.hand_features import CELLS
 from evaluation.joint_bayesian import JointBayesian
 from lib.errors import needs
+from lib.metrics import cosine
 
 needs("sklearn")
 from sklearn.decomposition import PCA, MiniBatchDictionaryLearning
@@ -22,11 +23,6 @@ LENGTH = 200  # numbers in a projected feature; fewer with fewer images or short
 FEW = 100  # numbers in the features of SVMs and dictionaries, which PCA has shortened
 SHRINK = .1
 ATOMS, NONZERO = 256, 10  # atoms of a dictionary; numbers in a code that are not 0
-
-
-def cosine(a, b):
-    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return (a * b).sum(1) / np.where(norms > 0, norms, 1)
 
 
 def chi_squares(a, b):

@@ -123,11 +123,7 @@ class Model:
         order, state, todo = [], {}, [made[self.output]]
         while todo:
             node = todo[-1]
-            if state.get(id(node)) == "done":
-                todo.pop()
-                continue
             state[id(node)] = "open"
-            below = []
             for name in node.inputs:
                 if not name or name == self.input or name in self.constants:
                     continue
@@ -137,11 +133,9 @@ class Model:
                     raise Failure(f"{self.path}: {node}: its input {name} is made of its own "
                                   "output: a cycle")
                 if id(made[name]) not in state:
-                    below.append(made[name])
-            if below:
-                todo.extend(below[:1])  # one at a time, so that all open nodes lie on one path
-                continue
-            todo.pop()
-            state[id(node)] = "done"
-            order.append(node)
+                    todo.append(made[name])  # one at a time, so that all open nodes lie on one path
+                    break
+            else:
+                state[id(node)] = "done"
+                order.append(todo.pop())
         return order

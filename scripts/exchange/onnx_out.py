@@ -105,9 +105,7 @@ def batchnorm(t, layer, x):
 
 
 def activation(t, layer, x):
-    return x if layer.activation == "linear" else \
-        Tensor(onnx_activations.activate(t.g, x, layer.activation, layer.params.get("slopes")),
-               layer.out, x.is_flat)
+    return x if layer.activation == "linear" else t.done(layer, x.name, x.is_flat)
 
 
 def scaled(t, x, by, label):

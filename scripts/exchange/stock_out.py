@@ -156,7 +156,7 @@ SECTIONS = {
 }
 
 
-def files_of(network, batch=1):
+def files_of(network):
     """Returns (text of the cfg, bytes of the weights)."""
     for layer in network.used:
         check(layer)
@@ -170,5 +170,5 @@ def files_of(network, batch=1):
     h, w, c = network.input
     remarks = ["For stock Darknet. The remark above a section is the layer that it is made from.",
                "Input: RGB from 0 to 1, as Darknet loads images."]
-    return text_of(t.layers, {"batch": batch, "height": h, "width": w, "channels": c}, remarks), \
+    return text_of(t.layers, {"batch": 1, "height": h, "width": w, "channels": c}, remarks), \
         weights_of(t.layers)

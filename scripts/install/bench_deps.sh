@@ -8,11 +8,7 @@ cd "$(dirname "$0")/../.."
 ort=onnxruntime-node@1.30.0
 folder=build/bench
 
-packages="python3-torch python3-onnx python3-opencv"
-command -v node >/dev/null || packages="$packages nodejs"
-command -v npm >/dev/null || packages="$packages npm"
-# shellcheck disable=SC2086 # a list of words on purpose
-sh scripts/install/deps.sh $packages
+sh scripts/install/deps.sh python3-torch python3-onnx python3-opencv nodejs npm
 
 if grep -qs "\"version\": \"${ort#*@}\"" $folder/node_modules/onnxruntime-node/package.json; then
     echo "$ort is in $folder/node_modules"

@@ -1,11 +1,13 @@
 #!/bin/sh
 # Installs the missing packages for building, testing and the notebooks, and those named as
-# arguments. It needs Debian or Ubuntu (apt). It uses sudo only when a package is missing.
+# arguments. Node.js and npm may also be installed in another way. It needs Debian or Ubuntu (apt).
+# It uses sudo only when a package is missing.
 set -eu
 
 missing=
 for p in gcc make perl libc6-dev libjpeg-dev libpng-dev liblapacke-dev libxxhash-dev darknet python3 python3-numpy \
     python3-scipy python3-pil python3-matplotlib jupyter-nbconvert python3-ipykernel "$@"; do
+    case $p in nodejs | npm) command -v "${p%js}" >/dev/null && continue ;; esac
     case $(dpkg-query -W -f='${Status}' "$p" 2>/dev/null || true) in
     *" installed") ;;
     *) case " $missing " in *" $p "*) ;; *) missing="$missing${missing:+ }$p" ;; esac ;;

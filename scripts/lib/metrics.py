@@ -8,11 +8,15 @@ FARS = (1e-1, 1e-2, 1e-3, 1e-4)
 FEWEST = 10  # a rate is measurable only with at least this number of false accepts
 
 
-def cosines(vectors, pairs):
-    """Returns one score for each pair. vectors: {name: feature}. A zero vector has the score 0."""
-    a, b = (np.array([vectors[p[k]] for p in pairs], np.float64) for k in (0, 1))
+def cosine(a, b):
+    """Returns the cosine of each row of a and the same row of b; 0 when one of them is zero."""
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return (a * b).sum(1) / np.where(norms > 0, norms, 1)
+
+
+def cosines(vectors, pairs):
+    """Returns one score for each pair. vectors: {name: feature}."""
+    return cosine(*(np.array([vectors[p[k]] for p in pairs], np.float64) for k in (0, 1)))
 
 
 def best_threshold(scores, same):

@@ -127,7 +127,7 @@ def wrong_calls():
              "net.cfg: is neither a cosine nor a threshold.json"),
             (("o", "--threshold", "other.json"), 1, "other.json: was measured with the network "
              "0123456789abcdef, this is "),
-            (("o", "--least", "0"), 2, "--least must be at least 1")):
+            (("o", "--least", "0"), 2, "--least: 0: must be at least 1")):
         expect_end(cluster(*words, "--aligned"), status, why)
     expect_end(cluster("o", photos="nowhere"), 1, "nowhere: No such file or directory")
     os.makedirs("empty")
