@@ -15,13 +15,12 @@ import tempfile
 from lib.errors import Failure, needs
 
 needs("numpy", "scipy", "matplotlib", "PIL")
-import homework
 import plot_energy
-from experiments import estimate
+from experiments import command, estimate
 from experiments.data import make_data
 from experiments.evaluation import evaluate, reusable
 from experiments.networks import CFG, embedding_of, schedule
-from experiments.training import cache_option, train, training_seconds
+from experiments.training import train, training_seconds
 from lib import fingerprints
 from lib.arguments import each, real, whole, words
 from lib.cfg_text import edit, without_losses
@@ -52,15 +51,14 @@ def cfg_text(args, net, loss, batches, rate):
 
 def by_labels(args, data, name, net):
     text = cfg_text(args, net, MARGIN.format(data.classes), args.batches, args.rate)
-    return train(args, name, text, data.labelled, data.sources[data.labelled])
+    return train(args, name, text, data.labelled)
 
 
 def by_features(args, data, name, net, teacher, batches, rate, start=()):
     """Trains a network to imitate the features of a teacher, on all faces. teacher: its cfg and
     weights."""
     text = cfg_text(args, net, FEATURE.format(*teacher), batches, rate)
-    return train(args, name, text, data.every, data.sources[data.every], teacher,
-                 cache_option(args, data.every), start)
+    return train(args, name, text, data.every, teacher, start=start)
 
 
 def full_precision(args, data):
@@ -102,7 +100,7 @@ def binary(args, data, full):
             all_faces = name == "full" and args.teacher_weights or taught and name != "full"
             rows.append({"mode": mode, "taught": taught, "accuracy": r["accuracy"],
                          "error": r["standard_error"], "p": p,
-                         "images": data.images[data.every if all_faces else data.labelled],
+                         "images": (data.every if all_faces else data.labelled).images,
                          "bytes": packed_bytes(args, name, *trained),
                          "seconds": training_seconds(args, name)})
     return rows
@@ -183,7 +181,7 @@ def low_rank(args, data, trained):
             after = evaluate(args, name + "-tuned", *tuned, data.test)
             rows.append({"speedup": speedup, "method": method, "theory": said["theory"],
                          "cosine": said["cosine"], "relative_error": said["relative_error"],
-                         "small": small, "images": data.images[data.every],
+                         "small": small, "images": data.every.images,
                          "before": before["accuracy"], "after": after["accuracy"],
                          "error": after["standard_error"]})
     for row in rows:  # all times are measured together, at the end
@@ -194,23 +192,18 @@ def low_rank(args, data, trained):
 # ---- the whole comparison ----
 
 def stages(args, data):
-    """Returns [(name, seconds, is done)] for the trainings only; see experiments/estimate.py."""
-    def ms(mode):
+    """Returns the stages of the trainings only, for estimate.show()."""
+    def stage(name, mode, batches):
         text = cfg_text(args, body(mode), MARGIN.format(data.classes), args.batches, args.rate)
-        return estimate.milliseconds(text, args.batch, "-train") * args.batch / 1000
+        return estimate.training(args, name, text, batches)
 
-    step = {m: ms(m) for m in dict.fromkeys(["full", *(args.modes if "binary" in args.parts
-                                                       else [])])}
-    batches = args.full_batches if args.teacher_weights else args.batches
-    out = [("full precision", batches * step["full"], estimate.is_done(args, "full"))]
-    for kind in ("labels", "taught") if "binary" in args.parts else ():
-        out += [(f"{m}, {kind}", args.batches * step[m], estimate.is_done(args, f"{m}-{kind}"))
+    out = [stage("full", "full", args.full_batches if args.teacher_weights else args.batches)]
+    if "binary" in args.parts:
+        out += [stage(f"{m}-{kind}", m, args.batches) for kind in ("labels", "taught")
                 for m in args.modes if (m, kind) != ("full", "taught")]
-    for speedup in args.speedups if "low-rank" in args.parts else ():
-        names = [f"low-rank-{speedup:g}-{m}-tuned" for m in args.methods]
-        left = [n for n in names if not estimate.is_done(args, n)]
-        out.append((f"training further at speed-up {speedup:g}, {len(left)} networks (without the "
-                    "fitting)", len(left) * args.tune_batches * step["full"], not left))
+    if "low-rank" in args.parts:
+        out += [stage(f"low-rank-{speedup:g}-{m}-tuned", "full", args.tune_batches)
+                for speedup in args.speedups for m in args.methods]
     return out
 
 
@@ -252,7 +245,7 @@ def work(args):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    homework.add_data_options(p, "compression")
+    command.add_data_options(p, "compression")
     p.add_argument("--parts", type=words(("binary", "low-rank")), default=["binary", "low-rank"],
                    metavar="A,B")
     p.add_argument("--modes", type=words(MODES), default=list(MODES), metavar="A,B")
@@ -269,7 +262,7 @@ def main():
     p.add_argument("--tune-rate", type=real(above=0), default=.002)
     p.add_argument("--turns", type=whole(1), default=5,
                    help="turns of the two networks that are timed")
-    return homework.finish(p, work)
+    return command.finish(p, p.parse_args(), work)
 
 
 if __name__ == "__main__":

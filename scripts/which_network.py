@@ -15,11 +15,10 @@ from lib.errors import Failure, needs
 
 needs("numpy", "scipy", "matplotlib", "PIL")
 import compression
-import homework
-from experiments import candidates, estimate, teachers
-from experiments.data import Pairs, check_pairs, make_data
-from experiments.evaluation import evaluate
-from experiments.training import cache_option, train, training_seconds
+from experiments import candidates, command, estimate, teachers
+from experiments.data import make_data, tests_of
+from experiments.evaluation import evaluate, measured
+from experiments.training import train, training_seconds
 from lib.arguments import each, real, whole
 from lib.files import read, read_json, write_json
 from lib.processes import timed
@@ -36,7 +35,7 @@ def planned(args, numbers):
     rows = []
     for named in args.networks:
         name, text = candidates.name_of(named), candidates.body(named, numbers, args.size)
-        rows.append(dict(candidates.measured(args, name, text), name=name, text=text, ms=[],
+        rows.append(dict(measured(args, name, text), name=name, text=text, ms=[],
                          paper=candidates.PAPER.get(name)))
     rows.sort(key=lambda r: (r["macs"], r["parameters"], r["name"]))
     names = [r["name"] for r in rows]
@@ -49,8 +48,8 @@ def planned(args, numbers):
 def taught(args, data, teacher, row, batches, rate, start=()):
     """Trains the row's network from the teacher's features. Returns its cfg and weights."""
     text = candidates.student(args, row["text"], teacher, batches, rate)
-    return train(args, row["name"], text, data.every, data.sources[data.every],
-                 teachers.files(teacher, "feature"), cache_option(args, data.every), start)
+    return train(args, row["name"], text, data.every, teachers.files(teacher, "feature"),
+                 start=start)
 
 
 def verified(args, row, trained, tests):
@@ -68,7 +67,7 @@ def low_rank(args, data, teacher, parent, trained, tests):
         args.out, "synthetic", "train"), 2, "asymmetric")
     row = {"name": candidates.LOW_RANK + "-tuned", "text": read(small[0]), "ms": [], "paper": None,
            "after": parent["name"]}
-    row.update(candidates.measured(args, row["name"], row["text"]), speedup=said["theory"])
+    row.update(measured(args, row["name"], row["text"]), speedup=said["theory"])
     verified(args, row, taught(args, data, teacher, row, args.tune_batches, args.tune_rate,
                                [small[1], "-clear"]), tests)
     return row
@@ -110,21 +109,13 @@ def times_before(args):
     return {r["network"]: {"ms": r["ms"], "timed": r["timed"]} for r in rows if r["ms"]}
 
 
-def stages(args, data, rows, teacher_text, numbers):
+def stages(args, rows, teacher_text):
     """Returns the stages of the work, for estimate.show()."""
-    out = []
-    if not args.teacher_weights:
-        ms = estimate.milliseconds(teacher_text, args.batch, "-train")
-        out.append((f"teacher, {args.teacher_batches} batches",
-                    args.teacher_batches * args.batch / 1000 * ms,
-                    estimate.is_done(args, "teacher")))
-    for row in rows:
-        done = estimate.is_done(args, row["name"])
-        ms = 0 if done else estimate.milliseconds(
-            f"{row['text'].rstrip()}\n\n[margin_softmax]\nclasses=2\n", args.batch, "-train")
-        out.append((f"{row['name']}, {args.batches} batches",
-                    args.batches * args.batch / 1000 * ms, done))
-    return out
+    out = [] if args.teacher_weights else [
+        estimate.training(args, "teacher", teacher_text, args.teacher_batches)]
+    loss = "\n\n[margin_softmax]\nclasses=2\n"
+    return out + [estimate.training(args, r["name"], r["text"].rstrip() + loss, args.batches)
+                  for r in rows]
 
 
 def work(args):
@@ -133,16 +124,14 @@ def work(args):
         return times_only(args)
     args.seeds = [args.seed]  # for the titles
     data = make_data(args)
-    tests = {"lfw": data.test}
-    if args.cfp:
-        tests["cfp"] = Pairs(args.cfp, args.cfp_pairs, os.path.basename(args.cfp_pairs))
-        check_pairs(tests["cfp"], args.size)
+    args.test = [("cfp", args.cfp, args.cfp_pairs)] if args.cfp else []
+    tests = tests_of(args, data)
     teacher_text, numbers = teachers.planned(args, data)
     rows = planned(args, numbers)
-    estimate.show(stages(args, data, rows, teacher_text, numbers))
+    estimate.show(stages(args, rows, teacher_text))
     teacher = teachers.make_teacher(args, data, teacher_text, numbers, ("feature",))
     about = summary(args, data) + \
-        f"; {data.images[data.every]:,} images in all, taught by {os.path.basename(teacher['cfg'])}"
+        f"; {data.every.images:,} images in all, taught by {os.path.basename(teacher['cfg'])}"
     for row in list(rows):
         trained = taught(args, data, teacher, row, args.batches, args.rate)
         verified(args, row, trained, tests)
@@ -174,7 +163,7 @@ def tell(args, rows, about):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    homework.add_data_options(p, "which")
+    command.add_data_options(p, "which")
     p.set_defaults(batches=1150, rate=.1)
     p.add_argument("--cfp", metavar="DIR", help="the faces of more pairs, such as CFP-FP's")
     p.add_argument("--cfp-pairs", metavar="FILE",
@@ -194,10 +183,10 @@ def main():
     p.add_argument("--no-times", dest="times", action="store_false", help="do not measure times")
     p.add_argument("--times-only", action="store_true",
                    help="time the networks of an earlier call; other options do not count")
-    args, _ = p.parse_known_args()
+    args = p.parse_args()
     if bool(args.cfp) != bool(args.cfp_pairs):
         p.error("--cfp and --cfp-pairs go together")
-    return homework.finish(p, work)
+    return command.finish(p, args, work)
 
 
 if __name__ == "__main__":

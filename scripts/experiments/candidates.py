@@ -3,11 +3,9 @@ import os
 
 from experiments.methods import METHODS
 from experiments.networks import CFG, beside, schedule
-from lib import fingerprints
 from lib.cfg_text import edit, embedding, sections, without_losses
 from lib.errors import Failure
-from lib.files import read, write
-from lib.processes import checked
+from lib.files import read
 
 NAMES = ("mobilefacenet-eighth", "mobilefacenet-quarter", "mobilefacenet-half", "mobilefacenet",
          "mobilefacenet-2x", "resnet-face-small", "shufflenet-v1-face", "shufflenet-v2-face",
@@ -49,13 +47,3 @@ def student(args, text, teacher, batches, rate):
     return edit(text.rstrip() + f"\n\n[{loss[0]}]{loss[1]}",
                 {"net": dict(schedule(args, batches, rate), **TRAINING, seed=args.seed),
                  loss[0]: files})
-
-
-def measured(args, name, text):
-    """Writes a network without its losses as out/NAME.cfg, for timing. Returns {"network",
-    "parameters", "macs", "bytes"} from `darknet check`; bytes is the size of its weights file."""
-    cfg = os.path.join(args.out, name + ".cfg")
-    write(cfg, text)
-    said = checked(cfg)
-    return {"network": fingerprints.of_network(text), "parameters": said["parameters"],
-            "macs": said["multiply_adds"], "bytes": 20 + 4 * said["floats"]}

@@ -1,42 +1,74 @@
-"""Chooses the weights of losses on development pairs, never on the pairs of the report."""
-from experiments.data import development_pairs
+"""Chooses the values of methods on development pairs, never on the pairs of the report."""
+import os
+
 from experiments.evaluation import evaluate
-from experiments.networks import WEIGHTS, loss_weight, student_cfg
-from experiments.teachers import files
-from experiments.training import cache_option, train
+from experiments.methods import METHODS
+from experiments.networks import usual
+from experiments.runs import Run, trained
+from lib.files import read_result
 
 
-def note(args):
-    """Returns a note for the report about weights that were not chosen on development pairs."""
-    used = [m for m in args.methods if m in WEIGHTS and getattr(args, m + "_weight") is None]
-    if not used:
-        return ""
-    listed = " and ".join(f"{loss_weight(args, m):g} for {m}" for m in used)
-    return (f"The default loss weights ({listed}) were chosen on pairs like the reported ones, "
-            "which flatters those rows a little; --choose chooses on development pairs.")
+def words(tuned):
+    return ",".join(f"{k}={v:g}" for k, v in sorted(tuned.items())) or "usual"
 
 
-def choose(args, data, teacher):
-    """Trains a student of the first width with each weight of --choose. Sets args.X_weight to the
-    weight with the best mean accuracy over the seeds. Returns a text for the report."""
-    said, cache = [], cache_option(args, data.labelled) if args.cache else []
-    pairs = development_pairs(args)
-    for method, weights in args.choose.items():
-        tried = {}
-        for weight in weights:
-            setattr(args, method + "_weight", weight)
-            got = []
-            for seed in args.seeds:
-                name = f"choose-{method}-{weight:g}-{args.widths[0]:g}-seed{seed}"
-                text = student_cfg(args, method, args.widths[0], seed, data.classes, teacher)
-                trained = train(args, name, text, data.labelled, data.sources[data.labelled],
-                                files(teacher, method), cache)
-                got.append(evaluate(args, name, *trained, pairs, "development")["accuracy"])
-            tried[weight] = sum(got) / len(got)
-        best = max(tried, key=tried.get)
-        setattr(args, method + "_weight", best)
-        said.append(f"The weight of {method}, {best:g}, was chosen on {len(pairs.read())} "
-                    f"development pairs ({pairs.name}), width {args.widths[0]:g}: " +
-                    ", ".join(f"{w:g}: {100 * a:.2f} %" for w, a in tried.items()) + ".")
-        print(said[-1], flush=True)
-    return " ".join(said)
+def sources(method):
+    """Returns the method and, before it, the methods whose chosen values it also uses."""
+    other = METHODS[method].tuned_as
+    return (sources(other) if other else []) + [method]
+
+
+def choices(methods):
+    """Returns {method: the values to try} of all methods whose values matter for these. A method
+    comes after those whose chosen values it uses."""
+    return {s: METHODS[s].choices for m in methods for s in sources(m)
+            if len(METHODS[s].choices) > 1}
+
+
+def tried(args):
+    """Returns [(method, values, run)] for all trainings of the choice. args.choose: {method: the
+    values to try}."""
+    def name(values):
+        return words(values).removeprefix("weight=") if args.is_short else words(values)
+    return [(method, values, Run(f"choose-{method}-{name(values)}", args.choose_width,
+                                 args.choose_batches, seed, is_short=args.is_short))
+            for method, several in args.choose.items() for values in several
+            for seed in args.choose_seeds]
+
+
+def tuned_of(args, method, chosen):
+    """Returns the values with which a method is trained."""
+    values = usual(args, method)
+    for source in sources(method):
+        values.update((k, v) for k, v in chosen.get(source, ({}, {}))[0].items() if k in values)
+    return values
+
+
+def choose(args, data, teacher, chosen):
+    """Trains with all values. Returns {method: (best values, {words for the values: mean accuracy
+    over the seeds})}. data: its test pairs choose; chosen: of other methods."""
+    got, chosen = {}, dict(chosen)
+    for method, values, run in tried(args):
+        network = trained(args, data, run, method, teacher,
+                          {**tuned_of(args, method, chosen), **values})
+        r = evaluate(args, run.name, *network, data.test, "development")
+        got.setdefault(method, {}).setdefault(words(values), (values, []))[1].append(r["accuracy"])
+        means = {w: sum(a) / len(a) for w, (_, a) in got[method].items()}
+        best = max(means, key=means.get)  # the first one when several are equal
+        chosen[method] = got[method][best][0], means
+    for line in notes(args, chosen):
+        print(line, flush=True)
+    return chosen
+
+
+def notes(args, chosen):
+    """Returns a text for each choice. args.where: the development pairs, in words."""
+    return [f"{method}: {words(best)} was chosen on {args.where}: " + ", ".join(
+        f"{w}: {100 * a:.2f} %" for w, a in all_.items()) + "."
+        for method, (best, all_) in chosen.items() if all_]
+
+
+def kept(out, chosen):
+    """Returns chosen, completed by the choices of earlier commands for other methods."""
+    old = read_result(os.path.join(out, "study.json"), "chosen") or {"chosen": {}}
+    return {**{m: (c["values"], c["tried"]) for m, c in old["chosen"].items()}, **chosen}

@@ -1,8 +1,10 @@
 """The faces of an experiment: the training data, and the pairs that are verified."""
+import argparse
 import dataclasses
 import itertools
 import os
 import shutil
+import tempfile
 
 from lib import fingerprints
 from lib.errors import Failure
@@ -28,13 +30,19 @@ class Pairs:
 
 
 @dataclasses.dataclass
+class Faces:
+    """Images to train on."""
+    path: str  # .data file
+    images: int
+    source: dict  # fingerprint
+
+
+@dataclasses.dataclass
 class Data:
     label: str  # the name of the faces in reports
     classes: int
-    labelled: str  # .data file of the faces with names
-    every: str  # .data file of all faces
-    images: dict  # {.data file: number of images}
-    sources: dict  # {.data file: fingerprint}
+    labelled: Faces  # with names
+    every: Faces  # all, also those without names
     test: Pairs
     faces: str = ""  # folder of the identities
     watched: Pairs = None  # verified during training, only to draw a curve
@@ -99,24 +107,38 @@ def make_data(args):
     classes = len(identities(faces))
     if classes < 2:
         raise Failure(f"{faces}: has {classes} folder of an identity; at least 2 are needed")
-    data = Data(label, classes, os.path.join(args.out, "labelled.data"), "", {}, {}, test,
-                faces)
-    data.every = data.labelled
-    write(data.labelled, f"classes={classes}\ntrain={faces}\nbackup={args.out}\n")
-    data.images[data.labelled] = count
-    data.sources[data.labelled] = {"faces": fingerprints.of_folder(faces)}
+    labelled = Faces(os.path.join(args.out, "labelled.data"), count,
+                     {"faces": fingerprints.of_folder(faces)})
+    write(labelled.path, f"classes={classes}\ntrain={faces}\nbackup={args.out}\n")
+    every = labelled
     if args.unlabelled:
         more = args.unlabelled.split(",")
-        data.every = os.path.join(args.out, "all.data")
-        write(data.every, f"classes=0\ntrain={','.join([faces] + more)}\nbackup={args.out}\n")
         counts = [images_of(folder, False) for folder in more]
         for _, first in counts:
             check_size(first, args.size)
-        data.images[data.every] = count + sum(n for n, _ in counts)
-        data.sources[data.every] = dict(
-            data.sources[data.labelled],
-            **{f"unlabelled {i + 1}": fingerprints.of_folder(f) for i, f in enumerate(more)})
-    return data
+        every = Faces(os.path.join(args.out, "all.data"), count + sum(n for n, _ in counts), dict(
+            labelled.source,
+            **{f"unlabelled {i + 1}": fingerprints.of_folder(f) for i, f in enumerate(more)}))
+        write(every.path, f"classes=0\ntrain={','.join([faces] + more)}\nbackup={args.out}\n")
+    return Data(label, classes, labelled, every, test, faces)
+
+
+def data_of_plan(args):
+    """Returns what a plan needs of the data. It writes nothing and draws no faces."""
+    if not args.faces:
+        drawn = Faces("", args.identities * args.images, {})
+        return Data("", args.identities, drawn, drawn, None)
+    with tempfile.TemporaryDirectory() as folder:
+        return make_data(argparse.Namespace(**{**vars(args), "out": folder}))
+
+
+def tests_of(args, data):
+    """Returns {name: Pairs} of all pairs to test on. The first one is --pairs."""
+    tests = {"lfw": data.test}
+    for name, folder, path in args.test:
+        tests[name] = Pairs(folder, path, os.path.basename(path))
+        check_pairs(tests[name], args.size)
+    return tests
 
 
 def development_pairs(args):
@@ -151,8 +173,8 @@ def folders_of(args):
     named = [("--faces", args.faces, True), ("--lfw", args.lfw, True),
              ("--pairs", args.pairs, False), ("--teacher-cfg", args.teacher_cfg, False),
              ("--teacher-weights", args.teacher_weights, False),
-             ("--development-faces", getattr(args, "development_faces", None), True),
-             ("--development-pairs", getattr(args, "development_pairs", None), False)]
+             ("--development-faces", args.development_faces, True),
+             ("--development-pairs", args.development_pairs, False)]
     more = [("--unlabelled", p, True) for p in (args.unlabelled or "").split(",") if p]
     return [n for n in itertools.chain(named, more) if n[1]]
 

@@ -1,9 +1,11 @@
 """Estimates how long an experiment will take, from the time of a few batches of each network."""
+import functools
 import os
 import tempfile
 
-from experiments.methods import METHODS
-from experiments.networks import student_cfg
+from experiments.methods import asks
+from experiments.networks import student_cfg, usual
+from experiments.runs import RUN
 from experiments.teachers import needs_head
 from experiments.training import RECORD
 from lib.cfg_text import without_losses
@@ -13,6 +15,7 @@ from lib.processes import on_threads, timed
 RUNS = 3
 
 
+@functools.lru_cache(maxsize=None)
 def milliseconds(text, batch, *more):
     """Returns milliseconds per image, measured by `darknet bench`."""
     with tempfile.TemporaryDirectory() as folder:
@@ -26,61 +29,51 @@ def is_done(args, name):
     return bool(record and record["done"])
 
 
-def stages(args, data, teacher_text, embedding):
-    """Returns [(name, estimated seconds, is done)]. It does not need a trained teacher."""
-    out, threads = [], on_threads(args.threads)
-    images, faces = args.batch / 1000, data.images[data.every]
-    forward = {"teacher": milliseconds(without_losses(teacher_text), 32, *threads)}
+def training(args, name, text, batches, more=0):
+    """Returns the stage of a training: (its name, estimated seconds, is done). more: milliseconds
+    per image in addition to the network's."""
+    done = is_done(args, name)
+    ms = 0 if done else more + milliseconds(text, args.batch, "-train", *on_threads(args.threads))
+    return name, batches * args.batch / 1000 * ms, done
+
+
+def stages(args, data, planned, tried, teacher, embedding, tests):
+    """Returns the stages of an experiment. planned: the runs; tried: of choice.py; teacher: its cfg
+    text. It does not need a trained teacher."""
+    def forward(text):
+        return milliseconds(without_losses(text), 32, *on_threads(args.threads)) / 1000
+
+    def student(width):
+        return student_cfg(args, "scratch", width, args.batches, 1, data.classes,
+                           {"embedding": embedding}, usual(args, "scratch"))
+
+    def seconds(pairs, times, runs, own):
+        images = len({name for p in pairs.read() for name in p[:2]})
+        return times * images * (sum(forward(student(r.width)) for r in runs) +
+                                 (forward(teacher) if own else 0))
+
+    out = []
     if not args.teacher_weights:
-        ms = milliseconds(teacher_text, args.batch, "-train", *threads)
-        out.append((f"teacher, {args.teacher_batches} batches",
-                    args.teacher_batches * images * ms, is_done(args, "teacher")))
-    elif needs_head(args, teacher_text, args.methods):
-        batches = max(1, args.batches // 4)
-        out.append((f"a head for the teacher, {batches} batches",
-                    batches * images * forward["teacher"], is_done(args, "teacher-head")))
-    taught = [m for m in args.methods if m != "scratch"]
+        out.append(training(args, "teacher", teacher, args.teacher_batches))
+    elif needs_head(args, teacher, [r.method for r in planned]):
+        out.append(("teacher-head", max(1, args.batches // 4) * args.batch * forward(teacher),
+                    is_done(args, "teacher-head")))
+    taught = [r for r in planned if asks(r.method)]
     if taught and args.cache:
-        out.append((f"the teacher's outputs for {faces:,} images and their mirror images",
-                    2 * faces / 1000 * forward["teacher"],
-                    all(is_done(args, f"{m}-{w:g}-seed{s}") for m in taught for w in args.widths
-                        for s in args.seeds)))
-    no_teacher = {"embedding": embedding}
-    for width in args.widths:
-        text = student_cfg(args, "scratch", width, args.seeds[0], data.classes, no_teacher)
-        ms = milliseconds(text, args.batch, "-train", *threads)
-        forward[width] = milliseconds(without_losses(text), 32, *threads)
-        if width == args.widths[0]:
-            out += [tried(args, method, width, weights, images * (
-                ms + (0 if args.cache else forward["teacher"])))
-                    for method, weights in args.choose.items()]
-        for method in args.methods:
-            more = 0 if method == "scratch" or args.cache else forward["teacher"]
-            left = [s for s in args.seeds if not is_done(args, f"{method}-{width:g}-seed{s}")]
-            out.append((f"{method}, width {width:g}, {args.batches} batches"
-                        + (f", {len(left)} seeds" if len(left) > 1 else ""),
-                        len(left) * args.batches * images * (ms + more), not left))
-    if args.points:
-        watched = len({name for p in data.watched.read() for name in p[:2]})
-        students = sum(len(args.methods) * len(args.seeds) * forward[w] for w in args.widths)
-        out.append((f"the curves: {watched:,} images, {args.points} times for each network",
-                    args.points * watched / 1000 * (students + (
-                        0 if args.teacher_weights else forward["teacher"])), False))
-    pairs = len({name for p in data.test.read() for name in p[:2]})
-    each = len(METHODS.keys() & set(args.methods)) * len(args.seeds)
-    seconds = pairs / 1000 * (forward["teacher"] + sum(each * forward[w] for w in args.widths))
-    networks = 1 + each * len(args.widths)
-    out.append((f"verification of {networks} networks with {pairs:,} images",
-                seconds + 5 * networks, False))  # 5 s for all pairs and the pictures of each
+        done = all(is_done(args, r.name) for r in taught)
+        out.append((f"the teacher's outputs for {data.every.images:,} images and their mirror "
+                    "images", 0 if done else 2 * data.every.images * forward(teacher), done))
+    for method, run in [(m, r) for m, _, r in tried] + [(r.method, r) for r in planned]:
+        more = 1000 * forward(teacher) if asks(method) and not args.cache else 0
+        out.append(training(args, run.name, student(run.width), run.batches, more))
+    left = [r for r in planned if not os.path.exists(os.path.join(args.out, r.name, RUN))]
+    if data.watched and args.points and left:
+        out.append((f"the curves, of {args.points} points", seconds(
+            data.watched, args.points, left, not args.teacher_weights), False))
+    for name, pairs in tests.items() if left and data.test else ():
+        out.append((f"verification of {len(left)} networks on {name}", 5 * len(left) + seconds(
+            pairs, 1, left, args.every_pair), False))  # 5 s: all pairs, pictures
     return out
-
-
-def tried(args, method, width, weights, seconds):
-    """Returns the stage in which the weights of a loss are tried. seconds: the time of a batch."""
-    left = [1 for w in weights for s in args.seeds
-            if not is_done(args, f"choose-{method}-{w:g}-{width:g}-seed{s}")]
-    return (f"choosing the weight of {method} among {len(weights)}",
-            len(left) * args.batches * seconds, not left)
 
 
 def show(listed, about="Estimated by timing a few batches "):

@@ -26,38 +26,45 @@ def reusable(path, now, *keys, any_build=False):
     return old
 
 
-def evaluate(args, name, cfg, weights, pairs, folder="lfw", any_build=False, pictures=True,
-             every_pair=False):
+def evaluate(args, name, cfg, weights, pairs, folder="lfw", every_pair=False):
     """Verifies pairs (see data.py) with a network. Returns results.json, which is in
-    out/name/folder.
-    every_pair: see verification.verify()."""
+    out/name/folder. every_pair: see verification.verify(). args.any_results: a result of another
+    build of darknet is kept."""
     out = os.path.join(args.out, name, folder)
     path, listed = os.path.join(out, "results.json"), pairs.read()
     found, kept, _ = find_images(pairs.faces, listed, False)
     now = made_from(cfg, weights, images_of(pairs.faces, found, kept))
     keys = (*RESULTS, "all_pairs") if every_pair else RESULTS
-    old = reusable(path, now, *keys, any_build=any_build)
+    old = reusable(path, now, *keys, any_build=args.any_results)
     if old is None:
         print(f"verifying {name}: {len(kept)} pairs of {pairs.name}", flush=True)
         old = verify(cfg, weights, pairs.faces, listed, out, threads=args.threads,
-                     name=pairs.name, pictures=pictures, every_pair=every_pair)
+                     name=pairs.name, pictures=args.pictures, every_pair=every_pair)
     return old
+
+
+def measured(args, name, text):
+    """Writes a network without its losses as out/NAME.cfg, for timing. Returns {"network",
+    "parameters", "macs", "bytes"} from `darknet check`; bytes is the size of its weights file."""
+    cfg = os.path.join(args.out, name + ".cfg")
+    write(cfg, text)
+    said = checked(cfg)
+    return {"network": fingerprints.of_network(text), "parameters": said["parameters"],
+            "macs": said["multiply_adds"], "bytes": 20 + 4 * said["floats"]}
 
 
 def measure(args, name, text):
     """Measures parameters, multiply-adds and milliseconds per image of the network without its
     losses."""
-    path, cfg = (os.path.join(args.out, name + end) for end in (".json", ".cfg"))
+    path = os.path.join(args.out, name + ".json")
     text = without_losses(text)
     now = {"network": fingerprints.of_network(text), "processor": processor(),
            "darknet build": fingerprints.of_build()}
     old = reusable(path, now, "parameters", "macs", "ms")
     if old is None:
-        write(cfg, text)
-        shown = checked(cfg)
-        told = timed(cfg, "-batch", 1, "-runs", 300)
-        old = {"made_from": now, "parameters": shown["parameters"],
-               "macs": shown["multiply_adds"], "ms": told["ms_per_image"],
-               "threads": told["threads"], "kernels": told["kernels"]}
+        size = measured(args, name, text)
+        told = timed(os.path.join(args.out, name + ".cfg"), "-batch", 1, "-runs", 300)
+        old = {"made_from": now, "parameters": size["parameters"], "macs": size["macs"],
+               "ms": told["ms_per_image"], "threads": told["threads"], "kernels": told["kernels"]}
         write_json(path, old)
     return old

@@ -3,7 +3,7 @@ train on all other identities, and verify pairs of these."""
 import os
 import random
 
-from experiments.data import Data, Pairs
+from experiments.data import Data, Faces, Pairs
 from lib import fingerprints
 from lib.errors import Failure
 from lib.files import write
@@ -58,5 +58,6 @@ def hold_out(args, faces, count, pairs):
     write(data, f"classes={len(left)}\ntrain={lists}\nbackup={args.out}\n")
     source = {"faces": fingerprints.of_folder(faces),
               "held out": fingerprints.digest(*sorted(out))}
-    return Data("development faces", len(left), data, data, {data: len(lines)}, {data: source},
+    rest = Faces(data, len(lines), source)
+    return Data("development faces", len(left), rest, rest,
                 Pairs(faces, tested, f"{count} identities held out"))

@@ -10,11 +10,6 @@ from lib.files import read
 from lib.processes import ROOT, checked
 
 CFG = os.path.join(ROOT, "cfg")
-# Methods with a loss beside the labels' loss. Their usual weights were chosen on the pairs that
-# were then reported, so those results are a little too good. Every report says this, and --choose
-# chooses weights on other pairs. The weights are smaller for a given teacher, which was not trained
-# on the students' identities.
-WEIGHTS = ("probability", "correlation")
 
 
 def schedule(args, batches, rate):
@@ -47,32 +42,15 @@ def usual(args, method):
     return {**m.usual, **(m.given if args.teacher_weights else {})}
 
 
-def loss_weight(args, method):
-    given = getattr(args, method + "_weight", None)
-    return usual(args, method)["weight"] if given is None else given
-
-
-def tuned_by_options(args, method):
-    """Returns the values of a method, with the options of homework.py applied."""
-    values = usual(args, method)
-    if method in WEIGHTS:
-        values["weight"] = loss_weight(args, method)
-    if "exclusivity" in values:
-        values["exclusivity"] = getattr(args, "exclusivity", values["exclusivity"])
-    return values
-
-
-def student_cfg(args, method, width, seed, classes, teacher, tuned=None):
+def student_cfg(args, method, width, batches, seed, classes, teacher, tuned):
     """Returns the cfg text of a student. teacher: {"cfg", "weights", "headed", "headed_weights",
-    "embedding"}, see teachers.py. tuned: values for the method's words in braces; None: those of
-    tuned_by_options()."""
+    "embedding"}, see teachers.py. tuned: values for the method's words in braces."""
     m = METHODS[method]
-    values = dict(tuned_by_options(args, method) if tuned is None else tuned)
-    values = {k: f"{v:g}" for k, v in values.items()}
+    values = {k: f"{v:g}" for k, v in tuned.items()}
     values["quarter"] = str(args.batch // 4)
     values.update((k, beside(args, v)) for k, v in teacher.items() if k != "embedding")
     changes, more = filled(method, values)
-    changes["net"] = {**schedule(args, args.batches, args.rate), "seed": seed,
+    changes["net"] = {**schedule(args, batches, args.rate), "seed": seed,
                       "width_multiplier": f"{width / .5:g}", **changes.get("net", {})}
     changes["margin_softmax"] = {"classes": classes, **changes.get("margin_softmax", {})}
     text = edit(read(os.path.join(CFG, m.cfg)), changes)

@@ -1,11 +1,22 @@
 """The rows of a comparison: accuracies over seeds, and p between rows with the same training
-images."""
-from evaluation.all_pairs import difference, mean
+images. A row joins the runs that differ only in the seed."""
+import collections
+import math
+import os
+
+from scipy.stats import t
+
+from evaluation import all_pairs
 from experiments.methods import METHODS
+from experiments.runs import RUN
+from lib.files import read_json, read_result
 from lib.metrics import mcnemar, standard_error
 
 AGAINST = ("scratch", "feature")  # the columns of p in a table
+KEYS = ("method", "width", "batches", "more", "seed", "source", "images", "tests", "tuned")
 
+
+# ---- statistics over seeds ----
 
 def mean_error(values, folds_error):
     """Returns (mean, its standard error over the seeds). With one seed the error is folds_error,
@@ -14,14 +25,44 @@ def mean_error(values, folds_error):
         folds_error if len(values) == 1 else standard_error(values)
 
 
-def row(method, width, images, source, seeds, results, seconds, measured):
-    """Makes a row. results: the results.json of each seed. source: the fingerprint of the training
-    images."""
-    mean, error = mean_error([r["accuracy"] for r in results], results[0]["standard_error"])
-    return dict(measured, method=method, width=width, images=images, source=source, seeds=seeds,
-                accuracy=mean, error=error, accuracies=[r["accuracy"] for r in results],
-                seconds=seconds, p={}, tar=tar_of(results), right=[r["right"] for r in results],
-                pairs=[r["made_from"]["pairs"] for r in results])
+def interval(values):
+    """Returns half of the 95 % interval of a mean over seeds, by Student's t. None for one seed."""
+    n = len(values)
+    return None if n < 2 else float(t.ppf(.975, n - 1)) * standard_error(values)
+
+
+def difference(a, b):
+    """Compares the accuracies of seeds. Returns (mean of a minus mean of b, half of its 95 %
+    interval by Welch's test), or None when a or b has only one seed."""
+    if min(len(a), len(b)) < 2:
+        return None
+    parts = [standard_error(v) ** 2 for v in (a, b)]
+    both = sum(parts)
+    minus = sum(a) / len(a) - sum(b) / len(b)
+    if not both:
+        return minus, 0.
+    freedom = both ** 2 / sum(p ** 2 / (len(v) - 1) for p, v in zip(parts, (a, b)))
+    return minus, float(t.ppf(.975, freedom)) * math.sqrt(both)
+
+
+# ---- p and TAR ----
+
+def alike(a, b):
+    """Returns True when two rows have the same width, length of training, images and pairs."""
+    return all(a.get(k) == b.get(k) for k in ("width", "batches", "source")) and \
+        a["pairs"][0] == b["pairs"][0]
+
+
+def add_p(rows):
+    """Adds McNemar's p for each seed, against the methods that METHODS names. Only rows with the
+    same training images and test pairs are compared."""
+    for r in rows:
+        for name in METHODS[r["method"]].against if r["method"] in METHODS else ():
+            base = next((b for b in rows if b["method"] == name and alike(b, r)), None)
+            if base:
+                theirs = dict(zip(base["seeds"], base["right"]))
+                r["p"][name] = [mcnemar(a, theirs[seed])[2]
+                                for seed, a in zip(r["seeds"], r["right"]) if seed in theirs]
 
 
 def tar_of(results):
@@ -31,7 +72,7 @@ def tar_of(results):
         return None
     first = results[0]["all_pairs"]
     return dict({k: first[k] for k in ("rate", "genuine_pairs", "impostor_pairs", "people")},
-                **mean([r["all_pairs"] for r in results]),
+                **all_pairs.mean([r["all_pairs"] for r in results]),
                 each=[r["all_pairs"]["tar"] for r in results])
 
 
@@ -41,33 +82,23 @@ def add_differences(rows):
     for r in rows:
         if not r["tar"] or r["method"] == "teacher":
             continue
-        r["tar"]["minus"] = {}
-        for base in rows:
-            known = base["method"] == "teacher" or base["method"] in METHODS[r["method"]].against \
-                and alike(base, r) and base["source"] == r["source"]
-            if known and base["tar"] and base["pairs"][0] == r["pairs"][0]:
-                r["tar"]["minus"][base["method"]] = difference(r["tar"], base["tar"])
+        r["tar"]["minus"] = {
+            b["method"]: all_pairs.difference(r["tar"], b["tar"]) for b in rows
+            if b["tar"] and (b["method"] == "teacher" and b["pairs"][0] == r["pairs"][0] or
+                             b["method"] in METHODS[r["method"]].against and alike(b, r))}
 
 
-def add_p(rows):
-    """Adds McNemar's p for each seed, against the methods that METHODS names. Only rows with the
-    same training images and test pairs are compared."""
-    for r in rows:
-        for name in METHODS[r["method"]].against if r["method"] in METHODS else ():
-            base = next((b for b in rows if b["method"] == name and alike(b, r)), None)
-            if not base:
-                continue
-            if base["source"] != r["source"] or base["pairs"][0] != r["pairs"][0]:
-                continue
-            theirs = dict(zip(base["seeds"], base["right"]))
-            r["p"][name] = [mcnemar(a, theirs[seed])[2] for seed, a in zip(r["seeds"], r["right"])
-                            if seed in theirs]
+# ---- the rows of homework.py: one test, with the size and time of the network ----
 
-
-def alike(a, b):
-    """Returns True when two rows have the same width and length of training. The caller compares
-    their images."""
-    return all(a.get(k) == b.get(k) for k in ("width", "batches"))
+def row(method, width, images, source, seeds, results, seconds, measured):
+    """Makes a row. results: the results.json of each seed. source: the fingerprint of the training
+    images."""
+    accuracies = [r["accuracy"] for r in results]
+    mean, error = mean_error(accuracies, results[0]["standard_error"])
+    return dict(measured, method=method, width=width, images=images, source=source, seeds=seeds,
+                accuracy=mean, error=error, accuracies=accuracies, seconds=seconds, p={},
+                tar=tar_of(results), right=[r["right"] for r in results],
+                pairs=[r["made_from"]["pairs"] for r in results])
 
 
 def stored(rows):
@@ -80,3 +111,78 @@ def stored(rows):
 def has_other_images(rows):
     return any(b["method"] == "scratch" and b["source"] != r["source"] and b["width"] == r["width"]
                for r in rows if r["method"] != "teacher" for b in rows)
+
+
+# ---- the rows of study.py: all finished runs in a folder, with several tests ----
+
+def read_run(out, name):
+    """Returns the contents of run.json with the run's `name`, or None when it is not finished."""
+    value = read_result(os.path.join(out, name, RUN), *KEYS)
+    return value and dict(value, name=name)
+
+
+def read_rows(out):
+    """Returns the rows: [{method, width, batches, more, seeds, images, runs, tests: {name:
+    {accuracies, mean, interval, p: {method: {seed: p}}}}}]."""
+    grouped = collections.defaultdict(list)
+    for name in sorted(os.listdir(out)):
+        run = None if ".old-" in name else read_run(out, name)
+        if run:
+            key = (run["batches"], -run["width"], run["more"],
+                   list(METHODS).index(run["method"]) if run["method"] in METHODS else len(METHODS),
+                   run["method"], tuple(sorted(run["source"].items())))
+            grouped[key].append(run)
+    made = [row_of(sorted(grouped[key], key=lambda r: r["seed"])) for key in sorted(grouped)]
+    for test in dict.fromkeys(n for r in made for n in r["tests"]):
+        add_tests(out, [r for r in made if test in r["tests"]], test)
+    return made
+
+
+def row_of(runs):
+    first = runs[0]
+    tests = {}
+    for name in first["tests"]:
+        values = [r["tests"][name]["accuracy"] for r in runs]
+        error = interval(values)
+        if error is None:  # one seed: a normal interval over its folds
+            folds = first["tests"][name]["standard_error"]
+            error = None if folds is None else 1.96 * folds
+        tests[name] = {"accuracies": values, "mean": sum(values) / len(values), "interval": error}
+    return {**{k: first[k] for k in ("method", "width", "batches", "more", "images", "source",
+                                     "tuned")},
+            "seeds": [r["seed"] for r in runs], "runs": runs, "tests": tests,
+            "identification": identification_of(runs)}
+
+
+def identification_of(runs):
+    """Returns {name of a rate: {"mean", "low", "high", "seeds"}}. The interval is over seeds, or
+    over people when there is one seed. None when the rate was not measurable."""
+    found = [r["identification"] for r in runs if r.get("identification")]
+    out = {}
+    for name in dict.fromkeys(n for f in found for n in f):
+        rates = [f[name] for f in found if f.get(name)]
+        if len(rates) < 2:
+            out[name] = rates and {"mean": rates[0]["rate"], "low": rates[0]["low"],
+                                   "high": rates[0]["high"], "seeds": 1} or None
+            continue
+        mean = sum(r["rate"] for r in rates) / len(rates)
+        half = interval([r["rate"] for r in rates])
+        out[name] = {"mean": mean, "low": max(0., mean - half),
+                     "high": min(1., mean + half), "seeds": len(rates)}
+    return out
+
+
+def add_tests(out, made, test):
+    """Adds p and the differences to other rows, for a test set."""
+    as_rows = []
+    for r in made:
+        got = [read_json(os.path.join(out, run["name"], test, "results.json"), "right", "made_from")
+               for run in r["runs"]]
+        as_rows.append({**r, "right": [g["right"] for g in got], "p": {},
+                        "pairs": [g["made_from"]["pairs"] for g in got]})
+    add_p(as_rows)
+    for r, with_p in zip(made, as_rows):
+        r["tests"][test]["p"] = with_p["p"]
+        r["tests"][test]["minus"] = {
+            name: difference(r["tests"][test]["accuracies"], b["tests"][test]["accuracies"])
+            for name in with_p["p"] for b in as_rows if b["method"] == name and alike(b, with_p)}

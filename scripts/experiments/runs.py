@@ -1,7 +1,7 @@
-"""The trainings of scripts/study.py: lists them, estimates their time, and does one of them, from
-the network to the file with its result."""
-import argparse
+"""The trainings of an experiment: lists them, and does one of them, from the network to the file
+with its result."""
 import dataclasses
+import fnmatch
 import os
 
 from experiments import teachers
@@ -9,9 +9,9 @@ from experiments.evaluation import evaluate
 from experiments.identify import identify
 from experiments.methods import METHODS
 from experiments.networks import student_cfg
-from experiments.training import (RECORD, cache_option, curve_options, train,
-                                  training_seconds)
+from experiments.training import RECORD, curve_options, train, training_seconds
 from lib.cfg_text import without_losses
+from lib.errors import Failure
 from lib.files import read, read_json, read_result, write, write_json
 from report import curves
 from report.machine import command
@@ -26,11 +26,13 @@ class Run:
     batches: int
     seed: int
     more: bool = False  # also trains on the faces without names
+    is_short: bool = False  # its name has neither the batches nor `more`
 
     @property
     def row(self):
         """The name for all runs that differ only in the seed."""
-        return f"{self.method}-{self.width:g}-{self.batches}" + ("-more" if self.more else "")
+        long = "" if self.is_short else f"-{self.batches}" + ("-more" if self.more else "")
+        return f"{self.method}-{self.width:g}{long}"
 
     @property
     def name(self):
@@ -53,8 +55,8 @@ class Run:
 
 
 def plan(args):
-    """Returns the runs in their order: by width, then by seed, so that every method has a first
-    result early. A run comes after the run of its teacher."""
+    """Returns the runs of a study in their order: by width, then by seed, so that every method has
+    a first result early. A run comes after the run of its teacher."""
     out = []
     for batches in args.lengths:
         for width in args.widths:
@@ -74,9 +76,14 @@ def with_masters(run):
     return ([] if run.master is None else with_masters(run.master)) + [run]
 
 
-def options_of(args, run):
-    """Returns args for one run, as the modules of homework.py need them."""
-    return argparse.Namespace(**{**vars(args), "batches": run.batches})
+def asked(args, planned):
+    """Returns the runs of --only, and the runs that teach them."""
+    kept = [r for r in planned
+            if not args.only or any(fnmatch.fnmatch(r.name, p) for p in args.only)]
+    if not kept:
+        raise Failure(f"--only {' '.join(args.only)}: names none of the runs (--plan lists them)"
+                      if planned else "these options name no run")
+    return list(dict.fromkeys(m for r in kept for m in with_masters(r)))
 
 
 def teacher_of(args, run, teacher):
@@ -89,45 +96,38 @@ def teacher_of(args, run, teacher):
     return dict(teacher, cfg=cfg, weights=os.path.join(folder, "net.weights"))
 
 
-def trained(args, data, run, teacher, tuned, curve=()):
-    """Trains a run. Returns (args of the run, cfg, weights)."""
-    own = options_of(args, run)
-    which = data.every if run.more else data.labelled
-    taught = teacher_of(args, run, teacher)
-    text = student_cfg(own, run.method, run.width, run.seed, data.classes, taught, tuned)
-    files = teachers.files(taught, run.method)
-    cache = cache_option(args, which) if files else []
-    return (own, *train(own, run.name, text, which, data.sources[which], files,
-                        [*cache, *curve]))
+def trained(args, data, run, method, teacher, tuned, curve=()):
+    """Trains a run by a method. Returns its cfg and weights."""
+    taught = teacher_of(args, run, teacher) if run.method == method else teacher
+    text = student_cfg(args, method, run.width, run.batches, run.seed, data.classes, taught, tuned)
+    return train(args, run.name, text, faces_of(data, run), teachers.files(taught, method), curve)
+
+
+def faces_of(data, run):
+    return data.every if run.more else data.labelled
 
 
 def finish(args, data, run, teacher, tuned, tests):
-    """Trains and tests a run. Writes run.json into its folder and returns its contents. tests:
-    {name: Pairs}."""
-    first = next(iter(tests.values()))
-    own, cfg, weights = trained(args, data, run, teacher, tuned,
-                                curve_options(run.batches, args.points, first))
-    results = {name: evaluate(own, run.name, cfg, weights, pairs, name, args.any_build, False)
+    """Trains and tests a run. Writes run.json into its folder. tests: {name: Pairs}."""
+    network = trained(args, data, run, run.method, teacher, tuned,
+                      curve_options(run.batches, args.points, data.watched))
+    results = {name: evaluate(args, run.name, *network, pairs, name, args.every_pair)
                for name, pairs in tests.items()}
-    identified = identify(own, run.name, cfg, weights) if args.probes else None
-    folder = os.path.join(args.out, run.name)
+    identified = identify(args, run.name, *network) if args.probes else None
+    folder, faces = os.path.join(args.out, run.name), faces_of(data, run)
     record = read_json(os.path.join(folder, RECORD), "made_from", "sessions")
-    which = data.every if run.more else data.labelled
     log = curves.read(os.path.join(folder, "net.csv"))
-    value = {
-        "made_from": record["made_from"], **dataclasses.asdict(run), "tuned": tuned,
-        "images": data.images[which], "source": data.sources[which],
-        "images seen": run.batches * args.batch, "seconds": training_seconds(own, run.name),
+    old = read_result(os.path.join(folder, RUN), "command") or {}
+    write_json(os.path.join(folder, RUN), {
+        "made_from": record["made_from"],
+        **{k: getattr(run, k) for k in ("method", "width", "batches", "seed", "more")},
+        "tuned": tuned, "images": faces.images, "source": faces.source,
+        "images seen": run.batches * args.batch, "seconds": training_seconds(args, run.name),
         "loss": curves.smooth(log["loss"])[-1], "curve": list(zip(*curves.known(log, "lfw"))),
         "commit": sorted({s.get("commit", "unknown") for s in record["sessions"]}),
         "machine": sorted({s.get("machine", "unknown") for s in record["sessions"]}),
         "date": record["sessions"][-1]["begun"],
-        "command": command(),
+        "command": old.get("command") or command(),  # the command that trained it
         "tests": {name: {k: r[k] for k in ("accuracy", "standard_error", "tar_at_far", "pairs")}
-                  for name, r in results.items()}}
-    old = read_result(os.path.join(folder, RUN), "command") or {}
-    if old:
-        value["command"] = old["command"]  # the command that trained it
-    value["identification"] = identified or old.get("identification")
-    write_json(os.path.join(folder, RUN), value)
-    return value
+                  for name, r in results.items()},
+        "identification": identified or old.get("identification")})

@@ -22,17 +22,16 @@ def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
     method needs the teacher's classes, also "headed" and "headed_weights": the teacher with a
     classifier for the identities of our list. The trainings are called PREFIXteacher and
     PREFIXteacher-head. options: more options for training the teacher."""
-    source = data.sources[data.labelled]
     teacher = {"cfg": args.teacher_cfg, "weights": args.teacher_weights, "embedding": embedding}
     if not args.teacher_weights:
         teacher["cfg"], teacher["weights"] = train(
-            args, prefix + "teacher", text, data.labelled, source, options=options)
+            args, prefix + "teacher", text, data.labelled, options=options)
     teacher["headed"], teacher["headed_weights"] = teacher["cfg"], teacher["weights"]
     if needs_head(args, text, methods):
         print("The teacher has no classifier for these identities: one is trained on its features.")
         body = headed_cfg(args, args.teacher_cfg, data.classes)
         teacher["headed"], teacher["headed_weights"] = train(
-            args, prefix + "teacher-head", body, data.labelled, source,
+            args, prefix + "teacher-head", body, data.labelled,
             start=[teacher["weights"], "-clear"])
     return teacher
 

@@ -69,13 +69,16 @@ def set_aside(folder):
     return f"{folder}.old-{number}"
 
 
-def train(args, name, text, data, source, teacher=(), options=(), start=()):
-    """Trains the network of a cfg text in out/name. Returns its cfg and weights. data: a .data
-    file; start: arguments that name the weights to begin with; source, teacher, options: as in
-    made_from()."""
+def train(args, name, text, faces, teacher=(), options=(), start=()):
+    """Trains the network of a cfg text in out/name. Returns its cfg and weights. faces: of data.py;
+    start: arguments that name the weights to begin with; teacher, options: as in made_from(). The
+    teacher's outputs are cached, unless --no-cache was given."""
     folder = os.path.join(args.out, name)
     cfg, weights, path = (os.path.join(folder, f) for f in ("net.cfg", "net.weights", RECORD))
-    now = made_from(args, text, source, teacher, options, start)
+    if teacher and args.cache:
+        cache = os.path.join(args.out, "cache-" + os.path.basename(faces.path))
+        options = ["-cache", cache, *options]
+    now = made_from(args, text, faces.source, teacher, options, start)
     record = check_record(args, folder, now)
     if record and record["done"]:
         return cfg, weights
@@ -84,7 +87,7 @@ def train(args, name, text, data, source, teacher=(), options=(), start=()):
     write_json(path, record)
     write(cfg, text)
     own = os.path.join(folder, "net.data")
-    write(own, re.sub(r"(?m)^backup=.*", lambda _: f"backup={folder}", read(data)))
+    write(own, re.sub(r"(?m)^backup=.*", lambda _: f"backup={folder}", read(faces.path)))
     resume = os.path.exists(os.path.join(folder, "net.state"))
     before, begun = training_seconds(args, name), time.time()
     try:
@@ -100,12 +103,6 @@ def train(args, name, text, data, source, teacher=(), options=(), start=()):
     record.update(done=True, weights=fingerprints.of_file(weights))
     write_json(path, record)
     return cfg, weights
-
-
-def cache_option(args, data):
-    """Returns the option of the trainer for the cache of the teacher's outputs. data: a .data
-    file."""
-    return ["-cache", os.path.join(args.out, "cache-" + os.path.basename(data))]
 
 
 def curve_options(batches, points, pairs):

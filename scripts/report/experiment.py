@@ -58,7 +58,7 @@ def show(rows):
 
 def summary(args, data):
     """Returns one line for titles: the training data, the length of training, the seeds."""
-    return (f"{data.label}: {data.classes} identities, {data.images[data.labelled]:,} images; "
+    return (f"{data.label}: {data.classes} identities, {data.labelled.images:,} images; "
             f"{args.batches} batches of {args.batch}, {args.size} x {args.size} pixels; seeds "
             f"{', '.join(map(str, args.seeds))}")
 

@@ -1,6 +1,7 @@
 """Writes the results of scripts/study.py: study.md, study.csv, study.png, study.json."""
 import os
 
+from experiments import choice
 from experiments.methods import METHODS
 from lib.files import write, write_csv, write_json
 from lib.metrics import p_text, percent
@@ -135,18 +136,15 @@ def draw(rows, path):
         figure.tight_layout()
 
 
-def notes(chosen):
-    out = ["±: half the 95 % interval of the mean over seeds (Student's t); of one seed, over the "
-           "folds of its pairs.",
-           "minus: the difference of the means over seeds and half its 95 % interval (Welch), in "
-           "points, of rows that saw the same images.",
-           "p: McNemar's exact test, a number for each seed, only between rows that saw the same "
-           "images.",
-           "Rates of identification: the interval is over seeds; of one seed, over people."]
-    for method, (best, tried) in chosen.items():
-        out.append(f"{method}: chosen on held-out identities: " + ", ".join(
-            f"{w}: {100 * a:.2f} %" for w, a in tried.items()) + ".")
-    return out
+def notes(args, chosen):
+    return ["±: half the 95 % interval of the mean over seeds (Student's t); of one seed, over "
+            "the folds of its pairs.",
+            "minus: the difference of the means over seeds and half its 95 % interval (Welch), in "
+            "points, of rows that saw the same images.",
+            "p: McNemar's exact test, a number for each seed, only between rows that saw the same "
+            "images.",
+            "Rates of identification: the interval is over seeds; of one seed, over people.",
+            *choice.notes(args, chosen)]
 
 
 def write_all(args, rows, chosen):
@@ -158,7 +156,7 @@ def write_all(args, rows, chosen):
     machines = sorted({m for r in rows for run in r["runs"] for m in run["machine"]})
     commands = list(dict.fromkeys(run["command"] for r in rows for run in r["runs"]))
     write(at + "md", "# Ways of distilling\n\n" + markdown(rows) + "\n\n" + "\n".join(
-        f"- {n}" for n in notes(chosen)) + "\n\n" + "\n".join(said) +
+        f"- {n}" for n in notes(args, chosen)) + "\n\n" + "\n".join(said) +
         f"\n\nProcessor: {'; '.join(machines)}\n\nCommands:\n\n```\n" + "\n".join(commands) +
         "\n```\n\n![accuracy](study.png)\n")
     write_json(at + "json", {"rows": [{k: v for k, v in r.items()} for r in rows],

@@ -15,7 +15,7 @@ from common import ROOT, Skipped, attempt, check, needed, needs, read, script, s
 needs("matplotlib", "numpy", "PIL")
 with needed():
     import scipy.stats
-from experiments import methods, rows, runs, study_choice, study_rows
+from experiments import choice, methods, rows, runs
 from experiments.held_out import draw_pairs
 
 SMALL = ["--size", "32", "--identities", "24", "--images", "4", "--batches", "2", "--batch", "16",
@@ -65,9 +65,9 @@ def tables():
     check([methods.asks(m) for m in ("scratch", "feature", "probability")] ==
           ["", "features", "classes"], "which teacher a method needs")
     chosen = {"scratch": ({"m": .5}, {}), "correlation": ({"weight": 7}, {})}
-    check(study_choice.tuned_of(options(), "correlation", chosen) == {"m": .5, "weight": 7},
+    check(choice.tuned_of(options(), "correlation", chosen) == {"m": .5, "weight": 7},
           "a choice that is taken over")
-    check(study_choice.tuned_of(options(), "feature", chosen) == {"weight": 32},
+    check(choice.tuned_of(options(), "feature", chosen) == {"weight": 32},
           "and one that is not")
 
 
@@ -84,14 +84,14 @@ def held_out():
 
 
 def numbers():
-    got = study_rows.interval([.5, .6, .7])
+    got = rows.interval([.5, .6, .7])
     check(abs(got - 4.302653 * .1 / math.sqrt(3)) < 1e-6, "Student's interval of three", got)
-    check(study_rows.interval([.5]) is None, "one seed has none")
+    check(rows.interval([.5]) is None, "one seed has none")
     a, b = [1, 2, 3], [2, 4, 6, 8]
-    minus, half = study_rows.difference(a, b)
+    minus, half = rows.difference(a, b)
     edge = scipy.stats.ttest_ind([v - minus - half for v in a], b, equal_var=False).pvalue
     check(minus == -3 and abs(edge - .05) < 1e-9, "Welch's interval ends where p is .05", edge)
-    check(study_rows.difference([1], [2, 3]) is None, "one seed has none")
+    check(rows.difference([1], [2, 3]) is None, "one seed has none")
 
     def row(method, seeds, right, **more):
         return {"method": method, "width": 1, "source": {"faces": "a"}, "seeds": seeds,

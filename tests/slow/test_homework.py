@@ -17,7 +17,7 @@ from common import (DARKNET, ROOT, SCRIPTS, check, darknet, expect_end, needs, r
                     summary, write)
 
 needs("matplotlib", "numpy", "PIL", "scipy")
-from experiments import methods, networks, rows as table
+from experiments import choice, methods, rows as table
 from lib import cfg_text
 from report import curves
 
@@ -65,8 +65,10 @@ def texts():
     check(list(minus[3]) == ["teacher"] and not minus[0], "only rows of one width are compared")
     check("draws" not in table.stored(rows)[2]["tar"], "draws are not stored with the table")
     for teacher, given, weight in ((None, None, 1), ("w", None, .1), ("w", 0, 0), (None, 5, 5)):
-        args = argparse.Namespace(teacher_weights=teacher, probability_weight=given)
-        check(networks.loss_weight(args, "probability") == weight, f"weight {teacher} {given}")
+        args = argparse.Namespace(teacher_weights=teacher)
+        chosen = {} if given is None else {"probability": ({"weight": given}, {})}
+        check(choice.tuned_of(args, "probability", chosen)["weight"] == weight,
+              f"weight {teacher} {given}")
 
 
 def all_methods(folder):

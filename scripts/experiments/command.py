@@ -1,0 +1,87 @@
+"""The command line of all scripts that train on faces: their options, and the lock of --out."""
+import os
+
+from experiments.data import check_paths
+from lib.arguments import each, real, whole, words
+from lib.errors import run_main
+from lib.lock import folder_lock
+from lib.processes import darknet
+
+PATHS = ("out", "faces", "lfw", "pairs", "teacher_cfg", "teacher_weights", "development_faces",
+         "development_pairs", "probes")
+
+
+def add_data_options(p, out):
+    """Adds the options of all scripts that train on these faces."""
+    p.add_argument("--out", default=out, metavar="DIR",
+                   help=f"the folder of all results; default {out}")
+    p.add_argument("--faces", metavar="DIR", help="a folder of identity folders, aligned faces")
+    p.add_argument("--unlabelled", metavar="DIR,DIR",
+                   help="more faces, for the losses without labels")
+    p.add_argument("--lfw", metavar="DIR", help="the faces of the pairs")
+    p.add_argument("--pairs", metavar="FILE", help="LFW's pairs.txt")
+    p.add_argument("--teacher-cfg", metavar="CFG", help="a teacher that is trained already")
+    p.add_argument("--teacher-weights", metavar="FILE")
+    p.add_argument("--batch", type=whole(1, 65536), default=64)
+    p.add_argument("--batches", type=whole(1), default=700, help="updates of each student")
+    p.add_argument("--rate", type=real(above=0), default=.05, help="learning rate at the start")
+    p.add_argument("--size", type=whole(32, 512), help="pixels of the networks' input; default 112 "
+                   "for real faces, 56 for synthetic ones")
+    p.add_argument("--identities", type=whole(2, 1000000), default=300,
+                   help="synthetic identities to train on; default 300")
+    p.add_argument("--images", type=whole(1, 100000), default=30, help="images of each identity")
+    p.add_argument("--synthetic-pairs", type=whole(20, 200000), default=6000, help="pairs of "
+                   "other people, for the test; four images of each; TAR counts all pairs of these "
+                   "images; default 6000")
+    p.add_argument("--threads", type=whole(0, 64), default=0,
+                   help="threads of training; 0: all processors")
+    p.add_argument("--force", action="store_true", help="train again a network that was made from "
+                   "other inputs; the old one is kept under another name")
+    p.add_argument("--any-build", action="store_true",
+                   help="keep networks that another build of darknet has trained")
+    # what some of the scripts set in another way, or have no option for
+    p.set_defaults(cache=True, pictures=True, every_pair=False, any_results=False, is_short=False,
+                   given={}, where="held-out identities", plan=False, test=[], probes=None,
+                   development_faces=None, development_pairs=None)
+
+
+def add_run_options(p, known, methods, widths, seeds, teacher_batches):
+    """Adds the options of experiments of many runs, with these defaults. known: the methods."""
+    p.add_argument("--methods", type=words(known), default=list(methods), metavar="A,B",
+                   help=", ".join(known))
+    p.add_argument("--widths", type=each(real(above=0, most=16)), default=widths, metavar="W,W")
+    p.add_argument("--seeds", type=each(whole(0)), default=seeds, metavar="N,N")
+    p.add_argument("--teacher-batches", type=whole(1), default=teacher_batches,
+                   help="updates of a teacher that is not given")
+    p.add_argument("--only", action="append", default=[], metavar="PATTERN",
+                   help="only runs whose name matches, such as 'feature-0.25-*'")
+    p.add_argument("--plan", action="store_true", help="only print the runs and their hours")
+
+
+def finish(p, args, work, *more):
+    """Checks the arguments, then calls work(args, *more) with the folder --out locked. Returns the
+    exit status."""
+    if args.faces and not (args.lfw and args.pairs):
+        p.error("--faces needs --lfw and --pairs")
+    if bool(args.teacher_cfg) != bool(args.teacher_weights):
+        p.error("--teacher-cfg and --teacher-weights go together")
+    if not args.faces and args.synthetic_pairs % 20:
+        p.error(f"--synthetic-pairs {args.synthetic_pairs}: must be a multiple of 20")
+    if args.unlabelled and not args.faces:
+        p.error("--unlabelled needs --faces")
+    args.size = args.size or (112 if args.faces else 56)
+    for key in PATHS:
+        if getattr(args, key):
+            setattr(args, key, os.path.abspath(getattr(args, key)))
+    if args.unlabelled:
+        args.unlabelled = ",".join(map(os.path.abspath, args.unlabelled.split(",")))
+
+    def locked():
+        darknet()
+        check_paths(args)
+        if args.plan:
+            return work(args, *more)  # writes nothing
+        with folder_lock(args.out):
+            return work(args, *more)
+
+    return run_main(locked, again=True)

@@ -1,0 +1,42 @@
+"""Does an experiment: plans the runs, estimates their time, trains the teacher, chooses the values
+of methods, trains and tests each run, and reports. homework.py and study.py are experiments."""
+import collections
+import time
+
+from experiments import choice, estimate, runs, teachers
+from experiments.data import data_of_plan, make_data, tests_of
+from experiments.training import curve_options
+
+# plan(args): the runs. watched(args, data): the pairs for curves. development(args, data): a Data
+# whose test pairs choose the values of methods. report(args, data, teacher, runs, chosen): writes
+# the results of these runs and returns a function that prints them.
+Experiment = collections.namedtuple("Experiment", "plan watched development report")
+OFTEN = 30  # seconds between two reports
+
+
+def work(args, experiment):
+    is_drawn = not args.plan or args.faces
+    data = data_of_plan(args) if args.plan else make_data(args)
+    data.watched = experiment.watched(args, data) if args.points and is_drawn else None
+    text, embedding = teachers.planned(args, data)
+    tests = tests_of(args, data)
+    planned = runs.asked(args, experiment.plan(args))
+    estimate.show(estimate.stages(args, data, planned, choice.tried(args), text, embedding, tests))
+    if args.plan:
+        return
+    methods = list(dict.fromkeys(r.method for r in planned))
+    teacher = teachers.make_teacher(args, data, text, embedding, methods, options=curve_options(
+        args.teacher_batches, args.points, data.watched))
+    chosen = args.given
+    if args.choose:
+        left = experiment.development(args, data)
+        chosen = choice.choose(args, left, teacher if left.labelled is data.labelled else
+                               teachers.make_teacher(args, left, *teachers.planned(args, left),
+                                                     methods, "development-"), chosen)
+    drawn = time.time()
+    for i, run in enumerate(planned, 1):
+        runs.finish(args, data, run, teacher, choice.tuned_of(args, run.method, chosen), tests)
+        if i == len(planned) or time.time() > drawn + OFTEN:
+            tell = experiment.report(args, data, teacher, planned[:i], chosen)
+            drawn = time.time()
+    tell()
