@@ -268,10 +268,11 @@ static dnx_status unite(reader *r, dnx_err *err) {
     return DNX_OK;
 }
 
-static dnx_status parse(reader *r, int form, dnx_err *err) {
-    dnx_landmarks *l = r->l;
-    dnx_status st = DNX_OK;
-    r->at = (dnx_loc){r->lines.file, 0};
+dnx_status dnx_landmarks_read(const char *file, int form, dnx_landmarks *l, dnx_err *err) {
+    reader reads = {.l = l, .at = {file, 0}}, *r = &reads;
+    *l = (dnx_landmarks){0};
+    dnx_status st = dnx_lines_open(&r->lines, file, "a file of landmarks", DNX_LINES_MOST, err);
+    if (st) return st;
     skip_header(r);
     if (r->is_again && (!strncmp(r->line, "{", 1) || !strncmp(r->line, "[{", 2)))
         st = dnx_fail(err, DNX_EPARSE, r->at, "JSON is not read; write a line for each face");
@@ -291,21 +292,6 @@ static dnx_status parse(reader *r, int form, dnx_err *err) {
     free(r->row);
     dnx_lines_free(&r->lines);
     return st;
-}
-
-dnx_status dnx_landmarks_read(const char *file, int form, dnx_landmarks *l, dnx_err *err) {
-    reader r = {.l = l};
-    *l = (dnx_landmarks){0};
-    dnx_status st = dnx_lines_open(&r.lines, file, "a file of landmarks", DNX_LINES_MOST, err);
-    return st ? st : parse(&r, form, err);
-}
-
-dnx_status dnx_landmarks_copy(const char *text, size_t len, const char *file, int form,
-                              dnx_landmarks *l, dnx_err *err) {
-    reader r = {.l = l};
-    *l = (dnx_landmarks){0};
-    dnx_status st = dnx_lines_copy(&r.lines, text, len, file, "a file of landmarks", err);
-    return st ? st : parse(&r, form, err);
 }
 
 void dnx_landmarks_free(dnx_landmarks *l) {

@@ -43,8 +43,5 @@ typedef struct {
  * file cannot be read. DNX_EPARSE when a line has another layout, there are no lines, or the order
  * of the numbers is not clear. DNX_EMEM. Free l in any case. */
 dnx_status dnx_landmarks_read(const char *file, int form, dnx_landmarks *l, dnx_err *err);
-/* Reads a copy of len bytes in memory instead of a file. */
-dnx_status dnx_landmarks_copy(const char *text, size_t len, const char *file, int form,
-                              dnx_landmarks *l, dnx_err *err);
 void dnx_landmarks_free(dnx_landmarks *l);
 #endif

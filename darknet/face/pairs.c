@@ -259,8 +259,11 @@ static void set_checksum(dnx_pairs *p) {
 
 /* ---- all ---- */
 
-static dnx_status parse(reader *r, dnx_err *err) {
-    dnx_status st = DNX_OK;
+dnx_status dnx_pairs_open(const char *file, dnx_pairs *p, dnx_err *err) {
+    reader reads = {.p = p}, *r = &reads;
+    *p = (dnx_pairs){0};
+    dnx_status st = dnx_lines_open(&r->lines, file, "a list of pairs", DNX_LINES_MOST, err);
+    if (st) return st;
     bool is_first = true;
     r->is_vague = true;
     for (char *line, *f[FIELDS]; !st && (line = dnx_lines_next(&r->lines, "")); is_first = false) {
@@ -281,21 +284,6 @@ static dnx_status parse(reader *r, dnx_err *err) {
     free(r->half);
     dnx_lines_free(&r->lines);
     return st;
-}
-
-dnx_status dnx_pairs_open(const char *file, dnx_pairs *p, dnx_err *err) {
-    reader r = {.p = p};
-    *p = (dnx_pairs){0};
-    dnx_status st = dnx_lines_open(&r.lines, file, "a list of pairs", DNX_LINES_MOST, err);
-    return st ? st : parse(&r, err);
-}
-
-dnx_status dnx_pairs_copy(const char *text, size_t len, const char *file, dnx_pairs *p,
-                          dnx_err *err) {
-    reader r = {.p = p};
-    *p = (dnx_pairs){0};
-    dnx_status st = dnx_lines_copy(&r.lines, text, len, file, "a list of pairs", err);
-    return st ? st : parse(&r, err);
 }
 
 dnx_status dnx_pairs_of_set(const dnx_binset *s, const char *file, dnx_pairs *p, dnx_err *err) {

@@ -37,9 +37,6 @@ typedef struct {
  * that of the other lines; when there are too few or too many pairs; or when all pairs are of the
  * same person, or all of two people. DNX_EMEM. Free p in any case. */
 dnx_status dnx_pairs_open(const char *file, dnx_pairs *p, dnx_err *err);
-/* Reads a copy of len bytes in memory instead of a file. */
-dnx_status dnx_pairs_copy(const char *text, size_t len, const char *file, dnx_pairs *p,
-                          dnx_err *err);
 /* Makes the pairs of a verification set. The names are the numbers of its images. As in
  * InsightFace, each fold is a run of neighbouring pairs. The lengths of the folds differ by at most
  * one, and longer folds come first. DNX_EMEM. */
