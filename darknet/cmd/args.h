@@ -47,6 +47,9 @@ typedef struct {
     {name, DNX_ARG_IS_TEXT, offsetof(s, f), NULL, 0, 0, 0, false, help}
 #define DNX_PLACE_WORD(s, f, name, words, help) \
     {name, DNX_ARG_IS_WORD, offsetof(s, f), words, -1, 0, 0, true, help}
+/* net.cfg and its weights. */
+#define DNX_PLACE_NET(s, cfg, weights) \
+    DNX_PLACE(s, cfg, "net.cfg", "the network"), DNX_PLACE(s, weights, "weights", "its weights")
 #define DNX_ARG_FLAG(s, f, name, help) \
     {name, DNX_ARG_IS_FLAG, offsetof(s, f), NULL, 0, 0, 0, false, help}
 #define DNX_ARG_TEXT(s, f, name, value, help) \

@@ -1,5 +1,5 @@
 /* check_draw.c - draws a network for Graphviz and as SVG. */
-#include "cmd/check_draw.h"
+#include "cmd/check.h"
 
 #include <stdio.h>
 

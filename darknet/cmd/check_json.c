@@ -1,12 +1,13 @@
 /* check_json.c - the report of `darknet check` as JSON. */
-#include "cmd/check_json.h"
+#include "cmd/check.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "cmd/json.h"
+#include "cmd/cmd.h"
 #include "net/fingerprint.h"
 #include "net/options.h"
+#include "net/weights.h"
 
 static void put_shape(dnx_shape s) { printf("[%d, %d, %d]", s.h, s.w, s.c); }
 
@@ -80,15 +81,12 @@ static void put_fingerprint(dnx_net *net, bool has_weights) {
     else printf("null");
 }
 
-void dnx_check_json(dnx_net *net, const char *weights, const dnx_check_training *t) {
-    double parameters = 0, floats = 0, macs = 0;
-    dnx_param list[DNX_MAX_PARAMS];
+void dnx_check_json(dnx_net *net, const char *weights, const dnx_check_training *t,
+                    const char *why) {
+    double parameters = 0, macs = 0;
     for (int i = 0; i < net->n; i++) {
-        const dnx_node *n = &net->nodes[i];
         parameters += (double)dnx_net_count(net, i);
-        macs += dnx_macs(n);
-        for (int k = 0, count = dnx_net_params(net, i, list); k < count; k++)
-            floats += (double)list[k].count;
+        macs += dnx_macs(&net->nodes[i]);
     }
     printf("{\"file\": ");
     dnx_json_text(net->file);
@@ -100,13 +98,13 @@ void dnx_check_json(dnx_net *net, const char *weights, const dnx_check_training 
     put_fingerprint(net, weights);
     printf(",\n \"layers\": [");
     for (int i = 0; i < net->n; i++) put_layer(net, i);
-    printf("\n ],\n \"parameters\": %.0f, \"floats\": %.0f, \"multiply_adds\": %.0f,\n", parameters,
-           floats, macs);
+    printf("\n ],\n \"parameters\": %.0f, \"floats\": %zu, \"multiply_adds\": %.0f,\n", parameters,
+           dnx_weights_floats(net, net->n), macs);
     printf(" \"memory\": {\"predicting\": %zu, \"training\": ", dnx_net_memory(net));
-    if (t->training < 0) printf("null");
-    else printf("%.0f", t->training);
+    if (why) printf("null");
+    else printf("%.0f", t->all);
     printf(", \"training_batch\": %d},\n \"not_trained_because\": ", t->batch);
-    dnx_json_text(t->why);
+    dnx_json_text(why);
     printf(",\n \"notes\": [");
     for (int i = 0; i < net->origin.notes.n; i++) {
         printf("%s", i ? ", " : "");

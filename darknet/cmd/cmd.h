@@ -58,6 +58,10 @@ void dnx_print_skipped(void *arg, const char *path, const char *why);
 dnx_status dnx_takes_images(const dnx_net *net, dnx_err *err);
 /* The number of -threads or, when that is 0, one for each core, at most 64. */
 int dnx_threads(int asked);
+/* Prints a string as JSON, in quotes, or null. Bytes from 0x80 on are copied, because JSON is
+ * UTF-8. dnx_json_part() prints the first n bytes. */
+void dnx_json_text(const char *text);
+void dnx_json_part(const char *text, size_t n);
 /* Prints the table of a bridge to stderr. */
 void dnx_print_bridge(const dnx_bridge *b);
 /* Prints to stderr the options of the cfg that have no effect. */

@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "base/outfile.h"
-#include "cmd/check_draw.h"
-#include "cmd/check_json.h"
+#include "cmd/check.h"
 #include "cmd/cmd.h"
 #include "data/data.h"
 #include "layer/compression.h"
@@ -100,11 +99,6 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
 
 /* ---- training ---- */
 
-typedef struct {
-    double all, some; /* bytes for `batch` images and for `few` */
-    int batch, few, threads;
-} training;
-
 /* Returns the number for classes=auto of the cfg. Without data, returns 1 and stores the reason in
  * *why. */
 static int find_classes(const check_args *a, dnx_err *why) {
@@ -119,8 +113,8 @@ static int find_classes(const check_args *a, dnx_err *why) {
 
 /* Builds the network for training. *why: the reason why it cannot be trained, although the cfg is
  * right. */
-static dnx_status try_training(const check_args *a, int classes, training *t, dnx_err *why,
-                               dnx_err *err) {
+static dnx_status try_training(const check_args *a, int classes, dnx_check_training *t,
+                               dnx_err *why, dnx_err *err) {
     dnx_net *net;
     dnx_data *data = NULL;
     dnx_opening o = {.cfg = a->cfg, .classes = classes, .trains = true, .batch = t->few};
@@ -170,7 +164,8 @@ static void print_table(dnx_net *net) {
            (double)dnx_net_memory(net) * 1e-6, (sum + (double)net->plan.scratch_floats) * 4e-6);
 }
 
-static void print_training(const training *t, bool is_taught, bool is_later, const char *why) {
+static void print_training(const dnx_check_training *t, bool is_taught, bool is_later,
+                           const char *why) {
     if (why) printf("training         not %s: %s\n", is_later ? "now" : "here", why);
     else
         printf("training         %.1f MB an image, %.0f MB at batch %d with %d threads%s\n",
@@ -249,7 +244,7 @@ static int run(const void *args) {
         dnx_print_notes(net);
         print_table(net);
     }
-    training t = {.batch = net->o.batch / net->o.subdivisions};
+    dnx_check_training t = {.batch = net->o.batch / net->o.subdivisions};
     t.few = t.batch > 1 ? t.batch / 2 : 2;
     find_predicting(net, why, sizeof why);
     if (a->size && !why[0]) snprintf(why, sizeof why, "-size is for predicting");
@@ -263,10 +258,8 @@ static int run(const void *args) {
     if (said.status) snprintf(why, sizeof why, "%s", said.text);
     for (int i = 0; i < net->origin.notes.n; i++)
         is_said |= !a->json && !strcmp(net->origin.notes.text[i], why);
-    if (a->json) {
-        dnx_check_training j = {why[0] ? -1 : t.all, t.batch, why[0] ? why : NULL};
-        dnx_check_json(net, a->weights, &j);
-    } else print_training(&t, has_teacher(net), st != DNX_OK, why[0] ? why : NULL);
+    if (a->json) dnx_check_json(net, a->weights, &t, why[0] ? why : NULL);
+    else print_training(&t, has_teacher(net), st != DNX_OK, why[0] ? why : NULL);
     dnx_net_free(net);
     if (!a->data || !why[0]) return 0;
     if (!is_said) fprintf(stderr, "%s\n", why);

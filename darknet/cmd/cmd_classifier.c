@@ -17,8 +17,7 @@ typedef struct {
 } raw_args;
 
 static const dnx_arg table[] = {
-    DNX_PLACE(raw_args, cfg, "net.cfg", "the network"),
-    DNX_PLACE(raw_args, weights, "weights", "its weights"),
+    DNX_PLACE_NET(raw_args, cfg, weights),
     DNX_PLACE(raw_args, in, "in.f32", "images as float32 numbers, N x height x width x channels"),
     DNX_PLACE(raw_args, out, "out.f32", "the last layer's outputs, N x height x width x channels"),
     DNX_ARG_INT(raw_args, batch, "-batch", "N", 1, 1, 65536, "images at a time"),

@@ -17,8 +17,7 @@ typedef struct {
 } cluster_args;
 
 static const dnx_arg table[] = {
-    DNX_PLACE(cluster_args, cfg, "net.cfg", "the network"),
-    DNX_PLACE(cluster_args, weights, "weights", "its weights"),
+    DNX_PLACE_NET(cluster_args, cfg, weights),
     DNX_PLACE(cluster_args, photos, "photos", "a folder of photographs"),
     DNX_PLACE(cluster_args, out, "out", "the folder for people, contact sheets and people.csv"),
     DNX_ARG_TEXT(cluster_args, threshold, "-threshold", "FILE",

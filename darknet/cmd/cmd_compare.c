@@ -4,7 +4,6 @@
 
 #include "base/outfile.h"
 #include "cmd/cmd.h"
-#include "cmd/json.h"
 #include "cmd/matching.h"
 #include "face/sheet.h"
 #include "kernels/kernels.h"
@@ -16,8 +15,7 @@ typedef struct {
 } compare_args;
 
 static const dnx_arg table[] = {
-    DNX_PLACE(compare_args, m.cfg, "net.cfg", "the network"),
-    DNX_PLACE(compare_args, m.weights, "weights", "its weights"),
+    DNX_PLACE_NET(compare_args, m.cfg, m.weights),
     DNX_PLACE(compare_args, photo[0], "a.jpg", "a photograph"),
     DNX_PLACE(compare_args, photo[1], "b.jpg", "another"),
     DNX_ARG_FLAG(compare_args, all, "-all", "compare each face of one with each of the other"),

@@ -19,8 +19,7 @@ typedef struct {
 } embed_args;
 
 static const dnx_arg table[] = {
-    DNX_PLACE(embed_args, cfg, "net.cfg", "the network"),
-    DNX_PLACE(embed_args, weights, "weights", "its weights"),
+    DNX_PLACE_NET(embed_args, cfg, weights),
     DNX_PLACE(embed_args, images, "images", "a folder, a list of paths or a .bin set of images"),
     DNX_PLACE(embed_args, out, "out", "the file of the features"),
     DNX_ARG_WORD(embed_args, flip, "-flip", "sum|concat", -1,

@@ -5,7 +5,6 @@
 
 #include "base/stop.h"
 #include "cmd/cmd.h"
-#include "cmd/json.h"
 #include "cmd/matching.h"
 #include "face/gallery.h"
 #include "face/search.h"
@@ -18,8 +17,7 @@ typedef struct {
 } find_args;
 
 static const dnx_arg table[] = {
-    DNX_PLACE(find_args, m.cfg, "net.cfg", "the network"),
-    DNX_PLACE(find_args, m.weights, "weights", "its weights"),
+    DNX_PLACE_NET(find_args, m.cfg, m.weights),
     DNX_PLACE(find_args, gallery, "gallery",
               "a folder of crops, one folder for each person, or a file of `darknet embed`"),
     DNX_PLACE(find_args, photo, "photo.jpg", "a photograph; each of its faces is looked up"),

@@ -28,8 +28,7 @@ typedef struct {
 } args;
 
 static const dnx_arg table[] = {
-    DNX_PLACE(args, cfg, "net.cfg", "the network"),
-    DNX_PLACE(args, weights, "weights", "its weights"),
+    DNX_PLACE_NET(args, cfg, weights),
     DNX_PLACE(args, images, "images",
               "a folder or a list of images as it was trained on; no classes are needed"),
     DNX_PLACE(args, out_cfg, "out.cfg", "the smaller network"),

@@ -1,5 +1,5 @@
-/* darknet compress pack and unpack: convert weights files to and from one bit for each weight of
- * [binary]. */
+/* darknet compress: makes a trained network smaller. pack and unpack convert weights files to and
+ * from one bit for each weight of [binary]; cmd_low_rank.c has low-rank. */
 #include <stdio.h>
 
 #include "cmd/cmd.h"
@@ -12,8 +12,7 @@ typedef struct {
 } pack_args;
 
 static const dnx_arg pack_table[] = {
-    DNX_PLACE(pack_args, cfg, "net.cfg", "the network"),
-    DNX_PLACE(pack_args, in, "weights", "its weights"),
+    DNX_PLACE_NET(pack_args, cfg, in),
     DNX_PLACE(pack_args, out, "out.packed", "the packed file, which every verb takes as weights"),
     DNX_ARG_FLAG(pack_args, half, "-half", "write all other numbers in 16 bits instead of 32"),
     DNX_ARG_FLAG(pack_args, force, "-force", "replace an existing file"),
@@ -79,3 +78,11 @@ const dnx_verb dnx_compress_pack = {"compress pack",
 const dnx_verb dnx_compress_unpack = {"compress unpack",
                                       "write weights of 32 bits from packed ones", unpack_table,
                                       sizeof(pack_args), unpack};
+
+static const dnx_verb *const verbs[] = {&dnx_compress_low_rank, &dnx_compress_pack,
+                                        &dnx_compress_unpack, NULL};
+
+const dnx_verb dnx_cmd_compress = {
+    .name = "compress",
+    .summary = "lower the rank of convolutions; pack binary filters into bits",
+    .verbs = verbs};

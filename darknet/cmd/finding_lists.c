@@ -7,7 +7,7 @@
 
 #include "base/paths.h"
 #include "cmd/finding.h"
-#include "cmd/json.h"
+#include "cmd/cmd.h"
 #include "face/crop.h"
 #include "face/sheet.h"
 

@@ -1,5 +1,5 @@
 /* json.c - prints strings as JSON. */
-#include "cmd/json.h"
+#include "cmd/cmd.h"
 
 #include <stdio.h>
 #include <string.h>

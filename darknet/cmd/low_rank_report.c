@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "base/outfile.h"
-#include "cmd/json.h"
+#include "cmd/cmd.h"
 
 static void print_layers(const dnx_low_rank *c) {
     printf("%5s  %-22s %9s %7s %14s %14s %8s %8s %8s\n", "layer", "filters", "rank", "energy",

@@ -23,7 +23,7 @@ static void set_pointers(dnx_net *net, int i) {
     }
 }
 
-static dnx_status allocate(dnx_net *net, void *to, size_t bytes, dnx_err *err) {
+dnx_status dnx_gpu_allocate(dnx_net *net, void *to, size_t bytes, dnx_err *err) {
     void *p;
     dnx_status st = dnx_device_new(dnx_placed_of(net)->device, &p, bytes, err);
     memcpy(to, &p, sizeof p);
@@ -39,9 +39,9 @@ static dnx_status make_training(dnx_net *net, dnx_err *err) {
             n += is_trained(&p->halves[i], k);
     p->descents_here = calloc((size_t)n + 1, sizeof *p->descents_here);
     if (!p->descents_here) return dnx_no_memory(net->file, err);
-    dnx_status st = allocate(net, &p->grads, bytes, err);
-    if (!st) st = allocate(net, &p->momentum, bytes, err);
-    if (!st) st = allocate(net, &p->descents, sizeof *p->descents * (size_t)n, err);
+    dnx_status st = dnx_gpu_allocate(net, &p->grads, bytes, err);
+    if (!st) st = dnx_gpu_allocate(net, &p->momentum, bytes, err);
+    if (!st) st = dnx_gpu_allocate(net, &p->descents, sizeof *p->descents * (size_t)n, err);
     for (int k = 0; k < 2 && !st; k++) {
         void *pinned = NULL;
         st = dnx_device_pinned(p->device, &pinned, 2 * bytes, err);
@@ -52,7 +52,7 @@ static dnx_status make_training(dnx_net *net, dnx_err *err) {
 
 dnx_status dnx_gpu_make_parameters(dnx_net *net, dnx_err *err) {
     dnx_placed *p = dnx_placed_of(net);
-    dnx_status st = allocate(net, &p->values, p->floats * sizeof(float), err);
+    dnx_status st = dnx_gpu_allocate(net, &p->values, p->floats * sizeof(float), err);
     if (!st && net->trains) st = make_training(net, err);
     for (int i = 0; i < net->n && !st; i++) set_pointers(net, i);
     return st;

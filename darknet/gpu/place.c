@@ -89,13 +89,6 @@ static dnx_status make_half(dnx_net *net, int i, dnx_err *err) {
     return st;
 }
 
-static dnx_status allocate(dnx_net *net, float **to, size_t floats, dnx_err *err) {
-    void *p;
-    dnx_status st = dnx_device_new(dnx_placed_of(net)->device, &p, floats * sizeof(float), err);
-    *to = p;
-    return st;
-}
-
 static void take_away(dnx_net *net) {
     dnx_placed *p = dnx_placed_of(net);
     dnx_gpu_forget_images(net);
@@ -130,11 +123,12 @@ static dnx_status make(dnx_net *net, dnx_device *device, dnx_err *err) {
         if (p->halves[i].l.scratch_floats > scratch) scratch = p->halves[i].l.scratch_floats;
     }
     if (!st) st = dnx_gpu_make_parameters(net, err);
-    if (!st && net->trains) st = allocate(net, &p->deltas, net->plan.delta_floats, err);
-    if (!st) st = allocate(net, &p->outputs, net->plan.output_floats, err);
+    if (!st && net->trains)
+        st = dnx_gpu_allocate(net, &p->deltas, net->plan.delta_floats * sizeof(float), err);
+    if (!st) st = dnx_gpu_allocate(net, &p->outputs, net->plan.output_floats * sizeof(float), err);
     for (int k = 0; k < (net->trains ? 2 : 1) && !st; k++)
-        st = allocate(net, &p->images[k], images, err);
-    if (!st) st = allocate(net, &p->scratch, scratch, err);
+        st = dnx_gpu_allocate(net, &p->images[k], images * sizeof(float), err);
+    if (!st) st = dnx_gpu_allocate(net, &p->scratch, scratch * sizeof(float), err);
     for (int i = 0; i < net->n && !st; i++) p->halves[i].l.scratch = p->scratch;
     return st;
 }

@@ -40,6 +40,9 @@ typedef struct {
 
 static inline dnx_placed *dnx_placed_of(const dnx_net *net) { return net->placed; }
 
+/* Allocates memory on the device and stores its address in the pointer at `to`. DNX_EMEM. */
+dnx_status dnx_gpu_allocate(dnx_net *net, void *to, size_t bytes, dnx_err *err);
+
 /* ---- parameters.c: see the members of dnx_placement with the same names ---- */
 
 /* Allocates the parameters on the device and sets the pointers of all layers to them. Call it after
