@@ -32,27 +32,23 @@ THRESHOLD_RATE = 1e-2  # lower rates cannot be measured well with LFW's 3,000 pa
 
 
 def evaluate(args):
-    with folder_lock(args.out):
-        measure(args)
-
-
-def measure(args):
     more = {"flip": args.flip, "threads": args.threads, "allow_missing": args.allow_missing,
             "other": args.versus, "pictures": args.pictures}
-    if args.pairs:
-        result = verify(args.cfg, args.weights, args.folder, read_pairs(args.pairs), args.out,
-                        **more)
-    elif args.folder.endswith(".bin"):
-        result = verify_bin(args.cfg, args.weights, args.folder, args.out, **more)
-    else:
-        raise Failure(f"{args.folder}: a folder needs a pairs file beside it; a verification set "
-                      "ends in .bin")
-    for name in result["missing"]:
-        print(f"missing: {name}", file=sys.stderr)
-    for line in result["broken"]:
-        print(f"broken: {line}", file=sys.stderr)
-    report(result, args.out)
-    write_threshold(args, result)
+    with folder_lock(args.out):
+        if args.pairs:
+            result = verify(args.cfg, args.weights, args.folder, read_pairs(args.pairs), args.out,
+                            **more)
+        elif args.folder.endswith(".bin"):
+            result = verify_bin(args.cfg, args.weights, args.folder, args.out, **more)
+        else:
+            raise Failure(f"{args.folder}: a folder needs a pairs file beside it; a verification "
+                          "set ends in .bin")
+        for name in result["missing"]:
+            print(f"missing: {name}", file=sys.stderr)
+        for line in result["broken"]:
+            print(f"broken: {line}", file=sys.stderr)
+        report(result, args.out)
+        write_threshold(args, result)
 
 
 def write_threshold(args, result):

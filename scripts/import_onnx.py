@@ -92,7 +92,7 @@ def check(proto, model, importer, pair, shape, norm, options):
             f.write(compare.cleaned(proto, importer.ones, options.output).SerializeToString())
         for kind, p in zip(kinds, pixels):
             x = (p - np.float32(mean)) * np.float32(scale)
-            ours = compare.darknet_output(*pair, x.transpose(0, 3, 1, 2), folder)
+            ours = compare.darknet_output(*pair, x, folder)
             theirs = p if takes_pixels else x
             theirs = theirs[..., ::-1] if options.bgr else theirs
             theirs = theirs if is_hwc else theirs.transpose(0, 3, 1, 2)

@@ -73,9 +73,9 @@ def flat_names(graph):
 
 
 def darknet_output(cfg, weights, x, folder):
-    """Returns the outputs of our network, one row for each image. x: B x C x H x W."""
+    """Returns the outputs of our network, one row for each image. x: B x H x W x C."""
     fin, fout = os.path.join(folder, "ours.in"), os.path.join(folder, "ours.out")
-    np.ascontiguousarray(x.transpose(0, 2, 3, 1), np.float32).tofile(fin)
+    x.astype(np.float32).tofile(fin)
     run([darknet(), "classifier", "raw", cfg, weights, fin, fout, "-force"], capture=True)
     return np.fromfile(fout, np.float32).reshape(len(x), -1)
 

@@ -52,11 +52,8 @@ class Writer:
         self.blobs = {-1: Tensor("input", network.input)}
         self.rows.append(("Input", "input", [], ["input"], {0: w, 1: h, 2: c}))
 
-    def layer(self, kind, inputs, label="", **params):
-        """Adds a layer; returns the name of its output."""
-        return self.numbered(kind, inputs, label, {int(k[1:]): v for k, v in params.items()})
-
-    def numbered(self, kind, inputs, label, params):
+    def layer(self, kind, inputs, params, label=""):
+        """Adds a layer; returns the name of its output. params: {number: value}."""
         out = f"{self.at}_{label}" if label else self.at
         self.rows.append((kind, out, [getattr(i, "name", i) for i in inputs], [out], params))
         return out
@@ -96,7 +93,7 @@ class Writer:
         if not blob.is_flat:
             return blob
         h, w, c = blob.shape
-        return Tensor(self.numbered("Reshape", [blob], f"map{len(self.rows)}", {0: w, 1: h, 2: c}),
+        return Tensor(self.layer("Reshape", [blob], {0: w, 1: h, 2: c}, f"map{len(self.rows)}"),
                       blob.shape)
 
     def done(self, layer, x, is_flat=False, is_fused=False):
@@ -107,16 +104,16 @@ class Writer:
             return Tensor(x, layer.out, is_flat)
         if act == "prelu":
             slopes = layer.params["slopes"]
-            name = self.numbered("PReLU", [x], "", {0: len(slopes)})
+            name = self.layer("PReLU", [x], {0: len(slopes)})
             self.floats(slopes)
         elif act == "loggy":  # 2 sigmoid(x) - 1 = tanh(x/2)
-            name = self.numbered("TanH", [self.times(x, .5, "half")], "", {})
+            name = self.layer("TanH", [self.times(x, .5, "half")], {})
         else:
-            name = self.numbered(ACTIVATIONS[act][0], [x], "", ACTIVATIONS[act][1])
+            name = self.layer(ACTIVATIONS[act][0], [x], ACTIVATIONS[act][1])
         return Tensor(name, layer.out, is_flat)
 
     def times(self, x, by, label):
-        return self.layer("BinaryOp", [x], label, _0=MUL, _1=1, _2=float(by))
+        return self.layer("BinaryOp", [x], {0: MUL, 1: 1, 2: float(by)}, label)
 
     def conv(self, layer, x, w, b, label, window, groups=1, fuses=(), source=None):
         kh, kw, stride, pad = window
@@ -124,7 +121,7 @@ class Writer:
         params = {0: w.shape[0], 1: kw, 11: kh, 3: stride, 4: pad, 5: int(b is not None),
                   6: int(w.size), **({7: groups} if groups > 1 else {}), **dict(fuses)}
         self.weights(layer, kind, w, b, params, source)
-        return self.numbered(kind, [x], label, params)
+        return self.layer(kind, [x], params, label)
 
 
 def convolution(t, layer, x):
@@ -144,13 +141,13 @@ def connected(t, layer, x):
     fused = FUSED.get(layer.activation)
     params = {0: layer.out[2], 1: 1, 2: int(w.size), **(fused or {})}
     t.weights(layer, "InnerProduct", w, b, params, layer.sources[0])
-    name = t.numbered("InnerProduct", [x], "" if fused else layer.sum_label, params)
+    name = t.layer("InnerProduct", [x], params, "" if fused else layer.sum_label)
     return t.done(layer, name, True, bool(fused))
 
 
 def batchnorm(t, layer, x):
     p, x = layer.params, t.map(x)
-    name = t.layer("BatchNorm", [x], layer.sum_label, _0=layer.out[2], _1=BN_EPS)
+    name = t.layer("BatchNorm", [x], {0: layer.out[2], 1: BN_EPS}, layer.sum_label)
     t.floats(p["scales"], p["mean"], p["variance"], p.get("biases", np.zeros(layer.out[2])))
     return t.done(layer, name)
 
@@ -164,10 +161,10 @@ def shortcut(t, layer, x, f):
     if x.shape != f.shape:
         raise Failure(f"{layer.at} adds {f.shape} to {x.shape}: ncnn adds equal shapes alone")
     if o["alpha"] == o["beta"] == 1:
-        name = t.layer("BinaryOp", [x, f], layer.sum_label, _0=ADD)
+        name = t.layer("BinaryOp", [x, f], {0: ADD}, layer.sum_label)
     else:
-        name = t.numbered("Eltwise", [x, f], layer.sum_label,
-                          {0: 1, -23301: [float(o["alpha"]), float(o["beta"])]})
+        name = t.layer("Eltwise", [x, f],
+                       {0: 1, -23301: [float(o["alpha"]), float(o["beta"])]}, layer.sum_label)
     return t.done(layer, name)
 
 
@@ -179,18 +176,19 @@ def route(t, layer, *inputs):
         part, name = x.shape[2] // o["groups"], x.name
         if o["groups"] > 1:
             first = o["group_id"] * part
-            name = t.numbered("Crop", [x], f"part{i}" if len(inputs) > 1 else "",
-                              {-23309: [first], -23310: [first + part], -23311: [0]})
+            name = t.layer("Crop", [x], {-23309: [first], -23310: [first + part], -23311: [0]},
+                           f"part{i}" if len(inputs) > 1 else "")
         names.append(name)
-    return Tensor(names[0] if len(names) == 1 else t.layer("Concat", names, _0=0), layer.out)
+    return Tensor(names[0] if len(names) == 1 else t.layer("Concat", names, {0: 0}), layer.out)
 
 
 def avgpool(t, layer, x):
     o, x = layer.options, t.map(x)
     if o["size"] == 0:  # the output has one dimension
-        return Tensor(t.layer("Pooling", [x], _0=1, _4=1), layer.out, True)
-    return Tensor(t.layer("Pooling", [x], _0=1, _1=o["size"], _2=o["stride"],
-                          _3=o["size"] // 2 if o["pad"] else 0, _5=1, _6=1), layer.out)
+        return Tensor(t.layer("Pooling", [x], {0: 1, 4: 1}), layer.out, True)
+    return Tensor(t.layer("Pooling", [x], {
+        0: 1, 1: o["size"], 2: o["stride"], 3: o["size"] // 2 if o["pad"] else 0, 5: 1, 6: 1}),
+        layer.out)
 
 
 def pool(kind):
@@ -198,8 +196,8 @@ def pool(kind):
     pixels inside of the map."""
     def take(t, layer, x):
         size, stride, first, rest = layer.pooling
-        return Tensor(t.layer("Pooling", [t.map(x)], _0=kind, _1=size, _2=stride, _3=first,
-                              _13=first, _14=rest, _15=rest, _5=1), layer.out)
+        return Tensor(t.layer("Pooling", [t.map(x)], {
+            0: kind, 1: size, 2: stride, 3: first, 13: first, 14: rest, 15: rest, 5: 1}), layer.out)
     return take
 
 
@@ -207,9 +205,9 @@ def upsample(t, layer, x):
     stride, scale, x = layer.options["stride"], layer.options["scale"], t.map(x)
     label = "" if scale == 1 and stride > 0 else "resized"
     if stride > 0:
-        name = t.layer("Interp", [x], label, _0=1, _1=float(stride), _2=float(stride))
+        name = t.layer("Interp", [x], {0: 1, 1: float(stride), 2: float(stride)}, label)
     else:
-        name = t.layer("Pooling", [x], label, _0=1, _1=-stride, _2=-stride, _5=1)
+        name = t.layer("Pooling", [x], {0: 1, 1: -stride, 2: -stride, 5: 1}, label)
         scale *= stride * stride
     return Tensor(t.times(name, scale, "") if label else name, layer.out)
 
@@ -218,20 +216,20 @@ def softmax(t, layer, x):
     o = layer.options
     if o["groups"] > 1:
         raise Failure(f"{layer.at} groups={o['groups']}: has no ncnn form here")
-    name = x.name if x.is_flat else t.layer("Flatten", [x], "flat")
+    name = x.name if x.is_flat else t.layer("Flatten", [x], {}, "flat")
     if o["temperature"] != 1:
         name = t.times(name, 1 / o["temperature"], "cool")
-    return Tensor(t.layer("Softmax", [name], _0=0, _1=1), layer.out, True)
+    return Tensor(t.layer("Softmax", [name], {0: 0, 1: 1}), layer.out, True)
 
 
 def l2norm(t, layer, x):
-    name = t.layer("Normalize", [t.map(x)], _0=0, _4=1, _1=1, _2=1e-12, _9=1, _3=1)
+    name = t.layer("Normalize", [t.map(x)], {0: 0, 4: 1, 1: 1, 2: 1e-12, 9: 1, 3: 1})
     t.floats([1])
     return Tensor(name, layer.out)
 
 
 def product(t, layer, x, f):
-    return t.done(layer, t.layer("BinaryOp", [t.map(f), t.map(x)], layer.sum_label, _0=MUL))
+    return t.done(layer, t.layer("BinaryOp", [t.map(f), t.map(x)], {0: MUL}, layer.sum_label))
 
 
 SECTIONS = {
@@ -239,11 +237,11 @@ SECTIONS = {
     "low_rank": convolution, "binary": convolution, "connected": connected,
     "batchnorm": batchnorm, "activation": activation, "shortcut": shortcut, "route": route,
     "channel_shuffle": lambda t, layer, x: Tensor(
-        t.layer("ShuffleChannel", [t.map(x)], _0=layer.options["groups"]), layer.out),
+        t.layer("ShuffleChannel", [t.map(x)], {0: layer.options["groups"]}), layer.out),
     "avgpool": avgpool, "local_avgpool": pool(1), "maxpool": pool(0), "upsample": upsample,
     "dropout": lambda t, layer, x: x, "softmax": softmax, "l2norm": l2norm,
     "scale_channels": product, "sam": product,
-    "logistic": lambda t, layer, x: Tensor(t.layer("Sigmoid", [x]), layer.out, x.is_flat),
+    "logistic": lambda t, layer, x: Tensor(t.layer("Sigmoid", [x], {}), layer.out, x.is_flat),
 }
 
 

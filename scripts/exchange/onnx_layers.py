@@ -61,8 +61,8 @@ class Importer:
                 raise Failure(f"{where}: is {h} x {w}, --size says {size[0]} x {size[1]}")
             h, w = size
         if not h or not w or not c:
-            raise Failure(f"{where}: its {'size' if c else 'channels are'} is open: give it, as "
-                          "--size 112x112" if c else f"{where}: its channels are open")
+            raise Failure(f"{where}: its size is open: give it, as --size 112x112" if c else
+                          f"{where}: its channels are open")
         return Value(-1, (h, w, c), "hwc" if is_hwc else "map", name=model.input)
 
     def run(self):
