@@ -47,17 +47,18 @@ typedef enum {
     DNX_SLOPES
 } dnx_role;
 
-/* A parameter: an array that is saved in the weights file. */
+/* An array that is saved in the weights file. dnx_new_param() sets the members after is_one_bit. */
 typedef struct {
     const char *name;
-    float *value; /* count floats in file order; NULL after a release, see restore() */
-    float *grad;  /* count floats; NULL when the parameter is not trained */
     size_t count;
-    float decay;     /* factor of the network's weight decay: 1 for weights, 0 for all others */
-    bool is_trained; /* false: saved but not trained, such as running statistics */
-    int filters;     /* for weights: the number of filters, count/filters floats each; else 0 */
+    float decay; /* factor of the network's weight decay: 1 for weights, 0 for all others */
+    int filters; /* for weights: the number of filters, count/filters floats each; else 0 */
     dnx_role role;
     bool is_one_bit; /* each filter is one scale times the signs of its floats */
+    bool is_trained; /* false: saved but not trained, such as running statistics */
+    float *value;    /* count floats in file order; NULL after dnx_release_param() */
+    float *grad;     /* count floats; NULL when the parameter is not trained */
+    float **at;      /* the layer's own pointer to value */
 } dnx_param;
 
 /* One layer of a network. */
@@ -74,10 +75,12 @@ typedef struct dnx_node {
     int n_in;              /* number of inputs */
     int from[DNX_MAX_IN];  /* the layers that the inputs come from; -1: the image */
     dnx_shape in[DNX_MAX_IN];
-    dnx_shape out;    /* make() sets it */
-    size_t scratch;   /* make() sets it: floats of p->scratch, for all threads together */
-    size_t allocated; /* floats from dnx_new(); `darknet check` adds them up */
-    void *memory;     /* owns the arrays of dnx_new() */
+    dnx_shape out;  /* make() sets it */
+    size_t scratch; /* make() sets it: floats of p->scratch, for all threads together */
+    int n_params;
+    dnx_param params[DNX_MAX_PARAMS];      /* in the order of the weights file */
+    size_t allocated;                      /* floats from dnx_new(); `darknet check` adds them up */
+    void *memory;                          /* owns the arrays of dnx_new() */
     struct dnx_distillation *distillation; /* for a loss with a teacher: layer/classifier.h */
 } dnx_node;
 
@@ -110,15 +113,12 @@ typedef struct dnx_layer_type {
     const char *layers_key;
     bool only_named_inputs; /* layers_key names all inputs; the layer before is none of them */
     const dnx_opt *options; /* NULL when the type has no options */
-    size_t opts_size, state_size;
+    size_t state_size;
     dnx_status (*make)(dnx_node *n, dnx_err *err); /* checks options and shapes, sets n->out */
-    void (*unmake)(dnx_node *n); /* frees what is not from dnx_new(); NULL in nearly all types */
-    int (*params)(dnx_node *n, dnx_param *list); /* returns their number; NULL: no parameters */
     void (*forward)(dnx_node *n, dnx_pass *p);
     void (*backward)(dnx_node *n, dnx_pass *p);       /* NULL when the type can only predict */
     double (*macs)(const dnx_node *n);                /* multiply-adds for one image; NULL when 0 */
     dnx_status (*prepare)(dnx_node *n, dnx_err *err); /* folds batch norm, packs filters */
-    dnx_status (*restore)(dnx_node *n, dnx_err *err); /* allocates what prepare() has released */
     const struct dnx_fusion *fusion;                  /* the optional parts; NULL in most types */
     const struct dnx_classifier *classifier;
     const struct dnx_compression *compression;

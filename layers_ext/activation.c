@@ -14,7 +14,7 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -30,11 +30,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     size_t C = (size_t)n->in[0].c;
     n->out = n->in[0];
     dnx_status st = DNX_OK;
-    if (act_of(n) == DNX_PRELU) {
-        st = dnx_new(n, &s->slopes, C, err);
-        for (size_t c = 0; !st && c < C; c++) s->slopes[c] = .25f;
-        if (!st && n->trains) st = dnx_new(n, &s->d_slopes, C, err);
-    }
+    if (act_of(n) == DNX_PRELU) st = dnx_new_slopes(n, &s->slopes, &s->d_slopes, err);
     if (!st && n->trains) {
         n->scratch = (size_t)n->batch * dnx_size(n->out);
         st = dnx_new(n, &s->one, C, err);
@@ -44,14 +40,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         if (!st && !s->sums) st = DNX_EMEM;
     }
     return st;
-}
-
-static int params(dnx_node *n, dnx_param *list) {
-    state *s = n->state;
-    if (!s->slopes) return 0;
-    list[0] = (dnx_param){"slopes", s->slopes, s->d_slopes, (size_t)n->out.c,
-                          0,        true,      0,           DNX_SLOPES};
-    return 1;
 }
 
 static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
@@ -105,10 +93,8 @@ const dnx_layer_type dnx_activation = {
     .summary = "an activation function",
     .is_reentrant = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .params = params,
     .forward = forward,
     .backward = backward,
     .fusion = &fusion,

@@ -16,7 +16,7 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, size, 0, 0, 4096, "side of the window, pixels; 0: the whole map"),
     DNX_OPT_INT(opts, stride, 1, 1, 4096, "step between windows, pixels"),
     DNX_OPT_INT(opts, pad, 0, 0, 1, "1: size/2 pixels of zeros on each side"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 static int pad_of(const opts *o) { return o->pad ? o->size / 2 : 0; }
@@ -50,7 +50,6 @@ const dnx_layer_type dnx_avgpool = {
     .summary = "mean of each channel over the map or over windows",
     .is_reentrant = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(dnx_mean_windows),
     .make = make,
     .forward = dnx_mean_windows_forward,

@@ -19,7 +19,7 @@ typedef struct {
 static const dnx_opt options[] = {
     DNX_OPT_INT(opts, shift, 0, 0, 1, "1: a bias for each channel, trained and saved"),
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -31,22 +31,10 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     n->out = n->in[0];
     n->scratch = n->trains ? (size_t)dnx_pool_threads(n->pool) * BLOCK * (size_t)n->out.c : 0;
-    return dnx_norm_act_make(&s->norm, n, true, (dnx_act)o->activation, err);
-}
-
-static int params(dnx_node *n, dnx_param *list) {
-    const opts *o = n->opts;
-    dnx_norm_act *t = &((state *)n->state)->norm;
-    size_t C = (size_t)n->out.c;
-    int k = 0;
-    if (o->shift)
-        list[k++] = (dnx_param){"biases", t->biases, t->d_biases, C, 0, true, 0, DNX_BIASES};
-    list[k++] = (dnx_param){"scales", t->scales, t->d_scales, C, 0, true, 0, DNX_SCALES};
-    list[k++] = (dnx_param){"mean", t->mean, NULL, C, 0, false, 0, DNX_MEAN};
-    list[k++] = (dnx_param){"variance", t->variance, NULL, C, 0, false, 0, DNX_VARIANCE};
-    if (t->slopes)
-        list[k++] = (dnx_param){"slopes", t->slopes, t->d_slopes, C, 0, true, 0, DNX_SLOPES};
-    return k;
+    dnx_status st = dnx_norm_act_make(&s->norm, n, true, (dnx_act)o->activation, err);
+    if (!st && !o->shift) /* the biases, which come first, stay 0 and are not saved */
+        memmove(n->params, n->params + 1, sizeof *n->params * (size_t)--n->n_params);
+    return st;
 }
 
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
@@ -121,10 +109,8 @@ const dnx_layer_type dnx_batchnorm = {
     .summary = "batch norm of every channel",
     .is_reentrant = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .params = params,
     .forward = forward,
     .backward = backward,
     .prepare = prepare,

@@ -60,7 +60,7 @@ static const dnx_opt options[] = {
     DNX_OPT_WORD(opts, normalize, BY_PAPER, "paper|input|output",
                  "what batch norm normalises; paper: the input in xnor and bnn, else the output"),
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -142,23 +142,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return n->keeps_no_weights ? n->type->prepare(n, err) : pack(n, err);
 }
 
-static int params(dnx_node *n, dnx_param *list) {
-    state *s = n->state;
-    dnx_param w = {"weights", s->f.w,      s->f.d_w, (size_t)s->K * (size_t)s->N, 1, true,
-                   s->N,      DNX_WEIGHTS, true};
-    dnx_param of_output[DNX_MAX_PARAMS];
-    int last = dnx_norm_act_params(&s->norm, &w, DNX_AFTER_NORM, of_output);
-    list[0] = of_output[0]; /* the biases come first, then the input's batch norm */
-    int extra = dnx_input_norm_params(&s->input, list + 1);
-    memcpy(list + 1 + extra, of_output + 1, sizeof *list * (size_t)(last - 1));
-    return last + extra;
-}
-
-static dnx_status restore(dnx_node *n, dnx_err *err) {
-    state *s = n->state;
-    return dnx_filters_restore(n, &s->f.w, (size_t)s->K * (size_t)s->N, err);
-}
-
 /* Binarises w and packs it, with the batch norm of the output folded into the filters. */
 static dnx_status pack(dnx_node *n, dnx_err *err) {
     state *s = n->state;
@@ -187,7 +170,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     dnx_status st = pack(n, err);
     if (st || n->trains) return st;
     dnx_binary_filters_round(&s->f);
-    dnx_filters_release(n, &s->f.w);
+    dnx_release_param(n, &s->f.w);
     return DNX_OK;
 }
 
@@ -356,15 +339,12 @@ const dnx_layer_type dnx_binary = {
     .name = "binary",
     .summary = "convolution with one bit a weight: BWN, XNOR-Net, BinaryConnect, BNN",
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .params = params,
     .forward = forward,
     .backward = backward,
     .macs = macs,
     .prepare = prepare,
-    .restore = restore,
     .description = &description,
     .fusion = &fusion,
     .compression = &compression,

@@ -24,7 +24,7 @@ static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, from, "the features; negative counts back"),
     DNX_OPT_INT(opts, classes, 0, 1, 100000000, "number of classes"),
     DNX_OPT_FLOAT(opts, weight, .003, 0, 1e6, "factor of the loss"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -40,17 +40,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         return dnx_fail(err, DNX_EOPTION, n->loc, "[center_loss] classes must be given");
     size_t count = (size_t)o->classes * dnx_size(n->in[0]);
     n->out = (dnx_shape){1, 1, 1};
-    dnx_status st = dnx_new(n, &s->centres, count, err);
-    if (!st && n->trains) st = dnx_new(n, &s->d_centres, count, err);
-    return st;
-}
-
-static int params(dnx_node *n, dnx_param *list) {
-    const opts *o = n->opts;
-    state *s = n->state;
-    list[0] = (dnx_param){
-        "centres", s->centres, s->d_centres, (size_t)o->classes * dnx_size(n->in[0]), 0, true};
-    return 1;
+    return dnx_new_param(n, &s->centres, &s->d_centres, (dnx_param){"centres", count}, err);
 }
 
 static bool has_class(const dnx_node *n, const dnx_pass *p, int b) {
@@ -105,10 +95,8 @@ const dnx_layer_type dnx_center_loss = {
     .layers_key = "from",
     .only_named_inputs = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .params = params,
     .forward = forward,
     .backward = backward,
     .classifier = &classifier,

@@ -12,7 +12,7 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_INT(opts, groups, 2, 1, 65536, "number of groups of channels"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -61,7 +61,6 @@ const dnx_layer_type dnx_channel_shuffle = {
     .summary = "mixes the channels of groups",
     .is_reentrant = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .make = make,
     .forward = forward,
     .backward = backward,

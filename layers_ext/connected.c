@@ -20,7 +20,7 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, output, 1, 1, 1 << 24, "number of outputs"),
     DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: batch norm before the activation"),
     DNX_OPT_WORD(opts, activation, DNX_LOGISTIC, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -36,6 +36,16 @@ typedef struct {
 
 static dnx_status prepare(dnx_node *n, dnx_err *err);
 
+/* Moves the weights behind the biases, where libdarknet has them in a file. */
+static void weights_second(dnx_node *n) {
+    for (int k = n->n_params - 1; k > 1; k--) {
+        const dnx_param p = n->params[k];
+        if (p.role != DNX_WEIGHTS) continue;
+        n->params[k] = n->params[k - 1];
+        n->params[k - 1] = p;
+    }
+}
+
 static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
@@ -48,12 +58,13 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     s->N = o->output;
     n->out = (dnx_shape){1, 1, s->N};
     size_t count = (size_t)s->D * (size_t)s->N;
+    const dnx_param w = {"weights", count, 1, s->N, DNX_WEIGHTS};
     dnx_status st = dnx_norm_act_make(&s->norm, n, o->batch_normalize, (dnx_act)o->activation, err);
-    if (!st) st = dnx_new(n, &s->w, count, err);
+    if (!st) st = dnx_new_param(n, &s->w, &s->d_w, w, err);
+    if (!st) weights_second(n);
     if (!st) st = dnx_new(n, &s->packed, k->packed(s->D, s->N), err);
     if (!st && n->trains) {
-        st = dnx_new(n, &s->d_w, count, err);
-        if (!st) st = dnx_new(n, &s->packed_t, k->packed(s->N, s->D), err);
+        st = dnx_new(n, &s->packed_t, k->packed(s->N, s->D), err);
         if (!st) st = dnx_new(n, &s->d_wk, count, err);
     }
     if (st) return st;
@@ -63,18 +74,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     for (size_t i = 0; i < count; i++) s->w[i] = range * (2 * dnx_rng_uniform(&r) - 1);
     n->scratch = n->trains ? (size_t)n->batch * (size_t)s->N : 0;
     return prepare(n, err);
-}
-
-static int params(dnx_node *n, dnx_param *list) {
-    state *s = n->state;
-    dnx_param w = {"weights", s->w, s->d_w,   (size_t)s->D * (size_t)s->N,
-                   1,         true, n->out.c, DNX_WEIGHTS};
-    return dnx_norm_act_params(&s->norm, &w, DNX_AFTER_BIASES, list);
-}
-
-static dnx_status restore(dnx_node *n, dnx_err *err) {
-    state *s = n->state;
-    return dnx_filters_restore(n, &s->w, (size_t)s->D * (size_t)s->N, err);
 }
 
 /* Input d is counted in the order H, W, C. Returns its index in the file's order C, H, W. */
@@ -111,7 +110,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     }
     dnx_free(s->wk);
     s->wk = NULL;
-    dnx_filters_release(n, &s->w);
+    dnx_release_param(n, &s->w);
     return DNX_OK;
 }
 
@@ -194,14 +193,11 @@ const dnx_layer_type dnx_connected = {
     .summary = "fully connected, batch norm, activation",
     .is_reentrant = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .params = params,
     .forward = forward,
     .backward = backward,
     .macs = macs,
     .prepare = prepare,
-    .restore = restore,
     .fusion = &fusion,
 };

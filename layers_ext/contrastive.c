@@ -23,7 +23,7 @@ typedef struct {
 static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, from, "the features; negative counts back"),
     DNX_OPT_FLOAT(opts, margin, 1, 0, 2, "distance from which two classes are far enough"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -84,7 +84,6 @@ const dnx_layer_type dnx_contrastive = {
     .layers_key = "from",
     .only_named_inputs = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
     .forward = forward,

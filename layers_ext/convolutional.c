@@ -31,7 +31,7 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, binary, 0, 0, 0, "only 0: libdarknet's binary weights have no effect"),
     DNX_OPT_INT(opts, xnor, 0, 0, 0, "only 0: libdarknet's gradient does not fit its output"),
     DNX_OPT_INT(opts, flipped, 0, 0, 0, "only 0: transposed filters of old files are not read"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -101,35 +101,14 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         s->dw.groups = o->groups;
         return dnx_dwconv_make(n, &s->dw, o->batch_normalize, (dnx_act)o->activation, err);
     }
-    size_t count = (size_t)s->m.K * (size_t)o->filters;
+    const dnx_param w = {"weights", (size_t)s->m.K * (size_t)o->filters, 1,
+                         o->groups == 1 ? o->filters : 0, DNX_WEIGHTS};
     st = dnx_norm_act_make(&s->dw.norm, n, o->batch_normalize, (dnx_act)o->activation, err);
-    if (!st) st = dnx_new(n, &s->m.w, count, err);
+    if (!st) st = dnx_filters_new(n, &s->m.w, &s->m.d_w, s->m.K, w, err);
     if (!st && !n->trains) st = dnx_winograd_make(&s->wino, n, &s->m.at, o->filters, err);
     if (!st && !s->wino.m)
         st = dnx_products_make(&s->m, n, !s->m.reads_in_place || applies_deferred(n), err);
-    if (st) return st;
-    dnx_filters_init(n, s->m.K, s->m.w, count);
-    return prepare(n, err);
-}
-
-static int params(dnx_node *n, dnx_param *list) {
-    state *s = n->state;
-    if (s->is_narrow) return dnx_dwconv_params(n, list);
-    dnx_param w = {"weights",
-                   s->m.w,
-                   s->m.d_w,
-                   (size_t)s->m.K * (size_t)n->out.c,
-                   1,
-                   true,
-                   s->m.groups == 1 ? n->out.c : 0,
-                   DNX_WEIGHTS};
-    return dnx_norm_act_params(&s->dw.norm, &w, DNX_AFTER_NORM, list);
-}
-
-static dnx_status restore(dnx_node *n, dnx_err *err) {
-    state *s = n->state;
-    const size_t count = (size_t)s->m.K * (size_t)n->out.c;
-    return dnx_filters_restore(n, s->is_narrow ? &s->dw.w : &s->m.w, count, err);
+    return st ? st : prepare(n, err);
 }
 
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
@@ -139,11 +118,11 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     if (!n->trains) dnx_norm_act_fold(&s->dw.norm);
     if (s->wino.m) {
         dnx_winograd_prepare(&s->wino, n, s->m.w, s->dw.norm.scale);
-        dnx_filters_release(n, &s->m.w);
+        dnx_release_param(n, &s->m.w);
         return DNX_OK;
     }
     dnx_status st = dnx_products_prepare(&s->m, n, s->dw.norm.scale, err);
-    if (!st) dnx_filters_release(n, &s->m.w);
+    if (!st) dnx_release_param(n, &s->m.w);
     return st;
 }
 
@@ -194,15 +173,12 @@ const dnx_layer_type dnx_convolutional = {
     .summary = "convolution in groups, batch norm, activation",
     .is_reentrant = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .params = params,
     .forward = forward,
     .backward = backward,
     .macs = macs,
     .prepare = prepare,
-    .restore = restore,
     .fusion = &fusion,
     .description = &description,
     .compression = &compression,

@@ -33,7 +33,7 @@ static const dnx_opt options[] = {
     DNX_OPT_FLOAT(opts, noobj, 1, 0, 1e6, "of type=seg: factor of the classes that are not true"),
     DNX_OPT_FLOAT(opts, thresh, 0, 0, 1e6, "gradients below thresh/inputs become 0"),
     DNX_OPT_FLOAT(opts, ratio, 0, 0, 0, "only 0: has no effect in libdarknet"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -112,7 +112,6 @@ const dnx_layer_type dnx_cost = {
     .summary = "squared or other distance to the one-hot class",
     .is_loss = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .make = make,
     .forward = forward,
     .backward = backward,

@@ -21,7 +21,7 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, multiplier, 1, 1, 64, "filters per channel"),
     DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: batch norm before the activation"),
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -42,7 +42,6 @@ const dnx_layer_type dnx_depthwise = {
     .name = "depthwise",
     .summary = "convolution with filters of one channel each",
     .options = options,
-    .opts_size = sizeof(opts),
     .make = make,
     DNX_DWCONV_MEMBERS,
 };

@@ -11,7 +11,7 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_FLOAT(opts, probability, .5, 0, .99, "share of the numbers that are set to 0"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -70,7 +70,6 @@ const dnx_layer_type dnx_dropout = {
     .summary = "sets random numbers to 0 while training",
     .is_reentrant = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
     .forward = forward,

@@ -14,7 +14,7 @@ typedef struct {
 static const dnx_opt options[] = {
     DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: batch norm before the activation"),
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -36,7 +36,6 @@ const dnx_layer_type dnx_global_depthwise = {
     .name = "global_depthwise",
     .summary = "GDConv: one filter per channel, as large as the map",
     .options = options,
-    .opts_size = sizeof(opts),
     .make = make,
     DNX_DWCONV_MEMBERS,
 };

@@ -43,7 +43,7 @@ static const dnx_opt options[] = {
                  "measure of the correlation of two images"),
     DNX_OPT_FLOAT(opts, gamma, .4, 1e-3, 100, "gaussian: 1 / (2 variance), on the unit sphere"),
     DNX_OPT_INT(opts, order, 2, 1, MAX_ORDER, "gaussian: degree of the Taylor series"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -220,7 +220,6 @@ const dnx_layer_type dnx_kd_correlation = {
     .is_loss = true,
     .layers_key = "from",
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
     .forward = forward,

@@ -54,7 +54,7 @@ static const dnx_opt options[] = {
     DNX_OPT_FLOAT(opts, power, 1, 0, 16, "exponent of hard=power"),
     DNX_OPT_FLOAT(opts, hard_sharpness, 1, 0, 1000,
                   "factor of the distance in hard=softmax; 0: all samples weigh the same"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -88,15 +88,12 @@ static dnx_status make_map(dnx_node *n, dnx_err *err) {
                         "[kd_feature] from %d channels to the teacher's %d: over 2^30 weights", C,
                         T);
     size_t count = (size_t)T * (size_t)C, size = s->pixels * (size_t)T * (size_t)n->batch;
-    dnx_status st = dnx_new(n, &s->w, count, err);
-    if (!st) st = dnx_new(n, &s->biases, (size_t)T, err);
+    const dnx_param w = {"weights", count, 1}, biases = {"biases", (size_t)T};
+    dnx_status st = dnx_new_param(n, &s->w, &s->d_w, w, err);
+    if (!st) st = dnx_new_param(n, &s->biases, &s->d_biases, biases, err);
     if (!st) st = dnx_new(n, &s->packed, k->packed(C, T), err);
     if (!st) st = dnx_new(n, &s->g, size, err);
-    if (!st && n->trains) {
-        st = dnx_new(n, &s->d_w, count, err);
-        if (!st) st = dnx_new(n, &s->d_biases, (size_t)T, err);
-        if (!st) st = dnx_new(n, &s->packed_t, k->packed(T, C), err);
-    }
+    if (!st && n->trains) st = dnx_new(n, &s->packed_t, k->packed(T, C), err);
     if (st) return st;
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
@@ -127,15 +124,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     s->e = (double *)(void *)sums;
     s->h = s->e + n->batch;
     return s->has_map ? make_map(n, err) : DNX_OK;
-}
-
-static int params(dnx_node *n, dnx_param *list) {
-    state *s = n->state;
-    if (!s->has_map) return 0;
-    size_t T = (size_t)n->distillation->target.c;
-    list[0] = (dnx_param){"weights", s->w, s->d_w, T * (size_t)n->in[0].c, 1, true, 0};
-    list[1] = (dnx_param){"biases", s->biases, s->d_biases, T, 0, true, 0};
-    return 2;
 }
 
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
@@ -296,7 +284,7 @@ static const char *doubts(const dnx_node *n, char *text, size_t size) {
     return "from";
 }
 static const dnx_advice advice = {.needs = needs, .doubts = doubts};
-static const dnx_classifier classifier = {.target = DNX_FEATURE};
+static const dnx_classifier classifier = {.target = DNX_FEATURE, .needs_shape = true};
 
 const dnx_layer_type dnx_kd_feature = {
     .name = "kd_feature",
@@ -304,10 +292,8 @@ const dnx_layer_type dnx_kd_feature = {
     .is_loss = true,
     .layers_key = "from",
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .params = params,
     .forward = forward,
     .backward = backward,
     .prepare = prepare,

@@ -62,7 +62,7 @@ static const dnx_opt options[] = {
                   "group: factor of the loss between leading and other classes"),
     DNX_OPT_FLOAT(opts, group_within, 8, 0, 1e6,
                   "group: factor of the loss within the leading classes"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 /* Running sums of one image over the classes of a group so far. top_s, top_t: the largest logits;
@@ -314,7 +314,6 @@ const dnx_layer_type dnx_kd_probability = {
     .is_loss = true,
     .layers_key = "from",
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
     .forward = forward,

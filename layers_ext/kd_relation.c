@@ -51,7 +51,7 @@ static const dnx_opt options[] = {
                   "width of the smooth step at a threshold, as a cosine"),
     DNX_OPT_FLOAT(opts, pace, .01, 0, 1,
                   "share of the difference by which each pass moves the thresholds"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -86,7 +86,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     s->K = o->rates.n ? o->rates.n : 6;
     s->D = dnx_size(n->in[0]);
     s->T = dnx_size(n->distillation->target);
-    dnx_status st = dnx_new(n, &s->known, 2 * (size_t)s->K + 1, err);
+    const dnx_param known = {"thresholds", 2 * (size_t)s->K + 1};
+    dnx_status st = dnx_new_param(n, &s->known, NULL, known, err);
     if (st || !s->T) return st;
     st = dnx_new(n, &s->now, 2 * (size_t)s->K, err);
     if (!st) st = dnx_new(n, &s->unit, B * s->D, err);
@@ -101,12 +102,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         !(s->half = dnx_new_array(n, B, sizeof *s->half, err)))
         return DNX_EMEM;
     return DNX_OK;
-}
-
-static int params(dnx_node *n, dnx_param *list) {
-    const state *s = n->state;
-    list[0] = (dnx_param){"thresholds", s->known, NULL, 2 * (size_t)s->K + 1, 0, false};
-    return 1;
 }
 
 /* ---- cosines ---- */
@@ -303,10 +298,8 @@ const dnx_layer_type dnx_kd_relation = {
     .is_loss = true,
     .layers_key = "from",
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .params = params,
     .forward = forward,
     .backward = backward,
     .classifier = &classifier,

@@ -17,7 +17,7 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, size, 0, 0, 4096, "side of the window, pixels; 0: equal to stride"),
     DNX_OPT_INT(opts, stride, 1, 1, 4096, "step between windows, pixels"),
     DNX_OPT_INT(opts, padding, -1, -1, 8192, "pixels of both sides together; -1: size - 1"),
-    DNX_OPT_END};
+    DNX_OPT_END(opts)};
 
 static int size_of(const opts *o) { return o->size ? o->size : o->stride; }
 static int padding_of(const opts *o) { return o->padding < 0 ? size_of(o) - 1 : o->padding; }
@@ -51,7 +51,6 @@ const dnx_layer_type dnx_local_avgpool = {
     .summary = "mean of each channel over windows, of the pixels inside of the map",
     .is_reentrant = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(dnx_mean_windows),
     .make = make,
     .forward = dnx_mean_windows_forward,

@@ -34,7 +34,7 @@ static const dnx_opt options[] = {
     DNX_WINDOW_OPTIONS(opts),
     DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: batch norm before the activation"),
     DNX_OPT_WORD(opts, activation, DNX_LOGISTIC, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -89,8 +89,10 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R;
     size_t threads = (size_t)dnx_pool_threads(n->pool);
     st = dnx_norm_act_make(&s->norm, n, o->batch_normalize, (dnx_act)o->activation, err);
-    if (!st) st = dnx_new(n, &s->v, K * R, err);
-    if (!st) st = dnx_new(n, &s->p, R * N, err);
+    const dnx_param p = {"weights", R * N, 1, s->N, DNX_WEIGHTS};
+    const dnx_param v = {"basis", K * R, 1, s->R, DNX_BASIS};
+    if (!st) st = dnx_new_param(n, &s->p, &s->d_p, p, err);
+    if (!st) st = dnx_new_param(n, &s->v, &s->d_v, v, err);
     if (!st && !n->trains) st = dnx_winograd_make(&s->wino, n, &s->at, s->R, err);
     if (!st && s->wino.m) {
         s->wino_scratch = n->scratch;
@@ -102,9 +104,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     }
     if (!st) st = dnx_new(n, &s->packed_p, k->packed(s->R, s->N), err);
     if (!st && n->trains) {
-        st = dnx_new(n, &s->d_v, K * R, err);
-        if (!st) st = dnx_new(n, &s->d_p, R * N, err);
-        if (!st) st = dnx_new(n, &s->packed_vt, k->packed(s->R, s->K), err);
+        st = dnx_new(n, &s->packed_vt, k->packed(s->R, s->K), err);
         if (!st) st = dnx_new(n, &s->packed_pt, k->packed(s->N, s->R), err);
         if (!st) st = dnx_new(n, &s->t, (size_t)n->batch * (size_t)(n->out.h * n->out.w) * R, err);
         if (!st) st = dnx_new(n, &s->d_all, threads * R * (K + N), err);
@@ -116,25 +116,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     for (size_t i = 0; i < R * N; i++) s->p[i] = dnx_rng_normal(&r) * sqrtf(2.f / (float)R);
     if (n->trains) n->scratch = threads * BLOCK * N;
     return prepare(n, err);
-}
-
-static int params(dnx_node *n, dnx_param *list) {
-    state *s = n->state;
-    size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R;
-    dnx_param p = {"weights", s->p, s->d_p, N * R, 1, true, s->N, DNX_WEIGHTS};
-    dnx_param v = {"basis", s->v, s->d_v, R * K, 1, true, s->R, DNX_BASIS};
-    int count = dnx_norm_act_params(&s->norm, &p, DNX_AFTER_NORM, list);
-    if (s->norm.slopes) {
-        list[count] = list[count - 1];
-        list[count - 1] = v;
-    } else list[count] = v;
-    return count + 1;
-}
-
-static dnx_status restore(dnx_node *n, dnx_err *err) {
-    state *s = n->state;
-    dnx_status st = dnx_filters_restore(n, &s->p, (size_t)s->R * (size_t)s->N, err);
-    return st ? st : dnx_filters_restore(n, &s->v, (size_t)s->R * (size_t)s->K, err);
 }
 
 /* V as R filters of K floats, and P as N filters of R floats. */
@@ -162,8 +143,8 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
         dnx_free(s->vk);
         s->vk = NULL;
     }
-    dnx_filters_release(n, &s->p);
-    dnx_filters_release(n, &s->v);
+    dnx_release_param(n, &s->p);
+    dnx_release_param(n, &s->v);
     return DNX_OK;
 }
 
@@ -290,15 +271,12 @@ const dnx_layer_type dnx_low_rank = {
     .summary = "convolution of low rank: to rank channels, then 1x1; batch norm, activation",
     .is_reentrant = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .params = params,
     .forward = forward,
     .backward = backward,
     .macs = macs,
     .prepare = prepare,
-    .restore = restore,
     .description = &description,
     .fusion = &fusion,
     .compression = &compression,

@@ -88,7 +88,7 @@ static const dnx_opt options[] = {
                  "teacher: from m_least to m, larger when the teacher's feature is nearer to its "
                  "class"),
     DNX_OPT_FLOAT(opts, m_least, .2, 0, 16, "margins=teacher: the smallest margin"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -180,18 +180,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     n->out = (dnx_shape){1, 1, 1};
     n->scratch = n->trains ? 0 : block;
     return prepare(n, err);
-}
-
-static int params(dnx_node *n, dnx_param *list) {
-    const opts *o = n->opts;
-    state *s = n->state;
-    list[0] = (dnx_param){"weights",
-                          s->cosines.w,
-                          s->cosines.d_w,
-                          (size_t)o->classes * s->cosines.D,
-                          1,
-                          o->centres == DNX_CENTRES_TRAINED};
-    return 1;
 }
 
 static bool has_class(const dnx_node *n, const dnx_pass *p, int b) {
@@ -377,10 +365,8 @@ const dnx_layer_type dnx_margin_softmax = {
     .summary = "cross-entropy over cosines with a margin",
     .is_loss = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .params = params,
     .forward = forward,
     .backward = backward,
     .macs = macs,

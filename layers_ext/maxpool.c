@@ -18,7 +18,7 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, size, 0, 0, 4096, "side of the window, pixels; 0: equal to stride"),
     DNX_OPT_INT(opts, stride, 1, 1, 4096, "step between windows, pixels"),
     DNX_OPT_INT(opts, padding, -1, -1, 8192, "pixels of both sides together; -1: size - 1"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -121,7 +121,6 @@ const dnx_layer_type dnx_maxpool = {
     .summary = "largest value of each window",
     .is_reentrant = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
     .forward = forward,

@@ -15,7 +15,7 @@ static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, layers, "layers to join; negative counts back"),
     DNX_OPT_INT(opts, groups, 1, 1, 65536, "number of groups of channels in each layer"),
     DNX_OPT_INT(opts, group_id, 0, 0, 65535, "the group that is taken, from 0"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 /* Returns how many channels of input i the layer copies. */
@@ -101,7 +101,6 @@ const dnx_layer_type dnx_route = {
     .only_named_inputs = true,
     .layers_key = "layers",
     .options = options,
-    .opts_size = sizeof(opts),
     .make = make,
     .forward = forward,
     .backward = backward,

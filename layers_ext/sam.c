@@ -16,7 +16,7 @@ typedef struct {
 static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, from, "the map to multiply by; negative counts back"),
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -77,7 +77,6 @@ const dnx_layer_type dnx_sam = {
     .is_reentrant = true,
     .layers_key = "from",
     .options = options,
-    .opts_size = sizeof(opts),
     .make = make,
     .forward = forward,
     .backward = backward,

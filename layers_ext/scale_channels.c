@@ -18,7 +18,7 @@ static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, from, "the map that is scaled; negative counts back"),
     DNX_OPT_INT(opts, scale_wh, 0, 0, 1, "1: a number for each pixel; 0: for each channel"),
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 static dnx_status check_shapes(const dnx_node *n, dnx_err *err) {
@@ -165,7 +165,6 @@ const dnx_layer_type dnx_scale_channels = {
     .is_reentrant = true,
     .layers_key = "from",
     .options = options,
-    .opts_size = sizeof(opts),
     .make = make,
     .forward = forward,
     .backward = backward,

@@ -27,7 +27,7 @@ static const dnx_opt options[] = {
     DNX_OPT_WORD(opts, activation, DNX_LINEAR, DNX_ACT_WORDS, "activation function"),
     DNX_OPT_FLOAT(opts, alpha, 1, -1e6, 1e6, "factor of the layer before"),
     DNX_OPT_FLOAT(opts, beta, 1, -1e6, 1e6, "factor of `from`"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -231,7 +231,6 @@ const dnx_layer_type dnx_shortcut = {
     .is_reentrant = true,
     .layers_key = "from",
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
     .forward = forward,

@@ -24,7 +24,7 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, noloss, 0, 0, 1, "1: probabilities only"),
     DNX_OPT_INT(opts, spatial, 0, 0, 0, "only 0: libdarknet's CPU code ignores it"),
     DNX_OPT_STRING(opts, tree, NULL, "not supported"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -152,7 +152,6 @@ const dnx_layer_type dnx_softmax = {
     .is_loss = true,
     .is_reentrant = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .make = make,
     .forward = forward,
     .backward = backward,

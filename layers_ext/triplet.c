@@ -31,7 +31,7 @@ static const dnx_opt options[] = {
     DNX_OPT_FLOAT(opts, margin, .3, 0, 4, "by which other classes must be farther"),
     DNX_OPT_WORD(opts, mining, HARD, "hard|semihard|all", "which triplets of a batch count"),
     DNX_OPT_WORD(opts, distance, 0, "squared|plain", "of the features of unit length"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -137,7 +137,6 @@ const dnx_layer_type dnx_triplet = {
     .layers_key = "from",
     .only_named_inputs = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
     .forward = forward,

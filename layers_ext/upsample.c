@@ -18,7 +18,7 @@ typedef struct {
 static const dnx_opt options[] = {
     DNX_OPT_INT(opts, stride, 2, -64, 64, "side of the square, pixels; negative: sums squares"),
     DNX_OPT_FLOAT(opts, scale, 1, -1e6, 1e6, "factor"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -120,7 +120,6 @@ const dnx_layer_type dnx_upsample = {
     .summary = "repeats each pixel; with a negative stride sums each square of pixels",
     .is_reentrant = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .make = make,
     .forward = forward,
     .backward = backward,

@@ -60,6 +60,7 @@ static inline const char *dnx_option_word(const char *words, int i, int *length)
 #define DNX_OPT_TRAIN_LIST(s, f, lo, hi, help) DNX_OPT_NUMBER(s, f, DNX_LIST, 0, lo, hi, help, true)
 #define DNX_OPT_TRAIN_WORD(s, f, def, words, help) \
     {#f, DNX_WORD, offsetof(s, f), def, 0, 0, words, help, true}
-#define DNX_OPT_END {NULL, DNX_INT, 0, 0, 0, 0, NULL, NULL, false}
+/* s: the struct that the table fills; its size is the offset. */
+#define DNX_OPT_END(s) {NULL, DNX_INT, sizeof(s), 0, 0, 0, NULL, NULL, false}
 // clang-format on
 #endif

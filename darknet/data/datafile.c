@@ -18,7 +18,7 @@ static const dnx_opt options[] = {
     DNX_OPT_STRING(O, eval, NULL, "libdarknet's; not used"),
     DNX_OPT_STRING(O, map, NULL, "libdarknet's; not used"),
     DNX_OPT_STRING(O, results, NULL, "libdarknet's; not used"),
-    DNX_OPT_END,
+    DNX_OPT_END(O),
 };
 
 static int line_of(const dnx_section *s, const char *key) {

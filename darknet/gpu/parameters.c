@@ -6,20 +6,20 @@
 #include "gpu/placed.h"
 
 static bool is_trained(const dnx_half *h, int k) {
-    return h->l.params[k].is_trained && h->l.params[k].grad;
+    return h->l.node->params[k].is_trained && h->l.node->params[k].grad;
 }
 
 static void set_pointers(dnx_net *net, int i) {
     dnx_placed *p = dnx_placed_of(net);
     dnx_half *h = &p->halves[i];
     size_t at = h->at;
-    for (int k = 0; h->l.type && k < h->l.n_params; k++) {
+    for (int k = 0; h->l.type && k < h->l.node->n_params; k++) {
         h->l.value[k] = p->values + at;
         if (is_trained(h, k)) {
             h->l.grad[k] = p->grads + at;
             h->l.momentum[k] = p->momentum + at;
         }
-        at += h->l.params[k].count;
+        at += h->l.node->params[k].count;
     }
 }
 
@@ -35,7 +35,7 @@ static dnx_status make_training(dnx_net *net, dnx_err *err) {
     const size_t bytes = p->floats * sizeof(float);
     int n = 0;
     for (int i = 0; i < net->n; i++)
-        for (int k = 0; p->halves[i].l.type && k < p->halves[i].l.n_params; k++)
+        for (int k = 0; p->halves[i].l.type && k < net->nodes[i].n_params; k++)
             n += is_trained(&p->halves[i], k);
     p->descents_here = calloc((size_t)n + 1, sizeof *p->descents_here);
     if (!p->descents_here) return dnx_no_memory(net->file, err);
@@ -72,9 +72,10 @@ void dnx_gpu_upload(dnx_net *net, int i) {
     dnx_half *h = &dnx_placed_of(net)->halves[i];
     const float *v = net->trains ? net->sgd.momentum + net->sgd.momentum_at[i] : NULL;
     if (!h->is_changed) return;
-    for (int k = 0; k < h->l.n_params; k++) {
-        const size_t count = h->l.params[k].count;
-        dnx_device_put(h->l.device, h->l.value[k], h->l.params[k].value, sizeof(float) * count);
+    for (int k = 0; k < h->l.node->n_params; k++) {
+        const size_t count = h->l.node->params[k].count;
+        dnx_device_put(h->l.device, h->l.value[k], h->l.node->params[k].value,
+                       sizeof(float) * count);
         if (!v || !is_trained(h, k)) continue;
         dnx_device_put(h->l.device, h->l.momentum[k], v, sizeof(float) * count);
         v += count;
@@ -97,9 +98,9 @@ void dnx_gpu_catch_up(dnx_net *net, int i) {
     if (!h || !h->is_ahead) return;
     const float *values = p->pinned[p->complete] + h->at, *momentum = values + p->floats;
     float *v = net->sgd.momentum + net->sgd.momentum_at[i];
-    for (int k = 0; k < h->l.n_params; k++) {
-        const size_t count = h->l.params[k].count;
-        memcpy(h->l.params[k].value, values, sizeof(float) * count);
+    for (int k = 0; k < h->l.node->n_params; k++) {
+        const size_t count = h->l.node->params[k].count;
+        memcpy(h->l.node->params[k].value, values, sizeof(float) * count);
         if (is_trained(h, k)) {
             memcpy(v, momentum, sizeof(float) * count);
             v += count;
@@ -131,13 +132,13 @@ static void copy_gradients(dnx_net *net, float *pinned, bool queues) {
     for (int i = net->first_trained; i < net->n; i++) {
         dnx_gpu_layer *l = &dnx_placed_of(net)->halves[i].l;
         float *at = pinned + dnx_placed_of(net)->halves[i].at;
-        for (int k = 0; l->type && !updates_on_device(net, i) && k < l->n_params; k++) {
-            const size_t bytes = sizeof(float) * l->params[k].count;
-            float *here = l->grad[k] ? l->params[k].grad : l->params[k].value;
+        for (int k = 0; l->type && !updates_on_device(net, i) && k < l->node->n_params; k++) {
+            const size_t bytes = sizeof(float) * l->node->params[k].count;
+            float *here = l->grad[k] ? l->node->params[k].grad : l->node->params[k].value;
             if (!queues) memcpy(here, at, bytes);
             else dnx_device_fetch(l->device, at, l->grad[k] ? l->grad[k] : l->value[k], bytes);
             if (queues && l->grad[k]) dnx_device_clear(l->device, l->grad[k], bytes);
-            at += l->params[k].count;
+            at += l->node->params[k].count;
         }
     }
 }
@@ -154,14 +155,14 @@ static void add_descents(dnx_net *net, int i, int batch, float rate, float momen
     dnx_placed *p = dnx_placed_of(net);
     const dnx_link *link = &net->links[i];
     const dnx_half *h = &p->halves[i];
-    for (int k = 0; k < h->l.n_params; k++)
+    for (int k = 0; k < h->l.node->n_params; k++)
         if (is_trained(h, k))
             p->descents_here[p->n_descents++] = (struct dnx_cuda_descent){
                 .at = h->l.value[k] - p->values,
-                .count = (long)h->l.params[k].count,
+                .count = (long)h->l.node->params[k].count,
                 .rate = rate * link->rate / (float)batch,
                 .momentum = momentum,
-                .decay = decay * link->decay * h->l.params[k].decay * (float)batch,
+                .decay = decay * link->decay * h->l.node->params[k].decay * (float)batch,
                 .nesterov = net->o.nesterov != 0};
 }
 

@@ -75,10 +75,10 @@ static dnx_status make_half(dnx_net *net, int i, dnx_err *err) {
     }
     l->device = dnx_placed_of(net)->device;
     l->precision = gpu.precision;
-    l->n_params = dnx_net_params(net, i, l->params);
     h->at = dnx_placed_of(net)->floats;
     h->is_changed = true;
-    for (int k = 0; k < l->n_params; k++) dnx_placed_of(net)->floats += l->params[k].count;
+    for (int k = 0; k < l->node->n_params; k++)
+        dnx_placed_of(net)->floats += l->node->params[k].count;
     l->state = calloc(1, type->state_size + 1);
     if (!l->state) return dnx_fail(err, DNX_EMEM, l->node->loc, "no memory");
     dnx_status st = type->make ? type->make(l, err) : DNX_OK;

@@ -33,9 +33,7 @@ typedef struct {
 #define FACTOR(f, def) DNX_OPT_FLOAT(opts, f, def, -1e6, 1e6, TRAINS)
 
 /* The members of all types here, except their name, options and make(). */
-#define MEMBERS                                                                                    \
-    .is_loss = true, .opts_size = sizeof(opts), .state_size = sizeof(dnx_host_state),              \
-    .forward = dnx_host_predict
+#define MEMBERS .is_loss = true, .state_size = sizeof(dnx_host_state), .forward = dnx_host_predict
 
 /* Checks that the channels are boxes x numbers: the boxes of a pixel times the numbers of a box. */
 static dnx_status check_channels(dnx_node *n, int boxes, int numbers, dnx_err *err) {
@@ -66,7 +64,7 @@ static const dnx_opt yolo_options[] = {
     FACTOR(ignore_thresh, .5),
     FACTOR(truth_thresh, 1),
     DNX_OPT_STRING(opts, map, NULL, TRAINS),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 static dnx_status make_yolo(dnx_node *n, dnx_err *err) {
@@ -107,7 +105,7 @@ static const dnx_opt region_options[] = {
     SWITCH(bias_match), FACTOR(jitter, .2), FACTOR(thresh, .5), FACTOR(coord_scale, 1),
     FACTOR(object_scale, 1), FACTOR(noobject_scale, 1), FACTOR(mask_scale, 1),
     FACTOR(class_scale, 1), DNX_OPT_STRING(opts, tree, NULL, "not supported"),
-    DNX_OPT_STRING(opts, map, NULL, TRAINS), DNX_OPT_END,
+    DNX_OPT_STRING(opts, map, NULL, TRAINS), DNX_OPT_END(opts),
 };
 // clang-format on
 
@@ -147,7 +145,7 @@ static const dnx_opt detection_options[] = {
     DNX_OPT_INT(opts, softmax, 0, 0, 1, "1: softmax over the classes"),
     DNX_OPT_INT(opts, max, 90, 1, 65536, TRAINS), SWITCH(rescore), SWITCH(sqrt), SWITCH(forced),
     SWITCH(random), SWITCH(reorg), FACTOR(jitter, .2), FACTOR(coord_scale, 1),
-    FACTOR(object_scale, 1), FACTOR(noobject_scale, 1), FACTOR(class_scale, 1), DNX_OPT_END,
+    FACTOR(object_scale, 1), FACTOR(noobject_scale, 1), FACTOR(class_scale, 1), DNX_OPT_END(opts),
 };
 // clang-format on
 

@@ -21,9 +21,8 @@ typedef struct {
     layer l;
     void (*forward)(layer, network);
     void (*backward)(layer, network);
-    layer part[DNX_HOST_PARTS]; /* layers inside a recurrent one */
-    float *block[DNX_HOST_PARTS];
-    size_t block_floats[DNX_HOST_PARTS];
+    layer part[DNX_HOST_PARTS];   /* layers inside a recurrent one */
+    float *block[DNX_HOST_PARTS]; /* all parameters of a part */
     int parts;
     float *x, *dx; /* B x C x H x W */
 } dnx_host_state;

@@ -40,7 +40,7 @@ static const dnx_opt local_options[] = {
     DNX_OPT_INT(local_opts, stride, 1, 1, 1024, "pixels between places"),
     DNX_OPT_INT(local_opts, pad, 0, 0, 1, "1: one pixel of zeros around"),
     DNX_OPT_WORD(local_opts, activation, 0, DNX_HOST_ACTIVATIONS, "function of the sum"),
-    DNX_OPT_END,
+    DNX_OPT_END(local_opts),
 };
 
 static dnx_status make_local(dnx_node *n, dnx_err *err) {
@@ -59,12 +59,14 @@ static dnx_status make_local(dnx_node *n, dnx_err *err) {
     if (taps * places * o->filters > INT_MAX || taps * places > INT_MAX)
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[local] filters=%d: over 2^31 weights",
                         o->filters);
-    size_t count = (size_t)taps * (size_t)places * (size_t)o->filters, outputs = dnx_size(n->out);
+    size_t count = (size_t)taps * (size_t)places * (size_t)o->filters;
     dnx_status st = dnx_host_make(n, err);
-    if (!st) st = dnx_new(n, &s->l.weights, count, err);
-    if (!st) st = dnx_new(n, &s->l.biases, outputs, err);
-    if (!st && n->trains) st = dnx_new(n, &s->l.weight_updates, count, err);
-    if (!st && n->trains) st = dnx_new(n, &s->l.bias_updates, outputs, err);
+    if (!st)
+        st = dnx_new_param(n, &s->l.biases, &s->l.bias_updates,
+                           (dnx_param){"biases", dnx_size(n->out)}, err);
+    if (!st)
+        st = dnx_new_param(n, &s->l.weights, &s->l.weight_updates, (dnx_param){"weights", count, 1},
+                           err);
     if (st) return st;
     s->l.n = o->filters;
     s->l.size = o->size;
@@ -82,29 +84,17 @@ static dnx_status make_local(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-static size_t local_weights(const dnx_node *n) {
+static double local_macs(const dnx_node *n) {
     const local_opts *o = n->opts;
-    return dnx_size(n->out) * (size_t)(o->size * o->size) * (size_t)n->in[0].c;
+    return (double)dnx_size(n->out) * o->size * o->size * n->in[0].c;
 }
-
-static int local_params(dnx_node *n, dnx_param *list) {
-    dnx_host_state *s = n->state;
-    list[0] = (dnx_param){"biases", s->l.biases, s->l.bias_updates, dnx_size(n->out), 0, true, 0};
-    list[1] = (dnx_param){"weights", s->l.weights, s->l.weight_updates, local_weights(n), 1, true,
-                          0};
-    return 2;
-}
-
-static double local_macs(const dnx_node *n) { return (double)local_weights(n); }
 
 const dnx_layer_type dnx_local = {
     .name = "local",
     .summary = "a convolution with different filters at each place",
     .options = local_options,
-    .opts_size = sizeof(local_opts),
     .state_size = sizeof(dnx_host_state),
     .make = make_local,
-    .params = local_params,
     .forward = dnx_host_forward,
     .backward = dnx_host_backward,
     .macs = local_macs,
@@ -126,7 +116,7 @@ static const dnx_opt crop_options[] = {
     DNX_OPT_FLOAT(crop_opts, saturation, 1, 0, 100, "no effect: as angle"),
     DNX_OPT_FLOAT(crop_opts, exposure, 1, 0, 100, "no effect: as angle"),
     DNX_OPT_FLOAT(crop_opts, shift, 0, 0, 100, "no effect: as angle"),
-    DNX_OPT_END,
+    DNX_OPT_END(crop_opts),
 };
 
 static dnx_status make_crop(dnx_node *n, dnx_err *err) {
@@ -166,7 +156,6 @@ const dnx_layer_type dnx_crop = {
     .name = "crop",
     .summary = "a part of the image",
     .options = crop_options,
-    .opts_size = sizeof(crop_opts),
     .state_size = sizeof(dnx_host_state),
     .make = make_crop,
     .forward = forward_crop,
@@ -184,7 +173,7 @@ static const dnx_opt reorg_options[] = {
     DNX_OPT_INT(reorg_opts, reverse, 0, 0, 1, "1: channels become blocks"),
     DNX_OPT_INT(reorg_opts, flatten, 0, 0, 1, "1: swaps channels and pixels instead"),
     DNX_OPT_INT(reorg_opts, extra, 0, 0, 1 << 24, "zeros appended to the flat input instead"),
-    DNX_OPT_END,
+    DNX_OPT_END(reorg_opts),
 };
 
 static dnx_status make_reorg(dnx_node *n, dnx_err *err) {
@@ -220,7 +209,6 @@ const dnx_layer_type dnx_reorg = {
     .name = "reorg",
     .summary = "blocks of pixels become channels",
     .options = reorg_options,
-    .opts_size = sizeof(reorg_opts),
     .state_size = sizeof(dnx_host_state),
     .make = make_reorg,
     .forward = dnx_host_forward,
@@ -239,7 +227,7 @@ static const dnx_opt norm_options[] = {
     DNX_OPT_FLOAT(norm_opts, beta, .75, 0, 100, "exponent"),
     DNX_OPT_FLOAT(norm_opts, kappa, 1, 1e-6, 1e6, "added to the squares"),
     DNX_OPT_INT(norm_opts, size, 5, 1, 65536, "channels that are summed"),
-    DNX_OPT_END,
+    DNX_OPT_END(norm_opts),
 };
 
 static dnx_status make_norm(dnx_node *n, dnx_err *err) {
@@ -267,7 +255,6 @@ const dnx_layer_type dnx_normalization = {
     .aliases = "lrn",
     .summary = "divides by the neighbour channels' size; only predicts",
     .options = norm_options,
-    .opts_size = sizeof(norm_opts),
     .state_size = sizeof(dnx_host_state),
     .make = make_norm,
     .forward = dnx_host_forward,

@@ -45,8 +45,9 @@ static dnx_status connect(dnx_node *n, int i, size_t D, float *rubbish, dnx_err 
     dnx_host_state *s = n->state;
     layer *l = &s->part[i];
     size_t N = (size_t)o->output, outputs = N * (size_t)n->batch, count = N * D;
-    s->block_floats[i] = N + count + (o->batch_normalize ? 3 * N : 0);
-    dnx_status st = dnx_new(n, &s->block[i], s->block_floats[i], err);
+    const dnx_param block = {"weights", N + count + (o->batch_normalize ? 3 * N : 0), 1};
+    float *none = NULL; /* the layer only predicts */
+    dnx_status st = dnx_new_param(n, &s->block[i], &none, block, err);
     if (!st) st = dnx_new(n, &l->output, outputs, err);
     if (st) return st;
     l->type = CONNECTED;
@@ -93,13 +94,6 @@ static dnx_status make(dnx_node *n, int parts, unsigned of_input, int extra, flo
     return st;
 }
 
-static int params(dnx_node *n, dnx_param *list) {
-    dnx_host_state *s = n->state;
-    for (int i = 0; i < s->parts; i++)
-        list[i] = (dnx_param){"weights", s->block[i], NULL, s->block_floats[i], 1, true, 0};
-    return s->parts;
-}
-
 static double macs(const dnx_node *n) {
     const dnx_host_state *s = n->state;
     double sum = 0;
@@ -108,9 +102,7 @@ static double macs(const dnx_node *n) {
 }
 
 /* The members of all types here, except their name, options and make(). */
-#define MEMBERS                                                                                    \
-    .opts_size = sizeof(opts), .state_size = sizeof(dnx_host_state), .params = params,             \
-    .forward = forward, .macs = macs
+#define MEMBERS .state_size = sizeof(dnx_host_state), .forward = forward, .macs = macs
 
 #define OUTPUT DNX_OPT_INT(opts, output, 1, 1, 1 << 24, "outputs N")
 #define NORMALISE DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: normalises the inner layers")
@@ -123,7 +115,7 @@ static const dnx_opt rnn_options[] = {
     DNX_OPT_WORD(opts, activation, 0, DNX_HOST_ACTIVATIONS, "function of the inner layers"),
     DNX_OPT_INT(opts, shortcut, 0, 0, 1, "1: adds the old state, which is zero here"),
     DNX_OPT_IGNORED("hidden", "of old cfg files"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 static dnx_status make_rnn(dnx_node *n, dnx_err *err) {
@@ -157,7 +149,7 @@ static const dnx_opt gru_options[] = {
     OUTPUT,
     NORMALISE,
     DNX_OPT_INT(opts, tanh, 0, 0, 1, "1: tanh instead of the logistic function"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 static dnx_status make_gru(dnx_node *n, dnx_err *err) {
@@ -192,7 +184,7 @@ const dnx_layer_type dnx_gru = {
 static const dnx_opt lstm_options[] = {
     OUTPUT,
     NORMALISE,
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 static dnx_status make_lstm(dnx_node *n, dnx_err *err) {

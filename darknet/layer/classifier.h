@@ -23,6 +23,7 @@ typedef struct dnx_classifier {
     dnx_target_kind target;
     dnx_output output;
     bool needs_labels; /* the loss of distillation also learns from the classes of images */
+    bool needs_shape;  /* its parameters depend on the shape of the teacher's output */
     bool needs_pairs;  /* learns nothing from a sub-batch without two images of a class */
     /* For a loss over classes: returns which outputs of a teacher it uses, besides the labels, with
      * its options. Its inputs are found like those of ordinary layers. It has a teacher only when

@@ -1,6 +1,8 @@
 /* helpers.c - memory for layers, and rows shared among threads. */
 #include "dnx.h"
 
+#include <assert.h>
+
 #include "kernels/pool.h"
 
 dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err) {
@@ -19,6 +21,41 @@ void *dnx_new_array(dnx_node *n, size_t count, size_t size, dnx_err *err) {
     bool fits = count <= (SIZE_MAX - sizeof *p) / size;
     size_t floats = fits ? (count * size + sizeof *p - 1) / sizeof *p : SIZE_MAX;
     return dnx_new(n, &p, floats, err) ? NULL : p;
+}
+
+dnx_status dnx_new_param(dnx_node *n, float **value, float **grad, dnx_param p, dnx_err *err) {
+    int k = n->n_params++;
+    assert(k < DNX_MAX_PARAMS);
+    if (k && n->params[k - 1].role == DNX_SLOPES) {
+        n->params[k] = n->params[k - 1];
+        k--;
+    }
+    dnx_status st = dnx_new(n, value, p.count, err);
+    if (!st && grad && n->trains) st = dnx_new(n, grad, p.count, err);
+    p.is_trained = grad != NULL;
+    p.value = *value;
+    p.grad = grad ? *grad : NULL;
+    p.at = value;
+    n->params[k] = p;
+    return st;
+}
+
+void dnx_release_param(dnx_node *n, float **value) {
+    if (!n->keeps_no_weights) return;
+    for (int k = 0; k < n->n_params; k++)
+        if (n->params[k].at == value) n->params[k].value = NULL;
+    dnx_free(*value);
+    *value = NULL;
+}
+
+dnx_status dnx_restore_params(dnx_node *n, dnx_err *err) {
+    dnx_status st = DNX_OK;
+    for (int k = 0; k < n->n_params && !st; k++) {
+        dnx_param *p = &n->params[k];
+        if (!p->value) st = dnx_new(n, p->at, p->count, err);
+        p->value = *p->at;
+    }
+    return st;
 }
 
 typedef struct {

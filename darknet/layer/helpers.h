@@ -19,6 +19,14 @@ dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err);
 /* Like dnx_new(), for `count` items of `size` bytes of any type. NULL when memory runs out. */
 void *dnx_new_array(dnx_node *n, size_t count, size_t size, dnx_err *err);
 
+/* In make(): declares the next parameter of the weights file, and allocates its values into *value
+ * and, when the network trains, its gradient into *grad. p has the members up to is_one_bit. A
+ * parameter that is not trained has grad = NULL. Slopes stay behind later parameters. DNX_EMEM. */
+dnx_status dnx_new_param(dnx_node *n, float **value, float **grad, dnx_param p, dnx_err *err);
+/* At the end of prepare(): if the node keeps no weights, frees *value and sets it to NULL. */
+void dnx_release_param(dnx_node *n, float **value);
+/* Allocates all values that have been released. DNX_EMEM. */
+dnx_status dnx_restore_params(dnx_node *n, dnx_err *err);
 /* Divides `rows` rows among the threads. Calls fn(n, p, lo, hi) in parallel for ranges
  * lo <= row < hi that together cover all rows, and returns when all are done. The layer decides
  * what a row is, such as an image or a pixel. fn writes only the results of its rows. */

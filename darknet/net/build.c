@@ -111,7 +111,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     if (n->trains && !type->backward)
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s]: only predicts here; /usr/bin/darknet trains it", type->name);
-    n->opts = calloc(1, type->opts_size + 1);
+    n->opts = calloc(1, dnx_opts_size(type->options));
     n->state = calloc(1, type->state_size + 1);
     n->type = type;
     net->n++;
@@ -269,7 +269,6 @@ void dnx_net_free(dnx_net *net) {
     if (net->placed) net->placement->remove(net);
     for (int i = 0; i < net->n; i++) {
         dnx_node *n = &net->nodes[i];
-        if (n->type->unmake && n->state) n->type->unmake(n);
         dnx_free_owned(n->memory);
         if (n->opts && n->type->options) dnx_opts_free(n->type->options, n->opts);
         free(n->opts);

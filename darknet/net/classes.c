@@ -6,11 +6,12 @@
 
 #include "net/weights.h"
 
-/* False for a loss whose number of parameters depends on a teacher that is missing. */
+/* False when the parameters of a loss depend on a teacher that is missing. */
 static bool is_countable(const dnx_net *net) {
     for (int i = 0; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];
-        if (dnx_target_of(n->type) && !dnx_size(n->distillation->target) && n->type->params)
+        if (dnx_target_of(n->type) && !dnx_size(n->distillation->target) &&
+            n->type->classifier->needs_shape)
             return false;
     }
     return true;

@@ -78,7 +78,7 @@ const dnx_opt dnx_net_options[] = {
     DNX_OPT_TRAIN_LIST(N, steps, -BIG, BIG, "updates at which policy=steps changes the rate"),
     DNX_OPT_TRAIN_LIST(N, scales, 0, BIG, "factors at those steps"),
     DNX_OPT_IGNORED("seen", "images trained on, of old cfg files"),
-    DNX_OPT_END,
+    DNX_OPT_END(N),
 };
 
 const dnx_opt dnx_common_options[] = {
@@ -90,7 +90,7 @@ const dnx_opt dnx_common_options[] = {
     DNX_OPT_TRAIN_FLOAT(C, decay, 1, 0, 1e6, "multiplies the network's weight decay"),
     DNX_OPT_TRAIN_FLOAT(C, exclusivity, -1, -1, BIG,
                         "factor of this layer's exclusivity; -1: [net]'s"),
-    DNX_OPT_END,
+    DNX_OPT_END(C),
 };
 
 const dnx_opt dnx_teacher_options[] = {
@@ -101,5 +101,5 @@ const dnx_opt dnx_teacher_options[] = {
     DNX_OPT_INT(T, flips, 0, 0, 1,
                 "1: the target is the sum of the teacher's features of the image and of its mirror "
                 "image"),
-    DNX_OPT_END,
+    DNX_OPT_END(T),
 };

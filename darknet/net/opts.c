@@ -312,6 +312,11 @@ const char *dnx_nearest(const char *w, const char *const *list, int n) {
     return best;
 }
 
+size_t dnx_opts_size(const dnx_opt *table) {
+    while (table && table->key) table++;
+    return table ? table->offset : 1;
+}
+
 void *dnx_opts_field(const dnx_node *n, const char *key) {
     const dnx_opt *o = dnx_opt_find(n->type->options, key);
     return o ? (char *)n->opts + o->offset : NULL;

@@ -17,6 +17,8 @@
  * a note is added. */
 dnx_status dnx_opts_parse(const dnx_opt *const *tables, void *const *outs, int n,
                           const dnx_section *s, const char *file, dnx_notes *notes, dnx_err *err);
+/* Bytes of the struct that the table fills, at least 1. The table may be NULL. */
+size_t dnx_opts_size(const dnx_opt *table);
 /* Frees the strings inside, not the struct itself. */
 void dnx_opts_free(const dnx_opt *table, void *opts);
 /* The row with that key, or NULL. The table may be NULL. */

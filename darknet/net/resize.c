@@ -8,7 +8,6 @@
 /* Frees the state of the first n nodes. */
 static void drop(dnx_node *nodes, int n) {
     for (int i = 0; nodes && i < n; i++) {
-        if (nodes[i].type->unmake && nodes[i].state) nodes[i].type->unmake(&nodes[i]);
         dnx_free_owned(nodes[i].memory);
         free(nodes[i].state);
     }
@@ -16,12 +15,11 @@ static void drop(dnx_node *nodes, int n) {
 }
 
 /* Copies the values of the parameters of `from`, which has the same type and options. */
-static dnx_status take_params(dnx_node *from, dnx_node *to, dnx_err *err) {
-    dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS];
+static dnx_status take_params(const dnx_node *from, dnx_node *to, dnx_err *err) {
+    const dnx_param *a = from->params, *b = to->params;
     const dnx_layer_type *type = to->type;
-    if (!type->params) return DNX_OK;
-    for (int k = 0, n = type->params(from, a); k < n; k++) {
-        if (type->params(to, b) != n || a[k].count != b[k].count)
+    for (int k = 0; k < from->n_params; k++) {
+        if (to->n_params != from->n_params || a[k].count != b[k].count)
             return dnx_fail(err, DNX_ESHAPE, to->loc,
                             "[%s] has weights for an input of %d x %d x %d: none of %d x %d",
                             type->name, from->in[0].h, from->in[0].w, from->in[0].c, to->in[0].h,
@@ -38,6 +36,7 @@ static dnx_status make(const dnx_net *net, dnx_shape in, dnx_node *nodes, int i,
     dnx_node *n = &nodes[i];
     *n = net->nodes[i];
     n->allocated = n->scratch = 0;
+    n->n_params = 0;
     n->memory = NULL;
     n->state = calloc(1, n->type->state_size + 1);
     if (!n->state) return dnx_fail(err, DNX_EMEM, n->loc, "[%s] no memory", n->type->name);

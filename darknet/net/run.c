@@ -201,7 +201,7 @@ dnx_status dnx_net_prepare(dnx_net *net, dnx_err *err) {
 dnx_status dnx_net_restore_params(dnx_net *net, int i, dnx_param *list, int *count, dnx_err *err) {
     dnx_node *n = &net->nodes[i];
     n->keeps_no_weights = false;
-    dnx_status st = n->type->restore ? n->type->restore(n, err) : DNX_OK;
+    dnx_status st = dnx_restore_params(n, err);
     *count = st ? 0 : dnx_net_params(net, i, list);
     return st;
 }
@@ -214,10 +214,10 @@ dnx_status dnx_net_release_params(dnx_net *net, int i, dnx_err *err) {
 }
 
 int dnx_net_params(dnx_net *net, int i, dnx_param *list) {
-    dnx_param local[DNX_MAX_PARAMS];
-    dnx_node *n = &net->nodes[i];
+    const dnx_node *n = &net->nodes[i];
     if (net->placement) net->placement->catch_up(net, i);
-    return n->type->params ? n->type->params(n, list ? list : local) : 0;
+    if (list) memcpy(list, n->params, sizeof *list * (size_t)n->n_params);
+    return n->n_params;
 }
 
 size_t dnx_net_count(dnx_net *net, int i) {

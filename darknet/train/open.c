@@ -38,7 +38,7 @@ static bool takes_of_teacher(const dnx_cfg *cfg, int section) {
     const dnx_section *s = &cfg->sections[section];
     const dnx_layer_type *type = dnx_type_find(s->name, dnx_host_types);
     if (!type || !dnx_may_have_teacher(type)) return false;
-    dnx_node n = {.type = type, .opts = calloc(1, type->opts_size + 1)};
+    dnx_node n = {.type = type, .opts = calloc(1, dnx_opts_size(type->options))};
     dnx_common_opts common = {0};
     dnx_teacher_opts teacher = {0};
     dnx_status st = n.opts ? DNX_OK : DNX_EMEM;

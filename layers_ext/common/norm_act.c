@@ -10,49 +10,36 @@ dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act 
     t->c = n->out.c;
     t->has_bn = has_bn;
     t->act = act;
-    dnx_status s = dnx_new(n, &t->biases, c, err);
+    const dnx_param biases = {"biases", c, .role = DNX_BIASES};
+    const dnx_param scales = {"scales", c, .role = DNX_SCALES};
+    const dnx_param mean = {"mean", c, .role = DNX_MEAN};
+    const dnx_param variance = {"variance", c, .role = DNX_VARIANCE};
+    dnx_status s = dnx_new_param(n, &t->biases, &t->d_biases, biases, err);
     if (!s) s = dnx_new(n, &t->scale, c, err);
     if (!s) s = dnx_new(n, &t->shift, c, err);
     if (!s && has_bn) {
-        float **all[] = {&t->scales,  &t->mean, &t->variance, &t->batch_mean,
-                         &t->inv_std, &t->p,    &t->q,        &t->r};
+        float **all[] = {&t->batch_mean, &t->inv_std, &t->p, &t->q, &t->r};
+        s = dnx_new_param(n, &t->scales, &t->d_scales, scales, err);
+        if (!s) s = dnx_new_param(n, &t->mean, NULL, mean, err);
+        if (!s) s = dnx_new_param(n, &t->variance, NULL, variance, err);
         for (size_t i = 0; i < sizeof all / sizeof *all && !s; i++) s = dnx_new(n, all[i], c, err);
         for (size_t i = 0; !s && i < c; i++) t->scales[i] = t->variance[i] = 1;
     }
-    if (!s && act == DNX_PRELU) {
-        s = dnx_new(n, &t->slopes, c, err);
-        for (size_t i = 0; !s && i < c; i++) t->slopes[i] = .25f;
-    }
+    if (!s && act == DNX_PRELU) s = dnx_new_slopes(n, &t->slopes, &t->d_slopes, err);
     if (!s && n->trains) {
-        s = dnx_new(n, &t->d_biases, c, err);
-        if (!s && has_bn) s = dnx_new(n, &t->d_scales, c, err);
-        if (!s && t->slopes) s = dnx_new(n, &t->d_slopes, c, err);
-        if (!s) s = dnx_new(n, &t->z, dnx_size(n->out) * (size_t)n->batch, err);
-        if (!s) {
-            size_t sums = 3 * c * (size_t)dnx_pool_threads(n->pool);
-            t->sums = dnx_new_array(n, sums, sizeof *t->sums, err);
-            if (!t->sums) s = DNX_EMEM;
-        }
+        size_t sums = 3 * c * (size_t)dnx_pool_threads(n->pool);
+        s = dnx_new(n, &t->z, dnx_size(n->out) * (size_t)n->batch, err);
+        if (!s && !(t->sums = dnx_new_array(n, sums, sizeof *t->sums, err))) s = DNX_EMEM;
     }
     if (!s) dnx_norm_act_fold(t);
     return s;
 }
 
-int dnx_norm_act_params(dnx_norm_act *t, const dnx_param *weights, dnx_weights_place place,
-                        dnx_param *list) {
-    size_t c = (size_t)t->c;
-    int n = 0;
-    list[n++] = (dnx_param){"biases", t->biases, t->d_biases, c, 0, true, 0, DNX_BIASES};
-    if (place == DNX_AFTER_BIASES) list[n++] = *weights;
-    if (t->has_bn) {
-        list[n++] = (dnx_param){"scales", t->scales, t->d_scales, c, 0, true, 0, DNX_SCALES};
-        list[n++] = (dnx_param){"mean", t->mean, NULL, c, 0, false, 0, DNX_MEAN};
-        list[n++] = (dnx_param){"variance", t->variance, NULL, c, 0, false, 0, DNX_VARIANCE};
-    }
-    if (place == DNX_AFTER_NORM) list[n++] = *weights;
-    if (t->slopes)
-        list[n++] = (dnx_param){"slopes", t->slopes, t->d_slopes, c, 0, true, 0, DNX_SLOPES};
-    return n;
+dnx_status dnx_new_slopes(dnx_node *n, float **slopes, float **d_slopes, dnx_err *err) {
+    const dnx_param p = {"slopes", (size_t)n->out.c, .role = DNX_SLOPES};
+    dnx_status st = dnx_new_param(n, slopes, d_slopes, p, err);
+    for (size_t i = 0; !st && i < p.count; i++) (*slopes)[i] = .25f;
+    return st;
 }
 
 static dnx_norm norm_of(const dnx_norm_act *t) {

@@ -25,17 +25,12 @@ typedef struct dnx_norm_act {
     double *sums;     /* threads x 3 x C */
 } dnx_norm_act;
 
-/* The caller has set n->out. DNX_EMEM. */
+/* The caller has set n->out. Declares biases, with has_bn scales, mean and variance, and for PReLU
+ * slopes. The layer declares its weights after this call: in the file they are before the slopes.
+ * DNX_EMEM. */
 dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err);
-/* Where the weights of a layer are in a file. */
-typedef enum {
-    DNX_AFTER_NORM,  /* biases, [scales, mean, variance], weights, [slopes] */
-    DNX_AFTER_BIASES /* biases, weights, [scales, mean, variance], [slopes]: libdarknet's
-                      * [connected] */
-} dnx_weights_place;
-/* Lists the parameters and the given weights in file order. Returns their number. */
-int dnx_norm_act_params(dnx_norm_act *t, const dnx_param *weights, dnx_weights_place place,
-                        dnx_param *list);
+/* Declares the slopes of a PReLU over n->out.c channels, .25 at first. DNX_EMEM. */
+dnx_status dnx_new_slopes(dnx_node *n, float **slopes, float **d_slopes, dnx_err *err);
 
 /* Computes scale and shift from the running statistics. Without batch norm: 1 and the bias. */
 void dnx_norm_act_fold(dnx_norm_act *t);

@@ -14,8 +14,8 @@ dnx_status dnx_gpu_new(dnx_gpu_layer *l, float **p, size_t floats, dnx_err *err)
 }
 
 static int find(const dnx_gpu_layer *l, dnx_role role) {
-    for (int k = 0; k < l->n_params; k++)
-        if (l->params[k].role == role) return k;
+    for (int k = 0; k < l->node->n_params; k++)
+        if (l->node->params[k].role == role) return k;
     return -1;
 }
 

@@ -2,7 +2,7 @@
  *
  * The builder makes the layer on the processor first. The GPU version takes its options, shapes and
  * parameters from there and has no parameters of its own. value, grad and momentum below are copies
- * on the device, in the order of the type's params(). A type without a GPU version runs on the
+ * on the device, in the order of node->params. A type without a GPU version runs on the
  * processor, and its inputs and outputs are copied. The rules of dnx.h hold: backward() stores or
  * adds dx, and always adds to the gradients. */
 #ifndef DNX_CUDA_LAYER_H
@@ -17,18 +17,16 @@ typedef struct dnx_gpu_layer {
     dnx_node *node;
     dnx_device *device;
     dnx_precision precision;
-    int n_params;
-    dnx_param params[DNX_MAX_PARAMS]; /* on the processor */
-    float *value[DNX_MAX_PARAMS];     /* on the device, like grad and momentum */
-    float *grad[DNX_MAX_PARAMS];      /* NULL when the parameter is not trained */
-    float *momentum[DNX_MAX_PARAMS];  /* NULL when the parameter is not trained */
-    float *scratch;                   /* on the device; shared by all layers of the network */
-    size_t scratch_floats;            /* the floats that the layer needs there; make() sets it */
-    double *losses;                   /* of a loss that trains: make() allocates it on the device,
+    float *value[DNX_MAX_PARAMS];    /* on the device, like grad and momentum */
+    float *grad[DNX_MAX_PARAMS];     /* NULL when the parameter is not trained */
+    float *momentum[DNX_MAX_PARAMS]; /* NULL when the parameter is not trained */
+    float *scratch;                  /* on the device; shared by all layers of the network */
+    size_t scratch_floats;           /* the floats that the layer needs there; make() sets it */
+    double *losses;                  /* of a loss that trains: make() allocates it on the device,
                                         * forward() stores the loss of each image. Else NULL */
-    struct dnx_gpu_layer *head;       /* node->distillation->head on the device; may be NULL */
-    struct dnx_gpu_norm *norm;        /* its batch norm and activation; NULL when it has none */
-    bool defers;                      /* y holds z: the only reader applies batch norm and
+    struct dnx_gpu_layer *head;      /* node->distillation->head on the device; may be NULL */
+    struct dnx_gpu_norm *norm;       /* its batch norm and activation; NULL when it has none */
+    bool defers;                     /* y holds z: the only reader applies batch norm and
                                         * activation when it loads z. place.c decides it */
     struct dnx_gpu_layer *deferred[DNX_MAX_IN]; /* the layer of input k, when that layer defers */
     void *state;                                /* state_size zeroed bytes on the processor */

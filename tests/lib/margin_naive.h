@@ -135,7 +135,7 @@ static void shut(layer *l) {
 
 static dnx_param weights(layer *l) {
     dnx_param list[DNX_MAX_PARAMS];
-    check_value(l->node.type->params(&l->node, list) == 1 && list[0].decay == 1, "params", 0, 1);
+    check_value(node_params(&l->node, list) == 1 && list[0].decay == 1, "params", 0, 1);
     return list[0];
 }
 

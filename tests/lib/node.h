@@ -20,7 +20,7 @@ static inline dnx_status parse_node(dnx_node *n, const char *type, const char *o
     dnx_cfg *cfg;
     n->type = find_type(type);
     if (!n->type) return dnx_fail(err, DNX_EOPTION, n->loc, "no type %s", type);
-    n->opts = calloc(1, n->type->opts_size + 1);
+    n->opts = calloc(1, dnx_opts_size(n->type->options));
     n->state = calloc(1, n->type->state_size + 1);
     int len = snprintf(text, sizeof text, "[%s]\n%s\n", type, options);
     dnx_status st = dnx_cfg_parse(text, (size_t)len, n->loc.file, &cfg, err);
@@ -39,7 +39,6 @@ static inline dnx_status open_node(dnx_node *n, const char *type, const char *op
 
 static inline void shut_node(dnx_node *n) {
     if (!n->type) return;
-    if (n->type->unmake) n->type->unmake(n);
     dnx_free_owned(n->memory);
     dnx_opts_free(n->type->options, n->opts);
     free(n->opts);
@@ -47,7 +46,8 @@ static inline void shut_node(dnx_node *n) {
 }
 
 static inline int node_params(dnx_node *n, dnx_param *list) {
-    return n->type->params ? n->type->params(n, list) : 0;
+    memcpy(list, n->params, sizeof *list * (size_t)n->n_params);
+    return n->n_params;
 }
 
 static inline void fill(float *p, size_t n, float v) {

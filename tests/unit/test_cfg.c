@@ -62,14 +62,14 @@ static const dnx_opt table[] = {
     DNX_OPT_STRING(opts, path, NULL, "file"),
     DNX_OPT_STRING(opts, mode, "fast", "mode"),
     DNX_OPT_LIST(opts, steps, -5, 100, "steps"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 typedef struct {
     int groups;
 } more_opts;
 static const dnx_opt more_table[] = {
     DNX_OPT_INT(more_opts, groups, 1, 1, INT_MAX, "groups"),
-    DNX_OPT_END,
+    DNX_OPT_END(more_opts),
 };
 static const dnx_opt *const tables[] = {table, more_table};
 

@@ -18,10 +18,8 @@ static dnx_status open_at(dnx_node *n, const char *type, const char *options, in
 }
 
 static float *weights_of(dnx_node *head, float **grad) {
-    dnx_param list[DNX_MAX_PARAMS];
-    head->type->params(head, list);
-    if (grad) *grad = list[0].grad;
-    return list[0].value;
+    if (grad) *grad = head->params[0].grad;
+    return head->params[0].value;
 }
 
 /* ---- the naive version ---- */

@@ -8,15 +8,14 @@ dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, dnx_err *
     const dnx_kernel_set *k = dnx_kernels();
     int K = f->at.K, N = f->at.N;
     size_t count = (size_t)K * (size_t)N, threads = (size_t)dnx_pool_threads(n->pool);
-    dnx_status st = dnx_new(n, &f->w, count, err);
+    const dnx_param w = {"weights", count, 1, N, DNX_WEIGHTS, true};
+    dnx_status st = dnx_filters_new(n, &f->w, &f->d_w, K, w, err);
     if (!st) st = dnx_new(n, &f->alpha, (size_t)N, err);
     if (!st && (!f->takes_signs || n->trains)) st = dnx_new(n, &f->packed, k->packed(K, N), err);
     if (!st && n->trains) {
-        st = dnx_new(n, &f->d_w, count, err);
-        if (!st) st = dnx_new(n, &f->packed_t, k->packed(N, K), err);
+        st = dnx_new(n, &f->packed_t, k->packed(N, K), err);
         if (!st) st = dnx_new(n, &f->d_wk, threads * count, err);
     }
-    if (!st) dnx_filters_init(n, K, f->w, count);
     return st;
 }
 

@@ -18,7 +18,7 @@ typedef struct {
     float *d_wk;       /* threads x K x N */
 } dnx_binary_filters;
 
-/* The caller has set the fields before w. DNX_EMEM. */
+/* The caller has set the fields before w. Declares w. DNX_EMEM. */
 dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, dnx_err *err);
 /* Computes b and alpha from w. DNX_EMEM. */
 dnx_status dnx_binary_filters_binarise(dnx_binary_filters *f, dnx_node *n, dnx_err *err);

@@ -14,31 +14,21 @@ dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_
     v->c = m->c = n->in[0].c;
     m->has_bn = has_bn;
     if (has_bn) {
-        float **all[] = {&v->scales, &v->shifts, &v->mean, &v->variance, &v->scale, &v->shift};
-        for (size_t i = 0; i < sizeof all / sizeof *all && !s; i++) s = dnx_new(n, all[i], c, err);
+        s = dnx_new_param(n, &v->shifts, &v->d_shifts, (dnx_param){"shifts", c}, err);
+        if (!s) s = dnx_new_param(n, &v->scales, &v->d_scales, (dnx_param){"scales", c}, err);
+        if (!s) s = dnx_new_param(n, &v->mean, NULL, (dnx_param){"mean", c}, err);
+        if (!s) s = dnx_new_param(n, &v->variance, NULL, (dnx_param){"variance", c}, err);
+        if (!s) s = dnx_new(n, &v->scale, c, err);
+        if (!s) s = dnx_new(n, &v->shift, c, err);
         for (size_t i = 0; !s && i < c; i++) v->scales[i] = v->variance[i] = 1;
     }
-    if (has_bn && n->trains) {
-        float **all[] = {&v->d_scales, &v->d_shifts, &v->batch_mean, &v->inv_std,
-                         &v->p,        &v->q,        &v->r};
+    if (!s && has_bn && n->trains) {
+        float **all[] = {&v->batch_mean, &v->inv_std, &v->p, &v->q, &v->r};
         for (size_t i = 0; i < sizeof all / sizeof *all && !s; i++) s = dnx_new(n, all[i], c, err);
         if (!s) s = dnx_new(n, (float **)&m->sums, c * 4 * (size_t)dnx_pool_threads(n->pool), err);
     }
     if (!s) dnx_input_norm_fold(m);
     return s;
-}
-
-int dnx_input_norm_params(dnx_input_norm *m, dnx_param *list) {
-    size_t c = (size_t)m->c;
-    const dnx_norm *v = &m->norm;
-    if (!m->has_bn) return 0;
-    list[0] = (dnx_param){
-        .name = "shifts", .value = v->shifts, .grad = v->d_shifts, .count = c, .is_trained = true};
-    list[1] = (dnx_param){
-        .name = "scales", .value = v->scales, .grad = v->d_scales, .count = c, .is_trained = true};
-    list[2] = (dnx_param){.name = "mean", .value = v->mean, .count = c};
-    list[3] = (dnx_param){.name = "variance", .value = v->variance, .count = c};
-    return 4;
 }
 
 void dnx_input_norm_fold(dnx_input_norm *m) {

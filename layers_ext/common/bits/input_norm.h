@@ -13,9 +13,8 @@ typedef struct {
     double *sums;  /* threads x 2 x C */
 } dnx_input_norm;
 
+/* Declares shifts, scales, mean and variance, with has_bn. DNX_EMEM. */
 dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_err *err);
-/* Lists shifts, scales, mean, variance. Returns 4, or 0 without batch norm. */
-int dnx_input_norm_params(dnx_input_norm *m, dnx_param *list);
 /* Computes scale and shift from the running statistics. */
 void dnx_input_norm_fold(dnx_input_norm *m);
 /* Computes scale and shift from the batch x, rows x C, and updates the running statistics. */

@@ -45,24 +45,16 @@ dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act,
     s->g_dx = (dnx_groups){N, N / s->groups, C / s->groups};
     size_t count = weights(n, s);
     dnx_status st = dnx_norm_act_make(&s->norm, n, has_bn, act, err);
-    if (!st) st = dnx_new(n, &s->w, count, err);
+    const dnx_param w = {"weights", count, 1, 0, DNX_WEIGHTS};
+    if (!st) st = dnx_filters_new(n, &s->w, &s->d_w, s->kh * s->kw * s->g.a, w, err);
     if (!st) st = dnx_new(n, &s->taps, count, err);
     if (!st && n->trains) {
-        st = dnx_new(n, &s->d_w, count, err);
-        if (!st) st = dnx_new(n, &s->d_taps, threads * count, err);
+        st = dnx_new(n, &s->d_taps, threads * count, err);
         if (!st) st = dnx_new(n, &s->x_rows, threads * (size_t)s->kh * in_row(n), err);
         if (!st && !is_depthwise(s)) st = dnx_new(n, &s->taps_dx, count, err);
         n->scratch = threads * scratch_size(n, s);
     }
-    if (st) return st;
-    dnx_filters_init(n, s->kh * s->kw * s->g.a, s->w, count);
-    return dnx_dwconv_prepare(n, err);
-}
-
-int dnx_dwconv_params(dnx_node *n, dnx_param *list) {
-    dnx_dwconv *s = n->state;
-    dnx_param w = {"weights", s->w, s->d_w, weights(n, s), 1, true, 0, DNX_WEIGHTS};
-    return dnx_norm_act_params(&s->norm, &w, DNX_AFTER_NORM, list);
+    return st ? st : dnx_dwconv_prepare(n, err);
 }
 
 /* Index in `taps` of the first tap of row ky, for filter f and input j of its group. The next tap
@@ -94,18 +86,13 @@ dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err) {
                 to = s->taps_dx + taps_dx_at(n, s, f, j, ky);
                 for (size_t kx = 0; kx < kw; kx++) to[kx * C] = w[kw - 1 - kx];
             }
-    dnx_filters_release(n, &s->w);
+    dnx_release_param(n, &s->w);
     return DNX_OK;
 }
 
 double dnx_dwconv_macs(const dnx_node *n) {
     const dnx_dwconv *s = n->state;
     return (double)dnx_size(n->out) * s->kh * s->kw * s->g.a;
-}
-
-dnx_status dnx_dwconv_restore(dnx_node *n, dnx_err *err) {
-    dnx_dwconv *s = n->state;
-    return dnx_filters_restore(n, &s->w, weights(n, s), err);
 }
 
 static dnx_norm_act *defer(dnx_node *n, float **z) {

@@ -29,12 +29,10 @@ typedef struct {
 bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool trains);
 /* The caller has set n->out and the geometry up to `pad` in s. DNX_EMEM. */
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err);
-int dnx_dwconv_params(dnx_node *n, dnx_param *list);
 void dnx_dwconv_forward(dnx_node *n, dnx_pass *p);
 void dnx_dwconv_backward(dnx_node *n, dnx_pass *p);
 double dnx_dwconv_macs(const dnx_node *n);
 dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err);
-dnx_status dnx_dwconv_restore(dnx_node *n, dnx_err *err);
 /* show() gives a [convolutional] in groups, or an [avgpool] when the filters are not square. */
 extern const dnx_description dnx_dwconv_description;
 extern const dnx_fusion dnx_dwconv_fusion;
@@ -42,8 +40,8 @@ extern const dnx_compression dnx_dwconv_compression;
 
 /* The members of a type whose state is a dnx_dwconv: all except its name, options and make(). */
 #define DNX_DWCONV_MEMBERS                                                                         \
-    .is_reentrant = true, .state_size = sizeof(dnx_dwconv), .params = dnx_dwconv_params,           \
-    .forward = dnx_dwconv_forward, .backward = dnx_dwconv_backward, .macs = dnx_dwconv_macs,       \
-    .prepare = dnx_dwconv_prepare, .restore = dnx_dwconv_restore, .fusion = &dnx_dwconv_fusion,    \
-    .description = &dnx_dwconv_description, .compression = &dnx_dwconv_compression
+    .is_reentrant = true, .state_size = sizeof(dnx_dwconv), .forward = dnx_dwconv_forward,         \
+    .backward = dnx_dwconv_backward, .macs = dnx_dwconv_macs, .prepare = dnx_dwconv_prepare,       \
+    .fusion = &dnx_dwconv_fusion, .description = &dnx_dwconv_description,                          \
+    .compression = &dnx_dwconv_compression
 #endif

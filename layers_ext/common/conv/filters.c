@@ -6,11 +6,13 @@
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 
-void dnx_filters_init(const dnx_node *n, int K, float *w, size_t count) {
+dnx_status dnx_filters_new(dnx_node *n, float **w, float **d_w, int K, dnx_param p, dnx_err *err) {
+    dnx_status st = dnx_new_param(n, w, d_w, p, err);
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
     float std = sqrtf(2.f / (float)K);
-    for (size_t i = 0; i < count; i++) w[i] = std * dnx_rng_normal(&r);
+    for (size_t i = 0; !st && i < p.count; i++) (*w)[i] = std * dnx_rng_normal(&r);
+    return st;
 }
 
 void dnx_share_columns(int N, int panel, int t, int threads, int *lo, int *hi) {
@@ -27,16 +29,6 @@ void dnx_share_outputs(bool by_filters, long pixels, int N, int panel, int t, in
     *end = N;
     if (by_filters) dnx_share_columns(N, panel, t, threads, first, end);
     else dnx_share(pixels, t, threads, lo, hi);
-}
-
-dnx_status dnx_filters_restore(dnx_node *n, float **w, size_t count, dnx_err *err) {
-    return *w ? DNX_OK : dnx_new(n, w, count, err);
-}
-
-void dnx_filters_release(dnx_node *n, float **w) {
-    if (!n->keeps_no_weights) return;
-    dnx_free(*w);
-    *w = NULL;
 }
 
 typedef struct {

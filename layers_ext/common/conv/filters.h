@@ -5,11 +5,6 @@
 #define DNX_FILTERS_H
 #include "dnx.h"
 
-/* For restore(): allocates w, count floats, if prepare() has released it. DNX_EMEM. */
-dnx_status dnx_filters_restore(dnx_node *n, float **w, size_t count, dnx_err *err);
-/* Call it at the end of prepare(): frees w if the node keeps no weights. */
-void dnx_filters_release(dnx_node *n, float **w);
-
 typedef struct {
     int groups, K, N; /* groups x N filters of K = size*size*c floats */
     int c;            /* channels of one group */
@@ -25,9 +20,9 @@ static inline size_t dnx_filters_place(const dnx_filters *s, size_t i) {
  * scale[f], unless scale is NULL. */
 void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float *w,
                        const float *scale, float *wk);
-/* Draws `count` normal numbers of variance 2/K with the node's seed (He et al., arXiv
- * 1502.01852). */
-void dnx_filters_init(const dnx_node *n, int K, float *w, size_t count);
+/* Declares the weights of a layer as filters of K floats, for dnx_new_param(). Draws normal numbers
+ * of variance 2/K with the node's seed (He et al., arXiv 1502.01852). DNX_EMEM. */
+dnx_status dnx_filters_new(dnx_node *n, float **w, float **d_w, int K, dnx_param p, dnx_err *err);
 #define DNX_FEW_OUTPUTS 8L /* with fewer outputs for a thread, prediction divides the filters */
 
 /* Thread t's part of `pixels` outputs of N filters: outputs [lo, hi), filters [first, end). The

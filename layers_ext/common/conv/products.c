@@ -26,8 +26,7 @@ dnx_status dnx_products_make(dnx_products *s, dnx_node *n, bool needs_block, dnx
         if (needs_block) n->scratch = dnx_products_block(s, n);
         return DNX_OK;
     }
-    st = dnx_new(n, &s->d_w, count, err);
-    if (!st) st = dnx_new(n, &s->packed_t, groups * k->packed(s->N, s->K), err);
+    st = dnx_new(n, &s->packed_t, groups * k->packed(s->N, s->K), err);
     if (!st && !s->has_few_rows) st = dnx_new(n, &s->d_wk, threads * count, err);
     n->scratch = s->has_few_rows ? (size_t)n->batch * dnx_size(n->out)
                                  : threads * DNX_PRODUCT_BLOCK * filters;

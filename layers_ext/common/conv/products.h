@@ -28,7 +28,7 @@ typedef struct {
 /* Returns the number of floats in the blocks of all threads. */
 size_t dnx_products_block(const dnx_products *s, const dnx_node *n);
 /* Allocates everything that the products need, and sets n->scratch. Before this call, set the
- * fields in front of `w`, and allocate w. needs_block: true when windows are gathered, or when a
+ * fields in front of `w`, and declare w. needs_block: true when windows are gathered, or when a
  * deferred batch norm is applied to rows. DNX_EMEM. */
 dnx_status dnx_products_make(dnx_products *s, dnx_node *n, bool needs_block, dnx_err *err);
 /* Packs w. When predicting, filter f is multiplied by scale[f], unless scale is NULL. DNX_EMEM. */

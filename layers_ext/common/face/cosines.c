@@ -18,8 +18,8 @@ dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int classes, bool is_tr
     c->pool = n->pool;
     c->D = D;
     c->share = BLOCK * D + (a > b ? a : b);
-    dnx_status st = dnx_new(n, &c->w, N * D, err);
-    if (!st && n->trains && is_trained) st = dnx_new(n, &c->d_w, N * D, err);
+    const dnx_param w = {"weights", N * D, 1};
+    dnx_status st = dnx_new_param(n, &c->w, is_trained ? &c->d_w : NULL, w, err);
     if (!st && n->trains) st = dnx_new(n, &c->unit, B * D, err);
     if (!st && n->trains) st = dnx_new(n, &c->d_unit, B * D, err);
     if (!st) st = dnx_new(n, &c->w_inv, N, err);

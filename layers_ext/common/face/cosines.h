@@ -26,8 +26,8 @@ typedef struct {
     size_t share;
 } dnx_cosines;
 
-/* D = H W C of input 0. Draws the initial weights: normal, standard deviation .01. is_trained: the
- * weights get gradients when the layer trains. DNX_EMEM. */
+/* D = H W C of input 0. Declares the weights and draws them: normal, standard deviation .01.
+ * is_trained: they get gradients when the layer trains. DNX_EMEM. */
 dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int N, bool is_trained, dnx_err *err);
 
 /* The classes of a call: rows[lo..hi-1], each at most once; when rows is NULL, classes lo..hi-1. */

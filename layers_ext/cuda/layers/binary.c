@@ -42,8 +42,9 @@ static long pixels_out(const dnx_gpu_layer *l, int batch) {
 static long blocks(long rows) { return (rows + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS; }
 
 static float *named(const dnx_gpu_layer *l, float *const *of, const char *name) {
-    for (int k = 0; k < l->n_params; k++)
-        if (l->params[k].role == DNX_OTHER && !strcmp(l->params[k].name, name)) return of[k];
+    const dnx_node *n = l->node;
+    for (int k = 0; k < n->n_params; k++)
+        if (n->params[k].role == DNX_OTHER && !strcmp(n->params[k].name, name)) return of[k];
     return NULL;
 }
 

@@ -8,7 +8,7 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_FLOAT(opts, ceiling, 6, 0.001, 1e6, "largest output"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -41,7 +41,6 @@ const dnx_layer_type dnx_clipped = {
     .name = "clipped",
     .summary = "ReLU with a ceiling",
     .options = options,
-    .opts_size = sizeof(opts),
     .make = make,
     .forward = forward,
     .backward = backward,

@@ -16,7 +16,7 @@ typedef struct {
 static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, from, "the student's layer; default: the last that is not a loss"),
     DNX_OPT_FLOAT(opts, weight, 1, 0, 1e6, "factor of the loss"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -60,7 +60,6 @@ const dnx_layer_type dnx_difference = {
     .is_loss = true,
     .layers_key = "from",
     .options = options,
-    .opts_size = sizeof(opts),
     .make = make,
     .forward = forward,
     .backward = backward,

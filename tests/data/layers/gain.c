@@ -11,7 +11,7 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_FLOAT(opts, start, 1, -1e6, 1e6, "all gains before training"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -22,21 +22,9 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     const size_t C = (size_t)n->in[0].c;
     n->out = n->in[0];
-    dnx_status st = dnx_new(n, &s->g, C, err);
-    if (!st && n->trains) st = dnx_new(n, &s->dg, C, err);
+    dnx_status st = dnx_new_param(n, &s->g, &s->dg, (dnx_param){"gains", C}, err);
     for (size_t c = 0; !st && c < C; c++) s->g[c] = ((const opts *)n->opts)->start;
     return st;
-}
-
-static int params(dnx_node *n, dnx_param *list) {
-    const state *s = n->state;
-    list[0] = (dnx_param){.name = "gains",
-                          .value = s->g,
-                          .grad = s->dg,
-                          .count = (size_t)n->in[0].c,
-                          .is_trained = true,
-                          .role = DNX_OTHER};
-    return 1;
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
@@ -62,10 +50,8 @@ const dnx_layer_type dnx_gain = {
     .name = "gain",
     .summary = "multiplies each channel by a learned number",
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .params = params,
     .forward = forward,
     .backward = backward,
     .macs = macs,

@@ -15,7 +15,7 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_INT(opts, classes, 2, 1, 1000000, "number of classes; auto: as the data file says"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -29,19 +29,12 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     const size_t D = dnx_size(n->in[0]), count = (size_t)classes(n) * D;
     n->out = (dnx_shape){1, 1, classes(n)};
     n->scratch = (size_t)n->batch * (size_t)classes(n);
-    dnx_status st = dnx_new(n, &s->w, count, err);
-    if (!st && n->trains) st = dnx_new(n, &s->d_w, count, err);
+    const dnx_param w = {"weights", count, 1, classes(n), DNX_WEIGHTS};
+    dnx_status st = dnx_new_param(n, &s->w, &s->d_w, w, err);
     dnx_rng g;
     dnx_rng_seed(&g, n->seed, (uint64_t)n->index);
     for (size_t i = 0; !st && i < count; i++) s->w[i] = dnx_rng_normal(&g) / sqrtf((float)D);
     return st;
-}
-
-static int params(dnx_node *n, dnx_param *list) {
-    const state *s = n->state;
-    list[0] = (dnx_param){"weights", s->w, s->d_w,     (size_t)classes(n) * dnx_size(n->in[0]),
-                          1,         true, classes(n), DNX_WEIGHTS};
-    return 1;
 }
 
 /* z: B x (hi - lo), the logits of classes lo to hi - 1. */
@@ -104,10 +97,8 @@ const dnx_layer_type dnx_linear_softmax = {
     .summary = "a linear classifier and its cross-entropy",
     .is_loss = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .params = params,
     .forward = forward,
     .backward = backward,
     .macs = macs,

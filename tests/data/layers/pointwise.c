@@ -15,7 +15,7 @@ static const dnx_opt options[] = {
     DNX_OPT_INT(opts, filters, 8, 1, 65536, "number of outputs"),
     DNX_OPT_INT(opts, batch_normalize, 1, 0, 1, "1: batch norm before the activation"),
     DNX_OPT_WORD(opts, activation, DNX_RELU, DNX_ACT_WORDS, "activation function"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 typedef struct {
@@ -39,19 +39,11 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     s->m.reads_in_place = true;
     dnx_status st = dnx_patches_make(&s->m.at, n, 1, 1, 0, o->filters, err);
     const size_t count = (size_t)s->m.K * (size_t)o->filters;
+    const dnx_param w = {"weights", count, 1, o->filters, DNX_WEIGHTS};
     if (!st) st = dnx_norm_act_make(&s->norm, n, o->batch_normalize, (dnx_act)o->activation, err);
-    if (!st) st = dnx_new(n, &s->m.w, count, err);
+    if (!st) st = dnx_filters_new(n, &s->m.w, &s->m.d_w, s->m.K, w, err);
     if (!st) st = dnx_products_make(&s->m, n, true, err);
-    if (st) return st;
-    dnx_filters_init(n, s->m.K, s->m.w, count);
-    return prepare(n, err);
-}
-
-static int params(dnx_node *n, dnx_param *list) {
-    state *s = n->state;
-    const size_t count = (size_t)s->m.K * (size_t)s->m.N;
-    const dnx_param w = {"weights", s->m.w, s->m.d_w, count, 1, true, s->m.N, DNX_WEIGHTS};
-    return dnx_norm_act_params(&s->norm, &w, DNX_AFTER_NORM, list);
+    return st ? st : prepare(n, err);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
@@ -89,10 +81,8 @@ const dnx_layer_type dnx_pointwise = {
     .summary = "convolution with filters of one pixel",
     .is_reentrant = true,
     .options = options,
-    .opts_size = sizeof(opts),
     .state_size = sizeof(state),
     .make = make,
-    .params = params,
     .forward = forward,
     .backward = backward,
     .macs = macs,

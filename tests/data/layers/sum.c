@@ -11,7 +11,7 @@ typedef struct {
 
 static const dnx_opt options[] = {
     DNX_OPT_LAYERS(opts, from, "the layers to add; negative counts back"),
-    DNX_OPT_END,
+    DNX_OPT_END(opts),
 };
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -52,7 +52,6 @@ const dnx_layer_type dnx_sum = {
     .is_reentrant = true,
     .layers_key = "from",
     .options = options,
-    .opts_size = sizeof(opts),
     .make = make,
     .forward = forward,
     .backward = backward,
