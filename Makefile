@@ -80,10 +80,11 @@ CUDA := $(wildcard layers_ext/cuda/layers/*.c)
 WITH_GPU := $(SET)/gpu_list.o $(SET)/gpu_ptx.o
 $(SET)/gpu_list.c: Makefile $(CUDA) | $(SET)
 	@{ echo '#include "gpu/place.h"'; \
-	for l in $(notdir $(basename $(CUDA))); do echo "extern const dnx_gpu_type dnx_gpu_$$l;"; done; \
-	echo 'static const dnx_gpu_type *const types[] = {'; \
-	for l in $(notdir $(basename $(CUDA))); do echo "    &dnx_gpu_$$l,"; done; \
-	echo '    NULL};'; echo 'extern const char dnx_gpu_ptx[];'; \
+	for l in $(notdir $(basename $(CUDA))); do \
+	    echo "extern const dnx_layer_type dnx_$$l;"; echo "extern const dnx_gpu_type dnx_gpu_$$l;"; done; \
+	echo 'static const dnx_gpu_pair types[] = {'; \
+	for l in $(notdir $(basename $(CUDA))); do echo "    {&dnx_$$l, &dnx_gpu_$$l},"; done; \
+	echo '    {NULL, NULL}};'; echo 'extern const char dnx_gpu_ptx[];'; \
 	echo 'static const dnx_gpu_build build = {dnx_gpu_ptx, types};'; \
 	echo 'const dnx_gpu_build *const dnx_gpu = &build;'; } > $@
 $(SET)/gpu_list.o: $(SET)/gpu_list.c

@@ -87,7 +87,7 @@ static const dnx_arg table[] = {
 
 static void print_layers(void) {
     printf("runs on a GPU:");
-    for (const dnx_gpu_type *const *t = dnx_gpu->types; *t; t++) printf(" %s", (*t)->type->name);
+    for (const dnx_gpu_pair *t = dnx_gpu->types; t->type; t++) printf(" %s", t->type->name);
     printf("\nall other layers run on the processor, with copies between\n");
 }
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cuda/loss.h"
 #include "gpu/placed.h"
 
 static float *y_on_device(const dnx_net *net, int i) {
@@ -164,7 +165,7 @@ void dnx_gpu_forward(dnx_net *net, int i, dnx_pass *p) {
         p->fused = &fused;
         p->y = y_on_device(net, i);
         if (!p->is_training) bring(net, i, *p);
-        h->l.type->forward(&h->l, p);
+        (h->l.is_idle ? dnx_gpu_idle_forward : h->l.type->forward)(&h->l, p);
         if (h->losses)
             dnx_device_fetch(at->device, h->losses, h->l.losses, sizeof(double) * (size_t)p->batch);
     } else n->type->forward(n, p);
@@ -194,7 +195,7 @@ void dnx_gpu_backward(dnx_net *net, int i, dnx_pass *p) {
     }
     p->y = y_on_device(net, i);
     if (p->dy) p->dy = dy_on_device(net, i);
-    h->l.type->backward(&h->l, p);
+    (h->l.is_idle ? dnx_gpu_idle_backward : h->l.type->backward)(&h->l, p);
 }
 
 void dnx_gpu_clear_dy(dnx_net *net, int i, int batch) {

@@ -15,8 +15,8 @@ static struct {
 /* ---- building ---- */
 
 static const dnx_gpu_type *half_of(const dnx_node *n) {
-    for (const dnx_gpu_type *const *t = dnx_gpu->types; *t; t++)
-        if ((*t)->type == n->type && (!(*t)->can || (*t)->can(n))) return *t;
+    for (const dnx_gpu_pair *t = dnx_gpu->types; t->type; t++)
+        if (t->type == n->type && (!t->gpu->can || t->gpu->can(n))) return t->gpu;
     return NULL;
 }
 

@@ -5,8 +5,6 @@
 
 enum { PART = 512 }; /* a sum over classes has parts of 512 classes */
 
-static long blocks(long rows) { return (rows + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS; }
-
 dnx_status dnx_gpu_cosines_make(dnx_gpu_layer *l, dnx_gpu_cosines *c, int N, int D, bool has_back,
                                 dnx_err *err) {
     const size_t B = (size_t)l->node->batch, d = (size_t)D;
@@ -35,7 +33,7 @@ void dnx_gpu_cosines_classes(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *
                                .count = c->ld,
                                .from = c->N,
                                .size = c->D};
-    dnx_device_launch(l->device, DNX_CUDA_unit_rows, blocks(a.count), 1, 1, &a);
+    dnx_gpu_rows(l, DNX_CUDA_unit_rows, a.count, &a);
 }
 
 void dnx_gpu_cosines_forward(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *x, int batch,
@@ -47,7 +45,7 @@ void dnx_gpu_cosines_forward(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *
                                .from = batch,
                                .size = c->D,
                                .as_it_is = c->by_length};
-    dnx_device_launch(l->device, DNX_CUDA_unit_rows, blocks(batch), 1, 1, &a);
+    dnx_gpu_rows(l, DNX_CUDA_unit_rows, batch, &a);
     dnx_gpu_times_transposed(l, c->unit_x, c->unit_w, block, batch, c->ld, c->D);
 }
 
@@ -80,9 +78,9 @@ void dnx_gpu_cosines_back(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *d, 
                                   .adds = adds};
     if (d_w) {
         dnx_gpu_transposed_times(l, d, c->unit_x, c->d_w, batch, c->ld, c->D);
-        dnx_device_launch(l->device, DNX_CUDA_unit_back, blocks(c->N), 1, 1, &of_w);
+        dnx_gpu_rows(l, DNX_CUDA_unit_back, c->N, &of_w);
     }
     if (!dx) return;
     dnx_gpu_times(l, d, c->unit_w, c->d_x, batch, c->ld / c->groups, c->D, c->groups, false);
-    dnx_device_launch(l->device, DNX_CUDA_unit_back, blocks(batch), 1, 1, &of_x);
+    dnx_gpu_rows(l, DNX_CUDA_unit_back, batch, &of_x);
 }

@@ -4,9 +4,8 @@
 #include "cuda/product.h"
 
 static int taps_of(const dnx_gpu_dw *s) { return s->at.kh * s->at.kw; }
-static int channel_blocks(int C) { return (C + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS; }
 static int slabs_of(const struct dnx_cuda_window *at) {
-    return (int)DNX_CUDA_SLABS((long)at->batch * at->oh * at->ow);
+    return dnx_gpu_slabs((long)at->batch * at->oh * at->ow);
 }
 
 /* ---- tiles ---- */
@@ -46,8 +45,7 @@ dnx_status dnx_gpu_dw_make(dnx_gpu_layer *l, dnx_err *err) {
                                                     .pad = dnx_gpu_option(n, "pad", 0)
                                                                ? size / 2
                                                                : dnx_gpu_option(n, "padding", 0)});
-    dnx_status st = dnx_gpu_norm_make(l, &s->norm, dnx_gpu_option(n, "batch_normalize", 0) != 0,
-                                      (dnx_act)dnx_gpu_option(n, "activation", 0), true, err);
+    dnx_status st = dnx_gpu_norm_make(l, &s->norm, true, err);
     if (st || !n->trains) return st;
     l->scratch_floats = (size_t)n->batch * dnx_size(n->out);
     const size_t slabs = (size_t)slabs_of(&s->at);
@@ -77,7 +75,7 @@ void dnx_gpu_dw_forward(dnx_gpu_layer *l, dnx_pass *p) {
             if (stripes > tiles) stripes = tiles;
         }
         dnx_device_launch(l->device, DNX_CUDA_depthwise_tiles, stripes ? stripes : tiles,
-                          channel_blocks(a.at.C), 1, &a);
+                          dnx_gpu_columns(a.at.C), 1, &a);
     } else
         dnx_device_each(l->device, DNX_CUDA_depthwise,
                         (long)p->batch * (long)dnx_size(l->node->out), &a);
@@ -100,8 +98,10 @@ static void add_filters(dnx_gpu_layer *l, const struct depthwise_dw_args *a) {
     if (!b.dw) return;
     if (has_dw_tiles(&a->at)) {
         if (b.slabs > tiles) b.slabs = (int)tiles;
-        dnx_device_launch(l->device, DNX_CUDA_depthwise_dw_tiles, b.slabs, channel_blocks(N), 1, a);
-    } else dnx_device_launch(l->device, DNX_CUDA_depthwise_dw, channel_blocks(N), taps, b.slabs, a);
+        dnx_device_launch(l->device, DNX_CUDA_depthwise_dw_tiles, b.slabs, dnx_gpu_columns(N), 1,
+                          a);
+    } else
+        dnx_device_launch(l->device, DNX_CUDA_depthwise_dw, dnx_gpu_columns(N), taps, b.slabs, a);
     dnx_device_each(l->device, DNX_CUDA_depthwise_dw_sum, (long)N * taps, &b);
 }
 
@@ -121,7 +121,7 @@ void dnx_gpu_dw_backward(dnx_gpu_layer *l, dnx_pass *p) {
     if (!d.dx) return;
     if (has_tiles(&a.at))
         dnx_device_launch(l->device, DNX_CUDA_depthwise_dx_tiles,
-                          tiles_of(p->batch, a.at.h, a.at.w), channel_blocks(a.at.C), 1, &d);
+                          tiles_of(p->batch, a.at.h, a.at.w), dnx_gpu_columns(a.at.C), 1, &d);
     else
         dnx_device_each(l->device, DNX_CUDA_depthwise_dx,
                         (long)p->batch * (long)dnx_size(l->node->in[0]), &d);

@@ -17,4 +17,8 @@ dnx_status dnx_gpu_dw_make(dnx_gpu_layer *l, dnx_err *err);
 void dnx_gpu_dw_prepare(dnx_gpu_layer *l);
 void dnx_gpu_dw_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_dw_backward(dnx_gpu_layer *l, dnx_pass *p);
+#define DNX_GPU_DW_MEMBERS                                                                         \
+    .state_size = sizeof(dnx_gpu_dw), .may_defer = true, .loads = dnx_gpu_loads_any,               \
+    .make = dnx_gpu_dw_make, .forward = dnx_gpu_dw_forward, .backward = dnx_gpu_dw_backward,       \
+    .prepare = dnx_gpu_dw_prepare
 #endif

@@ -29,13 +29,15 @@ typedef struct dnx_gpu_layer {
     bool defers;                     /* y holds z: the only reader applies batch norm and
                                         * activation when it loads z. place.c decides it */
     struct dnx_gpu_layer *deferred[DNX_MAX_IN]; /* the layer of input k, when that layer defers */
-    void *state;                                /* state_size zeroed bytes on the processor */
-    void *memory[DNX_GPU_MEMORY];               /* on the device; freed with the layer */
+    bool
+        is_idle; /* bring() sets it for a pass without labels or teacher: y, losses and gradient are
+                   * 0, and neither forward() nor backward() is called */
+    void *state; /* state_size zeroed bytes on the processor */
+    void *memory[DNX_GPU_MEMORY]; /* on the device; freed with the layer */
     int n_memory;
 } dnx_gpu_layer;
 
 typedef struct dnx_gpu_type {
-    const dnx_layer_type *type;
     size_t state_size; /* bytes */
     /* True when the device can run this layer with its options. NULL: it always can. */
     bool (*can)(const dnx_node *n);
@@ -66,12 +68,22 @@ dnx_status dnx_gpu_new(dnx_gpu_layer *l, float **p, size_t floats, dnx_err *err)
  * such parameter; the gradient also when it is not trained. */
 float *dnx_gpu_value(const dnx_gpu_layer *l, dnx_role role);
 float *dnx_gpu_grad(const dnx_gpu_layer *l, dnx_role role);
+/* Slabs of rows, and blocks of columns, of a sum over pixels (kernels.h). */
+static inline int dnx_gpu_slabs(long rows) { return (int)DNX_CUDA_SLABS(rows); }
+static inline int dnx_gpu_columns(int C) { return (C + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS; }
+/* Queues a kernel with a warp for each of `rows` rows. */
+static inline void dnx_gpu_rows(const dnx_gpu_layer *l, dnx_cuda_kernel kernel, long rows,
+                                const void *args) {
+    dnx_device_launch(l->device, kernel, (rows + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS, 1, 1, args);
+}
 /* The value of an option of the layer, or `none` when the type has no option of that name.
  * dnx_gpu_option() reads integers and words, dnx_gpu_number() floats. */
 int dnx_gpu_option(const dnx_node *n, const char *key, int none);
 float dnx_gpu_number(const dnx_node *n, const char *key, float none);
 
-/* The GPU versions of all layer types; the last element is NULL. The Makefile writes the list from
- * the file names. */
-extern const dnx_gpu_type *const dnx_gpu_types[];
+/* A layer type and its GPU version. */
+typedef struct {
+    const dnx_layer_type *type;
+    const dnx_gpu_type *gpu;
+} dnx_gpu_pair;
 #endif

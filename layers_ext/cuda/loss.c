@@ -39,9 +39,12 @@ void dnx_gpu_idle_backward(dnx_gpu_layer *l, dnx_pass *p) {
                          sizeof(float) * dnx_size(l->node->in[0]) * (size_t)p->batch);
 }
 
-void dnx_gpu_bring_target(dnx_gpu_layer *l, const dnx_pass *p, float *target) {
+bool dnx_gpu_bring_target(dnx_gpu_layer *l, const dnx_pass *p, float *target) {
+    l->is_idle = !target || !p->target || !(dnx_gpu_number(l->node, "weight", 1) > 0);
+    if (l->is_idle) return false;
     const size_t size = dnx_size(l->node->distillation->target);
     dnx_device_put(l->device, target, p->target, sizeof(float) * size * (size_t)p->batch);
+    return true;
 }
 
 dnx_margin dnx_gpu_margin(const dnx_node *n, uint64_t update) {

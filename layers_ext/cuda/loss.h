@@ -20,8 +20,9 @@ void dnx_gpu_put_labels(dnx_gpu_layer *l, const dnx_gpu_labels *s, int batch);
 /* For a pass without labels or teacher: sets y, the losses and the gradient to 0. */
 void dnx_gpu_idle_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_idle_backward(dnx_gpu_layer *l, dnx_pass *p);
-/* Copies the teacher's outputs of the pass to `target`, batch x the target's shape. */
-void dnx_gpu_bring_target(dnx_gpu_layer *l, const dnx_pass *p, float *target);
+/* Copies the teacher's outputs of the pass to `target`, batch x the target's shape. Without them,
+ * and with the option weight=0, the layer is idle. Returns true when it is not. */
+bool dnx_gpu_bring_target(dnx_gpu_layer *l, const dnx_pass *p, float *target);
 /* The margin of a [margin_softmax] in the given update, from the layer's options. */
 dnx_margin dnx_gpu_margin(const dnx_node *n, uint64_t update);
 /* dnx_gpu_new() allocates memory for doubles, structs and integers, too. These functions cast

@@ -14,10 +14,12 @@ static struct times_map_args product(const dnx_gpu_layer *l, int batch, int by) 
                                    .act = DNX_LINEAR};
 }
 
-void dnx_gpu_map_make(dnx_gpu_layer *l) {
+dnx_status dnx_gpu_map_make(dnx_gpu_layer *l, dnx_err *err) {
     const dnx_node *n = l->node;
+    (void)err;
     if (n->trains && act_of(n) != DNX_LINEAR)
         l->scratch_floats = (size_t)n->batch * dnx_size(n->out);
+    return DNX_OK;
 }
 
 void dnx_gpu_map_forward(dnx_gpu_layer *l, dnx_pass *p, int f, int s, int by) {

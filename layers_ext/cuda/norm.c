@@ -1,30 +1,59 @@
 /* norm.c - queues the kernels of norm.cu. */
 #include "cuda/norm.h"
 
+#include <string.h>
+
 #include "common/norm_act.h"
 
-static long rows_of(const dnx_node *n, const dnx_pass *p) {
-    return (long)p->batch * n->out.h * n->out.w;
+/* The shape of z in an image. */
+static dnx_shape shape_of(const dnx_gpu_layer *l, const dnx_gpu_norm *t) {
+    return t->of_input ? l->node->in[0] : l->node->out;
 }
 
-static int slabs_of(long rows) { return (int)DNX_CUDA_SLABS(rows); }
-static int tiles(int C) { return (C + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS; }
+static long rows_of(const dnx_gpu_layer *l, const dnx_gpu_norm *t, int batch) {
+    const dnx_shape s = shape_of(l, t);
+    return (long)batch * s.h * s.w;
+}
 
-dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool has_bn, dnx_act act,
-                             bool keeps_z, dnx_err *err) {
+/* The index of a parameter of the norm, or -1. Those of the input have names instead of roles. */
+static int find(const dnx_gpu_layer *l, const dnx_gpu_norm *t, dnx_role role) {
+    static const char *const names[DNX_SLOPES + 1] = {[DNX_BIASES] = "shifts",
+                                                      [DNX_SCALES] = "scales",
+                                                      [DNX_MEAN] = "mean",
+                                                      [DNX_VARIANCE] = "variance"};
+    for (int k = 0; k < l->node->n_params; k++) {
+        const dnx_param *p = &l->node->params[k];
+        const bool has_name = names[role] && !strcmp(p->name, names[role]);
+        if (p->role == (t->of_input ? DNX_OTHER : role) && (!t->of_input || has_name)) return k;
+    }
+    return -1;
+}
+
+static float *value(const dnx_gpu_layer *l, const dnx_gpu_norm *t, dnx_role role) {
+    const int k = find(l, t, role);
+    return k < 0 ? NULL : l->value[k];
+}
+
+static float *grad(const dnx_gpu_layer *l, const dnx_gpu_norm *t, dnx_role role) {
+    const int k = find(l, t, role);
+    return k < 0 ? NULL : l->grad[k];
+}
+
+dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool keeps_z, dnx_err *err) {
     const dnx_node *n = l->node;
-    const size_t C = (size_t)n->out.c, count = dnx_size(n->out) * (size_t)n->batch;
+    const size_t C = (size_t)shape_of(l, t).c, count = dnx_size(n->out) * (size_t)n->batch;
     float *parts = NULL,
           **all[] = {&t->scale, &t->shift, &t->batch_mean, &t->inv_std, &t->p, &t->q, &t->r};
     dnx_status st = DNX_OK;
-    t->has_bn = has_bn;
-    t->act = act;
-    l->norm = t;
+    t->has_bn = find(l, t, DNX_SCALES) >= 0;
+    t->act = t->of_input ? DNX_LINEAR : (dnx_act)dnx_gpu_option(n, "activation", DNX_LINEAR);
+    if (!t->of_input) l->norm = t;
+    else if (!t->has_bn) return DNX_OK;
     for (size_t i = 0; i < (n->trains ? sizeof all / sizeof *all : 2) && !st; i++)
         st = dnx_gpu_new(l, all[i], C, err);
     if (!st && n->trains) {
-        const long rows = (long)n->batch * n->out.h * n->out.w;
-        const int slabs = slabs_of(rows), stripes = dnx_gpu_stripes(rows);
+        const long rows = rows_of(l, t, n->batch);
+        const int slabs = dnx_gpu_slabs(rows), stripes = dnx_gpu_stripes(rows);
         st = dnx_gpu_new(l, &parts, (size_t)(slabs > stripes ? slabs : stripes) * 3 * C * 2, err);
         t->parts = (double *)(void *)parts;
     }
@@ -55,47 +84,48 @@ int dnx_gpu_stripes(long rows) {
 /* Queues the sums over each slab of rows: of z and z^2 when dy is NULL, else those of the backward
  * pass (norm_sums in kernels.h). */
 static void add_up(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const float *dy, long rows) {
-    const int C = l->node->out.c;
+    const int C = shape_of(l, t).c;
     struct norm_sums_args a = {.z = z,
                                .dy = dy,
                                .scale = t->scale,
                                .shift = t->shift,
-                               .slopes = dnx_gpu_value(l, DNX_SLOPES),
+                               .slopes = value(l, t, DNX_SLOPES),
                                .parts = t->parts,
                                .rows = rows,
                                .C = C,
                                .act = t->act};
-    dnx_device_launch(l->device, DNX_CUDA_norm_sums, tiles(C), slabs_of(rows), 1, &a);
+    dnx_device_launch(l->device, DNX_CUDA_norm_sums, dnx_gpu_columns(C), dnx_gpu_slabs(rows), 1,
+                      &a);
 }
 
 void dnx_gpu_norm_fold(dnx_gpu_layer *l, dnx_gpu_norm *t) {
-    struct norm_fold_args a = {.biases = dnx_gpu_value(l, DNX_BIASES),
-                               .scales = dnx_gpu_value(l, DNX_SCALES),
-                               .mean = t->has_bn ? dnx_gpu_value(l, DNX_MEAN) : NULL,
-                               .variance = dnx_gpu_value(l, DNX_VARIANCE),
+    struct norm_fold_args a = {.biases = value(l, t, DNX_BIASES),
+                               .scales = value(l, t, DNX_SCALES),
+                               .mean = t->has_bn ? value(l, t, DNX_MEAN) : NULL,
+                               .variance = value(l, t, DNX_VARIANCE),
                                .scale = t->scale,
                                .shift = t->shift,
-                               .C = l->node->out.c,
+                               .C = shape_of(l, t).c,
                                .eps = (float)DNX_NORM_EPS};
     dnx_device_each(l->device, DNX_CUDA_norm_fold, a.C, &a);
 }
 
 static void statistics(dnx_gpu_layer *l, dnx_gpu_norm *t, long rows, int slabs) {
     struct norm_statistics_args a = {.parts = t->parts,
-                                     .biases = dnx_gpu_value(l, DNX_BIASES),
-                                     .scales = dnx_gpu_value(l, DNX_SCALES),
-                                     .mean = dnx_gpu_value(l, DNX_MEAN),
-                                     .variance = dnx_gpu_value(l, DNX_VARIANCE),
+                                     .biases = value(l, t, DNX_BIASES),
+                                     .scales = value(l, t, DNX_SCALES),
+                                     .mean = value(l, t, DNX_MEAN),
+                                     .variance = value(l, t, DNX_VARIANCE),
                                      .batch_mean = t->batch_mean,
                                      .inv_std = t->inv_std,
                                      .scale = t->scale,
                                      .shift = t->shift,
                                      .rows = rows,
-                                     .C = l->node->out.c,
+                                     .C = shape_of(l, t).c,
                                      .slabs = slabs,
                                      .eps = (float)DNX_NORM_EPS,
                                      .momentum = DNX_NORM_MOMENTUM};
-    dnx_device_launch(l->device, DNX_CUDA_norm_statistics, tiles(a.C), 1, 1, &a);
+    dnx_device_launch(l->device, DNX_CUDA_norm_statistics, dnx_gpu_columns(a.C), 1, 1, &a);
 }
 
 bool dnx_gpu_norm_needs_sums(const dnx_gpu_layer *l, const dnx_gpu_norm *t, const dnx_pass *p) {
@@ -104,48 +134,49 @@ bool dnx_gpu_norm_needs_sums(const dnx_gpu_layer *l, const dnx_gpu_norm *t, cons
 
 void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
                           int stripes) {
-    const long rows = rows_of(l->node, p);
+    const long rows = rows_of(l, t, p->batch);
     if (dnx_gpu_norm_needs_sums(l, t, p)) {
         if (!stripes) add_up(l, t, z, NULL, rows);
-        statistics(l, t, rows, stripes ? stripes : slabs_of(rows));
+        statistics(l, t, rows, stripes ? stripes : dnx_gpu_slabs(rows));
     } else dnx_gpu_norm_fold(l, t);
-    if (l->defers) return;
+    if (l->defers || t->of_input) return;
     struct norm_apply_args a = {.z = z,
                                 .scale = t->scale,
                                 .shift = t->shift,
-                                .slopes = dnx_gpu_value(l, DNX_SLOPES),
+                                .slopes = value(l, t, DNX_SLOPES),
                                 .y = p->y,
                                 .rows = rows,
-                                .C = l->node->out.c,
+                                .C = shape_of(l, t).c,
                                 .act = t->act};
     dnx_device_each(l->device, DNX_CUDA_norm_apply, rows * a.C, &a);
 }
 
 void dnx_gpu_norm_backward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
                            float *dz, bool adds) {
-    const long rows = rows_of(l->node, p);
-    const int C = l->node->out.c;
-    add_up(l, t, z, p->dy, rows);
+    const long rows = rows_of(l, t, p->batch);
+    const int C = shape_of(l, t).c;
+    if (t->has_bn || !t->of_input) add_up(l, t, z, p->dy, rows);
     struct norm_back_args b = {.parts = t->parts,
-                               .scales = dnx_gpu_value(l, DNX_SCALES),
+                               .scales = value(l, t, DNX_SCALES),
                                .batch_mean = t->batch_mean,
                                .inv_std = t->inv_std,
-                               .d_biases = dnx_gpu_grad(l, DNX_BIASES),
-                               .d_scales = dnx_gpu_grad(l, DNX_SCALES),
-                               .d_slopes = dnx_gpu_grad(l, DNX_SLOPES),
+                               .d_biases = grad(l, t, DNX_BIASES),
+                               .d_scales = grad(l, t, DNX_SCALES),
+                               .d_slopes = grad(l, t, DNX_SLOPES),
                                .p = t->has_bn ? t->p : NULL,
                                .q = t->q,
                                .r = t->r,
                                .rows = rows,
                                .C = C,
-                               .slabs = slabs_of(rows)};
-    dnx_device_launch(l->device, DNX_CUDA_norm_back, tiles(C), 1, 1, &b);
+                               .slabs = dnx_gpu_slabs(rows)};
+    if (t->has_bn || !t->of_input)
+        dnx_device_launch(l->device, DNX_CUDA_norm_back, dnx_gpu_columns(C), 1, 1, &b);
     if (!dz) return;
     struct norm_dz_args a = {.dy = p->dy,
                              .z = z,
                              .scale = t->scale,
                              .shift = t->shift,
-                             .slopes = dnx_gpu_value(l, DNX_SLOPES),
+                             .slopes = value(l, t, DNX_SLOPES),
                              .p = b.p,
                              .q = t->q,
                              .r = t->r,
@@ -155,4 +186,16 @@ void dnx_gpu_norm_backward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, co
                              .act = t->act,
                              .adds = adds};
     dnx_device_each(l->device, DNX_CUDA_norm_dz, rows * C, &a);
+}
+
+dnx_status dnx_gpu_norm_alone_make(dnx_gpu_layer *l, dnx_err *err) {
+    return dnx_gpu_norm_make(l, l->state, false, err);
+}
+
+void dnx_gpu_norm_alone_forward(dnx_gpu_layer *l, dnx_pass *p) {
+    dnx_gpu_norm_forward(l, l->state, p->x[0], p, 0);
+}
+
+void dnx_gpu_norm_alone_backward(dnx_gpu_layer *l, dnx_pass *p) {
+    dnx_gpu_norm_backward(l, l->state, p->x[0], p, p->dx[0], p->dx_adds[0]);
 }

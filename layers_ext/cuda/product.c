@@ -41,9 +41,7 @@ dnx_status dnx_gpu_product_make(dnx_gpu_layer *l, struct dnx_cuda_window at, dnx
     s->at = at = dnx_gpu_window(n, n->batch, at);
     const size_t count = dnx_gpu_filters(&at);
     dnx_status st = dnx_gpu_check_pixels(n, &at, err);
-    if (!st)
-        st = dnx_gpu_norm_make(l, &s->norm, dnx_gpu_option(n, "batch_normalize", 0) != 0,
-                               (dnx_act)dnx_gpu_option(n, "activation", 0), true, err);
+    if (!st) st = dnx_gpu_norm_make(l, &s->norm, true, err);
     if (!st) st = dnx_gpu_new(l, &s->wk, count, err);
     if (st || !n->trains) return st;
     l->scratch_floats = (size_t)n->batch * dnx_size(n->out);

@@ -17,6 +17,10 @@ dnx_status dnx_gpu_product_make(dnx_gpu_layer *l, struct dnx_cuda_window at, dnx
 void dnx_gpu_product_prepare(dnx_gpu_layer *l);
 void dnx_gpu_product_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_product_backward(dnx_gpu_layer *l, dnx_pass *p);
+#define DNX_GPU_PRODUCT_MEMBERS                                                                    \
+    .state_size = sizeof(dnx_gpu_product), .may_defer = true, .adds_residual = true,               \
+    .loads = dnx_gpu_loads_any, .forward = dnx_gpu_product_forward,                                \
+    .backward = dnx_gpu_product_backward, .prepare = dnx_gpu_product_prepare
 /* DNX_ESHAPE when the batch has more than 2^30 pixels, which the kernels of product.cu cannot
  * count; the message names the layer. For make() of a layer with such a product. */
 dnx_status dnx_gpu_check_pixels(const dnx_node *n, const struct dnx_cuda_window *at, dnx_err *err);

@@ -1,34 +1,26 @@
 /* center_loss.c - the GPU version of [center_loss]. */
 #include "cuda/loss.h"
 
-extern const dnx_layer_type dnx_center_loss;
-
-typedef struct {
-    dnx_gpu_labels label;
-    bool is_idle; /* the pass has no labels */
-} state;
-
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
-    return dnx_gpu_new_labelled(l, &((state *)l->state)->label, err);
+    return dnx_gpu_new_labelled(l, l->state, err);
 }
 
 static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
-    state *s = l->state;
+    const dnx_gpu_labels *label = l->state;
     const float classes = (float)dnx_gpu_option(l->node, "classes", 1);
-    s->is_idle = !l->node->trains || !p->truth;
-    if (s->is_idle) return;
+    l->is_idle = !l->node->trains || !p->truth;
+    if (l->is_idle) return;
     for (int b = 0; b < p->batch; b++) {
         const float y = p->truth[b];
-        s->label.host[b] = y >= 0 && y < classes ? (int)y : y == -1 ? -1 : -2;
+        label->host[b] = y >= 0 && y < classes ? (int)y : y == -1 ? -1 : -2;
     }
-    dnx_gpu_put_labels(l, &s->label, p->batch);
+    dnx_gpu_put_labels(l, label, p->batch);
 }
 
 static struct center_args args_of(const dnx_gpu_layer *l, const dnx_pass *p) {
-    const state *s = l->state;
     return (struct center_args){.x = p->x[0],
                                 .centres = l->value[0],
-                                .label = s->label.device,
+                                .label = ((const dnx_gpu_labels *)l->state)->device,
                                 .losses = l->losses,
                                 .y = p->y,
                                 .dx = p->dx[0],
@@ -41,19 +33,16 @@ static struct center_args args_of(const dnx_gpu_layer *l, const dnx_pass *p) {
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     const struct center_args a = args_of(l, p);
-    if (((state *)l->state)->is_idle) dnx_gpu_idle_forward(l, p);
-    else dnx_device_launch(l->device, DNX_CUDA_center_loss, p->batch, 1, 1, &a);
+    dnx_device_launch(l->device, DNX_CUDA_center_loss, p->batch, 1, 1, &a);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     const struct center_args a = args_of(l, p);
-    if (((state *)l->state)->is_idle) dnx_gpu_idle_backward(l, p);
-    else dnx_device_launch(l->device, DNX_CUDA_center_back, p->batch, 1, 1, &a);
+    dnx_device_launch(l->device, DNX_CUDA_center_back, p->batch, 1, 1, &a);
 }
 
 const dnx_gpu_type dnx_gpu_center_loss = {
-    .type = &dnx_center_loss,
-    .state_size = sizeof(state),
+    .state_size = sizeof(dnx_gpu_labels),
     .make = make,
     .bring = bring,
     .forward = forward,

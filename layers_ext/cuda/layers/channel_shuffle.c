@@ -2,8 +2,6 @@
  * reverse of shuffling `groups` groups. */
 #include "cuda/layer.h"
 
-extern const dnx_layer_type dnx_channel_shuffle;
-
 static void shuffle(dnx_gpu_layer *l, int batch, const float *from, float *to, int groups,
                     bool adds) {
     const dnx_shape s = l->node->out;
@@ -26,7 +24,6 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
 }
 
 const dnx_gpu_type dnx_gpu_channel_shuffle = {
-    .type = &dnx_channel_shuffle,
     .forward = forward,
     .backward = backward,
 };

@@ -1,8 +1,6 @@
 /* cost.c - the GPU version of [cost]. Its output is a copy of its input. */
 #include "cuda/loss.h"
 
-extern const dnx_layer_type dnx_cost;
-
 typedef struct {
     dnx_gpu_labels label;
     bool has_labels; /* in this pass */
@@ -57,7 +55,6 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
 }
 
 const dnx_gpu_type dnx_gpu_cost = {
-    .type = &dnx_cost,
     .state_size = sizeof(state),
     .make = make,
     .bring = bring,

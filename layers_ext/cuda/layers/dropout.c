@@ -3,8 +3,6 @@
 #include "common/dropped.h"
 #include "cuda/layer.h"
 
-extern const dnx_layer_type dnx_dropout;
-
 typedef struct {
     float *factors; /* on the device, like host: batch x out */
     float *host;
@@ -53,7 +51,6 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
 }
 
 const dnx_gpu_type dnx_gpu_dropout = {
-    .type = &dnx_dropout,
     .state_size = sizeof(state),
     .make = make,
     .bring = bring,

@@ -5,13 +5,10 @@
 #include "cuda/loss.h"
 #include "cuda/matrix.h"
 
-extern const dnx_layer_type dnx_kd_correlation;
-
 enum { BILINEAR = 1, MAX_ORDER = 16 };
 
 typedef struct {
     int D, T, degree;
-    bool is_idle;
     float *target;               /* B x T */
     float *unit, *inv;           /* the student's: B x D, B */
     float *target_unit, *unused; /* B x T, B */
@@ -58,26 +55,18 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
 }
 
 static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
-    state *s = l->state;
-    s->is_idle = !s->target || !p->target || !(dnx_gpu_number(l->node, "weight", 1) > 0);
-    if (!s->is_idle) dnx_gpu_bring_target(l, p, s->target);
+    dnx_gpu_bring_target(l, p, ((const state *)l->state)->target);
 }
-
-static long blocks(long rows) { return (rows + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS; }
 
 static void normalise(dnx_gpu_layer *l, const float *x, float *unit, float *inv, int batch,
                       int size) {
     struct unit_rows_args a = {
         .x = x, .unit = unit, .inv = inv, .count = batch, .from = batch, .size = size};
-    dnx_device_launch(l->device, DNX_CUDA_unit_rows, blocks(batch), 1, 1, &a);
+    dnx_gpu_rows(l, DNX_CUDA_unit_rows, batch, &a);
 }
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     state *s = l->state;
-    if (s->is_idle) {
-        dnx_gpu_idle_forward(l, p);
-        return;
-    }
     normalise(l, p->x[0], s->unit, s->inv, p->batch, s->D);
     normalise(l, s->target, s->target_unit, s->unused, p->batch, s->T);
     dnx_gpu_times_transposed(l, s->unit, s->unit, s->own, p->batch, p->batch, s->D);
@@ -96,10 +85,7 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     state *s = l->state;
-    if (s->is_idle || !p->dx[0]) {
-        dnx_gpu_idle_backward(l, p);
-        return;
-    }
+    if (!p->dx[0]) return;
     dnx_gpu_times(l, s->own, s->unit, l->scratch, p->batch, p->batch, s->D, 1, false);
     struct unit_back_args a = {.d = l->scratch,
                                .unit = s->unit,
@@ -111,11 +97,10 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
                                .parts = 1,
                                .factor = -1,
                                .adds = p->dx_adds[0]};
-    dnx_device_launch(l->device, DNX_CUDA_unit_back, blocks(p->batch), 1, 1, &a);
+    dnx_gpu_rows(l, DNX_CUDA_unit_back, p->batch, &a);
 }
 
 const dnx_gpu_type dnx_gpu_kd_correlation = {
-    .type = &dnx_kd_correlation,
     .state_size = sizeof(state),
     .make = make,
     .bring = bring,

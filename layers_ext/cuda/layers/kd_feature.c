@@ -3,10 +3,8 @@
 #include "cuda/loss.h"
 #include "cuda/matrix.h"
 
-extern const dnx_layer_type dnx_kd_feature;
-
 typedef struct {
-    bool has_map, is_unit, is_idle;
+    bool has_map, is_unit;
     int C, T;            /* channels of the student and of the teacher */
     size_t pixels, size; /* in an image; size = pixels x T */
     float *target, *g;   /* B x size; g NULL without a map */
@@ -17,8 +15,6 @@ typedef struct {
 
 enum { W, BIASES }; /* the parameters */
 
-static int slabs_of(long rows) { return (int)DNX_CUDA_SLABS(rows); }
-
 static dnx_status make_map(dnx_gpu_layer *l, dnx_err *err) {
     state *s = l->state;
     const size_t B = (size_t)l->node->batch, T = (size_t)s->T;
@@ -27,7 +23,7 @@ static dnx_status make_map(dnx_gpu_layer *l, dnx_err *err) {
     if (!st) st = dnx_gpu_new(l, &s->ones, T, err);
     const size_t parts = (size_t)dnx_gpu_matrix_parts(rows, s->T, s->C);
     if (!st) st = dnx_gpu_new(l, &s->parts, parts * T * (size_t)s->C, err);
-    if (!st) st = dnx_gpu_new(l, &s->sums, 2 * 3 * (size_t)slabs_of(rows) * T, err);
+    if (!st) st = dnx_gpu_new(l, &s->sums, 2 * 3 * (size_t)dnx_gpu_slabs(rows) * T, err);
     struct fill_args a = {.to = s->ones, .count = (long)T, .value = 1};
     if (!st) dnx_device_each(l->device, DNX_CUDA_fill, a.count, &a);
     l->scratch_floats = B * s->size;
@@ -55,9 +51,7 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
 }
 
 static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
-    state *s = l->state;
-    s->is_idle = !s->target || !p->target || !(dnx_gpu_number(l->node, "weight", 1) > 0);
-    if (!s->is_idle) dnx_gpu_bring_target(l, p, s->target);
+    dnx_gpu_bring_target(l, p, ((const state *)l->state)->target);
 }
 
 /* g = x W^T + b */
@@ -78,10 +72,6 @@ static void map(dnx_gpu_layer *l, const dnx_pass *p) {
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     state *s = l->state;
     const dnx_node *n = l->node;
-    if (s->is_idle) {
-        dnx_gpu_idle_forward(l, p);
-        return;
-    }
     if (s->has_map) map(l, p);
     struct feature_distance_args d = {.g = s->has_map ? s->g : p->x[0],
                                       .t = s->target,
@@ -91,8 +81,7 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
                                       .count = p->batch,
                                       .size = (long)s->size,
                                       .is_unit = s->is_unit};
-    dnx_device_launch(l->device, DNX_CUDA_feature_distance,
-                      (d.count + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS, 1, 1, &d);
+    dnx_gpu_rows(l, DNX_CUDA_feature_distance, d.count, &d);
     struct feature_weights_args w = {.e = d.e,
                                      .h = dnx_gpu_doubles(s->h),
                                      .losses = l->losses,
@@ -116,25 +105,20 @@ static void map_back(dnx_gpu_layer *l, dnx_pass *p, float *dg) {
                                    .rows = rows,
                                    .C = s->T,
                                    .act = DNX_LINEAR};
-        dnx_device_launch(l->device, DNX_CUDA_norm_sums,
-                          (s->T + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS, slabs_of(rows), 1, &a);
+        dnx_device_launch(l->device, DNX_CUDA_norm_sums, dnx_gpu_columns(s->T), dnx_gpu_slabs(rows),
+                          1, &a);
         struct norm_back_args b = {.parts = a.parts,
                                    .d_biases = l->grad[BIASES],
                                    .rows = rows,
                                    .C = s->T,
-                                   .slabs = slabs_of(rows)};
-        dnx_device_launch(l->device, DNX_CUDA_norm_back,
-                          (s->T + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS, 1, 1, &b);
+                                   .slabs = dnx_gpu_slabs(rows)};
+        dnx_device_launch(l->device, DNX_CUDA_norm_back, dnx_gpu_columns(s->T), 1, 1, &b);
     }
     if (p->dx[0]) dnx_gpu_times(l, dg, l->value[W], p->dx[0], rows, s->T, s->C, 1, p->dx_adds[0]);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     state *s = l->state;
-    if (s->is_idle) {
-        dnx_gpu_idle_backward(l, p);
-        return;
-    }
     struct feature_slopes_args a = {.g = s->has_map ? s->g : p->x[0],
                                     .t = s->target,
                                     .inv = s->inv,
@@ -152,7 +136,6 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
 }
 
 const dnx_gpu_type dnx_gpu_kd_feature = {
-    .type = &dnx_kd_feature,
     .state_size = sizeof(state),
     .make = make,
     .bring = bring,

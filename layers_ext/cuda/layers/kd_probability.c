@@ -6,11 +6,11 @@
 #include "cuda/cosines.h"
 #include "cuda/loss.h"
 
-extern const dnx_layer_type dnx_kd_probability, dnx_margin_softmax;
+extern const dnx_layer_type dnx_margin_softmax;
 
 typedef struct {
     int N; /* classes */
-    bool is_idle, has_groups;
+    bool has_groups;
     dnx_gpu_cosines student, teacher; /* cosines of the two heads */
     float *zs, *zt;                   /* cosines, B x ld; NULL when x and the target are logits */
     float *target;
@@ -97,15 +97,13 @@ static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
     const dnx_node *t = n->distillation->target_head;
     const int warmup = dnx_gpu_option(n, "warmup", 0);
     const double weight = (double)dnx_gpu_number(n, "weight", 1);
-    s->is_idle = !s->target || !p->target || !(weight > 0);
-    if (s->is_idle) return;
+    if (!dnx_gpu_bring_target(l, p, s->target)) return;
     const bool rises = p->update < (uint64_t)warmup;
     const struct dnx_cuda_probability now = {
         .weight = weight * (rises ? (double)p->update / warmup : 1),
         .scale = head && !s->student.by_length ? (float)dnx_gpu_margin(head, p->update).s : 1,
         .scale_of_teacher = t && !s->teacher.by_length ? dnx_gpu_number(t, "s", 1) : 1};
     dnx_device_put(l->device, s->now, &now, sizeof now);
-    dnx_gpu_bring_target(l, p, s->target);
     if (s->has_groups) bring_labels(l, p);
 }
 
@@ -156,10 +154,6 @@ static void find_leading(dnx_gpu_layer *l, const struct probability_args *of) {
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     state *s = l->state;
-    if (s->is_idle) {
-        dnx_gpu_idle_forward(l, p);
-        return;
-    }
     if (s->zs) {
         dnx_gpu_cosines_classes(l, &s->student, l->head->value[0], NULL);
         dnx_gpu_cosines_forward(l, &s->student, p->x[0], p->batch, s->zs);
@@ -172,10 +166,6 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     state *s = l->state;
-    if (s->is_idle) {
-        dnx_gpu_idle_backward(l, p);
-        return;
-    }
     struct probability_args a = args_of(l, p);
     a.dz = s->zs ? s->zs : p->dx[0];
     a.ld = s->zs ? s->student.ld : s->N;
@@ -187,7 +177,6 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
 }
 
 const dnx_gpu_type dnx_gpu_kd_probability = {
-    .type = &dnx_kd_probability,
     .state_size = sizeof(state),
     .can = can,
     .make = make,

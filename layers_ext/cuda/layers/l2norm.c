@@ -1,8 +1,6 @@
 /* l2norm.c - the GPU version of [l2norm]. */
 #include "cuda/layer.h"
 
-extern const dnx_layer_type dnx_l2norm;
-
 typedef struct {
     float *inv; /* 1/|x| of each pixel */
 } state;
@@ -10,7 +8,6 @@ typedef struct {
 static long rows_of(const dnx_gpu_layer *l, int batch) {
     return (long)batch * l->node->out.h * l->node->out.w;
 }
-static long blocks(long rows) { return (rows + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS; }
 
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     return dnx_gpu_new(l, &((state *)l->state)->inv, (size_t)rows_of(l, l->node->batch), err);
@@ -25,7 +22,7 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
                                .from = rows,
                                .size = l->node->out.c,
                                .least = 1e-24f};
-    dnx_device_launch(l->device, DNX_CUDA_unit_rows, blocks(rows), 1, 1, &a);
+    dnx_gpu_rows(l, DNX_CUDA_unit_rows, rows, &a);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
@@ -40,11 +37,10 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
                                .parts = 1,
                                .factor = 1,
                                .adds = p->dx_adds[0]};
-    if (a.dx) dnx_device_launch(l->device, DNX_CUDA_unit_back, blocks(a.count), 1, 1, &a);
+    if (a.dx) dnx_gpu_rows(l, DNX_CUDA_unit_back, a.count, &a);
 }
 
 const dnx_gpu_type dnx_gpu_l2norm = {
-    .type = &dnx_l2norm,
     .state_size = sizeof(state),
     .make = make,
     .forward = forward,

@@ -4,8 +4,6 @@
 #include "cuda/norm.h"
 #include "cuda/product.h"
 
-extern const dnx_layer_type dnx_low_rank;
-
 typedef struct {
     dnx_gpu_norm norm;
     struct dnx_cuda_window at; /* the convolution with V; its N is the rank */
@@ -27,9 +25,7 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     const size_t count = dnx_gpu_filters(&s->at);
     const size_t rows = rows_of(n, n->batch);
     dnx_status st = dnx_gpu_check_pixels(n, &s->at, err);
-    if (!st)
-        st = dnx_gpu_norm_make(l, &s->norm, dnx_gpu_option(n, "batch_normalize", 0) != 0,
-                               (dnx_act)dnx_gpu_option(n, "activation", 0), true, err);
+    if (!st) st = dnx_gpu_norm_make(l, &s->norm, true, err);
     if (!st) st = dnx_gpu_new(l, &s->vk, count, err);
     if (!st) st = dnx_gpu_new(l, &s->t, rows * (size_t)R, err);
     if (st || !n->trains) return st;
@@ -73,7 +69,6 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
 }
 
 const dnx_gpu_type dnx_gpu_low_rank = {
-    .type = &dnx_low_rank,
     .state_size = sizeof(state),
     .may_defer = true,
     .loads = dnx_gpu_loads_any,

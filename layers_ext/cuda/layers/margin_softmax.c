@@ -7,8 +7,6 @@
 #include "cuda/cosines.h"
 #include "cuda/loss.h"
 
-extern const dnx_layer_type dnx_margin_softmax;
-
 typedef struct {
     dnx_gpu_cosines cosines;
     dnx_class_sample sample; /* on the processor */
@@ -20,7 +18,6 @@ typedef struct {
     float *length, *m_of, *factor;
     float *along;          /* B; NULL without scale=length */
     float *target, *share; /* of centres=teacher and margins=teacher: B x D, B; else NULL */
-    bool is_idle;          /* the pass has no labels */
     bool has_target;       /* the pass has the teacher's features */
 } state;
 
@@ -82,8 +79,8 @@ static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
 static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     const dnx_node *n = l->node;
-    s->is_idle = !n->trains || !p->truth;
-    if (s->is_idle) return;
+    l->is_idle = !n->trains || !p->truth;
+    if (l->is_idle) return;
     dnx_class_sample_draw(&s->sample, n, p);
     for (int i = s->sample.n; i < s->sample.most; i++) s->sample.rows[i] = -1;
     bring_labels(l, p);
@@ -141,8 +138,7 @@ static void follow_teacher(dnx_gpu_layer *l, const dnx_pass *p) {
     if (dnx_gpu_option(n, "centres", 0) == DNX_CENTRES_TEACHER)
         dnx_device_launch(l->device, DNX_CUDA_centres_follow, p->batch, 1, 1, &a);
     if (!s->m_of) return;
-    dnx_device_launch(l->device, DNX_CUDA_centres_near,
-                      (p->batch + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS, 1, 1, &a);
+    dnx_gpu_rows(l, DNX_CUDA_centres_near, p->batch, &a);
     dnx_device_launch(l->device, DNX_CUDA_centres_margins, 1, 1, 1, &a);
 }
 
@@ -166,10 +162,6 @@ static void weigh_images(dnx_gpu_layer *l, const dnx_pass *p) {
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     state *s = l->state;
-    if (s->is_idle) {
-        dnx_gpu_idle_forward(l, p);
-        return;
-    }
     if (s->has_target) follow_teacher(l, p);
     dnx_gpu_cosines_classes(l, &s->cosines, l->value[0], rows_of(s));
     dnx_gpu_cosines_forward(l, &s->cosines, p->x[0], p->batch, s->block);
@@ -189,10 +181,6 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     state *s = l->state;
-    if (s->is_idle) {
-        dnx_gpu_idle_backward(l, p);
-        return;
-    }
     struct margin_slopes_args a = {.now = now_of(s),
                                    .of = own_values(s),
                                    .cosines = s->block,
@@ -207,7 +195,6 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
 }
 
 const dnx_gpu_type dnx_gpu_margin_softmax = {
-    .type = &dnx_margin_softmax,
     .state_size = sizeof(state),
     .make = make,
     .bring = bring,

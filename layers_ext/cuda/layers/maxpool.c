@@ -1,8 +1,6 @@
 /* maxpool.c - the GPU version of [maxpool]. */
 #include "cuda/product.h"
 
-extern const dnx_layer_type dnx_maxpool;
-
 typedef struct {
     struct dnx_cuda_window at;
     float *winner; /* allocated as floats, but holds ints of the same size; NULL when predicting */
@@ -45,7 +43,6 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
 }
 
 const dnx_gpu_type dnx_gpu_maxpool = {
-    .type = &dnx_maxpool,
     .state_size = sizeof(state),
     .make = make,
     .forward = forward,

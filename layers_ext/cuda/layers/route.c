@@ -1,8 +1,6 @@
 /* route.c - the GPU version of [route]. */
 #include "cuda/layer.h"
 
-extern const dnx_layer_type dnx_route;
-
 /* The channels of input k that y takes: c channels, which begin at channel `from` of the input and
  * at channel `to` of y. */
 static void part_of(const dnx_node *n, int k, int *c, int *from, int *to) {
@@ -44,7 +42,6 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
 }
 
 const dnx_gpu_type dnx_gpu_route = {
-    .type = &dnx_route,
     .forward = forward,
     .backward = backward,
 };

@@ -2,8 +2,6 @@
  * pixel and a channel, y = act(x) elsewhere. */
 #include "cuda/norm.h"
 
-extern const dnx_layer_type dnx_shortcut;
-
 static struct dnx_cuda_overlap overlap_of(const dnx_node *n) {
     const dnx_shape a = n->in[0], f = n->in[1];
     return (struct dnx_cuda_overlap){.Y = a.h,
@@ -60,7 +58,6 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
 }
 
 const dnx_gpu_type dnx_gpu_shortcut = {
-    .type = &dnx_shortcut,
     .loads = loads,
     .forward = forward,
     .backward = backward,

@@ -1,8 +1,6 @@
 /* softmax.c - the GPU version of [softmax]. */
 #include "cuda/loss.h"
 
-extern const dnx_layer_type dnx_softmax;
-
 typedef struct {
     dnx_gpu_labels label; /* -1: no class */
     bool has_loss;        /* in this pass */
@@ -54,7 +52,6 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
 }
 
 const dnx_gpu_type dnx_gpu_softmax = {
-    .type = &dnx_softmax,
     .state_size = sizeof(state),
     .make = make,
     .bring = bring,

@@ -4,8 +4,6 @@
 
 #include "cuda/product.h"
 
-extern const dnx_layer_type dnx_upsample;
-
 /* The window of a pool from the large map to the small one. */
 static struct dnx_cuda_window window(const dnx_node *n, int batch) {
     const int s = abs(dnx_gpu_option(n, "stride", 2));
@@ -50,7 +48,6 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
 }
 
 const dnx_gpu_type dnx_gpu_upsample = {
-    .type = &dnx_upsample,
     .forward = forward,
     .backward = backward,
 };
