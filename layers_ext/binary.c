@@ -188,11 +188,9 @@ typedef struct {
 } job;
 
 /* Computes the signs of the input (as floats when training) and its sums of |u|. */
-static void sign_share(void *arg, int t, int threads) {
+static void sign_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;
-    long lo, hi;
-    dnx_share((long)j->p->batch * s->at.in.h * s->at.in.w, t, threads, &lo, &hi);
     dnx_bitconv_sign(&s->bits, j->p->x[0], lo, hi, s->input.norm.scale, s->input.norm.shift,
                      s->signs);
 }
@@ -243,7 +241,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     if (s->f.takes_signs) {
         if (p->is_training) dnx_input_norm_batch(&s->input, n, p->x[0], pixels);
         else if (n->trains) dnx_input_norm_fold(&s->input);
-        dnx_pool_run(n->pool, sign_share, &j);
+        dnx_pool_rows(n->pool, pixels, sign_share, &j);
     }
     if (n->trains) dnx_norm_act_begin(&s->norm, n);
     dnx_pool_run(n->pool, forward_share, &j);

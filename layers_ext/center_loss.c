@@ -43,10 +43,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return dnx_new_param(n, &s->centres, &s->d_centres, (dnx_param){"centres", count}, err);
 }
 
-static bool has_class(const dnx_node *n, const dnx_pass *p, int b) {
-    return p->truth[b] >= 0 && p->truth[b] < (float)((const opts *)n->opts)->classes;
-}
-
 static void forward(dnx_node *n, dnx_pass *p) {
     const opts *o = n->opts;
     const state *s = n->state;
@@ -56,7 +52,8 @@ static void forward(dnx_node *n, dnx_pass *p) {
         p->y[b] = 0;
         if (!p->truth || p->truth[b] == -1) continue;
         const float *x = p->x[0] + (size_t)b * D;
-        const float *c = has_class(n, p, b) ? s->centres + (size_t)p->truth[b] * D : NULL;
+        const float *c = dnx_has_class(p, b, o->classes) ? s->centres + (size_t)p->truth[b] * D
+                                                         : NULL;
         double sq = c ? 0 : NAN;
         for (size_t k = 0; c && k < D; k++) {
             double e = (double)x[k] - (double)c[k];
@@ -71,9 +68,9 @@ static void backward(dnx_node *n, dnx_pass *p) {
     const opts *o = n->opts;
     state *s = n->state;
     size_t D = dnx_size(n->in[0]);
-    if (p->dx[0] && !p->dx_adds[0]) memset(p->dx[0], 0, sizeof(float) * D * (size_t)p->batch);
+    dnx_clear_dx(n, p, 0);
     for (int b = 0; p->truth && b < p->batch; b++) {
-        if (!has_class(n, p, b)) continue;
+        if (!dnx_has_class(p, b, o->classes)) continue;
         const float *x = p->x[0] + (size_t)b * D, *c = s->centres + (size_t)p->truth[b] * D;
         float *d = s->d_centres + (size_t)p->truth[b] * D, *dx = p->dx[0];
         for (size_t k = 0; k < D; k++) {

@@ -82,12 +82,10 @@ static size_t file_index(const dnx_node *n, size_t d) {
     return d % C * hw + d / C;
 }
 
-static void prepare_share(void *arg, int t, int threads) {
+static void prepare_share(void *arg, long lo, long hi) {
     dnx_node *n = arg;
     state *s = n->state;
     size_t D = (size_t)s->D, N = (size_t)s->N;
-    long lo, hi;
-    dnx_share(s->D, t, threads, &lo, &hi);
     for (size_t d = (size_t)lo; d < (size_t)hi; d++) {
         size_t from = file_index(n, d);
         for (size_t i = 0; i < N; i++)
@@ -102,7 +100,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     dnx_status st = s->wk ? DNX_OK : dnx_new(n, &s->wk, (size_t)s->D * (size_t)s->N, err);
     if (st) return st;
     if (!n->trains) dnx_norm_act_fold(&s->norm);
-    dnx_pool_run(n->pool, prepare_share, n);
+    dnx_pool_rows(n->pool, s->D, prepare_share, n);
     k->pack(s->wk, (size_t)s->N, 1, s->D, s->N, s->packed);
     if (n->trains) {
         k->pack(s->wk, 1, (size_t)s->N, s->N, s->D, s->packed_t);
@@ -161,13 +159,10 @@ static void dx_share(void *arg, int t, int threads) {
 }
 
 /* Computes rows [lo, hi) of the gradient of wk, and adds them to d_w in the file's order. */
-static void dw_share(void *arg, int t, int threads) {
+static void dw_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;
     size_t D = (size_t)s->D, N = (size_t)s->N;
-    long lo, hi;
-    dnx_share(s->D, t, threads, &lo, &hi);
-    if (lo == hi) return;
     float *d_wk = s->d_wk + (size_t)lo * N;
     memset(d_wk, 0, sizeof *d_wk * (size_t)(hi - lo) * N);
     dnx_kernels()->mmt(j->p->x[0] + lo, D, j->dz, N, j->p->batch, (int)(hi - lo), s->N, d_wk, N);
@@ -181,7 +176,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
     dnx_norm_act_backward(&s->norm, n, p);
     job j = {n, p, dnx_norm_act_dz(&s->norm, p->dy, s->norm.z, p->batch, p->scratch)};
-    dnx_pool_run(n->pool, dw_share, &j);
+    dnx_pool_rows(n->pool, s->D, dw_share, &j);
     if (p->dx[0]) dnx_pool_run(n->pool, dx_share, &j);
 }
 

@@ -66,7 +66,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
 }
 
 static void backward(dnx_node *n, dnx_pass *p) {
-    dnx_distances_back(&((state *)n->state)->distances, p);
+    dnx_distances_back(&((state *)n->state)->distances, n, p);
 }
 
 static long used(const dnx_node *n) {

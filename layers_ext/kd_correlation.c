@@ -18,14 +18,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/kernels.h"
+#include "common/face/unit.h"
 #include "kernels/pool.h"
 #include "layer/advice.h"
 #include "layer/classifier.h"
 
 enum { GAUSSIAN, BILINEAR };
 
-#define TINY 1e-30 /* smallest squared length for a division */
 #define MAX_ORDER 16
 
 typedef struct {
@@ -92,22 +91,12 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return st;
 }
 
-/* unit = v/|v|. Returns 1/|v|. */
-static float normalise(const float *v, size_t size, float *unit) {
-    double sq = dnx_kernels()->dot(v, v, size);
-    float inv = sq > TINY || isnan(sq) ? (float)(1 / sqrt(sq)) : 0;
-    for (size_t i = 0; i < size; i++) unit[i] = v[i] * inv;
-    return inv;
-}
-
-static void unit_share(void *arg, int t, int threads) {
+static void unit_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;
-    long lo, hi;
-    dnx_share(j->p->batch, t, threads, &lo, &hi);
     for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
-        s->inv[b] = normalise(j->p->x[0] + b * s->D, s->D, s->unit + b * s->D);
-        normalise(j->p->target + b * s->T, s->T, s->target_unit + b * s->T);
+        s->inv[b] = dnx_unit(j->p->x[0] + b * s->D, s->D, s->unit + b * s->D);
+        dnx_unit(j->p->target + b * s->T, s->T, s->target_unit + b * s->T);
     }
 }
 
@@ -124,7 +113,7 @@ static float phi(const state *s, float v, float *slope) {
 
 /* For one thread's images: the loss of their rows of both matrices. The derivative of the loss
  * replaces the products u_i.u_j. */
-static void pairs_share(void *arg, int t, int threads) {
+static void pairs_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;
     const dnx_kernel_set *k = dnx_kernels();
@@ -132,9 +121,6 @@ static void pairs_share(void *arg, int t, int threads) {
     int n = j->p->batch;
     size_t N = (size_t)n;
     float weight = ((const opts *)j->n->opts)->weight, unused;
-    long lo, hi;
-    dnx_share(n, t, threads, &lo, &hi);
-    if (lo == hi) return;
     size_t first = (size_t)lo;
     float *own = s->slope + first * N, *target = j->rest + first * N;
     k->mm(s->unit + first * s->D, s->D, (int)(hi - lo), (int)s->D, j->packed, n, own, N, &e);
@@ -167,23 +153,20 @@ static void forward(dnx_node *n, dnx_pass *p) {
     }
     float *packed_target = p->scratch + k->packed((int)s->D, n->batch);
     job j = {n, p, p->scratch, packed_target, packed_target + k->packed((int)s->T, n->batch)};
-    dnx_pool_run(n->pool, unit_share, &j);
+    dnx_pool_rows(n->pool, p->batch, unit_share, &j);
     k->pack(s->unit, 1, s->D, (int)s->D, p->batch, j.packed);
     k->pack(s->target_unit, 1, s->T, (int)s->T, p->batch, j.packed_target);
-    dnx_pool_run(n->pool, pairs_share, &j);
+    dnx_pool_rows(n->pool, p->batch, pairs_share, &j);
     for (int b = 0; b < p->batch; b++) p->loss += (double)o->weight * s->row[b] / p->batch;
 }
 
 /* dx = -(d - u <u, d>) / |f| with d_i = dloss/du_i */
-static void backward_share(void *arg, int t, int threads) {
+static void backward_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;
     const dnx_kernel_set *k = dnx_kernels();
     const dnx_epilogue e = {0};
     size_t N = (size_t)j->p->batch;
-    long lo, hi;
-    dnx_share(j->p->batch, t, threads, &lo, &hi);
-    if (lo == hi) return;
     k->mm(s->slope + (size_t)lo * N, N, (int)(hi - lo), (int)N, j->packed, (int)s->D,
           j->rest + (size_t)lo * s->D, s->D, &e);
     for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
@@ -202,12 +185,12 @@ static void backward(dnx_node *n, dnx_pass *p) {
     const dnx_kernel_set *k = dnx_kernels();
     if (!p->dx[0]) return;
     if (is_idle(n, p)) {
-        if (!p->dx_adds[0]) memset(p->dx[0], 0, sizeof(float) * s->D * (size_t)p->batch);
+        dnx_clear_dx(n, p, 0);
         return;
     }
     job j = {n, p, p->scratch, NULL, p->scratch + k->packed(n->batch, (int)s->D)};
     k->pack(s->unit, s->D, 1, p->batch, (int)s->D, j.packed);
-    dnx_pool_run(n->pool, backward_share, &j);
+    dnx_pool_rows(n->pool, p->batch, backward_share, &j);
 }
 
 static const dnx_needs needs[] = {{"gamma|order", "kernel", "gaussian"}, {NULL, NULL, NULL}};

@@ -26,7 +26,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernels/kernels.h"
+#include "common/face/unit.h"
 #include "kernels/pool.h"
 #include "layer/advice.h"
 #include "layer/classifier.h"
@@ -34,8 +34,7 @@
 enum { SQUARED, COSINE };
 enum { NONE, SOFTMAX, POWER };
 
-#define TINY 1e-30 /* smallest squared length for a division */
-#define BLOCK 256  /* differences that are squared at a time */
+#define BLOCK 256 /* differences that are squared at a time */
 
 typedef struct {
     dnx_list from;
@@ -136,11 +135,6 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-static float inverse_norm(const float *v, size_t size) {
-    double sq = dnx_kernels()->dot(v, v, size);
-    return sq > TINY || isnan(sq) ? (float)(1 / sqrt(sq)) : 0;
-}
-
 /* |a g - b t|^2 / 2 */
 static double distance(const float *g, float a, const float *t, float b, size_t size) {
     float d[BLOCK];
@@ -154,22 +148,20 @@ static double distance(const float *g, float a, const float *t, float b, size_t 
 }
 
 /* For one thread's images: the mapped features g, lengths and distances. */
-static void forward_share(void *arg, int t, int threads) {
+static void forward_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;
     const dnx_epilogue e = {.bias = s->biases};
     size_t C = (size_t)j->n->in[0].c, size = s->pixels * (size_t)j->n->distillation->target.c;
-    long lo, hi;
-    dnx_share(j->p->batch, t, threads, &lo, &hi);
-    if (s->has_map && lo < hi)
+    if (s->has_map)
         dnx_kernels()->mm(j->p->x[0] + (size_t)lo * s->pixels * C, C,
                           (int)((size_t)(hi - lo) * s->pixels), (int)C, s->packed,
                           j->n->distillation->target.c, s->g + (size_t)lo * size,
                           (size_t)j->n->distillation->target.c, &e);
     for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
         const float *g = j->g + b * size, *target = j->p->target + b * size;
-        s->g_inv[b] = s->is_unit ? inverse_norm(g, size) : 1;
-        s->t_inv[b] = s->is_unit ? inverse_norm(target, size) : 1;
+        s->g_inv[b] = s->is_unit ? (float)dnx_inverse_norm(g, size) : 1;
+        s->t_inv[b] = s->is_unit ? (float)dnx_inverse_norm(target, size) : 1;
         s->e[b] = distance(g, s->g_inv[b], target, s->t_inv[b], size);
         j->p->y[b] = (float)s->e[b];
     }
@@ -207,19 +199,17 @@ static void forward(dnx_node *n, dnx_pass *p) {
         memset(p->y, 0, sizeof(float) * (size_t)p->batch);
         return;
     }
-    dnx_pool_run(n->pool, forward_share, &j);
+    dnx_pool_rows(n->pool, p->batch, forward_share, &j);
     weigh(o, s, p->batch);
     for (int b = 0; b < p->batch; b++) p->loss += (double)o->weight * s->h[b] * s->e[b];
 }
 
 /* For one thread's images: dg, then dx through the map. */
-static void backward_share(void *arg, int t, int threads) {
+static void backward_share(void *arg, long lo, long hi) {
     job *j = arg;
     const opts *o = j->n->opts;
     state *s = j->n->state;
     size_t C = (size_t)j->n->in[0].c, size = s->pixels * (size_t)j->n->distillation->target.c;
-    long lo, hi;
-    dnx_share(j->p->batch, t, threads, &lo, &hi);
     for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
         const float *g = j->g + b * size, *target = j->p->target + b * size;
         float *dg = j->dg + b * size;
@@ -241,14 +231,11 @@ static void backward_share(void *arg, int t, int threads) {
 }
 
 /* One thread's rows of d_w: the sum of dg f over the pixels. */
-static void map_share(void *arg, int t, int threads) {
+static void map_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;
     size_t C = (size_t)j->n->in[0].c, T = (size_t)j->n->distillation->target.c;
     size_t rows = (size_t)j->p->batch * s->pixels;
-    long lo, hi;
-    dnx_share((long)T, t, threads, &lo, &hi);
-    if (lo == hi) return;
     dnx_kernels()->mmt(j->dg + lo, T, j->p->x[0], C, (int)rows, (int)(hi - lo), (int)C,
                        s->d_w + (size_t)lo * C, C);
     for (size_t i = (size_t)lo; i < (size_t)hi; i++) {
@@ -263,13 +250,12 @@ static void backward(dnx_node *n, dnx_pass *p) {
     job j = {n, p, features(n, p), s->has_map ? p->scratch : p->dx[0],
              !s->has_map && p->dx_adds[0]};
     if (is_idle(n, p)) {
-        if (p->dx[0] && !p->dx_adds[0])
-            memset(p->dx[0], 0, sizeof(float) * dnx_size(n->in[0]) * (size_t)p->batch);
+        dnx_clear_dx(n, p, 0);
         return;
     }
     if (!j.dg) return;
-    dnx_pool_run(n->pool, backward_share, &j);
-    if (s->has_map) dnx_pool_run(n->pool, map_share, &j);
+    dnx_pool_rows(n->pool, p->batch, backward_share, &j);
+    if (s->has_map) dnx_pool_rows(n->pool, n->distillation->target.c, map_share, &j);
 }
 
 static const dnx_needs needs[] = {

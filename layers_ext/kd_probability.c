@@ -178,12 +178,10 @@ static void rescale(sums *u, const sums *old, double T) {
     u->apart *= f;
 }
 
-static void sum_share(void *arg, int t, int threads) {
+static void sum_share(void *arg, long lo, long hi) {
     job *j = arg;
     const double T = (double)((const opts *)j->n->opts)->temperature;
     const int n = j->hi - j->lo;
-    long lo, hi;
-    dnx_share(j->p->batch, t, threads, &lo, &hi);
     for (long b = lo; b < hi; b++) {
         const float *zs = j->zs + (size_t)b * j->ld_s, *zt = j->zt + (size_t)b * j->ld_t;
         sums *of = ((state *)j->n->state)->sums + 2 * b, old[2] = {of[0], of[1]};
@@ -243,7 +241,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
         s->sums[b] = (sums){.top_s = -HUGE_VAL, .top_t = -HUGE_VAL};
     for (int lo = 0; lo < s->N; lo += BLOCK) {
         job j = block_at(n, p, lo);
-        dnx_pool_run(n->pool, sum_share, &j);
+        dnx_pool_rows(n->pool, p->batch, sum_share, &j);
     }
     for (int b = 0; b < p->batch; b++) {
         const sums *of = s->sums + 2 * b;
@@ -258,14 +256,12 @@ static void forward(dnx_node *n, dnx_pass *p) {
 /* ---- gradient ---- */
 
 /* Computes dz for thread t's images. dz may be the memory of zs. */
-static void slope_share(void *arg, int t, int threads) {
+static void slope_share(void *arg, long lo, long hi) {
     job *j = arg;
     const opts *o = j->n->opts;
     const double T = (double)o->temperature, weight = weight_now(o, j->p) * T;
     const double inner = weight * (o->group > 0 ? (double)o->group_within : 1);
     const int n = j->hi - j->lo;
-    long lo, hi;
-    dnx_share(j->p->batch, t, threads, &lo, &hi);
     for (long b = lo; b < hi; b++) {
         const float *zs = j->zs + (size_t)b * j->ld_s, *zt = j->zt + (size_t)b * j->ld_t;
         const sums *of = ((const state *)j->n->state)->sums + 2 * b;
@@ -287,14 +283,14 @@ static void backward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
     size_t size = dnx_size(n->in[0]);
     float *dx = p->dx[0];
-    if (dx && !p->dx_adds[0]) memset(dx, 0, sizeof *dx * size * (size_t)p->batch);
+    dnx_clear_dx(n, p, 0);
     if (!has_loss(n, p)) return;
     dnx_node *head = n->distillation->head;
     if (head && !head->trains) return; /* after stopbackward the head does not train */
     for (int lo = 0; lo < s->N; lo += BLOCK) {
         job j = block_at(n, p, lo);
         int width = j.hi - lo;
-        dnx_pool_run(n->pool, slope_share, &j);
+        dnx_pool_rows(n->pool, p->batch, slope_share, &j);
         if (head) {
             head->type->classifier->logits_back(head, p->x[0], p->batch, lo, j.hi, j.dz, dx);
             continue;

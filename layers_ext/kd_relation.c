@@ -26,10 +26,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/kernels.h"
+#include "common/face/distances.h"
+#include "common/face/unit.h"
 #include "layer/classifier.h"
-
-#define TINY 1e-30 /* smallest squared length for a division */
 
 typedef struct {
     dnx_list from, rates;
@@ -106,19 +105,11 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
 
 /* ---- cosines ---- */
 
-/* unit = v/|v|. Returns 1/|v|. */
-static float normalise(const float *v, size_t size, float *unit) {
-    double sq = dnx_kernels()->dot(v, v, size);
-    float inv = sq > TINY || isnan(sq) ? (float)(1 / sqrt(sq)) : 0;
-    for (size_t i = 0; i < size; i++) unit[i] = v[i] * inv;
-    return inv;
-}
-
 static void unit_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     state *s = n->state;
     for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
-        s->inv[b] = normalise(p->x[0] + b * s->D, s->D, s->unit + b * s->D);
-        normalise(p->target + b * s->T, s->T, s->target_unit + b * s->T);
+        s->inv[b] = dnx_unit(p->x[0] + b * s->D, s->D, s->unit + b * s->D);
+        dnx_unit(p->target + b * s->T, s->T, s->target_unit + b * s->T);
     }
 }
 
@@ -266,7 +257,6 @@ static void backward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
         float *dx = p->dx[0] + i * s->D;
         const float *own = s->unit + i * s->D;
         double along = 0;
-        if (!p->dx_adds[0]) memset(dx, 0, sizeof *dx * s->D);
         for (size_t j = 0; j < B; j++) {
             const float d = -s->slope[i * B + j] * s->inv[i], *other = s->unit + j * s->D;
             if (d == 0) continue;
@@ -278,19 +268,12 @@ static void backward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
 }
 
 static void backward(dnx_node *n, dnx_pass *p) {
-    state *s = n->state;
-    if (!p->dx[0]) return;
-    if (!is_idle(n, p)) dnx_each_row(n, p, p->batch, backward_rows);
-    else if (!p->dx_adds[0]) memset(p->dx[0], 0, sizeof(float) * s->D * (size_t)p->batch);
-}
-
-static int any_number(const dnx_node *n) {
-    (void)n;
-    return 1 << 30;
+    dnx_clear_dx(n, p, 0);
+    if (p->dx[0] && !is_idle(n, p)) dnx_each_row(n, p, p->batch, backward_rows);
 }
 
 static const dnx_classifier classifier = {
-    .target = DNX_FEATURE, .needs_labels = true, .classes = any_number};
+    .target = DNX_FEATURE, .needs_labels = true, .classes = dnx_any_classes};
 
 const dnx_layer_type dnx_kd_relation = {
     .name = "kd_relation",

@@ -182,10 +182,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return prepare(n, err);
 }
 
-static bool has_class(const dnx_node *n, const dnx_pass *p, int b) {
-    return p->truth[b] >= 0 && p->truth[b] < (float)((const opts *)n->opts)->classes;
-}
-
 /* The margin of image b, which may have its own s and m. */
 static dnx_margin margin_of(const state *s, int b) {
     dnx_margin g = s->margin;
@@ -223,7 +219,7 @@ static void loss_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
         p->y[b] = 0;
         float *c = block_row(s, p, b);
         if (s->length) take_length(s, p->x[0] + (size_t)b * s->cosines.D, b, c);
-        if (!has_class(n, p, b)) continue;
+        if (!dnx_has_class(p, b, s->sample.classes)) continue;
         dnx_margin g = margin_of(s, b);
         const int y = dnx_class_sample_place(&s->sample, (int)p->truth[b]);
         dnx_margin_loss(&g, c, s->sample.n, y, r);
@@ -237,7 +233,8 @@ static void mine(dnx_node *n, const dnx_pass *p) {
     state *s = n->state;
     int M = 0;
     for (int b = 0; b < p->batch; b++)
-        if (has_class(n, p, b)) s->mined[M++] = (dnx_mined){.b = b, .loss = s->row[b].loss};
+        if (dnx_has_class(p, b, s->sample.classes))
+            s->mined[M++] = (dnx_mined){.b = b, .loss = s->row[b].loss};
     dnx_mine(&s->mining, s->mined, M);
     for (int i = 0; i < M; i++) {
         s->row[s->mined[i].b].loss = s->mined[i].loss;
@@ -285,8 +282,7 @@ static void slope_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
 static void backward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
     if (!p->truth) {
-        if (p->dx[0] && !p->dx_adds[0])
-            memset(p->dx[0], 0, sizeof(float) * s->cosines.D * (size_t)p->batch);
+        dnx_clear_dx(n, p, 0);
         return;
     }
     if (!s->has_slopes) dnx_each_row(n, p, p->batch, slope_rows);

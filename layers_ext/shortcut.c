@@ -109,12 +109,10 @@ static void add_rows(const job *j, long lo, long hi) {
     }
 }
 
-static void forward_share(void *arg, int t, int threads) {
+static void forward_share(void *arg, long lo, long hi) {
     job *j = arg;
     const opts *o = j->n->opts;
     dnx_shape out = j->n->out;
-    long lo, hi;
-    dnx_share((long)j->p->batch * out.h, t, threads, &lo, &hi);
     add_rows(j, lo, hi);
     float *y = j->p->y + (size_t)lo * (size_t)out.w * (size_t)out.c;
     dnx_bare_act(j->n, o->activation, y, (hi - lo) * out.w);
@@ -122,7 +120,7 @@ static void forward_share(void *arg, int t, int threads) {
 
 static void forward(dnx_node *n, dnx_pass *p) {
     job j = {n, p, p->y, NULL};
-    dnx_pool_run(n->pool, forward_share, &j);
+    dnx_pool_rows(n->pool, (long)p->batch * n->out.h, forward_share, &j);
 }
 
 /* Computes du, the gradient before the activation. u is computed a second time, not kept. */
@@ -149,14 +147,12 @@ static void put(float a, const float *from, size_t n, bool adds, float *to) {
         for (size_t i = 0; i < n; i++) to[i] = a * from[i];
 }
 
-static void dx_share(void *arg, int t, int threads) {
+static void dx_share(void *arg, long lo, long hi) {
     job *j = arg;
     const state *s = j->n->state;
     const opts *o = j->n->opts;
     size_t C = (size_t)j->n->out.c, row = (size_t)j->n->out.w * C;
     bool adds = j->p->dx_adds[0];
-    long lo, hi;
-    dnx_share((long)j->p->batch * j->n->out.h, t, threads, &lo, &hi);
     for (long i = lo; i < hi; i++) {
         const float *du = j->du + (size_t)i * row;
         float *dx = j->p->dx[0] + (size_t)i * row;
@@ -171,14 +167,12 @@ static void dx_share(void *arg, int t, int threads) {
 }
 
 /* Each thread takes whole images of f. */
-static void df_share(void *arg, int t, int threads) {
+static void df_share(void *arg, long lo, long hi) {
     job *j = arg;
     const dnx_node *n = j->n;
     const state *s = n->state;
     const opts *o = n->opts;
     size_t C = (size_t)n->out.c, C1 = (size_t)n->in[1].c, size = dnx_size(n->in[1]);
-    long lo, hi;
-    dnx_share(j->p->batch, t, threads, &lo, &hi);
     float *df = j->p->dx[1];
     if (s->is_plain) {
         put(o->beta, j->du + (size_t)lo * size, (size_t)(hi - lo) * size, j->p->dx_adds[1],
@@ -203,8 +197,8 @@ static void backward(dnx_node *n, dnx_pass *p) {
         j.du = p->scratch + (size_t)n->batch * dnx_size(n->out);
         dnx_pool_run(n->pool, du_share, &j);
     }
-    if (p->dx[0]) dnx_pool_run(n->pool, dx_share, &j);
-    if (p->dx[1]) dnx_pool_run(n->pool, df_share, &j);
+    if (p->dx[0]) dnx_pool_rows(n->pool, (long)p->batch * n->out.h, dx_share, &j);
+    if (p->dx[1]) dnx_pool_rows(n->pool, p->batch, df_share, &j);
 }
 
 static bool is_plain_sum(const dnx_node *n) {

@@ -4,6 +4,7 @@
  *
  * x: B x H x W x C, y: B x stride*H x stride*W x C. No weights. A negative stride does the reverse,
  * as in libdarknet: y, B x H/-stride x W/-stride x C, is scale times the SUM of each square. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernels/activations.h"
@@ -41,25 +42,15 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
 typedef struct {
     const float *from;
     float *to;
-    long rows; /* of the small map, in all images */
     int w, c, stride;
     float scale;
     bool adds;
 } job;
 
-static job job_of(const dnx_node *n, const dnx_pass *p) {
-    const opts *o = n->opts;
-    dnx_shape small = o->stride > 0 ? n->in[0] : n->out;
-    return (job){NULL,     NULL,    (long)p->batch * small.h,
-                 small.w,  small.c, o->stride > 0 ? o->stride : -o->stride,
-                 o->scale, false};
-}
-
-static void expand_share(void *arg, int t, int threads) {
+/* A row of this job is one of the large map. */
+static void expand_rows(void *arg, long lo, long hi) {
     const job *j = arg;
     size_t C = (size_t)j->c, row = (size_t)j->w * (size_t)j->stride * C;
-    long lo, hi;
-    dnx_share(j->rows * j->stride, t, threads, &lo, &hi);
     for (long i = lo; i < hi; i++)
         for (int x = 0; x < j->w * j->stride; x++) {
             const float *a = j->from +
@@ -72,11 +63,10 @@ static void expand_share(void *arg, int t, int threads) {
         }
 }
 
-static void reduce_share(void *arg, int t, int threads) {
+/* A row of this job is one of the small map. */
+static void reduce_rows(void *arg, long lo, long hi) {
     const job *j = arg;
     size_t C = (size_t)j->c, row = (size_t)j->w * (size_t)j->stride * C;
-    long lo, hi;
-    dnx_share(j->rows, t, threads, &lo, &hi);
     for (long i = lo; i < hi; i++)
         for (int x = 0; x < j->w; x++) {
             float *to = j->to + ((size_t)i * (size_t)j->w + (size_t)x) * C;
@@ -89,20 +79,24 @@ static void reduce_share(void *arg, int t, int threads) {
         }
 }
 
+/* Repeats pixels, or with `expands` false sums their squares. */
+static void resample(dnx_node *n, const dnx_pass *p, bool expands, const float *from, float *to,
+                     bool adds) {
+    const opts *o = n->opts;
+    const dnx_shape small = o->stride > 0 ? n->in[0] : n->out;
+    job j = {from, to, small.w, small.c, abs(o->stride), o->scale, adds};
+    const long rows = (long)p->batch * small.h;
+    if (expands) dnx_pool_rows(n->pool, rows * j.stride, expand_rows, &j);
+    else dnx_pool_rows(n->pool, rows, reduce_rows, &j);
+}
+
 static void forward(dnx_node *n, dnx_pass *p) {
-    job j = job_of(n, p);
-    j.from = p->x[0];
-    j.to = p->y;
-    dnx_pool_run(n->pool, ((const opts *)n->opts)->stride > 0 ? expand_share : reduce_share, &j);
+    resample(n, p, ((const opts *)n->opts)->stride > 0, p->x[0], p->y, false);
 }
 
 static void backward(dnx_node *n, dnx_pass *p) {
-    if (!p->dx[0]) return;
-    job j = job_of(n, p);
-    j.from = p->dy;
-    j.to = p->dx[0];
-    j.adds = p->dx_adds[0];
-    dnx_pool_run(n->pool, ((const opts *)n->opts)->stride > 0 ? reduce_share : expand_share, &j);
+    if (p->dx[0])
+        resample(n, p, ((const opts *)n->opts)->stride < 0, p->dy, p->dx[0], p->dx_adds[0]);
 }
 
 /* Netron has no negative stride. */

@@ -64,6 +64,10 @@ static inline size_t dnx_class_place(dnx_shape s, size_t k) {
     size_t pixels = (size_t)s.h * (size_t)s.w;
     return k % pixels * (size_t)s.c + k / pixels;
 }
+/* True when image b has a label that is one of this number of classes. */
+static inline bool dnx_has_class(const dnx_pass *p, int b, int classes) {
+    return p->truth && p->truth[b] >= 0 && p->truth[b] < (float)classes;
+}
 /* Returns which output of its teacher a loss imitates, or DNX_NO_TARGET. */
 static inline dnx_target_kind dnx_target_of(const dnx_layer_type *t) {
     return t->classifier ? t->classifier->target : DNX_NO_TARGET;

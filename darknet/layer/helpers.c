@@ -58,22 +58,24 @@ dnx_status dnx_restore_params(dnx_node *n, dnx_err *err) {
     return st;
 }
 
+void dnx_clear_dx(const dnx_node *n, dnx_pass *p, int k) {
+    if (p->dx[k] && !p->dx_adds[k])
+        memset(p->dx[k], 0, sizeof(float) * dnx_size(n->in[k]) * (size_t)p->batch);
+}
+
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
-    long rows;
     void (*fn)(dnx_node *n, dnx_pass *p, long lo, long hi);
 } row_job;
 
-static void row_share(void *arg, int t, int threads) {
+static void take_rows(void *arg, long lo, long hi) {
     const row_job *j = arg;
-    long lo, hi;
-    dnx_share(j->rows, t, threads, &lo, &hi);
-    if (lo < hi) j->fn(j->n, j->p, lo, hi);
+    j->fn(j->n, j->p, lo, hi);
 }
 
 void dnx_each_row(dnx_node *n, dnx_pass *p, long rows,
                   void (*fn)(dnx_node *n, dnx_pass *p, long lo, long hi)) {
-    row_job j = {n, p, rows, fn};
-    dnx_pool_run(n->pool, row_share, &j);
+    row_job j = {n, p, fn};
+    dnx_pool_rows(n->pool, rows, take_rows, &j);
 }

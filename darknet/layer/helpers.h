@@ -27,6 +27,8 @@ dnx_status dnx_new_param(dnx_node *n, float **value, float **grad, dnx_param p, 
 void dnx_release_param(dnx_node *n, float **value);
 /* Allocates all values that have been released. DNX_EMEM. */
 dnx_status dnx_restore_params(dnx_node *n, dnx_err *err);
+/* Sets dx of input k to 0 where backward() must store it. Then backward() may add. */
+void dnx_clear_dx(const dnx_node *n, dnx_pass *p, int k);
 /* Divides `rows` rows among the threads. Calls fn(n, p, lo, hi) in parallel for ranges
  * lo <= row < hi that together cover all rows, and returns when all are done. The layer decides
  * what a row is, such as an image or a pixel. fn writes only the results of its rows. */

@@ -61,12 +61,10 @@ typedef struct {
     bool nesterov;
 } descent;
 
-static void descend(void *arg, int t, int threads) {
+static void descend(void *arg, long lo, long hi) {
     const descent *d = arg;
     float *restrict w = d->w, *restrict g = d->g, *restrict v = d->v;
     const float rate = d->rate, momentum = d->momentum, decay = d->decay;
-    long lo, hi;
-    dnx_share((long)d->count, t, threads, &lo, &hi);
     for (long j = lo; j < hi; j++) {
         float step = g[j] - decay * w[j];
         v[j] = momentum * v[j] + step;
@@ -99,8 +97,8 @@ void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float mome
                      momentum,
                      decay * l->decay * list[k].decay * (float)batch,
                      net->o.nesterov != 0};
-        if (list[k].count < SMALL) descend(&d, 0, 1);
-        else dnx_pool_run(net->pool, descend, &d);
+        if (list[k].count < SMALL) descend(&d, 0, (long)d.count);
+        else dnx_pool_rows(net->pool, (long)d.count, descend, &d);
         v += list[k].count;
     }
     if (net->placement) net->placement->changed(net, i);

@@ -277,3 +277,21 @@ void dnx_share(long n, int t, int T, long *lo, long *hi) {
     *lo = n * t / T;
     *hi = n * (t + 1) / T;
 }
+
+typedef struct {
+    long n;
+    void (*fn)(void *arg, long lo, long hi);
+    void *arg;
+} rows;
+
+static void take_rows(void *arg, int t, int T) {
+    const rows *r = arg;
+    long lo, hi;
+    dnx_share(r->n, t, T, &lo, &hi);
+    if (lo < hi) r->fn(r->arg, lo, hi);
+}
+
+void dnx_pool_rows(dnx_pool *p, long n, void (*fn)(void *arg, long lo, long hi), void *arg) {
+    rows r = {n, fn, arg};
+    dnx_pool_run(p, take_rows, &r);
+}

@@ -33,6 +33,10 @@ void dnx_pool_run(dnx_pool *p, void (*fn)(void *arg, int t, int T), void *arg);
  * t < dnx_pool_threads(p). */
 void dnx_pool_each(dnx_pool *p, long n, void (*fn)(void *arg, int t, long i), void *arg);
 
+/* Calls fn(arg, lo, hi) in parallel for ranges lo <= i < hi that together cover 0..n-1: the pieces
+ * of dnx_share() that are not empty. */
+void dnx_pool_rows(dnx_pool *p, long n, void (*fn)(void *arg, long lo, long hi), void *arg);
+
 /* Piece t of T of n things: *lo <= i < *hi. */
 void dnx_share(long n, int t, int T, long *lo, long *hi);
 #endif

@@ -89,12 +89,10 @@ static void signs_share(void *arg, int t, int threads) {
     }
 }
 
-static void norm_share(void *arg, int t, int threads) {
+static void norm_share(void *arg, long lo, long hi) {
     job *j = arg;
     const dnx_input_norm *m = j->m;
     const dnx_norm *v = &m->norm;
-    long lo, hi;
-    dnx_share(j->rows, t, threads, &lo, &hi);
     size_t at = (size_t)lo * (size_t)m->c, count = (size_t)(hi - lo) * (size_t)m->c;
     if (m->has_bn)
         dnx_kernels()->affine2(j->du + at, j->x + at, hi - lo, m->c, v->p, v->q, v->r, j->du + at);
@@ -110,5 +108,5 @@ void dnx_input_norm_back(dnx_input_norm *m, dnx_node *n, const float *x, long ro
         gather_sums(m, n);
         dnx_norm_back(&m->norm, m->sums, (double)rows);
     }
-    if (dx) dnx_pool_run(n->pool, norm_share, &j);
+    if (dx) dnx_pool_rows(n->pool, rows, norm_share, &j);
 }

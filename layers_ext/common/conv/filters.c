@@ -37,11 +37,9 @@ typedef struct {
     float *to, *to_t;
 } job;
 
-static void order_share(void *arg, int t, int threads) {
+static void order_share(void *arg, long lo, long hi) {
     const job *j = arg;
     size_t K = (size_t)j->s->K;
-    long lo, hi;
-    dnx_share((long)j->s->groups * j->s->N, t, threads, &lo, &hi);
     for (size_t f = (size_t)lo; f < (size_t)hi; f++)
         for (size_t i = 0; i < K; i++)
             j->to[f * K + i] = j->w[f * K + dnx_filters_place(j->s, i)] *
@@ -51,7 +49,7 @@ static void order_share(void *arg, int t, int threads) {
 void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float *w,
                        const float *scale, float *wk) {
     job j = {s, w, scale, wk, NULL};
-    dnx_pool_run(pool, order_share, &j);
+    dnx_pool_rows(pool, (long)s->groups * s->N, order_share, &j);
 }
 
 /* Packs thread t's share of the panels. Each group has a rows x columns matrix. */

@@ -96,14 +96,12 @@ typedef struct {
 
 /* Transforms thread t's share of the filters. For filter f and channel c, the a*a numbers go to
  * u[0], u[size], ...; u points at (c, f) in its group's packed matrix, [Ng/panel][Cg][panel]. */
-static void transform_filters(void *arg, int t, int threads) {
+static void transform_filters(void *arg, long lo, long hi) {
     job *j = arg;
     const dnx_winograd *s = j->s;
     int a = s->m + 2;
     size_t C = (size_t)s->Cg, N = (size_t)s->Ng, panel = (size_t)dnx_kernels()->panel;
     size_t size = group_size(s) * (size_t)s->groups;
-    long lo, hi;
-    dnx_share(s->N, t, threads, &lo, &hi);
     for (size_t f = (size_t)lo; f < (size_t)hi; f++)
         for (size_t c = 0; c < C; c++) {
             const float *w = j->w + (f * C + c) * 9;
@@ -119,7 +117,7 @@ static void transform_filters(void *arg, int t, int threads) {
 
 void dnx_winograd_prepare(dnx_winograd *s, dnx_node *n, const float *w, const float *scale) {
     job j = {s, n, w, scale, NULL, NULL};
-    dnx_pool_run(n->pool, transform_filters, &j);
+    dnx_pool_rows(n->pool, s->N, transform_filters, &j);
 }
 
 /* First output row *y and column *x of a tile. Returns its image. */

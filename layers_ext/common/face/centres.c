@@ -4,10 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/kernels.h"
+#include "common/face/unit.h"
 
 #define LEAST 1e-6
-#define TINY 1e-30 /* smallest squared length for a division */
 
 /* ---- options ---- */
 
@@ -80,13 +79,8 @@ void dnx_centres_inherit(dnx_centres *c, const dnx_node *n) {
 /* NaN stays NaN. */
 static double limited(double v) { return v < LEAST ? LEAST : v > 1 ? 1 : v; }
 
-static double inverse_norm(const float *v, size_t D) {
-    double sq = dnx_kernels()->dot(v, v, D);
-    return sq > TINY || isnan(sq) ? 1 / sqrt(sq) : 0;
-}
-
 static double cosine(const float *a, const float *b, double b_inv, size_t D) {
-    return dnx_kernels()->dot(a, b, D) * inverse_norm(a, D) * b_inv;
+    return dnx_kernels()->dot(a, b, D) * dnx_inverse_norm(a, D) * b_inv;
 }
 
 static double alpha(const dnx_centres *c, const float *x, const float *w, const float *t,
@@ -98,8 +92,7 @@ static double alpha(const dnx_centres *c, const float *x, const float *w, const 
 
 /* Returns the centre of the class of image b, or NULL when the image has no class. */
 static float *centre_of(const dnx_centres *c, const dnx_pass *p, int b) {
-    bool has_class = p->truth[b] >= 0 && p->truth[b] < (float)c->N;
-    return has_class ? c->w + (size_t)p->truth[b] * c->D : NULL;
+    return dnx_has_class(p, b, c->N) ? c->w + (size_t)p->truth[b] * c->D : NULL;
 }
 
 /* Moves w, the centre of a class whose first image is b. */
@@ -110,7 +103,7 @@ static void move(dnx_centres *c, const dnx_pass *p, int b, float *w) {
     for (; b < p->batch; b++) {
         if (p->truth[b] != y) continue;
         const float *t = p->target + (size_t)b * c->D;
-        double inv = inverse_norm(t, c->D);
+        double inv = dnx_inverse_norm(t, c->D);
         if (inv == 0) continue;
         double a = alpha(c, p->x[0] + (size_t)b * c->D, w, t, inv);
         keep += a;
@@ -138,7 +131,7 @@ static void set_margins(dnx_centres *c, const dnx_pass *p) {
     double most = 0;
     for (int b = 0; b < p->batch; b++) {
         const float *w = centre_of(c, p, b), *t = p->target + (size_t)b * c->D;
-        double near = w ? cosine(w, t, inverse_norm(t, c->D), c->D) : 0;
+        double near = w ? cosine(w, t, dnx_inverse_norm(t, c->D), c->D) : 0;
         c->m_of[b] = near < 0 ? 0 : near; /* NaN stays NaN */
         if (c->m_of[b] > most) most = c->m_of[b];
     }

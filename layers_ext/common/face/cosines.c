@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/kernels.h"
+#include "common/face/unit.h"
 #include "kernels/pool.h"
 
 #define BLOCK 128 /* classes of one matrix product */
@@ -42,14 +42,9 @@ typedef struct {
     size_t ld;
 } job;
 
-static float inverse_norm(const float *v, size_t D) {
-    double sq = dnx_kernels()->dot(v, v, D);
-    return sq > 1e-30 || isnan(sq) ? (float)(1 / sqrt(sq)) : 0;
-}
-
 /* Returns the factor of a feature: 1 / its length, or 1 with by_length. */
 static float feature_factor(const dnx_cosines *c, const float *x) {
-    return c->by_length ? 1 : inverse_norm(x, c->D);
+    return c->by_length ? 1 : (float)dnx_inverse_norm(x, c->D);
 }
 
 static size_t class_of(const job *j, int i) { return (size_t)(j->of.rows ? j->of.rows[i] : i); }
@@ -85,7 +80,8 @@ static void forward_share(void *arg, int t, int threads) {
     for (int i = from; i < to; i += BLOCK) {
         int width = to - i < BLOCK ? to - i : BLOCK;
         for (int q = 0; q < width; q++)
-            c->w_inv[class_of(j, i + q)] = inverse_norm(c->w + class_of(j, i + q) * D, D);
+            c->w_inv[class_of(j, i + q)] = (float)dnx_inverse_norm(c->w + class_of(j, i + q) * D,
+                                                                   D);
         gather(j, i, width, 0, D, rows);
         k->pack(rows, 1, D, (int)D, width, packed);
         float *out = j->out + (i - j->of.lo);

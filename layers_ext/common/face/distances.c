@@ -37,17 +37,13 @@ void dnx_distances_forward(dnx_distances *s, const dnx_pass *p) {
     memset(s->g, 0, sizeof *s->g * B * B);
 }
 
-void dnx_distances_back(const dnx_distances *s, dnx_pass *p) {
+void dnx_distances_back(const dnx_distances *s, const dnx_node *n, dnx_pass *p) {
     size_t B = (size_t)p->batch, D = s->D;
-    if (!p->dx[0]) return;
-    if (!p->truth) {
-        if (!p->dx_adds[0]) memset(p->dx[0], 0, sizeof(float) * D * B);
-        return;
-    }
+    dnx_clear_dx(n, p, 0);
+    if (!p->dx[0] || !p->truth) return;
     for (size_t i = 0; i < B; i++) {
         const float *f = s->f + i * D;
         float *dx = p->dx[0] + i * D;
-        if (!p->dx_adds[0]) memset(dx, 0, sizeof *dx * D);
         for (size_t j = 0; j < B; j++) {
             double g = s->g[i * B + j] + s->g[j * B + i], d = s->d[i * B + j];
             if (g == 0 || i == j) continue;

@@ -24,7 +24,7 @@ dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, dnx_err *err);
 /* Fills f and d, and sets g to 0. */
 void dnx_distances_forward(dnx_distances *s, const dnx_pass *p);
 /* Writes the descent directions of x to p->dx[0], which may be NULL; without truth they are 0. */
-void dnx_distances_back(const dnx_distances *s, dnx_pass *p);
+void dnx_distances_back(const dnx_distances *s, const dnx_node *n, dnx_pass *p);
 
 /* True when images i and j are different images of the same class (dnx_is_same) or of different
  * classes. Both are false when a class is unknown. */

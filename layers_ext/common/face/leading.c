@@ -28,10 +28,8 @@ typedef struct {
 static float *row_of(const job *j, long b) { return j->g->z + (size_t)b * (size_t)j->g->N; }
 
 /* NaN becomes the smallest logit here; the loss of the image is NaN anyway. */
-static void norm_share(void *arg, int t, int threads) {
+static void norm_share(void *arg, long lo, long hi) {
     job *j = arg;
-    long lo, hi;
-    dnx_share(j->batch, t, threads, &lo, &hi);
     for (long b = lo; b < hi; b++) {
         float *z = row_of(j, b), top = -HUGE_VALF;
         double sum = 0;
@@ -44,10 +42,8 @@ static void norm_share(void *arg, int t, int threads) {
     }
 }
 
-static void mass_share(void *arg, int t, int threads) {
+static void mass_share(void *arg, long lo, long hi) {
     job *j = arg;
-    long lo, hi;
-    dnx_share(j->g->N, t, threads, &lo, &hi);
     for (long k = lo; k < hi; k++) j->g->mass[k] = 0;
     for (long b = 0; b < j->batch; b++)
         for (long k = lo; k < hi; k++)
@@ -92,10 +88,8 @@ static float nth_largest(float *v, int N, int n) {
 
 /* Finds the smallest leading logit of each image. The label's logit is set to infinity first, so it
  * is always among the leading ones. */
-static void least_share(void *arg, int t, int threads) {
+static void least_share(void *arg, long lo, long hi) {
     job *j = arg;
-    long lo, hi;
-    dnx_share(j->batch, t, threads, &lo, &hi);
     for (long b = lo; b < hi; b++) {
         const int y = j->g->label[b];
         float *z = row_of(j, b);
@@ -106,8 +100,8 @@ static void least_share(void *arg, int t, int threads) {
 
 void dnx_leading_choose(dnx_leading *g, struct dnx_pool *pool, int batch) {
     job j = {.g = g, .batch = batch};
-    dnx_pool_run(pool, norm_share, &j);
-    dnx_pool_run(pool, mass_share, &j);
+    dnx_pool_rows(pool, batch, norm_share, &j);
+    dnx_pool_rows(pool, g->N, mass_share, &j);
     j.n = count_leading(g);
-    dnx_pool_run(pool, least_share, &j);
+    dnx_pool_rows(pool, batch, least_share, &j);
 }

@@ -5,7 +5,6 @@
  * x: B x D (D = H W C), y: B x N. Without truth, or with the truth -1, loss and gradient are 0.
  * File: weights N x D. */
 #include <math.h>
-#include <string.h>
 
 #include "layer/classifier.h"
 
@@ -59,10 +58,6 @@ static void logits_back(dnx_node *n, const float *x, int batch, int lo, int hi, 
             }
 }
 
-static bool has_class(const dnx_node *n, const dnx_pass *p, int b) {
-    return p->truth && p->truth[b] >= 0 && p->truth[b] < (float)classes(n);
-}
-
 static void forward(dnx_node *n, dnx_pass *p) {
     const int N = classes(n);
     logits(n, p->x[0], p->batch, 0, N, p->y);
@@ -72,7 +67,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
         for (int j = 1; j < N; j++) largest = y[j] > largest ? y[j] : largest;
         for (int j = 0; j < N; j++) sum += expf(y[j] - largest);
         const float norm = largest + logf(sum);
-        if (has_class(n, p, b)) p->loss += (double)(norm - y[(int)p->truth[b]]);
+        if (dnx_has_class(p, b, N)) p->loss += (double)(norm - y[(int)p->truth[b]]);
         for (int j = 0; j < N; j++) y[j] = expf(y[j] - norm);
     }
 }
@@ -82,9 +77,8 @@ static void backward(dnx_node *n, dnx_pass *p) {
     float *dz = p->scratch;
     for (int b = 0; b < p->batch; b++)
         for (int j = 0; j < N; j++, dz++)
-            *dz = !has_class(n, p, b) ? 0 : (j == (int)p->truth[b]) - p->y[dz - p->scratch];
-    if (p->dx[0] && !p->dx_adds[0])
-        memset(p->dx[0], 0, sizeof(float) * (size_t)p->batch * dnx_size(n->in[0]));
+            *dz = !dnx_has_class(p, b, N) ? 0 : (j == (int)p->truth[b]) - p->y[dz - p->scratch];
+    dnx_clear_dx(n, p, 0);
     logits_back(n, p->x[0], p->batch, 0, N, p->scratch, p->dx[0]);
 }
 
