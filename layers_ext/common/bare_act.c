@@ -5,8 +5,10 @@
 
 dnx_status dnx_bare_act_check(const dnx_node *n, int act, dnx_err *err) {
     if (act != DNX_PRELU) return DNX_OK;
-    return dnx_fail(err, DNX_EOPTION, n->loc,
-                    "[%s] activation=prelu: has no slopes here; use [activation]", n->type->name);
+    return dnx_fail(
+        err, DNX_EOPTION, n->loc,
+        "[%s] activation=prelu: has no slopes here; give the activation a section of its own",
+        n->type->name);
 }
 
 void dnx_bare_act(const dnx_node *n, int act, float *u, long pixels) {

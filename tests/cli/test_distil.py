@@ -137,7 +137,7 @@ def another_head():
             ("wide", TEACHER.replace(f"output={D}", "output=9"),
              "the teacher's embedding has 9 numbers, the student's 6"),
             ("plain", BODY + "[connected]\noutput=3\nactivation=linear\n[softmax]\n",
-             "the teacher's classifier has no class vectors, as a [margin_softmax] has")):
+             "the teacher's classifier has no class vectors, as one over cosines has")):
         write(f"{name}.cfg", text)
         expect_end(darknet("init", f"{name}.cfg", f"{name}.weights"))
         cfg = student("bad", "centres=inherited\n", f"teacher={name}.cfg\nweights={name}.weights\n")

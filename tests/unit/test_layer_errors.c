@@ -8,7 +8,8 @@ static const struct {
     {{"", "shortcut", "from=-2\n", 1, 4, 4, 2, 0, 0, {9, 3, 2}},
      "row:1: [shortcut] from: 9 x 3 x 2 does not fit 4 x 4 x 2"},
     {{"", "shortcut", "from=-2\nactivation=prelu\n", 1, 4, 4, 2},
-     "row:1: [shortcut] activation=prelu: has no slopes here; use [activation]"},
+     "row:1: [shortcut] activation=prelu: has no slopes here; give the activation a section of its "
+     "own"},
     {{"", "route", "layers=-1,-2\n", 1, 4, 4, 2, 0, 0, {4, 3, 2}},
      "row:1: [route] layers: layer 4 is 4 x 4, but layer 3 is 4 x 3"},
     {{"", "route", "layers=-1,-2\ngroups=2\n", 1, 4, 4, 2, 0, 0, {4, 4, 3}},
@@ -26,9 +27,10 @@ static const struct {
     {{"", "scale_channels", "from=-2\nscale_wh=1\n", 1, 4, 4, 1, 0, 0, {4, 3, 2}},
      "row:1: [scale_channels] scale_wh=1: from is 4 x 3, but the layer before 4 x 4"},
     {{"", "scale_channels", "from=-2\nactivation=prelu\n", 1, 1, 1, 3, 0, 0, {4, 4, 3}},
-     "row:1: [scale_channels] activation=prelu: has no slopes here; use [activation]"},
+     "row:1: [scale_channels] activation=prelu: has no slopes here; give the activation a section "
+     "of its own"},
     {{"", "sam", "from=-2\nactivation=prelu\n", 1, 4, 4, 3},
-     "row:1: [sam] activation=prelu: has no slopes here; use [activation]"},
+     "row:1: [sam] activation=prelu: has no slopes here; give the activation a section of its own"},
     {{"", "sam", "from=-2\n", 1, 4, 4, 3, 0, 0, {4, 4, 2}},
      "row:1: [sam] from: is 4 x 4 x 2, but the layer before 4 x 4 x 3"},
     {{"", "avgpool", "size=3\n", 1, 4, 1, 2},

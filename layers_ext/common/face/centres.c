@@ -39,10 +39,11 @@ static dnx_status check_teacher(const dnx_centres *c, const dnx_node *n, dnx_err
     const bool inherits = c->centres == DNX_CENTRES_INHERITED;
     size_t length = dnx_size(d->target);
     if (inherits && !(of && of->vectors && of->vectors(head, &length)))
-        return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[%s] centres=inherited: the teacher's classifier has no class vectors, as "
-                        "a [margin_softmax] has",
-                        n->type->name);
+        return dnx_fail(
+            err, DNX_EOPTION, n->loc,
+            "[%s] centres=inherited: the teacher's classifier has no class vectors, as one "
+            "over cosines has",
+            n->type->name);
     if (length != c->D)
         return dnx_fail(
             err, DNX_ESHAPE, n->loc,
