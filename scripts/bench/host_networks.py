@@ -8,8 +8,8 @@ import sys
 import numpy as np
 
 from bench import peer_process
+from bench.plan import plan
 from lib import darknet_files
-from lib.plan import plan
 from lib.processes import checked
 
 

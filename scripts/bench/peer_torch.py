@@ -3,16 +3,16 @@
     net = build("cfg/mobilefacenet.cfg", "some.weights")    # a module in eval mode
     y = net(x)                                              # x: B x C x H x W, y: B x outputs
 
-It has the layers of lib/plan.py. The tests compare our outputs with it, and the benchmark our
-times, so it shares no code with the C side. """
+It has the layers of plan.py. The tests compare our outputs with it, and the benchmark our times.
+"""
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from bench.plan import plan
 from lib.darknet_files import BN_EPS, read_weights
 from lib.errors import Failure
-from lib.plan import plan
 
 ACTIVATIONS = {
     "relu": nn.ReLU, "relu6": nn.ReLU6, "leaky": lambda: nn.LeakyReLU(.1), "logistic": nn.Sigmoid,

@@ -1,9 +1,5 @@
-"""Reads and writes our .weights files in Python, for the networks that lib/plan.py can read.
-
-    net, layers = plan("cfg/mobilefacenet.cfg")
-    arrays = read_weights("some.weights", layers)
-
-It shares no code with the C side, because the tests compare the two."""
+"""Reads and writes our .weights files in Python. It shares no code with the C side, because the
+tests compare the two."""
 import math
 import struct
 import sys
@@ -18,9 +14,10 @@ PACKED = b"THINPACK"  # how a file of `darknet compress pack` begins
 
 
 def read_weights(path, layers, behind=0):
-    """Reads a .weights file. Returns a dict of arrays for each layer. Raises a Failure when the
-    file is longer or shorter than the network. It may have a classifier at its end (a row for each
-    class), or `behind` floats of further layers."""
+    """Reads a .weights file. Returns a dict of arrays for each layer. layers: dicts with params,
+    [(name, shape)], and out, the shape of the output. Raises a Failure when the file is longer or
+    shorter than the network. It may have a classifier at its end (a row for each class), or
+    `behind` floats of further layers."""
     with open(path, "rb") as f:
         data = f.read()
     if data.startswith(PACKED):

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from bench import peer_torch
+from bench.plan import plan
 from common import expect, expect_end, program, raw, run
 from lib import darknet_files
-from lib.plan import plan
 
 
 def random_weights(layers, seed, slopes=(-.1, .6), gain=1.5):

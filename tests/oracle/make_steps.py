@@ -21,7 +21,6 @@ import numpy as np
 import torch
 
 from common import ROOT, darknet, expect_end, write
-from lib.plan import read_cfg
 
 SOURCE = os.path.join(ROOT, "tests", "unit", "test_steps.c")
 STEPS, BATCH, RATE, MOMENTUM, DECAY = 20, 6, .02, .9, 4e-5
@@ -87,19 +86,21 @@ def tensors_of(layers, floats):
     assert at == floats.size
 
 
-def forward(sections, tensors, x):
-    """Returns the output before [softmax]. tensors: {name: tensor} for each section."""
+def forward(layers, tensors, x):
+    """Returns the output before [softmax]. layers: of `darknet check -json`; tensors: {name:
+    tensor} for each of them."""
     outputs = []
-    for (name, o, _), w in zip(sections, tensors):
+    for layer, w in zip(layers, tensors):
+        name, o = layer["section"], layer["options"]
         if name in ("convolutional", "depthwise", "global_depthwise"):
-            size, is_single = int(o.get("size", 1)), name != "convolutional"
+            size, is_single = o.get("size", 1), name != "convolutional"
             x = torch.nn.functional.conv2d(
-                x, w["weights"], None if "scales" in w else w["biases"], int(o.get("stride", 1)),
-                size // 2 if o.get("pad") == "1" else 0, groups=x.shape[1] if is_single else 1)
+                x, w["weights"], None if "scales" in w else w["biases"], o.get("stride", 1),
+                size // 2 if o.get("pad") else 0, groups=x.shape[1] if is_single else 1)
         if "scales" in w:
             x = torch.nn.functional.batch_norm(x, None, None, w["scales"], w["biases"], True)
         if name == "shortcut":
-            x = x + outputs[len(outputs) + int(o["from"])]
+            x = x + outputs[layer["from"][1]]
         act = o.get("activation", "linear")
         if act == "prelu":
             x = torch.nn.functional.prelu(x, w["slopes"])
@@ -114,7 +115,6 @@ def losses():
         cfg = write(os.path.join(folder, "steps.cfg"), cfg_text())
         weights = os.path.join(folder, "steps.weights")
         expect_end(darknet("init", cfg, weights))
-        sections = read_cfg(cfg)
         network = json.loads(darknet("check", cfg, "-json").stdout)
         floats = np.fromfile(weights, np.float32, offset=HEADER)
     tensors = list(tensors_of(network["layers"], floats))
@@ -129,7 +129,7 @@ def losses():
     x = torch.from_numpy(x).double().permute(0, 3, 1, 2)
     truth, found = torch.arange(BATCH) % 4, []
     for _ in range(STEPS):
-        logits = forward(sections[1:-1], tensors, x)
+        logits = forward(network["layers"][:-1], tensors, x)
         loss = torch.nn.functional.cross_entropy(logits, truth)
         found.append(BATCH * loss.item())
         optimiser.zero_grad()
