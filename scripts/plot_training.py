@@ -20,7 +20,7 @@ def draw_accuracy(axis, log, colour, name):
     batches, right = curves.known(log, column)
     if batches:
         axis.plot(batches, [100 * v for v in right], "o-", color=colour,
-                  label=name + ("pairs" if column == "lfw" else column))
+                  label=name + column)
 
 
 def draw(paths, out):

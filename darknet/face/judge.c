@@ -26,7 +26,7 @@ bool dnx_judge_read(const char *text, dnx_judge *j) {
 }
 
 const char *dnx_judge_column(const dnx_judge *j) {
-    return j->kind == DNX_BY_ACCURACY ? "lfw" : j->name;
+    return j->kind == DNX_BY_ACCURACY ? "pairs" : j->name;
 }
 
 void dnx_judge_text(const dnx_judge *j, double result, char *out, size_t size) {

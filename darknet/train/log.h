@@ -1,8 +1,8 @@
 /* log.h - the CSV log of a training run: a line for each update. Its columns: batch, epoch, loss,
  * rate, images_per_second, wait, accuracy, the verification, exclusivity, gradient, then one for
  * each loss, then NAME_used for each loss that counts the triplets or pairs it uses. The
- * column of the verification has the name lfw, tar@RATE or rank-1 (face/judge.h). A field without a
- * value is empty.
+ * column of the verification has the name pairs, tar@RATE or rank-1 (face/judge.h); in older logs
+ * lfw in place of pairs. A field without a value is empty.
  *
  * Lines wait in memory until a flush. If they cannot be written, they wait for the next flush, so a
  * full disk loses no line and cuts none in half. Before the first flush the file is unchanged. */

@@ -271,7 +271,7 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
         const dnx_teachers_job job = {read_image, show_cached, note_cache, j};
         st = dnx_teachers_cache(net, a->cache, j->data, &job, err);
     }
-    const char *verification = j->pairs ? dnx_judge_column(&j->pairs->judge) : "lfw";
+    const char *verification = j->pairs ? dnx_judge_column(&j->pairs->judge) : "pairs";
     if (!st) st = dnx_log_open(&j->log, j->csv, net, verification, a->resume ? j->batch : 0, err);
     if (!st && a->tensorboard)
         st = dnx_events_open(&j->curves, a->tensorboard, strrchr(j->base, '/') + 1, verification,

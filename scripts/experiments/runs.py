@@ -123,7 +123,7 @@ def finish(args, data, run, teacher, tuned, tests):
         **{k: getattr(run, k) for k in ("method", "width", "batches", "seed", "more")},
         "tuned": tuned, "images": faces.images, "source": faces.source,
         "images seen": run.batches * args.batch, "seconds": training_seconds(args, run.name),
-        "loss": curves.smooth(log["loss"])[-1], "curve": list(zip(*curves.known(log, "lfw"))),
+        "loss": curves.smooth(log["loss"])[-1], "curve": list(zip(*curves.known(log, "pairs"))),
         "commit": sorted({s.get("commit", "unknown") for s in record["sessions"]}),
         "machine": sorted({s.get("machine", "unknown") for s in record["sessions"]}),
         "date": record["sessions"][-1]["begun"],

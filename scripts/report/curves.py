@@ -11,7 +11,7 @@ COLOURS = [f"C{i}" for i in range(10)]  # matplotlib's names for the colours of 
 
 def read(path):
     """Reads a log: {column: list of floats}; an empty cell is NaN. An incomplete last line is left
-    out."""
+    out. Older logs have the column lfw in place of pairs."""
     lines = read_lines(path)
     rows = list(csv.DictReader(lines))
     if rows and None in rows[-1].values() and len(rows) > 1:
@@ -19,7 +19,8 @@ def read(path):
     if not rows:
         raise Failure(f"{path}: holds no batches yet" if lines else f"{path}: is empty")
     try:
-        log = {k: [float(r[k]) if r[k] else math.nan for r in rows] for k in rows[0]}
+        log = {"pairs" if k == "lfw" else k: [float(r[k]) if r[k] else math.nan for r in rows]
+               for k in rows[0]}
     except (TypeError, ValueError) as e:
         raise Failure(f"{path}: is not a training log: {e}") from e
     missing = [k for k in ("batch", "loss", "rate") if k not in log]
@@ -52,8 +53,8 @@ def known(log, column):
 
 
 def verification(log):
-    """The column of the verification: "lfw", or what -judge named, as tar@1e-3 or rank-1."""
-    return next((c for c in log if c == "rank-1" or c.startswith("tar@")), "lfw")
+    """The column of the verification: "pairs", or what -judge named, as tar@1e-3 or rank-1."""
+    return next((c for c in log if c == "rank-1" or c.startswith("tar@")), "pairs")
 
 
 def losses_of(log):

@@ -138,11 +138,11 @@ def draw_curves(args, rows, title, path):
                 logs[name] = curves.read(os.path.join(args.out, name, "net.csv"))
     if not by:
         return
-    seen = [n for n in logs if curves.known(logs[n], "lfw")[0]]
+    seen = [n for n in logs if curves.known(logs[n], "pairs")[0]]
     with picture(path, 120, len(by) + bool(seen), sharex=False, layout="constrained",
                  figsize=(8, 1.4 + 1.9 * len(by) + 2 * bool(seen))) as (fig, axes):
         for i, name in enumerate(seen):
-            batches, right = curves.known(logs[name], "lfw")
+            batches, right = curves.known(logs[name], "pairs")
             axes[0, 0].plot(batches, [100 * v for v in right], label=name, ms=4, lw=1.2, **look(i))
         if seen:
             axes[0, 0].set(ylabel="pairs right, %", title="verification while training, on pairs "

@@ -23,7 +23,7 @@ def small(name, changes):
 
 def lfw_column(folder):
     with open(os.path.join(folder, "net.csv"), newline="", encoding="utf-8") as f:
-        return {int(r["batch"]): float(r["lfw"]) for r in csv.DictReader(f) if r["lfw"]}
+        return {int(r["batch"]): float(r["pairs"]) for r in csv.DictReader(f) if r["pairs"]}
 
 
 def verification(here):

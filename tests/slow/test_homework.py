@@ -89,7 +89,7 @@ def all_methods(folder):
           "and says so")
     watched = read(os.path.join(out, "watched", "pairs.txt"))
     check(watched != read(os.path.join(out, "synthetic", "pairs.txt")) and all(
-        curves.known(curves.read(os.path.join(out, n, "net.csv")), "lfw")[0] == [1, 2]
+        curves.known(curves.read(os.path.join(out, n, "net.csv")), "pairs")[0] == [1, 2]
         for n in ("teacher", "scratch-0.125-seed1")), "verified while training, on other pairs")
     check(len({(r["parameters"], r["macs"]) for r in rows[1:]}) == 1, "students are of one size")
     check(rows[0]["parameters"] > 10 * rows[1]["parameters"], "the teacher is larger")

@@ -182,7 +182,7 @@ static void test_names(void) {
     char text[80];
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         check(!dnx_judge_read(wrong[i], &j), "'%s' is not a judge", wrong[i]);
-    check(dnx_judge_read(NULL, &j) && !j.kind && !strcmp(dnx_judge_column(&j), "lfw"), "default");
+    check(dnx_judge_read(NULL, &j) && !j.kind && !strcmp(dnx_judge_column(&j), "pairs"), "default");
     check(dnx_judge_read("tar@1e-3", &j) && j.kind == DNX_BY_TAR && j.rate == 1e-3, "tar@1e-3");
     dnx_judge_text(&j, .432, text, sizeof text);
     check(!strcmp(text, "TAR 43.20 % at FAR 1e-3"), "%s", text);
