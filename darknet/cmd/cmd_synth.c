@@ -222,14 +222,14 @@ static dnx_status write_data(const set *s, dnx_err *err) {
     return dnx_outfile_write(path, text, (size_t)n, err);
 }
 
-static dnx_status write_set(const set *s, int threads, dnx_err *err) {
+static dnx_status write_set(const set *s, dnx_err *err) {
     char partial[MAX_PATH], whole[MAX_PATH], text[512];
     long done = 0, all = (long)s->identities * s->images;
     double start = dnx_now();
     name(partial, s, "synth.partial");
     name(whole, s, "synth.txt");
     describe(s, text);
-    threads = dnx_threads(threads);
+    const int threads = dnx_threads(s->threads);
     dnx_pool *pool = dnx_pool_new_shares(threads, 4 * threads);
     if (!pool) return dnx_fail_at(err, DNX_EMEM, s->out, "no memory for the threads");
     all += (long)FOLDS * fold_identities(s) * TEST_IMAGES;
@@ -329,7 +329,7 @@ static dnx_status write_locked(const set *s, dnx_err *err) {
     name(path, s, "synth.lock");
     dnx_status st = dnx_lock_take(&lock, path, err);
     if (st) return st;
-    st = write_set(s, s->threads, err);
+    st = write_set(s, err);
     dnx_lock_release(lock);
     return st;
 }

@@ -77,13 +77,7 @@ dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err) {
 
 /* ---- darknet gpus ---- */
 
-typedef struct {
-    bool none; /* not used: a table needs a struct */
-} gpus_args;
-
-static const dnx_arg table[] = {
-    DNX_ARG_END,
-};
+static const dnx_arg table[] = {DNX_ARG_END};
 
 static void print_layers(void) {
     printf("runs on a GPU:");
@@ -118,7 +112,6 @@ const dnx_verb dnx_cmd_gpus = {
     .name = "gpus",
     .summary = "list the GPUs, and the layers that they run",
     .args = table,
-    .size = sizeof(gpus_args),
     .run = run,
     .note = "Every verb takes -gpu N (which GPU; 0), -nogpu (the processor computes) and "
             "-precision float32|tf32|bfloat16 (of the GPU's matrix products; float32).",

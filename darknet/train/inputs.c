@@ -14,7 +14,7 @@
 #include "kernels/pool.h"
 #include "net/describe.h"
 #include "train/job.h"
-#include "train/teachers.h"
+#include "train/teachers_parts.h"
 
 enum { MOST_NAMED = 10 }; /* the message about different names lists so many classes */
 
@@ -110,28 +110,27 @@ static void add_checksum(dnx_record *r, const char *key, uint64_t sum) {
 
 /* Adds the options and the weights of each teacher, and the layers that the losses imitate. */
 static dnx_status list_teachers(dnx_train_job *j, dnx_err *err) {
-    const dnx_net *t;
-    const char *weights;
-    for (int i = 0; (t = dnx_teachers_get(j->net, i, &weights)); i++) {
+    const dnx_teachers *all = j->net->teachers;
+    for (int i = 0; all && i < all->n_teachers; i++) {
+        const dnx_teacher *t = &all->teachers[i];
         char prefix[32], key[64];
         uint64_t sum = 0;
         snprintf(prefix, sizeof prefix, "teacher %d ", i);
         sink s = {&j->inputs, prefix};
-        dnx_net_describe(t, add_option, &s);
+        dnx_net_describe(t->net, add_option, &s);
         snprintf(key, sizeof key, "%sweights", prefix);
-        if (!dnx_hash_file(weights, &sum))
-            return dnx_fail_at(err, DNX_EIO, weights, "cannot read: %s", strerror(errno));
+        if (!dnx_hash_file(t->weights, &sum))
+            return dnx_fail_at(err, DNX_EIO, t->weights, "cannot read: %s", strerror(errno));
         add_checksum(&j->inputs, key, sum);
     }
     for (int i = 0; i < j->net->n; i++) {
-        char key[64], value[64];
-        int teacher, layer;
-        bool flips;
-        if (!dnx_teachers_imitates(j->net, i, &teacher, &layer, &flips)) continue;
+        char key[64];
+        const int output = j->net->links[i].teacher_output;
+        if (output < 0) continue;
+        const dnx_teacher_output *o = &all->outputs[output];
         snprintf(key, sizeof key, "layer %d imitates", i);
-        snprintf(value, sizeof value, "layer %d of teacher %d%s", layer, teacher,
-                 flips ? ", flips=1" : "");
-        dnx_record_put(&j->inputs, key, "%s", value);
+        dnx_record_put(&j->inputs, key, "layer %d of teacher %d%s", o->layer, o->teacher,
+                       o->flips ? ", flips=1" : "");
     }
     dnx_record_add(&j->inputs, "-cache", j->a->cache ? "yes" : "no", "no");
     return DNX_OK;
@@ -140,14 +139,13 @@ static dnx_status list_teachers(dnx_train_job *j, dnx_err *err) {
 static void list_data(dnx_train_job *j) {
     dnx_record *r = &j->inputs;
     const dnx_data *d = j->data;
-    char text[40], *names = class_names(d);
+    char *names = class_names(d);
     dnx_record_put(r, "[data] images", "%zu", d->n);
     dnx_record_put(r, "[data] classes", "%d", d->o.classes);
     add_checksum(r, "[data] content", d->content);
-    dnx_record_remark(r, "[data] train", d->o.train);
-    snprintf(text, sizeof text, "%016" PRIx64,
-             dnx_hash(0, names ? names : "", names ? strlen(names) : 0));
-    dnx_record_remark(r, "[data] class names", text);
+    dnx_record_remark(r, "[data] train", "%s", d->o.train);
+    dnx_record_remark(r, "[data] class names", "%016" PRIx64,
+                      dnx_hash(0, names ? names : "", names ? strlen(names) : 0));
     free(names);
 }
 
@@ -170,22 +168,19 @@ static void list_remarks(dnx_train_job *j) {
     dnx_record *r = &j->inputs;
     char text[256];
     uint64_t build = 0;
-    snprintf(text, sizeof text, "%d", j->net->threads);
-    dnx_record_remark(r, "-threads", text);
-    snprintf(text, sizeof text, "%d", dnx_pool_threads(j->net->pool));
-    dnx_record_remark(r, "shares", text);
-    snprintf(text, sizeof text, "%d", j->a->every);
-    dnx_record_remark(r, "-every", text);
-    snprintf(text, sizeof text, "%d", j->a->verify);
-    dnx_record_remark(r, "-verify", j->pairs ? text : "never");
-    if (j->pairs && j->pairs->judge.kind) dnx_record_remark(r, "-judge", j->pairs->judge.name);
-    dnx_record_remark(r, "instructions", dnx_kernels()->name);
+    dnx_record_remark(r, "-threads", "%d", j->net->threads);
+    dnx_record_remark(r, "shares", "%d", dnx_pool_threads(j->net->pool));
+    dnx_record_remark(r, "-every", "%d", j->a->every);
+    if (j->pairs) dnx_record_remark(r, "-verify", "%d", j->a->verify);
+    else dnx_record_remark(r, "-verify", "never");
+    if (j->pairs && j->pairs->judge.kind)
+        dnx_record_remark(r, "-judge", "%s", j->pairs->judge.name);
+    dnx_record_remark(r, "instructions", "%s", dnx_kernels()->name);
     processor(text, sizeof text);
-    dnx_record_remark(r, "processor", text);
-    dnx_record_remark(r, "GPU", j->net->placement ? j->net->placement->name : "none");
+    dnx_record_remark(r, "processor", "%s", text);
+    dnx_record_remark(r, "GPU", "%s", j->net->placement ? j->net->placement->name : "none");
     (void)dnx_hash_file("/proc/self/exe", &build);
-    snprintf(text, sizeof text, "%016" PRIx64, build);
-    dnx_record_remark(r, "build", text);
+    dnx_record_remark(r, "build", "%016" PRIx64, build);
 }
 
 dnx_status dnx_train_list_inputs(dnx_train_job *j, dnx_err *err) {

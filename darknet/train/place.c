@@ -58,9 +58,10 @@ static dnx_status find_earlier(dnx_train_job *j, const char *file, dnx_err *err)
 }
 
 /* Refuses to replace another run, and checks now that the files can be written. */
-static dnx_status try_files(dnx_train_job *j, dnx_err *err) {
+dnx_status dnx_train_take_files(dnx_train_job *j, dnx_err *err) {
+    dnx_status st = name_files(j, err);
+    if (st) return st;
     const char *const results[] = {j->state, j->weights, j->best, j->run};
-    dnx_status st = DNX_OK;
     int i = 0;
     while (i < 4 && access(results[i], F_OK)) i++;
     if (i < 4 && !j->a->resume) st = find_earlier(j, results[i], err);
@@ -109,9 +110,4 @@ dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err) {
     if (!st) st = dnx_train_find_place(j, err);
     dnx_state_free(&s);
     return st;
-}
-
-dnx_status dnx_train_take_files(dnx_train_job *j, dnx_err *err) {
-    dnx_status st = name_files(j, err);
-    return st ? st : try_files(j, err);
 }

@@ -30,17 +30,24 @@ void dnx_record_add(dnx_record *r, const char *key, const char *value, const cha
     append(r, strdup(key), strdup(value), usual ? strdup(usual) : NULL);
 }
 
-void dnx_record_put(dnx_record *r, const char *key, const char *format, ...) {
+static dnx_entry *put(dnx_record *r, const char *key, const char *format, va_list args) {
     char *value = NULL;
-    va_list args;
-    va_start(args, format);
     if (vasprintf(&value, format, args) < 0) value = NULL;
-    va_end(args);
-    append(r, strdup(key), value, NULL);
+    return append(r, strdup(key), value, NULL);
 }
 
-void dnx_record_remark(dnx_record *r, const char *key, const char *value) {
-    dnx_entry *e = append(r, strdup(key), strdup(value), NULL);
+void dnx_record_put(dnx_record *r, const char *key, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    put(r, key, format, args);
+    va_end(args);
+}
+
+void dnx_record_remark(dnx_record *r, const char *key, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    dnx_entry *e = put(r, key, format, args);
+    va_end(args);
     if (e) e->is_remark = true;
 }
 

@@ -21,11 +21,12 @@ typedef struct {
 
 /* Adds an entry; usual may be NULL. */
 void dnx_record_add(dnx_record *r, const char *key, const char *value, const char *usual);
-/* Adds an entry without a default. Its value is printed by `format`. */
+/* Add an entry without a default. Its value is printed by `format`. The difference of a remark does
+ * not prevent -resume. */
 void dnx_record_put(dnx_record *r, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Adds an entry whose difference is only a remark. */
-void dnx_record_remark(dnx_record *r, const char *key, const char *value);
+void dnx_record_remark(dnx_record *r, const char *key, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Returns the value of a key, or NULL. */
 const char *dnx_record_get(const dnx_record *r, const char *key);
 

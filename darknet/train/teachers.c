@@ -189,22 +189,6 @@ static void close_all(dnx_teachers *t) {
     free(t);
 }
 
-const dnx_net *dnx_teachers_get(const dnx_net *net, int i, const char **weights) {
-    const dnx_teachers *t = net->teachers;
-    if (!t || i >= t->n_teachers) return NULL;
-    *weights = t->teachers[i].weights;
-    return t->teachers[i].net;
-}
-
-bool dnx_teachers_imitates(const dnx_net *net, int i, int *teacher, int *layer, bool *flips) {
-    if (net->links[i].teacher_output < 0) return false;
-    const dnx_teacher_output *w = &net->teachers->outputs[net->links[i].teacher_output];
-    *teacher = w->teacher;
-    *layer = w->layer;
-    *flips = w->flips;
-    return true;
-}
-
 const dnx_teacher_source dnx_cfg_teachers = {open_for, close_all};
 
 /* Converts one image to the teacher's size and normalisation. */

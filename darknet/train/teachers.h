@@ -13,14 +13,6 @@ typedef struct dnx_teachers dnx_teachers;
  * or weights= is missing, or a layer is unsuitable. Also returns the errors of building and
  * loading. */
 extern const dnx_teacher_source dnx_cfg_teachers;
-/* Teacher i of net, and the path of its weights. NULL when net has fewer teachers. */
-const dnx_net *dnx_teachers_get(const dnx_net *net, int i, const char **weights);
-
-/* Finds the output that layer i of net imitates: layer *layer of teacher number *teacher. *flips:
- * it imitates the sum over an image and its mirror image. Returns false when it imitates
- * nothing. */
-bool dnx_teachers_imitates(const dnx_net *net, int i, int *teacher, int *layer, bool *flips);
-
 /* Sets the targets of the losses of net for one sub-batch x of net->batch images. image[b] is the
  * index of image b in the list; mirrored[b] is 1 when it is mirrored. If there is a cache, the
  * targets are read from it; else the teachers run. image is NULL when the images were augmented, so

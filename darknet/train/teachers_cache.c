@@ -14,7 +14,6 @@
 #include "base/paths.h"
 #include "base/stop.h"
 #include "net/fingerprint.h"
-#include "train/teachers.h"
 #include "train/teachers_parts.h"
 
 /* ---- the images that a cache belongs to ---- */

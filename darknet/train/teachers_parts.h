@@ -1,8 +1,8 @@
-/* teachers_parts.h - structs and functions shared by teachers.c and teachers_cache.c. */
+/* teachers_parts.h - the teachers of a network, for teachers.c, teachers_cache.c and inputs.c. */
 #ifndef DNX_TEACHERS_PARTS_H
 #define DNX_TEACHERS_PARTS_H
 #include "data/cache.h"
-#include "net/net.h"
+#include "train/teachers.h"
 
 typedef struct {
     char *cfg, *weights;
