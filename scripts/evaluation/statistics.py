@@ -12,7 +12,6 @@ import numpy as np
 from lib.metrics import FEWEST
 
 Z = 1.959963984540054  # 95 % of the normal distribution lie between -Z and Z
-DRAWS = 1000  # of the bootstrap
 WORK = 2e9  # limit for draws x (scores in a draw): with more scores there are fewer draws
 
 
@@ -177,7 +176,7 @@ def verification(genuine, tail, trials, rates):
     return out
 
 
-def bootstrap_tar(genuine, person, tail, images, others, rates, seed=1, draws=DRAWS):
+def bootstrap_tar(genuine, person, tail, images, others, rates, seed=1, draws=1000):
     """Returns {rate: TAR of each draw}. In a draw each person, and each of the other faces, takes
     part with probability 1/2 ("double or nothing"). The threshold and the TAR come from the pairs
     whose faces both take part. The same seed draws the same people, so networks can be compared

@@ -3,9 +3,9 @@ import numpy as np
 from onnx import numpy_helper
 
 
-def axes_of(node, args, index=1):
+def axes_of(node, args):
     """Returns the axes of a reduction: an attribute up to opset 12, an input from opset 13 on."""
-    axes = args[index] if len(args) > index and args[index] is not None else node.get("axes")
+    axes = args[1] if len(args) > 1 and args[1] is not None else node.get("axes")
     return None if axes is None else tuple(int(a) for a in np.ravel(axes))
 
 

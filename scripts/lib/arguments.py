@@ -33,33 +33,30 @@ def evaluation(text):
     return parser
 
 
-def whole(least, most=1 << 31):
+def number(kind, what, fits, bounds):
+    """Returns the type of numbers that fit. kind: int or float; what, bounds: for messages."""
     def take(text):
         try:
-            n = int(text)
+            v = kind(text)
         except ValueError as e:
-            raise argparse.ArgumentTypeError(f"{text}: must be a whole number") from e
-        if not least <= n <= most:
-            raise argparse.ArgumentTypeError(f"{text}: must be " + (
-                f"at least {least}" if most == 1 << 31 else f"from {least} to {most}"))
-        return n
-    return take
-
-
-def real(above=None, least=None, most=math.inf):
-    """Returns the type of finite numbers x with above < x, least <= x and x <= most."""
-    def take(text):
-        try:
-            v = float(text)
-        except ValueError as e:
-            raise argparse.ArgumentTypeError(f"{text}: must be a number") from e
-        if not math.isfinite(v) or above is not None and v <= above or \
-                least is not None and v < least or v > most:
-            bound = f"above {above:g}" if above is not None else f"at least {least:g}"
-            raise argparse.ArgumentTypeError(f"{text}: must be {bound}" + (
-                f" and at most {most:g}" if most < math.inf else ""))
+            raise argparse.ArgumentTypeError(f"{text}: must be {what}") from e
+        if not fits(v):
+            raise argparse.ArgumentTypeError(f"{text}: must be {bounds}")
         return v
     return take
+
+
+def whole(least, most=1 << 31):
+    return number(int, "a whole number", lambda n: least <= n <= most,
+                  f"at least {least}" if most == 1 << 31 else f"from {least} to {most}")
+
+
+def real(above=-math.inf, least=-math.inf, most=math.inf):
+    """Returns the type of finite numbers x with above < x, least <= x and x <= most."""
+    named = (("above", above), ("at least", least), ("at most", most))
+    bounds = " and ".join(f"{word} {v:g}" for word, v in named if math.isfinite(v))
+    return number(float, "a number", lambda v: math.isfinite(v) and above < v and
+                  least <= v <= most, bounds or "finite")
 
 
 def each(kind):

@@ -7,6 +7,7 @@ V1_PAIRS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1),
 V2_ROWS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
            (6, 160, 3, 2),
            (6, 320, 1, 1))  # expansion, channels, repeats, stride
+GROUPS = 3  # of ShuffleNet V1
 V3_LARGE = (  # size, expanded, channels, squeeze to, activation, stride
     (3, 16, 16, 0, "relu", 1), (3, 64, 24, 0, "relu", 2), (3, 72, 24, 0, "relu", 1),
     (5, 72, 40, 24, "relu", 2), (5, 120, 40, 32, "relu", 1), (5, 120, 40, 32, "relu", 1),
@@ -81,32 +82,30 @@ def v3_head(net, last, features):
     net.softmax()
 
 
-def v1_unit(net, filters, groups, stride, first):
+def v1_unit(net, filters, stride, first):
     start, c = net.last, net.shape[2]
     if stride == 2:
         pooled = net.avgpool(3, 2)
         net.route(start)
-    net.conv(filters // 4, act="relu", groups=1 if first else groups)
-    if groups > 1:
-        net.shuffle(groups)
+    net.conv(filters // 4, act="relu", groups=1 if first else GROUPS)
+    net.shuffle(GROUPS)
     net.depthwise(3, stride)
     if stride == 1:
-        net.conv(filters, groups=groups)
+        net.conv(filters, groups=GROUPS)
         net.shortcut(start, "relu")
     else:
-        branch = net.conv(filters - c, act="relu", groups=groups)
+        branch = net.conv(filters - c, act="relu", groups=GROUPS)
         net.route(pooled, branch)
 
 
 def shufflenet_v1_body(net, stride):
-    groups = 3
     net.comment(f"stem, stride {stride}")
     net.conv(24, 3, stride, "relu")
     net.maxpool(3, 2, 2)
     for filters, units in ((240, 4), (480, 8), (960, 4)):
         for i in range(units):
             net.comment(f"unit: {shape(net.shape)} -> {filters} channels, stride {1 if i else 2}")
-            v1_unit(net, filters, groups, 1 if i else 2, filters == 240 and i == 0)
+            v1_unit(net, filters, 1 if i else 2, filters == 240 and i == 0)
 
 
 def v2_unit(net, filters, stride, act):

@@ -339,6 +339,11 @@ def outputs(folder):
     expect(done.stderr == f"import_onnx.py: {cfg}: exists; --force replaces it\n", done.stderr)
     done = script("import_onnx.py", path, path, os.path.join(folder, "o.weights"), "--force")
     expect(done.stderr == f"import_onnx.py: {path}: is an input of this very command\n", done)
+    done = script("import_onnx.py", path, cfg, cfg, "--force")
+    expect(done.stderr == f"import_onnx.py: {cfg}: is named for the cfg and for the weights\n",
+           done)
+    done = script("import_onnx.py", path, cfg, cfg, "--mean", "nan")
+    expect(done.returncode == 2 and "argument --mean: nan: must be finite\n" in done.stderr, done)
     expect(common.read(cfg) == b"mine", "the old file is lost")
 
 
