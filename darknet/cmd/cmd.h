@@ -30,17 +30,17 @@ dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
 /* Reads a cfg and builds the network. */
 typedef struct {
     const char *cfg, *weights; /* weights may be NULL */
-    int classes; /* the number for classes=auto. 0 and 1: found in the weights; without it, 0 is
-                  * an error, and 1 is used */
+    int classes; /* for classes=auto: the number above 1; or 0 or 1, and the number is that of the
+                  * files below or of the weights; without them, 0 is an error, and 1 is used */
     int batch, threads; /* for 0 see dnx_build */
     bool trains;
-    bool to_run; /* runs where -gpu says; unless it trains, keeps no weights
+    bool to_run;                   /* runs where -gpu says; unless it trains, keeps no weights
                   * (dnx_build.keeps_no_weights) */
+    const char *data, *classes_of; /* a .data file; weights that are not loaded. May be NULL */
 } dnx_opening;
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err);
-/* The number for classes=auto: `classes` when above 1, else the number in the weights, or `classes`
- * when they have none. */
-int dnx_known_classes(const char *cfg, const char *weights, int classes);
+/* Reads the cfg, with a number in place of classes=auto. */
+dnx_status dnx_open_cfg(const dnx_opening *o, dnx_cfg **cfg, dnx_err *err);
 /* Checks that a verb may write `path`; call it after reading the inputs and before the work.
  * DNX_EIO when the file cannot be written, is an input, or exists and `replaces` (the option
  * -force) is false. */

@@ -99,25 +99,23 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
 
 /* ---- training ---- */
 
-/* Returns the number for classes=auto of the cfg. Without data, returns 1 and stores the reason in
- * *why. */
-static int find_classes(const check_args *a, dnx_err *why) {
+/* Returns the .data file that tells the number for classes=auto. Returns NULL and stores the reason
+ * in *why when there is none; the network then has one class. */
+static const char *find_data(const check_args *a, dnx_err *why) {
     dnx_cfg *cfg;
-    int classes = 1;
-    if (dnx_cfg_read(a->cfg, &cfg, &(dnx_err){0})) return 1; /* opening the network reports it */
-    if (a->data) dnx_datafile_classes(a->data, cfg, &classes, why);
-    else dnx_cfg_set_classes(cfg, 0, why);
+    const dnx_opening o = {a->cfg, .data = a->data};
+    if (dnx_open_cfg(&o, &cfg, why)) return NULL; /* opening the network reports a wrong cfg */
     dnx_cfg_free(cfg);
-    return classes;
+    return a->data;
 }
 
 /* Builds the network for training. *why: the reason why it cannot be trained, although the cfg is
  * right. */
-static dnx_status try_training(const check_args *a, int classes, dnx_check_training *t,
+static dnx_status try_training(const check_args *a, const char *known, dnx_check_training *t,
                                dnx_err *why, dnx_err *err) {
     dnx_net *net;
     dnx_data *data = NULL;
-    dnx_opening o = {.cfg = a->cfg, .classes = classes, .trains = true, .batch = t->few};
+    dnx_opening o = {.cfg = a->cfg, .data = known, .classes = 1, .trains = true, .batch = t->few};
     dnx_status st = dnx_open(&o, &net, err);
     if (st) return st;
     t->some = dnx_training_bytes(net);
@@ -195,9 +193,10 @@ static bool read_size(const char *text, int *h, int *w) {
 }
 
 /* Opens the network, and resizes it to the size of the option. */
-static dnx_status open_net(const check_args *a, int classes, dnx_net **net, dnx_err *err) {
+static dnx_status open_net(const check_args *a, const char *known, dnx_net **net, dnx_err *err) {
     int h, w;
-    const dnx_opening o = {a->cfg, a->weights, classes, .batch = 1, .threads = 1};
+    const dnx_opening o = {a->cfg,       a->weights, .data = known,
+                           .classes = 1, .batch = 1, .threads = 1};
     dnx_status st = dnx_open_features(&o, net, err);
     if (st || !a->size || !read_size(a->size, &h, &w)) return st;
     st = dnx_net_resize(*net, h, w, err);
@@ -224,7 +223,8 @@ static int run(const void *args) {
     char why[sizeof err.text];
     bool is_said = false;
     dnx_status st = DNX_OK;
-    int h, w, classes = find_classes(a, &said);
+    int h, w;
+    const char *known = find_data(a, &said);
     if (a->size && !read_size(a->size, &h, &w))
         return dnx_wrong("-size %s: must be HEIGHTxWIDTH, as 480x640", a->size);
     if (a->size && a->data) return dnx_wrong("-size is for predicting, -data for training");
@@ -233,7 +233,7 @@ static int run(const void *args) {
     if ((a->dot || a->svg || a->netron) && a->data)
         return dnx_wrong("-dot, -svg and -netron need no -data");
     if (a->force && !a->netron) return dnx_wrong("-force is for -netron");
-    if (open_net(a, classes, &net, &err)) return dnx_report(&err);
+    if (open_net(a, known, &net, &err)) return dnx_report(&err);
     if (a->dot || a->svg || a->netron) {
         if (a->netron) st = write_netron(a, net, &err);
         else (a->dot ? dnx_draw_dot : dnx_draw_svg)(net);
@@ -248,7 +248,7 @@ static int run(const void *args) {
     t.few = t.batch > 1 ? t.batch / 2 : 2;
     find_predicting(net, why, sizeof why);
     if (a->size && !why[0]) snprintf(why, sizeof why, "-size is for predicting");
-    if (!why[0]) st = try_training(a, classes, &t, &said, &err);
+    if (!why[0]) st = try_training(a, known, &t, &said, &err);
     if (st == DNX_EMEM || (st == DNX_EIO && has_teacher(net)))
         said = err; /* the cfg may be right */
     else if (st) {

@@ -41,25 +41,12 @@ static dnx_status bridge(dnx_net *net, const char *const *from, dnx_err *err) {
     return st;
 }
 
-/* Finds the number for classes=auto: of the .data file, else of the weights of -from. */
-static dnx_status find_classes(const init_args *a, int *classes, dnx_err *err) {
-    dnx_cfg *cfg;
-    *classes = a->data ? 0 : dnx_known_classes(a->cfg, a->from[1], 0);
-    if (!a->data) return DNX_OK;
-    dnx_status st = dnx_cfg_read(a->cfg, &cfg, err);
-    if (st) return st;
-    st = dnx_datafile_classes(a->data, cfg, classes, err);
-    dnx_cfg_free(cfg);
-    return st;
-}
-
 static int run(const void *args) {
     const init_args *a = args;
     dnx_err err = {0};
     dnx_net *net;
-    int classes;
-    if (find_classes(a, &classes, &err)) return dnx_report(&err);
-    const dnx_opening o = {a->cfg, .classes = classes, .batch = 1, .threads = 1};
+    const dnx_opening o = {a->cfg, .data = a->data, .classes_of = a->from[1], .batch = 1,
+                           .threads = 1};
     if (dnx_open(&o, &net, &err)) return dnx_report(&err);
     dnx_status st = dnx_try_weights(a->out, a->force, &err);
     if (!st && a->from[0]) st = bridge(net, a->from, &err);

@@ -18,6 +18,7 @@
 #include "host/layers.h"
 #include "host/loop.h"
 #include "train/teachers.h"
+#include "net/classes.h"
 #include "net/weights.h"
 
 typedef struct {
@@ -178,9 +179,9 @@ static dnx_status build_small(job *j, const args *a, dnx_err *err) {
     free(ranks);
     dnx_cfg *cfg = NULL;
     if (!st) st = dnx_cfg_parse(j->out_text, strlen(j->out_text), a->out_cfg, &cfg, err);
-    if (!st) st = dnx_cfg_set_classes(cfg, dnx_known_classes(a->cfg, a->weights, 0), err);
     const dnx_build how = {
         .batch = 1, .threads = a->threads, .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
+    if (!st) st = dnx_classes_resolve(cfg, a->cfg, a->weights, 0, &how, err);
     if (!st) st = dnx_net_build(cfg, &how, &j->c.small, err);
     dnx_cfg_free(cfg);
     return st;

@@ -34,7 +34,7 @@ static int run(const void *args) {
     dnx_err err = {0};
     dnx_net *net;
     int layers;
-    const dnx_opening o = {a->cfg, .classes = dnx_known_classes(a->cfg, a->weights, 1), .batch = 1,
+    const dnx_opening o = {a->cfg, .classes_of = a->weights, .classes = 1, .batch = 1,
                            .threads = 1};
     if (dnx_open(&o, &net, &err)) return dnx_report(&err);
     dnx_status st = find_end(net, a->layers, &layers, &err);

@@ -60,12 +60,11 @@ static int run(const void *args) {
     dnx_err err = {0};
     dnx_net *net;
     dnx_cfg *cfg;
-    const dnx_opening o = {a->cfg, a->weights, 1, .batch = 1, .threads = 1};
+    const dnx_opening o = {a->cfg, a->weights, .classes = 1, .batch = 1, .threads = 1};
     if (dnx_open_features(&o, &net, &err)) return dnx_report(&err);
-    dnx_status st = dnx_cfg_read(a->cfg, &cfg, &err);
+    dnx_status st = dnx_open_cfg(&o, &cfg, &err);
     if (!st) {
-        st = dnx_cfg_set_classes(cfg, dnx_known_classes(a->cfg, a->weights, 1), &err);
-        if (!st) st = strip(a, net, cfg, &err);
+        st = strip(a, net, cfg, &err);
         dnx_cfg_free(cfg);
     }
     dnx_net_free(net);

@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/outfile.h"
 #include "cmd/cmd.h"
+#include "data/datafile.h"
 #include "host/layers.h"
 #include "kernels/processors.h"
 #include "net/classes.h"
@@ -12,18 +13,12 @@
 #include "net/weights_kind.h"
 #include "train/teachers.h"
 
-static dnx_status read_cfg(const char *path, int classes, dnx_cfg **cfg, dnx_err *err) {
-    dnx_status st = dnx_cfg_read(path, cfg, err);
-    if (st) return st;
-    st = dnx_cfg_set_classes(*cfg, classes, err);
-    if (st) dnx_cfg_free(*cfg);
-    return st;
-}
-
-int dnx_known_classes(const char *cfg, const char *weights, int classes) {
+dnx_status dnx_open_cfg(const dnx_opening *o, dnx_cfg **cfg, dnx_err *err) {
     const dnx_build how = {.threads = 1, .types = dnx_host_types, .teachers = &dnx_cfg_teachers};
-    const int there = classes > 1 || !weights ? 0 : dnx_classes_in(cfg, weights, &how);
-    return there ? there : classes;
+    const char *weights = o->weights ? o->weights : o->classes_of;
+    return o->data
+               ? dnx_datafile_cfg(o->data, o->cfg, cfg, err)
+               : dnx_cfg_open(o->cfg, o->classes > 1 ? NULL : weights, o->classes, &how, cfg, err);
 }
 
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err) {
@@ -36,7 +31,7 @@ dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err) {
                      .teachers = &dnx_cfg_teachers};
     dnx_status st = o->to_run ? dnx_where_to_run(&how.placement, err) : DNX_OK;
     if (how.keeps_no_weights) dnx_return_large_blocks();
-    if (!st) st = read_cfg(o->cfg, dnx_known_classes(o->cfg, o->weights, o->classes), &cfg, err);
+    if (!st) st = dnx_open_cfg(o, &cfg, err);
     if (st) return st;
     st = dnx_net_build(cfg, &how, net, err);
     dnx_cfg_free(cfg);
@@ -67,7 +62,7 @@ dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err) 
     dnx_opening bare = *o;
     char remark[256] = "";
     bare.weights = NULL;
-    bare.classes = dnx_known_classes(o->cfg, o->weights, o->classes);
+    bare.classes_of = o->weights;
     dnx_status st = dnx_open(&bare, net, err);
     if (st || !o->weights) return st;
     st = dnx_bridge_file(*net, o->weights, DNX_FIT_FEATURES, &b, err);

@@ -61,17 +61,19 @@ dnx_status dnx_datafile_read(const char *file, dnx_data_opts *o, dnx_err *err) {
     return st;
 }
 
-dnx_status dnx_datafile_classes(const char *file, dnx_cfg *cfg, int *classes, dnx_err *err) {
-    dnx_data_opts o;
-    if (!dnx_cfg_asks_classes(cfg)) return DNX_OK;
-    dnx_status st = dnx_datafile_read(file, &o, err);
+dnx_status dnx_datafile_cfg(const char *file, const char *path, dnx_cfg **out, dnx_err *err) {
+    dnx_data_opts o = {0};
+    dnx_status st = dnx_cfg_read(path, out, err);
     if (st) return st;
-    if (!o.classes)
-        st = dnx_fail_at(err, DNX_EOPTION, file,
-                         "[data] needs classes=: the cfg says classes=auto");
-    if (!st) st = dnx_cfg_set_classes(cfg, o.classes, err);
-    if (!st && classes) *classes = o.classes;
-    dnx_datafile_free(&o);
+    if (dnx_cfg_asks_classes(*out)) {
+        st = dnx_datafile_read(file, &o, err);
+        if (!st && !o.classes)
+            st = dnx_fail_at(err, DNX_EOPTION, file,
+                             "[data] needs classes=: the cfg says classes=auto");
+        if (!st) st = dnx_cfg_set_classes(*out, o.classes, err);
+        dnx_datafile_free(&o);
+    }
+    if (st) dnx_cfg_free(*out);
     return st;
 }
 

@@ -22,10 +22,10 @@ typedef struct {
 dnx_status dnx_datafile_read(const char *file, dnx_data_opts *o, dnx_err *err);
 /* Reads from lines, which remain the caller's. */
 dnx_status dnx_datafile_parse(dnx_lines *l, dnx_data_opts *o, dnx_err *err);
-/* Writes the number of classes= into each section of a cfg with classes=auto, and into *classes,
- * which may be NULL. Reads no file when no section has classes=auto. DNX_EOPTION when the file has
- * no classes=. Also returns the errors of dnx_datafile_read(). */
-dnx_status dnx_datafile_classes(const char *file, dnx_cfg *cfg, int *classes, dnx_err *err);
+/* Reads a cfg, with the number of classes= of the .data file in place of classes=auto. Reads no
+ * .data file when no section has classes=auto. DNX_EOPTION when it has no classes=; the errors of
+ * both readers. */
+dnx_status dnx_datafile_cfg(const char *file, const char *path, dnx_cfg **out, dnx_err *err);
 void dnx_datafile_free(dnx_data_opts *o);
 /* Returns the name of the file of labels: labels=, else names=, else NULL. */
 static inline const char *dnx_datafile_labels(const dnx_data_opts *o) {

@@ -27,8 +27,7 @@ static size_t floats_with(const char *path, int classes, const dnx_build *how) {
     counts.batch = 1;
     counts.placement = NULL;
     if (dnx_cfg_read(path, &cfg, NULL)) return 0;
-    dnx_status st = dnx_cfg_asks_classes(cfg) ? dnx_cfg_set_classes(cfg, classes, NULL)
-                                              : DNX_EOPTION;
+    dnx_status st = dnx_cfg_set_classes(cfg, classes, NULL);
     if (!st && dnx_net_build(cfg, &counts, &net, NULL)) {
         counts.teachers = NULL; /* the teacher may have another number of classes */
         st = dnx_net_build(cfg, &counts, &net, NULL);
@@ -39,7 +38,8 @@ static size_t floats_with(const char *path, int classes, const dnx_build *how) {
     return floats;
 }
 
-int dnx_classes_in(const char *cfg, const char *weights, const dnx_build *how) {
+/* Returns the number of classes of the network in the weights file, or 0 when none fits. */
+static int classes_in(const char *cfg, const char *weights, const dnx_build *how) {
     size_t there;
     const size_t one = floats_with(cfg, 1, how);
     if (!one || dnx_weights_held(weights, &there, NULL) || there < one) return 0;
@@ -47,4 +47,19 @@ int dnx_classes_in(const char *cfg, const char *weights, const dnx_build *how) {
     if (two <= one || (there - one) % (two - one)) return 0;
     const size_t more = (there - one) / (two - one);
     return more < INT_MAX ? (int)more + 1 : 0;
+}
+
+dnx_status dnx_classes_resolve(dnx_cfg *cfg, const char *path, const char *weights, int otherwise,
+                               const dnx_build *how, dnx_err *err) {
+    const int there = weights && dnx_cfg_asks_classes(cfg) ? classes_in(path, weights, how) : 0;
+    return dnx_cfg_set_classes(cfg, there ? there : otherwise, err);
+}
+
+dnx_status dnx_cfg_open(const char *path, const char *weights, int otherwise, const dnx_build *how,
+                        dnx_cfg **out, dnx_err *err) {
+    dnx_status st = dnx_cfg_read(path, out, err);
+    if (st) return st;
+    st = dnx_classes_resolve(*out, path, weights, otherwise, how, err);
+    if (st) dnx_cfg_free(*out);
+    return st;
 }

@@ -1,10 +1,15 @@
-/* classes.h - the number of classes of a trained network whose cfg says classes=auto. */
+/* classes.h - reads a cfg in which classes=auto stands for the number of classes. */
 #ifndef DNX_CLASSES_H
 #define DNX_CLASSES_H
 #include "net/net.h"
 
-/* Returns the number of classes with which the network of the cfg file has exactly as many floats
- * as the weights file. Returns 0 when no section has classes=auto, a file cannot be read, or no
- * number fits. how: as the network will be built; it may have a student. */
-int dnx_classes_in(const char *cfg, const char *weights, const dnx_build *how);
+/* Replaces classes=auto in a cfg by the number with which the network of the cfg file at `path` has
+ * exactly as many floats as the weights file. weights may be NULL; without it, or when no number
+ * fits, the number is `otherwise`. how: as the network will be built; it may have a student.
+ * DNX_EOPTION when the number is 0, DNX_EMEM. */
+dnx_status dnx_classes_resolve(dnx_cfg *cfg, const char *path, const char *weights, int otherwise,
+                               const dnx_build *how, dnx_err *err);
+/* Reads the cfg file and resolves its classes=auto. Also returns the errors of dnx_cfg_read(). */
+dnx_status dnx_cfg_open(const char *path, const char *weights, int otherwise, const dnx_build *how,
+                        dnx_cfg **out, dnx_err *err);
 #endif

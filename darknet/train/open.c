@@ -83,10 +83,9 @@ static dnx_status allocate(dnx_train_job *j, dnx_err *err) {
 
 static dnx_status open_net(dnx_train_job *j, dnx_err *err) {
     dnx_cfg *cfg;
-    dnx_status st = dnx_cfg_read(j->a->cfg, &cfg, err);
+    dnx_status st = dnx_datafile_cfg(j->a->data, j->a->cfg, &cfg, err);
     if (st) return st;
-    st = dnx_datafile_classes(j->a->data, cfg, NULL, err);
-    if (!st && cfg->n) st = override(cfg, j->a, err);
+    if (cfg->n) st = override(cfg, j->a, err);
     dnx_build how = {.trains = true,
                      .threads = j->a->threads,
                      .types = dnx_host_types,

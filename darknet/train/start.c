@@ -13,13 +13,11 @@ static dnx_status load_by_cfg(dnx_net *net, const dnx_train_args *a, dnx_bridge 
     dnx_cfg *cfg;
     dnx_net *from = NULL;
     dnx_bridge whole = {0};
-    dnx_status st = dnx_cfg_read(a->from_cfg, &cfg, err);
-    if (st) return st;
     const dnx_build how = {
         .batch = 1, .threads = 1, .types = net->more_types, .teachers = net->teacher_source};
-    const int classes = dnx_classes_in(a->from_cfg, a->weights, &how);
-    st = dnx_cfg_set_classes(cfg, classes ? classes : 1, err);
-    if (!st) st = dnx_net_build(cfg, &how, &from, err);
+    dnx_status st = dnx_cfg_open(a->from_cfg, a->weights, 1, &how, &cfg, err);
+    if (st) return st;
+    st = dnx_net_build(cfg, &how, &from, err);
     dnx_cfg_free(cfg);
     if (!st) st = dnx_bridge_file(from, a->weights, DNX_FIT_FEATURES, &whole, err);
     if (!st) st = dnx_bridge_net(from, net, (dnx_bridge_how){.new_heads = true}, b, err);

@@ -46,18 +46,16 @@ static dnx_status open_teacher(dnx_net *net, const dnx_node *n, const char *opti
         return DNX_OK;
     }
     dnx_teacher new = {cfg_path, weights, NULL}, *more = NULL;
-    dnx_status st = dnx_cfg_read(cfg_path, &cfg, &said);
+    const dnx_build how = {.batch = net->batch,
+                           .student = net,
+                           .types = net->more_types,
+                           .teachers = net->teacher_source};
+    /* Prediction needs only shapes of a teacher, and those of features do not depend on the number
+     * of classes. */
+    const int otherwise = !net->trains && !dnx_is_of_head(dnx_takes(n));
+    dnx_status st = dnx_cfg_open(cfg_path, weights, otherwise, &how, &cfg, &said);
     if (!st) {
-        const dnx_build how = {.batch = net->batch,
-                               .student = net,
-                               .types = net->more_types,
-                               .teachers = net->teacher_source};
-        int classes = dnx_classes_in(cfg_path, weights, &how);
-        /* Prediction needs only shapes of a teacher, and those of features do not depend on the
-         * number of classes. */
-        if (!classes && !net->trains && !dnx_is_of_head(dnx_takes(n))) classes = 1;
-        st = dnx_cfg_set_classes(cfg, classes, &said);
-        if (!st) st = dnx_net_build(cfg, &how, &new.net, &said);
+        st = dnx_net_build(cfg, &how, &new.net, &said);
         dnx_cfg_free(cfg);
     }
     if (st) by_option(n, "teacher", option, cfg_path, &said, err);
