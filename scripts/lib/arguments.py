@@ -1,4 +1,4 @@
-"""Command lines: a parser, and types of arguments: numbers with bounds, lists without repeats,
+"""Command lines: parsers, and types of arguments: numbers with bounds, lists without repeats,
 words from a set. A wrong argument is a usage error, with exit status 2."""
 import argparse
 import math
