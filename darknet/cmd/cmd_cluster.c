@@ -51,7 +51,7 @@ static int find_script(char *self, char *script) {
 
 static int run(const void *args) {
     const cluster_args *a = args;
-    char self[PATH_MAX], script[PATH_MAX], least[32], min_face[32];
+    char self[PATH_MAX], script[PATH_MAX], least[32], min_face[32], threshold[PATH_MAX];
     const int fault = find_script(self, script);
     if (fault) {
         fprintf(stderr,
@@ -64,7 +64,10 @@ static int run(const void *args) {
     snprintf(min_face, sizeof min_face, "%d", a->min_face);
     const char *words[20] = {script, "--least", least, "--min-face", min_face};
     int n = 5;
-    if (a->threshold) words[n++] = "--threshold", words[n++] = a->threshold;
+    if (a->threshold) { /* one word, because the value may begin with '-' */
+        snprintf(threshold, sizeof threshold, "--threshold=%s", a->threshold);
+        words[n++] = threshold;
+    }
     if (a->mtcnn) words[n++] = "--mtcnn", words[n++] = a->mtcnn;
     if (a->aligned) words[n++] = "--aligned";
     if (a->force) words[n++] = "--force";

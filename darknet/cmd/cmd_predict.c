@@ -370,5 +370,11 @@ const dnx_verb dnx_classifier_predict = {"classifier predict",
                                          "print the most likely classes of an image", predict_table,
                                          sizeof(class_args), run_predict};
 const dnx_verb dnx_classifier_valid = {
-    "classifier valid", "count the images of valid= in the data file whose class is right",
-    valid_table, sizeof(class_args), run_valid};
+    "classifier valid",
+    "count the images of valid= in the data file whose class is right",
+    valid_table,
+    sizeof(class_args),
+    run_valid,
+    "valid= names what train= can name: folders, lists or .rec files. A folder of identities needs "
+    "a "
+    "folder for each class, because its rank is the number of the class."};
