@@ -103,6 +103,11 @@ def numbers():
     made = [row("scratch", [1], [a], batches=5), row("feature", [1], [a], batches=6)]
     rows.add_p(made)
     check(not made[1]["p"], "none between trainings of other length")
+    made = [row("feature", [1], [a]), row("feature", [1], [a], source={"faces": "b"}),
+            row("exclusive", [1], [a], source={"faces": "b"})]
+    rows.add_p(made)
+    check(made[2]["p"] == {"feature": [1.]}, "p against the row that saw the same images",
+          made[2]["p"])
 
 
 def whole(folder):
@@ -187,6 +192,7 @@ def refusals(folder):
             (["--probes", folder], 2, "--probes and --distractors go together"),
             (["--batches", "2,2"], 2, "is given twice"), (["--points", "-1"], 2, "from 0"),
             (["--only", "nothing"], 1, "--only nothing: names none of the runs"),
+            (["--methods", "assistant", "--widths", ".5"], 1, "these options name no run"),
             (["--held-out", "23"], 1, "--held-out 23: must be from 20 to 22")):
         done = study("--out", os.path.join(folder, "bad"), *SMALL, *more)
         check(done.returncode == status and text in done.stderr and "Traceback" not in done.stderr,

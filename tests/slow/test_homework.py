@@ -83,6 +83,9 @@ def all_methods(folder):
               for r in rows), "p against scratch")
     check([r["method"] for r in rows if "feature" in r["p"]] == ["exclusive"], "p of EC-KD")
     check({r["images"] for r in rows} == {32}, "images of each row")
+    one = json.loads(read(os.path.join(out, "feature-0.125-seed1", "run.json")))
+    check(one["images seen"] == 16 and one["tuned"] == {"weight": 32} and "made_from" in one,
+          "run.json", one)
     check(all(r["tar"]["impostor_pairs"] == 30 * 29 // 2 - 10 and r["tar"]["tar"] is None
               for r in rows), "TAR over all pairs, which are too few here", rows[0]["tar"])
     check("not measurable" in done.stdout and "verification while" not in done.stderr,
@@ -317,6 +320,15 @@ def refusals():
         check(not os.path.exists(os.path.join(ROOT, "nowhere")), "and does nothing")
 
 
+def plans(folder):
+    out = os.path.join(folder, "planned")
+    done = run("--out", out, *SMALL, "--plan")
+    names = [line.split()[0] for line in done.stdout.splitlines() if "-seed1" in line]
+    check(done.returncode == 0 and names == [f"{m}-0.125-seed1" for m in methods.HOMEWORK] and
+          "in all, about" in done.stdout, "--plan", done.stdout, done.stderr)
+    check(not os.path.exists(out), "--plan writes nothing")
+
+
 def late_refusals(folder):
     """Errors that are found only in the files are reported before any training."""
     data = os.path.join(folder, "all", "synthetic")
@@ -346,6 +358,7 @@ def late_refusals(folder):
 with tempfile.TemporaryDirectory() as temporary:
     texts()
     refusals()
+    plans(temporary)
     all_methods(temporary)
     hidden(temporary)
     chooses(temporary)
