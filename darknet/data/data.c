@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/files.h"
+#include "data/decode.h"
 #include "data/recordio.h"
 #include "data/scan.h"
 #include "data/sources.h"
@@ -126,7 +126,7 @@ void dnx_data_name(const dnx_data *d, size_t i, char *out, size_t size) {
 unsigned char *dnx_data_bytes(const dnx_data *d, size_t i, size_t *len, const char **why) {
     const dnx_source *s = dnx_data_source(d, i);
     if (s->fd >= 0) return dnx_record_image(s->fd, s->size, d->at[i], len, why);
-    char *bytes = dnx_file_read_unnoted(d->text + d->at[i], DNX_MAX_FILE, len);
+    char *bytes = dnx_image_file(d->text + d->at[i], len);
     if (!bytes)
         *why = errno == EFBIG    ? "is larger than 1 GB"
                : errno == ENOMEM ? "needs more memory than there is"

@@ -149,13 +149,18 @@ static bool may_pass(int why) {
            why == ENFILE;
 }
 
-dnx_image_fault dnx_image_read_shrunk(const char *path, int shrink, dnx_image *image) {
+char *dnx_image_file(const char *path, size_t *n) {
     const double pause = .1;
+    char *bytes = dnx_file_read_unnoted(path, DNX_MAX_FILE, n);
+    if (!bytes && may_pass(errno) && dnx_stop_sleep(pause))
+        bytes = dnx_file_read_unnoted(path, DNX_MAX_FILE, n);
+    return bytes;
+}
+
+dnx_image_fault dnx_image_read_shrunk(const char *path, int shrink, dnx_image *image) {
     size_t n;
     *image = (dnx_image){0};
-    char *bytes = dnx_file_read_unnoted(path, DNX_MAX_FILE, &n);
-    if (!bytes && may_pass(errno) && dnx_stop_sleep(pause))
-        bytes = dnx_file_read_unnoted(path, DNX_MAX_FILE, &n);
+    char *bytes = dnx_image_file(path, &n);
     if (!bytes) return DNX_IMAGE_UNREAD;
     dnx_image_fault fault = decode_shrunk((unsigned char *)bytes, n, shrink, image);
     free(bytes);

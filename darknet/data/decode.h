@@ -27,8 +27,10 @@ typedef struct {
     const char *why; /* the reason of a refusal, a constant: "is empty", "is a GIF image; ..." */
 } dnx_image;
 
-/* Free image->rgb afterwards. After a fault there is nothing to free. When a file cannot be read
- * for a reason that may disappear, it is tried once more, 0.1 s later. */
+/* Returns the n bytes of an image file, to be freed, or NULL with errno. When the file cannot be
+ * read for a reason that may disappear, it is tried once more, 0.1 s later. */
+char *dnx_image_file(const char *path, size_t *n);
+/* Free image->rgb afterwards. After a fault there is nothing to free. */
 dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 dnx_image_fault dnx_image_read(const char *path, dnx_image *image);
 /* Like dnx_image_read(), but decodes a JPEG with 1/shrink of its width and height, which is faster.

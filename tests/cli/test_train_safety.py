@@ -224,6 +224,17 @@ def scan_reads_again():
     expect(read("scan/net.weights") == read("whole/net.weights"), "weights differ")
 
 
+def valid_reads_again():
+    """classifier valid tries an image once more when its disk fails for a moment."""
+    file = data("faces", "valid", valid="faces")
+    args = ("classifier", "valid", file, "net.cfg", "whole/net.weights", "-threads", "1")
+    want = darknet(*args)
+    expect_end(want)
+    failed = darknet(*args, env=faults("faces/", 50, 1, errno.EIO))
+    expect_end(failed)
+    expect(failed.stdout == want.stdout, failed.stdout[-300:])
+
+
 def folder_is_away():
     """Images are missing for 1.5 seconds: training waits, reports it, and gives the same bits as a
     run without faults."""
@@ -333,8 +344,8 @@ def no_checkpoint_for_a_while():
 attempt_all(make_more, every_signal_saves, closed_pipe_saves, ignored_stays_ignored,
             nothing_before_the_first_update, stopped_in_a_verification,
             stopped_in_the_last_verification, missing_files_of_a_finished_run,
-            disk_fails_for_a_while,
-            scan_reads_again, folder_is_away, folder_stays_away, one_image_is_gone,
+            disk_fails_for_a_while, scan_reads_again, valid_reads_again, folder_is_away,
+            folder_stays_away, one_image_is_gone,
             log_without_room, log_in_place_of_an_input, bad_pairs_are_found_first, bad_pairs_later,
             no_checkpoint_for_a_while)
 summary()
