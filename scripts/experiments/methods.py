@@ -96,6 +96,12 @@ METHODS = {
         "mobilefacenet-half-kd-inherited.cfg",
         edit={"margin_softmax": {**LABELS, "teacher": "{headed}", "weights": "{headed_weights}"}},
         usual={"m": .2}, tuned_as="scratch"),
+    "margins": Method(
+        "the same, with a margin of each image by the teacher's features (MarginDistillation)",
+        "mobilefacenet-half-kd-inherited.cfg",
+        edit={"margin_softmax": {**LABELS, "margins": "teacher", "teacher": "{headed}",
+                                 "weights": "{headed_weights}"}},
+        usual={"m": .5}, choices=({"m": .35}, {"m": .5}), against=("scratch", "inherited")),
     "relation": Method(
         "labels and the thresholds that pairs pass (EKD)", "mobilefacenet-half-kd-relation.cfg",
         edit={"margin_softmax": LABELS, "kd_relation": {**TAUGHT, "weight": "{weight}"}},
