@@ -4,7 +4,7 @@
  *
  * x: B x H x W x C, taken as D = H*W*C numbers; y: B x 1 x 1 x N.
  * File: biases N, weights N x D, scales N, mean N, variance N, slopes N. This is not the order of
- * [convolutional]. Inside a weight, d is in libdarknet's order C, H, W. */
+ * [convolutional]. The D weights of an output are in libdarknet's order C, H, W. */
 #include <math.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* [kd_relation]: distillation of how many thresholds the cosine of a pair of images exceeds (EKD).
  *
  *   s_ij, t_ij  the cosine of the features of images i and j: the student's, the teacher's
- *   a_k, b_k    thresholds: the share rates_k of all impostor pairs has a larger cosine in the
- *               student (a) and in the teacher (b)
+ *   a_k, b_k    thresholds of the student and of the teacher: a share rates_k of the impostor
+ *               pairs has a larger cosine there
  *   r(v, a) = sum_k 1 / (1 + e^{-(v - a_k) / temperature}), about how many thresholds v passes
  *   l_ij = (r(s_ij, a) - r(t_ij, b))^2
  *   L = genuine mean of l over the pairs of one class
@@ -10,9 +10,9 @@
  *   loss = weight n L;  dL/ds_ij treats a and b as constants, then goes through the normalisation
  *
  * A pair has a loss when it is on one side of a threshold in the student and on the other side in
- * the teacher. Threshold k of a pass is cosine number floor(P rates_k) + 1 of its P impostor pairs,
- * in falling order. The first pass sets a and b. Each later pass moves them before its loss is
- * computed: a_k += pace (its threshold - a_k).
+ * the teacher. Sort the cosines of the P impostor pairs of a pass in falling order; threshold k of
+ * the pass is number floor(P rates_k) + 1. The first training pass sets a and b to these. Each
+ * later training pass first moves them: a_k += pace (threshold k of the pass - a_k).
  *
  * n is the number of images in the pass (batch / subdivisions). Pairs with an image of unknown
  * class are ignored. Use sampler=balanced, so that a pass has genuine pairs. x: n x H x W x C of
@@ -21,7 +21,8 @@
  * computes nothing. File: a, then b, then 1 if there was a pass, else 0.
  *
  * Huang et al. 2022, "Evaluation-oriented Knowledge Distillation for Deep Face Recognition" (EKD).
- * Implemented from the authors' code, where a and b start at 0; the paper was not at hand. */
+ * Implemented from the authors' code, because the paper was not at hand. There a and b start at 0;
+ * here the first pass sets them. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

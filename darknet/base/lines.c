@@ -181,8 +181,9 @@ char dnx_separator(const char *line) {
     return strchr(line, '\t') ? '\t' : strchr(line, ',') ? ',' : ' ';
 }
 
-/* Removes the quotes of a quoted field in place and returns its text. Before the call *p is the
- * first quote, after it the text behind the field. Returns NULL when the last quote is missing. */
+/* Removes the quotes of a field in place, and one of each two quotes inside it. Returns its text,
+ * or NULL when the last quote is missing. *p points to the first quote, and afterwards behind the
+ * last one. */
 static char *unquote(char **p) {
     char *start = *p, *out = start, *s = start + 1;
     for (; *s; s++) {

@@ -61,7 +61,7 @@ dnx_status dnx_outfile_write(const char *path, const void *bytes, size_t n, dnx_
  * files of the folder, because it may remove a file that another process has just opened. */
 void dnx_outfile_sweep(const char *folder);
 /* Writes a whole file of n bytes without syncing it, when it is one of thousands. After the last
- * one call sync_many(). Then write the file that records that all are complete. */
+ * one call dnx_outfile_sync_many(). Then write the file that records that all are complete. */
 dnx_status dnx_outfile_write_of_many(const char *path, const void *bytes, size_t n, dnx_err *err);
 dnx_status dnx_outfile_sync_many(const char *folder, dnx_err *err);
 #endif

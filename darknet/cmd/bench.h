@@ -11,8 +11,8 @@ typedef struct {
     double *lanes; /* net->plan.lanes x n seconds */
 } dnx_bench;
 
-/* Returns false when memory runs out. dnx_bench_close() frees what open allocated, also after a
- * failure, but not the network. */
+/* Returns false when memory runs out. Call dnx_bench_close() also after a failure. It does not free
+ * the network. */
 bool dnx_bench_open(dnx_bench *b, dnx_net *net);
 void dnx_bench_close(dnx_bench *b);
 /* Run one pass of the batch forward, or a whole training step; return its seconds. laps: n numbers

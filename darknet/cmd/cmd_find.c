@@ -36,8 +36,8 @@ static bool is_same(const char *a, const char *b) {
     return n == m && !memcmp(a, b, n);
 }
 
-/* Moves the best hit of each person to the front, at most `top`, and ends them with a row that is
- * not in the gallery. Returns their number. */
+/* Keeps the best hit of each person, at most `top`, at the front. When other hits follow, the first
+ * of them gets a row that is not in the gallery, which marks the end. Returns the number kept. */
 static int keep_people(const dnx_gallery *g, dnx_hit *hits, int k, int top) {
     int n = 0;
     for (int i = 0; i < k && n < top && hits[i].row < g->e.n; i++) {

@@ -27,7 +27,7 @@ typedef struct dnx_mtcnn dnx_mtcnn;
  * them where `make faces-deps` puts them ($XDG_CACHE_HOME/thinface/mtcnn or
  * ~/.cache/thinface/mtcnn). The caller closes *m. DNX_EIO when a file is missing; the message names
  * the command that installs it. DNX_ESHAPE for another network. Also returns the errors of
- * dnx_net_build() and dnx_net_load(). */
+ * dnx_net_build() and dnx_weights_load(). */
 dnx_status dnx_mtcnn_open(const char *folder, int threads, dnx_mtcnn **m, dnx_err *err);
 void dnx_mtcnn_close(dnx_mtcnn *m); /* m may be NULL */
 

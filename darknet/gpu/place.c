@@ -37,7 +37,7 @@ static const dnx_gpu_type *type_of(const dnx_net *net, int i) {
     return must_stay(net, i) ? NULL : half_of(&net->nodes[i]);
 }
 
-/* Decides whether layer i leaves its batch norm and activation to the layer that reads it: its y
+/* Decides whether layer i defers its batch norm and activation to the layer that reads it: its y
  * then holds z. There must be exactly one reader, on the device too. */
 static bool defers(const dnx_net *net, int i) {
     int readers = 0;

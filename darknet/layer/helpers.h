@@ -21,7 +21,8 @@ void *dnx_new_array(dnx_node *n, size_t count, size_t size, dnx_err *err);
 
 /* In make(): declares the next parameter of the weights file, and allocates its values into *value
  * and, when the network trains, its gradient into *grad. p has the members up to is_one_bit. A
- * parameter that is not trained has grad = NULL. Slopes stay behind later parameters. DNX_EMEM. */
+ * parameter that is not trained has grad = NULL. Slopes are always last in the file: a
+ * parameter declared after them is stored before them. DNX_EMEM. */
 dnx_status dnx_new_param(dnx_node *n, float **value, float **grad, dnx_param p, dnx_err *err);
 /* At the end of prepare(): if the node keeps no weights, frees *value and sets it to NULL. */
 void dnx_release_param(dnx_node *n, float **value);

@@ -70,8 +70,8 @@ struct centres_args {
 #define centres_near_args centres_args
 #define centres_margins_args centres_args
 
-/* center_loss: one block for each image; center_back: the same blocks. label: -1 when the class is
- * unknown, -2 when the network has no such class. */
+/* The arguments of center_loss and center_back. Both have one block for each image. label: -1 when
+ * the class is unknown, -2 when the network has no such class. */
 struct center_args {
     const float *x, *centres; /* B x D, N x D */
     const int *label;

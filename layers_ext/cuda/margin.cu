@@ -10,7 +10,7 @@
 
 #define MARGIN_NEAR_ONE 1e-7
 
-/* dnx_margin_target() on the device. */
+/* target_cosine() of common/face/margin.c on the device. */
 DEVICE double margin_target(const struct dnx_cuda_margin *g, double c, double *slope) {
     const double m = g->m * g->ramp, r = g->ramp;
     const double at = c > 1 - MARGIN_NEAR_ONE    ? 1 - MARGIN_NEAR_ONE

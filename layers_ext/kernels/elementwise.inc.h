@@ -20,8 +20,8 @@
         }                                                                                          \
     } while (0)
 
-/* Zeroes the sums of `width` channels, rounded up to whole vectors. For a short block, zeroing all
- * CHUNK sums would take longer than the block. */
+/* Zeroes the sums of `width` channels, rounded up to whole vectors. Only these: for a short
+ * block, zeroing all CHUNK sums would take longer than its work. */
 static void clear(float *s, int width) {
     memset(s, 0, sizeof *s * (size_t)((width + VW - 1) / VW * VW));
 }

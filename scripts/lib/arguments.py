@@ -71,8 +71,8 @@ def each(kind):
 
 
 def words(known):
-    """Returns the type of lists of known words, with commas. The result has the order of
-    `known`."""
+    """Returns an argparse type: words of `known` with commas between them. Its value is a list in
+    the order of `known`."""
     def one(text):
         if text not in known:
             raise argparse.ArgumentTypeError(f"{text} is none of {', '.join(known)}")

@@ -159,8 +159,8 @@ def read_json(path, *keys):
 
 
 def read_result(path, *keys):
-    """Like read_json(), but returns None for a missing or incomplete file: its work is done
-    again."""
+    """Like read_json(), but returns None for a missing or incomplete file. The caller
+    then does the work again."""
     try:
         return read_json(path, *keys)
     except Failure:

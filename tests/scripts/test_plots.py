@@ -10,7 +10,7 @@ from common import check, needs, read, script, summary, write
 needs("matplotlib")
 from report import curves
 
-HEAD = "batch,epoch,loss,rate,images_per_second,wait,accuracy,lfw,exclusivity,gradient,am_3\n"
+HEAD = "batch,epoch,loss,rate,images_per_second,wait,accuracy,pairs,exclusivity,gradient,am_3\n"
 ENERGY = "layer,filters,rank,energy,chosen\n2,3,1,0.5,2\n2,3,2,0.9,2\n2,3,3,1,2\n"
 
 

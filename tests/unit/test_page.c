@@ -9,9 +9,10 @@
 
 enum { COLUMNS = 10, LOSS = 2 };
 
-static void add(dnx_curve *c, int batch, double loss, const char *lfw) {
+static void add(dnx_curve *c, int batch, double loss, const char *pairs) {
     char line[200];
-    snprintf(line, sizeof line, "%d,%.4f,%.9g,0.1,100.0,0.5,,%s,,\n", batch, batch / 8., loss, lfw);
+    snprintf(line, sizeof line, "%d,%.4f,%.9g,0.1,100.0,0.5,,%s,,\n", batch, batch / 8., loss,
+             pairs);
     dnx_curve_add(c, line);
 }
 

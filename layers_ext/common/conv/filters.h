@@ -20,7 +20,7 @@ static inline size_t dnx_filters_place(const dnx_filters *s, size_t i) {
  * scale[f], unless scale is NULL. */
 void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float *w,
                        const float *scale, float *wk);
-/* Declares the weights of a layer as filters of K floats, for dnx_new_param(). Draws normal numbers
+/* Declares the weights of a layer by dnx_new_param(p), as filters of K floats. Draws normal numbers
  * of variance 2/K with the node's seed (He et al., arXiv 1502.01852). DNX_EMEM. */
 dnx_status dnx_filters_new(dnx_node *n, float **w, float **d_w, int K, dnx_param p, dnx_err *err);
 #define DNX_FEW_OUTPUTS 8L /* with fewer outputs for a thread, prediction divides the filters */
