@@ -3,9 +3,9 @@ import functools
 import os
 import tempfile
 
-from experiments.methods import asks
+from experiments.methods import METHODS, asks
 from experiments.networks import student_cfg, usual
-from experiments.runs import RUN
+from experiments.runs import RUN, softening
 from experiments.teachers import needs_head
 from experiments.training import RECORD
 from lib.cfg_text import without_losses
@@ -66,6 +66,9 @@ def stages(args, data, planned, tried, teacher, embedding, tests):
     for method, run in [(m, r) for m, _, r in tried] + [(r.method, r) for r in planned]:
         more = 1000 * forward(teacher) if asks(method) and not args.cache else 0
         out.append(training(args, run.name, student(run.width), run.batches, more))
+    for run in planned:
+        if METHODS[run.method].softens:
+            out.append(training(args, f"{run.name}-teacher", teacher, softening(run)))
     left = [r for r in planned if not os.path.exists(os.path.join(args.out, r.name, RUN))]
     if data.watched and args.points and left:
         out.append((f"the curves, of {args.points} points", seconds(

@@ -28,6 +28,7 @@ class Method:
     # (method, f): the teacher of a student of width w is the student of width f * w of that method.
     # When f * w is 1 or more, it is the teacher of the experiment.
     pupil_of: tuple = ()
+    softens: bool = False  # that student is not the teacher: the teacher first learns from it
 
 
 def weights(*values):
@@ -116,6 +117,11 @@ METHODS = {
         edit={"kd_feature": {**TAUGHT, "weight": "{weight}"}}, usual={"weight": 32},
         tuned_as="feature",
         against=("feature",), pupil_of=("feature", 1)),
+    "refo": Method(
+        "features of a teacher whose last layers have learned from a student (ReFO, our reading)",
+        FEATURE, labels=False, edit={"kd_feature": {**TAUGHT, "weight": "{weight}"}},
+        usual={"weight": 32}, tuned_as="feature", against=("scratch", "feature"),
+        pupil_of=("feature", 1), softens=True),
     # ---- to find the best small student: distillation of features, with one change at a time ----
     "cosine": Method(
         "features, the rate falls in half a cosine", FEATURE, labels=False,

@@ -4,7 +4,7 @@ import math
 import os
 
 from experiments.methods import METHODS, filled
-from lib.cfg_text import edit, embedding, sections
+from lib.cfg_text import edit, embedding, sections, without_losses
 from lib.errors import Failure
 from lib.files import read
 from lib.processes import ROOT, checked
@@ -34,6 +34,20 @@ def headed_cfg(args, given, classes):
     batches = max(1, args.batches // 4)
     return edit(frozen, {"net": dict(schedule(args, batches, .5), seed=1),
                          "margin_softmax": {"classes": classes}})
+
+
+def softened_cfg(args, batches, teacher, student):
+    """Returns the cfg that trains the last quarter of the teacher's layers towards the features of
+    a student and, with half the weight, towards the teacher's own features. As
+    cfg/mobilefacenet-kd-refo.cfg."""
+    layers = sections(without_losses(read(teacher["cfg"])))[1:]
+    last = len(layers) * 3 // 4
+    text = "".join(f"[{name}]{body.rstrip()}\n" + "stopbackward=1\n" * (i == last) + "\n"
+                   for i, (name, body) in enumerate(layers))
+    text += "".join(f"[kd_feature]\nteacher={beside(args, of['cfg'])}\n"
+                    f"weights={beside(args, of['weights'])}\nweight={weight}\n\n"
+                    for of, weight in ((student, 32), (teacher, 16)))
+    return edit(text, {"net": dict(schedule(args, batches, args.rate / 10), seed=1)})
 
 
 def usual(args, method):

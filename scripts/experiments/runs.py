@@ -10,9 +10,8 @@ from experiments.identify import identify
 from experiments.methods import METHODS
 from experiments.networks import student_cfg
 from experiments.training import RECORD, curve_options, train, training_seconds
-from lib.cfg_text import without_losses
 from lib.errors import Failure
-from lib.files import read, read_json, read_result, write, write_json
+from lib.files import read_json, read_result, write_json
 from report import curves
 from report.machine import command
 
@@ -40,13 +39,13 @@ class Run:
 
     @property
     def master(self):
-        """The run whose network is the teacher of this one; None for the teacher of the
-        experiment."""
+        """The run whose network is the teacher of this one, or softens it; None for the teacher of
+        the experiment."""
         if not METHODS[self.method].pupil_of:
             return None
         method, factor = METHODS[self.method].pupil_of
         width = self.width * factor
-        if width >= 1:
+        if width >= 1 and not METHODS[self.method].softens:
             return None
         named = dataclasses.replace(self, method=method, width=width)
         # the first student of a chain is trained by the method "feature"
@@ -86,19 +85,27 @@ def asked(args, planned):
     return list(dict.fromkeys(m for r in kept for m in with_masters(r)))
 
 
-def teacher_of(args, run, teacher):
-    """Returns the files of a run's teacher. A student that is a teacher has no losses there."""
+def teacher_of(args, data, run, teacher):
+    """Returns the files of a run's teacher."""
     if run.master is None:
         return teacher
     folder = os.path.join(args.out, run.master.name)
-    cfg = os.path.join(folder, "features.cfg")
-    write(cfg, without_losses(read(os.path.join(folder, "net.cfg"))))
-    return dict(teacher, cfg=cfg, weights=os.path.join(folder, "net.weights"))
+    student = teachers.features_of(teacher, *(os.path.join(folder, "net." + end)
+                                              for end in ("cfg", "weights")))
+    if not METHODS[run.method].softens:
+        return student
+    return teachers.soften(args, f"{run.name}-teacher", softening(run), faces_of(data, run),
+                           teacher, student)
+
+
+def softening(run):
+    """Returns the number of batches for which the teacher of a run learns from a student."""
+    return max(1, run.batches // 3)
 
 
 def trained(args, data, run, method, teacher, tuned, curve=()):
     """Trains a run by a method. Returns its cfg and weights."""
-    taught = teacher_of(args, run, teacher) if run.method == method else teacher
+    taught = teacher_of(args, data, run, teacher) if run.method == method else teacher
     text = student_cfg(args, method, run.width, run.batches, run.seed, data.classes, taught, tuned)
     return train(args, run.name, text, faces_of(data, run), teachers.files(taught, method), curve)
 

@@ -1,10 +1,12 @@
 """The teacher of an experiment. It is trained here or given. A given teacher may get a classifier,
 which is trained here."""
+import os
+
 from experiments.methods import asks
-from experiments.networks import embedding_of, headed_cfg, teacher_cfg
+from experiments.networks import embedding_of, headed_cfg, softened_cfg, teacher_cfg
 from experiments.training import train
-from lib.cfg_text import sections
-from lib.files import read
+from lib.cfg_text import sections, without_losses
+from lib.files import read, write
 from lib.processes import darknet, run
 
 
@@ -34,6 +36,22 @@ def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
             args, prefix + "teacher-head", body, data.labelled,
             start=[teacher["weights"], "-clear"])
     return teacher
+
+
+def soften(args, name, batches, faces, teacher, student):
+    """Makes the teacher easier to imitate (ReFO): trains its last layers towards the features of a
+    student. Returns the files of the new teacher, which this training, called NAME, has made."""
+    text = softened_cfg(args, batches, teacher, student)
+    network = train(args, name, text, faces, (student["cfg"], student["weights"]), start=[
+        teacher["weights"], "-from-backbone", "-from-cfg", teacher["cfg"]])
+    return features_of(teacher, *network)
+
+
+def features_of(teacher, cfg, weights):
+    """Returns the files of a trained network as a teacher, whose cfg has no losses."""
+    path = os.path.join(os.path.dirname(cfg), "features.cfg")
+    write(path, without_losses(read(cfg)))
+    return dict(teacher, cfg=path, weights=weights)
 
 
 def needs_head(args, text, methods):

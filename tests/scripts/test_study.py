@@ -154,6 +154,16 @@ def goes_on(out, words):
           "keeps the rest")
     done = study(*words, "--only", "born-again-*-seed2", "--no-choose")
     check("feature-0.25-2-seed2/net.cfg" in done.stdout, "with those that teach it", done.stderr)
+    soft = ["--methods", "refo", "--seeds", "2", "--no-choose"]
+    done = study("--out", out, *SMALL, *soft)
+    own = [read(os.path.join(out, name, "net.weights")) for name in
+           ("teacher", "refo-0.25-2-seed2-teacher", "refo-0.25-2-seed2", "feature-0.25-2-seed2")]
+    check(done.returncode == 0 and done.stdout.count("classifier train") == 2, "a softened teacher",
+          done.stdout, done.stderr)
+    same = [a == b for a, b in zip(own[0][20:], own[1][20:])]
+    first = same.index(False) / len(own[1])
+    check(.2 < first < .9, "only its last layers have changed", first)
+    check(own[2] != own[3], "its student is another")
     done = study(*words, "--rate", ".3")
     check(done.returncode == 1 and "was made from other inputs" in done.stderr, "other inputs",
           done.stderr)
