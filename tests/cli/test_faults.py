@@ -230,7 +230,8 @@ def judge(case_, folder, done, failed, old, new):
 def tells_skipped(done):
     """True when the command has left out an image that cannot be read, and reported it with status
     1."""
-    return done.returncode == 1 and ".skipped names them" in done.stderr
+    named = any(f".skipped names {word}" in done.stderr for word in ("it", "them"))
+    return done.returncode == 1 and named
 
 
 def is_progress(case_, path):
