@@ -1,18 +1,18 @@
-"""Command lines: parsers, and types of arguments: numbers with bounds, lists without repeats,
-words from a set. A wrong argument is a usage error, with exit status 2."""
+"""Parsers of command lines, and argparse types: bounded numbers, lists without repeated values,
+words from a set. A wrong argument ends the script with exit status 2."""
 import argparse
 import math
 
 
 def command_line(text, **more):
-    """Returns a parser whose -h shows the text with its own line breaks."""
+    """Returns a parser. Its -h prints `text` with the line breaks that `text` has."""
     return argparse.ArgumentParser(description=text, **more,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def exporter(text, *outs):
-    """Returns the parser of a script that writes a network in another format: NET.cfg WEIGHTS, the
-    files `outs`, -to and --force."""
+    """Returns a parser for scripts that export a network to another format. Its arguments are the
+    cfg, the weights, the output files `outs` ("out_bin" is shown as out.bin), -to and --force."""
     parser = command_line(text)
     for name in ("cfg", "weights", *outs):
         parser.add_argument(name, metavar=name.replace("out_", "out."))
@@ -34,7 +34,8 @@ def evaluation(text):
 
 
 def number(kind, what, fits, bounds):
-    """Returns the type of numbers that fit. kind: int or float; what, bounds: for messages."""
+    """Returns an argparse type: numbers v of type `kind` (int or float) for which fits(v) is true.
+    The error messages are "must be `what`" and "must be `bounds`"."""
     def take(text):
         try:
             v = kind(text)
@@ -52,7 +53,7 @@ def whole(least, most=1 << 31):
 
 
 def real(above=-math.inf, least=-math.inf, most=math.inf):
-    """Returns the type of finite numbers x with above < x, least <= x and x <= most."""
+    """Returns an argparse type: finite numbers x with above < x and least <= x <= most."""
     named = (("above", above), ("at least", least), ("at most", most))
     bounds = " and ".join(f"{word} {v:g}" for word, v in named if math.isfinite(v))
     return number(float, "a number", lambda v: math.isfinite(v) and above < v and
@@ -60,7 +61,7 @@ def real(above=-math.inf, least=-math.inf, most=math.inf):
 
 
 def each(kind):
-    """Returns the type of lists with commas, in which no value occurs twice."""
+    """Returns an argparse type: a list of `kind` values with commas between them, none twice."""
     def take(text):
         values = [kind(v) for v in text.split(",")]
         for i, v in enumerate(values):
@@ -71,8 +72,8 @@ def each(kind):
 
 
 def words(known):
-    """Returns an argparse type: words of `known` with commas between them. Its value is a list in
-    the order of `known`."""
+    """Returns an argparse type: words of `known` with commas between them. The parsed value is a
+    list in the order of `known`."""
     def one(text):
         if text not in known:
             raise argparse.ArgumentTypeError(f"{text} is none of {', '.join(known)}")

@@ -1,15 +1,15 @@
-"""Changes options in the text of a cfg. The rest of the text stays the same, with its comments."""
+"""Reads and changes options in the text of a cfg. All other lines and comments stay the same."""
 import re
 
 from lib.errors import Failure
 
-# The option that names how many outputs a layer has
+# {layer type: the option that sets the number of its outputs}
 OUTPUTS = {"convolutional": "filters", "conv": "filters", "connected": "output", "conn": "output"}
 
 
 def edit(text, changes):
-    """Returns a cfg text with options set. changes: {section: {key: value}}; they apply to every
-    section of that name."""
+    """Returns the cfg text with options set. changes: {section: {key: value}}. All sections with
+    that name change. An option that a section lacks is added at the end of the section."""
     lines, out, section, left = text.split("\n"), [], None, {}
 
     def close():
@@ -32,19 +32,20 @@ def edit(text, changes):
 
 
 def sections(text):
-    """Splits a cfg text into [(name, text)]. The text before the first section has the name ''."""
+    """Splits a cfg text into [(section name, text)]. Text before the first section has the name
+    ''."""
     parts = re.split(r"(?m)^\s*\[(\w+)\].*$", text)
     return [("", parts[0])] + list(zip(parts[1::2], parts[2::2]))
 
 
 def option(body, key):
-    """Returns the text of an option in the body of a section, or None."""
+    """Returns the text of an option's value, or None. body: the text of one section."""
     found = re.search(rf"(?m)^[ \t]*{key}[ \t]*=[ \t]*([^#\n]*)", body)
     return found.group(1).strip() if found else None
 
 
 def without_losses(text):
-    """Returns the network that predicts: the cfg text without its losses."""
+    """Returns the cfg text of the network that predicts: all layers before the first loss."""
     kept = []
     for name, body in sections(text)[1:]:
         if name == "margin_softmax" or name.startswith("kd_"):
@@ -54,8 +55,8 @@ def without_losses(text):
 
 
 def embedding(text, numbers, path="the network"):
-    """Sets the length of the embedding: the number of outputs of the last convolutional or
-    connected layer before the losses. path: the cfg, for messages."""
+    """Returns the cfg text with an embedding of `numbers` values: changes the number of outputs of
+    the last convolutional or connected layer before the losses. path: the cfg, for messages."""
     parts = sections(text)
     count = len(sections(without_losses(text)))
     layers = [i for i, (name, _) in enumerate(parts[:count]) if name in OUTPUTS]

@@ -1,11 +1,11 @@
 """Writes the cfg file of a network, section by section. Counts its parameters and multiply-adds.
 
     net = Cfg("MobileNet V1", 224)
-    net.conv(32, 3, 2, "relu")                  # each call is a section; returns its number
-    net.text([("Paper", "...")])                # the file, with a header
+    net.conv(32, 3, 2, "relu")                  # adds a section; returns the number of the layer
+    net.text([("Paper", "...")])                # returns the file's text, with a header
 
-It counts as papers do: parameters are filters, biases, batch norm scales and slopes, but not
-running statistics; multiply-adds are those of filters. It shares no code with the C side."""
+Cfg counts as papers do: parameters are filters, biases, batch norm scales and slopes, but not
+running statistics; multiply-adds are those of filters. Cfg shares no code with the C side."""
 
 
 class Cfg:
@@ -21,7 +21,7 @@ class Cfg:
         return len(self.shapes) - 1
 
     def comment(self, text):
-        """Adds a comment line that names the next part."""
+        """Adds a comment line with the name of the part of the network that follows."""
         self.lines += [f"# ---- {text} ----", ""]
 
     def _section(self, name, shape, **options):
@@ -38,7 +38,7 @@ class Cfg:
     # ---- layers with weights ----
 
     def conv(self, filters, size=1, stride=1, act="linear", groups=1, bn=True, fixed=False):
-        """Adds a convolution with padding size/2. fixed: width_multiplier does not change it."""
+        """Adds a convolution with padding size/2. fixed: `filters` ignores width_multiplier."""
         h, w, c = self.shape
         pad = size // 2
         h, w = (h + 2 * pad - size) // stride + 1, (w + 2 * pad - size) // stride + 1
@@ -77,10 +77,10 @@ class Cfg:
         self.parameters += self.shape[2] * (2 + (act == "prelu"))
         return self._section("batchnorm", self.shape, shift=1, activation=act)
 
-    # ---- layers without ----
+    # ---- layers without weights; squeeze() adds two convolutions ----
 
     def maxpool(self, size, stride, padding):
-        """Adds a max pool. padding: the sum of both sides."""
+        """Adds a max pool. padding: left plus right, in pixels; also top plus bottom."""
         h, w, c = self.shape
         h, w = (h + padding - size) // stride + 1, (w + padding - size) // stride + 1
         return self._section("maxpool", (h, w, c), size=size, stride=stride, padding=padding)
@@ -132,9 +132,9 @@ class Cfg:
         return self._section("softmax", self.shape)
 
     def squeeze(self, width, first="relu", last="hsigmoid"):
-        """Adds squeeze and excitation: the means of all channels go through two layers, with
-        `width` and then C outputs, and give a factor from 0 to 1 for each channel of the last
-        map."""
+        """Adds squeeze and excitation of the last layer's map, with C channels. The C channel means
+        go through a layer with `width` outputs and one with C outputs, which are factors from 0 to
+        1. Each channel of the map is multiplied by its factor."""
         layer = self.last
         c = self.shape[2]
         self.avgpool()
@@ -145,7 +145,8 @@ class Cfg:
     # ---- the file ----
 
     def text(self, header):
-        """Returns the text of the file. header: pairs (name, text or list of lines)."""
+        """Returns the file's text. header: pairs (name, text or list of lines) for the top
+        comment."""
         rows = list(header) + [
             ("Parameters", f"{self.parameters:,} (filters, batch-norm scales and biases, slopes)"),
             ("Work", f"{self.multiply_adds:,} multiply-adds per image")]

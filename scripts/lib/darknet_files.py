@@ -1,5 +1,5 @@
-"""Reads and writes our .weights files in Python. It shares no code with the C side, because the
-tests compare the two."""
+"""Reads and writes our .weights files in Python. This module shares no code with the C side,
+because tests compare the two."""
 import math
 import struct
 import sys
@@ -10,14 +10,14 @@ from lib.errors import Failure
 from lib.text import counted
 
 BN_EPS = 1e-5
-PACKED = b"THINPACK"  # how a file of `darknet compress pack` begins
+PACKED = b"THINPACK"  # first bytes of a file of `darknet compress pack`
 
 
 def read_weights(path, layers, behind=0):
-    """Reads a .weights file. Returns a dict of arrays for each layer. layers: dicts with params,
-    [(name, shape)], and out, the shape of the output. Raises a Failure when the file is longer or
-    shorter than the network. It may have a classifier at its end (a row for each class), or
-    `behind` floats of further layers."""
+    """Reads a .weights file. Returns {name: array} for each layer. layers: a dict for each layer,
+    with params, [(name, shape)], and out, the shape of the output. After the network's floats, the
+    file may have a classifier (a row of the embedding's length for each class), or `behind` floats
+    of further layers. Raises a Failure for another size, or for a number that is not finite."""
     with open(path, "rb") as f:
         data = f.read()
     if data.startswith(PACKED):
@@ -57,13 +57,13 @@ def read_weights(path, layers, behind=0):
 
 
 def weights_bytes(arrays):
-    """Returns a .weights file of these arrays: its version, 0 images seen, the floats."""
+    """Returns the bytes of a .weights file: version 0.2.0, 0 images seen, then `arrays`."""
     floats = (np.ascontiguousarray(a, "<f4").tobytes() for a in arrays)
     return struct.pack("<iiiQ", 0, 2, 0, 0) + b"".join(floats)
 
 
 def write_weights(path, layers, arrays):
-    """Writes the arrays that read_weights() returns."""
+    """Writes a .weights file. layers, arrays: the argument and the result of read_weights()."""
     flat = [a[name] for layer, a in zip(layers, arrays) for name, _ in layer["params"]]
     shapes = [tuple(shape) for layer in layers for _, shape in layer["params"]]
     assert [a.shape for a in flat] == shapes

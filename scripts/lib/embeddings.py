@@ -1,4 +1,4 @@
-"""Reads the files of features that `darknet embed` and the teacher's cache write.
+"""Reads files of features: those that `darknet embed` writes, and the caches of teachers' outputs.
 darknet/data/embeddings.h describes the format."""
 import os
 import struct
@@ -10,7 +10,7 @@ from lib.text import counted
 
 
 TAKEN = 1 << 15  # rows that take() reads at a time
-FLIPS = "none", "sum", "concat"  # what `darknet embed -flip` did
+FLIPS = "none", "sum", "concat"  # values of `darknet embed -flip`; the file has an index into them
 BLOCK_SUM = 8  # bytes of the checksum after a block, in versions 3 and 4
 MAGIC = b"DNXE"
 
@@ -24,8 +24,8 @@ def is_embeddings(path):
 
 
 def check(rows, path, names):
-    """Raises a Failure when a feature is not finite, or all zero: it has no direction, so no cosine
-    with it means anything. path: of the file; names: of the rows, for the message."""
+    """Raises a Failure when a feature is not finite or is all zero: a zero vector has no cosine.
+    rows: n x dim; path, names (of the rows): for the message."""
     finite = np.isfinite(rows).all(1)
     for fault, bad in (("not finite numbers", ~finite), ("all zero", finite & ~rows.any(1))):
         if bad.any():
@@ -34,8 +34,8 @@ def check(rows, path, names):
 
 
 class Embeddings:
-    """A file of features. names, count, dim and network are read at once, rows when they are
-    needed. network: (fingerprint of the network, flip), or None when the file does not tell."""
+    """A file of features. The constructor reads names, count, dim and network; rows() and take()
+    read the features. network: (fingerprint of the network, flip), or None if not stored."""
 
     def __init__(self, path):
         self.path = path
@@ -70,7 +70,7 @@ class Embeddings:
             raise Failure(f"{path}: {size - self.start} bytes of numbers, {expected} expected")
 
     def read_names(self, f):
-        """Returns the names, and sets self.start to the byte after them."""
+        """Returns the names of the rows, and adds the bytes of the names to self.start."""
         names = []
         for _ in range(self.count):
             length = f.read(4)
@@ -97,8 +97,8 @@ class Embeddings:
         return out
 
     def take(self, index):
-        """Returns the rows with these indices, in the same order. It reads a large file block by
-        block, so that the memory does not grow with the file."""
+        """Returns the rows with these indices, in the order of `index`: len(index) x dim float32.
+        Reads at most TAKEN rows at a time, so that the memory does not grow with the file."""
         out = np.empty((len(index), self.dim), "<f4")
         order = np.argsort(index, kind="stable")
         ordered = np.asarray(index)[order]
@@ -111,6 +111,7 @@ class Embeddings:
 
 
 def read(path):
-    """Returns (names, count x dim float32). Raises a Failure for another or a damaged file."""
+    """Returns (names, count x dim float32). Raises a Failure for a damaged file or another
+    format."""
     file = Embeddings(path)
     return file.names, file.rows(0, file.count)

@@ -1,5 +1,5 @@
-"""How all scripts end: a mistake of the user gives one line and exit status 1, wrong usage status
-2."""
+"""Ends scripts: a mistake of the user prints one line and gives exit status 1. argparse gives exit
+status 2 for wrong arguments."""
 import importlib.util
 import os
 import signal
@@ -13,11 +13,11 @@ TARGETS = {"onnx": "make onnx-deps", "faiss": "make eval-deps", "sklearn": "make
 
 
 class Failure(ValueError):
-    """A message for the user, as `file: reason`. It is printed without a traceback."""
+    """An error message for the user, `file: reason`. run_main() prints it without a traceback."""
 
 
 class Stopped(KeyboardInterrupt):
-    """SIGTERM or SIGHUP arrived. Like Ctrl-C it ends the work, and leaves no incomplete file."""
+    """Raised when a signal ends the script. Code that handles Ctrl-C handles Stopped, too."""
 
 
 def script():
@@ -25,7 +25,7 @@ def script():
 
 
 def needs(*modules):
-    """Ends the script with one line when a module is not installed. Call it before importing."""
+    """Ends the script with one line when a module is not installed. Call it before the imports."""
     for name in modules:
         if importlib.util.find_spec(name) is None:
             sys.exit(f"{script()}: {PACKAGES.get(name, name)} is not installed for "
@@ -45,11 +45,11 @@ def stop(number, _frame):
 
 
 def run_main(work, *arguments, again=False):
-    """Calls work(*arguments) and returns the script's exit status: the return value of work (None
-    counts as 0), or 1 after a Failure, an error of the system or a signal. again: after a signal,
-    the message says that the same command continues the work."""
+    """Calls work(*arguments) and returns the exit status of the script: the return value of work (0
+    for None), or 1 after a Failure, an OSError, a MemoryError or a signal. again: the message after
+    a signal says that the same command continues the work."""
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(line_buffering=True)  # in order with the lines of children
+        sys.stdout.reconfigure(line_buffering=True)  # keeps the order with lines of child processes
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # an ignored signal stays ignored
             signal.signal(number, stop)
@@ -58,7 +58,7 @@ def run_main(work, *arguments, again=False):
         sys.stdout.flush()
         return status or 0
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python must not write again when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that Python's last flush does not fail
         return 1
     except (Failure, OSError, MemoryError) as e:
         print(f"{script()}: {text_of(e)}", file=sys.stderr)

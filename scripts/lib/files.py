@@ -1,5 +1,5 @@
-"""Writes files so that they are complete or not there at all. All scripts write results in this
-way."""
+"""Reads and writes files. Each result of a script is written by whole_file(): the file is complete,
+or it does not exist."""
 import contextlib
 import csv
 import itertools
@@ -16,7 +16,7 @@ def whole_file(path, binary=False, sync=True):
     """Use: with whole_file(path) as f: f.write(...). Writes a temporary file with a unique name
     beside the target, syncs it and renames it to the target. When the block fails, the old file
     stays. A symbolic link stays a link, and the mode of the old file is kept. Missing folders are
-    made. sync=False is for many small files: after a power cut one may be empty."""
+    made. sync=False is faster for many small files, but a power cut may leave an empty file."""
     text = {} if binary else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
     target = os.path.realpath(path)
     try:
@@ -47,7 +47,7 @@ def whole_file(path, binary=False, sync=True):
         remove(temporary)
         if e.errno is None:
             raise
-        raise OSError(e.errno, e.strerror, path) from e  # with the name of the target
+        raise OSError(e.errno, e.strerror, path) from e  # names the target, not the temporary file
     except BaseException:
         remove(temporary)
         raise
@@ -78,8 +78,8 @@ def remove(path):
 
 
 def refuse_replacing(outs, force, *inputs):
-    """Raises a Failure when an output is one of the inputs, or another output, or when it exists
-    and force is False. outs: {what it is: path}."""
+    """Raises a Failure when two outputs are the same file, when an output is one of the inputs, or
+    when an output exists and force is False. outs: {description for messages: path}."""
     for one, other in itertools.combinations(outs, 2):
         if os.path.realpath(outs[one]) == os.path.realpath(outs[other]):
             raise Failure(f"{outs[one]}: is named for the {one} and for the {other}")
@@ -93,7 +93,7 @@ def refuse_replacing(outs, force, *inputs):
 
 
 def write(path, content):
-    """Writes a text, or bytes."""
+    """Writes a file. content: str or bytes."""
     with whole_file(path, binary=isinstance(content, bytes)) as f:
         f.write(content)
 
@@ -110,7 +110,7 @@ def write_csv(path, rows):
 
 
 def save_figure(figure, path, dpi):
-    """Writes a matplotlib figure in the format of the path's suffix, or PNG without a suffix."""
+    """Writes a matplotlib figure in the format of the path's suffix (PNG without a suffix)."""
     kind = os.path.splitext(path)[1][1:].lower() or "png"
     known = figure.canvas.get_supported_filetypes()
     if kind not in known:
@@ -121,8 +121,8 @@ def save_figure(figure, path, dpi):
 
 
 def make_folder(path):
-    """Makes the folder and tries to write into it, so that a wrong --out is an error before the
-    work."""
+    """Makes the folder and tries to write into it. Raises a Failure, so that a wrong --out ends the
+    script before the work begins."""
     try:
         os.makedirs(path, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
@@ -142,8 +142,8 @@ def read(path):
 
 
 def read_json(path, *keys):
-    """Returns the object in a JSON file. Raises a Failure for another content, or when a key is
-    missing."""
+    """Returns the JSON object in a file as a dict. Raises a Failure when the file has no JSON
+    object, or when the object lacks one of `keys`."""
     try:
         value = json.loads(read(path))
     except Failure:

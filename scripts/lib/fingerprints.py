@@ -1,5 +1,5 @@
-"""Fingerprints: the inputs of a result, as {name of an input: text}. The fingerprint is stored in
-the file of the result. A later call compares it, so that it never uses a result of other inputs."""
+"""A fingerprint describes the inputs of a result: {name of an input: text}. It is stored with the
+result. A later call compares fingerprints and never uses a result of other inputs."""
 import functools
 import hashlib
 import os
@@ -10,7 +10,7 @@ from lib.errors import Failure
 from lib.folders import walk
 from lib.processes import checked, darknet
 
-SMALL = 1 << 29  # bytes; of larger folders the times of files are compared, not their contents
+SMALL = 1 << 29  # bytes; for larger folders, sizes and times of files are compared, not contents
 SHAPE = ("height", "width", "channels", "width_multiplier")
 TAUGHT = ("net", "margin_softmax")  # besides kd_*, the sections that can name a teacher
 PATHS = ("teacher", "weights")  # cfg options with paths: the files' contents are compared instead
@@ -25,8 +25,8 @@ def digest(*parts):
 
 
 def of_file(path):
-    """Returns a text for the content of a file, `4090900 bytes 3b1f...`. A file that did not change
-    is read only once."""
+    """Returns the size and a hash of a file's content as a text, `4090900 bytes 3b1f...`. The
+    content of an unchanged file is read only once in a process."""
     try:
         s = os.stat(path)
         return content(os.path.realpath(path), s.st_size, s.st_mtime_ns)
@@ -45,9 +45,9 @@ def content(path, size, _time):
 
 @functools.lru_cache(maxsize=None)
 def of_folder(folder):
-    """Returns the fingerprint of all files below a folder: their names and contents, or in a large
-    folder their names, sizes and times. A folder that is not large keeps its fingerprint when it is
-    moved or copied."""
+    """Returns a text with a hash of all files below a folder: of names and contents or, when the
+    files have more than SMALL bytes, of names, sizes and times. Up to SMALL bytes, a folder keeps
+    its fingerprint when it is moved or copied."""
     found = []
     for at, names in walk(folder):
         for name in names:
@@ -74,8 +74,8 @@ def of_build():
 
 
 def of_cfg(text):
-    """Returns {`[net] batch`: value, `3 [convolutional] filters`: value}. Comments, blanks, the
-    order of options and the paths of teachers' files do not matter."""
+    """Returns {`[net] batch`: value, `3 [convolutional] filters`: value}; [net] is section 0.
+    Comments, blanks, the order of options and the paths of teachers' files have no effect."""
     got = {}
     for number, (name, body) in enumerate(sections(text)[1:]):
         where = f"[{name}]" if name == "net" else f"{number} [{name}]"
@@ -95,13 +95,13 @@ def of_network(text):
 
 
 def of_features(cfg, weights):
-    """Returns darknet's fingerprint of a network: 16 hexadecimal digits that stand for its
-    features."""
+    """Returns the fingerprint that `darknet check -json` prints: 16 hexadecimal digits. Networks
+    with equal fingerprints compute equal features."""
     return checked(cfg, weights)["fingerprint"]
 
 
 def differences(was, now):
-    """Returns the differences of two fingerprints, [`name: was A, is B`]."""
+    """Returns the differences of two fingerprints as a list of texts, `name: was A, is B`."""
     return [f"{k}: was {was.get(k, 'absent')}, is {now.get(k, 'absent')}"
             for k in sorted(set(was) | set(now)) if was.get(k) != now.get(k)]
 

@@ -13,7 +13,7 @@ def is_image(name):
 
 def walk(folder):
     """Yields (folder, sorted visible names of its files) for a folder and all folders below it.
-    Links to folders are followed. Each folder is visited once, even when it contains itself."""
+    Links to folders are followed. Each folder is visited once, even when links form a loop."""
     seen = set()
 
     def fail(error):

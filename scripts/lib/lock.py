@@ -14,8 +14,8 @@ NAME = ".lock"
 @contextlib.contextmanager
 def folder_lock(folder):
     """Makes the folder and locks it while the block runs. A second process gets a Failure that
-    names the first. The system releases the lock when its process ends, so no lock remains. When
-    the block fails and has written nothing, a folder that was made here is removed."""
+    names the first. The system releases the lock when the process ends, even after a crash. When
+    the block fails before it writes a file, a folder that folder_lock() made is removed."""
     is_new = not os.path.isdir(folder)
     make_folder(folder)
     path = os.path.join(folder, NAME)
@@ -27,7 +27,7 @@ def folder_lock(folder):
             holder = os.read(number, 500).decode(errors="replace").strip()
             raise Failure(f"{folder}: is in use by {holder or 'another process'}; "
                           "wait for it, stop it, or choose another --out") from e
-        with contextlib.suppress(OSError):  # the folder is locked even when this fails
+        with contextlib.suppress(OSError):  # the lock holds even when its text cannot be written
             os.ftruncate(number, 0)
             os.write(number, f"process {os.getpid()}, {os.path.basename(sys.argv[0])}, since "
                              f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())

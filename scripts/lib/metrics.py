@@ -5,23 +5,23 @@ import numpy as np
 from scipy.stats import binomtest
 
 FARS = (1e-1, 1e-2, 1e-3, 1e-4)
-FEWEST = 10  # a rate is measurable only with at least this number of false accepts
+FEWEST = 10  # with fewer false accepts at a FAR, its TAR is not reported
 
 
 def cosine(a, b):
-    """Returns the cosine of each row of a and the same row of b; 0 when one of them is zero."""
+    """Returns the cosine of row i of a and row i of b, for each i. It is 0 when a row is zero."""
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return (a * b).sum(1) / np.where(norms > 0, norms, 1)
 
 
 def cosines(vectors, pairs):
-    """Returns one score for each pair. vectors: {name: feature}."""
+    """Returns the cosine of each pair of names. vectors: {name: feature}."""
     return cosine(*(np.array([vectors[p[k]] for p in pairs], np.float64) for k in (0, 1)))
 
 
 def best_threshold(scores, same):
     """Returns the threshold with the fewest errors (a pair is accepted when score > threshold).
-    When several thresholds are equally good, it is the middle one."""
+    Among equally good thresholds, it takes the middle one."""
     order = np.argsort(scores, kind="stable")
     s, y = scores[order], same[order]
     # cut k rejects the k lowest scores
@@ -35,9 +35,9 @@ def best_threshold(scores, same):
 
 
 def by_folds(scores, same, folds):
-    """Returns (accuracy of each fold, threshold of each fold, True for each pair that is right).
-    The threshold of a fold is fitted on the other folds. With only one fold it is fitted on the
-    tested pairs themselves."""
+    """Returns (accuracy of each fold, threshold of each fold, array with True for each pair that is
+    decided rightly). The threshold of a fold is fitted on the other folds. With only one fold, it
+    is fitted on the tested pairs themselves."""
     accuracies, thresholds, right = [], [], np.zeros(len(scores), bool)
     for f in np.unique(folds):
         test = folds == f
@@ -50,8 +50,8 @@ def by_folds(scores, same, folds):
 
 
 def roc(scores, same):
-    """Returns (FAR, TAR, threshold), from no pair accepted to all accepted. Equal scores are
-    accepted together."""
+    """Returns arrays (FAR, TAR, threshold). The first threshold accepts no pair, the last accepts
+    all. Equal scores are accepted together."""
     order = np.argsort(-scores, kind="stable")
     s, y = scores[order], same[order]
     ends = np.append(s[1:] < s[:-1], True)
@@ -84,8 +84,8 @@ def standard_error(values):
 
 
 def metrics(scores, same, folds):
-    """Returns the numbers for results.json. TAR and threshold are None at a FAR with fewer than ten
-    false accepts."""
+    """Returns the measures for results.json. At a FAR with fewer than FEWEST false accepts, the TAR
+    and its threshold are None."""
     accuracies, thresholds, right = by_folds(scores, same, folds)
     far, tar, at = roc(scores, same)
     impostors, n = int((~same).sum()), len(accuracies)
@@ -110,13 +110,13 @@ def mcnemar(right_a, right_b):
     p)."""
     a, b = np.asarray(right_a, bool), np.asarray(right_b, bool)
     only_a, only_b = int((a & ~b).sum()), int((~a & b).sum())
-    with np.errstate(divide="ignore"):  # a warning of SciPy, when p is too small for a float
+    with np.errstate(divide="ignore"):  # SciPy warns when p is too small for a float
         return only_a, only_b, float(binomtest(only_a, only_a + only_b).pvalue) \
             if only_a + only_b else 1.
 
 
 def p_text(p):
-    """Returns p as text. Very small values become a bound, because p is never 0."""
+    """Returns a p value as text. Below 1e-16 the text is a bound, because p is never exactly 0."""
     return "<1e-16" if p < 1e-16 else f"{p:.2g}"
 
 

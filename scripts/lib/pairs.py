@@ -11,8 +11,8 @@ def read_pairs(path):
 
 
 def unpack_bin(path, folder):
-    """Writes the images of a set into `folder` as SET/SET_0001.jpg or .png. Returns the pairs, in
-    ten folds."""
+    """Writes the images of a .bin set into `folder` as SET/SET_0001.jpg or .png. Returns the pairs
+    like read_pairs(), in ten folds."""
     if not path.isprintable():
         raise Failure(f"{path!r}: must have a printable name")
     return parse(run([darknet(), "pairs", "-unpack", folder, "--", path], capture=True))

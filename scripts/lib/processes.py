@@ -1,5 +1,5 @@
-"""Starts child processes. They end when their parent ends, and on a signal they can save their work
-first."""
+"""Starts child processes. A child ends when its parent ends. After a signal, a child can save its
+work before it ends."""
 import concurrent.futures
 import concurrent.futures.process
 import contextlib
@@ -20,7 +20,7 @@ ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def darknet():
-    """Returns the path of the darknet command: $DARKNET_BIN, or the one that make built."""
+    """Returns the path of the darknet command: $DARKNET_BIN, or bin/darknet, which make builds."""
     path = os.path.abspath(os.environ.get("DARKNET_BIN") or os.path.join(ROOT, "bin", "darknet"))
     if not os.access(path, os.X_OK):
         raise Failure(f"{path}: is not there or cannot be run (make builds it)")
@@ -28,16 +28,16 @@ def darknet():
 
 
 def die_with(parent):
-    """Called in a child: the system sends it SIGTERM when the parent ends for any reason."""
+    """Asks the system to send this child process SIGTERM when its parent ends for any reason."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:  # the parent ended before the line above
+    if os.getppid() != parent:  # the parent ended before the call of prctl()
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Forward:
     """Forwards signals to a child while it runs. SIGINT, SIGTERM and SIGHUP are sent to the child,
     so that it can save its work; a second signal kills it. Ctrl-Z pauses the child, too. When the
-    child has ended, the signal is raised here as Stopped. Signals that the user's shell ignores
+    child has ended, check() raises the signal as Stopped. Signals that the user's shell ignores
     stay ignored."""
 
     def __init__(self):
@@ -78,8 +78,8 @@ class Forward:
 
 
 def start(command, **files):
-    """Starts a process in its own process group, so that Ctrl-C in the terminal reaches only us.
-    Returns the Popen. files: stdin, stdout, stderr."""
+    """Starts a process in its own process group, so that Ctrl-C in the terminal reaches only this
+    script. Returns the Popen. files: stdout, stderr. Raises a Failure when it cannot be started."""
     parent = os.getpid()
 
     def prepare():
@@ -93,10 +93,10 @@ def start(command, **files):
 
 
 def run(command, capture=False, show=False):
-    """Runs a command to its end. capture: returns its standard output; else that goes to our own
-    standard output. show: prints the command first. Raises a Failure with the command's messages
-    when its status is not 0 (the Failure's `output` is its standard output), and Stopped after a
-    signal."""
+    """Runs a command to its end. capture: returns the standard output of the command; without it,
+    the command prints to the standard output of this script. show: prints the command first. Raises
+    a Failure with the command's messages when its exit status is not 0 (the Failure's `output` is
+    the standard output), and Stopped after a signal."""
     if show:
         print("$ " + " ".join(os.path.relpath(c, ROOT) if c.startswith(ROOT + os.sep) else c
                               for c in command), flush=True)
@@ -122,18 +122,18 @@ def run(command, capture=False, show=False):
 
 
 def checked(cfg, *weights):
-    """Returns the output of `darknet check -json` for a network."""
+    """Returns the result of `darknet check -json` for a network, as a dict."""
     return json.loads(run([darknet(), "check", cfg, *weights, "-json"], capture=True))
 
 
 def timed(cfg, *options):
-    """Returns the output of `darknet bench -json` for a network. options: weights, `-batch N` and
-    so on."""
+    """Returns the result of `darknet bench -json` for a network, as a dict. options: the weights,
+    "-batch", N and so on."""
     return json.loads(run([darknet(), "bench", cfg, *map(str, options), "-json"], capture=True))
 
 
 def on_threads(count):
-    """Returns the option -threads; without it, for 0, `darknet` takes all processors."""
+    """Returns the option -threads as a list; an empty list for 0, which means all processors."""
     return ["-threads", str(count)] if count else []
 
 
@@ -145,7 +145,7 @@ def ended(command, status):
 
 
 def pool_start(parent):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the pool
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Ctrl-C, the parent stops the pool
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with(parent)
 

@@ -1,5 +1,5 @@
-"""Runs commands of darknet that also have status 1 when they have skipped images that cannot be
-read. The script then continues with the other images."""
+"""Runs `darknet` commands that end with status 1 when they skipped images that cannot be read. The
+script then continues with the other images."""
 import os
 
 from lib.errors import Failure
@@ -12,7 +12,7 @@ def time_of(path):
 
 
 def run_to(result, *command, show=False):
-    """Runs a command that writes the file `result`. Raises a Failure when it has not written it."""
+    """Runs a `darknet` command. Raises a Failure when it fails and has not written `result`."""
     before = time_of(result)
     try:
         run([darknet(), *command], show=show)
@@ -22,13 +22,13 @@ def run_to(result, *command, show=False):
 
 
 def cut_out(photos, crops, *options, show=False):
-    """Finds the faces of photographs and writes crops into a folder (`darknet faces`)."""
+    """Finds the faces in photographs and writes their crops into a folder (`darknet faces`)."""
     run_to(os.path.join(crops, "faces.record"), "faces", photos, crops, *options, show=show)
 
 
 def embed(cfg, weights, images, out, flip="none", threads=0):
-    """Computes the features of images (`darknet embed`). Returns one line for each image that
-    cannot be used; `out` is not written when none can."""
+    """Computes the features of images (`darknet embed`). Returns a line of text for each image that
+    cannot be used. When no image can be used, `out` is not written."""
     try:
         run([darknet(), "embed", cfg, weights, images, out, *on_threads(threads),
              *(["-flip", flip] if flip != "none" else [])], capture=True)

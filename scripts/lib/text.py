@@ -1,8 +1,8 @@
-"""Reads text files of users: with a byte order mark, in UTF-16, with any line ends. Also words and
-tables for messages."""
+"""Reads text files of users: UTF-8, or UTF-16 with a byte order mark, with any line ends. Makes
+words and tables for messages."""
 from lib.errors import Failure
 
-LONGEST = 1 << 20  # bytes in a line
+LONGEST = 1 << 20  # characters in a line
 
 
 def read_lines(path):
@@ -30,7 +30,7 @@ def read_lines(path):
 
 
 def counted(n, one, several=None):
-    """Returns a number and its noun: "1 face", "2 faces". several: the plural, if not one + "s"."""
+    """Returns a number and its noun: "1 face", "2 faces". several: the plural, unless one + "s"."""
     return f"{n} {one if n == 1 else several or one + 's'}"
 
 
