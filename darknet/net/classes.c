@@ -6,18 +6,8 @@
 
 #include "net/weights.h"
 
-/* False when the parameters of a loss depend on a teacher that is missing. */
-static bool is_countable(const dnx_net *net) {
-    for (int i = 0; i < net->n; i++) {
-        const dnx_node *n = &net->nodes[i];
-        if (dnx_target_of(n->type) && !dnx_size(n->distillation->target) &&
-            n->type->classifier->needs_shape)
-            return false;
-    }
-    return true;
-}
-
-/* Counts the floats of the network. Returns 0 when it cannot be built, or a count is unknown. */
+/* Counts the floats of the network. Returns 0 when it cannot be built, or when parameters depend on
+ * a teacher that is missing. */
 static size_t floats_with(const char *path, int classes, const dnx_build *how) {
     dnx_cfg *cfg;
     dnx_net *net = NULL;
@@ -28,11 +18,8 @@ static size_t floats_with(const char *path, int classes, const dnx_build *how) {
     counts.placement = NULL;
     if (dnx_cfg_read(path, &cfg, NULL)) return 0;
     dnx_status st = dnx_cfg_set_classes(cfg, classes, NULL);
-    if (!st && dnx_net_build(cfg, &counts, &net, NULL)) {
-        counts.teachers = NULL; /* the teacher may have another number of classes */
-        st = dnx_net_build(cfg, &counts, &net, NULL);
-    }
-    const size_t floats = st || !is_countable(net) ? 0 : dnx_weights_floats(net, net->n);
+    if (!st) st = dnx_net_build(cfg, &counts, &net, NULL);
+    const size_t floats = st || net->is_partial ? 0 : dnx_weights_floats(net, net->n);
     dnx_net_free(net);
     dnx_cfg_free(cfg);
     return floats;

@@ -147,7 +147,8 @@ typedef struct dnx_net {
                            * Predicting: so few that the activations stay in the cache */
     bool trains;
     bool keeps_no_weights; /* nodes release weights, except while a file is loaded */
-    bool is_partial;       /* a loss of distillation lacks its teacher: only predicts */
+    bool is_partial;       /* a loss lacks its teacher, and so the parameters that depend on the
+                            * shape of the teacher's output */
     int first_trained;     /* first layer that trains: the one after the last stopbackward=1 */
     int depth;             /* 0: the network itself; 1: a teacher; 2: a teacher's teacher (only its
                            * shapes are used) */

@@ -113,7 +113,8 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     for (int i = 0; i < net->n; i++) {
         int n = dnx_net_params(net, i, list);
         const dnx_node *node = &net->nodes[i];
-        if (dnx_target_of(node->type) && dnx_size(node->distillation->target) == 0)
+        if (node->distillation && node->type->classifier->needs_shape &&
+            dnx_size(node->distillation->target) == 0)
             is_known = false;
         if (n > 0 && !is_known && s->floats != need)
             return dnx_fail(err, DNX_EWEIGHTS, at,

@@ -153,6 +153,36 @@ def teaches():
         expect(files[0] == files[1], f"{loss}: another student than with classes=3")
 
 
+def student_of_both():
+    """Beside a loss of class probabilities and a map of features, the weights tell the number.
+    Only training compares it with the teacher's."""
+    loss = "[kd_feature]\nteacher=a.cfg\nweights=a/a.weights\n" \
+        "[kd_probability]\nfrom=2\nteacher=a.cfg\nweights=a/a.weights\n"
+    for output in ("3", "5"):
+        write("both.cfg", AUTO.replace("output=3", f"output={output}") + loss)
+        write("both3.cfg", read("both.cfg").decode().replace("auto", "3"))
+        expect_end(train("both.cfg", f"both{output}"))
+        weights = f"both{output}/both.weights"
+        expect_end(darknet("strip", "both.cfg", weights, "s.cfg", "s.weights", "-force"))
+        expect_end(darknet("embed", "both.cfg", weights, "syn/train", "f", "-force"))
+        written = darknet("check", "both3.cfg", weights)
+        expect_end(written)
+        count = 3 * int(output)
+        expect(re.search(rf"margin_softmax .* {count} +{count}\n", written.stdout), written.stdout)
+        done = darknet("check", "both.cfg", weights)
+        expect_end(done)
+        expect(done.stdout.split("training  ")[0] == written.stdout.split("training  ")[0],
+               done.stdout)
+        done = darknet("check", "both.cfg")
+        expect_end(done)
+        expect("classes=auto: the number is known only with the images" in done.stdout,
+               done.stdout)
+        wrong = read("both.cfg").decode().replace("auto", "4")
+        write("both4.cfg", wrong)
+        expect_end(darknet("check", "both4.cfg"), 1,
+                   "[kd_probability] the teacher has 3 classes, the student 4")
+
+
 def maps():
     """[kd_feature] with another length than the teacher's says that it trains a map."""
     write("wide.cfg", AUTO.replace("auto", "3").replace("output=3", "output=5"))
@@ -217,6 +247,6 @@ def named():
 
 
 attempt_all(start, as_if_written, checked, refused, found_in_the_weights,
-            classifies_beside_a_loss, teaches,
+            classifies_beside_a_loss, teaches, student_of_both,
             maps, never_occurring, named)
 summary()
