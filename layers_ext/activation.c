@@ -1,12 +1,12 @@
 /* [activation]: y = act(x), element by element. x, y: B x H x W x C.
- * File: slopes C for activation=prelu (He et al. 2015, equation 1), else nothing. */
+ * Weights file: slopes C with activation=prelu (He et al. 2015, equation 1), else nothing. */
 #include <string.h>
 
 #include "common/norm_act.h"
 #include "kernels/pool.h"
 #include "dnx.h"
 
-#define CHUNKS 32 /* parts of a gradient sum: fixed, so that threads do not change its rounding */
+#define CHUNKS 32 /* parts of each sum: fixed, so the number of threads changes no rounding */
 
 typedef struct {
     int activation;
@@ -18,9 +18,9 @@ static const dnx_opt options[] = {
 };
 
 typedef struct {
-    float *slopes, *d_slopes; /* C, or NULL */
-    float *one, *zero;        /* C */
-    double *sums;             /* CHUNKS x 3 x C */
+    float *slopes, *d_slopes; /* C; NULL unless activation=prelu */
+    float *one, *zero;        /* C: the scale 1 and the shift 0 for act_back() */
+    double *sums;             /* CHUNKS x 3 x C: the sums of act_back() for each part */
 } state;
 
 static dnx_act act_of(const dnx_node *n) { return (dnx_act)((const opts *)n->opts)->activation; }
@@ -54,7 +54,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     dnx_each_row(n, p, dnx_pixels(n, p), forward_rows);
 }
 
-/* A row of this job is one of CHUNKS parts of all pixels. */
+/* Computes dx and the sums for parts [first, last) of the CHUNKS parts of all pixels. */
 static void backward_rows(dnx_node *n, dnx_pass *p, long first, long last) {
     const state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();

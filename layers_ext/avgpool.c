@@ -1,9 +1,9 @@
 /* [avgpool]: the mean of each channel over the whole map or, with size=, over windows.
  *
- *   y[b,y,x,c] = 1/(size size) sum_{i,j} x[b, y*stride - P + i, x*stride - P + j, c]
+ *   y[b,y,x,c] = 1/size^2 sum_{i,j} x[b, y*stride - P + i, x*stride - P + j, c]
  *
  * x: B x H x W x C, y: B x 1 x 1 x C or B x OH x OW x C with OH = (H + 2P - size)/stride + 1 and
- * P = size/2 with pad=1, else 0. The pixels outside are 0 and count in the mean. No weights. */
+ * P = size/2 with pad=1, else 0. Pixels outside of the map count in the mean as 0. No weights. */
 #include "common/mean_windows.h"
 #include "kernels/activations.h"
 #include "layer/view.h"
@@ -34,7 +34,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return dnx_mean_windows_shape(n, o->size, o->stride, 2 * pad_of(o), err);
 }
 
-/* Netron's [avgpool] has no windows. */
+/* Netron knows [avgpool] only over the whole map, so windows are shown as a convolution. */
 static void show(const dnx_node *n, dnx_view *v) {
     const opts *o = n->opts;
     const dnx_convolution c = {o->size, o->stride, pad_of(o), n->out.c, DNX_LINEAR};

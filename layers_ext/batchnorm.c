@@ -2,15 +2,16 @@
  *
  *   y = act(scales[c] * (x - mean[c]) / sqrt(variance[c] + 1e-5) + biases[c])
  *
- * x, y: B x H x W x C. Ioffe & Szegedy 2015, algorithm 1. Without shift=1 the biases are 0:
- * libdarknet has them here, but it neither trains nor saves them.
- * File: biases C with shift=1; scales C, mean C, variance C; slopes C with activation=prelu. */
+ * x, y: B x H x W x C. Ioffe & Szegedy 2015, algorithm 1. Without shift=1 the biases are 0. (In
+ * libdarknet a [batchnorm] has biases, but neither trains nor saves them.)
+ * Weights file: biases C with shift=1; scales C, mean C, variance C; slopes C with
+ * activation=prelu. */
 #include <string.h>
 
 #include "common/norm_act.h"
 #include "kernels/pool.h"
 
-#define BLOCK 64 /* rows of a gradient that stay in the cache until they are added to dx */
+#define BLOCK 64 /* rows whose gradient is computed at a time, so that it stays in the cache */
 
 typedef struct {
     int shift, activation;
@@ -32,7 +33,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     n->out = n->in[0];
     n->scratch = n->trains ? (size_t)dnx_pool_threads(n->pool) * BLOCK * (size_t)n->out.c : 0;
     dnx_status st = dnx_norm_act_make(&s->norm, n, true, (dnx_act)o->activation, err);
-    if (!st && !o->shift) /* the biases, which come first, stay 0 and are not saved */
+    if (!st && !o->shift) /* the biases are not saved: removes the first parameter */
         memmove(n->params, n->params + 1, sizeof *n->params * (size_t)--n->n_params);
     return st;
 }
@@ -96,7 +97,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     job j = {n, p};
     dnx_norm_act_backward(&s->norm, n, p);
     if (!((const opts *)n->opts)->shift)
-        memset(s->norm.d_biases, 0, sizeof(float) * (size_t)s->norm.c); /* no parameter */
+        memset(s->norm.d_biases, 0, sizeof(float) * (size_t)s->norm.c); /* biases stay 0 */
     if (p->dx[0]) dnx_pool_run(n->pool, backward_share, &j);
 }
 

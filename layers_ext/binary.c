@@ -4,27 +4,31 @@
  *   xnor           z = (sign(u) * b) K alpha     K = mean of |u| under the window (k_map=1)
  *   binaryconnect  z = x * b
  *   bnn            z = sign(u) * b
- *   y = act(z + bias), or act(batch_norm(z)) with normalize=output
+ *   y = act(z + bias), or act(batch_norm(z)) when the output is normalised
  *
- * v is the real weight w; with center=1 the mean of each tap over the channels is subtracted.
- * sign(0) = +1. * is a convolution with zero padding: outside the image sign(u) and |u| are 0. u is
- * the input x, or its batch norm. batch_normalize=1 is applied where the papers apply it: before
- * the signs in xnor and bnn (a block of XNOR-Net is batch norm, signs, convolution, activation or
- * pooling), after the convolution in bwn and binaryconnect. normalize= overrides this.
+ * * is a convolution with zero padding: outside the image sign(u) and |u| are 0. sign(0) = +1.
+ * v is the real weight w; with center=1, w minus its mean over the channels, tap by tap.
+ * u is the input x, or batch_norm(x) when the input is normalised. With batch_normalize=1, xnor and
+ * bnn normalise the input, bwn and binaryconnect the output, as in the papers (a block of XNOR-Net
+ * is batch norm, signs, convolution, activation or pooling). normalize= overrides this choice.
  *
- * Rastegari et al., "XNOR-Net", arXiv 1603.05279, sections 3.1 (bwn), 3.2 (xnor); Courbariaux et
- * al., 1511.00363 (BinaryConnect: clamp=1 keeps w in [-1,1] after every update) and 1602.02830.
+ * Rastegari et al., "XNOR-Net", arXiv 1603.05279, sections 3.1 (bwn) and 3.2 (xnor). Courbariaux et
+ * al., arXiv 1511.00363 (binaryconnect; with clamp=1, w stays in [-1,1] as there) and 1602.02830
+ * (bnn).
  *
- * Gradients are estimates. For w: see gradient=exact, paper and plain in common/bits/binarise.h.
- * For u:
- *   du = [|u| <= 1] (dz K alpha b transposed), and for exact also the part of K,
- *   sign(u)/(n) sum of dz z / K over the windows that cover u; n = C*size*size.
- * Training updates the real weights. A network that predicts keeps only alpha and b. Its weights
- * are +-alpha (or +-1), and a filter of that form is used unchanged.
+ * The gradients are estimates. The gradient of w depends on gradient=, see common/bits/binarise.h.
+ * The gradient of u, where [condition] is 1 or 0, is:
+ *   du = [|u| <= 1] (dz K alpha, convolved with b transposed)
+ * With gradient=exact, xnor adds the derivative of K: sign(u)/n times the sum of dz z / K over the
+ * windows that cover u, with n = C*size*size.
+ *
+ * Training updates the real weights. A network that predicts keeps only alpha and b, and its
+ * weights are alpha b. A filter that holds only +a and -a is used unchanged.
  *
  * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1.
- * File: biases N; then the batch norm of the output: scales N, mean N, variance N, or of the input:
- * shifts C, scales C, mean C, variance C; weights N x C x size x size; slopes N. */
+ * Weights file: biases N; then scales N, mean N, variance N when the output is normalised, or
+ * shifts C, scales C, mean C, variance C when the input is; weights N x C x size x size; slopes N
+ * with activation=prelu. */
 #include <string.h>
 
 #include "common/bits/binary_filters.h"
@@ -35,7 +39,7 @@
 #include "layer/compression.h"
 #include "layer/view.h"
 
-#define BLOCK 84 /* pixels at a time: a multiple of every tile height */
+#define BLOCK 84 /* output pixels at a time: a multiple of the rows of a register tile of mm() */
 
 enum { BWN, XNOR, BINARYCONNECT, BNN };
 enum { BY_PAPER, INPUT, OUTPUT };
@@ -69,10 +73,10 @@ typedef struct {
     dnx_bitconv bits;
     dnx_patches at;
     dnx_binary_filters f;
-    int K, N;     /* floats of a filter; number of filters */
-    float *block; /* threads x BLOCK x K */
-    float *signs; /* training: batch x in, sign(u) */
-    float *slope; /* N slopes for u <= 0, when bits are counted and has_slope(); else NULL */
+    int K, N;     /* K: floats of a filter (not K of the formula); N: filters */
+    float *block; /* threads x BLOCK x K: gathered windows; NULL when bits are counted */
+    float *signs; /* batch x H x W x C: sign(u), only when training xnor or bnn */
+    float *slope; /* N copies of the slope of has_slope(), when bits are counted; else NULL */
 } state;
 
 static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
@@ -104,7 +108,7 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
 
 static dnx_status pack(dnx_node *n, dnx_err *err);
 
-/* True for an activation of the form u > 0 ? u : u*slope; stores its slope. */
+/* Returns true when the activation is u > 0 ? u : slope*u, and stores the constant slope. */
 static bool has_slope(int activation, float *slope) {
     *slope = activation == DNX_LINEAR ? 1 : activation == DNX_LEAKY ? .1f : 0;
     return activation == DNX_LINEAR || activation == DNX_LEAKY || activation == DNX_RELU;
@@ -142,7 +146,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return n->keeps_no_weights ? n->type->prepare(n, err) : pack(n, err);
 }
 
-/* Binarises w and packs it, with the batch norm of the output folded into the filters. */
+/* Binarises w and packs the binary filters: as bits to predict with xnor or bnn, else as floats.
+ * When predicting, also folds the batch norms. */
 static dnx_status pack(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     dnx_status st = dnx_binary_filters_binarise(&s->f, n, err);
@@ -164,7 +169,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
     float *w = s->f.w;
-    if (!w) return DNX_OK; /* an earlier call has packed and released them */
+    if (!w) return DNX_OK; /* an earlier call has packed and released w */
     for (size_t i = 0; n->trains && o->clamp && i < (size_t)s->K * (size_t)s->N; i++)
         w[i] = w[i] < -1 ? -1 : w[i] > 1 ? 1 : w[i];
     dnx_status st = pack(n, err);
@@ -182,12 +187,13 @@ static double macs(const dnx_node *n) {
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
-    const float *x; /* the input of the convolution: x or its signs */
-    float *dx;      /* batch x in: dx, or the gradient of the signs; may be NULL */
-    float *dk;      /* batch x OH x OW: gradient of K; NULL: K is a constant */
+    const float *x; /* input of the convolution: p->x[0] or its signs */
+    float *dx;      /* batch x H x W x C: gradient of `x`; may be NULL */
+    float *dk;      /* batch x OH x OW: gradient of K; NULL when K is taken as a constant */
 } job;
 
-/* Computes the signs of the input (as floats when training) and its sums of |u|. */
+/* For input pixels [lo, hi): computes the bits of sign(u), the sum of |u| over the channels and,
+ * when training, the signs as floats. */
 static void sign_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;
@@ -195,8 +201,8 @@ static void sign_share(void *arg, long lo, long hi) {
                      s->signs);
 }
 
-/* Computes outputs [lo, hi) of filters [first, end) with the float kernels. The filters are whole
- * panels. */
+/* Computes output pixels [lo, hi) of filters [first, end) with mm(). `first` is the first filter of
+ * a panel. */
 static void multiply_part(job *j, int t, long lo, long hi, int first, int end) {
     dnx_node *n = j->n;
     state *s = n->state;
@@ -248,7 +254,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     if (n->trains) dnx_norm_act_end(&s->norm, n, p);
 }
 
-/* For `rows` outputs from p on: e = dz K, and dk = sum over the filters of dz z / K. */
+/* For `rows` outputs from p on: e = dz K, and dk = the sum of dz z / K over the filters. */
 static void unscale(job *j, long p, int rows, float *e) {
     const state *s = j->n->state;
     size_t N = (size_t)s->N, at = (size_t)p * N;

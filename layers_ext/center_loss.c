@@ -1,14 +1,14 @@
 /* [center_loss]: pulls the features of an image to the centre of its class. Use it together with a
  * loss that separates the classes.
  *
- *   L = sum_b weight/2 |x_b - c_y|^2,   y the class of image b
+ *   L = sum_b weight/2 |x_b - c_k|^2,   k = the class of image b, c_k = the centre of class k
  *
- * The centres are trained by the gradient of L, like all weights. The paper moves them by the mean
- * difference, with a rate of their own; use learning_rate= of the section for this rate.
+ * The centres are trained by the gradient of L, like all weights. The paper moves each centre by
+ * the mean difference, at a separate rate: set learning_rate= in this section for such a rate.
  *
- * x (`from`): B x D (D = H W C), y: B x 1, the share of L of each image. An image without a class
- * (truth -1) has loss 0. A truth outside 0..N-1 gives NaN. File: centres N x D, initially 0.
- * Wen et al. 2016, "A discriminative feature learning approach", equation 2. */
+ * x (`from`): B x D (D = H W C), y: B x 1, the loss of each image. An image without a class (truth
+ * -1) has loss 0. Any other truth outside 0..N-1 gives NaN. Weights file: centres N x D, initially
+ * 0, N = classes. Wen et al. 2016, "A discriminative feature learning approach", equation 2. */
 #include <math.h>
 #include <string.h>
 

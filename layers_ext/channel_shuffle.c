@@ -1,7 +1,7 @@
 /* [channel_shuffle]: mixes the groups of a grouped convolution, so that each group of the next
  * convolution gets channels of all groups.
  *
- *   y[k G + g] = x[g n + k],   n = C / G,  g = 0..G-1,  k = 0..n-1
+ *   y[k G + g] = x[g m + k],   G = groups,  m = C / G,  g = 0..G-1,  k = 0..m-1
  *
  * x, y: B x H x W x C. No weights. Zhang et al. 2018, "ShuffleNet", section 3.1. */
 #include "dnx.h"

@@ -3,8 +3,9 @@
  *   z[b,n] = sum_d w[n,d] x[b,d],   y = act(batch_norm(z))
  *
  * x: B x H x W x C, taken as D = H*W*C numbers; y: B x 1 x 1 x N.
- * File: biases N, weights N x D, scales N, mean N, variance N, slopes N. This is not the order of
- * [convolutional]. The D weights of an output are in libdarknet's order C, H, W. */
+ * Weights file: biases N, weights N x D; with batch_normalize=1 scales N, mean N, variance N; with
+ * activation=prelu slopes N. ([convolutional] has its weights after the variance.) The D weights of
+ * an output are in libdarknet's order C, H, W. */
 #include <math.h>
 #include <string.h>
 
@@ -27,8 +28,8 @@ typedef struct {
     dnx_norm_act norm;
     int D, N;
     float *w, *d_w;  /* N x D, file order */
-    float *wk;       /* D x N, d in the order H, W, C. Predicting: only while packing, and scaled by
-                      * the folded batch norm */
+    float *wk;       /* D x N, d in the order H, W, C. When predicting, it is multiplied by the
+                      * folded batch norm, and freed after packing */
     float *packed;   /* wk in panels */
     float *packed_t; /* the transpose of wk in panels, for dx */
     float *d_wk;     /* D x N */
@@ -36,7 +37,7 @@ typedef struct {
 
 static dnx_status prepare(dnx_node *n, dnx_err *err);
 
-/* Moves the weights behind the biases, where libdarknet has them in a file. */
+/* Moves the weights to the place after the biases, as in libdarknet's files. */
 static void weights_second(dnx_node *n) {
     for (int k = n->n_params - 1; k > 1; k--) {
         const dnx_param p = n->params[k];
@@ -70,13 +71,13 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (st) return st;
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
-    float range = sqrtf(2.f / (float)s->D); /* uniform, as in libdarknet */
+    float range = sqrtf(2.f / (float)s->D); /* w is uniform in [-range, range], as in libdarknet */
     for (size_t i = 0; i < count; i++) s->w[i] = range * (2 * dnx_rng_uniform(&r) - 1);
     n->scratch = n->trains ? (size_t)n->batch * (size_t)s->N : 0;
     return prepare(n, err);
 }
 
-/* Input d is counted in the order H, W, C. Returns its index in the file's order C, H, W. */
+/* Returns the index, in the file's order C, H, W, of input d, which counts in the order H, W, C. */
 static size_t file_index(const dnx_node *n, size_t d) {
     size_t C = (size_t)n->in[0].c, hw = (size_t)n->in[0].h * (size_t)n->in[0].w;
     return d % C * hw + d / C;
@@ -96,7 +97,7 @@ static void prepare_share(void *arg, long lo, long hi) {
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
-    if (!s->w) return DNX_OK; /* an earlier call has packed and released them */
+    if (!s->w) return DNX_OK; /* an earlier call has packed and released w */
     dnx_status st = s->wk ? DNX_OK : dnx_new(n, &s->wk, (size_t)s->D * (size_t)s->N, err);
     if (st) return st;
     if (!n->trains) dnx_norm_act_fold(&s->norm);
@@ -123,7 +124,7 @@ typedef struct {
     const float *dz;
 } job;
 
-/* The threads share the columns, because a batch has few rows. */
+/* Divides the N outputs among the threads, not the rows, because a batch has few rows. */
 static void forward_share(void *arg, int t, int threads) {
     job *j = arg;
     state *s = j->n->state;

@@ -1,14 +1,14 @@
-/* [contrastive]: pulls the images of a class together and pushes those of others apart.
+/* [contrastive]: pulls features of one class together and pushes features of two classes apart.
  *
  *   L = M (1/P sum 1/2 d_ij^2 + 1/N sum 1/2 max(0, margin - d_ij)^2)
  *
- * The first sum is over the P pairs of the same class in the batch, the second over the N pairs of
- * different classes with d_ij < margin. d is the distance of the features (`from`), scaled to unit
- * length. M is the number of images with a known class. A batch without such pairs has loss 0.
+ * The first sum is over the P pairs (i, j) of the same class in the batch, the second over the N
+ * pairs of different classes with d_ij < margin. d_ij is the distance between the features (`from`)
+ * of two images, scaled to unit length. M is the number of images with a known class. A sum without
+ * pairs is 0.
  *
  * x: B x D (D = H W C), y: B x 1, 1 where the nearest other image of the batch has the same class.
- * No weights. Hadsell et al. 2006, equation 4, but with a separate mean for each of the two
- * sums. */
+ * No weights. Hadsell et al. 2006, equation 4, but each of the two sums has its own mean. */
 #include <math.h>
 #include <string.h>
 
@@ -51,7 +51,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     dnx_distances_forward(s, p);
     dnx_mark_nearest(s, p);
     known = dnx_known(p);
-    for (int pass = 0; pass < 2; pass++) /* counts, then derivatives */
+    for (int pass = 0; pass < 2; pass++) /* pass 0 counts and sums, pass 1 sets derivatives */
         for (int i = 0; i < p->batch; i++)
             for (int j = i + 1; j < p->batch; j++) {
                 size_t at = (size_t)i * (size_t)p->batch + (size_t)j;

@@ -3,15 +3,18 @@
  *   z[b,y,x,n] = sum_{i,j,c} w[n,c,i,j] x[b, y*stride - pad + i, x*stride - pad + j, c]
  *   y = act(batch_norm(z))
  *
- * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1.
- * File: biases N, scales N, mean N, variance N, weights N x C/groups x size x size, slopes N.
+ * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1. The sum is over the
+ * C/groups channels c of the group of filter n.
+ * Weights file: biases N; with batch_normalize=1 scales N, mean N, variance N; weights N x C/groups
+ * x size x size; with activation=prelu slopes N.
  *
  * Narrow groups, such as depthwise ones, use common/conv/dwconv.h. When predicting, 3x3 filters
- * with stride 1 and enough channels use common/conv/winograd.h. All others are products of
- * matrices, common/conv/products.h. When training, the layer before may
- * defer its batch norm and activation to a 1x1 convolution, which applies them to a block of rows
- * before it multiplies. When predicting, a [batchnorm] before it is applied in the same way, to
- * windows without padding, or to the tiles of Winograd; padding stays 0. */
+ * with stride 1 and enough channels use common/conv/winograd.h. All other convolutions are products
+ * of matrices, common/conv/products.h.
+ *
+ * The layer before may defer its batch norm and activation. This layer then applies them to x while
+ * it reads x: when training, with 1x1 filters or narrow groups; when predicting, a [batchnorm] with
+ * Winograd, or with one group and no padding. */
 #include "common/conv/dwconv.h"
 #include "common/conv/products.h"
 #include "common/conv/winograd.h"
@@ -35,8 +38,8 @@ static const dnx_opt options[] = {
 };
 
 typedef struct {
-    dnx_dwconv dw;     /* with is_narrow it is the whole layer, else only dw.norm is used */
-    dnx_winograd wino; /* wino.m > 0: the layer predicts with Winograd, and only m.w is used */
+    dnx_dwconv dw;     /* with is_narrow it does all the work, else only dw.norm is used */
+    dnx_winograd wino; /* used to predict when wino.m > 0; then only w is used of m */
     dnx_products m;
     bool is_narrow;
 } state;
@@ -114,7 +117,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     if (s->is_narrow) return dnx_dwconv_prepare(n, err);
-    if (!s->m.w) return DNX_OK; /* an earlier call has packed and released them */
+    if (!s->m.w) return DNX_OK; /* an earlier call has packed and released w */
     if (!n->trains) dnx_norm_act_fold(&s->dw.norm);
     if (s->wino.m) {
         dnx_winograd_prepare(&s->wino, n, s->m.w, s->dw.norm.scale);

@@ -2,18 +2,19 @@
  *
  *   y = x,  d[b,c] = t[b,c] - x[b,c] with t[b,c] = 1 for the class of image b, else 0
  *   sse     loss = sum d^2                               dx = scale d
- *   masked  the same, but an image without a class (-1) has loss 0
+ *   masked  as sse, but an image without a class (-1) has loss 0
  *   smooth  loss = sum d^2 where |d| < 1, else 2 |d| - 1  dx = scale clip(d, -1, 1)
  *   L1      loss = sum |d|                               dx = scale sign(d)
- *   seg     sse, with loss and dx multiplied by `noobj` where t = 0
+ *   seg     as sse, with loss and dx multiplied by `noobj` where t = 0
  *   wgan    loss = sum x where t = 0, -x where t = 1     dx = scale (-1 where t = 0, 1 where t = 1)
  *
- * x: C numbers for each image, in any shape. The truth is the class index; -1: t is 0 everywhere.
- * With thresh, dx is 0 where |dx| / scale < thresh/C. sse, masked, seg and smooth leave out the
- * factor 2 of the derivative, as libdarknet does. After a [softmax] the loss counts twice, as in
- * libdarknet.
- * libdarknet's CPU code treats seg and wgan as sse and ignores noobj and thresh; these follow its
- * GPU code. Its smooth has the wrong sign for |d| >= 1; this one has the right sign. */
+ * x: C numbers for each image, in any shape. The truth is the class index; with -1, t is 0
+ * everywhere. With thresh, dx is 0 where |dx| / scale < thresh/C. As in libdarknet, sse, masked,
+ * seg and smooth leave out the factor 2 of the derivative, and the loss of a [softmax] before this
+ * layer counts as well.
+ * seg, wgan, noobj and thresh follow libdarknet's GPU code; its CPU code treats seg and wgan as sse
+ * and ignores noobj and thresh. In libdarknet, dx of smooth has the wrong sign for |d| >= 1; here
+ * the sign is right. */
 #include <math.h>
 #include <string.h>
 
@@ -45,8 +46,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* t of element i: 1 if it belongs to the class of its image, else 0. Classes are numbered in
- * libdarknet's order C, H, W. */
+/* Returns the target t of element i of the batch. An image has `size` elements. Classes are
+ * numbered in libdarknet's order C, H, W. */
 static float target(const dnx_node *n, const dnx_pass *p, size_t i, size_t size) {
     float k = p->truth[i / size];
     return k >= 0 && (double)k < (double)size && i % size == dnx_class_place(n->out, (size_t)k);

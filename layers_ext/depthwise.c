@@ -4,7 +4,8 @@
  *   y = act(batch_norm(z))
  *
  * x: B x H x W x C, y: B x OH x OW x N, N = C multiplier, OH = (H + 2 pad - size)/stride + 1.
- * File: biases N, scales N, mean N, variance N, weights N x 1 x size x size, slopes N.
+ * Weights file: biases N; with batch_normalize=1 scales N, mean N, variance N; weights N x 1 x size
+ * x size; with activation=prelu slopes N.
  * Howard et al. 2017, "MobileNets", section 3.1. */
 #include "common/conv/dwconv.h"
 #include "common/conv/patches.h"

@@ -1,5 +1,5 @@
-/* [dropout]: in training, sets each number to 0 with `probability` and divides the others by
- * 1 - probability. In prediction y = x. x, y: B x H x W x C. No weights.
+/* [dropout]: when training, sets each number to 0 with the chance `probability` and divides all
+ * others by 1 - probability. When predicting, y = x. x, y: B x H x W x C. No weights.
  * Srivastava et al. 2014, section 10. */
 #include <string.h>
 
@@ -16,7 +16,7 @@ static const dnx_opt options[] = {
 
 typedef struct {
     bool is_dropping;    /* the last forward pass was a training pass */
-    unsigned char *keep; /* batch x out */
+    unsigned char *keep; /* batch x H x W x C: 1 where a number is kept, else 0 */
 } state;
 
 static dnx_status make(dnx_node *n, dnx_err *err) {

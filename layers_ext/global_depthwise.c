@@ -1,9 +1,10 @@
-/* [global_depthwise]: GDConv, a depthwise convolution whose filter is the whole map.
+/* [global_depthwise]: GDConv, a depthwise convolution whose filter is as large as the map.
  *
  *   y[b,0,0,c] = act(batch_norm(sum_{i,j} w[c,i,j] x[b,i,j,c]))
  *
  * x: B x H x W x C, y: B x 1 x 1 x C.
- * File: biases C, scales C, mean C, variance C, weights C x 1 x H x W, slopes C.
+ * Weights file: biases C; with batch_normalize=1 scales C, mean C, variance C; weights C x 1 x H x
+ * W; with activation=prelu slopes C.
  * Chen et al. 2018, "MobileFaceNets", equation 1. */
 #include "common/conv/dwconv.h"
 

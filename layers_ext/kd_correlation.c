@@ -1,18 +1,19 @@
 /* [kd_correlation]: distillation of the similarities between the images of a batch (CC-KD).
  *
- *   u_i = f_i / |f_i|,  C_ij = phi(u_i.u_j) of the student, T_ij the same of the teacher
+ *   u_i = f_i / |f_i|,  f_i the features of image i
+ *   C_ij = phi(u_i.u_j) of the student,  T_ij = phi(u_i.u_j) of the teacher
  *   bilinear  phi(v) = v
  *   gaussian  phi(v) = e^{-2 gamma} sum_{p=0..order} (2 gamma v)^p / p!,  the Taylor series of
  *             e^{-gamma |u_i - u_j|^2}
  *   loss = weight n L,  L = 1/n^2 sum_ij (C_ij - T_ij)^2
  *   dL/du_i = 4/n^2 sum_j (C_ij - T_ij) phi'(u_i.u_j) u_j,  then through the normalisation
  *
- * n is the number of images in the pass (batch / subdivisions). The loss of an image is L, so the
- * sum over the batch is n L. L is a mean over pairs of images. If a batch has several images of an
- * identity, more of these pairs show the same person.
- * x: n x H x W x C of `from`, taken as D = H W C numbers; target: n x any shape; y: n x 1, row i of
- * L: 1/n sum_j (C_ij - T_ij)^2. No weights. A zero vector has correlation 0 with all others, and no
- * gradient. weight=0 computes nothing.
+ * n is the number of images in the pass (batch / subdivisions). The loss of an image is L, a mean
+ * over pairs of images, so the sum over the batch is n L. With sampler=balanced, more pairs show
+ * the same person.
+ * x: n x H x W x C of `from`, taken as D = H W C numbers; target: n x any shape; y: n x 1,
+ * y_i = 1/n sum_j (C_ij - T_ij)^2. No weights. A zero vector has u = 0 and no gradient. With
+ * weight=0 nothing is computed.
  * Peng et al. 2019, "Correlation Congruence for Knowledge Distillation" (CC-KD). Implemented from
  * summaries of the paper, not from its equations. */
 #include <math.h>
@@ -47,19 +48,19 @@ static const dnx_opt options[] = {
 
 typedef struct {
     size_t D, T;
-    float *unit, *inv;           /* student: f/|f|, B x D; 1/|f|, B, or 0 for a zero vector */
-    float *target_unit;          /* teacher: B x T */
-    float *slope;                /* B x B: dloss/d(u_i.u_j) from row i */
+    float *unit, *inv;           /* student: u, batch x D; 1/|f|, batch, 0 for a zero vector */
+    float *target_unit;          /* teacher: u, batch x T floats */
+    float *slope;                /* batch x batch: dloss/du_i = sum_j slope_ij u_j */
     float series[MAX_ORDER + 1]; /* coefficients of phi */
     int degree;
-    double *row; /* B: sum_j (C_ij - T_ij)^2 */
+    double *row; /* batch: sum_j (C_ij - T_ij)^2 */
 } state;
 
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
-    float *packed, *packed_target; /* in scratch */
-    float *rest;                   /* B x B or B x D */
+    float *packed, *packed_target; /* panels of all u, in p->scratch */
+    float *rest;                   /* scratch: the teacher's u_i.u_j; in backward() dloss/du */
 } job;
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -111,8 +112,7 @@ static float phi(const state *s, float v, float *slope) {
     return sum;
 }
 
-/* For one thread's images: the loss of their rows of both matrices. The derivative of the loss
- * replaces the products u_i.u_j. */
+/* For images [lo, hi): computes their rows of C and T, the loss of these rows, and `slope`. */
 static void pairs_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;
@@ -160,7 +160,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     for (int b = 0; b < p->batch; b++) p->loss += (double)o->weight * s->row[b] / p->batch;
 }
 
-/* dx = -(d - u <u, d>) / |f| with d_i = dloss/du_i */
+/* For images [lo, hi): dx = -(d - u <u, d>) / |f|, with d = dloss/du. */
 static void backward_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;

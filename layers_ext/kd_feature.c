@@ -1,27 +1,29 @@
 /* [kd_feature]: the distance between the student's features f and the teacher's t.
  *
  *   g = f, or W f + b at every pixel if the numbers of channels differ
- *   squared  e_b = |g_b - t_b|^2 / 2; with normalize=1 for g/|g| and t/|t|
+ *   squared  e_b = |g_b - t_b|^2 / 2; with normalize=1, g/|g| and t/|t| replace g and t
  *   cosine   e_b = 1 - cos(g_b, t_b); normalize has no effect
  *   loss = weight sum_b h_b e_b
- *   de/dg = g - t; with both at length 1: (cos(g,t) g/|g| - t/|t|) / |g|
+ *   de/dg = g - t; when normalised, (cos(g,t) g/|g| - t/|t|) / |g|
  *
- * For normalised features the two distances are equal. The length of a sample is taken over all its
- * H W C numbers. h is the hardness of a sample, with d = sqrt(2 e), the length of the difference.
- * Its mean over the batch is 1, and the gradient treats it as a constant:
+ * For normalised features the two distances are equal. |g| and |t| are over all H W T numbers of an
+ * image. h_b weighs hard images more: its mean over the B images is 1, and the gradient treats it
+ * as a constant. d_b = sqrt(2 e_b), the length of the difference, is at most 2 when normalised.
  *
+ *   none     h_b = 1
  *   softmax  h_b = B e^{k d_b} / sum_j e^{k d_j}, k = hard_sharpness
  *   power    h_b = B d_b^power / sum_j d_j^power
  *
- * The distance of features of length 1 is at most 2. With k = 1 all samples have nearly the same
- * weight; with a large k only few samples count.
+ * With k = 1 all images have nearly the same weight; with a large k, only a few images matter.
  *
- * x: B x H x W x C of `from`; target: B x H x W x T; y: B x 1, e_b. A zero vector has the unit
- * vector 0 and no gradient. File, if T differs from C and the teacher is known: weights T x C,
- * biases T; only training uses them. weight=0 computes nothing.
- * H = W = 1: features; else hints, Romero et al. 2015, "FitNets", equation 3. Hard samples are an
- * idea of Wang et al. 2020, "Exclusivity-Consistency Regularized Knowledge Distillation for Face
- * Recognition" (EC-KD). Both forms of h are ours, because the paper's formula was not at hand. */
+ * x: B x H x W x C of `from`; target: B x H x W x T; y: B x 1, e_b. A zero vector stays 0 when it
+ * is normalised, and has no gradient. With weight=0 nothing is computed.
+ * Weights file: weights T x C and biases T, if T differs from C and the teacher is known. Only
+ * training uses these.
+ * With H = W = 1 the layer compares features; else maps, the hints of Romero et al. 2015,
+ * "FitNets", equation 3. Hard samples are an idea of Wang et al. 2020, "Exclusivity-Consistency
+ * Regularized Knowledge Distillation for Face Recognition" (EC-KD). Both forms of h are ours,
+ * because the paper's formula was not at hand. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,8 +66,8 @@ typedef struct {
     float *packed;        /* C x T in panels, for g */
     float *packed_t;      /* T x C in panels, for dx */
     float *g;             /* B x pixels x T */
-    float *g_inv, *t_inv; /* B: 1/|g|, 1/|t|; 0 for a zero vector; 1 without normalize */
-    double *e, *h;        /* B */
+    float *g_inv, *t_inv; /* B: 1/|g|, 1/|t|; 0 for a zero vector; 1 when not normalised */
+    double *e, *h;        /* B: e_b and h_b */
 } state;
 
 typedef struct {
@@ -135,7 +137,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* |a g - b t|^2 / 2 */
+/* Returns |a g - b t|^2 / 2 for vectors of `size` numbers. */
 static double distance(const float *g, float a, const float *t, float b, size_t size) {
     float d[BLOCK];
     double sum = 0;
@@ -147,7 +149,7 @@ static double distance(const float *g, float a, const float *t, float b, size_t 
     return sum / 2;
 }
 
-/* For one thread's images: the mapped features g, lengths and distances. */
+/* For images [lo, hi): computes g, 1/|g|, 1/|t| and e. */
 static void forward_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;
@@ -167,7 +169,7 @@ static void forward_share(void *arg, long lo, long hi) {
     }
 }
 
-/* Computes h, the hardness of each sample. */
+/* Computes the weight h of each image. */
 static void weigh(const opts *o, state *s, int batch) {
     double peak = 0, sum = 0, k = (double)o->hard_sharpness;
     for (int b = 0; b < batch; b++) peak = fmax(peak, sqrt(2 * s->e[b]));
@@ -204,7 +206,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     for (int b = 0; b < p->batch; b++) p->loss += (double)o->weight * s->h[b] * s->e[b];
 }
 
-/* For one thread's images: dg, then dx through the map. */
+/* For images [lo, hi): computes dg and, when g = W f + b, dx = W^T dg. */
 static void backward_share(void *arg, long lo, long hi) {
     job *j = arg;
     const opts *o = j->n->opts;
@@ -230,7 +232,7 @@ static void backward_share(void *arg, long lo, long hi) {
                       s->packed_t, (int)C, j->p->dx[0] + (size_t)lo * s->pixels * C, C, &e);
 }
 
-/* One thread's rows of d_w: the sum of dg f over the pixels. */
+/* Adds dg f^T and dg, summed over all pixels, to rows [lo, hi) of d_w and d_biases. */
 static void map_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;

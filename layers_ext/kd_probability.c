@@ -1,19 +1,21 @@
-/* [kd_probability]: distillation of the teacher's class probabilities (Hinton 2015, section 2). At
- * high temperatures the probabilities are almost equal, so the exponentials are double.
+/* [kd_probability]: distillation of the teacher's class probabilities (Hinton 2015, section 2).
  *
- *   p = softmax(z/T) over all classes, T = temperature, z_T the teacher's logits, z_S the student's
- *   loss = weight sum_b T^2 KL(p_T || p_S),  KL = sum_j p_T,j (log p_T,j - log p_S,j)
- *   dz_S = weight T (p_T - p_S)
+ *   p = softmax(z / T) over all classes, T = temperature; z_t, p_t: the teacher's, z_s, p_s: the
+ *   student's logits and probabilities
+ *   loss = weight sum_b T^2 KL(p_t || p_s),  KL(p || r) = sum_j p_j (log p_j - log r_j)
+ *   dz_s = weight T (p_t - p_s)
+ *
+ * Exponentials are double, because the probabilities are almost equal at high temperatures.
  *
  * group > 0 (GKD): the many classes with small probabilities carry little information. The loss
  * therefore compares the leading classes (common/face/leading.h; ordered by group_by) with each
  * other, and their sum with the sum of the rest:
  *
- *   loss = weight sum_b T^2 (group_between KL((m_T, 1 - m_T) || (m_S, 1 - m_S))
- *                            + group_within KL(q_T || q_S))
+ *   loss = weight sum_b T^2 (group_between KL((m_t, 1 - m_t) || (m_s, 1 - m_s))
+ *                            + group_within KL(q_t || q_s))
  *   m = the sum of the probabilities of the leading classes,  q = p / m for a leading class
- *   dz_S = weight T (group_between (m_T - m_S) q_S + group_within (q_T - q_S)) for a leading class,
- *          weight T group_between (m_S - m_T) p_S / (1 - m_S) for another
+ *   dz_s = weight T (group_between (m_t - m_s) q_s + group_within (q_t - q_s)) for a leading class,
+ *          weight T group_between (m_s - m_t) p_s / (1 - m_s) for any other class
  *
  * Zhao et al. 2023, "Grouped Knowledge Distillation for Deep Face Recognition". Implemented from
  * the authors' code and a summary, because the paper was not at hand. Their share is .93, their
@@ -21,17 +23,17 @@
  * with warmup=.
  *
  * from= names the student's head, layer= the teacher's. For a [margin_softmax] head, z is s times
- * the cosines, without the margin, because the margin needs the label. Each head uses its own s,
- * the student's head the current s of its warm-up. The temperature on cosines is thus T/s. The
- * output of any other layer is used as logits, for instance of the [connected] before a [softmax].
- * Teacher and student may have different heads, but must have the same classes in the same order.
- * Labels are not needed; with group, the class of a known label always leads.
+ * the cosines, without the margin, because the margin needs the label. Each head uses its own s;
+ * the student's s may still rise in its warm-up. On cosines the temperature is thus T/s. The output
+ * of any other layer is used as logits, for instance of the [connected] before a [softmax]. Teacher
+ * and student may have different heads, but must have the same classes in the same order. Labels
+ * are not needed; with group, the class of a known label always leads.
  *
  * x: B x the input of the student's head, or B x N logits; y: B x 1, the loss of each image. No
  * weights, but the gradient also goes into the weights of the head. Nothing is computed without a
- * teacher, when predicting, and with weight=0. Memory: two B x 1024 blocks of logits; with group
- * also B x N. The forward pass goes over the blocks with a running log-sum-exp; the backward pass
- * computes them again. */
+ * teacher, when predicting, and with weight=0.
+ * The forward pass goes over blocks of 1024 classes with a running log-sum-exp. The backward pass
+ * computes the logits again. Memory: two B x 1024 blocks of logits; with group also B x N. */
 #include <math.h>
 #include <string.h>
 
@@ -39,7 +41,7 @@
 #include "layer/classifier.h"
 #include "kernels/pool.h"
 
-#define BLOCK 1024 /* classes */
+#define BLOCK 1024 /* classes whose logits are computed at a time */
 
 enum { STUDENT, TEACHER };
 
@@ -65,24 +67,24 @@ static const dnx_opt options[] = {
     DNX_OPT_END(opts),
 };
 
-/* Running sums of one image over the classes of a group so far. top_s, top_t: the largest logits;
- * sum_s, sum_t: the sums of e^{(z - top)/T}. */
+/* Running sums of one image over the classes of a group so far. top_s and top_t are the largest
+ * logits of student and teacher, sum_s and sum_t the sums of e^{(z - top)/T}. */
 typedef struct {
     double top_s, sum_s, top_t, sum_t;
-    double apart; /* sum of e^{(z_T - top_t)/T} (z_T - z_S)/T */
+    double apart; /* sum of e^{(z_t - top_t)/T} (z_t - z_s)/T */
 } sums;
 
 typedef struct {
     int N;      /* classes; 0 without a teacher */
-    sums *sums; /* B x 2: of the leading classes, or of all without group; of the rest */
+    sums *sums; /* B x 2: over the leading classes (all classes if group=0), and over the rest */
     dnx_leading leading;
 } state;
 
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
-    int lo, hi;           /* the classes of the block */
-    const float *zs, *zt; /* logits of student and teacher, B rows of ld_s and ld_t floats */
+    int lo, hi;           /* the block has classes lo..hi-1 */
+    const float *zs, *zt; /* logits of student and teacher: B rows, ld_s and ld_t floats apart */
     size_t ld_s, ld_t;
     float *dz; /* result of backward: B x (hi - lo) */
 } job;
@@ -113,8 +115,8 @@ static bool has_loss(const dnx_node *n, const dnx_pass *p) {
     return p->target && ((const state *)n->state)->N > 0 && ((const opts *)n->opts)->weight > 0;
 }
 
-/* Returns the logits of classes [lo, hi): computed by the head into scratch or, without a head, a
- * pointer into x. */
+/* Returns the logits of classes [lo, hi), in rows *ld floats apart. The head computes them into
+ * scratch; without a head, x has the logits. */
 static const float *logits(dnx_node *head, const float *x, int batch, int N, int lo, int hi,
                            float *scratch, size_t *ld) {
     *ld = (size_t)(head ? hi - lo : N);
@@ -135,7 +137,7 @@ static job block_at(dnx_node *n, dnx_pass *p, int lo) {
 
 /* ---- the leading classes ---- */
 
-/* Returns the class of image b as an index of the logits, or -1 when it is unknown. */
+/* Returns the index of image b's class among the logits, or -1 when the class is unknown. */
 static int label_of(const dnx_node *n, const dnx_pass *p, int b) {
     const int N = ((const state *)n->state)->N;
     const float y = p->truth ? p->truth[b] : -1;
@@ -169,7 +171,7 @@ static int group_of(const job *j, long b, int k) {
 
 /* ---- loss ---- */
 
-/* Adapts sums relative to the tops of `old` to those of u. */
+/* The sums of u are relative to the tops of `old`. Makes them relative to the tops of u. */
 static void rescale(sums *u, const sums *old, double T) {
     if (u->top_s > old->top_s) u->sum_s *= exp((old->top_s - u->top_s) / T);
     if (!(u->top_t > old->top_t)) return;
@@ -201,13 +203,13 @@ static void sum_share(void *arg, long lo, long hi) {
     }
 }
 
-/* KL(q_T || q_S) of a group. */
+/* Returns KL(q_t || q_s) of one group of classes. */
 static double within(const sums *u, double T) {
     return u->apart / u->sum_t + (u->top_s - u->top_t) / T + log(u->sum_s / u->sum_t);
 }
 
-/* Returns the log-sum-exp of the other classes minus that of the leading classes, for the student
- * or the teacher. */
+/* Returns the log-sum-exp of the other classes minus the log-sum-exp of the leading classes, for
+ * the teacher or the student. */
 static double ahead(const sums *of, double T, bool is_teacher) {
     const sums *g = &of[0], *r = &of[1];
     return is_teacher ? (r->top_t - g->top_t) / T + log(r->sum_t) - log(g->sum_t)
@@ -216,14 +218,14 @@ static double ahead(const sums *of, double T, bool is_teacher) {
 
 static double softplus(double d) { return d > 0 ? d + log1p(exp(-d)) : log1p(exp(d)); }
 
-/* KL of (m, 1 - m), with m = 1 / (1 + e^ahead). */
+/* Returns KL((m_t, 1 - m_t) || (m_s, 1 - m_s)), with m = 1 / (1 + e^ahead()). */
 static double between(const sums *of, double T) {
     double s = ahead(of, T, false), t = ahead(of, T, true), m = exp(-softplus(t));
     double rest = exp(-softplus(-t)); /* 0 when all classes lead */
     return m * (softplus(s) - softplus(t)) + (rest > 0 ? rest * (softplus(-s) - softplus(-t)) : 0);
 }
 
-/* The weight in this update. */
+/* Returns the factor of the loss in this update: it rises from 0 over the first warmup updates. */
 static double weight_now(const opts *o, const dnx_pass *p) {
     const bool rises = p->update < (uint64_t)o->warmup;
     return (double)o->weight * (rises ? (double)p->update / o->warmup : 1);
@@ -255,7 +257,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
 
 /* ---- gradient ---- */
 
-/* Computes dz for thread t's images. dz may be the memory of zs. */
+/* Computes dz of images [lo, hi). dz may be the memory of zs. */
 static void slope_share(void *arg, long lo, long hi) {
     job *j = arg;
     const opts *o = j->n->opts;
@@ -266,7 +268,7 @@ static void slope_share(void *arg, long lo, long hi) {
         const float *zs = j->zs + (size_t)b * j->ld_s, *zt = j->zt + (size_t)b * j->ld_t;
         const sums *of = ((const state *)j->n->state)->sums + 2 * b;
         float *dz = j->dz + (size_t)b * (size_t)n;
-        double outer = 0; /* weight T group_between (m_T - m_S) */
+        double outer = 0; /* weight T group_between (m_t - m_s) */
         if (o->group > 0)
             outer = weight * (double)o->group_between *
                     (exp(-softplus(ahead(of, T, true))) - exp(-softplus(ahead(of, T, false))));

@@ -1,28 +1,31 @@
-/* [kd_relation]: distillation of how many thresholds the cosine of a pair of images exceeds (EKD).
+/* [kd_relation]: distillation of the match thresholds that the cosine of two images exceeds (EKD).
  *
- *   s_ij, t_ij  the cosine of the features of images i and j: the student's, the teacher's
- *   a_k, b_k    thresholds of the student and of the teacher: a share rates_k of the impostor
- *               pairs has a larger cosine there
- *   r(v, a) = sum_k 1 / (1 + e^{-(v - a_k) / temperature}), about how many thresholds v passes
+ *   s_ij        u_i.u_j with u = f/|f|: the cosine of the student's features f of images i and j
+ *   t_ij        the cosine of the teacher's features
+ *   a_k, b_k    threshold k of the student and of the teacher: the share rates_k of the impostor
+ *               pairs (two classes) has a larger cosine
+ *   r(v, a) = sum_k 1 / (1 + e^{-(v - a_k) / temperature}), about how many thresholds v exceeds
  *   l_ij = (r(s_ij, a) - r(t_ij, b))^2
- *   L = genuine mean of l over the pairs of one class
- *     + impostor mean of l over the `hardest` pairs of two classes, those with the largest s
- *   loss = weight n L;  dL/ds_ij treats a and b as constants, then goes through the normalisation
+ *   L = genuine * mean of l_ij over the genuine pairs (one class)
+ *     + impostor * mean of l_ij over the `hardest` impostor pairs, those with the largest s_ij
+ *   loss = weight n L;  the gradient treats a and b as constants
  *
- * A pair has a loss when it is on one side of a threshold in the student and on the other side in
- * the teacher. Sort the cosines of the P impostor pairs of a pass in falling order; threshold k of
- * the pass is number floor(P rates_k) + 1. The first training pass sets a and b to these. Each
- * later training pass first moves them: a_k += pace (threshold k of the pass - a_k).
+ * So a pair has a loss when its cosine exceeds a threshold for the student but not for the teacher,
+ * or the reverse. Sort the cosines of the P impostor pairs of a pass in falling order: threshold k
+ * of the pass is the cosine at place floor(P rates_k) + 1. The first training pass sets a and b to
+ * the thresholds of the pass. Each later training pass first moves a, and b alike:
+ * a_k += pace (threshold k of the pass - a_k).
  *
  * n is the number of images in the pass (batch / subdivisions). Pairs with an image of unknown
- * class are ignored. Use sampler=balanced, so that a pass has genuine pairs. x: n x H x W x C of
- * `from`, taken as D = H W C numbers; target: n x any shape; y: n x 1, half the sum of the losses
- * of an image's pairs. A zero vector has cosine 0 with all others, and no gradient. weight=0
- * computes nothing. File: a, then b, then 1 if there was a pass, else 0.
+ * class are ignored. Use sampler=balanced, so that a pass has genuine pairs.
+ * x: n x H x W x C of `from`, taken as D = H W C numbers; target: n x any shape; y: n x 1, half the
+ * sum of the losses of an image's pairs. A zero vector has cosine 0 with all others, and no
+ * gradient. With weight=0 nothing is computed.
+ * Weights file: a, then b, then 1 if there was a training pass, else 0.
  *
  * Huang et al. 2022, "Evaluation-oriented Knowledge Distillation for Deep Face Recognition" (EKD).
- * Implemented from the authors' code, because the paper was not at hand. There a and b start at 0;
- * here the first pass sets them. */
+ * Implemented from the authors' code, because the paper was not at hand. In their code a and b
+ * start at 0; here the first pass sets them. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,16 +64,16 @@ typedef struct {
 
 typedef struct {
     size_t D, T;
-    int K;              /* thresholds */
-    float *known;       /* a (K), b (K), 1 or 0 */
+    int K;              /* number of thresholds */
+    float *known;       /* K of a, K of b, then 1 or 0 as in the weights file */
     float *now;         /* the thresholds a and b of this pass */
-    float *unit, *inv;  /* student: f/|f|, B x D; 1/|f|, B, or 0 for a zero vector */
-    float *target_unit; /* teacher: B x T */
-    float *s, *t;       /* B x B cosines */
-    float *slope;       /* B x B: dloss/ds_ij */
-    pair *pairs;        /* B (B - 1) / 2: impostors from the front, genuine ones from the end */
-    double *teachers;   /* B (B - 1) / 2: the cosines t of the impostors */
-    double *half;       /* B: y */
+    float *unit, *inv;  /* student: u, batch x D; 1/|f|, batch, 0 for a zero vector */
+    float *target_unit; /* teacher: f/|f|, batch x T floats */
+    float *s, *t;       /* batch x batch: the cosines s_ij and t_ij */
+    float *slope;       /* batch x batch: dloss/ds_ij */
+    pair *pairs;        /* B (B - 1) / 2, B images: impostors in front, genuine at the end */
+    double *teachers;   /* as many: t_ij of the impostor pairs */
+    double *half;       /* batch: y */
 } state;
 
 static float rate_of(const opts *o, int k) {
@@ -128,8 +131,7 @@ static void cosine_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
 
 /* ---- pairs and thresholds ---- */
 
-/* Fills s->pairs. Returns the number of impostors. Stores the number of genuine pairs, which are at
- * the end of the list. */
+/* Fills s->pairs. Returns the number of impostor pairs, and stores the number of genuine pairs. */
 static int find_pairs(state *s, const dnx_pass *p, int *genuine) {
     const int B = p->batch, most = B * (B - 1) / 2;
     int impostors = 0;
@@ -144,7 +146,7 @@ static int find_pairs(state *s, const dnx_pass *p, int *genuine) {
     return impostors;
 }
 
-/* Sorts the largest first, NaN before all others. */
+/* The order of qsort(): the largest first, NaN before all numbers. */
 static int compare(double x, double y) {
     if (isnan(x) || isnan(y)) return isnan(y) - isnan(x);
     return (x < y) - (x > y);
@@ -154,14 +156,15 @@ static int falling(const void *a, const void *b) {
     return compare(*(const double *)a, *(const double *)b);
 }
 
-/* Sorts by falling cosine, equal cosines by their images. */
+/* The order of qsort(): by falling cosine, then by the images i and j. */
 static int by_cosine(const void *a, const void *b) {
     const pair *x = a, *y = b;
     int c = compare(x->s, y->s);
     return c ? c : x->i != y->i ? x->i - y->i : x->j - y->j;
 }
 
-/* Sets s->now and, when training, moves s->known. There are P > 0 impostors, sorted by s. */
+/* Sets s->now and, in a training pass, moves s->known. s->pairs begins with P > 0 impostor pairs,
+ * sorted by s. */
 static void set_thresholds(dnx_node *n, const dnx_pass *p, int P) {
     const opts *o = n->opts;
     state *s = n->state;
@@ -172,7 +175,7 @@ static void set_thresholds(dnx_node *n, const dnx_pass *p, int P) {
         s->teachers[i] = (double)s->t[(size_t)s->pairs[i].i * B + (size_t)s->pairs[i].j];
     qsort(s->teachers, (size_t)P, sizeof *s->teachers, falling);
     for (int k = 0; k < s->K; k++) {
-        /* rates were rounded to float: .1 of 10 pairs must be 1 */
+        /* rates are rounded to float: without 1e-6, .01 of 100 pairs would be 0 pairs */
         int at = (int)(P * (double)rate_of(o, k) * (1 + 1e-6));
         at = at < P ? at : P - 1;
         const double found[2] = {s->pairs[at].s, s->teachers[at]};
@@ -187,7 +190,7 @@ static void set_thresholds(dnx_node *n, const dnx_pass *p, int P) {
 
 /* ---- loss ---- */
 
-/* r(v, a) and its derivative by v. */
+/* Returns r(v, a) for K thresholds a, and stores its derivative by v. */
 static double rank_of(const float *a, int K, double v, double temperature, double *slope) {
     double sum = 0;
     *slope = 0;
@@ -199,7 +202,7 @@ static double rank_of(const float *a, int K, double v, double temperature, doubl
     return sum;
 }
 
-/* Adds the losses of `count` pairs, each with this factor. */
+/* Adds factor * l_ij to the loss for each of `count` pairs, and sets `slope`. */
 static void add_pairs(dnx_node *n, dnx_pass *p, const pair *list, int count, double factor) {
     const double temperature = (double)((const opts *)n->opts)->temperature;
     state *s = n->state;
@@ -250,7 +253,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
 
 /* ---- gradient ---- */
 
-/* dx_i = -sum_j slope_ij (u_j - s_ij u_i) / |f_i| */
+/* For images [lo, hi): dx_i = -sum_j slope_ij (u_j - s_ij u_i) / |f_i| */
 static void backward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     state *s = n->state;
     const size_t B = (size_t)p->batch;

@@ -3,14 +3,14 @@
  *   y[c] = x[c] / |x|,   |x| = sqrt(sum_c x[c]^2)
  *   dx = (dy - y <y, dy>) / |x|
  *
- * x, y: B x H x W x C. No weights. A pixel that is 0 stays 0. libdarknet divides by 0 there, and
- * its gradient is just dy. */
+ * x, y: B x H x W x C. No weights. A pixel that is 0 stays 0. (libdarknet divides by 0 at such a
+ * pixel, and its gradient is only dy.) */
 #include <math.h>
 
 #include "kernels/kernels.h"
 #include "dnx.h"
 
-#define TINY 1e-24 /* smallest squared length for a division */
+#define TINY 1e-24 /* replaces a smaller |x|^2, so that nothing is divided by 0 */
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
     (void)err;

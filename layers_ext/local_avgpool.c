@@ -1,10 +1,10 @@
 /* [local_avgpool]: the mean of each channel over windows. Pixels outside of the map do not count,
- * as in AlexeyAB's Darknet.
+ * as in AlexeyAB's Darknet; [avgpool] counts them as zeros.
  *
  *   y[b,y,x,c] = mean of x[b, y*stride - padding/2 + i, x*stride - padding/2 + j, c] over i, j
  *
- * x: B x H x W x C, y: B x OH x OW x C with OH = (H + padding - size)/stride + 1. `padding` counts
- * the pixels of both sides together. [avgpool] counts zeros outside of the map. No weights. */
+ * x: B x H x W x C, y: B x OH x OW x C with OH = (H + padding - size)/stride + 1. `padding` is the
+ * number of pixels on both sides together. No weights. */
 #include "common/mean_windows.h"
 #include "kernels/activations.h"
 #include "layer/view.h"
@@ -36,7 +36,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* The only section of Netron with windows and unequal padding is [maxpool]. */
+/* Shows a [maxpool]: Netron knows no other section with windows and unequal padding. */
 static void show(const dnx_node *n, dnx_view *v) {
     const opts *o = n->opts;
     dnx_show(v, "maxpool", v->from, 1, n->out, "size=%d\nstride=%d\npadding=%d\n", size_of(o),

@@ -6,12 +6,13 @@
  *
  * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1. V is W' of Zhang et
  * al., "Accelerating Very Deep Convolutional Networks", arXiv 1505.06798.
- * File: biases N, scales N, mean N, variance N, weights P N x R, basis V R x C x size x size,
- * slopes N.
+ * Weights file: biases N; with batch_normalize=1 scales N, mean N, variance N; weights P N x R;
+ * basis V R x C x size x size; with activation=prelu slopes N.
  *
- * A block of t stays in the cache between the two products, so x and y are passed once. Training
- * keeps t, R numbers a pixel, for the backward pass; z has more. When predicting, 3x3 filters with
- * stride 1 use Winograd's transforms, which write all of t. */
+ * A block of t stays in the cache between the two products, so x is read and y is written only
+ * once. Training keeps t for the backward pass: R numbers for each output pixel, fewer than the N
+ * of z. When predicting, 3x3 filters with stride 1 use Winograd's transforms, which need memory for
+ * all of t. */
 #include <math.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@
 #include "layer/view.h"
 #include "kernels/pool.h"
 
-#define BLOCK 84 /* pixels at a time: a multiple of every tile height */
+#define BLOCK 84 /* output pixels at a time: a multiple of the rows of a register tile of mm() */
 
 typedef struct {
     int filters, rank, size, stride, pad, padding, batch_normalize, activation;
@@ -40,19 +41,19 @@ static const dnx_opt options[] = {
 typedef struct {
     dnx_norm_act norm;
     dnx_winograd wino;   /* with wino.m > 0 it computes t, and packed_v is NULL */
-    size_t wino_scratch; /* floats of scratch before t */
+    size_t wino_scratch; /* with wino, t starts after this many floats of scratch */
     dnx_patches at;
     int K, N, R;
     bool reads_in_place;
     float *v, *d_v;               /* R x C x size x size, file order */
     float *p, *d_p;               /* N x R */
-    float *vk;                    /* R x K, then N x R. Predicting: only while packing */
-    float *packed_v, *packed_p;   /* of K x R and R x N */
-    float *packed_vt, *packed_pt; /* transposed, for dx and dt. packed_vt is NULL when predicting */
+    float *vk;                    /* packing V as R x K, then P as N x R; NULL when predicting */
+    float *packed_v, *packed_p;   /* panels of V^T, K x R (K = C*size*size), and of P^T, R x N */
+    float *packed_vt, *packed_pt; /* panels of V and P, for dx and dt; NULL when predicting */
     float *t;                     /* training: batch x OH x OW x R */
-    float *block; /* threads x BLOCK x (K + R): rows of x, then of t or dt. NULL when
-                        * predicting: then the block is in scratch */
-    float *d_all; /* threads x (K x R + R x N) */
+    float *block; /* threads x BLOCK x (K + R): windows of x, then t or dt; NULL when predicting,
+                   * because the block is in scratch */
+    float *d_all; /* threads x (K x R + R x N): gradients of V and P */
 } state;
 
 static dnx_status prepare(dnx_node *n, dnx_err *err);
@@ -110,7 +111,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         if (!st) st = dnx_new(n, &s->d_all, threads * R * (K + N), err);
     }
     if (st) return st;
-    dnx_rng r; /* t gets the variance of x, and z that of He et al. */
+    dnx_rng r; /* t has the variance of x; P has variance 2/R (He et al.) */
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
     for (size_t i = 0; i < K * R; i++) s->v[i] = dnx_rng_normal(&r) / sqrtf((float)K);
     for (size_t i = 0; i < R * N; i++) s->p[i] = dnx_rng_normal(&r) * sqrtf(2.f / (float)R);
@@ -126,7 +127,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     dnx_filters v = v_of(s), p = p_of(s);
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R;
-    if (!s->p || !s->v) return DNX_OK; /* prepared and released before */
+    if (!s->p || !s->v) return DNX_OK; /* an earlier call has packed and released both */
     if (!s->vk) {
         dnx_status st = dnx_new(n, &s->vk, R * (K > N ? K : N), err);
         if (st) return st;
@@ -248,7 +249,6 @@ static void backward(dnx_node *n, dnx_pass *p) {
         for (size_t r = 0; r < R; r++) s->d_p[f * R + r] += s->d_all[K * R + r * N + f];
 }
 
-/* Shows the two convolutions. */
 static void show(const dnx_node *n, dnx_view *v) {
     const opts *o = n->opts;
     const state *s = n->state;

@@ -2,34 +2,33 @@
  *
  *   c_j = x.w_j / (|x| |w_j|),  L_b = the cross-entropy of common/face/margin.h,  loss = sum_b F_b
  *
+ * F_b = L_b unless mining= says otherwise: mining=hard or focal computes F_b from the losses of the
+ * images whose class is known, see common/face/mining.h.
+ *
  * margin, easy_margin, label_smoothing: see common/face/margin.h. The gradient is exact, through
- * both normalisations; gradient=ste replaces f' by 1. Zero vectors have cosines and gradients 0.
- * warmup=U: in the first U updates the margin grows linearly from 0 to the part ramp_end of itself,
- * and s grows from s_start. Without warmup, ramp_end of the margin applies from the start.
+ * both normalisations; gradient=ste takes the derivative of the margin function f as 1. Zero
+ * vectors have cosines and gradients 0. With warmup=U, over the first U updates the margin rises
+ * linearly from 0 to ramp_end times its value, and s rises from s_start. Without warmup, the margin
+ * is ramp_end times its value from the start.
  *
- * scale=length: the logits are |x| c_j instead of s c_j. See common/face/margin.h for SphereFace.
+ * scale=length: the logits are |x| c_j instead of s c_j, as for SphereFace in common/face/margin.h.
  *
- * mining=none, hard, focal computes F_b from the losses of the images whose class is known: see
- * common/face/mining.h.
+ * sample < 1 (partial FC): in each update, the softmax and y use only the classes that
+ * common/face/class_sample.h draws. The other classes have gradient 0, but momentum and weight
+ * decay still change them. A network that predicts uses all classes.
  *
- * sample < 1, partial FC: each update uses the classes that common/face/class_sample.h draws. N
- * above is then the number of used classes, and accuracy is among them. The other classes have
- * gradient 0, but momentum and weight decay still change them. A network that predicts uses all
- * classes.
- *
- * centres=teacher (AdaDistill): w are the centres of the classes in the teacher's features, and
- * they move before each loss. centres=inherited (ProxylessKD): w are the class vectors of the
- * teacher's classifier, which has the same classes in the same order. They never change, not even
- * by a file of weights. margins=teacher (MarginDistillation): each image has its own m. See
- * common/face/centres.h. With centres= the student learns from the labels only through its
- * features: w has no gradient, no momentum and no weight decay. Teacher and student have the same
- * D.
+ * centres=teacher (AdaDistill): the w_j are centres of the classes in the teacher's features, and
+ * move before each loss. centres=inherited (ProxylessKD): the w_j are the class vectors of the
+ * teacher's classifier, which has the same classes in the same order. They never change; a weights
+ * file does not replace them. margins=teacher (MarginDistillation): each image has its own m. See
+ * common/face/centres.h. With centres=teacher or inherited, w has no gradient, no momentum and no
+ * weight decay: the labels train only the student's features. Teacher and student have the same D.
  *
  * x: B x D (D = H W C). y: B x 1, 1 if the true class has the largest cosine (without margin), else
  * 0; 0 without truth. Truth -1 is unknown: loss, gradient and accuracy are 0. Any other truth
- * outside 0..N-1 gives a NaN loss. For distillation the logits are s c_j, without margin, with s of
- * the last forward pass, or |x| c_j.
- * File: weights N x D.
+ * outside 0..N-1 gives a NaN loss. For distillation the logits are s c_j with the s of the last
+ * forward pass, or |x| c_j with scale=length; both are without margin.
+ * Weights file: weights N x D, N = classes.
  * Memory: weights, their gradient when they are trained, and one B x N block, which holds cosines,
  * then their gradients. With sample, the block is B x (ceil(sample N) + B). */
 #include <math.h>
@@ -97,7 +96,7 @@ typedef struct {
     dnx_class_sample sample;
     dnx_mining mining;
     dnx_centres centres;
-    float *block;        /* B x sample.most; NULL when predicting: the block is in scratch */
+    float *block;        /* B x sample.most; NULL when predicting: then p->scratch has it */
     dnx_margin_row *row; /* B */
     double *factor;      /* B: dF/dL */
     double *length;      /* B: |x|; NULL without scale=length */
@@ -182,7 +181,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return prepare(n, err);
 }
 
-/* The margin of image b, which may have its own s and m. */
+/* Returns the margin of image b, with its own s (scale=length) and m (margins=teacher). */
 static dnx_margin margin_of(const state *s, int b) {
     dnx_margin g = s->margin;
     if (s->length) g.s = s->length[b];
@@ -190,7 +189,7 @@ static dnx_margin margin_of(const state *s, int b) {
     return g;
 }
 
-/* For scale=length: turns the logits of image b into cosines. */
+/* For scale=length: stores |x|, and turns the logits of image b into cosines. */
 static void take_length(state *s, const float *x, int b, float *c) {
     double length = sqrt(dnx_kernels()->dot(x, x, s->cosines.D));
     float inv = length > 0 || isnan(length) ? (float)(1 / length) : 0;
@@ -201,7 +200,6 @@ static void take_length(state *s, const float *x, int b, float *c) {
     }
 }
 
-/* Row b of the block. */
 static float *block_row(const state *s, const dnx_pass *p, long b) {
     return (s->block ? s->block : p->scratch) + (size_t)b * (size_t)s->sample.n;
 }
@@ -228,7 +226,7 @@ static void loss_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     }
 }
 
-/* Turns the losses L_b of the known images into F_b, and sets factor = dF/dL. */
+/* Replaces the loss L_b of each image with a known class by F_b, and sets factor = dF/dL. */
 static void mine(dnx_node *n, const dnx_pass *p) {
     state *s = n->state;
     int M = 0;
@@ -271,7 +269,7 @@ static void slope_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
         if (s->length) {
             const double length = s->length[b];
             if (length == 0) factor = 0;
-            if (factor != 0) factor /= length; /* c will hold the gradients of the logits */
+            if (factor != 0) factor /= length; /* c becomes the gradient of the logits */
             double slope = factor != 0 ? dnx_margin_length_slope(&g, &s->row[b], N, y, c) : 0;
             s->along[b] = (float)(factor * slope);
         }

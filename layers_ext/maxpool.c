@@ -2,9 +2,9 @@
  *
  *   y[b,y,x,c] = max_{i,j} x[b, y*stride - padding/2 + i, x*stride - padding/2 + j, c]
  *
- * x: B x H x W x C, y: B x OH x OW x C with OH = (H + padding - size)/stride + 1. `padding` counts
- * the pixels of both sides together, as in libdarknet. Padding is never the largest value; NaN
- * always is. No weights. */
+ * x: B x H x W x C, y: B x OH x OW x C with OH = (H + padding - size)/stride + 1. `padding` is the
+ * number of pixels on both sides together, as in libdarknet. Padding is never the largest value. A
+ * NaN in a window makes y NaN. No weights. */
 #include <string.h>
 
 #include "kernels/kernels.h"
@@ -48,7 +48,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return s->winner ? DNX_OK : DNX_EMEM;
 }
 
-/* The taps lo <= tap < hi of output o's window are inside the input of len pixels. */
+/* Along one axis of len pixels: the window of output o covers input pixels [*lo, *hi). */
 static void window(const state *s, int o, int len, int *lo, int *hi) {
     int at = o * s->stride - s->padding / 2;
     *lo = at < 0 ? 0 : at;

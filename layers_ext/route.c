@@ -1,5 +1,5 @@
-/* [route]: the channels of the named layers, one after the other. With groups=G, only the channels
- * of group `group_id`: the C_i channels of each layer form G groups of C_i / G.
+/* [route]: joins the channels of the named layers. With groups=G, the C_i channels of each layer i
+ * form G groups, and only the channels of group `group_id` are joined.
  * x_i: B x H x W x C_i, y: B x H x W x sum C_i / G. No weights. */
 #include <string.h>
 
@@ -80,7 +80,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     dnx_each_row(n, p, dnx_pixels(n, p), backward_rows);
 }
 
-/* Netron takes groups= only with one input. */
+/* Netron reads groups= only with one input, so each input gets its own [route]. */
 static void show(const dnx_node *n, dnx_view *v) {
     const opts *o = n->opts;
     int parts[DNX_MAX_IN];

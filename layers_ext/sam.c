@@ -3,7 +3,7 @@
  *   y = act(x * f)
  *
  * x (the layer before), f (`from`) and y: B x H x W x C. No weights.
- * Wang et al. 2017, "Residual attention network", equation 1; named as in the Darknet family. */
+ * Wang et al. 2017, "Residual attention network", equation 1. AlexeyAB's Darknet has the name. */
 #include "common/bare_act.h"
 
 #define BLOCK 256 /* numbers at a time in backward() */
@@ -40,7 +40,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     dnx_each_row(n, p, dnx_pixels(n, p), forward_rows);
 }
 
-/* Writes to dx[k], or adds to it, du times the other input: `count` numbers from `at` on. */
+/* dx[k] = du * the other input, or += when dx_adds[k], for `count` numbers from index `at` on. */
 static void put(const dnx_pass *p, int k, const float *du, size_t at, size_t count) {
     const float *other = p->x[1 - k] + at;
     float *dx = p->dx[k] + at;

@@ -1,10 +1,10 @@
-/* [scale_channels]: multiplies each channel of a map by its own number; with scale_wh=1 each pixel.
+/* [scale_channels]: multiplies each channel of a map by a number; with scale_wh=1, each pixel.
  *
  *   y[b,y,x,c] = act(f[b,y,x,c] * s[b,c])       scale_wh=1: act(f[b,y,x,c] * s[b,y,x])
  *
- * s, the layer before: B x 1 x 1 x C, or B x H x W x 1; f (`from`) and y: B x H x W x C.
- * No weights. With [avgpool] and two 1x1 convolutions before it: squeeze and excitation, Hu et al.
- * 2018, equation 4. The options are those of AlexeyAB's Darknet. */
+ * s, the layer before: B x 1 x 1 x C, or B x H x W x 1; f (`from`) and y: B x H x W x C. No
+ * weights. An [avgpool], two 1x1 convolutions and this layer make a squeeze-and-excitation block,
+ * Hu et al. 2018, equation 4. The options are those of AlexeyAB's Darknet. */
 #include "common/bare_act.h"
 
 #define BLOCK 64 /* channels at a time */
@@ -54,9 +54,9 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return st ? st : dnx_bare_act_check(n, ((const opts *)n->opts)->activation, err);
 }
 
-/* Some channels of a pixel. */
+/* At most BLOCK channels of one pixel. */
 typedef struct {
-    size_t at, count;   /* the first number in f and y, and how many */
+    size_t at, count;   /* index of the first number in f and y; number of channels */
     const float *f, *s; /* s has one number for each channel, or one for all */
     size_t step;        /* from one number of s to the next: 1 or 0 */
 } part;
@@ -79,7 +79,7 @@ static void multiply(const part *t, float *to) {
         for (size_t c = 0; c < t->count; c++) to[c] = t->f[c] * *t->s;
 }
 
-/* Returns du, the gradient before the activation, for a part: dy itself, or numbers in `room`. */
+/* Returns the gradient before the activation for part t: dy itself, or BLOCK floats in `room`. */
 static const float *du_of(const dnx_node *n, const dnx_pass *p, const part *t, float *room) {
     const int act = ((const opts *)n->opts)->activation;
     if (act == DNX_LINEAR) return p->dy + t->at;
@@ -104,7 +104,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
 
 static long blocks_of(const dnx_node *n) { return (n->out.c + BLOCK - 1) / BLOCK; }
 
-/* The gradient of s without scale_wh. A row of this job is BLOCK channels of an image. */
+/* Gradient of s when scale_wh=0. Row i of this job is block i % blocks of image i / blocks. */
 static void channels_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     size_t C = (size_t)n->out.c;
     long hw = (long)n->out.h * n->out.w, blocks = blocks_of(n);
@@ -123,7 +123,7 @@ static void channels_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     }
 }
 
-/* The gradient of s with scale_wh. A row of this job is a pixel. */
+/* Gradient of s when scale_wh=1, for pixels [lo, hi). */
 static void pixels_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     for (long i = lo; i < hi; i++) {
         double sum = 0;
@@ -137,7 +137,7 @@ static void pixels_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     }
 }
 
-/* The gradient of f. A row of this job is a pixel. */
+/* Gradient of f for pixels [lo, hi). */
 static void map_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     for (long i = lo; i < hi; i++)
         for (size_t from = 0; from < (size_t)n->out.c; from += BLOCK) {

@@ -3,9 +3,9 @@
  *   y = act(alpha*x + beta*f)
  *
  * x (the layer before) and y: B x H x W x C; f (`from`): B x H1 x W1 x C1. No weights.
- * Shapes may differ, as in libdarknet: a larger f is read at every H1/H-th pixel, and a smaller one
- * is added at every H/H1-th pixel of y. Only the channels that both have are added. All other
- * elements are y = act(x), without alpha.
+ * Shapes may differ, as in libdarknet. If f is larger, every (H1/H)-th pixel of f is added; if f is
+ * smaller, it is added to every (H/H1)-th pixel of y. Only the first min(C, C1) channels are added.
+ * All other elements are y = act(x), without alpha.
  * He et al. 2015, "Deep residual learning", equation 1. */
 #include <stdio.h>
 #include <string.h>
@@ -31,11 +31,11 @@ static const dnx_opt options[] = {
 };
 
 typedef struct {
-    bool is_plain;      /* equal shapes */
+    bool is_plain;      /* x and f have the same shape */
     int h, w, c;        /* size of the part that is added */
-    int stride, sample; /* steps in f and in y */
-    float *one, *zero;  /* C */
-    double *sums;       /* threads x 2 x C: the kernel needs it; the result is not used */
+    int stride, sample; /* steps between the added pixels in f, and in y */
+    float *one, *zero;  /* C: the scale 1 and the shift 0 for act_back() */
+    double *sums;       /* threads x 2 x C: act_back() writes sums here, which are not used */
 } state;
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -76,8 +76,8 @@ typedef struct {
     const float *du;
 } job;
 
-/* Returns the row of f that is added to row i of y, or -1. Rows are numbered over the whole
- * batch. */
+/* Returns the row of f that is added to row i of y, or -1 when none is added. Rows are numbered
+ * over the whole batch. */
 static long row_of_f(const dnx_node *n, long i) {
     const state *s = n->state;
     long b = i / n->out.h, y = i % n->out.h;
@@ -85,7 +85,7 @@ static long row_of_f(const dnx_node *n, long i) {
     return b * n->in[1].h + y / s->sample * s->stride;
 }
 
-/* Computes rows [lo, hi) of u. */
+/* Computes rows [lo, hi) of j->u. */
 static void add_rows(const job *j, long lo, long hi) {
     const dnx_node *n = j->n;
     const state *s = n->state;
@@ -123,7 +123,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     dnx_pool_rows(n->pool, (long)p->batch * n->out.h, forward_share, &j);
 }
 
-/* Computes du, the gradient before the activation. u is computed a second time, not kept. */
+/* Computes du, the gradient before the activation. Computes u again: forward() keeps no u. */
 static void du_share(void *arg, int t, int threads) {
     job *j = arg;
     const opts *o = j->n->opts;
@@ -166,7 +166,7 @@ static void dx_share(void *arg, long lo, long hi) {
     }
 }
 
-/* Each thread takes whole images of f. */
+/* Computes the gradient of f for images [lo, hi). */
 static void df_share(void *arg, long lo, long hi) {
     job *j = arg;
     const dnx_node *n = j->n;

@@ -1,12 +1,12 @@
 /* [softmax]: probabilities, and the cross entropy of the true class.
  *
  *   y[i] = exp(x[i]/T) / sum_k exp(x[k]/T),   loss = sum_b -log y[b, class of b]
- *   dx = (onehot - y) / T
+ *   dx = (onehot - y) / T,   T = temperature
  *
- * x, y: B x H x W x C, N = H*W*C numbers. With groups, each N/groups numbers are normalised alone.
- * Classes are numbered in libdarknet's order C, H, W. No weights. If a later layer gives dy,
- * y (dy - <y, dy>) / T is added to dx. With noloss=1 or without truth this is the whole gradient.
- * libdarknet leaves out 1/T, and passes dy on unchanged. */
+ * x, y: B x H x W x C, N = H*W*C numbers. With groups=G, each of G parts of N/G numbers has its own
+ * softmax. Classes are numbered in libdarknet's order C, H, W. No weights. If a later layer gives
+ * dy, y (dy - <y, dy>) / T is added to dx. With noloss=1 or without truth this is the whole
+ * gradient. libdarknet leaves out 1/T, and adds dy to dx unchanged. */
 #include <math.h>
 #include <string.h>
 
@@ -61,11 +61,11 @@ static long class_at(const dnx_node *n, const dnx_pass *p, long b) {
     return (long)dnx_class_place(n->out, (size_t)t);
 }
 
-/* The loss of each image. */
+/* The losses of the images, one double each, are in p->scratch. */
 static double *losses_of(const dnx_pass *p) { return (double *)(void *)p->scratch; }
 
-/* y = softmax(x/T). With m the largest x, returns log(sum of exp((x - m)/T)) and sets *largest = m.
- * m is subtracted first, because exp(89) is infinite in float32. */
+/* y = softmax(x/temperature) of n numbers. With m the largest x, returns log(sum of exp((x - m)/T))
+ * and sets *largest = m. Subtracting m keeps y finite, because exp(89) is infinite in float32. */
 static double normalise(const float *x, size_t n, double temperature, float *y, double *largest) {
     double m = -HUGE_VAL, sum = 0;
     for (size_t i = 0; i < n; i++) m = (double)x[i] > m ? (double)x[i] : m;

@@ -1,14 +1,16 @@
-/* [triplet]: pulls an image nearer to those of its class than to all others, by a margin.
+/* [triplet]: pulls the features of an image nearer to its own class than to others, by a margin.
  *
  *   L = M/T sum over T triplets of max(0, d_ap - d_an + margin)
  *
- * a and p are two images of one class in the batch, n is one of another; d is the distance of the
- * features (`from`) after each was scaled to unit length, squared or plain; M the number of images
- * whose class is known. A batch without a triplet has the loss 0. Which triplets count:
- *   hard      of each image that has both: its farthest p, its nearest n      Hermans 2017, eq. 5
- *   semihard  of each pair (a, p): one n, drawn from those with d_ap < d_an < d_ap + margin
+ * In a triplet, a and p are two images of one class, and n is an image of another class. d is the
+ * distance of the features (`from`), scaled to unit length: squared, or with distance=plain its
+ * root. M is the number of images whose class is known. A batch without a triplet has the loss 0.
+ * The triplets of a batch:
+ *   hard      one for each image a that has p and n: the farthest p and the nearest n
+ *             (Hermans 2017, equation 5)
+ *   semihard  one for each pair (a, p): a random n with d_ap < d_an < d_ap + margin
  *             (Schroff 2015, section 3.2)
- *   all       all whose term is above 0
+ *   all       all triplets whose term is above 0
  *
  * x: B x D (D = H W C), y: B x 1, 1 where the nearest other image of the batch has the same class.
  * No weights. */
@@ -50,7 +52,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return dnx_distances_make(&s->distances, n, err);
 }
 
-/* Counts a triplet and notes its derivatives, still without M/T. */
+/* Adds a triplet to used and sum, and its derivatives to g, still without the factor M/T. */
 static void use(dnx_node *n, const dnx_pass *p, int a, int pos, int neg) {
     state *s = n->state;
     const opts *o = n->opts;
@@ -76,7 +78,7 @@ static void use_hardest(dnx_node *n, const dnx_pass *p, int a) {
     if (pos >= 0 && neg >= 0) use(n, p, a, pos, neg);
 }
 
-/* Draws one of the negatives of a pair, each with the same chance (Knuth's reservoir). */
+/* Draws a semi-hard n for the pair (a, pos) by Knuth's reservoir sampling; uses this triplet. */
 static void use_semihard(dnx_node *n, const dnx_pass *p, int a, int pos, dnx_rng *r) {
     const opts *o = n->opts;
     const double *d = ((state *)n->state)->distances.d + (size_t)a * (size_t)p->batch;

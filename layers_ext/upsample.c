@@ -1,4 +1,4 @@
-/* [upsample]: every pixel becomes a square of stride x stride pixels, times scale.
+/* [upsample]: repeats every pixel in a square of stride x stride pixels, times scale.
  *
  *   y[b,y,x,c] = scale * x[b, y/stride, x/stride, c]
  *
@@ -38,7 +38,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* A job on a small map with w pixels in a row, and a map that is `stride` times as large. */
+/* A job between a small map, w pixels wide, and a map that is `stride` times as wide and high. */
 typedef struct {
     const float *from;
     float *to;
@@ -47,7 +47,7 @@ typedef struct {
     bool adds;
 } job;
 
-/* A row of this job is one of the large map. */
+/* Computes rows [lo, hi) of the large map: repeats pixels. */
 static void expand_rows(void *arg, long lo, long hi) {
     const job *j = arg;
     size_t C = (size_t)j->c, row = (size_t)j->w * (size_t)j->stride * C;
@@ -63,7 +63,7 @@ static void expand_rows(void *arg, long lo, long hi) {
         }
 }
 
-/* A row of this job is one of the small map. */
+/* Computes rows [lo, hi) of the small map: sums squares of stride x stride pixels. */
 static void reduce_rows(void *arg, long lo, long hi) {
     const job *j = arg;
     size_t C = (size_t)j->c, row = (size_t)j->w * (size_t)j->stride * C;
@@ -79,7 +79,7 @@ static void reduce_rows(void *arg, long lo, long hi) {
         }
 }
 
-/* Repeats pixels, or with `expands` false sums their squares. */
+/* Repeats each pixel when `expands`, else sums each square of pixels. */
 static void resample(dnx_node *n, const dnx_pass *p, bool expands, const float *from, float *to,
                      bool adds) {
     const opts *o = n->opts;
@@ -99,7 +99,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
         resample(n, p, ((const opts *)n->opts)->stride < 0, p->dy, p->dx[0], p->dx_adds[0]);
 }
 
-/* Netron has no negative stride. */
+/* Netron knows no negative stride, so sums are shown as a convolution. */
 static void show(const dnx_node *n, dnx_view *v) {
     int s = ((const opts *)n->opts)->stride;
     const dnx_convolution c = {-s, -s, 0, n->out.c, DNX_LINEAR};
