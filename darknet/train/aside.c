@@ -1,8 +1,8 @@
 /* aside.c - renames the files of a finished run when another run takes its name: NAME.weights
  * becomes NAME.old-1.weights, and so on.
  *
- * NAME.run is renamed last. So if the process is killed in between, no file is lost, and NAME.run
- * still says that the run is finished. The next start gives the remaining files the same number. */
+ * NAME.run is renamed last. After a kill in between, NAME.run still says that the run is finished,
+ * and the next start renames the remaining files with the same number. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,14 +16,15 @@
 
 enum { MOST = 100000 };
 
-/* ---- whose files are these? ---- */
+/* ---- the earlier run ---- */
 
 static bool is_value(const dnx_record *r, const char *key, const char *value) {
     const char *was = dnx_record_get(r, key);
     return !strcmp(was ? was : "", value);
 }
 
-/* Another remark, such as the machine, does not make another run. Remarks about the data do. */
+/* Sets *arg when the entry makes another run. A remark, such as the machine, does not make another
+ * run, unless the remark is about the data. */
 static void differs(void *arg, const char *key, const char *was, const char *is, bool is_remark) {
     bool *any = arg;
     (void)was;
@@ -66,8 +67,7 @@ dnx_earlier dnx_train_earlier(const dnx_train_job *j) {
 
 /* ---- renaming ---- */
 
-/* Returns the path of file i of the kept run: NAME.old-NUMBER.*; free() it. NULL when memory runs
- * out. */
+/* Returns the path NAME.old-NUMBER with the ending of file i. The caller frees it. */
 static char *name(const dnx_train_job *j, int number, int i) {
     char *path;
     return asprintf(&path, "%s.old-%d%s", j->base, number, dnx_run_ends[i]) < 0 ? NULL : path;
@@ -75,7 +75,8 @@ static char *name(const dnx_train_job *j, int number, int i) {
 
 static bool is_there(const char *path) { return !access(path, F_OK); }
 
-/* True when the existing files can get this number without replacing a file. */
+/* Returns true when the files can be renamed to NAME.old-NUMBER.* without replacing a file. A
+ * number with a file NAME.old-NUMBER.run belongs to another run. */
 static bool is_free(const dnx_train_job *j, int number) {
     bool ok = true;
     for (int i = 0; i < DNX_RUN_FILES && ok; i++) {

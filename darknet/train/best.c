@@ -1,6 +1,6 @@
-/* best.c - NAME-best.weights, and NAME-best.txt with their score and its pairs. The log and the
- * checkpoint do not store the score, because after a kill they may be older than the best weights.
- * With an older score, a worse network could replace the best one. */
+/* best.c - writes NAME-best.weights, the weights with the best verification, and NAME-best.txt with
+ * their score. The score has its own file because, after a kill, the log and the checkpoint may be
+ * older than the best weights. With an older score, a worse network could replace the best one. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -21,12 +21,12 @@ const char *dnx_train_verified_on(const dnx_train_args *a) {
 
 /* ---- the score ---- */
 
-/* Returns the name of the score in NAME-best.txt. */
+/* Returns the key of the score in NAME-best.txt. */
 static const char *score_name(const dnx_train_job *j) { return j->pairs->judge.name; }
 
 static void checksum(char out[17], uint64_t sum) { snprintf(out, 17, "%016" PRIx64, sum); }
 
-/* Computes the checksum of the weights file, or "" when it cannot be read. */
+/* Stores the checksum of NAME-best.weights in `out`, or "" when the file cannot be read. */
 static void weights_sum(const dnx_train_job *j, char out[17]) {
     uint64_t sum = 0;
     *out = 0;
@@ -61,7 +61,7 @@ static bool is_value(const dnx_record *r, const char *key, const char *expected)
     return value && *expected && !strcmp(value, expected);
 }
 
-/* Reads the score from NAME-best.txt. Returns false when it belongs to other weights or pairs. */
+/* Reads NAME-best.txt. Returns false when it is missing, or belongs to other weights or pairs. */
 static bool read_score(dnx_train_job *j) {
     dnx_record r = {0};
     char weights[17], pairs[17];
@@ -95,7 +95,7 @@ dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err) {
     if (!j->pairs || !j->a->resume || access(j->best, F_OK) || read_score(j)) return DNX_OK;
     const size_t mark = dnx_inputs_mark();
     dnx_status st = dnx_weights_load(j->eval, j->best, &said);
-    dnx_inputs_rewind(mark); /* the file is a result, not an input of the run */
+    dnx_inputs_rewind(mark); /* j->best is a result, not an input of the run */
     if (!st) st = run(j, &result, &said);
     if (st == DNX_ESTOP) return dnx_fail_at(err, st, NULL, "%s", said.text);
     if (st) {
@@ -110,7 +110,7 @@ dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Copies the parameters, or with ema= their average, to the network that verifies. */
+/* Copies the parameters, or with ema= their average, to j->eval, the network that verifies. */
 static void copy_parameters(dnx_train_job *j) {
     dnx_param from[DNX_MAX_PARAMS], to[DNX_MAX_PARAMS];
     dnx_average_swap(j->net);

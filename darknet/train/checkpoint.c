@@ -10,8 +10,8 @@
 #include "net/weights.h"
 #include "train/job.h"
 
-/* Keeps a failure that does not end the run. The write is tried again at the next checkpoint.
- * `late` holds the first such failure of this checkpoint. */
+/* Keeps the error `why` of a write that does not end the run, if it is the first of this
+ * checkpoint, in *late. Reports `why`, unless the last checkpoint had the same error. */
 static void postpone(dnx_train_job *j, dnx_err *late, const dnx_err *why) {
     if (!why->status) return;
     if (strcmp(j->late_file.text, why->text))
@@ -19,7 +19,7 @@ static void postpone(dnx_train_job *j, dnx_err *late, const dnx_err *why) {
     if (!late->status) *late = *why;
 }
 
-/* Removes the files of another run, for -force, after the first checkpoint of this run. */
+/* For -force, after the first checkpoint: removes the other files of the replaced run. */
 static void remove_old(dnx_train_job *j) {
     if (!j->replaces) return;
     remove(j->best);
@@ -46,8 +46,8 @@ dnx_status dnx_train_save_weights(dnx_train_job *j, const char *path, dnx_err *e
     return st;
 }
 
-/* Writes the log before the state, so that a kill between them leaves no gap in the log. A log that
- * cannot be written does not prevent the checkpoint. */
+/* Writes the log before the state, so that a kill between the two leaves no gap in the log. If the
+ * log cannot be written, the checkpoint is saved nevertheless. */
 dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err) {
     dnx_err late = {0}, log = {0};
     dnx_status st = dnx_check_params(j->net, err);
@@ -76,7 +76,7 @@ dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err) {
 
 /* ---- parameters that forward changes ---- */
 
-/* Copies all parameters that are not trained out of the network, or with `back` back into it. */
+/* Copies the untrained parameters to j->statistics, or with `back` from there to the network. */
 static void copy_statistics(dnx_train_job *j, bool back) {
     dnx_param list[DNX_MAX_PARAMS];
     float *at = j->statistics;

@@ -52,7 +52,7 @@ static void put_varint(message *m, uint64_t v) {
     put(m, &b, 1);
 }
 
-enum { VARINT = 0, DOUBLE = 1, BYTES = 2, FLOAT = 5 }; /* kinds of fields */
+enum { VARINT = 0, DOUBLE = 1, BYTES = 2, FLOAT = 5 }; /* wire types of fields */
 
 static void put_key(message *m, int field, int kind) {
     put_varint(m, (uint64_t)(field << 3 | kind));
@@ -64,7 +64,7 @@ static void put_text(message *m, int field, const char *text, size_t n) {
     put(m, text, n);
 }
 
-/* Summary.value: tag (1), simple_value (2). */
+/* Adds a Summary.value to the summary: field 1 is the tag, field 2 the simple_value. */
 static void put_number(message *summary, const char *tag, double v) {
     message value = {.len = 0};
     float f = (float)v;
@@ -75,7 +75,7 @@ static void put_number(message *summary, const char *tag, double v) {
     put_text(summary, 1, (const char *)value.bytes, value.len);
 }
 
-/* Event: wall_time (1), step (2), then file_version (3) or summary (5). */
+/* Returns an Event: wall_time (1), step (2) and `field`, file_version (3) or summary (5). */
 static message event(uint64_t step, int field, const void *bytes, size_t n) {
     message m = {.len = 0};
     struct timespec now;
@@ -89,7 +89,7 @@ static message event(uint64_t step, int field, const void *bytes, size_t n) {
     return m;
 }
 
-/* Adds a record to the waiting records. It is lost when memory runs out, like a line of the log. */
+/* Adds m to the waiting records. m is lost when it is incomplete, or when memory runs out. */
 static void add(dnx_events *e, const message *m) {
     const size_t need = HEAD + m->len + TAIL;
     if (m->is_full) return;

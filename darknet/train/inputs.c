@@ -16,7 +16,7 @@
 #include "train/job.h"
 #include "train/teachers_parts.h"
 
-enum { MOST_NAMED = 10 }; /* the message about different names lists so many classes */
+enum { MOST_NAMED = 10 }; /* the most classes that compare_names() reports */
 
 void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *format, ...) {
     char text[1200];
@@ -29,16 +29,16 @@ void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *for
 
 /* ---- classes ---- */
 
-/* The name of the identity folder in a path: the part after its source, which is `folder` bytes
- * long. *len is 0 when the source is not a folder of identities. */
+/* Returns the name of the identity folder in `path`: *len bytes after the path of the source, which
+ * has `folder` bytes. *len is 0 when the source is not a folder of identities. */
 static const char *identity(const char *path, size_t folder, size_t *len) {
     const char *name = path + folder + 1, *end = strchr(name, '/');
     *len = path[folder] == '/' && end && end > name ? (size_t)(end - name) : 0;
     return name;
 }
 
-/* The names of the classes, one in each line; the line of a class without a name is empty. The
- * caller frees the text. NULL when no class has a name, or memory runs out. */
+/* Returns the names of the classes, one in each line; the line of a class without a name is empty.
+ * The caller frees the text. Returns NULL when no class has a name, or memory runs out. */
 static char *class_names(const dnx_data *d) {
     const char **name = calloc((size_t)d->o.classes + 1, sizeof *name);
     size_t *len = calloc((size_t)d->o.classes + 1, sizeof *len), size = 1;
@@ -108,7 +108,7 @@ static void add_checksum(dnx_record *r, const char *key, uint64_t sum) {
     dnx_record_put(r, key, "%016" PRIx64, sum);
 }
 
-/* Adds the options and the weights of each teacher, and the layers that the losses imitate. */
+/* Lists the options of each teacher, its weights, and the layers that the losses imitate. */
 static dnx_status list_teachers(dnx_train_job *j, dnx_err *err) {
     const dnx_teachers *all = j->net->teachers;
     for (int i = 0; all && i < all->n_teachers; i++) {
@@ -149,7 +149,6 @@ static void list_data(dnx_train_job *j) {
     free(names);
 }
 
-/* Reads the "model name" of /proc/cpuinfo. */
 static void processor(char *out, size_t size) {
     char line[256], *sign;
     FILE *f = fopen("/proc/cpuinfo", "r");
@@ -162,8 +161,8 @@ static void processor(char *out, size_t size) {
     if (f) fclose(f);
 }
 
-/* Adds inputs that change only the last bits of the results, or the time at which they are
- * saved. */
+/* Lists the remarks: inputs that change only the last bits of the results, or the batches at which
+ * they are verified and saved. */
 static void list_remarks(dnx_train_job *j) {
     dnx_record *r = &j->inputs;
     char text[256];
@@ -197,8 +196,8 @@ dnx_status dnx_train_list_inputs(dnx_train_job *j, dnx_err *err) {
 
 typedef struct {
     const dnx_train_job *j;
-    int count;       /* number of relevant differences */
-    char first[240]; /* the first of them */
+    int count;       /* number of differences that are not remarks */
+    char first[240]; /* text of the first difference that is not a remark */
 } comparison;
 
 static void note_difference(void *arg, const char *key, const char *was, const char *is,
@@ -213,7 +212,7 @@ static void note_difference(void *arg, const char *key, const char *was, const c
                    is_remark ? "  (remark) " : "  ", key, was, is);
 }
 
-/* Reports a difference. compare_names() reports those of class names. */
+/* Reports a difference. For class names, compare_names() reports each class. */
 static void differs(void *arg, const char *key, const char *was, const char *is, bool is_remark) {
     comparison *c = arg;
     if (!strcmp(key, "[data] class names")) compare_names(c->j);

@@ -27,36 +27,36 @@ struct dnx_train_job {
         struct {
             char *state, *weights, *best, *score, *names, *skipped_file, *csv, *run;
         };
-        char *path[DNX_RUN_FILES]; /* the same, in the order of dnx_run_ends */
+        char *path[DNX_RUN_FILES]; /* these eight paths, in the order of dnx_run_ends */
     };
     dnx_log log;
     dnx_events curves;            /* for -tensorboard */
     dnx_page *page;               /* for -port; else NULL */
-    uint64_t batch, last, first;  /* updates done; in all; done before this process */
+    uint64_t batch, last, first;  /* updates done; of the run; before this process */
     uint64_t saved_batch;         /* batch of this process's last checkpoint, or UINT64_MAX */
-    double saved, flushed, began; /* when, by dnx_now() */
-    double *losses;               /* of this update, for each layer, per image */
-    long *used;                   /* of this update, for each layer: triplets or pairs */
-    float *statistics;            /* copy of parameters that forward changes: dnx_train_keep() */
+    double saved, flushed, began; /* times, by dnx_now() */
+    double *losses;               /* of this update: a loss for each layer, per image */
+    long *used;                   /* of this update: triplets or pairs that each layer used */
+    float *statistics;            /* copy of what forward changes: dnx_train_keep() */
     int classifier;               /* the layer whose output gives the accuracy, or -1 */
     dnx_record inputs;            /* everything that the results depend on */
     char *inputs_text;
     dnx_skipped skipped;  /* images and files that were skipped, for NAME.skipped */
-    size_t skipped_saved; /* lines in the file; SIZE_MAX: the file is not written yet */
+    size_t skipped_saved; /* lines in NAME.skipped; SIZE_MAX before it is written */
     bool replaces;        /* -force: replaces the files of another run with this name */
-    bool keeps_old;       /* renames the files of another run before it writes its own */
+    bool keeps_old;       /* this run must rename the files of another run before it writes */
     bool is_recorded;     /* -resume: NAME.run says that the run is done */
 
     dnx_verify *pairs;    /* the pairs to verify; NULL without verification */
-    dnx_net *eval;        /* the same network built to predict, for the verification of pairs */
+    dnx_net *eval;        /* the network built again, to predict, for the verification */
     int feature;          /* layer of the embedding in eval, or -1 */
-    double verified;      /* the last result; NAN before it, or when not measurable */
+    double verified;      /* the last result; NAN when there is none, or it cannot be measured */
     double best_verified; /* result of NAME-best.weights; -1 without this file */
     uint64_t best_batch;
     int verifications; /* number of verifications by this process */
     bool caught_up;    /* this process has repeated a verification that was interrupted */
-    dnx_err late_file, late_best; /* failures that did not end training and are tried again: of the
-                                   * log, NAME.run and NAME.skipped; of the verification */
+    dnx_err late_file, late_best; /* failures that do not end training: of writing the log,
+                                   * NAME.names, NAME.skipped or NAME.run; of the verification */
 
     /* For NAME.run: */
     double loss, accuracy;  /* running means over about 50 updates; NAN without a value */
@@ -71,47 +71,47 @@ void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *for
 /* ---- open.c ---- */
 
 /* Opens everything except the network: images, weights or checkpoint, pairs, libdarknet, the
- * teachers' cache, log, readers. Writes only NAME.lock and the cache. See dnx_train_run(). */
+ * teachers' cache, log, readers. Writes only the files NAME.lock and the cache. */
 dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err);
 
 /* ---- place.c ---- */
 
-/* Sets the first update from net->seen: 0, or the update at which the initial weights were saved.
- * DNX_EOPTION when nothing is left to train. -resume of a run that has done all its updates is
- * allowed here, because some of its files may still be missing. */
+/* Sets j->first and j->batch to the updates that net->seen images make (0 with -clear), and
+ * j->last. Returns DNX_EOPTION when all updates are done. With -resume that is no error, because
+ * some files of the run may still be missing. */
 dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err);
-/* Fails with DNX_EOPTION, because nothing is left to train. */
+/* Returns DNX_EOPTION with the message that nothing is left to train. */
 dnx_status dnx_train_nothing_left(const dnx_train_job *j, dnx_err *err);
-/* Names the files of the run, takes their lock, and checks that they can be written. DNX_EOPTION
- * when the files belong to a run that is not finished or that equals this one, and neither -resume
- * nor -force is given. DNX_EIO when another process holds the lock, or a file cannot be written. */
+/* Names and locks the files of the run, and checks that they can be written. Without -resume and
+ * -force, returns DNX_EOPTION when they belong to an unfinished run, or to the same run. Returns
+ * DNX_EIO when another process holds the lock, or a file cannot be written. */
 dnx_status dnx_train_take_files(dnx_train_job *j, dnx_err *err);
-/* Loads the checkpoint, to continue its run. DNX_EOPTION when this run has other inputs, or when
- * more batches are done than it should train. DNX_EWEIGHTS, DNX_EIO when the checkpoint cannot be
- * read. */
+/* Loads the checkpoint, to continue its run. Returns DNX_EOPTION when this run has other inputs, or
+ * when more batches are done than this run should train; DNX_EWEIGHTS or DNX_EIO when the
+ * checkpoint cannot be read. */
 dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err);
 
 /* ---- aside.c ---- */
 
 typedef enum { DNX_EARLIER_UNFINISHED, DNX_EARLIER_SAME, DNX_EARLIER_OTHER } dnx_earlier;
 
-/* Finds out which run the files of this name belong to. UNFINISHED: to a run that is not finished,
- * or has no NAME.run. SAME: to a finished run with the inputs, start, pairs and batches of this
- * one. OTHER: to another finished run. */
+/* Returns which run the files of this name belong to. UNFINISHED: a run that is not finished, or
+ * has no NAME.run. SAME: a finished run with the same inputs, initial weights, pairs and batches as
+ * this run. OTHER: another finished run. */
 dnx_earlier dnx_train_earlier(const dnx_train_job *j);
-/* Renames these files to NAME.old-N.*, where N is the first free number, and reports it. DNX_EIO
- * when a file could not be renamed; the next call renames the rest. DNX_EMEM. */
+/* Renames the files of the earlier run to NAME.old-N.*, with the first free N, and reports N.
+ * Returns DNX_EIO when a rename fails: the next call renames the rest. Also DNX_EMEM. */
 dnx_status dnx_train_set_aside(dnx_train_job *j, dnx_err *err);
 
 /* ---- inputs.c ---- */
 
-/* Lists everything that the results of the run depend on in j->inputs and j->inputs_text. DNX_EIO,
- * DNX_EMEM. */
+/* Fills j->inputs and j->inputs_text with everything that the results of the run depend on. Errors:
+ * DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_list_inputs(dnx_train_job *j, dnx_err *err);
-/* Compares the inputs with `was`, the text in the checkpoint, and reports each difference.
- * DNX_EOPTION when there are relevant differences, and -force is not given. */
+/* Compares the inputs with `was`, the text in the checkpoint, and reports each difference. Returns
+ * DNX_EOPTION when entries that are not remarks differ, and -force is not given; DNX_EMEM. */
 dnx_status dnx_train_compare(dnx_train_job *j, const char *was, dnx_err *err);
-/* Writes NAME.names with the names of the classes, if they have names. DNX_EIO, DNX_EMEM. */
+/* Writes the names of the classes to NAME.names, if they have names. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err);
 
 /* ---- skipped.c ---- */
@@ -120,22 +120,22 @@ dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err);
 void dnx_train_skip(dnx_train_job *j, const char *line);
 /* For -resume: reads the lines that earlier processes wrote into NAME.skipped. */
 void dnx_train_read_skipped(dnx_train_job *j);
-/* Writes NAME.skipped if there are new lines. If there are no lines, it removes an old file.
+/* Writes NAME.skipped if there are new lines; removes an old file if there are no lines. Errors:
  * DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save_skipped(dnx_train_job *j, dnx_err *err);
 
 /* ---- checkpoint.c ---- */
 
-/* Saves a checkpoint: the log, NAME.state and NAME.weights, then NAME.skipped and NAME.run. If the
- * log or one of the last two cannot be written, the run continues. DNX_ENUMBER when a parameter is
- * not finite, and nothing was written; DNX_EIO, DNX_EMEM. */
+/* Saves a checkpoint: the log, NAME.state and NAME.weights, then NAME.names, NAME.skipped and
+ * NAME.run. It only reports when the log or one of the last three cannot be written. Returns
+ * DNX_ENUMBER, and writes nothing, when a parameter is not finite; DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err);
 /* For -resume of a run whose updates are all done: writes NAME.weights, NAME.names, NAME.skipped
- * and NAME.run, if the last process did not write them. DNX_EIO, DNX_EMEM. */
+ * and NAME.run, if the last process did not write them. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err);
-/* Writes the parameters of the network, or with ema= their average. DNX_EIO, DNX_EMEM. */
+/* Writes the parameters of the network, or with ema= their average. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save_weights(dnx_train_job *j, const char *path, dnx_err *err);
-/* dnx_train_keep() copies the parameters that forward changes, the running statistics.
+/* dnx_train_keep() copies the parameters that forward changes, which are the running statistics.
  * dnx_train_put_back() restores them after an update that was interrupted, so that a checkpoint
  * always belongs to the last finished update. */
 void dnx_train_keep(dnx_train_job *j);
@@ -143,28 +143,26 @@ void dnx_train_put_back(dnx_train_job *j);
 
 /* ---- best.c ---- */
 
-/* Returns the list of pairs or the folder to verify on. NULL when the run does not verify. */
+/* Returns the list of pairs or the folder to verify on, or NULL when the run does not verify. */
 const char *dnx_train_verified_on(const dnx_train_args *a);
-/* Reports the best weights and their result. */
 void dnx_train_report_best(const dnx_train_job *j);
 
-/* For -resume: finds the score of NAME-best.weights. It reads NAME-best.txt. If this file is
- * missing or belongs to other weights or pairs, it verifies the weights again. DNX_ESTOP when a
- * signal stopped the verification. */
+/* For -resume: sets j->best_verified and j->best_batch, if NAME-best.weights exists. Reads
+ * NAME-best.txt. If that file is missing or belongs to other weights or pairs, it verifies the
+ * weights again. Returns DNX_ESTOP when a signal stopped the verification. */
 dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err);
-/* Verifies the pairs with the current parameters. Stores the result in j->verified, and writes
- * NAME-best.weights if no earlier result was better. */
+/* Verifies the current parameters and stores the result in j->verified. Writes NAME-best.weights
+ * and NAME-best.txt if the result is better than all earlier ones. */
 dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
 
 /* ---- run_file.c ---- */
 
 #define DNX_BEST_ON "%s, on which it was chosen" /* the value of "best on" in NAME.run */
-/* Writes NAME.run; state: "running", "done", "stopped" or "failed: WHY". */
+/* Writes NAME.run. state: "running", "done", "stopped" or "failed: WHY". */
 dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err);
-/* For -resume: reads from NAME.run when the run began, how long it has trained and whether it is
- * done. */
+/* For -resume: reads j->start, j->earlier_seconds and j->is_recorded from NAME.run. */
 void dnx_train_read_run(dnx_train_job *j);
-/* Loads the weights of the command line (start.c), and reports parameters that are missing there.
- * Returns the errors of dnx_bridge_file(). */
+/* Loads the weights file of the command line (start.c), and reports parameters that the file lacks.
+ * Returns the errors of reading it. */
 dnx_status dnx_train_start(dnx_train_job *j, dnx_err *err);
 #endif

@@ -1,9 +1,8 @@
 /* log.c - the CSV log of a training run.
  *
- * base/outfile.h writes all other results, each as a complete file. The log grows by a line for
- * each update and is flushed every second. Copying all lines each time would take longer and
- * longer, and `tail -f` would lose the file. So it is written in place. A line that a kill or a
- * full disk cut off has no newline at its end; -resume removes it, with all lines after the
+ * The log is written in place, every second. base/outfile.h, which replaces a file by a complete
+ * new one, would copy all lines each time, and `tail -f` would lose the file. A line that a kill or
+ * a full disk cut off has no newline at its end; -resume removes that line, and all lines after the
  * checkpoint. */
 #include "train/log.h"
 
@@ -22,7 +21,7 @@ enum { MOST_WAITING = 64 << 20 }; /* bytes */
 
 /* ---- waiting lines ---- */
 
-/* Adds text to the waiting lines. It is lost beyond MOST_WAITING bytes, or when memory runs out. */
+/* Adds n bytes of text to the waiting lines. When memory runs out, the text is lost. */
 static void add_bytes(dnx_log *log, const char *text, size_t n) {
     while (log->len + n >= log->capacity) {
         size_t capacity = log->capacity ? 2 * log->capacity : 4096;
@@ -89,7 +88,7 @@ const char *dnx_log_last(const dnx_log *log) {
 
 /* ---- the file ---- */
 
-/* Returns the start of a column of a line, or NULL when the line has fewer columns. */
+/* Returns the start of column i of a line, or NULL when the line has fewer columns. */
 static const char *column(const char *line, int i) {
     for (; line && i > 0; i--) {
         line = strchr(line, ',');
@@ -98,7 +97,7 @@ static const char *column(const char *line, int i) {
     return line;
 }
 
-/* Adds a line, with `text` in its column of the verification if it has that column. */
+/* Adds a line to the waiting lines, with `text` as its verification if it has that column. */
 static void add_with(dnx_log *log, const char *line, const char *text) {
     const char *cell = column(line, DNX_LOG_VERIFIED);
     if (!cell) {
@@ -111,17 +110,18 @@ static void add_with(dnx_log *log, const char *line, const char *text) {
     add_bytes(log, cell, strlen(cell));
 }
 
-/* Returns true when the line has this text in the column of the verification, or lacks the
- * column. Older logs have lfw in place of pairs. */
+/* Returns true when the line has this text in the column of the verification, or lacks the column.
+ * Older logs have the title lfw instead of pairs. */
 static bool has(const char *line, const char *text) {
     const char *cell = column(line, DNX_LOG_VERIFIED);
     if (cell && !strncmp(cell, "lfw,", 4)) return !strcmp(text, "pairs");
     return !cell || (strcspn(cell, ",\n") == strlen(text) && !strncmp(cell, text, strlen(text)));
 }
 
-/* Finds the lines of the file that -resume keeps. The last one becomes waiting text, because an
- * interrupted verification may still add its result to it. If the column of the verification needs
- * another title, all lines become waiting text. Returns false when such a column has values. */
+/* Finds the lines of the file up to `batch`, which -resume keeps. The last of them becomes waiting
+ * text, because dnx_log_amend() may add a verification to it. If the verification's column has
+ * another title than `title`, all lines become waiting text. Returns false when a column with
+ * another title has values. */
 static bool keep(dnx_log *log, uint64_t batch, const char *title) {
     FILE *old = fopen(log->path, "r");
     char *line = NULL, *last = NULL;

@@ -1,8 +1,8 @@
 /* log.h - the CSV log of a training run: a line for each update. Its columns: batch, epoch, loss,
- * rate, images_per_second, wait, accuracy, the verification, exclusivity, gradient, then one for
- * each loss, then NAME_used for each loss that counts the triplets or pairs it uses. The
- * column of the verification has the name pairs, tar@RATE or rank-1 (face/judge.h); in older logs
- * lfw in place of pairs. A field without a value is empty.
+ * rate, images_per_second, wait (the share of the time spent waiting for images), accuracy, the
+ * verification, exclusivity, gradient, then one for each loss, then NAME_used for each loss that
+ * counts the triplets or pairs it uses. The column of the verification has the name pairs, tar@RATE
+ * or rank-1 (face/judge.h); in older logs, lfw instead of pairs. A field without a value is empty.
  *
  * Lines wait in memory until a flush. If they cannot be written, they wait for the next flush, so a
  * full disk loses no line and cuts none in half. Before the first flush the file is unchanged. */
@@ -16,35 +16,35 @@ typedef struct {
     uint64_t batch;
     double epoch, loss, rate, speed, wait;
     double accuracy, verified, exclusivity, gradient; /* NAN without a value */
-    const double *losses; /* for each layer: its loss per image, if it is a loss */
+    const double *losses; /* for each layer: the loss per image, if the layer is a loss */
     const long *used;     /* for each layer: the triplets or pairs that a metric loss used */
 } dnx_log_line;
 
 typedef struct {
-    const char *path;         /* NULL before it is open */
+    const char *path;         /* NULL before dnx_log_open() */
     const char *verification; /* the title of the verification's column */
-    int fd;                   /* -1 before it is open */
-    size_t written;           /* bytes in the file */
+    int fd;                   /* -1 before the first flush */
+    size_t written;           /* bytes of the lines in the file */
     char *text;               /* waiting lines */
     size_t len, capacity;
 } dnx_log;
 
-/* Begins a log at path, which must outlive the log. Keeps the lines of an old file up to batch
- * `keep`, because later batches are trained again; with keep = 0 keeps none. verification: the
- * title of the verification's column, which must outlive the log. DNX_EOPTION when the old file has
- * another title for it, and values in this column. DNX_EMEM. */
+/* Begins a log at path. With keep > 0 the lines of an old file up to batch `keep` stay, because
+ * later batches are trained again. verification: the title of the verification's column. path and
+ * verification must outlive the log. Returns DNX_EOPTION when the verification's column of the old
+ * file has another title and values; DNX_EMEM. */
 dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net,
                         const char *verification, uint64_t keep, dnx_err *err);
-/* Returns true when the last kept line, of batch `keep`, has no verification yet. dnx_log_amend()
- * adds it. */
+/* Returns true when the last line that dnx_log_open() kept has no verification. dnx_log_amend()
+ * adds the result to that line. */
 bool dnx_log_lacks_verification(const dnx_log *log);
 void dnx_log_amend(dnx_log *log, double verified);
 void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *line);
 /* Returns the line that was last written or amended, up to its '\n', or NULL after a flush. */
 const char *dnx_log_last(const dnx_log *log);
-/* The titles of the columns, with commas; the caller frees them. NULL when memory runs out. */
+/* Returns the titles with commas; the caller frees them. Returns NULL when memory runs out. */
 char *dnx_log_titles(const dnx_log *log, const dnx_net *net);
-/* Writes the waiting lines to the file. DNX_EIO when that fails; the lines then stay in memory. */
+/* Writes the waiting lines. When that fails, returns DNX_EIO and keeps the lines in memory. */
 dnx_status dnx_log_flush(dnx_log *log, dnx_err *err);
 /* Closes without a flush. */
 void dnx_log_close(dnx_log *log);

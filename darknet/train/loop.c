@@ -1,4 +1,4 @@
-/* loop.c - the training loop: updates, verifications, checkpoints, and every way to end. */
+/* loop.c - the training loop: updates, verifications, checkpoints, and the end of a run. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@ enum { SAVE_SECONDS = 300, AGAIN_SECONDS = 30, FLUSH_SECONDS = 1 };
 
 /* ---- an update ---- */
 
-/* Returns true when the class of an image has the largest of its values. */
+/* Returns true when the class `truth` of an image has the largest of the values y. */
 static bool is_largest(const float *y, dnx_shape s, float truth) {
     size_t n = dnx_size(s), best = 0;
     for (size_t i = 1; i < n; i++)
@@ -37,8 +37,8 @@ static int count_right(const dnx_train_job *j, const float *truth) {
     return right;
 }
 
-/* Fails because the loss of the last sub-batch is not finite. Names the first layer with such a
- * number. */
+/* Returns DNX_ENUMBER, because the loss of the last sub-batch is not finite. The message names the
+ * first layer with NaN or infinity. */
 static dnx_status find_nan(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_check_outputs(j->net, err);
     if (!st) st = dnx_check_params(j->net, err);
@@ -50,7 +50,7 @@ static dnx_status find_nan(dnx_train_job *j, dnx_err *err) {
     return st ? st : dnx_fail_at(err, DNX_ENUMBER, j->a->cfg, "NaN or infinity");
 }
 
-/* Adds the losses of the last sub-batch to those of the update, and its triplets or pairs. */
+/* Adds the losses of the last sub-batch to j->losses, and its triplets or pairs to j->used. */
 static void add_losses(dnx_train_job *j) {
     for (int k = 0; k < j->net->n; k++) {
         const dnx_node *n = &j->net->nodes[k];
@@ -59,7 +59,7 @@ static void add_losses(dnx_train_job *j) {
     }
 }
 
-/* Trains all sub-batches of an update and fills in their line of the log. */
+/* Trains on all sub-batches of an update. Stores their loss, accuracy and time of waiting in *l. */
 static dnx_status train_parts(dnx_train_job *j, dnx_log_line *l, dnx_err *err) {
     const dnx_net *net = j->net;
     const int parts = net->o.subdivisions;
@@ -91,15 +91,15 @@ static void mix(double *mean, double v) {
     if (!isnan(v)) *mean = isnan(*mean) ? v : *mean + (v - *mean) / 50;
 }
 
-/* Verifies the pairs. A failure is kept and does not end the training; the next verification may
- * succeed. */
+/* Verifies the network. A failure does not end the training: j->late_best keeps it until the next
+ * verification. A stop by a signal is a failure only after the last batch. */
 static void verify(dnx_train_job *j, double *result) {
     dnx_err why = {0};
     dnx_status st = dnx_train_verify(j, &why);
     if (!st) *result = j->verified;
     else if (st != DNX_ESTOP)
         dnx_train_note(j, DNX_TRAIN_WARNING, "%s; training continues", why.text);
-    if (st != DNX_ESTOP || j->batch == j->last) j->late_best = why; /* or the last one */
+    if (st != DNX_ESTOP || j->batch == j->last) j->late_best = why;
 }
 
 static bool is_verified(const dnx_train_job *j) {
@@ -115,7 +115,7 @@ static void report(dnx_train_job *j, const dnx_log_line *l) {
     mix(&j->accuracy, l->accuracy);
     if (j->events->update) j->events->update(j->events->arg, &u);
     if (dnx_now() - j->flushed < FLUSH_SECONDS) return;
-    (void)dnx_log_flush(&j->log, NULL); /* the next checkpoint would report a failure */
+    (void)dnx_log_flush(&j->log, NULL); /* the next checkpoint reports a failure */
     (void)dnx_events_flush(&j->curves, NULL);
     j->flushed = dnx_now();
 }
@@ -150,7 +150,7 @@ static dnx_status step(dnx_train_job *j, dnx_err *err) {
 
 /* ---- the loop ---- */
 
-/* Repeats a verification that was interrupted when the last process ended. */
+/* Does the verification of the last batch again, if the last process ended during it. */
 static void catch_up(dnx_train_job *j) {
     double result = NAN;
     if (!j->batch || !is_verified(j) || !dnx_log_lacks_verification(&j->log)) return;
@@ -164,10 +164,11 @@ static void catch_up(dnx_train_job *j) {
 
 static bool is_due(const dnx_train_job *j) {
     return j->batch % (uint64_t)j->a->every == 0 || dnx_now() - j->saved >= SAVE_SECONDS ||
-           (j->replaces && j->batch == j->first + 1); /* soon: files of two runs must not mix */
+           (j->replaces && j->batch == j->first + 1); /* -force: files of two runs must not mix */
 }
 
-/* Saves a checkpoint. If that fails it is tried again soon; the disk may have space by then. */
+/* Saves a checkpoint. If that fails, the next attempt is in AGAIN_SECONDS, because the disk may
+ * have space by then. Returns an error only when a parameter is not finite. */
 static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     dnx_err why = {0};
     dnx_status st = dnx_train_save(j, &why);
@@ -181,8 +182,8 @@ static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Saves the last checkpoint for every way to end. It saves no checkpoint if no update was done or
- * the network has diverged. */
+/* Saves the last checkpoint when the run ends, also after the error st; but not if no update was
+ * done or the network has diverged. Returns st or the error of saving. */
 static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
     dnx_err why = {0};
     if (j->batch == j->first && !j->caught_up)
@@ -200,14 +201,14 @@ static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
     return st;
 }
 
-/* Returns a failure that did not end the run, if later tries failed as well. */
+/* Returns a failure that did not end the run, unless a later try succeeded. */
 static dnx_status report_late(const dnx_train_job *j, dnx_err *err) {
     const dnx_err *late = j->late_file.status ? &j->late_file : &j->late_best;
     return late->status ? dnx_fail_at(err, late->status, NULL, "%s", late->text) : DNX_OK;
 }
 
-/* Writes NAME.run for the last time. If it cannot be recorded that the run is done, the run has
- * failed: -resume then writes the missing files. */
+/* Writes NAME.run for the last time. Returns st, or the error of writing when st is DNX_OK: -resume
+ * then writes the missing files. */
 static dnx_status write_end(dnx_train_job *j, dnx_status st, dnx_err *err) {
     char state[sizeof err->text + 16];
     dnx_err why = {0};

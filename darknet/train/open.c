@@ -23,7 +23,8 @@ enum { READERS = 2 };
 
 /* ---- the network ---- */
 
-/* Sets an option of the cfg, whose path is relative to the cfg, to a path from the command line. */
+/* Sets an option of the cfg to a path from the command line. Makes the path absolute, because
+ * relative paths in a cfg begin at the folder of the cfg. */
 static dnx_status set_path(dnx_cfg *cfg, int section, const char *key, const char *path,
                            dnx_err *err) {
     char *full = realpath(path, NULL);
@@ -54,7 +55,7 @@ static bool takes_of_teacher(const dnx_cfg *cfg, int section) {
     return takes;
 }
 
-/* Writes options of the command line into the cfg, so that layers find them when they are built. */
+/* Writes -seed, -teacher and -teacher-weights into the cfg, where the layers find them. */
 static dnx_status override(dnx_cfg *cfg, const dnx_train_args *a, dnx_err *err) {
     char text[16];
     dnx_status st = DNX_OK;
@@ -68,7 +69,7 @@ static dnx_status override(dnx_cfg *cfg, const dnx_train_args *a, dnx_err *err) 
     return st;
 }
 
-/* Allocates the losses, and the copy of the parameters that forward changes. */
+/* Allocates j->losses and j->used, and j->statistics for the parameters that are not trained. */
 static dnx_status allocate(dnx_train_job *j, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     size_t floats = 0;
@@ -154,7 +155,7 @@ static void show_broken(void *arg, const char *path, const char *why) {
     free(line);
 }
 
-/* Reports the files of the folders that are not images. */
+/* Reports the files in image folders that are not images. */
 static void show_left_out(dnx_train_job *j) {
     enum { MOST_SHOWN = 20 };
     const dnx_skipped *s = &j->data->left_out;
@@ -167,7 +168,7 @@ static void show_left_out(dnx_train_job *j) {
                        dnx_plural(s->n, "file was", "files were"));
 }
 
-/* Shows what the types of losses with a teacher find doubtful. */
+/* Reports options of losses with a teacher that are probably a mistake (layer/advice.h). */
 static void show_doubts(const dnx_train_job *j) {
     for (int i = 0; i < j->net->n; i++) {
         char text[200];
@@ -207,8 +208,8 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
     return st;
 }
 
-/* Reads an image for the teachers. If it cannot be read, waits until it can be read, until a signal
- * stops the process, or until other images can be read although this one cannot. */
+/* Reads image i for the teachers. While it cannot be read, waits, because a disk may be missing for
+ * a while. Gives up when a signal stops the process, or when other images can be read. */
 static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
     const dnx_train_job *j = arg;
     const double pause = .2, report_after = .5, alone_after = 2;

@@ -19,27 +19,27 @@
 #include "train/page_request.h"
 
 enum { CLIENTS = 64, TICK = 250, KEPT = 1 << 16, MOST_WAITING = 8 << 20 };
-/* TICK: ms. KEPT: bytes of buffer for a client that has received everything. MOST_WAITING: the same
- * for a client that has not. */
+/* CLIENTS: connections. TICK: ms between two looks at the curve. MOST_WAITING: bytes that may wait
+ * for a client. KEPT: bytes of buffer that a client keeps when nothing waits for it. */
 #define ASK_SECONDS 10.   /* the longest wait for a request */
 #define TAKE_SECONDS 30.  /* the longest wait for a client that reads nothing */
 #define ALIVE_SECONDS 15. /* after this time without events, a client gets a comment */
 #define PART_SECONDS 2.   /* the longest wait for a client to close after an answer */
 #define END_SECONDS .5
 
-extern const char dnx_page_html[]; /* page.html, by the Makefile */
+extern const char dnx_page_html[]; /* the text of page.html; the Makefile makes it */
 
-typedef enum { ASKS, LISTENS, TAKES, PARTS } stage; /* of a client: see serve() */
+typedef enum { ASKS, LISTENS, TAKES, PARTS } stage; /* of a client, see serve() */
 
 typedef struct {
-    int fd; /* -1 when the place is free */
+    int fd; /* -1 when this struct is free */
     stage stage;
-    double since; /* time of its last progress */
+    double since; /* time of the connection, of new output, or when bytes were sent */
     char in[DNX_REQUEST_MOST];
     size_t came;
     char *out;
     size_t sent, len, room;
-    bool has_all; /* the client has `points` points of this version */
+    bool has_all; /* the client has `points` points of the curve's `version` */
     size_t points;
     unsigned version;
 } client;
@@ -113,7 +113,8 @@ static bool answer(const dnx_page *p, client *c, dnx_request r) {
     return ok;
 }
 
-/* Reads from a client; bytes after its request are ignored. Returns false when it has closed. */
+/* Reads from a client, and answers when its request is complete. Bytes after the request are
+ * ignored. Returns false when the client must be closed. */
 static bool hear(const dnx_page *p, client *c) {
     char rest[4096];
     const bool asks = c->stage == ASKS;
@@ -175,12 +176,12 @@ static void welcome(dnx_page *p) {
         (void)!send(fd, busy, strlen(busy), MSG_DONTWAIT | MSG_NOSIGNAL);
         close(fd);
     }
-    if (errno != EAGAIN && errno != EINTR) poll(NULL, 0, TICK); /* wait: too many open files */
+    if (errno != EAGAIN && errno != EINTR) poll(NULL, 0, TICK); /* too many files are open: wait */
 }
 
 /* ---- the thread ---- */
 
-/* Copies the new points for the thread. Returns true when the run is over. */
+/* Copies the new points of p->curve to p->seen. Returns true when the run is over. */
 static bool look(dnx_page *p) {
     pthread_mutex_lock(&p->lock);
     const bool ends = p->ends;
@@ -190,7 +191,7 @@ static bool look(dnx_page *p) {
     return ends;
 }
 
-/* Waits for clients and new connections, and serves them. */
+/* Waits at most `wait` ms for clients and new connections, and serves them. */
 static void turn(dnx_page *p, int wait) {
     struct pollfd list[CLIENTS + 1];
     for (int i = 0; i < CLIENTS; i++) {
@@ -250,7 +251,7 @@ dnx_status dnx_page_listen(int port, dnx_page **out, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Returns the event "run". Bytes of the name that would end a line become '?'. */
+/* Returns the event "run", which the caller frees. Control characters in the name become '?'. */
 static char *hello(const char *name, uint64_t last, const char *titles) {
     char *text;
     if (asprintf(&text, "event: run\ndata: %llu\ndata: %s\ndata: %s\n\n", (unsigned long long)last,
@@ -261,7 +262,7 @@ static char *hello(const char *name, uint64_t last, const char *titles) {
     return text;
 }
 
-/* Adds the kept lines of the log: first those in the file, then the waiting lines. */
+/* Adds the lines of the log to c: first those in the file, then the waiting lines. */
 static dnx_status add_kept(dnx_curve *c, const dnx_log *log, dnx_err *err) {
     size_t n;
     char *file = log->written ? dnx_file_read_unnoted(log->path, SIZE_MAX / 2, &n) : NULL;

@@ -16,17 +16,17 @@
 
 typedef struct dnx_page dnx_page;
 
-/* Takes the port. Browsers may connect after this call, but get no answer yet. DNX_EIO when the
- * port is taken or not allowed; DNX_EMEM. */
+/* Takes the port. Browsers may connect after this call, but get no answer yet. Returns DNX_EIO when
+ * the port is taken or not allowed; DNX_EMEM. Call dnx_page_close() also after an error. */
 dnx_status dnx_page_listen(int port, dnx_page **out, dnx_err *err);
-/* Starts to answer. The curve begins with the lines of the log that a resumed run kept. name: the
- * run's name; last: its last batch. DNX_EIO when the lines cannot be read; DNX_EMEM when there is
- * no memory or no thread. */
+/* Starts the thread that answers browsers. The curve begins with the lines of the log that a
+ * resumed run kept. name: the run's name; last: the run's last batch. Returns DNX_EIO when the
+ * lines cannot be read; DNX_EMEM when there is no memory or no thread. */
 dnx_status dnx_page_start(dnx_page *p, const char *name, uint64_t last, const dnx_net *net,
                           const dnx_log *log, dnx_err *err);
 /* Adds the newest line of the log. A second line of the same batch only adds the result of its
  * verification. p may be NULL. */
 void dnx_page_line(dnx_page *p, const dnx_log *log);
-/* Sends "end" to browsers and closes. It waits for them at most half a second. p may be NULL. */
+/* Sends "end" to the browsers, and waits for them at most half a second. p may be NULL. */
 void dnx_page_close(dnx_page *p);
 #endif

@@ -45,7 +45,8 @@ static void halve(dnx_curve *c) {
     c->version++;
 }
 
-/* Reads the numbers of a line; an empty field is NAN. Returns the number of fields. */
+/* Reads the first `most` numbers of a line into v; an empty field is NAN. *batch: the first number,
+ * which a float would round. Returns the number of fields, or -1 when a field is not a number. */
 static int read_fields(const char *line, float *v, double *batch, int most) {
     for (int k = 0;; k++, line++) {
         char *end;
@@ -59,7 +60,7 @@ static int read_fields(const char *line, float *v, double *batch, int most) {
     }
 }
 
-/* Adds the result of an interrupted verification to the point of the last line. */
+/* Adds the result of an interrupted verification to point i, which has the last line. */
 static void add_verified(dnx_curve *c, size_t i, const float *v) {
     if (isnan(v[DNX_LOG_VERIFIED])) return;
     point(c, i)[DNX_LOG_VERIFIED] = v[DNX_LOG_VERIFIED];

@@ -14,7 +14,7 @@
 const char *const dnx_run_ends[DNX_RUN_FILES] = {".state", ".weights", "-best.weights", "-best.txt",
                                                  ".names", ".skipped", ".csv",          ".run"};
 
-/* Returns j->base followed by `end`; free() it. NULL when memory runs out. */
+/* Returns j->base followed by `end`, or NULL when memory runs out. The caller frees it. */
 static char *with_end(const dnx_train_job *j, const char *end) {
     char *path;
     return j->base && asprintf(&path, "%s%s", j->base, end) >= 0 ? path : NULL;
@@ -41,7 +41,7 @@ static dnx_status name_files(dnx_train_job *j, dnx_err *err) {
     return st;
 }
 
-/* Decides what happens to the files of an earlier run. `file` is one of them. */
+/* Decides whether the files of an earlier run, such as `file`, are refused, replaced or renamed. */
 static dnx_status find_earlier(dnx_train_job *j, const char *file, dnx_err *err) {
     dnx_loc at = {file, 0};
     const dnx_earlier earlier = j->a->force ? DNX_EARLIER_OTHER : dnx_train_earlier(j);
@@ -57,7 +57,6 @@ static dnx_status find_earlier(dnx_train_job *j, const char *file, dnx_err *err)
                           "another one, -force replaces it");
 }
 
-/* Refuses to replace another run, and checks now that the files can be written. */
 dnx_status dnx_train_take_files(dnx_train_job *j, dnx_err *err) {
     dnx_status st = name_files(j, err);
     if (st) return st;
@@ -87,8 +86,8 @@ dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {
     dnx_net *net = j->net;
     const dnx_train_args *a = j->a;
     if (a->clear) net->seen = 0;
-    /* An update follows when `seen` is a multiple of batch. For weights that were trained with
-     * another batch= it may not be one: round it down. */
+    /* libdarknet updates when `seen` is a multiple of batch=. Initial weights that were trained
+     * with another batch= may have another number: round it down. */
     net->seen -= net->seen % (uint64_t)net->o.batch;
     j->batch = j->first = net->seen / (uint64_t)net->o.batch;
     j->last = (uint64_t)(a->batches ? a->batches : net->o.max_batches);

@@ -1,6 +1,6 @@
-/* record.h - a list of keys and values about a run. Its inputs are saved in .state and compared by
- * -resume; NAME.run beside the weights is for people. In the text form each line is key=value; a
- * key has no '=', and control characters become '?'. */
+/* record.h - a list of keys and values about a run. NAME.state has the record of the run's inputs,
+ * which -resume compares; NAME.run is a record for people. As text, each line is key=value; a key
+ * has no '=', and control characters become '?'. */
 #ifndef DNX_RECORD_H
 #define DNX_RECORD_H
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 
 typedef struct {
     char *key, *value;
-    char *usual;    /* the default; it is left out of the text. NULL without a default */
+    char *usual;    /* the default value, which the text leaves out; NULL without a default */
     bool is_remark; /* a difference is reported, but does not prevent -resume */
 } dnx_entry;
 
@@ -19,10 +19,10 @@ typedef struct {
     bool failed; /* memory ran out for an entry */
 } dnx_record;
 
-/* Adds an entry; usual may be NULL. */
+/* Adds an entry. usual: its default, or NULL. */
 void dnx_record_add(dnx_record *r, const char *key, const char *value, const char *usual);
-/* Add an entry without a default. Its value is printed by `format`. The difference of a remark does
- * not prevent -resume. */
+/* Both add an entry without a default; `format` prints its value. dnx_record_remark() adds a
+ * remark. */
 void dnx_record_put(dnx_record *r, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void dnx_record_remark(dnx_record *r, const char *key, const char *format, ...)
@@ -37,8 +37,8 @@ void dnx_record_parse(dnx_record *r, const char *text);
 void dnx_record_free(dnx_record *r);
 
 /* Calls differs() for every key whose values differ, in the order of `is`, then for keys that only
- * `was` has. A missing key has its default or, without a default, "". Returns false when memory
- * runs out. */
+ * `was` has. The value of a missing key is its default in `is` or, without a default, "". Returns
+ * false when memory ran out while a record was filled. */
 typedef void dnx_differs_fn(void *arg, const char *key, const char *was, const char *is,
                             bool is_remark);
 bool dnx_record_compare(const dnx_record *was, const dnx_record *is, dnx_differs_fn *differs,

@@ -9,7 +9,7 @@
 #include "train/job.h"
 
 void dnx_train_skip(dnx_train_job *j, const char *line) {
-    dnx_skipped_add_line(&j->skipped, line); /* without memory the line is lost; it was reported */
+    dnx_skipped_add_line(&j->skipped, line); /* without memory, the line is only reported */
 }
 
 void dnx_train_read_skipped(dnx_train_job *j) {
@@ -25,7 +25,7 @@ void dnx_train_read_skipped(dnx_train_job *j) {
                 dnx_train_skip(j, line);
         dnx_lines_free(&l);
     }
-    dnx_inputs_rewind(mark); /* the file is a result that this run replaces, not an input */
+    dnx_inputs_rewind(mark); /* NAME.skipped is a result that this run replaces, not an input */
     free(known);
 }
 

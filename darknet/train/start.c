@@ -8,7 +8,7 @@ static void note_line(void *arg, const char *text) {
     dnx_train_note(arg, DNX_TRAIN_WARNING, "%s", text);
 }
 
-/* Loads -from-backbone with the cfg of the weights: matches the layers of both networks. */
+/* For -from-backbone with -from-cfg: builds the network of that cfg, and copies matching layers. */
 static dnx_status load_by_cfg(dnx_net *net, const dnx_train_args *a, dnx_bridge *b, dnx_err *err) {
     dnx_cfg *cfg;
     dnx_net *from = NULL;

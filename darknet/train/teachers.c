@@ -10,7 +10,7 @@
 #include "net/weights.h"
 #include "train/teachers_parts.h"
 
-/* Returns path; a relative path is taken from the folder of the file `beside`. */
+/* Returns path; a relative one begins at the folder of the file `beside`. The caller frees it. */
 static char *resolve(const char *path, const char *beside) {
     const char *slash = strrchr(beside, '/');
     size_t folder = path[0] == '/' || !slash ? 0 : (size_t)(slash - beside) + 1;
@@ -23,7 +23,7 @@ static dnx_status no_memory(const dnx_net *net, dnx_err *err) {
     return dnx_fail_at(err, DNX_EMEM, net->file, "no memory for the teachers");
 }
 
-/* Adds to an error of reading the file `path` the option that named this file. */
+/* Fails with `said`, an error about `path`. The message names the option instead of the path. */
 static dnx_status by_option(const dnx_node *n, const char *key, const char *value, const char *path,
                             const dnx_err *said, dnx_err *err) {
     size_t len = strlen(path);
@@ -50,8 +50,8 @@ static dnx_status open_teacher(dnx_net *net, const dnx_node *n, const char *opti
                            .student = net,
                            .types = net->more_types,
                            .teachers = net->teacher_source};
-    /* Prediction needs only shapes of a teacher, and those of features do not depend on the number
-     * of classes. */
+    /* A student that predicts needs only the shapes of its teacher. The shapes of features do not
+     * depend on the number of classes, so 1 stands in when classes=auto is not known. */
     const int otherwise = !net->trains && !dnx_is_of_head(dnx_takes(n));
     dnx_status st = dnx_cfg_open(cfg_path, weights, otherwise, &how, &cfg, &said);
     if (!st) {
@@ -107,7 +107,7 @@ static dnx_status add_output(dnx_net *net, dnx_node *n, int which, int layer, bo
     return w->out && (!flips || (w->other && t->mirrored)) ? DNX_OK : no_memory(net, err);
 }
 
-/* Allocates a batch in the teacher's size and normalisation, if these differ from the student's. */
+/* Checks the teacher's channels, and makes t->x large enough for a batch in the teacher's size. */
 static dnx_status fit_input(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o, int which,
                             dnx_err *err) {
     dnx_teachers *t = net->teachers;
@@ -189,7 +189,7 @@ static void close_all(dnx_teachers *t) {
 
 const dnx_teacher_source dnx_cfg_teachers = {open_for, close_all};
 
-/* Converts one image to the teacher's size and normalisation. */
+/* Converts an image of network `from` to the size and normalisation of network `to`. */
 static void convert(const dnx_net *from, const float *x, const dnx_net *to, float *out) {
     const dnx_shape a = from->in, b = to->in;
     const float scale = to->o.input_scale / from->o.input_scale;
@@ -226,7 +226,7 @@ static void mirror(const float *x, dnx_shape s, int count, float *out) {
             memcpy(out + (r * width + q) * c, x + (r * width + width - 1 - q) * c, sizeof *out * c);
 }
 
-/* Runs teacher `which` on the batch, and for outputs with flips also on its mirror images. */
+/* Runs teacher `which` on x. With flips, adds its outputs for the mirror images of x. */
 static void run_teacher(dnx_net *net, int which, const float *x) {
     dnx_teachers *t = net->teachers;
     bool flips = false;

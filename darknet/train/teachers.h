@@ -1,5 +1,5 @@
 /* teachers.h - the teachers of a network's losses of distillation. A teacher is a network that only
- * predicts, on the same batch as the student. A loss gets only its output, in pass->target. */
+ * predicts, on the same batch as the student. A loss reads the teacher's output in pass->target. */
 #ifndef DNX_TARGETS_H
 #define DNX_TARGETS_H
 #include "data/data.h"
@@ -8,15 +8,15 @@
 
 typedef struct dnx_teachers dnx_teachers;
 
-/* For dnx_build.teachers. Opens the teacher that teacher= and weights= of a loss name, once for all
- * losses that name the same files. Loads its weights only if net trains. DNX_EOPTION when teacher=
- * or weights= is missing, or a layer is unsuitable. Also returns the errors of building and
- * loading. */
+/* A value of dnx_build.teachers. Opens the teacher that teacher= and weights= of a loss name, once
+ * for all losses that name the same files. Loads the weights only if the student trains. Returns
+ * DNX_EOPTION when teacher= or weights= is missing, or a layer is unsuitable. Also returns the
+ * errors of building and loading. */
 extern const dnx_teacher_source dnx_cfg_teachers;
-/* Sets the targets of the losses of net for one sub-batch x of net->batch images. image[b] is the
- * index of image b in the list; mirrored[b] is 1 when it is mirrored. If there is a cache, the
- * targets are read from it; else the teachers run. image is NULL when the images were augmented, so
- * that the cache does not apply. */
+/* Sets the targets of the losses of net for one sub-batch x: net->batch images of net's input size.
+ * image[b] is the index of image b in the list of images; mirrored[b] is 1 when image b is
+ * mirrored. If there is a cache, the targets are read from it; else the teachers run. Pass image =
+ * NULL when the images were augmented, so that the cache does not apply. */
 void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
                       const unsigned char *mirrored);
 
@@ -33,10 +33,10 @@ typedef struct {
 
 /* Opens the cache of every teacher's output, folder/NAME-LAYER-SUM.embeddings (data/cache.h), where
  * SUM is a checksum of the teacher. A missing cache is computed for all images of the list and
- * their mirror images. One process computes and others wait; an interrupted computation continues
- * at the next call. DNX_EIO; DNX_EPARSE when it is damaged; DNX_EWEIGHTS when it was made from
- * other images or another input; DNX_ENUMBER when a teacher gives NaN, infinity or a number too
- * large for 16 bits; DNX_ESTOP. */
+ * their mirror images. One process computes the cache, and other processes wait; the next call
+ * continues an interrupted computation. Errors: DNX_EPARSE when the cache is damaged; DNX_EWEIGHTS
+ * when it was made from other images or another input; DNX_ENUMBER when a teacher gives NaN,
+ * infinity or a number too large for 16 bits; DNX_EIO, DNX_EMEM, DNX_ESTOP. */
 dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *list,
                               const dnx_teachers_job *job, dnx_err *err);
 #endif

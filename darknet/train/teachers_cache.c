@@ -18,9 +18,9 @@
 
 /* ---- the images that a cache belongs to ---- */
 
-/* Computes a checksum of the images: of all their bytes, so that a copied folder keeps its cache.
- * The scan of a very large list reads only some bytes of each image; for such a list the times of
- * change count, too. */
+/* Returns a checksum of the bytes of all images, so that a copied folder keeps its cache. The scan
+ * of a very large list reads only some bytes of each image; then the checksum also covers the time
+ * when each image was last changed. */
 static uint64_t hash_images(const dnx_data *list) {
     uint64_t h = dnx_hash(list->content, &list->n, sizeof list->n);
     if (!list->is_sampled) return h;
@@ -68,7 +68,7 @@ static void name_row(void *arg, size_t row, char *text, size_t size) {
     if (row % 2) strcat(text, " mirrored");
 }
 
-/* Checks that the teacher's output for image number `row` fits 16-bit floats. */
+/* Checks that v, the teacher's output for row `row` of the cache, fits 16-bit floats. */
 static dnx_status check_row(const maker *m, const float *v, size_t row, dnx_err *err) {
     char name[300];
     size_t k = 0;
@@ -85,8 +85,8 @@ static dnx_status check_row(const maker *m, const float *v, size_t row, dnx_err 
         m->w->layer, (double)v[k], name);
 }
 
-/* Computes rows first to first + count of m->w->out. The row of an image that cannot be read is
- * marked unknown. If the image can be read later, the teacher runs on it then. */
+/* Computes `count` rows of the cache, from row `first` on, into m->w->out. The row of an image that
+ * cannot be read becomes NAN: the teacher then runs during the training. */
 static dnx_status fill(const maker *m, float *x, size_t first, size_t count, dnx_err *err) {
     const size_t size = dnx_size(m->net->in), dim = m->w->size;
     bool *is_read = malloc(count * sizeof *is_read);
@@ -125,7 +125,7 @@ static dnx_status compute(maker *m, uint64_t key, dnx_err *err) {
     }
     dnx_free(x);
     if (!is_open) return st;
-    if (st == DNX_ENUMBER) { /* the same rows would be computed again */
+    if (st == DNX_ENUMBER) { /* the next call would compute the same rows and fail, too */
         dnx_cache_discard(&f);
         return st;
     }
@@ -142,7 +142,7 @@ static bool waiting(void *arg, const char *holder) {
     return !dnx_stop_asked();
 }
 
-/* Computes the file, unless another process has made it while this one waited. */
+/* Computes the cache, unless another process has made it while this one waited for the lock. */
 static dnx_status make(maker *m, uint64_t key, dnx_err *err) {
     dnx_lock *lock = NULL;
     char *name;
@@ -157,7 +157,7 @@ static dnx_status make(maker *m, uint64_t key, dnx_err *err) {
     return st;
 }
 
-/* Opens the file of one output, or computes it. */
+/* Opens the cache file of one output. Computes the file first when it does not exist. */
 static dnx_status open_output(maker *m, uint64_t key, dnx_err *err) {
     dnx_teacher_output *w = m->w;
     dnx_status st = access(m->path, F_OK) ? make(m, key, err) : DNX_OK;

@@ -10,13 +10,13 @@ typedef struct {
     bool is_loaded; /* the weights are loaded */
 } dnx_teacher;
 
-/* One output of a teacher that losses imitate. */
+/* An output of a teacher that one or more losses imitate. */
 typedef struct {
     int teacher, layer;
-    size_t size;  /* floats for an image */
+    size_t size;  /* floats of an image's output */
     bool flips;   /* out is the sum over the image and its mirror image */
     float *out;   /* net->batch x size */
-    float *other; /* with flips: the outputs of the mirror images, like out; else NULL */
+    float *other; /* with flips: the outputs of the mirror images, net->batch x size; else NULL */
     bool is_cached;
     dnx_cache cache; /* image i of the list is row 2i, its mirror image row 2i + 1 */
 } dnx_teacher_output;
@@ -31,11 +31,11 @@ struct dnx_teachers {
     float *mirrored; /* a batch of mirror images, in the student's size; NULL without flips */
 };
 
-/* Runs teacher `which` of net on count images, and stores each output that a loss imitates in
- * dnx_teacher_output.out. It does not add mirror images, not even with flips. */
+/* Runs teacher `which` of net on x, count images of net's input size. Stores each output that a
+ * loss imitates in dnx_teacher_output.out. Does not add mirror images, not even with flips. */
 void dnx_teachers_run_one(dnx_net *net, int which, const float *x, int count);
-/* Reads w->out from the cache. With flips it adds both rows of each image. Returns false if a row
- * is missing; the teacher must then run. */
+/* Reads w->out for `count` images from the cache. With flips it adds both rows of each image.
+ * Returns false when there is no cache or a row is unknown; then the teacher must run. */
 bool dnx_teachers_from_cache(const dnx_teacher_output *w, const uint32_t *image,
                              const unsigned char *mirrored, int count);
 #endif

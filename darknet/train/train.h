@@ -7,11 +7,12 @@
 #include "net/net.h"
 #include "train/log.h"
 
-/* Options of the command line. An option that is not given is NULL, 0 or false, but seed is -1. */
+/* Options of the command line (cmd_train.c). An option that is not given is NULL, 0 or false,
+ * except seed (-1), and every and verify, which have a default. */
 typedef struct {
     const char *data, *cfg, *weights, *teacher, *teacher_weights, *cache, *name;
     const char *out, *from_cfg, *tensorboard;
-    const char *judge, *pairs, *faces, *distractors; /* what to verify: see dnx_verified */
+    const char *judge, *pairs, *faces, *distractors; /* what to verify: see face/verify.h */
     int threads, seed, batches, every, verify, port;
     bool clear, resume, force, from_backbone;
     const dnx_placement *placement; /* NULL when the processor computes everything */
@@ -21,8 +22,8 @@ typedef struct {
 typedef struct {
     const dnx_net *net;
     const dnx_log_line *line;
-    uint64_t first, last; /* updates done before this process; updates in all */
-    double seconds;       /* since this process began */
+    uint64_t first, last; /* updates done before this process; updates of the run */
+    double seconds;       /* since this process began to train */
 } dnx_train_update;
 
 typedef enum { DNX_TRAIN_NEWS, DNX_TRAIN_WARNING } dnx_train_kind;
@@ -31,30 +32,31 @@ typedef enum { DNX_TRAIN_NEWS, DNX_TRAIN_WARNING } dnx_train_kind;
 typedef struct {
     void (*update)(void *arg, const dnx_train_update *u);
     void (*note)(void *arg, dnx_train_kind kind, const char *text);
-    void (*cached)(void *arg, size_t done, size_t all); /* images whose teachers have run */
+    void (*cached)(void *arg, size_t done, size_t all); /* images in the teachers' cache */
     void *arg;
 } dnx_train_events;
 
 typedef struct dnx_train_job dnx_train_job;
 
-/* Builds the network. For verification it builds the same network again, to predict. args and
- * events must outlive *out. Returns the errors of dnx_net_build(). */
+/* Builds the network, and for verification the same network again, to predict. args and events must
+ * outlive *out. Returns the errors of dnx_net_build(). */
 dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *events,
                           dnx_train_job **out, dnx_err *err);
-/* Describes an option that the network cannot use, and the reason; `text` has room for it. NULL
- * when it can use all. */
+/* Returns a message that names an option which the network cannot use, and the reason; NULL when
+ * the network can use all options. The message may be in text, which has `size` bytes. */
 const char *dnx_train_unfit(const dnx_train_job *j, char *text, size_t size);
 /* Opens everything else and trains to the end, or until a signal stops it (base/stop.h).
  *
- * Before the first update it writes only NAME.lock and the teachers' cache. After the first update
- * it always saves a checkpoint when the run ends, also after an error, unless a parameter is not
- * finite. Some failures do not end training: a log or a best network that cannot be written, or a
- * verification that fails. They are reported and tried again later. A failure that remains is
- * returned at the end.
+ * Before the first update, the only files that it writes are NAME.lock and the teachers' cache.
+ * After the first update it always saves a checkpoint when the run ends, also after an error,
+ * unless a parameter is not finite. Some failures do not end training: a log or a best network that
+ * cannot be written, or a verification that fails. They are reported, and the work is tried again
+ * later. If the last try fails, too, its error is returned at the end.
  *
- * *done: updates of the run; *is_whole: the run is complete. DNX_EOPTION when the inputs differ
- * from those of the run that -resume continues, a run of this name exists, or nothing is left to
- * train. Also returns the errors of everything that is opened, read and written. */
+ * *done: the number of updates done; *is_whole: true when the run is complete. Returns DNX_EOPTION
+ * when the inputs differ from those of the run that -resume continues, when a run of this name
+ * exists, or when nothing is left to train. Also returns the errors of everything that is opened,
+ * read and written. */
 dnx_status dnx_train_run(dnx_train_job *j, uint64_t *done, bool *is_whole, dnx_err *err);
 void dnx_train_close(dnx_train_job *j); /* j may be NULL */
 #endif

@@ -77,7 +77,7 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err) {
     dnx_status st = check_options(net, err);
     if (!st) st = check_steps(net, err);
     if (st) return st;
-    if (net->origin.notes.twice) /* libdarknet uses the first; the user may mean the second */
+    if (net->origin.notes.twice) /* libdarknet uses the first value; the user may mean the second */
         return dnx_fail_at(err, DNX_EOPTION, NULL, "%s", net->origin.notes.twice);
     if (!last->type->is_loss)
         return dnx_fail(err, DNX_ESHAPE, last->loc,
@@ -95,7 +95,7 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err) {
 
 /* ---- the images ---- */
 
-/* Counts the classes with an image, and finds out whether some class has two images. Returns false
+/* Counts the classes with an image, and finds out whether a class has two images. Returns false
  * when memory runs out. */
 static bool look_at_classes(const dnx_data *data, bool *has_two, int *with_images) {
     int *count = calloc((size_t)data->o.classes + 1, sizeof *count), found = 0;
@@ -139,9 +139,9 @@ static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, const dnx_d
     return DNX_OK;
 }
 
-enum { ANY_NUMBER = 1 << 30 }; /* the classes of a loss that takes any number of them */
+enum { ANY_NUMBER = 1 << 30 }; /* classes() of a loss that takes any number of classes */
 
-/* The number of classes that a loss can tell apart: 0 when it does not learn from classes. */
+/* Returns the number of classes of a loss, or 0 when the layer does not learn from classes. */
 static int classes_of(const dnx_node *n) {
     const dnx_classifier *c = n->type->classifier;
     if (!dnx_learns_classes(n->type) && !(c && c->needs_labels)) return 0;
@@ -169,7 +169,7 @@ void dnx_classes_note(const dnx_net *net, const dnx_data *data, char *text, size
                  dnx_plural((size_t)none, "class never occurs", "classes never occur"));
 }
 
-/* Checks a loss that learns from classes without a teacher: it needs an output for each class. */
+/* Checks the losses that learn from classes: each needs an output for each class of the images. */
 static dnx_status check_classes(const dnx_net *net, const dnx_data *data, dnx_err *err) {
     const int classes = data->o.classes;
     dnx_status st;
@@ -206,14 +206,13 @@ dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx
 
 /* ---- the memory ---- */
 
-/* Returns the bytes that training needs. Before training only the parameters are written: tensors
- * that grow with the batch use address space, but no memory yet. */
+/* Adds up the sizes of all arrays: before training most arrays have no memory yet, only address
+ * space. Counts momentum also for statistics, which are few. */
 double dnx_training_bytes(dnx_net *net) {
     double bytes = (double)dnx_net_memory(net);
     for (int i = 0; i < net->n; i++)
         bytes += sizeof(float) * (double)(net->nodes[i].allocated +
-                                          dnx_net_count(net, i) *
-                                              (net->o.ema > 0 ? 2 : 1)); /* statistics are few */
+                                          dnx_net_count(net, i) * (net->o.ema > 0 ? 2 : 1));
     return bytes;
 }
 
