@@ -35,8 +35,8 @@ static void test_known(void) {
     }
 }
 
-/* Points, and the matrix and rms for them from NumPy's singular value decomposition: umeyama() of
- * test_align.py, with points from RandomState(11). */
+/* `from`: random points. m and rms: the transform of `from` to the template and its error in
+ * pixels, by umeyama() of tests/cli/test_align.py. */
 static const struct {
     dnx_face from;
     double m[6], rms;
@@ -73,7 +73,7 @@ static double left_over(const dnx_face *f, const dnx_face *t, const double m[6])
     return sum;
 }
 
-/* Random points: no transform near the one found has a smaller rms. */
+/* For random points, no transform close to that of dnx_similarity() has a smaller rms. */
 static void test_least(void) {
     dnx_rng r;
     dnx_rng_seed(&r, 2, 0);
@@ -149,7 +149,7 @@ static const dnx_landmarked *find(const dnx_landmarks *l, const char *name) {
 
 static const double ten[] = {38, 52, 74, 52, 56, 72, 42, 92, 71, 92};
 
-/* Checks that face k of an image has these points plus `more`. */
+/* Checks that face k of the image `name` has the points ten[], moved by `more`, and this size. */
 static void has(const dnx_landmarks *l, const char *name, size_t k, double more, double size) {
     const dnx_landmarked *m = find(l, name);
     bool ok = m && k < m->n;
@@ -166,7 +166,7 @@ static void test_forms(void) {
     dnx_landmarks l;
     dnx_err err;
     char many[8192] = "many.jpg 10,20,110,120 ";
-    for (int i = 1; i <= 106; i++) { /* 105, 106, 55, 85, 91 */
+    for (int i = 1; i <= 106; i++) {
         static const int which[] = {105, 106, 55, 85, 91};
         int x = 0, y = 0;
         for (int k = 0; k < DNX_POINTS; k++)
@@ -257,7 +257,7 @@ static void test_errors(void) {
     dnx_landmarks_free(&l);
 }
 
-/* Reads a file with one face, in the order of a detector. Checks its points and the area of its
+/* Reads a file with one face in the form of a face detector. Checks its points and the area of its
  * box. */
 static void reads(const char *text, const char *name, double size) {
     dnx_landmarks l;
@@ -284,7 +284,7 @@ static void test_orders(void) {
             flagged);
     reads(text, "a b.jpg", 70 * 75); /* RetinaFace */
     sprintf(text, "# a.jpg 1024 1385\n20 30 90 105 %s\n", flagged);
-    reads(text, "a.jpg", 90 * 105); /* labelv2; for one face both boxes are right */
+    reads(text, "a.jpg", 90 * 105); /* labelv2: the box is read as x y w h */
     reads("2\nlefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y "
           "rightmouth_x rightmouth_y\n0001 " TEN "\n",
           "0001", 1440); /* CelebA */

@@ -1,5 +1,5 @@
-/* test_all_pairs.c - TAR at FAR and rank-1 over all pairs, compared with a naive O(n^2) program;
- * most scores are ties. Also the names of judges. */
+/* test_all_pairs.c - compares TAR at FAR and rank-1 over all pairs with a naive O(n^2) program;
+ * most scores are ties. Also tests the names of judges. */
 #include "face/all_pairs.h"
 #include "face/judge.h"
 #include "kernels/pool.h"
@@ -11,8 +11,8 @@ static dnx_rng r;
 static float rows[MOST * DIM];
 static int person[MOST];
 
-/* Makes rows of +1/4 and -1/4: all cosines are multiples of 1/8 and exact. Images of a person
- * differ in up to three signs. Returns the number of faces of `people`; distractors follow. */
+/* Fills rows[] with +1/4 and -1/4: all cosines are exact multiples of 1/8. Rows of a person differ
+ * from a random row in up to 3 signs. Distractors follow. Returns the number of rows of people. */
 static int random_faces(int people, int distractors) {
     int n = 0;
     for (int p = 0; p < people + distractors; p++) {
@@ -57,7 +57,7 @@ static dnx_tar naive_tar(int faces, int n, double rate) {
     uint64_t above = 0;
     for (uint64_t i = 0; i < t.genuine; i++) above += good[i] > v;
     if (t.above >= 10) t.tar = (double)above / (double)t.genuine;
-    t.threshold = v; /* the lowest threshold with these matches */
+    t.threshold = v; /* the true threshold lies above v */
     free(good);
     free(bad);
     return t;
@@ -114,7 +114,7 @@ static void compare(int people, int distractors, int threads) {
     dnx_pool_free(pool);
 }
 
-/* Negative scores, zeros of both signs, and no person with two faces. */
+/* Tests scores that are negative or zeros of both signs, and a set of one face. */
 static void test_few(void) {
     static const int who[] = {0, 0, 1, 2};
     static const float v[] = {1, 0, -1, 0, 0, 1, 0, -1};
@@ -132,7 +132,7 @@ static void test_few(void) {
     dnx_pool_free(pool);
 }
 
-/* Scores without ties, some of them negative: the threshold lies between two scores. */
+/* Without ties the threshold must lie between two scores. Some scores are negative. */
 static void test_random(void) {
     const int n = 3000;
     for (int i = 0; i < n; i++) {

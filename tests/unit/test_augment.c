@@ -1,5 +1,5 @@
 /* test_augment.c - the augmentation of training images: the random values, and their effect on
- * pixels. test_host_augment.c compares crop and colours with libdarknet's. */
+ * pixels. tests/host/test_host_augment.c compares crop and colours with those of libdarknet. */
 #include "data/augment.h"
 #include "lib/check.h"
 
@@ -47,7 +47,7 @@ static void test_place(void) {
             shifted_ok = shifted_ok && out[(y * SIDE + x) * 3] == rgb[(sy * SIDE + sx) * 3];
         }
     check(shifted_ok, "a shifted change");
-    /* the middle 16 x 16 of a 16 x 12 image is its middle 12 x 12; here 24 x 16 pixels, halved */
+    /* the middle 16 x 16 pixels of the 24 x 16 image, scaled to 8 x 8 */
     unsigned char wide[24 * 16 * 3];
     noise(wide, (int)sizeof wide);
     change = plain;
@@ -63,8 +63,8 @@ static void test_place(void) {
     check(mean_ok, "a centered change is the middle square");
 }
 
-/* Computes the mean, and the sum of squared differences of neighbours in a row, which is smaller in
- * blurred images. */
+/* Computes the mean of all values, and in *steps the sum of squared differences of neighbouring
+ * pixels. Blur makes *steps smaller. */
 static void measure(const float *rgb, double *mean, double *steps) {
     *mean = *steps = 0;
     for (int i = 0; i < ALL; i++) *mean += (double)rgb[i] / ALL;
@@ -141,7 +141,7 @@ static void test_draw(void) {
     dnx_net_free(all);
 }
 
-/* Each option alone changes the image and sets is_altered. */
+/* Each option alone sets is_altered for almost every image. */
 static void test_altered(void) {
     static const char *const options[] = {"erase=1",    "gray=1",  "lowres=1",
                                           "shift=90",   "hue=.1",  "saturation=2",

@@ -1,5 +1,5 @@
-/* test_average.c - compares ema= of [net] with an average of the parameters in double after each
- * update. Exchanging parameters and average twice must change nothing. */
+/* test_average.c - compares the average of ema= in [net] with a naive average in double after each
+ * update. Two calls of dnx_average_swap() must change nothing. */
 #include "lib/check.h"
 #include "net/average.h"
 

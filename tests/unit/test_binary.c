@@ -1,6 +1,6 @@
-/* test_binary.c - binary convolutions: counts against naive counts, outputs bit for bit against a
- * simulation by floats, gradients against differences of a function that replaces the signs. All
- * modes are trained. All tests except those of training run for each set of bit kernels. */
+/* test_binary.c - binary convolutions: compares counts with naive counts, outputs bit for bit with
+ * a simulation in floats, gradients with differences of stand_in(). All modes are trained. Except
+ * for training, all tests run with each set of bit kernels, on AMX only check_layers(). */
 #include "lib/check.h"
 #include "common/bits/binarise.h"
 #include "kernels/bits.h"
@@ -49,7 +49,7 @@ static void signs(int C) {
         for (int p = 0; p < 3; p++) {
             double total = 0;
             for (int c = 0; c < 64 * L; c++) {
-                volatile float u = c < C ? x[p * C + c] : -1; /* no fused multiply-add */
+                volatile float u = c < C ? x[p * C + c] : -1; /* volatile: no fused multiply-add */
                 if (with && c < C) u = u * scale[c], u = u + shift[c];
                 wrong += (int)(rows[p * L + c / 64] >> (c % 64) & 1) != (u >= 0);
                 total += c < C ? fabs((double)u) : 0;
@@ -86,7 +86,8 @@ static float *noise(size_t count) {
     return x;
 }
 
-/* A network that counts bits gives the same floats as one that multiplies signs. */
+/* Compares predicting by bits with a network that multiplies signs: xnor and bnn give equal
+ * floats. */
 static void simulate(const char *shape, const char *section) {
     char text[800];
     snprintf(text, sizeof text, "[net]\nbatch=3\n%s[binary]\n%s", shape, section);
@@ -108,7 +109,7 @@ static void simulate(const char *shape, const char *section) {
     dnx_net_free(sim), dnx_net_free(fast);
 }
 
-/* bnn without biases gives integers, which are compared with plain loops. Padding is 0. */
+/* Compares mode=bnn without biases with naive loops: all outputs are integers. Padding adds 0. */
 static void integers(int H, int W, int C, int N, int size, int stride, int pad) {
     char text[300];
     snprintf(text, sizeof text,
@@ -160,7 +161,8 @@ typedef struct {
 static double clip(double v) { return v < -1 ? -1 : v > 1 ? 1 : v; }
 static double sign(double v) { return v >= 0 ? 1 : -1; }
 
-/* Computes u of the input and v of the weights. */
+/* Computes u, the input after batch norm (if q->norm), and v, the weights (centred if
+ * q->centers). */
 static void before(const problem *q, double *u, double *v) {
     for (int c = 0; c < C; c++) {
         double m = 0, var = 0;
@@ -185,8 +187,8 @@ static double mean_magnitude(const double *v, int n) {
     return sum;
 }
 
-/* Returns <dy, y> near q0. It replaces sign(a) by sign(a0) + clip(a) - clip(a0), which has the
- * derivative of the estimate. */
+/* Returns the sum of dy * y for a problem q near q0. It replaces sign(a) by sign(a0) + clip(a) -
+ * clip(a0), a0 from q0. The derivative is then that of the straight-through estimator. */
 static double stand_in(const problem *q, const problem *q0) {
     static double u[PX * C], v[N * KK], u0[PX * C], v0[N * KK], s[PX * C], a[PX], k[PX], b[N * KK];
     bool takes_signs = q->mode & 1, has_alpha = q->mode < 2;
@@ -194,7 +196,7 @@ static double stand_in(const problem *q, const problem *q0) {
     before(q, u, v), before(q0, u0, v0);
     for (int i = 0; i < PX * C; i++)
         s[i] = takes_signs ? sign(u0[i]) + clip(u[i]) - clip(u0[i]) : u[i];
-    for (int p = 0; p < PX; p++) /* K changes only with the exact gradient */
+    for (int p = 0; p < PX; p++) /* the map K is constant unless gradient=exact */
         a[p] = mean_magnitude((q->how == DNX_EXACT ? u : u0) + p * C, C);
     for (int n = 0; n < N; n++) {
         double alpha = has_alpha ? mean_magnitude(v + n * KK, KK) : 1;
@@ -260,7 +262,7 @@ static void gradients(int mode, int how, int centers, int has_map, int norm) {
     scatter(net, 6, .6f);
     int np = dnx_net_params(net, 1, list);
     const dnx_param *w = &list[np - 1];
-    for (int i = 0; i < N * KK; i++) w->value[i] *= 2; /* some become larger than 1 */
+    for (int i = 0; i < N * KK; i++) w->value[i] *= 2; /* some weights become larger than 1 */
     dnx_net_prepare(net, NULL);
     q0 = (problem){mode, how, centers, has_map, norm, {0}, {0}, {0}, {0}, {0}};
     for (int i = 0; i < PX * C; i++) q0.x[i] = (double)x[i];
@@ -293,7 +295,7 @@ static void binarising(void) {
     check(fabs((double)alpha - 4. / 6) < 1e-6, "alpha %g", (double)alpha);
     dnx_binarise(&(dnx_binariser){3, 2}, w, b, &alpha);
     check(alpha == 1, "alpha %g without scaling", (double)alpha);
-    /* means .8333 and -.5 */
+    /* the means over the channels are .8333 and -.5 */
     dnx_binarise(&(dnx_binariser){3, 2, .centers = true, .has_alpha = true}, w, b, &alpha);
     check(b[0] == -1 && b[1] == -1 && b[2] == -1 && b[3] == 1 && b[4] == 1 && b[5] == 1,
           "centring: signs");
@@ -336,7 +338,6 @@ static void trains(const char *options) {
     dnx_net_free(net);
 }
 
-/* Compares predicting for several layers. */
 static void check_layers(void) {
     static const char *const maps[] = {
         "height=5\nwidth=4\nchannels=3\n",   "height=7\nwidth=9\nchannels=67\n",

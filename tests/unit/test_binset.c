@@ -1,5 +1,5 @@
 /* test_binset.c - verification sets: each pickle protocol, the exact text of each error, a file cut
- * at every length, and a change of every byte. */
+ * at every length, and files with a changed byte. */
 #include "data/binset.h"
 #include "lib/check.h"
 
@@ -9,8 +9,8 @@ static dnx_status open_bytes(const void *bytes, size_t n, dnx_binset *s, dnx_err
     return dnx_binset_open(path("set.bin"), s, err);
 }
 
-/* A set as Python writes it. Its images are "ab", 300 times 'x', "ab" again, "c". The first pair is
- * not the same person, the second is. */
+/* One set as Python writes it in protocols 2, 3 and 4. Its images are "ab", 300 times 'x', "ab"
+ * again, "c". The first pair shows different people, the second the same person. */
 #define X10 "xxxxxxxxxx"
 #define X300                                                                                       \
     X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10    \
@@ -23,8 +23,8 @@ static const char four[] = "\x80\4\x95\x47\1\0\0\0\0\0\0]\x94(C\2ab\x94"
                            "B\x2c\1\0\0" X300 "\x94h\1C\1c\x94"
                            "e]\x94(\x89\x88"
                            "e\x86\x94.";
-/* The same set as other programs write it: numbers instead of booleans, appended one at a time,
- * with lengths in 8 bytes and long memo indices. */
+/* The set of four[] as other programs write it: numbers instead of booleans, each value appended
+ * alone, lengths in 8 bytes, long memo indices. */
 static const char other[] = "\x80\5]r\0\0\0\0C\2aba\x8e\x2c\1\0\0\0\0\0\0" X300
                             "aC\2abaC\1ca]K\0aK\1a\x86.";
 

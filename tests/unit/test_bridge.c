@@ -1,7 +1,7 @@
-/* test_bridge.c - parameters that are copied between networks. Files: with another classifier, of
- * the backbone alone, of the first layers; refused files change nothing; files of other kinds are
- * recognised. Networks: by name, by order, of another width. Names in cfg files, stripped
- * networks. */
+/* test_bridge.c - copies parameters from files and from other networks. Files may have another
+ * classifier, the backbone alone, or only the first layers. A refused file changes nothing.
+ * Networks match by name, by order, or with other widths. Also tests names in cfg files, notes on
+ * margins, stripped networks, and the recognition of other kinds of files. */
 #include "lib/check.h"
 #include "net/bridge.h"
 #include "net/opts.h"
@@ -28,7 +28,7 @@ static dnx_net *scattered(const char *text, uint64_t seed) {
     return net;
 }
 
-/* Returns how many of the first `layers` layers with parameters are equal in both networks. */
+/* Counts the layers below `layers` that have parameters, equal in both networks. */
 static int equal_layers(dnx_net *a, dnx_net *b, int layers) {
     dnx_param p[DNX_MAX_PARAMS], q[DNX_MAX_PARAMS];
     int equal = 0;
@@ -49,15 +49,15 @@ static int count_fates(const dnx_bridge *b, dnx_fate fate) {
     return n;
 }
 
-/* Saves a network of `from` and loads it into a network of `to`. `taken` layers must come from the
- * file; the others must be unchanged. want: the expected remark or error, or NULL. */
+/* Saves a network of `from` and loads it into one of `to`. `taken` layers must come from the file,
+ * the others stay. remark: the expected remark. want: the expected error, or NULL. */
 static void loads(const char *name, const char *from, const char *to, dnx_fit fit, int taken,
                   const char *remark, const char *want) {
     dnx_net *a = scattered(from, 1), *b = scattered(to, 2), *untouched = scattered(to, 2);
     dnx_bridge t = {0};
     dnx_err err = {0};
     char text[256] = "";
-    static int number; /* each call has another file, because an input cannot be written */
+    static int number; /* a new file each time: a file that was read cannot be written */
     snprintf(text, sizeof text, "%d.weights", number++);
     snprintf(file, sizeof file, "%s", path(text));
     text[0] = 0;
@@ -160,7 +160,7 @@ static void networks(void) {
             widths, 1, 2, 0, 0);
 }
 
-/* A narrower layer has the first channels of the first filters. */
+/* A narrower layer takes the first channels of the first filters. */
 static void widths(void) {
     static const char wide[] = NET "[convolutional]\nfilters=4\n"
                                    "[convolutional]\nfilters=5\nsize=3\n";
@@ -243,7 +243,7 @@ static void embeddings(void) {
     }
 }
 
-/* A stripped network computes the same from fewer layers. */
+/* A stripped network has fewer layers and computes the same embedding. */
 static void strips(void) {
     static const char text[] = NET STEM "[convolutional]\nfilters=2\n[route]\nlayers=stem\n" NEW
                                         "[shortcut]\nfrom=-2\n[route]\nlayers=-1,0\n" HEAD(2);

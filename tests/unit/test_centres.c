@@ -1,11 +1,11 @@
-/* test_centres.c - [margin_softmax] centres=teacher. The movement of the centres is compared with
- * loops in double. Also the loss with the moved centres, its gradient, and images that must not
- * move them. */
+/* test_centres.c - [margin_softmax] centres=teacher. Compares the moves of the centres with loops
+ * in double, and the loss and its gradient with the moved centres. Also tests images that must not
+ * move a centre, centres=inherited, and margins=teacher. */
 #include "layer/classifier.h"
 #include "lib/margin_naive.h"
 
 enum { B = 7, N = 6, D = 5 };
-static const int truth[B] = {2, 0, 2, -1, 5, 2, 4}; /* class 2 three times, 1 and 3 never */
+static const int truth[B] = {2, 0, 2, -1, 5, 2, 4}; /* class 2 three times, classes 1 and 3 never */
 
 typedef struct {
     layer l;
@@ -14,8 +14,8 @@ typedef struct {
     double x[B * D], t[B * D], w[N * D];
 } bench;
 
-/* Sets images near their targets; the target of image 4 is 0. There is no teacher from which the
- * centres are inherited, so the test sets them. */
+/* Makes the layer, random centres and targets; the target of image 4 is 0. Images 0 and 1 are near
+ * their targets. Returns false when the layer cannot be made. */
 static bool set(bench *k, const char *options, bool trains) {
     char text[200];
     dnx_err err = {0};
@@ -65,7 +65,8 @@ static double cosine(const double *a, const double *b) {
 
 static double limited(double v) { return fmin(1, fmax(1e-6, v)); }
 
-/* Moves a centre: w becomes the mean of a w + (1 - a) t/|t| over the images of its class. */
+/* Moves each centre w to the mean of a w + (1 - a) t/|t| over the images x of its class, t:
+ * targets. alpha 0: a = cos(x, t) cos(w, t); 1: a = cos(x, t); both in [1e-6, 1]; 2: a = fixed. */
 static void naive_move(bench *k, int alpha, double fixed) {
     double moved[N * D];
     memcpy(moved, k->w, sizeof moved);
@@ -86,7 +87,7 @@ static void naive_move(bench *k, int alpha, double fixed) {
     memcpy(k->w, moved, sizeof moved);
 }
 
-/* Runs three passes. Checks centres, loss and gradient after each. */
+/* Runs three passes. Checks centres, loss and gradient after each pass. */
 static void moves(const char *options, int alpha, double fixed) {
     bench k;
     head h = {"arcface", 8, .5, 0, 0, 0, 0, 0, false};
@@ -166,8 +167,8 @@ static void nan_stays(void) {
     shut(&k.l);
 }
 
-/* The margin of image b is m_b = least + (m - least) [c_b] / max [c], with [c] = max(c, 0). The
- * loss is compared with the naive loss, where each image has its m_b. */
+/* The margin of image b is m_b = least + (m - least) [c_b] / max [c]: c_b is the cosine of centre
+ * and target, [c] = max(c, 0). Compares the loss with a naive loss that has these margins. */
 static void margins(const char *options, const char *margin, bool moves, double m, double least) {
     bench k;
     double c[B], most = 0, loss = 0;
@@ -201,7 +202,7 @@ static void margins(const char *options, const char *margin, bool moves, double 
     shut(&k.l);
 }
 
-/* The class vectors of the teacher are copied in make(), and again before the first pass. */
+/* A network that trains copies the teacher's class vectors in make(), and again in prepare(). */
 static void inherits(void) {
     dnx_node teacher = {.batch = 1,
                         .seed = 5,

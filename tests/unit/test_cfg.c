@@ -316,8 +316,8 @@ static void test_no_memory(void) {
     fails_at = 0;
 }
 
-/* Random changes of a good text. Any status is allowed, but no crash, and there is a message
- * exactly when it fails. */
+/* Parses random changes of good[]. Any status is allowed, but no crash. An error message must exist
+ * exactly when parsing fails. */
 static void test_fuzz(void) {
     static const char bytes[] = "[]=#;\n\r ,.-+09aez|\t\x80\xff\0";
     dnx_rng r;

@@ -1,6 +1,6 @@
-/* test_faces.c - the parts of the face detector. Suppression, calibration and squaring of boxes are
- * compared with naive code, pieces of shrunk images with exact means, crops by our own warp with
- * OpenCV's. Pyramids must not lose a window. The record of photographs. */
+/* test_faces.c - the parts of the face detector. Compares suppression, calibration and squaring of
+ * boxes with naive code, pieces of shrunk images with exact means, and our warp with OpenCV's.
+ * Pyramids must not lose a window. Also tests the record of found faces. */
 #include "data/jpeg.h"
 #include "face/boxes.h"
 #include "face/crop.h"
@@ -16,7 +16,7 @@ static double uniform(double lo, double hi) { return lo + (hi - lo) * (double)dn
 
 /* ---- boxes ---- */
 
-/* Computes the overlap by counting pixels; the boxes have integer coordinates. */
+/* Returns the overlap of a and b by counting pixels. Coordinates are integers from 0 to 59. */
 static double counted(const dnx_box *a, const dnx_box *b, bool by_minimum) {
     long in = 0, of_a = 0, of_b = 0;
     for (int y = 0; y < 60; y++)
@@ -29,7 +29,7 @@ static double counted(const dnx_box *a, const dnx_box *b, bool by_minimum) {
     return (double)in / (double)(by_minimum ? smaller : of_a + of_b - in);
 }
 
-/* Naive suppression: repeats taking the best box and removing all boxes that overlap it. */
+/* Naive suppression: takes the best box, removes all that overlap it, and repeats. */
 static size_t naive(const dnx_box *all, size_t n, double most, bool by_minimum, dnx_box *out) {
     bool gone[40] = {false};
     size_t kept = 0;
@@ -88,7 +88,7 @@ static dnx_image noise(int w, int h) {
     return im;
 }
 
-/* The mean over an area of the image, sampled at every 1/16 pixel. */
+/* Returns the mean of channel c over a rectangle, from 64 x 64 samples, mapped to about -1 to 1. */
 static double mean_of(const dnx_image *im, double x, double y, double w, double h, int c) {
     enum { N = 64 };
     double sum = 0;
@@ -190,7 +190,7 @@ static void test_pyramid(int w, int h, double least, int levels) {
     dnx_pyramid_free(&p);
 }
 
-/* P-Net's time is that of the pages, so they have little empty space. */
+/* The time of P-Net grows with the pixels of the pages, so little of them may be empty. */
 static void test_packing(int w, int h, long most) {
     dnx_pyramid p = {0};
     must(dnx_pyramid_plan(&p, w, h, 40), "memory");
@@ -230,8 +230,8 @@ static void test_warp(void) {
     dnx_image_free(&im);
 }
 
-/* dnx_sheet_box(), where OpenCV may draw, gives the same pixels as our own loop, also at the edges
- * and outside of them. */
+/* dnx_sheet_box(), which may use OpenCV, draws the same pixels as dnx_sheet_box_plain(), also
+ * outside of the sheet. */
 static void test_boxes_drawn(void) {
     static const int box[][5] = {{5, 6, 30, 20, 2}, {-4, -3, 12, 9, 3}, {20, 10, 70, 60, 1},
                                  {3, 3, 4, 3, 3},   {8, 8, 8, 8, 2},    {60, 60, 70, 70, 2}};
@@ -265,7 +265,7 @@ static void test_main_face(void) {
     dnx_faces_sort(f, 0, 200, 200);
 }
 
-/* The points of a known face lie on the template in the crop, also from a large image. */
+/* The crop must have the points of a face on the template. scale: image size / template size. */
 static void test_crop(double scale, int side) {
     const int w = (int)(160 * scale);
     dnx_image im = {.w = w, .h = w, .rgb = calloc((size_t)w * (size_t)w, 3)};
@@ -274,7 +274,7 @@ static void test_crop(double scale, int side) {
     dnx_shrunk s;
     must(im.rgb != NULL, "memory");
     dnx_face_template(112, &t);
-    for (int i = 0; i < DNX_POINTS; i++) { /* a bright blot at each point */
+    for (int i = 0; i < DNX_POINTS; i++) { /* a bright spot at each point */
         f.x[i] = (t.x[i] + 20.5) * scale - .5;
         f.y[i] = (t.y[i] + 20.5) * scale - .5;
         for (int y = 0; y < w; y++)
@@ -285,7 +285,7 @@ static void test_crop(double scale, int side) {
     }
     must(dnx_shrunk_make(&s, &im), "halves");
     check(dnx_face_crop(&s, &f, side, out), "%g: no crop", scale);
-    for (int i = 0; i < DNX_POINTS; i++) { /* the blot's centre of gravity */
+    for (int i = 0; i < DNX_POINTS; i++) { /* the spot's centre of mass */
         double sum = 0, cx = 0, cy = 0, by = side / 112.;
         double px = (t.x[i] + .5) * by - .5, py = (t.y[i] + .5) * by - .5;
         for (int y = 0; y < side; y++)
@@ -300,7 +300,7 @@ static void test_crop(double scale, int side) {
     dnx_image_free(&im);
 }
 
-/* libjpeg decodes a large JPEG at a smaller size, turned upright. Other images keep their size. */
+/* dnx_image_read_shrunk() decodes a JPEG at 1/by of its size. Other images keep their size. */
 static void test_shrunk_jpeg(void) {
     dnx_image im = noise(101, 67), small;
     size_t n;
@@ -333,7 +333,7 @@ static void test_shrunk_jpeg(void) {
 static void test_record(void) {
     static const char text[] = "darknet faces 1 min-face=40\n1 a b.jpg\n1 2 3 4 .5 1 2 3 4 5 6 7 8 "
                                "9 10\n0 c.jpg\n2 d.jpg\n1 2 3 4 .5 1 2 3 4 5 6 7 8 9 10\n";
-    for (size_t n = 0; n < sizeof text; n++) { /* a record that a killed process left */
+    for (size_t n = 0; n < sizeof text; n++) { /* a killed process may have written only n bytes */
         dnx_found_list l;
         dnx_err err = {0};
         bool ok = !dnx_found_parse(text, n, "f", &l, &err);
@@ -362,8 +362,8 @@ int main(void) {
     test_one_box();
     test_pieces();
     test_halves();
-    test_packing(250, 250, 15000); /* the scales have 11,271 */
-    test_packing(178, 218, 10000); /* 6,959 */
+    test_packing(250, 250, 15000); /* the scaled images have 11,271 pixels */
+    test_packing(178, 218, 10000); /* the scaled images have 6,959 pixels */
     test_packing(1920, 1080, 13 * 192 * 192);
     test_pyramid(250, 250, 40, 6);
     test_pyramid(1, 1, 40, 0);

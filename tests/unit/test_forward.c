@@ -6,7 +6,7 @@
 typedef struct {
     const char *type, *text;
     int B, H, W, C;
-    int N, size, stride, pad, groups, has_bn, act; /* as in the text */
+    int N, size, stride, pad, groups, has_bn, act; /* the options of `text`; act: a dnx_act */
 } plain_row;
 
 static const plain_row plain_rows[] = {
@@ -25,7 +25,7 @@ static const plain_row plain_rows[] = {
      0, 2, 0, DNX_LINEAR},
     {"convolutional", "filters=34\nsize=3\npad=1\ngroups=17\nactivation=relu\n", 2, 5, 6, 17, 34, 3,
      1, 1, 17, 0, DNX_RELU},
-    /* Narrow groups, which use vectors of 4, 8 and 16 */
+    /* Narrow groups: the kernels use vectors of 4, 8 and 16 floats */
     {"convolutional", "filters=36\nsize=3\npad=1\ngroups=9\nbatch_normalize=1\nactivation=prelu\n",
      2, 4, 31, 36, 36, 3, 1, 1, 9, 1, DNX_PRELU},
     {"convolutional", "filters=15\nsize=3\nstride=2\npad=1\ngroups=5\nactivation=leaky\n", 2, 7, 12,
@@ -38,7 +38,7 @@ static const plain_row plain_rows[] = {
      1, 1, 4, 0, DNX_LINEAR},
     {"convolutional", "filters=130\nactivation=linear\n", 4, 1, 1, 33, 130, 1, 1, 0, 1, 0,
      DNX_LINEAR},
-    /* Winograd's transforms when predicting: the first three with m = 4, the others with m = 2 */
+    /* Winograd's transforms when predicting: m = 2 with 201 and 610 filters, otherwise m = 4 */
     {"convolutional", "filters=35\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n", 2, 7, 5,
      33, 35, 3, 1, 1, 1, 1, DNX_PRELU},
     {"convolutional", "filters=64\nsize=3\nactivation=relu6\n", 3, 30, 33, 40, 64, 3, 1, 0, 1, 0,
@@ -83,7 +83,7 @@ static const plain_row plain_rows[] = {
     {"batchnorm", "shift=1\nactivation=prelu\n", 3, 5, 2, 33, 0, 0, 1, 0, 0, 1, DNX_PRELU},
 };
 
-/* Returns x at (y,x), or 0 outside; NHWC. */
+/* Returns the input of image i at (y, x, c), or 0 outside of the image. */
 static double pixel(const bench *b, int i, int y, int x, int c) {
     dnx_shape s = b->n.in[0];
     if (y < 0 || x < 0 || y >= s.h || x >= s.w) return 0;
@@ -92,14 +92,14 @@ static double pixel(const bench *b, int i, int y, int x, int c) {
                 (size_t)c];
 }
 
-/* Returns the linear part of output (i,y,x,c). w: weights in file order. */
+/* Returns output (i, y, x, c) before norm_act. w: weights in file order, NULL for avgpool. */
 static double naive(const plain_row *r, const bench *b, const float *w, int i, int y, int x,
                     int c) {
     int kh = r->size, kw = r->size, cg = r->C, c0 = 0;
     double sum = 0, largest = -INFINITY;
     if (!strcmp(r->type, "batchnorm")) return pixel(b, i, y, x, c);
     if (!strcmp(r->type, "upsample")) return pixel(b, i, y / r->stride, x / r->stride, c);
-    if (!strcmp(r->type, "channel_shuffle")) /* transposes a G x n table of channels */
+    if (!strcmp(r->type, "channel_shuffle")) /* transposes groups x (C / groups) */
         return pixel(b, i, y, x, c % r->groups * (r->C / r->groups) + c / r->groups);
     const bool is_mean = !strcmp(r->type, "local_avgpool");
     if (is_mean || !strcmp(r->type, "maxpool")) {
@@ -136,7 +136,7 @@ static const float *param(const dnx_param *list, int n, const char *name) {
     return NULL;
 }
 
-/* Compares y with the naive result. `training`: batch statistics, of the naive z. */
+/* Compares the outputs with naive() and norm_act. training: batch norm uses this batch. */
 static void check_forward(const plain_row *r, bool trains, bool training) {
     row q = {r->type, r->type, r->text, r->B, r->H, r->W, r->C};
     char name[120];
@@ -215,7 +215,7 @@ static void check_class_order(void) {
     close_bench(&b);
 }
 
-/* Compares layers with two inputs with their own loops. */
+/* Compares a layer that has two inputs with a naive loop. */
 static void check_pair(const char *type, const char *text, dnx_shape first, dnx_shape second) {
     row r = {type, type, text, 2, first.h, first.w, first.c, 0, 0, second};
     bench b;
@@ -233,7 +233,7 @@ static void check_pair(const char *type, const char *text, dnx_shape first, dnx_
             for (int c = 0; c < o.c; c++) {
                 int part = first.c / 3, image = i / (o.h * o.w);
                 double f = (double)b.x[1][i * second.c + (joins ? 0 : c)], want;
-                if (joins) /* group 2 of 3 of both */
+                if (joins) /* the channels of group_id=2 of groups=3, of both inputs */
                     want = c < part ? (double)b.x[0][i * first.c + 2 * part + c]
                                     : (double)b.x[1][i * second.c + 2 * (second.c / 3) + c - part];
                 else want = f * (double)b.x[0][by_pixel ? i : (is_sam ? i : image) * first.c + c];
@@ -256,7 +256,8 @@ static double unit_distance(const bench *b, int i, int j) {
     return 2 - 2 * dot / sqrt(a * c);
 }
 
-/* Computes a metric loss over all triplets or pairs. The classes are 0, 0, 1, 1, 2, -1. */
+/* Returns the loss of [contrastive] ("pairs") or [triplet] ("all", "hard") by loops. The classes
+ * are 0, 0, 1, 1, 2, -1. is_plain: distances are not squared. */
 static double naive_metric(const bench *b, const char *kind, double margin, bool is_plain) {
     static const int class[] = {0, 0, 1, 1, 2, -1};
     double sum = 0, apart = 0;
@@ -300,7 +301,7 @@ static void check_metric(const char *type, const char *text, const char *kind, d
     close_bench(&b);
 }
 
-/* A semihard triplet in the plane: only one of two negatives is farther than the positive. */
+/* Semihard triplets in the plane: only negatives that are farther away than the positive count. */
 static void check_semihard(void) {
     row r = {"semihard", "triplet", "from=-1\nmining=semihard\nmargin=1\n", 4, 1, 1, 2};
     bench b;
@@ -311,9 +312,9 @@ static void check_semihard(void) {
             b.x[0][2 * i] = (float)cos(angle[i]), b.x[0][2 * i + 1] = (float)sin(angle[i]);
             b.truth[i] = (float)class[i];
         }
-        /* Seen from the image at angle 0: the positive is at .6, the negatives at .3 (nearer) and
-         * .7. Seen from the image at .6: the negatives are at .3 and 1.3, and 2 - 2 cos(1.3) is
-         * more than 2 - 2 cos(.6) + 1. */
+        /* From the image at angle 0, the positive is .6 away, the negatives .3 (nearer) and .7.
+         * From the image at .6, the negatives are .3 (nearer) and 1.3 away. The triplet with 1.3
+         * has no loss: 2 - 2 cos(1.3) is more than 2 - 2 cos(.6) + 1. */
         double near = 2 - 2 * cos(.6), want = near - (2 - 2 * cos(.7)) + 1;
         double last = 2 - 2 * cos(1.3), got = objective(&b, 4, true);
         bool both = last < near + 1;

@@ -1,6 +1,6 @@
-/* test_fusion.c - layers that defer batch norm and activation to the next layer. They are compared
- * with the same network without deferring: the same bits of outputs, gradients, running statistics.
- * Also a [batchnorm] that the next convolution applies when predicting. */
+/* test_fusion.c - layers that defer norm_act. Compares a network with the same network without
+ * deferring: equal bits of losses and running statistics, equal gradients up to rounding. Also
+ * tests a [batchnorm] that the next convolution applies when predicting. */
 #include "common/norm_act.h"
 #include "lib/check.h"
 #include "net/types.h"
@@ -84,7 +84,7 @@ static void compare(const sample *s, int threads) {
     for (int i = 0; i < net->n; i++) deferred += net->links[i].deferred != NULL;
     check_part(deferred == s->deferred, s->name, "layers that defer", deferred, s->deferred);
     undo_fusion(plain);
-    for (int batch = 6; batch >= 5; batch--) { /* gradients add up */
+    for (int batch = 6; batch >= 5; batch--) { /* the second adds to gradients */
         double a = step(net, x, truth, batch, true), b = step(plain, x, truth, batch, true);
         check_part(a == b && a > 0, s->name, "loss", a, b);
     }

@@ -1,5 +1,5 @@
 /* test_fuzz.c - runs all fuzz targets on the files of their corpora, and on random changes of each
- * file. A target aborts when a reader does something wrong. */
+ * file. A target aborts the test when a reader's result is wrong. */
 #include <glob.h>
 
 #include "lib/check.h"
@@ -64,7 +64,7 @@
 
 enum { MOST = 1 << 16 };
 
-/* Changes, inserts or removes a byte, or repeats a piece. */
+/* Changes, inserts or removes a byte, or repeats up to 19 bytes. Returns the new length. */
 static size_t change(unsigned char *bytes, size_t n, dnx_rng *r) {
     static const char likely[] = "\t\n\r ,\"#=.-019\0\xef\xbb\xbf\xff\xfe(]e";
     size_t at = n ? (size_t)(dnx_rng_next(r) % n) : 0, len = (size_t)(dnx_rng_next(r) % 20);

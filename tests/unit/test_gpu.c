@@ -1,5 +1,5 @@
-/* test_gpu.c - compares layers on a GPU with the same layers on the processor. The driver is the
- * stand-in of tests/lib/gpu: kernels are the same source, compiled for the processor. */
+/* test_gpu.c - compares layers on a GPU with the same layers on the processor. The emulated driver
+ * of tests/lib/gpu runs the source of the kernels, compiled for the processor. */
 #include "gpu/place.h"
 
 #include "cuda/product.h"
@@ -8,7 +8,7 @@
 extern const dnx_layer_type dnx_convolutional;
 
 #ifndef DNX_REAL_GPU
-/* The stand-in only needs these words in the PTX. */
+/* The emulated driver reads only these lines of the PTX. */
 #define ENTRY(name, waits) ".entry " #name "(\n"
 const char dnx_gpu_ptx[] = ".version 7.0\n.target sm_80\n" DNX_CUDA_KERNELS(ENTRY);
 #endif
@@ -31,7 +31,7 @@ static const net_case cases[] = {
     {"depthwise, more windows", "[depthwise]\nsize=2\nactivation=leaky\n[depthwise]\nsize=5\n"
      "stride=3\npad=1\n[depthwise]\nsize=4\npadding=2\nbatch_normalize=1\n[depthwise]\nsize=7\n"
      "pad=1\nactivation=relu\n[depthwise]\nsize=10\npad=1\n" END, 33, 29, 33, 7},
-    /* A thin tensor with more rows than stripes and slabs have tiles. */
+    /* A thin tensor with so many rows that stripes and slabs have more than one tile. */
     {"many rows", "[convolutional]\nfilters=2\nbatch_normalize=1\nactivation=leaky\n[depthwise]\n"
      "size=3\nstride=2\npad=1\nbatch_normalize=1\n[convolutional]\nfilters=2\n"
      "batch_normalize=1\nactivation=prelu\n[maxpool]\nsize=8\nstride=8\n" END, 211, 213, 1, 6},
@@ -76,7 +76,7 @@ static const net_case cases[] = {
     {"pools", "[convolutional]\nfilters=5\n[maxpool]\nsize=3\nstride=2\n[maxpool]\nsize=2\n"
      "stride=1\n"
      "[avgpool]\nsize=3\nstride=2\npad=1\n[avgpool]\n" END, 11, 9, 3, 7},
-    /* Layers of both sides; their gradients are added. */
+    /* The GPU has no kernel for [here]: gradients of both sides are added. */
     {"borders", "[convolutional]\nfilters=6\nactivation=relu\n[here]\n[convolutional]\n"
      "filters=6\nactivation=linear\n[shortcut]\nfrom=0\n[here]\n[route]\nlayers=-1,0,1\n"
      "[here]\n"
@@ -137,7 +137,6 @@ static const net_case cases[] = {
 };
 // clang-format on
 
-/* Every activation function, forward and backward, over a wide range. */
 static void check_activations(void) {
     char text[128];
 #define WORD(upper, lower, is_vector, f, grad) #lower,
@@ -150,7 +149,7 @@ static void check_activations(void) {
 }
 
 /* With numbers that bfloat16 can represent, products on tensor cores are exact: only sums are
- * rounded. With other numbers they are near to float32, but not equal. */
+ * rounded. Products of other numbers are close to those in float32, but not equal. */
 static void check_tensor_cores(const char *name, bool is_exact) {
     static const net_case c = {"product",
                                "[convolutional]\nfilters=70\nsize=3\npad=1\n"
@@ -179,8 +178,8 @@ static void check_tensor_cores(const char *name, bool is_exact) {
         memcpy(net->links[0].dy, dy, sizeof *dy * outputs);
         dnx_net_backward_layer(net, 0, x, BATCH, NULL);
         dnx_net_update_begin(net, BATCH);
-        dnx_net_update_layer(net, 0, BATCH, 0, 0, 0); /* the momentum is the gradient */
-        dnx_net_params(net, 0, list);                 /* copies it to the processor */
+        dnx_net_update_layer(net, 0, BATCH, 0, 0, 0); /* stores the gradient as momentum */
+        dnx_net_params(net, 0, list);                 /* copies the momentum to the processor */
     }
     const double forward = off(y, y + outputs, outputs);
     const double back = off(nets[0]->sgd.momentum, nets[1]->sgd.momentum,

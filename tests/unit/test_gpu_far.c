@@ -1,6 +1,6 @@
-/* test_gpu_far.c - kernels on tensors of more than 2^31 numbers: the last block of a launch over
- * all images against the last block of a launch over the last few. The memory of the other images
- * is reserved but never used, so this takes no time. */
+/* test_gpu_far.c - kernels on tensors of more than 2^31 numbers. Compares the last block of a
+ * launch over MANY images with the last block of a launch over FEW images. Only the memory of the
+ * last images is used, the rest is only reserved, so the test is fast. */
 #include <sys/mman.h>
 
 #include "cuda/kernels.h"
@@ -13,14 +13,14 @@
     enum { WAITS_##name = waits };
 DNX_CUDA_KERNELS(PROTO)
 
-/* Images of 8 x 8 pixels with 128 channels; 2^31 numbers and a few images more. */
+/* Images have 8 x 8 pixels and 128 channels. MANY images have a few more than 2^31 numbers. */
 enum { SIDE = 8, C = 128, PIXELS = SIDE * SIDE, IMAGE = PIXELS * C, FEW = 3 };
 enum { MANY = (1u << 31) / IMAGE + 8 * FEW };
 
 typedef struct {
     int batch;
     long rows, count;
-    float *x, *dy, *y; /* count */
+    float *x, *dy, *y; /* x, dy, y and winner: `count` numbers each */
     int *winner;
     double *parts;
     float *sums;
@@ -91,7 +91,7 @@ static struct dnx_cuda_window window(int batch, int size, int groups) {
 
 static unsigned each(long count) { return (unsigned)((count + 255) / 256); }
 
-/* Runs the last of X x Y blocks on both sides. The arguments may use s, the side. */
+/* Runs the last of X x Y blocks on both sides and compares. The arguments may use s, the side. */
 #define RUN(name, X, Y, ...)                                                                       \
     do {                                                                                           \
         prepare();                                                                                 \
@@ -117,7 +117,7 @@ static void products(void) {
         .dx = s->y, .adds = true);
 }
 
-/* The gradient of filters from the last image: as many slabs as images. */
+/* Compares conv_dw, with as many slabs as images: the last block sums over the last image. */
 static void filter_gradients(void) {
     static float sums[2][FEW * C * C];
     prepare();

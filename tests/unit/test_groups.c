@@ -10,7 +10,7 @@ static const float edge = 12345.f; /* fills memory that must not be written */
 
 typedef struct {
     int G, a, b, kh, kw, stride, pad, in_w;
-    int no; /* the filter row in the padding; kh when there is none */
+    int no; /* the filter row in the padding; kh or more: no row is */
 } shape;
 
 static bool is_close(const float *got, size_t n) {
@@ -19,14 +19,14 @@ static bool is_close(const float *got, size_t n) {
     return got[n] == edge;
 }
 
-/* Resets y, with `edge` after n floats, and starts the expected result from y. */
+/* Copies n floats of first[] to y and want, and sets y[n] to `edge`. */
 static void begin(size_t n) {
     memcpy(y, first, n * sizeof *y);
     y[n] = edge;
     for (size_t i = 0; i < n; i++) want[i] = (double)first[i];
 }
 
-/* Calls f for each product: output i of y, float k of w, float j of x. */
+/* Calls f(i, k, j) for each product w[k] x[j] of output y[i]. */
 static void each(const shape *s, int out_w, void (*f)(size_t i, size_t k, size_t j)) {
     int C = s->G * s->a, N = s->G * s->b;
     for (int o = 0; o < out_w; o++)
@@ -51,7 +51,7 @@ static void compare(const dnx_kernel_set *k, const shape *s) {
     dnx_groups g = {C, s->a, s->b};
     const dnx_rows line = {s->in_w, out_w, s->kh, s->kw, s->stride, s->pad};
     const float *rows[8];
-    /* The inputs end at the end of x, so that a sanitizer detects reads beyond them. */
+    /* The inputs fill their memory exactly, so that a sanitizer detects reads beyond them. */
     size_t inputs = (size_t)(s->kh * s->in_w * C);
     float *end = malloc(sizeof *end * inputs);
     must(end && outs < MAX && taps < MAX && inputs < MAX, "a shape is too large");

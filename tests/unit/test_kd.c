@@ -22,7 +22,7 @@ static void close_bench(bench *b) {
     dnx_free(b->p.scratch);
 }
 
-/* Makes a layer. All memory is filled with NaN, except x and target, which are 0. */
+/* Makes a layer with x and target 0; y, dx and scratch are NaN. Returns false after an error. */
 static bool open_bench(bench *b, const char *type, const char *options, int B, dnx_shape in,
                        dnx_shape target, bool trains) {
     dnx_err err = {0};
@@ -68,8 +68,8 @@ static double largest(const float *v, size_t n) {
     return m;
 }
 
-/* Sets 3 images of 4 numbers: equal, opposite and orthogonal to the teacher's, with other
- * lengths. */
+/* Sets 3 images of 4 numbers. Their directions are equal, opposite and orthogonal to the teacher's;
+ * their lengths differ. */
 static void set_three(bench *b) {
     static const float x[] = {1, 2, -2, 4, 0, 3, 0, 4, 0, 0, 0, 7};
     static const float t[] = {2, 4, -4, 8, 0, -6, 0, -8, 5, 0, 0, 0};
@@ -99,7 +99,7 @@ static void check_feature(void) {
         if (r == 2) near("towards the teacher", (double)b.p.dx[0][11], -7, 1e-6);
         close_bench(&b);
     }
-    /* d = 0, 2, sqrt 2; hard=power with power=2 gives the weights 0, 2, 1, times a factor */
+    /* distances d = 0, 2, sqrt 2; hard=power, power=2: weights d^2 / mean(d^2) = 0, 2, 1 */
     if (!open_bench(&b, "kd_feature", "hard=power;power=2;weight=3", 3, D, D, true))
         check_value(false, "open", 0, 0);
     set_three(&b);
@@ -168,7 +168,7 @@ static void check_correlation(void) {
     run(&b);
     check_value(b.p.loss == 0 && largest(b.p.dx[0], 12) == 0, "equal correlations", b.p.loss, 0);
     close_bench(&b);
-    /* Order 16 is e^{-gamma |u - v|^2} itself: squared distances .8 and 2. */
+    /* Order 16 equals e^{-.4 d^2}. d^2 is .8 for the student, 2 for the teacher. */
     if (!open_bench(&b, "kd_correlation", "order=16", 2, D, D, true))
         check_value(false, "open", 0, 0);
     memcpy(b.x, x, sizeof(float) * 8);
@@ -177,7 +177,7 @@ static void check_correlation(void) {
     double diff = exp(-.4 * .8) - exp(-.4 * 2);
     near("gaussian", b.p.loss, 2 * 2 * diff * diff / 4, 1e-6);
     close_bench(&b);
-    /* Order 2 at gamma .4: cosines 1, 0 and -1 give .953, .449 and .234. */
+    /* With order 2 and gamma = .4, the cosines 1, 0 and -1 give .953, .449 and .234. */
     if (!open_bench(&b, "kd_correlation", "", 2, D, D, true)) check_value(false, "open", 0, 0);
     memcpy(b.x, x + 4, sizeof(float) * 8);
     memcpy(b.target, t + 4, sizeof(float) * 8);
@@ -187,7 +187,7 @@ static void check_correlation(void) {
     close_bench(&b);
 }
 
-/* The loss is 0: without a teacher, and with weight=0 and any inputs, also NaN. */
+/* Loss and gradients are 0 with weight=0, even if all inputs are NaN, and without a teacher. */
 static void check_idle(const char *type, dnx_shape target) {
     const dnx_shape D = {1, 1, 4};
     bench b;

@@ -1,6 +1,6 @@
 /* test_kd_groups.c - compares [kd_probability] group= with a naive version in double that sorts all
- * classes: which classes belong to the group, the loss, the gradient by differences. Also group=0
- * and 1, equal logits, NaN. */
+ * classes: which classes belong to the group, the loss, the gradient by differences. Also tests
+ * group=1, equal logits, NaN, warmup and threads. */
 #include "layer/classifier.h"
 #include "lib/node.h"
 
@@ -11,8 +11,8 @@ typedef struct {
     dnx_distillation distillation;
     dnx_pass p;
     int N;
-    double *zs, *zt; /* B x N */
-    bool *leads;     /* B x N */
+    double *zs, *zt; /* B x N logits of student and teacher */
+    bool *leads;     /* B x N: whether a class is in the image's group */
 } bench;
 
 static bool set_up(bench *k, int N, const char *options, int threads) {
@@ -64,7 +64,7 @@ static int falling(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-/* Marks the leading classes, as leading.h defines them. Returns their number. */
+/* Sets k->leads from logits z, as leading.h defines it. Returns how many classes lead. */
 static int mark(bench *k, const double *z, double share) {
     const int N = k->N;
     double *mass = calloc((size_t)N, sizeof *mass), *row = calloc((size_t)N, sizeof *row), held = 0;
@@ -90,7 +90,7 @@ static int mark(bench *k, const double *z, double share) {
     return n;
 }
 
-/* Returns the loss of image b in double, for the marked classes. */
+/* Returns the loss of image b in double, for the groups in k->leads. */
 static double naive(const bench *k, int b, double T, double outer, double inner) {
     const double *zs = k->zs + b * k->N, *zt = k->zt + b * k->N;
     double s[2] = {0}, t[2] = {0}, kl = 0;
@@ -147,7 +147,7 @@ static void agrees(int N, const char *options, bool by_teacher, double share, do
     take_down(&k);
 }
 
-/* When all classes lead, the loss is the loss without groups. */
+/* When all classes lead, the loss equals the loss without group=. */
 static void all_lead(void) {
     bench a, b;
     if (!set_up(&a, 30, "temperature=2", 1)) return;
@@ -160,7 +160,7 @@ static void all_lead(void) {
     take_down(&b);
 }
 
-/* Equal logits: all classes lead, and nothing is divided by the empty rest. */
+/* With equal logits all classes lead. Nothing may be divided by 0, the sum of the others. */
 static void ties(void) {
     bench k;
     if (!set_up(&k, 30, "temperature=2\ngroup=.5\n", 2)) return;

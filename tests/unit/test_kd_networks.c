@@ -1,5 +1,5 @@
-/* test_kd_networks.c - [kd_probability] in whole networks, with a teacher from files: weight=0
- * changes nothing, the student learns without labels, from= and layer=, messages. */
+/* test_kd_networks.c - networks with [kd_probability] and a teacher from files: weight=0 changes
+ * nothing, the student learns without labels, from= and layer= choose layers, errors. */
 #include "lib/check.h"
 #include "train/teachers.h"
 #include "net/weights.h"
@@ -70,7 +70,7 @@ static void networks(void) {
     double first = net ? train(net, 1, NULL) : NAN, last = net ? train(net, 800, NULL) : NAN;
     check_value(last < .1 * first, "the student learns", last, .1 * first);
     dnx_net_free(net);
-    /* Logits without a classifier; a classifier in the middle, named by from=. */
+    /* Takes logits without a classifier; then a classifier in the middle, named by from=. */
     net = build(NET "[connected]\noutput=5\nactivation=linear\n[softmax]\n" KD, true, &err);
     check_value(net && net->nodes[2].from[0] == 0 && !net->nodes[2].distillation->head, err.text, 0,
                 0);
@@ -81,7 +81,7 @@ static void networks(void) {
                     net->nodes[3].from[0] == 0,
                 err.text, 0, 0);
     dnx_net_free(net);
-    /* A frozen classifier, with all layers before it. */
+    /* A frozen classifier freezes all layers before it: the loss stays the same. */
     net = build(STUDENT HEAD "stopbackward=1\n" KD, true, &err);
     first = net ? train(net, 1, truth) : NAN;
     check_value(first > 0 && train(net, 2, truth) == first, "a head that stays", first, 0);
@@ -99,7 +99,7 @@ static void messages(void) {
         {STUDENT "[margin_softmax]\nclasses=7\n" KD,
          "student.cfg:14: [kd_probability] the teacher has 5 classes, the student 7: only "
          "features can be fitted ([kd_feature])"},
-        {STUDENT KD "layer=0\n", /* takes features as logits, on both sides */
+        {STUDENT KD "layer=0\n", /* takes the features of student and teacher as logits */
          "student.cfg:12: [kd_probability] the teacher has 9 classes, the student 4: only "
          "features can be fitted ([kd_feature])"},
         {STUDENT HEAD "[kd_probability]\nweights=teacher.weights\n",

@@ -1,10 +1,10 @@
 /* test_kd_probability.c - compares [kd_probability] with a naive version in double: loss and
- * gradients with plain logits and with classifiers on both sides. Also known values, blocks,
- * threads, no teacher, weight=0. */
+ * gradients with plain logits and with classifiers on both sides. Also tests known values, many
+ * classes, threads, no teacher, weight=0. */
 #include "layer/classifier.h"
 #include "lib/node.h"
 
-/* Makes the node of a classifier or a loss. n has its target and its classifiers already. */
+/* Makes the node of a classifier or a loss from C inputs. The caller has set n->distillation. */
 static dnx_status open_at(dnx_node *n, const char *type, const char *options, int images, int C,
                           bool trains, dnx_pool *pool, dnx_err *err) {
     n->batch = images;
@@ -24,8 +24,8 @@ static float *weights_of(dnx_node *head, float **grad) {
 
 /* ---- the naive version ---- */
 
-/* Computes logits of N classes: s times the cosines of x and w; with s = 0 |x| times the cosines;
- * with w NULL x itself. */
+/* Computes the logits z of N classes from features x and class weights w, N x D: s cos(x, w_j),
+ * with s = 0 |x| cos(x, w_j). When w is NULL, x holds the logits. */
 static void naive_logits(const double *x, const double *w, double s, int N, int D, double *z) {
     for (int j = 0; j < N; j++) {
         double xx = 0, ww = 0, xw = 0;
@@ -45,7 +45,7 @@ static double log_sum(const double *z, int N, double T) {
     return top / T + log(sum);
 }
 
-/* Returns T^2 KL(t || s) for one image. p_t and p_s, the probabilities, may be NULL. */
+/* Returns T^2 KL(p_t || p_s) for one image. p_t, p_s: the probabilities, stored unless NULL. */
 static double naive(const double *zt, const double *zs, int N, double T, double *p_t, double *p_s) {
     double lt = log_sum(zt, N, T), ls = log_sum(zs, N, T), kl = 0;
     for (int j = 0; j < N; j++) {
@@ -60,7 +60,7 @@ static double naive(const double *zt, const double *zs, int N, double T, double 
 /* ---- one case: a classifier or plain logits on each side ---- */
 
 typedef struct {
-    int N, D_s, D_t; /* D 0: plain logits */
+    int N, D_s, D_t; /* features of student and teacher; 0: logits */
     double s_s, s_t, T, weight;
     int threads;
 } kind;
@@ -74,7 +74,7 @@ typedef struct {
     dnx_pool *pool;
     int in_s, in_t;
     float *w_s, *d_w, *w_t;
-    double *x, *t, *w, *v; /* features of student and teacher, their weights, in double */
+    double *x, *t, *w, *v; /* in double: student's features, teacher's, their class weights */
 } setup;
 
 static double *doubles(const float *f, size_t n) {
@@ -212,7 +212,7 @@ static void agrees(const kind *k) {
     take_down(&u);
 }
 
-/* Compares with the analytic gradient in double, for many classes. */
+/* Compares with the analytic gradient in double. first: the gradient with one thread. */
 static void many_classes(int threads, float *first) {
     kind k = {2500, 0, 13, 1, 20, 4, 2, threads};
     setup u;
@@ -263,7 +263,7 @@ static void known_values(void) {
         double kl = log(2) + (p > 0 ? p * log(p) : 0) + (q > 0 ? q * log(q) : 0);
         near("two classes", u.p.loss, B * rows[i].T * rows[i].T * kl, 1e-6);
         near("two classes, dx", (double)u.p.dx[0][0], rows[i].T * (p - .5), 1e-6);
-        /* The student is far from the teacher: the loss is finite and right. */
+        /* The loss must be finite and exact when the student is far from the teacher. */
         for (int b = 0; b < B; b++) x[2 * b] = -2000;
         run(&u);
         if (rows[i].a == 0) near("far off", u.p.loss, B * (2007 / 2. - log(2)), 1e-6);
@@ -298,7 +298,7 @@ static void high_temperature(void) {
     for (int b = 0; b < B; b++) {
         naive_logits(u.x + b * N, NULL, 1, N, 0, zs);
         naive_logits(u.t + b * N, NULL, 1, N, 0, zt);
-        /* T^2 KL becomes half the variance of z_T - z_S: 1 / (2 N) sum (d - mean)^2. */
+        /* T^2 KL tends to half the variance of d = z_T - z_S: sum (d - mean)^2 / (2 N). */
         double loss = naive(zt, zs, N, k.T, p_t, p_s), mean = 0, limit = 0;
         for (int j = 0; j < N; j++) mean += (zt[j] - zs[j]) / N;
         for (int j = 0; j < N; j++) limit += pow(zt[j] - zs[j] - mean, 2) / (2 * N);

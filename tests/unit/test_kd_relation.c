@@ -1,6 +1,6 @@
 /* test_kd_relation.c - compares [kd_relation] with loops in double: the thresholds and their moving
- * average, the loss, its gradient by differences, the pairs that count. Also cases in which the
- * layer must change nothing. */
+ * average, the choice of the hardest pairs, the loss, its gradient by differences. Also cases in
+ * which the layer must change nothing. */
 #include "layer/classifier.h"
 #include "lib/node.h"
 
@@ -12,7 +12,7 @@ typedef struct {
     dnx_distillation distillation;
     dnx_pass p;
     float x[B * D], target[B * T], y[B], dx[B * D], truth[B];
-    double a[2][MOST]; /* the naive thresholds */
+    double a[2][MOST]; /* naive thresholds of student and teacher */
     bool is_known;
 } bench;
 
@@ -115,8 +115,8 @@ static double rank_of(const double *a, const kind *o, double v) {
     return sum;
 }
 
-/* Returns the loss with these thresholds. The cosines in `order` decide which pairs are the
- * hardest. */
+/* Returns the loss with the thresholds k->a. The cosines of the features `order` decide which
+ * impostor pairs are the hardest. */
 static double naive(const bench *k, const kind *o, const double *x, const double *t,
                     const double *order) {
     double sums[2] = {0}, s[B * B];

@@ -30,7 +30,7 @@ static bool close_to(const float *got, const double *w, size_t n, double tol) {
     return true;
 }
 
-/* Applies the epilogue e to the linear result v at index i, channel c, over the old value. */
+/* Returns the sum v after epilogue e, at index i, channel c. start[i] is the old value. */
 static double naive_finish(double v, const dnx_epilogue *e, int c, size_t i) {
     if (e && e->bias) v += e->bias[c];
     if (e) v = dnx_activate((float)v, e->act, e->slope ? e->slope[c] : 0);
@@ -38,8 +38,8 @@ static double naive_finish(double v, const dnx_epilogue *e, int c, size_t i) {
     return v + (e && e->adds ? start[i] : 0);
 }
 
-/* Returns epilogue number i, or false when there is none. STAIR is left out: at its jumps a
- * rounding error changes the result. */
+/* Sets *e to epilogue number i, or returns false when i is 56 or more. STAIR is left out: at its
+ * jumps a rounding error changes the result. */
 static bool epilogue(int i, dnx_epilogue *e) {
     static const dnx_act acts[] = {DNX_LINEAR, DNX_RELU, DNX_LEAKY, DNX_PRELU,
                                    DNX_RELU6,  DNX_TANH, DNX_HSWISH};
@@ -95,8 +95,8 @@ static void test_mmt(int P, int K, int N) {
     shape(close_to(y, want, n, 1e-4) && y[n] == edge, "mmt", P, K, N, 0);
 }
 
-/* Tests the three depthwise kernels with one geometry. Filter rows whose bit is set in `no` are
- * NULL. */
+/* Tests the depthwise kernels (forward, dx, dw) with one geometry. Input rows whose bit is set in
+ * `no` are NULL, as in the padding. */
 static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no, int epi) {
     int out_w = (in_w + 2 * pad - kw) / stride + 1;
     const float *rows[8];
@@ -123,7 +123,7 @@ static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no
         }
     shape(close_to(y, want, n, 1e-4) && y[n] == edge, "dw_row", C, kw, stride, pad);
 
-    for (int adds = 0; adds < 2; adds++) { /* a has the rows of dy */
+    for (int adds = 0; adds < 2; adds++) { /* a[] serves as dy */
         memcpy(y, start, nx * sizeof *y);
         y[nx] = edge;
         const float *dy_rows[8];
@@ -180,7 +180,7 @@ static void test_channels(int P, int C) {
             const float *scale = v & 1 ? b : NULL, *shift = v & 2 ? bias : NULL;
             const float *r = v & 4 ? res : NULL;
             const dnx_scaled_act how = {C, scale, shift, (dnx_act)act, slope};
-            /* v & 4: in place */
+            /* v & 4: y is also the input */
             memcpy(y, a, n * sizeof *y);
             y[n] = edge;
             k->scale_act(r ? y : a, P, &how, r, y);
@@ -266,7 +266,7 @@ static void test_set(void) {
     test_mmt(300, 17, 33);
     test_mm(97, 200, 64, &e);
 
-    for (int i = 0; i < 2; i++) { /* pack reads both layouts */
+    for (int i = 0; i < 2; i++) { /* pack() reads b by rows and by columns */
         k->pack(b, i ? 33 : 1, i ? 1 : 27, 27, 33, pk);
         bool ok = true;
         for (int n = 0; n < k->panel * ((33 + k->panel - 1) / k->panel); n++)

@@ -1,4 +1,4 @@
-/* test_labels.c - the labels of a list are found in paths as strstr() finds them. */
+/* test_labels.c - dnx_labels_find() finds the labels in a path that strstr() finds. */
 #include "data/labels.h"
 #include "lib/check.h"
 

@@ -1,11 +1,11 @@
-/* test_lanes.c - predicting many images: threads that each take their own images give the same bits
- * as one thread, for every number of images, and for inner layers. */
+/* test_lanes.c - predicting with lanes, threads that each take images through all layers: the same
+ * bits as with one thread, for several numbers of images, and for outputs of inner layers. */
 #include "kernels/pool.h"
 #include "lib/check.h"
 
 #define B 13
 
-/* Has every layer type that can run in this way, with Winograd's method and narrow groups. */
+/* Has many layer types, a Winograd convolution and narrow groups. */
 static const char text[] =
     "[net]\nbatch=13\nheight=24\nwidth=20\nchannels=3\nseed=5\n"
     "[convolutional]\nfilters=16\nsize=3\npad=1\nbatch_normalize=1\nactivation=leaky\n"
@@ -17,7 +17,7 @@ static const char text[] =
     "[low_rank]\nfilters=24\nrank=5\nsize=3\npad=1\nactivation=linear\n"
     "[shortcut]\nfrom=-3\nactivation=relu\n"
     "[convolutional]\nfilters=24\nactivation=linear\n"
-    "[shortcut]\nfrom=-2\nactivation=linear\n" /* merged: added before storing */
+    "[shortcut]\nfrom=-2\nactivation=linear\n" /* merged into the convolution */
     "[low_rank]\nfilters=24\nrank=6\nsize=1\nactivation=linear\n"
     "[batchnorm]\n[activation]\nactivation=prelu\n[upsample]\nstride=2\n"
     "[route]\nlayers=-1,2\n[dropout]\nprobability=.5\n[l2norm]\n"
@@ -65,7 +65,7 @@ static void test_bits(int threads, int batch) {
     dnx_net_free(all);
 }
 
-/* Runs one network as a whole, and layer by layer. */
+/* Compares layers that are called one by one with dnx_net_predict(). */
 static void test_layers(void) {
     dnx_net *net = ready(text, 1, 1), *all = ready(text, B, 3);
     float *x = images(net);
@@ -104,8 +104,8 @@ static void test_taps(void) {
     dnx_net_free(all);
 }
 
-/* A loss that keeps values of its pass runs for all images together; the layers before it do
- * not. */
+/* A loss that keeps values of its pass runs once for all images; lanes run the layers before the
+ * loss. */
 static void test_loss(void) {
     dnx_net *one = ready(last_is_loss, B, 1), *all = ready(last_is_loss, B, 2);
     float *x = images(one), a[B * 8], b[B * 8];
@@ -127,7 +127,7 @@ int main(void) {
     test_bits(3, B);
     test_bits(2, B);
     test_bits(8, 9);
-    test_bits(8, 5); /* too few images, so the threads share rows */
+    test_bits(8, 5); /* fewer images than threads: no lanes, all threads share each layer */
     test_layers();
     test_taps();
     test_loss();

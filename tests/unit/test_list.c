@@ -5,7 +5,7 @@
 #include "data/list.h"
 #include "lib/check.h"
 
-/* Compares "PATH=CLASS" of each line, or the message without the file's name. */
+/* want: PATH=CLASS|... or the error without the file's name. LIST/: the folder of the list. */
 static void reads(const char *text, size_t len, const char *want) {
     dnx_image_list l;
     dnx_err err = {0};
@@ -88,7 +88,7 @@ static void test_disk(void) {
     READS("both\t7", "LIST/both=7");
     mkdir(path("folder 7"), 0777);
     READS("part\nfolder 7", "LIST/part|LIST/folder=7");
-    /* The file is in the current folder, not in the list's: all paths begin there. */
+    /* The first path that exists is in the current folder, so all paths begin there. */
     READS("Makefile 1\npart 2", "Makefile=1|part=2");
     READS("none.jpg 1\npart 2\nMakefile 3", "LIST/none.jpg=1|LIST/part=2|LIST/Makefile=3");
 }

@@ -1,4 +1,4 @@
-/* test_lock.c - a lock between processes: held, released, and left by a process that was killed. */
+/* test_lock.c - a lock between processes: in use, released, and of a process that was killed. */
 #include "lib/check.h"
 
 #include <signal.h>
@@ -87,7 +87,7 @@ static bool patient(void *arg, const char *who) {
     return true;
 }
 
-/* Many processes increase a number in a file in turns; no increase is lost. */
+/* Several processes take turns to increase a number in a file. No increase may be lost. */
 static void turns(void) {
     enum { PROCESSES = 6, TURNS = 5 };
     int n = 0;

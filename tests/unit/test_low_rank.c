@@ -1,5 +1,5 @@
-/* test_low_rank.c - the mathematics of low_rank.h, the choice of ranks and the rewriting of a cfg.
- * The layer is tested in test_low_rank_layer.c. */
+/* test_low_rank.c - the mathematics of compress/low_rank.h, the choice of ranks and the rewriting
+ * of a cfg. test_low_rank_layer.c tests the layer. */
 #include "lib/check.h"
 #include "kernels/pool.h"
 #include "compress/low_rank.h"
@@ -15,7 +15,7 @@ static void check_moments(void) {
     dnx_moments m;
     dnx_rng_seed(&g, 1, 0);
     for (int i = 0; i < N; i++)
-        for (int k = 0; k < D; k++) { /* with large means a naive variance would be wrong */
+        for (int k = 0; k < D; k++) { /* large means: a naive variance would be inexact */
             y[i][k] = 3000 + 100 * (float)k + dnx_rng_normal(&g) * (float)(k + 1);
             mean[k] += (double)y[i][k] / N;
         }
@@ -43,7 +43,7 @@ static void check_eigen(void) {
     dnx_rng_seed(&g, 2, 0);
     for (int i = 0; i < D; i++)
         for (int j = i; j < D; j++) a[i * D + j] = a[j * D + i] = (double)dnx_rng_normal(&g);
-    for (int i = 0; i < D; i++) a[i * D + i] += 20; /* positive */
+    for (int i = 0; i < D; i++) a[i * D + i] += 20; /* now positive definite */
     check_part(!dnx_eigen(a, D, sigma, v, NULL), "eigen", "fails", 0, 0);
     double worst = 0, crossed = 0;
     for (int k = 0; k < D; k++) {
@@ -77,7 +77,7 @@ typedef struct {
     double sigma[DIM], vectors[DIM * DIM], mean[DIM];
 } data;
 
-/* Makes responses with falling variances, partly below 0. */
+/* Makes responses y with falling variances, partly below 0, and their eigenvectors. x = y. */
 static void make_data(data *d) {
     dnx_rng g;
     dnx_moments m;
@@ -94,7 +94,7 @@ static void make_data(data *d) {
         }
     }
     memcpy(d->x, d->y, sizeof d->x);
-    for (int k = 0; k < DIM; k++) d->slopes[k] = .3f - .05f * (float)k; /* some below 0 */
+    for (int k = 0; k < DIM; k++) d->slopes[k] = .3f - .05f * (float)k; /* some < 0 */
     dnx_moments_make(&m, DIM, NULL);
     dnx_moments_add(&m, d->y, SAMPLES);
     dnx_eigen(m.cross, DIM, d->sigma, d->vectors, NULL);
@@ -109,7 +109,7 @@ static double act_of(double v, dnx_act act, double slope) {
                                       : slope * v;
 }
 
-/* Returns sum |r(y) - r(M x + c)|^2 / sum |r(y)|^2, by loops. */
+/* Returns sum |r(y) - r(P Q x + c)|^2 / sum |r(y)|^2 by loops. r: the activation. */
 static double objective(const data *d, const float *x, const dnx_factors *f, dnx_act act) {
     double sum = 0, norm = 0;
     for (int i = 0; i < SAMPLES; i++)
@@ -170,8 +170,8 @@ static void check_nonlinear(data *d, dnx_act act, const char *name, double at_mo
     dnx_pool_free(pool);
 }
 
-/* The inputs are a linear mixture of the true responses; with full rank the solution inverts it.
- * Constant inputs have no effect. */
+/* Inputs x that are a linear mixture of the responses y: with full rank the solution undoes the
+ * mixture. Constant inputs have no effect. */
 static void check_asymmetric(const data *d) {
     dnx_pool *pool = dnx_pool_new(1);
     dnx_rng g;
@@ -203,8 +203,8 @@ static void check_asymmetric(const data *d) {
     dnx_pool_free(pool);
 }
 
-/* Half of the responses have the largest variance but are never above 0, so a ReLU removes them. A
- * linear solution uses its rank for this half; the nonlinear one must use it for the other half. */
+/* Half of the responses have the largest variance but are always below 0, so a ReLU removes them.
+ * The linear solution uses its rank for them; the nonlinear solution must use it for the others. */
 static void check_hidden(void) {
     static float y[SAMPLES * DIM], x[SAMPLES * DIM];
     dnx_pool *pool = dnx_pool_new(1);
@@ -232,7 +232,7 @@ static void check_ranks(void) {
                "nothing to save", l[0].rank, 4);
     check_part(least == 12 + 12 + 24, "ranks", "least", least, 48);
     check_part(!dnx_rank_select(l, 3, 47, 1, &least), "ranks", "too small a budget", least, 47);
-    /* The small eigenvalues of the third layer are removed first, then those of the first. */
+    /* Only the third layer, with the smallest eigenvalues, gets a lower rank. */
     check_part(dnx_rank_select(l, 3, 120, 1, &least), "ranks", "fails", 0, 0);
     double cost = 0;
     for (int i = 0; i < 3; i++) cost += dnx_rank_cost(&l[i], l[i].rank);

@@ -25,7 +25,7 @@ static float *find(dnx_net *net, int i, const char *name) {
     return NULL;
 }
 
-/* Computes output (b,y,x,f) by the formula. */
+/* Returns output (b, oy, ox, f) by the formula of layers_ext/low_rank.c. */
 static double naive(const shape *s, dnx_net *net, const float *x, int b, int oy, int ox, int f) {
     const float *p = find(net, 0, "weights"), *v = find(net, 0, "basis");
     const float *scales = find(net, 0, "scales"), *slopes = find(net, 0, "slopes");
@@ -49,8 +49,8 @@ static double naive(const shape *s, dnx_net *net, const float *x, int b, int oy,
                                 slopes ? slopes[f] : 0);
 }
 
-/* Copies the layer to two sections: size x size without biases, then 1x1 with batch norm, biases
- * and activation. */
+/* Copies the weights of [low_rank] to two [convolutional] sections: size x size without biases,
+ * then 1x1 with batch norm, biases and activation. */
 static void copy_to_pair(const shape *s, dnx_net *net, dnx_net *pair) {
     dnx_param list[DNX_MAX_PARAMS];
     memcpy(find(pair, 0, "weights"), find(net, 0, "basis"),
@@ -61,7 +61,7 @@ static void copy_to_pair(const shape *s, dnx_net *net, dnx_net *pair) {
     dnx_net_prepare(pair, NULL);
 }
 
-/* Compares outputs and gradients of both forms after one forward and backward pass in training. */
+/* Compares outputs and gradients of [low_rank] and of the two sections after one training pass. */
 static void check_training(const shape *s, dnx_net *net, dnx_net *pair, const float *x,
                            const char *name) {
     size_t count = (size_t)s->B * dnx_size(net->nodes[0].out);
@@ -86,7 +86,7 @@ static void check_training(const shape *s, dnx_net *net, dnx_net *pair, const fl
         const dnx_param *other = NULL;
         for (int k = 0; k < m; k++)
             if (!strcmp(a[i].name, b[k].name)) other = &b[k];
-        if (!strcmp(a[i].name, "basis")) other = &first[1]; /* biases, weights */
+        if (!strcmp(a[i].name, "basis")) other = &first[1]; /* first[]: biases, weights */
         if (!a[i].grad || !other) continue;
         e = apart(a[i].grad, other->grad, a[i].count);
         check_part(e < 1e-3, name, a[i].name, e, 0);

@@ -1,6 +1,6 @@
 /* test_margin.c - compares [margin_softmax] with a naive version in double: loss, accuracy and both
- * gradients. Also known values at known angles, cos = +-1, zero vectors, mining, unknown classes,
- * warm-up, threads. */
+ * gradients. Also tests known angles, cos = +-1, zero vectors, mining, unknown classes, warm-up,
+ * threads. */
 #include "lib/margin_naive.h"
 
 /* ---- random features and weights, every branch ---- */
@@ -59,9 +59,9 @@ static const struct {
 };
 #define CASES (int)(sizeof cases / sizeof *cases)
 
-/* Compares gradients with differences; errors are relative to the largest gradient. When the loss
- * jumps within the step (mv's indicator, arcface's fallback), the difference is in the thousands.
- * No seed used here has such a jump. */
+/* Compares loss, accuracy and gradients. Errors of gradients are relative to the largest gradient.
+ * The loss must not jump within the step of a difference (mv's indicator, arcface's fallback); with
+ * these seeds it does not. */
 static void against_differences(int i, int seed, dnx_shape in, int N) {
     enum { B = 6 };
     const head *h = &cases[i].h;
@@ -81,7 +81,7 @@ static void against_differences(int i, int seed, dnx_shape in, int N) {
     for (int k = 0; k < N * D; k++) w[k] = p.value[k] = dnx_rng_normal(&r);
     for (int b = 0; b < B; b++) {
         writable(l.pass.truth)[b] = (float)(y[b] = (int)(dnx_rng_next(&r) % (uint64_t)N));
-        double mix = b - 2.5; /* features from opposite to their class to near it */
+        double mix = b - 2.5; /* from opposite to the class vector to near it */
         bool is_known = seed != 3 || b != 1;
         for (int k = 0; k < D; k++)
             x[b * D + k] = writable(l.pass.x[0])[b * D + k] = (float)(mix * w[y[b] * D + k] +
@@ -109,7 +109,7 @@ static void against_differences(int i, int seed, dnx_shape in, int N) {
     snprintf(name, sizeof name, "%s (seed %d) gradient", cases[i].options, seed);
     check_value(worst < 1e-4 * largest, name, worst, 1e-4 * largest);
 
-    /* A second pass adds to dx and to the gradient of the weights. A third has no dx. */
+    /* The second pass adds to dx and to the gradient of the weights. The third pass has no dx. */
     float dx = l.pass.dx[0][1], dw = p.grad[1], *keep = l.pass.dx[0];
     l.pass.dx_adds[0] = true;
     l.node.type->forward(&l.node, &l.pass);
@@ -187,8 +187,8 @@ static void known_values(void) {
     float exact[2], ste[2];
     plane("margin=arcface\nm=.5235987756", 30, 1, exact, true);
     plane("margin=arcface\nm=.5235987756\ngradient=ste", 30, 1, ste, true);
-    /* P(other) = .5. Derivatives along x_0: d c_true = sin^2 30, d c_other = -sin 30 cos 30. The
-     * exact gradient has d c_true times sin 60 / sin 30. */
+    /* The probability of the other class is .5. Derivatives along x_0: d c_true = sin^2 30, d
+     * c_other = -sin 30 cos 30. The exact gradient multiplies d c_true by sin 60 / sin 30. */
     near("ste dx", ste[0], .5 * (.25 + .5 * c30), 1e-5);
     near("exact dx", exact[0], .5 * (.25 * 2 * c30 + .5 * c30), 1e-5);
 }
@@ -271,7 +271,7 @@ static void truths_and_warmup(void) {
         l.pass.update++;
     }
     shut(&l);
-    /* The margin grows only to a part of m; a network that predicts also uses that part. */
+    /* With ramp_end=.5 the margin grows only to m / 2. A network that predicts also uses m / 2. */
     for (int trains = 0; trains < 2; trains++) {
         if (open(&l, "classes=2\ns=1\nmargin=am\nm=.4\nwarmup=2\nramp_end=.5\n", 1,
                  (dnx_shape){1, 1, 2}, 1, trains, &err)) {

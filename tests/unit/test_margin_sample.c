@@ -1,9 +1,9 @@
-/* test_margin_sample.c - [margin_softmax] with sampled classes, the warm-up of s, and its logits
- * for distillation, against the naive version. */
+/* test_margin_sample.c - compares [margin_softmax] with a naive version: sampled classes, the
+ * warm-up of s, and logits for distillation. */
 #include "layer/classifier.h"
 #include "lib/margin_naive.h"
 
-/* s_start: the loss at cosines 1 and 0 is log(1 + e^{-s}). */
+/* s rises from s_start to s. With cosines 1 and 0 the loss is log(1 + e^{-s}). */
 static void warmup_of_s(void) {
     layer l;
     dnx_err err = {0};
@@ -108,7 +108,7 @@ static void draws_are_even(void) {
         l.node.type->backward(&l.node, &l.pass);
         for (int i = 0, n = taking_part(p.grad, N, 3, rows); i < n; i++) count[rows[i]]++;
     }
-    for (int j = 0; j < N; j++) { /* 9 of 39 each: 92.3, deviation 8.4 */
+    for (int j = 0; j < N; j++) { /* each: 9 of 39 draws, mean 92.3, deviation 8.4 */
         double want = j == 0 ? UPDATES : UPDATES * 9. / 39;
         check_value(fabs(count[j] - want) < (j == 0 ? 1 : 34), "even draws", count[j], want);
     }
@@ -137,7 +137,7 @@ static void logits_agree(int lo, int hi, int threads) {
     memset(x + 3 * D, 0, sizeof(float) * D);
     check_value(l.node.type->classifier->classes(&l.node) == N, "classes", 0, N);
     l.node.type->classifier->logits(&l.node, x, 2 * B, lo, hi,
-                                    z); /* the teacher's batch may be larger */
+                                    z); /* 2 B rows: a teacher's batch may be larger */
     static double want_w[N * D], want_x[B * D];
     memset(want_w, 0, sizeof want_w);
     memset(want_x, 0, sizeof want_x);

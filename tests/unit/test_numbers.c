@@ -6,7 +6,7 @@ static void test_alloc(void) {
     for (size_t n = 0; n < 200; n++) {
         float *p = dnx_alloc(n);
         ok = ok && p && (uintptr_t)p % 64 == 0;
-        for (size_t i = 0; p && i < n + 16; i++) ok = ok && p[i] == 0; /* 64 bytes after the end */
+        for (size_t i = 0; p && i < n + 16; i++) ok = ok && p[i] == 0; /* 64 more bytes are 0 */
         dnx_free(p);
     }
     check(ok, "aligned, zeroed, padded");
@@ -50,14 +50,14 @@ static void test_rng(void) {
         s += u, s2 += (double)u * u;
         m += z, m2 += z * z, m3 += z * z * z, m4 += z * z * z * z;
     }
-    /* five standard errors of each mean over a million draws */
+    /* The tolerances are five standard errors of each mean over a million draws. */
     check(low >= 0 && low < 1e-4f && high < 1 && high > .9999f, "uniform range");
     check(fabs(s / n - .5) < 1.5e-3 && fabs(s2 / n - 1. / 3) < 1.5e-3, "uniform moments");
     check(fabs(m / n) < 5e-3 && fabs(m2 / n - 1) < 7.1e-3, "normal mean and variance");
     check(fabs(m3 / n) < 2e-2 && fabs(m4 / n - 3) < 5e-2, "normal third and fourth moment");
 }
 
-/* The values are those of `xxhsum -H3`. */
+/* Expected hashes are those of `xxhsum -H3`. */
 static void test_hash(void) {
     static const unsigned char bytes[1000];
     check(dnx_hash(0, "", 0) == 0x2d06800538d394c2u, "nothing");

@@ -42,7 +42,7 @@ static bool writes(const char *name, const char *text) {
     return check(!dnx_outfile_write(name, text, strlen(text), &err), "%s: %s", name, err.text);
 }
 
-/* Both trying and writing `name` must fail with this reason. */
+/* dnx_outfile_try() and dnx_outfile_write() must fail for `name` with this reason. */
 static void refuses(const char *name, const char *why) {
     char want[600];
     snprintf(want, sizeof want, "%s: cannot write: %s", name, why);
@@ -66,7 +66,7 @@ static void plain(void) {
     writes(path("a"), "three");
     check(mode_of(path("a")) == 0666, "mode 666 became %o", mode_of(path("a")));
     umask(022);
-    /* Files and links of the user, with names that older versions used for temporary files. */
+    /* The user's own files and links may end with .tmp. */
     write_text(path("a.tmp"), "mine");
     write_text(path("target"), "mine too");
     check(!symlink("target", path("b.tmp")), "symlink");
@@ -126,7 +126,7 @@ static void inputs(void) {
     refuses(path("in3"), want);
     check(holds(path("in"), "first"), "an input is overwritten");
 
-    /* The file becomes an input while it is being written as an output. */
+    /* The file becomes an input while this process writes it. */
     dnx_outfile f;
     dnx_err err = {0};
     write_text(path("late"), "late");
@@ -137,7 +137,7 @@ static void inputs(void) {
           err.text);
     check(holds(path("late"), "late"), "a late input is overwritten");
 
-    /* An editor replaces an input. Our new file may then get the input's old inode number. */
+    /* An editor replaces an input. Our new file may get the old input's inode number. */
     write_text(path("in.new"), "edited");
     check(!rename(path("in.new"), path("in")), "rename");
     unlink(path("in2"));
@@ -175,7 +175,7 @@ static void stale(void) {
     utime(path("net.weights.99.0.tmp"), &old);
     utime(path("net.weights.mine.tmp"), &old);
     check(!dnx_outfile_open(&f, path("net.weights"), &err), "%s", err.text);
-    utime(f.temporary, &old); /* its process lives, but has not written for an hour */
+    utime(f.temporary, &old); /* an hour old, but its process lives */
     check(!dnx_outfile_try(path("net.weights"), &err), "%s", err.text);
     check(access(path("net.weights"), F_OK), "a try has made the file");
     check(access(path("net.weights.99.0.tmp"), F_OK), "what a dead process left stays");
@@ -188,8 +188,8 @@ static void stale(void) {
     check(leftovers() == 2, "%d temporary files are left", leftovers());
 }
 
-/* Several processes write one file at the same time; it always has the contents from one of
- * them. */
+/* Several processes write one file at the same time. The file must have the contents of one
+ * process. */
 static void together(void) {
     enum { WRITERS = 4, TIMES = 50, SIZE = 20000 };
     static char bytes[SIZE], got[SIZE + 1];

@@ -1,5 +1,5 @@
-/* test_page.c - the curves on the page of a training run: means, thinning, verifications,
- * copies. */
+/* test_page.c - the curves on the page of a training run: means of lines, verifications, second
+ * lines of a batch, copies. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -38,7 +38,7 @@ typedef struct {
     atomic_int calls[MOST];
     int T;
     atomic_bool is_wrong;
-    atomic_uint random; /* 0: shares take no time */
+    atomic_uint random; /* state of random delays; 0: no delays */
 } tally;
 
 static void count(void *arg, int t, int T) {
@@ -109,7 +109,7 @@ typedef struct {
     bool is_right;
 } eight;
 
-/* The last share waits for all others, so the other threads must do them. */
+/* The last share waits until other threads have done all other shares. */
 static void wait_for_others(void *arg, int t, int T) {
     eight *e = arg;
     double end = seconds() + 10;
@@ -146,7 +146,7 @@ static int each_other(int signal) {
     return n;
 }
 
-/* All threads except the caller are stopped; the caller does all shares. */
+/* All threads except the caller are stopped, so the caller must do all shares. */
 static void test_absent(void) {
     static tally s;
     struct sigaction a = {.sa_handler = hold};
@@ -165,8 +165,8 @@ static void test_absent(void) {
 
 typedef struct {
     pthread_t caller;
-    atomic_bool is_slow; /* the other threads are slow */
-    atomic_int others;   /* the number of shares that they did */
+    atomic_bool is_slow; /* threads other than the caller are slow */
+    atomic_int others;   /* shares that these threads did */
 } crew;
 
 static void slow_elsewhere(void *arg, int t, int T) {
@@ -205,7 +205,7 @@ static const char text[] =
     "[binary]\nfilters=24\nsize=3\npad=1\nbatch_normalize=1\nactivation=relu\n"
     "[global_depthwise]\nbatch_normalize=1\n[connected]\noutput=4\nactivation=linear\n[softmax]\n";
 
-/* Trains and returns the losses of some updates. */
+/* Trains the network of text[]; loss[]: the losses of ten updates. */
 static void train(int batch, int threads, double loss[10]) {
     dnx_net *net = make_net(text, "pool.cfg", true, batch, threads);
     size_t size = dnx_size(net->in) * (size_t)batch;

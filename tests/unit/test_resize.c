@@ -46,7 +46,7 @@ static void agrees(const char *name, const char *layers) {
     dnx_net_free(built);
 }
 
-/* A size that is refused leaves the network as it was. */
+/* dnx_net_resize() must refuse h x w with the error `want` and leave the network unchanged. */
 static void refuses(const char *name, const char *layers, int h, int w, const char *want) {
     dnx_net *net = net_of(layers, 13, 16);
     dnx_err err = {0};

@@ -37,7 +37,7 @@ static void search(const dnx_byte_set *bytes, size_t n, int q, int dim, int k, i
     must(hits && pool, "memory");
     for (size_t i = 0; n > 100 && i < n; i++) {
         float *row = table + i * (size_t)dim;
-        if (i % 7 == 3) memcpy(row, row - dim, sizeof *row * (size_t)dim); /* equal */
+        if (i % 7 == 3) memcpy(row, row - dim, sizeof *row * (size_t)dim); /* equal rows */
         if (i % 7 == 4)
             memcpy(row, queries + (i % (size_t)q) * (size_t)dim, /* near a query */
                    sizeof *row * (size_t)dim);
@@ -77,14 +77,14 @@ static void test_search(const dnx_byte_set *bytes) {
     search(bytes, 999, 33, 129, 7, 2);
     search(bytes, 2503, 1, 7, 40, 3);
     search(bytes, 2001, 70, 512, 3, 1);
-    search(bytes, 300, 5, 4099, 3, 2); /* longer than bytes are used for */
+    search(bytes, 300, 5, 4099, 3, 2); /* too long for bytes */
     search(bytes, 300, 17, 4095, 3, 2);
     search(bytes, 3, 2, 16, 5, 2);
     search(bytes, 1, 1, 1, 1, 4);
 }
 
-/* No product above its limit may be missed, and few others are named. Query 0 has the limit minus
- * infinity, the last one infinity. */
+/* bytes->look() must name each product above its limit, and few others. Query 0 has the limit minus
+ * infinity, query N - 1 infinity. */
 static void bytes_of(const dnx_byte_set *bytes, int K, int N) {
     enum { P = 203, PANELS = 7 };
     static uint16_t above[P * PANELS];
@@ -132,10 +132,9 @@ static void test_bytes(const dnx_byte_set *bytes) {
         for (size_t i = 0; i < sizeof N / sizeof *N; i++) bytes_of(bytes, K[k], N[i]);
 }
 
-/* A product is named when its limit is only slightly smaller. The first number of the row is x[0]
- * units of the scale; after it groups of 16 numbers are x[1] and x[2] in turn. The query has q in
- * the same way. The rounding errors of the row are as large as possible in the direction of the
- * query. */
+/* bytes->look() must name a product that is only 3e-6 above its limit. The row has x[0], then
+ * groups of 16 numbers x[1] and x[2] in turn, in units of the byte scale; the query has q likewise.
+ * The rounding errors of the row are as large as possible in the direction of the query. */
 static void tight(const dnx_byte_set *bytes, const float x[3], const float q[3]) {
     enum { K = 128, P = 5 };
     float a[P * K] = {0}, b[K], limit[DNX_BYTE_PANEL];

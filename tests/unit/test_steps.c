@@ -56,8 +56,7 @@ static void train(const char *set, int threads, result *out) {
     dnx_net_free(net);
 }
 
-/* stopbackward=1 in the third layer: this layer and those before it keep all bits, later ones
- * learn. */
+/* With stopbackward=1 in layer 2, layers 0 to 2 keep their weights and later layers learn. */
 static bool stops_there(void) {
     static const char cut[] = "[net]\nbatch=2\nheight=6\nwidth=6\nchannels=2\n"
                               "[convolutional]\nfilters=3\nsize=3\n[activation]\nactivation=relu\n"
@@ -88,7 +87,7 @@ static bool stops_there(void) {
     return ok;
 }
 
-/* Runs in a child process, because a process chooses its kernels only once. */
+/* Calls train() in a child process, because a process chooses its kernels only once. */
 static int run(const char *set, int threads, result *out) {
     int ends[2];
     if (pipe(ends)) return 1;

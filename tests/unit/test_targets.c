@@ -1,10 +1,10 @@
-/* test_targets.c - networks that learn from a teacher. The target of a loss is compared with the
- * output of the teacher's first layers as a network of their own: another input size, inner layers,
- * a merged shortcut, one teacher for two losses. Also training with weight=0, a teacher that must
- * not change, missing files. */
+/* test_targets.c - networks that learn from a teacher. Compares the target of a loss with the
+ * output of a network of the teacher's first layers: another input size, inner layers, a merged
+ * shortcut, one teacher for two losses. Also tests training with weight=0, a teacher that must not
+ * change, missing files. */
 #include "lib/taught.h"
 
-/* Makes a network of the first layers of a teacher, with its parameters. */
+/* Makes a network of the first layers of the teacher `full`, with the same parameters. */
 static dnx_net *cut(dnx_net *full, const char *text, int layers) {
     char part[2000];
     const char *end = text;
@@ -36,7 +36,7 @@ static double middle(int i, int to, int from) {
     return fmin(from - 1, fmax(0, (i + .5) * from / to - .5));
 }
 
-/* Converts the student's images to the teacher's input size, by weighted means over all pixels. */
+/* Scales the student's images to the teacher's input size, by weighted means over all pixels. */
 static float *converted(const dnx_net *from, const float *x, const dnx_net *to) {
     dnx_shape a = from->in, b = to->in;
     float *out = dnx_alloc(dnx_size(b) * B);
@@ -82,8 +82,8 @@ static void check_target(dnx_net *net, int i, dnx_net *teacher, const char *text
 }
 
 static void check_targets(dnx_net *a, dnx_net *b, dnx_net *c) {
-    /* Targets: 4 the feature; 5 before the shortcut, 6 after it; 7, 8 the feature of another
-     * teacher */
+    /* Targets: 4 the embedding of a; 5 its layer before the shortcut, 6 the shortcut; 7, 8 the
+     * embedding of b; 9 layer 1 of c */
     dnx_net *net = must_build(STUDENT "[kd_feature]\n" SAME "[kd_feature]\nfrom=0\nlayer=2\n" SAME
                                       "[kd_feature]\nfrom=0\nlayer=3\n" SAME
                                       "[kd_correlation]\n" OTHER "[kd_feature]\nfrom=-5\n" OTHER
@@ -112,8 +112,8 @@ static void check_targets(dnx_net *a, dnx_net *b, dnx_net *c) {
     dnx_net_free(net);
 }
 
-/* flips=1: the target is the sum over an image and its mirror image. It is nearly the same for
- * both. Another loss keeps its own target. */
+/* flips=1: the target is the sum of the features of an image and its mirror image. The mirror image
+ * has nearly the same target. A loss without flips= keeps its own target. */
 static void check_flips(dnx_net *a) {
     dnx_net *net = must_build(STUDENT "[kd_feature]\nflips=1\n" SAME "[kd_feature]\n" SAME
                                       "[kd_feature]\nfrom=0\nlayer=2\n" SAME,
@@ -146,7 +146,7 @@ static void check_flips(dnx_net *a) {
 
 /* ---- training ---- */
 
-/* Does `steps` updates. Returns the mean loss of the last one. */
+/* Does `steps` updates. Returns the mean loss of an image in the last update. */
 static double train(dnx_net *net, int steps, bool has_targets, bool has_truth) {
     static const float truth[B] = {0, 2, 1, 2};
     double sum = 0;
@@ -200,8 +200,8 @@ static void check_weight_0(void) {
     dnx_net_free(alone);
 }
 
-/* Trains with distillation losses alone, without labels: they fall, and the teacher does not
- * change. */
+/* Trains with distillation losses alone, without labels: the losses must fall, and the teacher must
+ * not change. */
 static void check_learning(void) {
     static const char *const losses[] = {
         "[kd_feature]\n" SAME, "[kd_feature]\nhard=softmax\nfrom=0\nlayer=2\n" SAME,
@@ -232,7 +232,7 @@ static void check_learning(void) {
 
 /* ---- files ---- */
 
-/* A student that predicts without its teacher leaves out the map of its loss. */
+/* A student that predicts without its teacher has no parameters for the map of [kd_feature]. */
 static void check_predicting(void) {
     static const char text[] = STUDENT "[kd_feature]\nteacher=large.cfg\n"
                                        "weights=../large.weights\n";
@@ -261,7 +261,7 @@ static void check_predicting(void) {
     dnx_net_free(bare);
 }
 
-/* A teacher's cfg that names teachers, or itself: only the forward pass of the teacher is used. */
+/* The teacher's cfg names teachers that do not exist, and itself: they are never opened. */
 static void check_chain(dnx_net *a) {
     static const char taught[] = "[net]\nheight=12\nwidth=12\n" INPUT TEACHER
                                  "[kd_feature]\nfrom=6\nteacher=gone.cfg\nweights=gone.weights\n"

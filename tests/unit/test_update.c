@@ -2,7 +2,7 @@
  * naive sum over pairs of filters, and clipping by norm. */
 #include "lib/check.h"
 
-/* Computes E and dE/dw for M filters of D weights, pair by pair. */
+/* Returns E = sum |w_i| . |w_j| / (M - 1) over i != j, for M filters of D weights. grad: dE/dw. */
 static double naive(const float *w, size_t M, size_t D, double *grad) {
     double e = 0;
     memset(grad, 0, sizeof *grad * M * D);
@@ -31,7 +31,7 @@ static void check_exclusivity(void) {
     scatter(net, 4, .5f);
     dnx_net_params(net, 0, list);
     for (int k = 0; k < 4; k++)
-        if (!strcmp(list[k].name, "weights")) list[k].value[3] = 0; /* has no direction */
+        if (!strcmp(list[k].name, "weights")) list[k].value[3] = 0; /* 0: no gradient */
     double sum = 0;
     for (int i = 0; i < net->n; i++)
         for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)

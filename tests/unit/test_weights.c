@@ -36,7 +36,7 @@ static size_t copy(dnx_net *net, float *out) {
     return n;
 }
 
-/* Loads `path` into a network with other values. This must fail with "PATH: text" and change
+/* Loading `path` into a network with other values must fail with "PATH: text" and change
  * nothing. */
 static void refuses(const char *name, const char *path, dnx_status status, const char *fmt, ...) {
     static float before[MOST], after[MOST];
@@ -60,7 +60,7 @@ static void refuses(const char *name, const char *path, dnx_status status, const
     dnx_net_free(net);
 }
 
-/* Does the same for bytes in memory. */
+/* Calls refuses() for a file of these bytes. */
 #define REFUSES(name, bytes, n, ...)                                                               \
     (write_bytes(file, bytes, n), refuses(name, file, DNX_EWEIGHTS, __VA_ARGS__))
 
@@ -138,7 +138,7 @@ static void cuts(void) {
     dnx_net_free(net);
 }
 
-/* Puts NaN or infinity at the end of each tensor, and after all tensors. */
+/* Puts NaN or infinity at the end of each tensor, and NaN behind the last tensor. */
 static void no_number_files(void) {
     static const float no_numbers[] = {NAN, INFINITY, -INFINITY};
     static unsigned char bytes[MOST + sizeof(float)];
@@ -193,7 +193,7 @@ static void bad_files(void) {
     no_number_files();
 }
 
-/* A negative variance, in a file of the right length and in a file with more channels. */
+/* Refuses a negative variance in a file of the right length, and in a file with more channels. */
 static void variances(void) {
     static unsigned char bytes[MOST];
     static const char other_text[] =
@@ -240,7 +240,7 @@ static void saves(void) {
     cannot_save("over a directory", folder, "cannot write: not a regular file");
     check(!stat(folder, &s) && S_ISDIR(s.st_mode), "the directory is gone");
 
-    /* Try the device only when the pipe was refused: otherwise a rename would replace it. */
+    /* Try the device only when the pipe was refused: a rename would replace the device. */
     int before = failed;
     snprintf(path, sizeof path, "%s/pipe", folder);
     if (mkfifo(path, 0600)) check(false, "mkfifo: %s", strerror(errno));

@@ -1,6 +1,6 @@
-/* test_winograd.c - Winograd's method in [convolutional] and [low_rank]. Predicting is compared
- * with the direct products of a network that trains, for several numbers of threads and each set of
- * kernels. Also which shapes use which transform. test_layers.c has loops in double. */
+/* test_winograd.c - Winograd's method in [convolutional] and [low_rank]. Compares predicting with
+ * the direct products of a network that trains, for several numbers of threads and each set of
+ * kernels. Also tests which shapes use which transform. */
 #include "lib/check.h"
 #include "common/conv/winograd.h"
 
@@ -9,7 +9,7 @@ typedef struct {
     const char *more;
     int m;      /* the expected transform F(m x m, 3 x 3); 0: none */
     int rank;   /* 0: [convolutional] */
-    int groups; /* 0: one */
+    int groups; /* 0: one group */
 } shape;
 
 static const shape shapes[] = {
@@ -36,7 +36,7 @@ static const shape shapes[] = {
     {1, 14, 14, 63, 21, 1, "activation=linear\n", 0, 0, 3},
 };
 
-/* Returns the outputs for x, or NULL. */
+/* Returns the outputs for x, or NULL when the network cannot be built. */
 static float *outputs(const shape *s, const char *name, bool trains, int threads, const float *x) {
     char text[256];
     dnx_err err;
