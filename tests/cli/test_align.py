@@ -1,6 +1,6 @@
-"""darknet align: crops are compared with a transform and an interpolation in NumPy. A face that was
-drawn into an image by a known transform is cut out again. All errors of images and landmarks. Skips
-without NumPy and Pillow."""
+"""Tests darknet align: compares crops with a transform and an interpolation in NumPy, cuts out
+faces that a known transform has drawn into an image, and checks all errors of images and landmarks.
+Skips without NumPy and Pillow."""
 import fcntl
 import io
 import os
@@ -39,8 +39,8 @@ def line(path, points, *before):
 
 
 def umeyama(source, target):
-    """Returns the transform, 2 x 3, by the singular value decomposition of the paper (eq. 38 to
-    43)."""
+    """Returns the transform, 2 x 3, by the singular value decomposition (eq. 38 to 43 of Umeyama's
+    paper)."""
     ms, mt = source.mean(0), target.mean(0)
     u, d, vt = np.linalg.svd((target - mt).T @ (source - ms) / len(source))
     sign = np.diag([1, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
@@ -50,7 +50,7 @@ def umeyama(source, target):
 
 
 def sample(pixels, x, y):
-    """Bilinear interpolation; 0 outside of the image."""
+    """Returns the colours at (x, y) by bilinear interpolation; 0 outside of the image."""
     padded = np.pad(pixels, ((1, 2), (1, 2), (0, 0)))
     x, y = (np.clip(v + 1, 0, n + 1 - 1e-9) for v, n in ((x, pixels.shape[1]),
                                                          (y, pixels.shape[0])))
@@ -88,7 +88,7 @@ def similarity(angle, scale, x, y):
 
 
 def test_numpy(tmp):
-    """Landmarks that no similarity fits exactly."""
+    """Compares crops for landmarks that no similarity transform fits exactly."""
     draw, text = np.random.RandomState(5), ""
     pictures = {}
     for k in range(6):
@@ -136,7 +136,7 @@ def test_comes_back(tmp):
 
 
 def test_several(tmp):
-    """A small face in the middle, a large one at the left."""
+    """-several chooses between a small face in the middle and a large face at the left."""
     pixels = waves(40, 500, 300)
     small, large = TEMPLATE * .5 + [220, 110], TEMPLATE * 1.2 + [5, 5]
     save(f"{tmp}/in/a.png", pixels)
@@ -159,7 +159,7 @@ def test_several(tmp):
 def test_faults(tmp):
     for name in ("good", "unlisted", "outside", "faceless", "odd", "sub/good"):
         save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
-    save(f"{tmp}/in/good.jpeg", waves(1, 120, 120))  # a second image with this name; it is a PNG
+    save(f"{tmp}/in/good.jpeg", waves(1, 120, 120))  # would be good.jpg, too
     write(f"{tmp}/in/broken.jpg", b"\xff\xd8\xff\xe0 no more")
     write(f"{tmp}/in/empty.png", b"")
     text = line("good.png", TEMPLATE) + line("./sub/good.png", TEMPLATE)
@@ -241,7 +241,7 @@ def test_whole_run(tmp):
 
 
 def test_other_options(tmp):
-    """Crops with other options or landmarks are not mixed with those of this run."""
+    """Without -force, crops of another -size are refused in the same folder."""
     save(f"{tmp}/in/a.png", waves(1, 120, 120))
     landmarks, out = write(f"{tmp}/l.txt", line("a.png", TEMPLATE)), f"{tmp}/out"
     check(align(f"{tmp}/in", landmarks, out)[0] == 0, "the first")
@@ -264,7 +264,7 @@ def test_killed(tmp):
         save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
     landmarks = write(f"{tmp}/l.txt", line("a.png", TEMPLATE) + line("sub/b.png", TEMPLATE))
     words = ("align", f"{tmp}/in", landmarks, f"{tmp}/out", "-threads", "1")
-    for at, folder in ((2, "out"), (3, "out/sub")):  # the first is align.txt
+    for at, folder in ((2, "out"), (3, "out/sub")):  # the first rename makes align.txt
         killed = darknet(*words, env=faults(".jpg", at - 1, 1, -signal.SIGKILL, "rename"))
         check(killed.returncode == -signal.SIGKILL and
               any(n.endswith(".tmp") for n in os.listdir(f"{tmp}/{folder}")), "killed", folder)

@@ -27,7 +27,7 @@ def saves_the_average():
         expect_end(train(plain, "-batches", str(t), "-name", "each", *more))
         w = floats("plain/each.weights")
         d = min(EMA, (1 + t) / (10 + t))
-        if average is None:  # the weights before the first update
+        if average is None:  # start: the weights before the first update
             expect_end(train(data("faces", "zero"), "-batches", "1", cfg=write(
                 "zero.cfg", CFG.replace("learning_rate=0.002", "learning_rate=0"))))
             start = floats("zero/zero.weights")
@@ -36,7 +36,7 @@ def saves_the_average():
             average = average * d + (1 - d) * w
     expect_end(train(data("faces", "mean"), "-batches", str(count), cfg="ema.cfg"))
     got = floats("mean/ema.weights")
-    # running statistics of batch norm change also at rate 0, so `start` lacks them
+    # batch norm changes its running statistics also at rate 0, so they differ in `start`
     off = np.abs(got - average)
     expect(np.median(off) < 1e-7 and (off > 1e-6).sum() <= 2 * 8, f"off by {off.max()}")
     expect(np.abs(got - floats("plain/each.weights")).max() > 1e-4,
@@ -53,8 +53,7 @@ def resumes():
 
 
 def is_not_what_trains():
-    """The average does not change the updates: the log is equal to that of a training without
-    it."""
+    """The average does not change the updates: the losses are those of a training without ema=."""
     expect_end(train(data("faces", "without"), "-batches", "40"))
     losses = [[line.split(",")[2] for line in read(path).decode().split("\n")[1:-1]]
               for path in ("whole/ema.csv", "without/net.csv")]

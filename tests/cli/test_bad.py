@@ -3,8 +3,8 @@
 A case is tests/data/bad*/NAME.err, which has the message. The folder's file `command` has the runs
 of `darknet`, one in each line, with the exit status first; NAME stands for the name of the case. A
 case can have its own NAME.command instead. The first run must print the message, and nothing else,
-on stderr. Each case runs in its own folder. This has the files NAME.*, the files that they name,
-the files that belong to no case, and our cfg folder. The case must leave no new file there.
+on stderr. Each case runs in its own folder, with the files NAME.*, the files that they name, the
+files that belong to no case, and our cfg folder. The case must leave no new file there.
 {activations} in a .err file stands for the list of all activations. BLESS=1 writes the .err files
 again; then read the changes."""
 import glob
@@ -19,7 +19,7 @@ from common import ROOT, attempt, check, darknet, expect, read, summary, write
 
 
 def runs(folder, name):
-    """Returns the commands of a case: (exit status, words)."""
+    """Yields (exit status, words) for each run of a case."""
     path = os.path.join(folder, name + ".command")
     if not os.path.exists(path):
         path = os.path.join(folder, "command")
@@ -29,7 +29,7 @@ def runs(folder, name):
 
 
 def activations():
-    """Returns all activations as a message lists them."""
+    """Returns the list of all activations as in an error message."""
     words = re.search(r"one of (\S+)", darknet("layers", "activation").stdout)[1]
     return words.replace("|", ", ")
 

@@ -1,6 +1,6 @@
-"""darknet bench: its output about the spread of times and about busy processes, which end with it.
-The threads may use every processor, although OMP_PROC_BIND=true binds the main thread at load
-time."""
+"""Tests darknet bench: the spread of times, the names of algorithms, busy processes, which end with
+the command, and threads that may use every processor although OMP_PROC_BIND=true binds the main
+thread at load time."""
 import json
 import os
 import signal

@@ -1,5 +1,5 @@
-"""darknet embed on verification sets, pickled with each protocol: the features are those of the
-same images in a folder. Also errors. Skips without NumPy and Pillow."""
+"""Tests darknet embed on verification sets, pickled with each protocol: the features equal those of
+the same images in a folder. Also tests errors. Skips without NumPy and Pillow."""
 import io
 import os
 import pickle

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """test_bridge.py - the command with weights of another network: another classifier, only the
-backbone, only the first layers, another width. Names of layers. Every combination of cfg and
-weights with and without losses."""
+backbone, only the first layers, another width. Also tests layer names, and each cfg with each
+weights file, with and without a loss."""
 import itertools
 import json
 import re
@@ -36,8 +36,7 @@ def floats(path):
 
 
 def every_pair():
-    """check, bench and embed accept each cfg with each weights file, and embed gives the same
-    features."""
+    """check and bench accept each cfg with each weights file. check reports a difference."""
     for cfg, weights in itertools.product(("bare", "net", "nine"), repeat=2):
         done = darknet("check", f"{cfg}.cfg", f"{weights}.weights")
         expect_end(done)
@@ -116,7 +115,7 @@ def fingerprint():
 
 
 def no_number():
-    """Outputs that are not finite are an error."""
+    """darknet refuses outputs that are not finite."""
     write("nan.f32", struct.pack("<f", float("nan")) * 768)
     done = darknet("classifier", "raw", "bare.cfg", "bare.weights", "nan.f32", "nan.out")
     expect_end(done, 1, "nan.f32: the network's output is NaN or infinite")

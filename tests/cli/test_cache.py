@@ -1,6 +1,6 @@
-"""The teacher's cache: two processes make it only once, an interrupted process continues, damaged
-rows are never used, another teacher or center= has its own rows, and a teacher whose outputs are
-not finite is an error. Skips without NumPy and Pillow."""
+"""Tests the teacher's cache: two processes make it only once, an interrupted process continues,
+damaged rows and rows of other images are refused, each teacher has its own file, and a teacher
+whose outputs are not finite is an error. Skips without NumPy and Pillow."""
 import os
 import shutil
 import signal
@@ -30,7 +30,7 @@ size=3
 activation=relu
 """
 TEACHER = NET.format("") + "[connected]\noutput=6\nactivation=linear\n"
-# Slow enough that the test can interrupt it
+# a teacher that is slow enough to be interrupted
 SLOW = NET.format("") + 30 * "[convolutional]\nfilters=64\nsize=3\npad=1\n" \
     + "[connected]\noutput=6\nactivation=linear\n"
 
@@ -97,7 +97,7 @@ def two_processes_make_it_once():
 
 
 def stop(number, after):
-    """Starts to make the cache, and ends the process by a signal when a part is written."""
+    """Starts to make the cache, and sends the signal `number` when a part is written."""
     child = subprocess.Popen([DARKNET, *command("s-slow")], stdout=subprocess.DEVNULL,
                              stderr=subprocess.PIPE, text=True)
     for _ in range(2000):
@@ -145,7 +145,7 @@ def torn_rows_are_refused():
     expect_end(train("s"))
     path = os.path.join("cache", files()[0])
     want = read(path)
-    end = len(want) - (2 * IMAGES * DIM * 2 + 8 * -(-2 * IMAGES // 256))  # the first row
+    end = len(want) - (2 * IMAGES * DIM * 2 + 8 * -(-2 * IMAGES // 256))  # the first row's offset
     for at, n, text in ((len(want) - 900, 600, "damaged: a checksum is wrong"),
                         (end, 256 * DIM * 2 + 8, "damaged: a checksum is wrong"),
                         (40, 3, "damaged: the checksum of its head is wrong")):
@@ -194,7 +194,7 @@ def other_inputs_get_other_rows():
 
 
 def flips_add_both_rows():
-    """flips=1 with a cache, without one, and together with a loss without flips."""
+    """flips=1 gives the same loss with and without a cache. All losses share one cache file."""
     losses = {}
     for name, options in (("plain", ""), ("sum", "flips=1\n")):
         student(f"s-{name}", options="seed=5")

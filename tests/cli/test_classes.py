@@ -83,8 +83,8 @@ def refused():
 
 
 def same(words, *outputs):
-    """Runs a verb with a.cfg and with five.cfg, which has the number. Both print and write the
-    same."""
+    """Runs a verb with a.cfg (classes=auto) and with five.cfg (classes=3). Both must print and
+    write the same."""
     results = []
     for cfg in ("a.cfg", "five.cfg"):
         done = darknet(*(cfg if w == "CFG" else w for w in words))
@@ -129,7 +129,7 @@ def found_in_the_weights():
 
 
 def classifies_beside_a_loss():
-    """The class is that of the last layer that tells it: [center_loss] tells none."""
+    """`classifier predict` uses the last layer that has classes; [center_loss] has none."""
     write("c.cfg", AUTO + "[center_loss]\nfrom=1\nclasses=3\n")
     expect_end(train("c.cfg", "c"))
     done = darknet("classifier", "predict", "syn/faces.data", "c.cfg", "c/c.weights",
@@ -139,7 +139,7 @@ def classifies_beside_a_loss():
 
 
 def teaches():
-    """A network with classes=auto is the teacher of features, of logits and of class vectors."""
+    """A network with classes=auto can be the teacher of features and of logits."""
     for loss in ("[kd_feature]", "[kd_probability]"):
         files = []
         for teacher in ("a.cfg", "five.cfg"):
@@ -184,7 +184,7 @@ def student_of_both():
 
 
 def maps():
-    """[kd_feature] with another length than the teacher's says that it trains a map."""
+    """darknet reports when [kd_feature] has to train a map to the teacher's length of features."""
     write("wide.cfg", AUTO.replace("auto", "3").replace("output=3", "output=5"))
     write("map.cfg", AUTO + "[kd_feature]\nteacher=wide.cfg\nweights=w.weights\n")
     expect_end(darknet("init", "wide.cfg", "w.weights", "-force"))
@@ -195,7 +195,7 @@ def maps():
 
 
 def never_occurring():
-    """classes= above the number of people: a note, in check and in training."""
+    """check and training give a note when classes= is larger than the number of people."""
     write("more.data", read("syn/faces.data").decode().replace("classes=3", "classes=5"))
     said = "more.data: images of 3 of 5 classes: 2 classes never occur\n"
     done = darknet("check", "a.cfg", "-data", "more.data")

@@ -1,5 +1,5 @@
-"""The data of darknet classifier train: record files, faulty images, joined sources, long lists,
-and Darknet's cifar.cfg on drawn shapes."""
+"""Tests the data of darknet classifier train: record files, faulty images, joined sources, long
+lists, and Darknet's cifar.cfg on drawn shapes."""
 import io
 import os
 import random
@@ -34,7 +34,7 @@ LINES = []  # the lines of faces.txt
 
 
 def train(name, *args, cfg="net.cfg", limit=60, before=None, **options):
-    """Runs NAME.data with one thread, so that the weights' bits can be compared."""
+    """Trains on NAME.data with one thread, so that the weights' bits can be compared."""
     options = {"backup": name, **options}
     write(f"{name}.data", "".join(f"{k}={v}\n" for k, v in options.items()))
     return darknet("classifier", "train", f"{name}.data", cfg, "-threads", "1", "-force", *args,
@@ -93,8 +93,8 @@ def record(labels, image=b"", many=False):
 
 
 def write_rec(name, items, header=True, many=False):
-    """Writes a record file. items: (class, bytes). It has InsightFace's header, and identity
-    records after the images."""
+    """Writes a record file of items (class, bytes), with InsightFace's header and its identity
+    records after the images. Returns the offsets of the records."""
     contents = [record([c], b, many) if not many else record([c, 7], b, True) for c, b in items]
     if header:
         n = len(items)
@@ -117,7 +117,7 @@ def items():
 
 
 def record_files():
-    """The same images in the same order give the same weights, bit for bit."""
+    """A record file gives the same weights as a list of its images, bit for bit."""
     want = weights("listed", classes=3, train="faces.txt")
     for name, options in (("plain", {"header": False}), ("insight", {}), ("many", {"many": True})):
         write_rec(name, items(), **options)
@@ -129,7 +129,7 @@ def record_files():
 
 
 def split_records():
-    """Images that contain the magic number, at every offset: the reader joins the parts again."""
+    """Images may contain the magic number at any offset: the reader joins the parts again."""
     rng = random.Random(3)
     faces = []
     for i in range(12):
@@ -147,7 +147,7 @@ def split_records():
 
 
 def bad_records():
-    """Errors of record files; bad_data/ has more."""
+    """Checks errors of record files. tests/data/bad_data has more."""
     at = write_rec("r", items())
     whole, index = read("r.rec"), read("r.idx").decode()
 
@@ -308,7 +308,7 @@ def long_list():
 # ---- options of [net] ----
 
 def options():
-    """The trainer accepts the options, and they change the training."""
+    """Options of augmentation and sampling change the training."""
     base = read("listed/net.weights")
     for option in ("flip=0", "erase=.5\ngray=.5\nlowres=.5\nshift=2", "center=1\nhue=.3",
                    "saturation=2\nexposure=2\nangle=20\naspect=.7\nmax_ratio=1.5\nmin_ratio=.5",

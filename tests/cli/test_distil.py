@@ -1,6 +1,6 @@
-"""Classifiers that use a teacher's classes or features, as a user trains them: with and without a
-cache, with sampled classes, resumed with the same bits, with -teacher. Errors name file and line.
-Skips without NumPy and Pillow."""
+"""Trains classifiers that use a teacher's classes or features: with and without a cache, with
+sampled classes, with -teacher, and resumed with the same bits. Errors name file and line. Skips
+without NumPy and Pillow."""
 import os
 import shutil
 
@@ -116,7 +116,7 @@ def inherited_stays():
         expect(read(weights)[-len(vectors):] == vectors, f"{head}: the vectors changed")
         shutil.rmtree("inherited-whole")
         shutil.rmtree("inherited-parts")
-    # a weights file with another classifier does not replace them either
+    # a weights file does not replace the inherited class vectors
     expect_end(darknet("init", "inherited.cfg", "other.weights"))
     expect(read("other.weights")[-len(vectors):] != vectors, "the file already has them")
     expect_end(train(data("faces", "inherited-from"), "-batches", "4", "-name", "w",

@@ -1,5 +1,5 @@
-"""darknet check -dot and -svg: a box for each layer, an arrow for each input, costs, names;
-weights files of versions 0.1, 0.2 and 1.0."""
+"""Tests darknet check -dot and -svg: a box for each layer, an arrow for each input, costs, names.
+Also tests the versions of weights files."""
 import os
 import re
 import shutil

@@ -1,6 +1,6 @@
-"""darknet faces with a video: crops are compared with those of the same frames as photographs. Also
-continuing, files that are cut or are not videos, and cameras. A build without OPENCV=1 only has to
-report that it cannot read videos."""
+"""Tests darknet faces with a video: compares crops with those of the same frames as photographs.
+Also tests continuing, cut files, files that are no videos, and cameras. A build without OPENCV=1
+only has to report that it cannot read videos."""
 import io
 import os
 
@@ -111,7 +111,7 @@ def videos_that_end_early():
 
 
 def frames_of_unequal_length():
-    """The header of such a file gives no number of frames, only a duration."""
+    """The header of a file with unequal frames gives a duration, but no number of frames."""
     done = faces("unequal.mkv", "unequal")
     expect_end(done)
     expect(done.stdout.startswith("30 frames, 30 new: "), done.stdout)

@@ -29,7 +29,7 @@ with needed():
     import numpy as np
 import tempfile
 
-# costs: the time of the case, relative to other cases; its number of points is divided by it
+# costs: the time of the case relative to other cases; the number of its points is divided by costs
 Case = collections.namedtuple("Case", "name command again result costs", defaults=(1,))
 HANG = 10  # seconds after which a command counts as hanging, on a machine without other work
 SAMPLE = os.environ.get("SAMPLE", "4")  # points of each case
@@ -138,8 +138,8 @@ def setup():
 
 
 def call(command, folder, env=None, limit=HANG):
-    """Runs a command. Returns its end, or None when it does not end. When training waits for images
-    that cannot be read, and says so, a signal ends it."""
+    """Runs a command. Returns its status and stderr, or None when it hangs. A signal ends a
+    training that waits for unreadable images and says so."""
     with tempfile.TemporaryFile("a+", errors="replace") as err:
         with subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=err) as p:
@@ -253,7 +253,7 @@ def known_as(failed):
 
 
 def inject(case_, before, folder, new, at, count):
-    """Tests one point. Returns the fault, or None."""
+    """Tests one point: from call number `at` on, `count` calls fail. Returns the fault, or None."""
     renew(before, folder)
     old = results(case_, folder)
     log = folder + ".log"

@@ -180,8 +180,8 @@ def jpeg_forms():
 
 
 def orientation():
-    """All eight orientations of EXIF, in JPEG and PNG, in both byte orders. Damaged EXIF data count
-    as upright."""
+    """Tests all eight orientations of EXIF, in JPEG and PNG, in both byte orders. An image with
+    damaged EXIF data is taken as upright."""
     files = {}
     for k in range(1, 9):
         stored = SMOOTH if k < 5 else np.swapaxes(SMOOTH, 0, 1)
@@ -201,7 +201,7 @@ def orientation():
 
 
 def by_content():
-    """The suffix of a name does not matter. The mirror image is made of the upright picture."""
+    """The suffix of a name does not matter."""
     got = pixels({"png.jpg": png(PICTURE), "bmp.png": bmp(
         [r[:, ::-1].tobytes() for r in PICTURE], W, 24), "nothing": pnm(6, PICTURE)})
     for name, rows in got.items():
@@ -273,8 +273,8 @@ def refusals():
 
 
 def alone():
-    """Each bad image alone, with every command that reads images: status 1, the reason, no
-    crash."""
+    """Every command that reads images reports a bad image with its reason and ends with status
+    1."""
     write("c.cfg", NET + "[connected]\noutput=2\nactivation=linear\n[softmax]\n")
     expect_end(darknet("init", "c.cfg", "c.weights", "-force"))
     write("names", "a\nb\n")
@@ -297,7 +297,7 @@ def alone():
 
 
 def within_sets():
-    """Images inside other files, and images of training, are read in the same way."""
+    """Images of a verification set and of training are refused with the same reasons."""
     write("set.bin", pickle.dumps(([png(PICTURE), pictures.PIC, pictures.GIF, png(PICTURE)],
                                    [True, False]), 4))
     done = darknet("embed", "net.cfg", "net.weights", "set.bin", "out", "-force")
@@ -317,12 +317,12 @@ def within_sets():
 # ---- folders ----
 
 def folders():
-    """All suffixes, in upper and lower case. Files that are not images are reported, but are not an
-    error; images that cannot be read are an error."""
+    """Reads images with all suffixes, in upper and lower case. Files that are not images are
+    reported, but are not an error; images that cannot be read are an error."""
     for name in ("a.JPG", "b.jpeg", "c.Png", "d.bmp", "e.ppm", "f.PGM", "g.pbm", "sub/h.pnm"):
         write(f"all/{name}", png(PICTURE))
     for name in ("notes.txt", "sub/Thumbs.db", "i.webp", "no-suffix", ".hidden.png",
-                 "faces.index", "faces.index.txt", "sub/align.txt"):  # the last three are our own
+                 "faces.index", "faces.index.txt", "sub/align.txt"):  # darknet wrote the last three
         write(f"all/{name}", b"x")
     done = darknet("embed", "net.cfg", "net.weights", "all", "out", "-force")
     expect_end(done, 0, "4 files left out: out.skipped names them",
@@ -336,7 +336,7 @@ def folders():
     expect_end(done, 1, "all/link.png: cannot open: No such file or directory",
                "1 of 9 images was skipped")
     expect(len(embeddings.read("out")[0]) == 8, "the others")
-    for options in ((), ("-half",)):  # both versions of the file
+    for options in ((), ("-half",)):  # float32 and float16
         done = darknet("embed", "net.cfg", "net.weights", "all", "out", "-force", "-batch", "3",
                        *options)
         expect_end(done, 1)

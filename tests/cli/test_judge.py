@@ -17,8 +17,8 @@ with needed():
 
 
 def prepare():
-    """80 faces of twelve people, with 20 that lie in the folders of two: most scores of these are
-    ties. others: 80 faces of other people."""
+    """faces/ has s/test and 20 copies in folders of other people: their scores are ties. o/test has
+    the distractors."""
     check(darknet("synth", "s", "-identities", "8", "-images", "4", "-size", "32", "-pairs", "40")
           .returncode == 0, "faces")
     check(darknet("synth", "o", "-identities", "1", "-images", "1", "-size", "32", "-pairs", "40",
@@ -109,7 +109,7 @@ def rank_1():
 
 
 def listed_images(words):
-    """The images of a line of LFW's list."""
+    """Returns the two images of a line of LFW's pairs.txt, split at tabs."""
     pairs = [(words[0], words[1]), (words[-2] if len(words) == 4 else words[0], words[-1])]
     return [f"{name}/{name}_{int(i):04d}" for name, i in pairs]
 

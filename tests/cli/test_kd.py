@@ -38,7 +38,7 @@ def unit(v):
 
 
 def kd_feature(o, x, target, weights=None, biases=None):
-    """Returns the loss and the distance of each sample."""
+    """Returns the loss, and e, the error of each sample before the weights."""
     g = x if weights is None else np.einsum("bpc,tc->bpt", x, weights) + biases
     g, target = g.reshape(len(g), -1), target.reshape(len(g), -1)
     if o.get("distance") == "cosine":
@@ -47,7 +47,7 @@ def kd_feature(o, x, target, weights=None, biases=None):
         if o.get("normalize") != "0":
             g, target = unit(g), unit(target)
         e = .5 * ((g - target) ** 2).sum(1)
-    d = np.sqrt(2 * e.real)  # the gradient treats it as a constant: no imaginary part
+    d = np.sqrt(2 * e.real)  # the gradient treats d as a constant: no imaginary part
     hard = {"softmax": np.exp(d), "power": d ** float(o.get("power", 1)), None: d * 0 + 1}
     hard = hard[o.get("hard")]
     return float(o.get("weight", 1)) * (hard / hard.mean() * e).sum(), e

@@ -9,7 +9,7 @@ from common import attempt_all, expect, read, run, summary, write, DARKNET, ROOT
 
 # The environment without the variables of the make that runs the tests
 CLEAN = {k: v for k, v in os.environ.items() if "MAKE" not in k and k not in ("MFLAGS", "T")}
-# Prints its arguments, one in each line.
+# a program that writes its arguments to NAME.said, one in each line
 ECHO = "#!/bin/sh\nprintf '%s\\n' \"$@\" > \"$0.said\"\n"
 
 
@@ -18,7 +18,7 @@ def make(*words, folder=ROOT, **environment):
 
 
 def echo(name):
-    """Writes a program that replaces another one, in the folder of the test."""
+    """Writes the program ECHO. Returns its path."""
     path = os.path.abspath(write(name, ECHO))
     os.chmod(path, 0o755)
     return path
@@ -116,7 +116,7 @@ def installs():
 
 
 def the_hosts_own_command_stays():
-    """/usr/bin/darknet is Darknet's own: no PREFIX replaces it."""
+    """`make install` refuses to replace /usr/bin/darknet, Darknet's own command."""
     for prefix in ("/usr", "/usr/", "/usr/local/../"):
         done = make("-n", "install", f"PREFIX={prefix}")
         expect(done.returncode == 0, done.stderr)
@@ -128,7 +128,7 @@ def the_hosts_own_command_stays():
 
 
 def packages():
-    """Debian and Ubuntu have packages with these names."""
+    """deps.sh names only packages that both Debian and Ubuntu have."""
     text = read(os.path.join(ROOT, "scripts/install/deps.sh")).decode()
     expect("libjpeg-dev" in text and "turbo" not in text, "libjpeg62-turbo-dev is Debian's alone")
 

@@ -1,5 +1,5 @@
-"""darknet compare and find: cosines are compared with NumPy's on the features of `embed`. Also
-decisions, the index of a gallery, and all errors. The test makes its own detector."""
+"""Tests darknet compare and find: compares cosines with NumPy's on the features of `embed`. Also
+tests decisions, the index of a gallery, and all errors. The test makes its own detector."""
 import json
 import os
 import re

@@ -1,4 +1,4 @@
-"""Metric losses in training: errors, and the features of a class move together."""
+"""Metric losses in training: the loss falls, the log counts triplets and pairs, errors."""
 import csv
 import os
 import tempfile

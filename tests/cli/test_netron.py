@@ -32,7 +32,7 @@ stride=2
 [margin_softmax]
 classes=3
 """
-# Sections whose shapes Netron would not find without a change
+# sections whose shapes Netron would not find if the command copied them
 TRAPS = """[net]
 height=9
 width=8
@@ -83,7 +83,7 @@ activation=prelu
 
 
 def sections_of(text):
-    """[(section, {option: text})]"""
+    """Returns [(section, {option: text})]."""
     out = []
     for line in re.sub(r"(?m)^[#;].*$", "", text).split():
         if line[0] == "[":
@@ -95,7 +95,7 @@ def sections_of(text):
 
 
 def netron(text):
-    """[(section, shape)], shapes as (w, h, c) or (length,)."""
+    """Returns [(section, (w, h, c))], with shapes by Netron's rules."""
     (name, o), *sections = sections_of(text)
     expect(name == "net", name)
     w, h, c = (int(o[k]) for k in ("width", "height", "channels"))
@@ -148,7 +148,7 @@ def netron(text):
 
 
 def shapes_of(cfg):
-    """(w, h, c) of the layers that predict."""
+    """Returns (w, h, c) of the layers that predict."""
     done = darknet("check", cfg, "-json")
     expect_end(done)
     told = json.loads(done.stdout)
@@ -169,7 +169,7 @@ def draws(name):
         drawn = netron(text)
         expect(done.stdout == f"{out}: {len(drawn)} sections\n", done.stdout)
         at = -1
-        for shape in shapes_of(cfg):  # each of ours, in this order, with more between
+        for shape in shapes_of(cfg):  # other sections may lie between
             at = next((i for i in range(at + 1, len(drawn)) if drawn[i][1] == shape), None)
             expect(at is not None, f"{shape} is missing: {drawn}")
         predicts = [d for d in drawn if d[0] != "cost"]

@@ -13,7 +13,7 @@ from common import check, darknet, run, skip, summary, write, DARKNET, ROOT
 HOST = "/usr/bin/darknet"
 GROUPS = ("classifier", "compress")
 
-# Options that scripts of users rely on; -h lists all others.
+# Arguments and options that scripts of users rely on: -h must list them.
 KNOWN = {
     "check": "net.cfg weights", "layers": "section", "init": "net.cfg out.weights",
     "bench": "net.cfg weights -batch -threads -runs -train -json",
@@ -130,7 +130,7 @@ def refuses_option(verb, option, value, k):
 
 
 def ends_options():
-    """After "--" a word that begins with '-' is the name of a file; "-" alone always is."""
+    """After "--" a word that begins with '-' is the name of a file. "-" alone is always a name."""
     for words, read in ((("check", "--", "-h"), "-h"), (("bench", "-json", "--", "-json"), "-json"),
                         (("init", "--", "-a", "-b"), "-a"), (("init", "-", "b"), "-"),
                         (("classifier", "raw", "a", "--", "--", "c", "-h"), "a"),
@@ -217,7 +217,7 @@ def layers():
 
 
 def odd_cfgs():
-    """Reads a directory, a pipe without a writer, and a pipe with a writer."""
+    """Reads a cfg from a directory, a pipe without a writer, and pipes with a writer."""
     os.makedirs("folder.cfg", exist_ok=True)
     os.mkfifo("pipe.cfg")
     for name, why in (("folder.cfg", "Is a directory"),
@@ -233,7 +233,7 @@ def odd_cfgs():
 
 
 def bodies():
-    """Arguments that are right alone, but not together."""
+    """Refuses wrong values of -name and -out."""
     train = ("classifier", "train", "a.data", "b.cfg")
     refused("-name", (*train, "-name", "a/b"), "-name: must be a name without '/'")
     refused("-name", (*train, "-name", ""), "-name: must be a name without '/'")

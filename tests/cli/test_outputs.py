@@ -30,7 +30,7 @@ activation=linear
 """
 
 
-EARLIER = bytes([0, 0, 0, 0, 2]) + bytes(40)  # weights: only weights may be replaced by weights
+EARLIER = bytes([0, 0, 0, 0, 2]) + bytes(40)  # a weights header: weights replace only weights
 
 
 def make_inputs():
@@ -118,7 +118,7 @@ def results_are_replaced_by_force():
         os.remove("out")
         expect_end(darknet(*words))
         expect(read("out") == forced, f"{verb}: -force writes something else")
-        write("out", "")  # as mktemp makes it
+        write("out", "")  # an empty file, as mktemp makes it
         expect_end(darknet(*words))
         expect(read("out") == forced, f"{verb}: an empty file is not filled")
         os.remove("out")
@@ -224,7 +224,7 @@ def a_signal_leaves_nothing_behind():
 
 
 def killed_with_images_skipped():
-    """A command killed before or after OUT is renamed: OUT.skipped never belongs to other
+    """After a kill before or after the renaming of OUT, OUT.skipped never belongs to other
     features."""
     good, bad, states = read("faces/a/0.png"), b"no image", []
     command = ("embed", "net.cfg", "net.weights", "pair", "kill/twin", "-force", "-threads", "1")

@@ -35,8 +35,8 @@ def command_has_them():
 
 
 def loss_with_a_teacher_trains():
-    """The command trains with the example of a loss: the student comes closer to the teacher, which
-    is trained, and without a loss over classes."""
+    """Trains a student with [difference] as its only loss: the student comes closer to a trained
+    teacher."""
     command = build_command()
     make_inputs()
     expect_end(train(data("faces", "teacher"), "-batches", "20"))

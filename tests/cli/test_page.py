@@ -1,6 +1,6 @@
-"""classifier train -port: the page and its events, one curve that continues after -resume, 50
-clients, clients that hang, close or send nonsense, a port in use, a signal. When Chromium is
-installed, the page in it."""
+"""Tests classifier train -port: the page and its events, one curve that continues after -resume, 50
+clients, clients that hang, close or send nonsense, a port in use, a signal. Opens the page in
+Chromium when Chromium is installed."""
 import os
 import signal
 import socket
@@ -108,7 +108,7 @@ def events(stream, until):
 
 
 def points(got):
-    """Returns the rows of all "all" and "more" events."""
+    """Returns the rows of the last "all" event and of the "more" events after it."""
     rows = []
     for kind, data in got:
         if kind == "all":
@@ -149,7 +149,7 @@ def page():
 
 
 def resumed():
-    """The page shows the curve of the first process, then that of the resumed one, and the end."""
+    """The page shows the curve of the first process, then of the resumed one, and the end."""
     expect_end(darknet(*train("b", FOREVER, "-batches", "40")))
     going = Running("b", "-resume", "-batches", "2000")
     going.wait(is_taken)
@@ -193,7 +193,7 @@ def refusals():
 
 
 def crowd():
-    """50 clients; some hang or close in the middle. Then more clients than are allowed."""
+    """Serves 50 clients, beside others that hang or close in the middle. Refuses more clients."""
     with Running("f") as going:
         ask = b"GET /events HTTP/1.1\r\n\r\n"
         silent = [talk(wait=False) for _ in range(5)]
@@ -229,7 +229,7 @@ def taken():
 
 
 def chromium():
-    """In Chromium: the page during a run, its updates, the end of the run, and a resumed run."""
+    """Opens the page in Chromium: its updates, the end of the run, and a resumed run."""
     find()
     state = "document.getElementById('state').textContent"
     url = f"http://127.0.0.1:{PORT}/"

@@ -111,7 +111,7 @@ def trains_alike():
 
 
 def fuses_alike():
-    """A merged sum needs no memory of its own."""
+    """`check` states the same memory, because both sums are merged."""
     a, b = (re.findall(r"memory.*", text) for text in both("check", "@/bare.cfg"))
     expect(a and a == b, f"{a} {b}")
 

@@ -1,6 +1,6 @@
-"""classifier train -tensorboard: the records and their CRCs, read by a reader in this file, and by
-TensorBoard when it is installed. The numbers are those of the log. One curve after a kill and
--resume. Bad folders."""
+"""Tests classifier train -tensorboard: reads records and CRCs by a reader in this file, and by
+TensorBoard when it is installed. The numbers are those of the log, -resume after a kill continues
+the curve, and bad folders are refused."""
 import os
 import signal
 import struct
@@ -61,7 +61,7 @@ def fields(data):
 
 
 def events():
-    """Reads [(step, {tag: value})], after the first record."""
+    """Returns [(step, {tag: value})] of all records after the first."""
     data, at, out = read(EVENTS), 0, []
     while at < len(data):
         length, crc = struct.unpack_from("<QI", data, at)

@@ -76,8 +76,8 @@ def encodings():
 
 
 def classes_first_and_back_slashes():
-    """A spreadsheet with the class in the first column, named in its header, and with Windows
-    paths."""
+    """Reads spreadsheets with the class in the first column, which the header names, and lists with
+    Windows paths."""
     lines = [line.split() for line in read("list").decode().splitlines()]
     for separator in ",\t":
         write("first.csv", f"label{separator}path\n" +
@@ -162,7 +162,7 @@ def identity_folders():
     reported."""
     trains(12, train="faces")
     for name in ("loose.png", "notes.txt", "faces.index", "align.txt"):
-        write(f"faces/{name}", "x")  # files of the project itself are ignored
+        write(f"faces/{name}", "x")  # darknet ignores faces.index and align.txt, its own files
     expect_end(trains(12, train="faces"), 0, "faces/loose.png: skipped: is in no identity folder",
                "faces/notes.txt: skipped: is in no identity folder",
                "2 files in no identity folder were left out")
@@ -232,7 +232,7 @@ def valid_needs_classes():
 
 
 def valid_takes_what_train_takes():
-    """A folder of identities, a record file, and several sources with commas, as train=."""
+    """valid= takes a folder of identities, a record file, and several sources, as train= does."""
     def valid(text):
         write("v.data", text)
         return darknet("classifier", "valid", "v.data", "bare.cfg", "bare.weights")

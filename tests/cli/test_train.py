@@ -31,8 +31,8 @@ def floats(path):
 
 def threads_change_little():
     """The number of threads does not change the images or their order. But [convolutional] and
-    [connected] sum the gradients of their weights by thread. So the last bits of these differ, and
-    the differences grow over the batches."""
+    [connected] sum the gradients of their weights by thread, so the last bits differ, and the
+    differences grow over the batches."""
     for threads in (1, 2):
         expect_end(train(data("faces", f"t{threads}"), "-batches", "5", threads=threads))
     worst = np.abs(floats("t1/net.weights") - floats("t2/net.weights")).max()
@@ -109,7 +109,7 @@ exit $status"""
 
 
 def full_disk():
-    """A full disk: a mount that only this process has."""
+    """Fills a disk that is mounted only for this process: the last checkpoint stays."""
     if not shutil.which("unshare"):
         raise Skipped("there is no unshare")
     file = data("faces", "full")
@@ -137,7 +137,7 @@ def refuses_state():
 
 
 def few_broken():
-    """2 of 220 images are skipped and reported. One more passes the scan and is replaced while
+    """The scan skips and reports 2 of 303 images. A third passes the scan and is replaced while
     reading."""
     write("empty.jpg", "")
     write("short.jpg", read("faces/ann/00.jpg")[:300])

@@ -101,8 +101,8 @@ def times_are_a_remark():
 
 
 def data_counts():
-    """Another image with the same name; a class that is missing, so that later classes get other
-    numbers."""
+    """-resume refuses another image with the same name, and a missing class, after which later
+    classes have other numbers."""
     shutil.copytree("faces", "new")
     shutil.copy("new/ann/00.jpg", "new/bob/19.jpg")
     expect_end(resume(folder="new"), 1, "  [data] content: was ")
@@ -130,7 +130,7 @@ def every_byte_of_an_image_counts():
 
 
 def old_checkpoints():
-    """A checkpoint of the previous version, which had other checksums."""
+    """-resume refuses a checkpoint of an older version."""
     shutil.copytree("a", "older")
     state = bytearray(read("a/net.state"))
     state[8] = 2

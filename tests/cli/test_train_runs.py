@@ -1,5 +1,5 @@
-"""The files of runs. A run of the same name is never replaced without -force, the files of a
-finished one are renamed, two processes never write one run, and `darknet runs` lists them."""
+"""Tests the files of runs: a run of the same name is never replaced without -force, the files of a
+finished run are renamed, two processes never write one run, and `darknet runs` lists them."""
 import os
 import shutil
 import signal
@@ -41,7 +41,7 @@ def no_run_is_replaced():
 
 
 def finished_runs_make_room():
-    """-force with another experiment of the same name (other inputs, weights, pairs or batches):
+    """Another experiment of the same name (another seed, other batches or weights) needs no -force:
     all files of the finished run are kept, under a free number."""
     shutil.copytree("a", "room")
     file, first = data("faces", "room"), files_of("room")
@@ -66,7 +66,7 @@ def finished_runs_make_room():
 
 
 def making_room_is_cut_short():
-    """A run killed between two renames: the next start renames the other files with the same
+    """A run is killed between two renames: the next start renames the other files with the same
     number."""
     ends = (".state", ".weights", "-best.weights", "-best.txt", ".names", ".csv", ".run")
     for cut in range(len(ends)):
@@ -94,7 +94,7 @@ def a_signal_before_the_first_update_renames_nothing():
 
 
 def nothing_left():
-    """Weights or a checkpoint that have done all batches already: an error, and nothing is
+    """Weights or a checkpoint that have trained all batches are an error, and nothing is
     written."""
     shutil.copy("a/net.weights", "done.weights")
     file = data("faces", "left")

@@ -62,7 +62,7 @@ def is_saved(name, rows=None):
 
 
 def goes_on(name, *args):
-    """Resumes the run to batch 300. It must have the same bits as the run without faults."""
+    """Resumes the run to batch 300. The weights must have the same bits as without faults."""
     expect_end(train(f"{name}.data", "-resume", *WHOLE, *args))
     expect(read(f"{name}/net.weights") == read("whole/net.weights"), "weights differ")
     is_saved(name, 300)
@@ -104,8 +104,8 @@ def files_of(name):
 
 
 def nothing_before_the_first_update():
-    """A signal during the scan, the cache, or the verification, with a finished run in the same
-    folder."""
+    """A signal during the scan, the reading of the pairs, or the making of the cache leaves a
+    finished run in the same folder unchanged."""
     shutil.copytree("whole", "early")
     file, before = data("faces", "early"), files_of("early")
     expect_end(darknet("init", "net.cfg", "teacher.weights"))
@@ -131,7 +131,7 @@ def stopped_in_a_verification():
     used = len({line for line in read("pairs.txt").split()[2:] if line.isalpha()})
     expect(used == 2 and count == 20, "the pairs")
     file = data("faces", "cut")
-    images = 12  # of the pairs; they are read before training, and again for each verification
+    images = 12  # the images of the pairs are read before training, and again for each verification
     for first in range(2 * images, images, -3):
         shutil.rmtree("cut", ignore_errors=True)
         done = train(file, *pairs, env=faults("lfw/", first, 1, -signal.SIGTERM))
@@ -147,7 +147,7 @@ def stopped_in_a_verification():
 
 
 def stopped_in_the_last_verification():
-    """Only the verification is missing: -resume does it, and then the run is finished."""
+    """Only the last verification is missing: -resume makes it and finishes the run."""
     pairs = ["-pairs", "pairs.txt", "-faces", "lfw", "-verify", "20", "-batches", "40",
              "-threads", "1"]
     file, images = data("faces", "last"), 12
@@ -207,8 +207,8 @@ def column_text(path, name):
 # ---- files that fail ----
 
 def disk_fails_for_a_while():
-    """EIO and too many open files: after the scan, reading some images fails three times as often
-    as it is tried."""
+    """After the scan, twelve calls on images fail with EIO, EMFILE or ESTALE. Training tries again
+    and skips no image."""
     for code in (errno.EIO, errno.EMFILE, errno.ESTALE):
         name = f"errno{code}"
         done = train(data("faces", name), *WHOLE, env=faults("faces/", 400, 12, code))
@@ -280,7 +280,7 @@ def one_image_is_gone():
 
 
 def log_without_room():
-    """A limit on the size of files, which the log exceeds and a checkpoint does not."""
+    """The log exceeds a limit on the size of files, a checkpoint does not: training continues."""
     limit = os.path.getsize("whole/net.state") + 2000
     file = data("faces", "narrow")
     done = train(file, "-batches", "1000", preexec_fn=lambda: resource.setrlimit(
@@ -328,7 +328,7 @@ def bad_pairs_later():
 
 
 def no_checkpoint_for_a_while():
-    """The folder becomes read-only during training; when it is writable again, nothing is lost."""
+    """As root: the folder of the run is moved away during training, then back. Nothing is lost."""
     if os.getuid() == 0:
         target = "nowhere"
         run_ = running("locked", "-batches", "3000", "-every", "100", "-threads", "1")

@@ -40,8 +40,8 @@ def files_that_are_no_images():
 
 
 def those_that_are_broken():
-    """Broken images that the scan finds, and that reading finds; -resume keeps those of the first
-    part."""
+    """The list has a broken image that the scan finds, and a broken image that reading finds.
+    -resume keeps both lines."""
     write("short.jpg", read("faces/ann/00.jpg")[:300])
     listed = "".join(f"faces/{n}/{i:02}.jpg {k}\n" for k, n in enumerate(("ann", "bob", "cid"))
                      for i in range(20) if (n, i) != ("ann", 7))

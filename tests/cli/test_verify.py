@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""classifier train -pairs: its accuracies are those of scripts/eval_lfw.py for the same weights.
--cache: the teacher's outputs in a file, refused when they belong to other inputs. Options without
-effect, because of the command line or the network, are refused."""
+"""Tests classifier train: -pairs gives the accuracies of scripts/eval_lfw.py for the same weights,
+-cache keeps the teacher's outputs and refuses a cut file, and options without effect are
+refused."""
 import csv
 import json
 import os
