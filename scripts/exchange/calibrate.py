@@ -10,13 +10,13 @@ from lib.folders import images_below
 from lib.processes import darknet, run
 
 BINS = 2048
-CUTS = range(BINS // 16, BINS + 1, BINS // 128)  # the bins up to which numbers may be kept
+CUTS = range(BINS // 16, BINS + 1, BINS // 128)  # candidates for the bins below the threshold
 
 
 def images_of(folder, shape, most):
-    """Returns at most `most` images of a folder, at equal steps in their order, as bytes 0..255:
-    B x H x W x C."""
-    from lib.pictures import read_rgb  # needs Pillow, which the callers need for this alone
+    """Returns at most `most` images of a folder, at equal steps in their order: B x H x W x C
+    float32 with values 0..255. shape: (H, W, C)."""
+    from lib.pictures import read_rgb  # imported here, because only this function needs Pillow
     found = images_below(folder)
     if not found:
         raise Failure(f"{folder}: holds no images")
@@ -33,8 +33,8 @@ def images_of(folder, shape, most):
 
 
 def threshold(values):
-    """Returns the largest number of the 8-bit range. It gives the smallest squared error: numbers
-    below it are rounded, numbers above it are replaced by it."""
+    """Returns the t of the 8-bit range -t..t with the smallest squared error. Values in the range
+    have an error from rounding, larger values from clipping to t."""
     a = np.abs(values[values != 0])
     if not a.size:
         return 1.

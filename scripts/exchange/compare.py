@@ -10,14 +10,15 @@ from lib.processes import darknet, run
 
 
 def cleaned(proto, ones, output):
-    """Returns a copy of the model that ONNX Runtime reads in the same way as the importer: all
-    floats are float32; gammas that count as 1 are 1; attributes of old mxnet exporters are removed;
-    PReLU slopes are one for each channel; only the chosen output is left."""
+    """Returns a copy of the model with which ONNX Runtime computes what the importer reads. All
+    floats become float32, attributes of old mxnet exporters are removed, PReLU slopes become C x 1
+    x 1. ones: names of the batch norms whose gammas become 1, or "all"; output: the output to keep,
+    or None."""
     model = type(proto)()
     model.CopyFrom(proto)
     graph = model.graph
     constants = {t.name: t for t in graph.initializer}
-    model.ir_version = max(model.ir_version, 4)  # before, constants had to be inputs, too
+    model.ir_version = max(model.ir_version, 4)  # below version 4, constants must also be inputs
     for value in [i for i in graph.input if i.name in constants]:
         graph.input.remove(value)
     for tensor in list(graph.initializer):
@@ -62,7 +63,7 @@ def cleaned(proto, ones, output):
 
 
 def flat_names(graph):
-    """Returns the names of tensors that have two dimensions, as far as the operators show it."""
+    """Returns the names of tensors that have two dimensions, judged by the operators alone."""
     flat = set()
     for node in graph.node:
         if node.op_type in ("Flatten", "Gemm", "MatMul") or \
@@ -81,9 +82,8 @@ def darknet_output(cfg, weights, x, folder):
 
 
 def onnx_output(model, x, batch, output, folder):
-    """Returns the outputs of the ONNX file, one row for each image, and the version of ONNX
-    Runtime.
-    x: images in the layout of the file's input; batch: the number of images of the file's input."""
+    """Returns (outputs of the ONNX file, a row for each image; the version of ONNX Runtime). x:
+    images in the layout of the file's input; batch: the number of images of the file's input."""
     fin, fout, rows = os.path.join(folder, "onnx.in"), os.path.join(folder, "onnx.out"), []
     shape = (batch, *x.shape[1:])
     with open(fin, "wb") as f:
@@ -98,5 +98,5 @@ def onnx_output(model, x, batch, output, folder):
 
 
 def difference(a, b):
-    """Returns the largest difference, divided by the largest absolute value of b."""
+    """Returns the largest absolute difference of a and b, divided by the largest |b|."""
     return float(np.abs(a.astype(np.float64) - b).max() / max(float(np.abs(b).max()), 1e-30))

@@ -13,7 +13,7 @@ from lib.errors import Failure
 MAGIC, HALF, INT8 = 7767517, 0x01306B47, 0x000D4B38
 LARGEST_HALF = 65504
 ADD, MUL = 0, 2  # the operations of a BinaryOp layer
-# Activations that are a layer of their own: (type, parameters)
+# {activation: (type, parameters) of the ncnn layer that computes the activation}
 ACTIVATIONS = {
     "relu": ("ReLU", {}), "leaky": ("ReLU", {0: .1}), "relie": ("ReLU", {0: .01}),
     "relu6": ("Clip", {0: 0., 1: 6.}), "hardtan": ("Clip", {0: -1., 1: 1.}),
@@ -22,14 +22,13 @@ ACTIVATIONS = {
     "hswish": ("HardSwish", {0: 1 / 6, 1: .5}), "hsigmoid": ("HardSigmoid", {0: 1 / 6, 1: .5}),
     "hard_mish": ("HardSwish", {0: .5, 1: 1.}),
 }
-# Activations that ncnn's convolution includes. Parameter 9 is the function, -23310 its arguments
+# {activation: parameters of a convolution that includes it}. 9: the function, -23310: its arguments
 FUSED = {"relu": {9: 1}, "leaky": {9: 2, -23310: [.1]}, "relu6": {9: 3, -23310: [0., 6.]},
          "logistic": {9: 4}, "mish": {9: 5}}
 
 
 def text_of(value):
-    """Returns the text of a parameter. ncnn reads a number with a point as a float, else as an
-    integer."""
+    """Returns the text of a parameter. ncnn reads a number without a point as an integer."""
     if isinstance(value, list):
         return ",".join([str(len(value)), *map(text_of, value)])
     return str(value) if isinstance(value, int) else f"{value:e}"
@@ -42,8 +41,8 @@ def rounded(a):
 
 class Writer:
     """Collects the layers and weights. half: store filters as 16-bit floats. ranges: {layer: the
-    largest output in its 8-bit range}. Filters that read such a layer are stored as 8-bit integers,
-    and ncnn computes with integers there. quantized: the number of layers with such filters."""
+    largest output in its 8-bit range}. A layer that reads one of these layers gets 8-bit filters,
+    and ncnn computes it with integers. quantized: the number of layers with 8-bit filters."""
 
     def __init__(self, network, half, ranges):
         self.half, self.rows, self.data, self.at = half, [], [], "input"
@@ -70,8 +69,9 @@ class Writer:
         self.data += [struct.pack("<I", HALF), raw, bytes(-len(raw) % 4)]
 
     def weights(self, layer, kind, w, b, params, source):
-        """Adds filters and biases, and sets the parameter of 8-bit filters. source: the layer that
-        they read; None when no layer has this input."""
+        """Adds filters w and biases b. source: the layer whose output the filters read, None for
+        the inner convolution of [low_rank]. If it is in `ranges`, the filters are 8-bit and
+        params[8] is 1."""
         if source not in self.ranges:
             self.filters(layer.at, w)
             return self.floats(*([] if b is None else [b]))
@@ -89,7 +89,7 @@ class Writer:
         self.data += [np.ascontiguousarray(a, "<f4").tobytes() for a in arrays]
 
     def map(self, blob):
-        """Returns the blob with three dimensions; adds a Reshape layer when it has one."""
+        """Returns the blob with three dimensions. Adds a Reshape layer when the blob is flat."""
         if not blob.is_flat:
             return blob
         h, w, c = blob.shape
@@ -192,8 +192,8 @@ def avgpool(t, layer, x):
 
 
 def pool(kind):
-    """Returns a function for [maxpool], kind 0, or [local_avgpool], kind 1. The mean is that of the
-    pixels inside of the map."""
+    """Returns a function for [maxpool], kind 0, or [local_avgpool], kind 1. The mean is over the
+    pixels inside of the map only."""
     def take(t, layer, x):
         size, stride, first, rest = layer.pooling
         return Tensor(t.layer("Pooling", [t.map(x)], {
@@ -277,8 +277,8 @@ FILTERS = ("convolutional", "depthwise", "global_depthwise", "low_rank", "binary
 
 def files_of(network, half=False, ranges=None):
     """Returns (text of the .param, bytes of the .bin, number of layers with 8-bit filters). The
-    blobs "input" and "output" are the network's input and output. ranges: see Writer, for layers
-    that those of FILTERS read."""
+    blobs "input" and "output" are the network's input and output. ranges: see Writer; its keys are
+    the layers whose outputs the sections in FILTERS read."""
     t = Writer(network, half, ranges or {})
     for layer in network.used:
         check(layer)

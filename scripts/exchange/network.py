@@ -43,8 +43,8 @@ class Layer:
 
     @property
     def sum_label(self):
-        """The label of what is computed before the activation. The last part of a layer has the
-        layer's name, without a label."""
+        """The label of the node before the activation. The last node of a layer has the layer's
+        name without a label, so a layer without activation needs none."""
         return "" if self.activation == "linear" else "sum"
 
     @property
@@ -58,7 +58,7 @@ class Layer:
 
     @property
     def pooling(self):
-        """The geometry of [maxpool] and [local_avgpool]: (size, stride, pad before, pad behind)."""
+        """The geometry of [maxpool] and [local_avgpool]: (size, stride, pad before, pad after)."""
         o = self.options
         size = o["size"] or o["stride"]
         both = size - 1 if o["padding"] < 0 else o["padding"]
@@ -88,8 +88,8 @@ class Layer:
         return (count,)
 
     def norm(self):
-        """Returns (scale, shift) as doubles, for each output y = scale * z + shift: batch norm and
-        biases in one step. scale is 1 without batch norm."""
+        """Returns (scale, shift), doubles for each output. y = scale * z + shift is batch norm and
+        bias of the linear result z. scale is 1 without batch norm."""
         p = {k: v.astype(np.float64) for k, v in self.params.items() if v.ndim == 1}
         biases = p.get("biases", np.zeros(self.out[2]))
         if "variance" not in p or "shifts" in p:  # with shifts, batch norm acts on the input
@@ -98,9 +98,9 @@ class Layer:
         return scale, biases - p["mean"] * scale
 
     def signs(self):
-        """Returns the filters of [binary] as floats: sign(v), and in the modes bwn and xnor times
-        the mean of |v|. A filter whose values are all +a or -a is binary already and is not
-        centred."""
+        """Returns the filters of [binary] as floats: sign(v), in the modes bwn and xnor times the
+        filter's mean of |v|. v: the weights, with center=1 minus their mean over the channels. A
+        filter whose weights are all +a or -a is not centred."""
         w = self.params["weights"]
         v = w.astype(np.float64)
         if self.options["center"]:
@@ -120,9 +120,9 @@ class Layer:
 
 
 class Network:
-    """A network. net: the options of [net]; input: (height, width, channels); layers: all layers up
-    to `last`; used: those that `last` needs; total: the floats in the weights file; embedding: the
-    number of the layer whose output `darknet embed` writes."""
+    """net: the options of [net]; input: (height, width, channels); total: the floats in the weights
+    file; embedding: the number of the layer whose output `darknet embed` writes. end_at() shortens
+    `layers` and sets `used`: the layers that the last layer needs."""
 
     def __init__(self, cfg):
         told = checked(cfg)
@@ -172,8 +172,8 @@ class Network:
 
 
 def load(cfg, weights, to, sections, form):
-    """Reads a network up to the layer `to`, with its weights. form: the name of the format for
-    which it is read; sections: the sections that this format has. Another section is a Failure."""
+    """Reads a network up to the layer `to`, with its weights. sections: the sections that the
+    target format has; another section is a Failure. form: the format's name, for messages."""
     network = Network(cfg)
     network.end_at(to)
     for layer in network.used:

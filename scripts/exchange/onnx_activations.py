@@ -17,7 +17,7 @@ def scaled(g, x, by, label):
 
 
 def hsigmoid(g, x):
-    """Avoids the operator HardSigmoid: OpenCV 4.6 treats every product with it as HardSwish."""
+    """Avoids the operator HardSigmoid, because OpenCV 4.6 reads its products as HardSwish."""
     more = g.node("Add", [x, number(g, "three", 3)], "more")
     return scaled(g, clip(g, more, 0, 6, "cut"), 1 / 6, "")
 
@@ -31,7 +31,7 @@ def hswish(g, x):
 
 
 def hard_mish(g, x):
-    """x min(max(x/2 + 1, 0), 1), written out for the same reason."""
+    """Computes x min(max(x/2 + 1, 0), 1) without HardSigmoid, see hsigmoid()."""
     more = g.node("Add", [scaled(g, x, .5, "half"), number(g, "one", 1)], "more")
     return g.node("Mul", [x, clip(g, more, 0, 1, "cut")])
 

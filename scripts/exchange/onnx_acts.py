@@ -1,5 +1,4 @@
-"""Turns ONNX activation functions into layers, also those that are composed of several
-operators."""
+"""Turns ONNX activation functions into layers, also functions that consist of several operators."""
 import numpy as np
 
 from exchange.onnx_values import Value, affine, is_near, per_channel
@@ -33,7 +32,7 @@ def clip(t, n, x, low=None, high=None):
     if x.parts and x.parts[0] == "affine":
         a, b, base = x.parts[1:4]
         if (low, high) == (0, 6) and is_near(a, 1) and is_near(b, 3):
-            return x.like(parts=("cut", base, 1.))  # cut(x + 3)
+            return x.like(parts=("cut", base, 1.))  # min(max(base + 3, 0), 6) * 1
         if (low, high) == (0, 1) and is_near(a, .5) and is_near(b, 1):
             return x.like(parts=("half cut", base))
     if x.parts and x.parts[0] == "length":
@@ -117,7 +116,7 @@ def product(t, _n, x, y):
 
 
 def times(t, x, k):
-    """Multiplies by a constant."""
+    """Returns x multiplied by the constant array k."""
     if x.parts and x.parts[0] in ("cut", "cut product") and k.size == 1:
         by = x.parts[2] * float(k.ravel()[0])
         if is_near(by, 1 / 6):
@@ -144,7 +143,7 @@ def plus(t, n, x, y):
         return affine(t, y, np.float64(sign), per_channel(t, y, x))
     if not isinstance(y, Value):
         if x.parts and x.parts[0] in ("length", "sum of squares"):
-            return x  # + epsilon
+            return x  # y is the epsilon of a division by the length
         return affine(t, x, np.float64(1), sign * per_channel(t, x, y))
     x, y = t.layer_of(x), t.layer_of(y)
     if x.shape != y.shape or x.form != y.form and not x.is_point:

@@ -29,8 +29,8 @@ class Graph:
         return name
 
     def form(self, value, is_flat):
-        """Returns the value flat or as a map. Adds one Flatten or Reshape, which all readers
-        share."""
+        """Returns the value as a flat tensor or as a map. The first call for a value adds a Flatten
+        or Reshape; later calls return the same tensor."""
         if value.is_flat == is_flat:
             return value
         if (value.name, is_flat) not in self.forms:

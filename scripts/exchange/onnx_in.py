@@ -42,10 +42,10 @@ def names_of(graph):
 
 
 def load(path):
-    """Reads the model and the data that it keeps in other files of its folder."""
+    """Reads a model and its external data. Raises a Failure when data lie outside its folder."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # of texts
+            warnings.simplefilter("ignore", RuntimeWarning)  # a text is not UTF-8
             model = onnx.load_model(path, load_external_data=False)
     except DecodeError as e:
         raise Failure(f"{path}: is not an ONNX file, or cut short") from e
@@ -73,7 +73,7 @@ def load(path):
 
 
 def array_of(path, tensor):
-    """Returns a constant as an array: floats as float32, integers as int64."""
+    """Returns a constant as an array: floats as float32, integers (but not int8) as int64."""
     try:
         a = numpy_helper.to_array(tensor)
     except (ValueError, KeyError, TypeError, RuntimeError) as e:
@@ -86,7 +86,7 @@ def array_of(path, tensor):
 
 class Model:
     """A model. constants: {name: array}; nodes: in the order of computation; input, output: names;
-    dims: the dimensions of the input, None for an open one."""
+    dims: the dimensions of the input, None for a dimension that the file leaves open."""
 
     def __init__(self, path, proto, output=None):
         graph = proto.graph

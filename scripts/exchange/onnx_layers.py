@@ -1,9 +1,8 @@
 """Turns the nodes of an ONNX model into layers of a cfg. Each operator has a function.
 
 A value is a constant or the output of a layer. Some functions consist of several nodes, for example
-x * sigmoid(x). The value of the first node then has `parts`: it is not computed yet. The last node
-completes the function. When another node reads such a value first, it becomes a layer of its
-own."""
+x * sigmoid(x). The value of the first node then has `parts`, and no layer computes it yet. The last
+node completes the function. When another node reads the value, layer_of() adds a layer for it."""
 from collections import Counter
 
 import numpy as np
@@ -22,16 +21,17 @@ from exchange.onnx_maps import (
 from exchange.onnx_norms import (
     softmax, squares, root, power, lp_norm, resize, same, expand, greatest, acts)
 
-# What wrong inputs and attributes of a node raise
+# Exceptions that wrong inputs and attributes of a node raise
 WRONG = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, MemoryError)
 WEIGHTED = ("Conv", "Gemm", "MatMul", "BatchNormalization", "PRelu")
-# Operators whose output is another name of their input
+# Operators whose output has the same numbers as their input
 RENAMES = ("Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose")
 
 
 class Importer:
-    """Makes the layers. model: an onnx_in.Model; size: (height, width) of the input, or None to
-    take the model's; ones: names of BatchNormalization nodes whose gamma counts as 1, or "all"."""
+    """Makes the layers. model: an onnx_in.Model; size: (height, width) of the input, or None for
+    the model's; ones: names of BatchNormalization nodes whose gamma counts as 1, or "all"; bgr:
+    reverse the input channels of the first convolution."""
 
     def __init__(self, model, size=None, ones=(), bgr=False):
         self.model, self.ones, self.bgr = model, ones, bgr
@@ -137,7 +137,7 @@ class Importer:
         return Value(len(self.layers) - 1, shape, form, name=self.node.outputs[0])
 
     def alone(self, value, uses=1):
-        """Returns the layer of a value when no other node reads the value, else None."""
+        """Returns the value's layer if only this node reads the value (`uses` times), or None."""
         return self.layers[value.layer] if value.layer >= 0 and not value.is_shared and \
             self.uses[value.name] == uses else None
 
@@ -169,8 +169,8 @@ class Importer:
         return value
 
     def activate(self, value, act, slopes=None, uses=1):
-        """Applies an activation function. When no other node reads the layer before, sets its
-        activation=; else adds an [activation] layer."""
+        """Applies an activation function: sets activation= of the layer before when no other node
+        reads that layer; else adds an [activation] layer."""
         base = self.layer_of(value)
         layer = self.alone(base, uses) if base.layer == value.layer else self.layers[base.layer]
         if layer and layer.section in HAS_ACTIVATION and layer.options["activation"] == "linear" \
@@ -189,7 +189,7 @@ class Importer:
                         biases=biases, scales=scales, mean=mean, variance=variance)
 
     def affine_layer(self, value, a, b, x, is_single):
-        """Computes a x + b: as input_mean= and input_scale= of the cfg, by the biases of the layer
+        """Computes a x + b: by input_mean= and input_scale= of the cfg, by the biases of the layer
         before, or by a [batchnorm]. is_single: no other node reads x."""
         c = value.shape[2]
         if x.layer < 0 and np.size(a) == np.size(b) == 1 and a != 0:

@@ -1,4 +1,4 @@
-"""Turns ONNX operators that move numbers into layers: parts of maps, pools, shapes and orders."""
+"""Turns ONNX operators on maps into layers: concatenation, slices, pads, pools, new shapes."""
 import math
 
 import numpy as np
@@ -94,7 +94,7 @@ def maximum(t, n, x):
 
 
 def inside(t, n, x, section):
-    """Adds a pool whose windows leave out what lies outside of the map."""
+    """Adds a pool whose windows ignore pixels outside of the map. section: [maxpool] or another."""
     kernel, strides = n.get("kernel_shape"), n.get("strides", [1, 1])
     if any(d != 1 for d in n.get("dilations", [1, 1])):
         t.fail(f"dilations={n.get('dilations')}: has no layer here")
@@ -112,7 +112,7 @@ def inside(t, n, x, section):
 
 
 def reshape(t, n, x, shape=None, *_):
-    """Flatten, Reshape, Squeeze, Unsqueeze: finds the form that has the new dimensions."""
+    """Flatten, Reshape, Squeeze, Unsqueeze: returns x in the form that has the new dimensions."""
     if x.parts and x.parts[0] != "features":
         x = t.layer_of(x)
     dims, size = x.dims, math.prod(x.dims)

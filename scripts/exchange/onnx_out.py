@@ -11,8 +11,8 @@ from lib.errors import Failure
 
 
 class Writer:
-    """Makes the nodes. keeps_norm: batch norm is a node of its own; else it is multiplied into the
-    filters."""
+    """Makes the nodes. keeps_norm: batch norm becomes a BatchNormalization node; otherwise batch
+    norm is folded into the filters."""
 
     def __init__(self, network, keeps_norm):
         self.g, self.keeps_norm = Graph(), keeps_norm
@@ -77,7 +77,7 @@ def binary(t, layer, x):
         return t.done(layer, t.conv(x, w, shift, label, layer.window))
     if "shifts" in p:
         x = Tensor(t.normalise(x, p, "input", "shifts"), x.shape)
-    half = g.tensor("half", np.float32([.5]))  # the sign of 0 is +1: sign(sign(u) + 1/2)
+    half = g.tensor("half", np.float32([.5]))  # u = sign(sign(x) + 1/2): the sign of 0 is +1
     u = g.node("Sign", [g.node("Add", [g.node("Sign", [x], "sign"), half], "above")], "signs")
     if o["mode"] == "bnn" or not o["k_map"]:
         return t.done(layer, t.conv(u, w, shift, label, layer.window))
@@ -117,8 +117,8 @@ def scaled(t, x, by, label):
 
 
 def fitted(t, layer, f):
-    """For a [shortcut] of different shapes: returns f fitted to the output (every step-th pixel,
-    zeros elsewhere) and a map that is 1 where f is added. layers_ext/shortcut.c has the formula."""
+    """For a [shortcut] of different shapes: returns (f fitted to the output's shape, mask). The
+    mask is 1 where f is added, 0 elsewhere. layers_ext/shortcut.c has the formula."""
     g, (h, w, c), (fh, fw, fc) = t.g, layer.out, f.shape
     step, sample = max(fw // w, 1), max(w // fw, 1)
     nh, nw, nc = min(h, fh), min(w, fw), min(c, fc)
@@ -181,7 +181,7 @@ def avgpool(t, layer, x):
     if o["size"] == 0:
         return Tensor(t.g.node("GlobalAveragePool", [t.map(x)]), layer.out)
     pad, x = o["size"] // 2 if o["pad"] else 0, t.map(x)
-    if pad:  # OpenCV leaves the pool's own padding out of the mean, so it is a Pad node
+    if pad:  # OpenCV leaves a pool's padding out of the mean, a Pad node not
         x = t.g.node("Pad", [x], "padded", pads=[0, 0, pad, pad] * 2)
     return Tensor(t.g.node("AveragePool", [x], kernel_shape=[o["size"]] * 2,
                            strides=[o["stride"]] * 2), layer.out)
@@ -236,7 +236,7 @@ def l2norm(t, layer, x):
 
 
 def product(t, layer, x, f):
-    """ONNX repeats the numbers of a smaller map until it has the size of the other."""
+    """Mul repeats the numbers of the smaller map until it has the size of the larger one."""
     return t.done(layer, t.g.node("Mul", [t.map(f), t.map(x)], layer.sum_label))
 
 

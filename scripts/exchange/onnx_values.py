@@ -1,5 +1,5 @@
-"""The values of an ONNX model while it is turned into layers. A value is a constant (an array) or
-the output of a layer. Also arithmetic of a layer's output with constants."""
+"""Values of an ONNX model during its import: a constant (an array) or the output of a layer. Also
+arithmetic of a layer's output with constants."""
 import copy
 
 import numpy as np
@@ -10,13 +10,13 @@ EXACT = 1e-6  # the largest relative error of a constant such as 1/6
 
 
 class Value:
-    """The output of a layer, or a function of it.
+    """The output of a layer, or a function of the output that no layer computes yet.
 
-    layer: the layer's number, -1 for the input. shape: (h, w, c). name: its name in the file.
+    layer: the layer's number, -1 for the input. shape: (h, w, c). name: the name in the file.
     form: the dimensions in the file: map (N, C, H, W), flat (N, C*H*W), hwc (N, H, W, C), flat_hwc
     (N, H*W*C), groups (N, G, C/G, H, W), mixed (N, C/G, G, H, W).
-    parts: None, or (word, arguments): a function that is not computed yet.
-    is_shared: the file has another name for the same numbers, and nodes read it under that name."""
+    parts: None, or (word, arguments) of the function, for example ("affine", a, b, ...).
+    is_shared: other nodes read the same numbers under another name (of a Reshape, for example)."""
 
     def __init__(self, layer, shape, form="map", parts=None, name="", groups=1):
         self.layer, self.shape, self.form, self.parts = layer, tuple(shape), form, parts
@@ -60,8 +60,8 @@ def affine(t, x, a, b):
 
 
 def per_channel(t, x, constant):
-    """Returns the constant of an elementwise operation as one number, or as one for each
-    channel."""
+    """Returns the constant of an elementwise operation as a scalar, or as an array with one number
+    for each channel."""
     k = np.asarray(constant, np.float64)
     if k.size == 1:
         return k.reshape(())

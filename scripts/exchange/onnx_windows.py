@@ -1,5 +1,5 @@
-"""Turns the windows of ONNX into windows of a cfg, which are square and have one stride and the
-same padding on all sides."""
+"""Turns windows of ONNX into windows of a cfg: square, with one stride and equal padding on all
+sides."""
 import numpy as np
 
 
@@ -18,7 +18,7 @@ def pads_of(node, size, kernel, strides, dilations):
 
 
 def embed(t, w, pads, dilations, size):
-    """Returns (filters, pad) that compute the same with the same padding on all sides. Unequal
+    """Returns (filters, pad) that compute the same result with padding `pad` on all sides. Unequal
     padding becomes zeros around the filters, a dilation zeros between their numbers. The filters
     need not be square."""
     if any(d != 1 for d in dilations):
@@ -39,7 +39,7 @@ def embed(t, w, pads, dilations, size):
 
 
 def symmetric(t, kernel, strides, pads):
-    """Returns (size, stride, padding in front, padding of both sides) of a pooling window."""
+    """Returns (size, stride, padding at the start, padding at both ends) of a pooling window."""
     if kernel[0] != kernel[1] or strides[0] != strides[1] or min(kernel[0], strides[0]) < 1:
         t.fail(f"kernel_shape={list(kernel)} strides={list(strides)}: must be square and positive")
     if pads[0] != pads[1] or pads[2] != pads[3] or pads[2] - pads[0] not in (0, 1):

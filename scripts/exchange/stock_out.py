@@ -1,6 +1,6 @@
-"""Writes a network for the stock libdarknet of 2018: a cfg with its sections, and weights with
-which it computes the same. A layer that it does not have is replaced by convolutions when they are
-exact. Else it is a Failure that names the layer."""
+"""Writes a cfg and weights with which the stock libdarknet of 2018 computes the same as our
+network. A layer that libdarknet lacks becomes convolutions that compute exactly the same, or is a
+Failure."""
 import numpy as np
 
 from exchange.cfg_out import Layer, text_of, weights_of
@@ -26,8 +26,8 @@ class Writer:
         return len(self.layers) - 1
 
     def conv(self, note, source, shape, w, b, groups=1, stride=1, pad=0, act="linear"):
-        """Adds a convolution. shape: the input's. libdarknet ignores the stride of a 1x1 filter, so
-        such a filter becomes the centre of a 3x3 filter."""
+        """Adds a convolution. shape: (h, w, c) of its input. libdarknet ignores the stride of a 1x1
+        filter, so a 1x1 filter with a stride becomes the centre of a 3x3 filter."""
         if w.shape[2:] == (1, 1) and stride > 1:
             w, pad = np.pad(w, ((0, 0), (0, 0), (1, 1), (1, 1))), pad + 1
         n, size = len(w), w.shape[2]
@@ -96,7 +96,7 @@ def channelwise(t, layer, note, x):
 
 
 def chosen(t, note, x, shape, channels):
-    """Adds a convolution that copies these channels of the input, in this order."""
+    """Adds a convolution that copies the channels with these numbers, in the order of the list."""
     w = np.zeros((len(channels), shape[2], 1, 1))
     w[np.arange(len(channels)), channels] = 1
     return t.conv(note, x, shape, w, np.zeros(len(channels)))
@@ -127,7 +127,7 @@ def avgpool(t, layer, note, x):
 
 
 def same(*keys):
-    """Returns a function that copies a section which libdarknet has, with these options."""
+    """Returns a function that copies a section of libdarknet with the options `keys`."""
     def take(t, layer, note, *inputs):
         options = {k: layer.options[k] for k in keys if k in layer.options}
         return t.add(layer.section, options, inputs, layer.out, note)

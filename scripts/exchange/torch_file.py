@@ -6,8 +6,8 @@
 A file is a pickle, which can name any class or function. This reader makes only OrderedDict,
 tensors and their storages. Every other name becomes an empty object that does nothing (Foreign). So
 the options or the optimiser in a checkpoint cannot run code, and do not prevent reading. Both
-formats are read: the zip of PyTorch 1.6 and later, and the older series of pickles, in which the
-numbers follow."""
+formats are read: the zip of PyTorch 1.6 and later, and the older format, a series of pickles
+followed by the numbers."""
 import collections
 import io
 import math
@@ -30,14 +30,14 @@ WANTED = "not a file of torch.save"
 
 
 class Sealed:
-    """Base of objects whose fields a pickle cannot set. They are checked when they are made."""
+    """Base of classes whose fields only the constructor sets, after checks; a pickle cannot."""
 
     def __setstate__(self, _):
         raise pickle.UnpicklingError("a tensor with fields of its own")
 
 
 class Storage(Sealed):
-    """An array of numbers of one type. In the older format `data` is read later."""
+    """An array of numbers of one type. read_zip() and read_legacy() set `data`, its bytes."""
 
     def __init__(self, path, kind, key, count):
         self.path, self.kind, self.key, self.count, self.data = path, kind, key, count, None
@@ -110,9 +110,8 @@ def rebuild_parameter(tensor, *_):
 
 
 class Reader(pickle._Unpickler):  # pylint: disable=protected-access
-    """An unpickler that makes only plain values, tensors and Foreign objects. It extends Python's
-    unpickler in Python, because the one in C would allocate as much memory as a damaged file
-    names."""
+    """An unpickler that makes only plain values, tensors and Foreign objects. Its base is Python's
+    unpickler in Python: the unpickler in C allocates as much memory as a damaged file asks for."""
 
     def __init__(self, file, path, storages):
         super().__init__(file, encoding="latin-1")
@@ -131,8 +130,8 @@ class Reader(pickle._Unpickler):  # pylint: disable=protected-access
         return type(name, (Foreign,), {"named": f"{module}.{name}"})
 
     def persistent_load(self, pid):
-        """Makes a storage. pid: ('storage', type, key, device, count). A sixth element was a view,
-        which PyTorch has not written since 0.4."""
+        """Returns the storage of pid, ('storage', type, key, device, count). A sixth element is a
+        view, which PyTorch has not written since 0.4: it is an error."""
         if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage" or \
                 not isinstance(pid[1], str) or not isinstance(pid[4], int) or pid[4] < 0 or \
                 len(pid) > 5 and pid[5] is not None:
@@ -161,7 +160,7 @@ def read_zip(path, file):
             member = f"{folder}/data/{s.key}"
             if member not in names:
                 raise Failure(f"{path}: {member} is missing in it")
-            if archive.getinfo(member).file_size == s.bytes:  # else it counts as cut off
+            if archive.getinfo(member).file_size == s.bytes:  # else array() raises a Failure
                 s.data = archive.read(member)
         order = f"{folder}/byteorder"
         return whole, ">" if order in names and archive.read(order) == b"big" else "<"
@@ -215,8 +214,8 @@ def tensors_of(value):
 
 
 def read_state(path, part=None):
-    """Returns {name: tensor} in the order of the file: the tensors of the saved dict, or of a dict
-    in it: the one that `part` names, "state_dict", or the only one with tensors."""
+    """Returns {name: tensor} in the order of the file. The tensors are those of the saved dict or,
+    when it has none, of a dict in it: `part`, "state_dict", or the only one with tensors."""
     whole, order = read_whole(path)
     if isinstance(whole, Foreign):
         raise Failure(f"{path}: a whole object of {whole.named}; in PyTorch, "

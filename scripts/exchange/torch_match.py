@@ -1,4 +1,4 @@
-"""Assigns the modules of a PyTorch network to the layers of a cfg, both in their order."""
+"""Assigns the modules of a PyTorch network to the layers of a cfg, without changing the orders."""
 import numpy as np
 
 from exchange import network
@@ -30,7 +30,7 @@ class Module:
 
     @property
     def shape(self):
-        """The shape of its weights, or of the statistics of a batch norm."""
+        """The shape of the module's weights, or of the statistics of a batch norm."""
         return self.fields["running_mean" if self.kind == "bn" else "weight"].shape
 
     def array(self, field, count, default):
@@ -62,7 +62,7 @@ def modules_of(state):
 
 
 def ordered(path, modules):
-    """Returns (the modules that a file lists, in its order; the other modules)."""
+    """Returns (the modules that the file `path` lists, in its order; the other modules)."""
     named, taken = {m.name: m for m in modules}, []
     for number, line in enumerate(files.read(path).splitlines(), 1):
         name = line.strip()
@@ -87,7 +87,7 @@ class Layer(network.Layer):
 
     @property
     def filters(self):
-        """The shape of its filters: N x C/groups x height x width, or outputs x inputs."""
+        """The shape of the filters: N x C/groups x height x width, or outputs x inputs."""
         if self.is_loss:
             rows = self.options.get("classes", self.output)
             return rows, self.counts["weights"] // rows
@@ -95,7 +95,7 @@ class Layer(network.Layer):
 
     @property
     def takes_flat(self):
-        """True when a Linear computes the same, because the filter covers the whole map."""
+        """True when a Linear computes the same as this layer: the filters cover the whole map."""
         h, w, c = self.inputs[0]
         return self.filters[1:] == (c, h, w) and \
             not (self.options.get("pad") and h > 1 or self.options.get("padding"))
@@ -118,7 +118,7 @@ class Layer(network.Layer):
 
     @property
     def kinds(self):
-        """The kinds of its modules, in the order in which a model runs them."""
+        """The kinds of modules that fill this layer, in the order in which a model runs them."""
         kinds = ["filters"] if "weights" in self.counts else []
         return kinds + ["bn"] * ("variance" in self.counts) + ["prelu"] * ("slopes" in self.counts)
 
@@ -128,7 +128,7 @@ class Layer(network.Layer):
             self.filters[1:] == (1, 1, 1) and self.output == self.inputs[0][2]
 
     def fill(self, modules, eps):
-        """Returns {parameter: numbers} from the modules of this layer."""
+        """Returns the parameters as arrays, in the order of counts. eps: that of the batch norm."""
         out, n = {}, self.output
         by_kind = {"filters" if m.kind in ("conv", "linear") else m.kind: m for m in modules}
         filters, bn, prelu = (by_kind.get(k) for k in ("filters", "bn", "prelu"))
@@ -144,7 +144,7 @@ class Layer(network.Layer):
             if eps != BN_EPS:
                 wide = variance.astype(np.float64)
                 scales = scales * np.sqrt((wide + BN_EPS) / (wide + eps))
-            shift = out.get("biases", 0)  # x + b - mean: the convolution's biases go into the mean
+            shift = out.get("biases", 0)  # the mean includes the convolution's biases
             out.update(mean=bn.array("running_mean", n, 0) - shift, variance=variance,
                        scales=scales, biases=bn.array("bias", n, 0))
             if "biases" not in self.counts and out["biases"].any():
@@ -157,8 +157,8 @@ class Layer(network.Layer):
 
 
 def match(layers, modules):
-    """Returns ([(layer, its modules)], modules left over, layers left over). A loss takes a module
-    only when the shape is right."""
+    """Returns ([(layer, its modules)], modules left over, layers left over). Only losses may be
+    left over: another layer raises a Failure when the next module does not fit."""
     matched, at = [], 0
     for i, layer in enumerate(layers):
         taken = []
