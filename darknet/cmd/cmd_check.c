@@ -49,10 +49,10 @@ static void print_layer(dnx_net *net, int i, double macs) {
     snprintf(out, sizeof out, "%d x %d x %d", n->out.h, n->out.w, n->out.c);
     printf("%5d  %-17s %-17s %-17s %11s %15s", i, n->type->name, in, out,
            grouped((double)dnx_net_count(net, i)), grouped(macs));
-    if (net->links[i].deferred && net->links[i].merged_into >= 0)
+    if (net->plan.of[i].deferred && net->plan.of[i].merged_into >= 0)
         printf("  applied by layer %d", i + 1);
-    else if (net->links[i].merged_into >= 0)
-        printf("  + layer %d, merged into %d", n->from[1], net->links[i].merged_into);
+    else if (net->plan.of[i].merged_into >= 0)
+        printf("  + layer %d, merged into %d", n->from[1], net->plan.of[i].merged_into);
     else if (n->n_in > 1) {
         printf("  of layers");
         for (int k = 0; k < n->n_in; k++) printf(" %d", n->from[k]);
@@ -153,7 +153,7 @@ static void print_table(dnx_net *net) {
         print_layer(net, i, m);
         parameters += (double)dnx_net_count(net, i);
         macs += m;
-        sum += net->links[i].merged_into >= 0 ? 0 : (double)dnx_size(n->out);
+        sum += net->plan.of[i].merged_into >= 0 ? 0 : (double)dnx_size(n->out);
     }
     printf("\nparameters       %s (%.2f MB)\n", grouped(parameters), parameters * 4e-6);
     printf("multiply-adds    %s an image (%.0f M)\n", grouped(macs), macs * 1e-6);

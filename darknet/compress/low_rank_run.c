@@ -280,7 +280,7 @@ static void add_errors(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const f
 }
 
 static void add_output(dnx_low_rank *c) {
-    const float *a = c->net->links[c->last].y, *b = c->small->links[c->last].y;
+    const float *a = c->net->plan.of[c->last].y, *b = c->small->plan.of[c->last].y;
     size_t n = dnx_size(c->net->nodes[c->last].out);
     double aa = 0, bb = 0, ab = 0, dd = 0;
     for (size_t i = 0; i < n; i++) {

@@ -63,7 +63,7 @@ dnx_status dnx_responses_make(dnx_net *net, int i, int positions, dnx_responses 
     r->packed = dnx_alloc(dnx_kernels()->packed(r->K, r->N));
     r->rows = dnx_alloc((size_t)r->positions * K);
     float *wk = dnx_alloc(N * K);
-    bool needs_in = n->from[0] >= 0 && net->links[n->from[0]].deferred;
+    bool needs_in = n->from[0] >= 0 && net->plan.of[n->from[0]].deferred;
     if (needs_in) r->in = dnx_alloc(dnx_size(n->in[0]));
     bool ok = (r->in || !needs_in) && r->w && r->b && r->bias && r->packed && r->rows && wk;
     if (ok) fold(r, list, dnx_net_params(net, i, list), wk);

@@ -70,7 +70,7 @@ void dnx_gpu_free_parameters(dnx_net *net) {
 
 void dnx_gpu_upload(dnx_net *net, int i) {
     dnx_half *h = &dnx_placed_of(net)->halves[i];
-    const float *v = net->trains ? net->sgd.momentum + net->sgd.momentum_at[i] : NULL;
+    const float *v = net->trains ? net->sgd.momentum + net->sgd.of[i].momentum_at : NULL;
     if (!h->is_changed) return;
     for (int k = 0; k < h->l.node->n_params; k++) {
         const size_t count = h->l.node->params[k].count;
@@ -97,7 +97,7 @@ void dnx_gpu_catch_up(dnx_net *net, int i) {
     dnx_half *h = p ? &p->halves[i] : NULL;
     if (!h || !h->is_ahead) return;
     const float *values = p->pinned[p->complete] + h->at, *momentum = values + p->floats;
-    float *v = net->sgd.momentum + net->sgd.momentum_at[i];
+    float *v = net->sgd.momentum + net->sgd.of[i].momentum_at;
     for (int k = 0; k < h->l.node->n_params; k++) {
         const size_t count = h->l.node->params[k].count;
         memcpy(h->l.node->params[k].value, values, sizeof(float) * count);
@@ -123,7 +123,7 @@ void dnx_gpu_prepare(dnx_net *net, int i) {
  * exclusivity is used. */
 static bool updates_on_device(const dnx_net *net, int i) {
     return dnx_placed_of(net)->halves[i].l.type && net->o.clip_norm <= 0 &&
-           net->links[i].exclusivity <= 0;
+           net->sgd.of[i].exclusivity <= 0;
 }
 
 /* Copies the gradients and statistics of the layers that the processor updates. When `queues`, it
@@ -153,16 +153,16 @@ void dnx_gpu_fetch_gradients(dnx_net *net) {
 /* Appends the tensors of layer i to those that this update changes. */
 static void add_descents(dnx_net *net, int i, int batch, float rate, float momentum, float decay) {
     dnx_placed *p = dnx_placed_of(net);
-    const dnx_link *link = &net->links[i];
+    const dnx_layer_sgd *of = &net->sgd.of[i];
     const dnx_half *h = &p->halves[i];
     for (int k = 0; k < h->l.node->n_params; k++)
         if (is_trained(h, k))
             p->descents_here[p->n_descents++] = (struct dnx_cuda_descent){
                 .at = h->l.value[k] - p->values,
                 .count = (long)h->l.node->params[k].count,
-                .rate = rate * link->rate / (float)batch,
+                .rate = rate * of->rate / (float)batch,
                 .momentum = momentum,
-                .decay = decay * link->decay * h->l.node->params[k].decay * (float)batch,
+                .decay = decay * of->decay * h->l.node->params[k].decay * (float)batch,
                 .nesterov = net->o.nesterov != 0};
 }
 

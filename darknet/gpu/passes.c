@@ -7,10 +7,10 @@
 #include "gpu/placed.h"
 
 static float *y_on_device(const dnx_net *net, int i) {
-    return dnx_placed_of(net)->outputs + (net->links[i].y - net->plan.outputs);
+    return dnx_placed_of(net)->outputs + (net->plan.of[i].y - net->plan.outputs);
 }
 static float *dy_on_device(const dnx_net *net, int i) {
-    return dnx_placed_of(net)->deltas + (net->links[i].dy - net->plan.deltas);
+    return dnx_placed_of(net)->deltas + (net->plan.of[i].dy - net->plan.deltas);
 }
 static size_t bytes_of(const dnx_net *net, int i, int batch) {
     return sizeof(float) * dnx_size(net->nodes[i].out) * (size_t)batch;
@@ -71,17 +71,17 @@ void dnx_gpu_fetch(dnx_net *net, int i, int batch) {
     dnx_copies *t = &dnx_placed_of(net)->copies[i];
     dnx_device *d = dnx_placed_of(net)->device;
     if (t->y_host || !t->y_device) return;
-    dnx_device_get(d, net->links[i].y, y_on_device(net, i), bytes_of(net, i, batch));
+    dnx_device_get(d, net->plan.of[i].y, y_on_device(net, i), bytes_of(net, i, batch));
     if (dnx_device_status(d, NULL)) /* NaN, so that old values never look like results */
         for (size_t k = 0; k < bytes_of(net, i, batch) / sizeof(float); k++)
-            net->links[i].y[k] = NAN;
+            net->plan.of[i].y[k] = NAN;
     t->y_host = true;
 }
 
 static void need_on_device(dnx_net *net, int i, int batch) {
     dnx_copies *t = &dnx_placed_of(net)->copies[i];
     if (t->y_device) return;
-    dnx_device_put(dnx_placed_of(net)->device, y_on_device(net, i), net->links[i].y,
+    dnx_device_put(dnx_placed_of(net)->device, y_on_device(net, i), net->plan.of[i].y,
                    bytes_of(net, i, batch));
     t->y_device = true;
 }
@@ -90,9 +90,9 @@ static void need_dy(dnx_net *net, int i, int batch, bool on_device) {
     dnx_copies *t = &dnx_placed_of(net)->copies[i];
     dnx_device *d = dnx_placed_of(net)->device;
     if (on_device && !t->dy_device)
-        dnx_device_put(d, dy_on_device(net, i), net->links[i].dy, bytes_of(net, i, batch));
+        dnx_device_put(d, dy_on_device(net, i), net->plan.of[i].dy, bytes_of(net, i, batch));
     if (!on_device && !t->dy_host)
-        dnx_device_get(d, net->links[i].dy, dy_on_device(net, i), bytes_of(net, i, batch));
+        dnx_device_get(d, net->plan.of[i].dy, dy_on_device(net, i), bytes_of(net, i, batch));
     *(on_device ? &t->dy_device : &t->dy_host) = true;
 }
 
@@ -113,7 +113,7 @@ static void bring_inputs(dnx_net *net, int i, dnx_pass *p, bool on_device) {
 /* Records where the newest output of layer i is, and that of a sum which layer i has added. */
 static void note_output(dnx_net *net, int i, bool on_device) {
     dnx_copies *copies = dnx_placed_of(net)->copies;
-    for (int k = i; k == i || (k < net->n && net->links[k].merged_into == i); k++) {
+    for (int k = i; k == i || (k < net->n && net->plan.of[k].merged_into == i); k++) {
         copies[k].y_device = on_device;
         copies[k].y_host = !on_device;
     }
@@ -121,7 +121,7 @@ static void note_output(dnx_net *net, int i, bool on_device) {
 
 /* The tensor that layer i adds to its output, on the device; NULL when it adds none. */
 static const float *residual_of(dnx_net *net, int i, int batch) {
-    const int from = net->links[i].residual_of;
+    const int from = net->plan.of[i].residual_of;
     if (from < 0) return NULL;
     need_on_device(net, from, batch);
     return y_on_device(net, from);

@@ -71,7 +71,7 @@ static layer wrap(ref *r) {
                .out_c = node->out.c,
                .inputs = (int)dnx_size(in),
                .outputs = (int)dnx_size(node->out),
-               .output = net->links[r->index].y,
+               .output = net->plan.of[r->index].y,
                .cost = node->type->is_loss ? &r->cost : NULL,
                .learning_rate_scale = 1};
     l.self_layer = (layer *)(void *)r;

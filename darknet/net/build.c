@@ -95,6 +95,7 @@ static dnx_status scale_width(dnx_net *net, const dnx_node *n, int *filters, con
 static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) {
     dnx_node *n = &net->nodes[net->n];
     dnx_link *l = &net->links[net->n];
+    dnx_layer_sgd *sgd = &net->sgd.of[net->n];
     dnx_common_opts common = {0};
     dnx_teacher_opts teacher = {0};
     const dnx_pair *width = dnx_opts_given(s, "filters");
@@ -104,7 +105,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     n->trains = net->trains && n->index >= net->first_trained;
     n->keeps_no_weights = net->keeps_no_weights;
     n->seed = (uint64_t)net->o.seed;
-    l->merged_into = l->residual_of = l->teacher_output = -1;
+    l->teacher_output = -1;
     const dnx_layer_type *type = dnx_type_find(s->name, net->more_types);
     if (!type) return dnx_type_unknown(s, net->file, net->more_types, err);
     n->pool = net->plan.lanes > 1 && type->is_reentrant ? net->plan.alone : net->pool;
@@ -131,9 +132,9 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     if (common.exclusivity < 0 && common.exclusivity != -1)
         st = dnx_fail(err, DNX_EOPTION, n->loc, "[%s] exclusivity=%g: must be 0 or more, or -1",
                       type->name, common.exclusivity);
-    l->exclusivity = common.exclusivity < 0 ? net->o.exclusivity : common.exclusivity;
-    l->rate = common.learning_rate;
-    l->decay = common.decay;
+    sgd->exclusivity = common.exclusivity < 0 ? net->o.exclusivity : common.exclusivity;
+    sgd->rate = common.learning_rate;
+    sgd->decay = common.decay;
     int *filters = dnx_opts_field(n, "filters"), given = filters ? *filters : 0;
     const bool is_scaled = filters && !common.fixed_width && net->o.width_multiplier != 1;
     if (is_scaled && !st) st = scale_width(net, n, filters, width, err);
@@ -153,7 +154,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] %d x %d x %d x %d outputs are too many",
                         type->name, n->batch, n->out.h, n->out.w, n->out.c);
     if (n->scratch > net->plan.scratch_floats) net->plan.scratch_floats = n->scratch;
-    if (l->exclusivity > 0 && net->trains && has_filters(net, n->index))
+    if (sgd->exclusivity > 0 && net->trains && has_filters(net, n->index))
         net->sgd.has_exclusivity = true;
     if (common.exclusivity > 0 && !has_filters(net, n->index))
         return dnx_fail(err, DNX_EOPTION, n->loc,
@@ -236,11 +237,14 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out
     net->first_trained = net->trains ? count_frozen(cfg) : 0;
     net->nodes = calloc((size_t)cfg->n, sizeof *net->nodes);
     net->links = calloc((size_t)cfg->n, sizeof *net->links);
+    net->plan.of = calloc((size_t)cfg->n, sizeof *net->plan.of);
+    net->sgd.of = calloc((size_t)cfg->n, sizeof *net->sgd.of);
     int threads = how->threads > 0 ? how->threads : dnx_processors();
     threads = threads < 1 ? 1 : threads > 64 ? 64 : threads;
     net->threads = student ? student->threads : threads;
     dnx_status st = DNX_OK;
-    if (!net->file || !net->nodes || !net->links) st = dnx_fail(err, DNX_EMEM, at, "no memory");
+    if (!net->file || !net->nodes || !net->links || !net->plan.of || !net->sgd.of)
+        st = dnx_fail(err, DNX_EMEM, at, "no memory");
     if (!st) st = note_places(net, &cfg->sections[0], err);
     if (!st) st = dnx_cfg_check_names(cfg, err);
     if (!st) st = net_options(net, &cfg->sections[0], err);
@@ -287,7 +291,8 @@ void dnx_net_free(dnx_net *net) {
     for (int i = 0; i < net->n; i++) free(net->links[i].name);
     dnx_notes_free(&net->origin.notes);
     free(net->origin.places);
-    free(net->sgd.momentum_at);
+    free(net->sgd.of);
+    free(net->plan.of);
     free(net->nodes);
     free(net->links);
     free(net->file);

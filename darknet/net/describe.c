@@ -98,7 +98,7 @@ void dnx_net_describe(const dnx_net *net, dnx_describe_fn *fn, void *arg) {
     put_options(&s, dnx_net_options, &net->o, dnx_rate_ends(&net->o) ? NULL : "max_batches");
     for (int i = 0; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];
-        const dnx_link *l = &net->links[i];
+        const dnx_layer_sgd *l = &net->sgd.of[i];
         snprintf(s.prefix, sizeof s.prefix, "layer %d", i);
         put_option(&s, "", n->type->name, NULL);
         snprintf(s.prefix, sizeof s.prefix, "layer %d [%s]", i, n->type->name);

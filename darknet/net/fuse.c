@@ -20,10 +20,10 @@ static void merge_sums(dnx_net *net, const int *uses) {
         if (!f || !f->is_plain_sum || n->n_in != 2 || uses[i - 1] != 1) continue;
         if (!adds_residual(net, i - 1)) continue;
         if (n->from[0] != i - 1 || n->from[1] == i - 1) continue;
-        if (net->links[i - 1].merged_into >= 0) continue;
+        if (net->plan.of[i - 1].merged_into >= 0) continue;
         if (!f->is_plain_sum(n)) continue;
-        net->links[i].merged_into = i - 1;
-        net->links[i - 1].residual_of = n->from[1];
+        net->plan.of[i].merged_into = i - 1;
+        net->plan.of[i - 1].residual_of = n->from[1];
     }
 }
 
@@ -32,7 +32,7 @@ static void merge_sums(dnx_net *net, const int *uses) {
 static void defer_norm_acts(dnx_net *net, const int *uses) {
     for (int i = 0; i + 1 < net->n; i++) {
         dnx_node *n = &net->nodes[i], *next = n + 1;
-        dnx_link *l = &net->links[i];
+        dnx_layer_plan *l = &net->plan.of[i];
         if (uses[i] != 1 || next->n_in < 1 || next->from[0] != i || l->residual_of >= 0) continue;
         const dnx_fusion *f = n->type->fusion, *nf = next->type->fusion;
         if (!n->trains || !f || !f->defer || !nf || !nf->applies_deferred) continue;
@@ -48,13 +48,13 @@ static void defer_norm_acts(dnx_net *net, const int *uses) {
 static void hand_on_norm_acts(dnx_net *net, const int *uses) {
     for (int i = 0; i + 1 < net->n; i++) {
         dnx_node *n = &net->nodes[i], *next = n + 1;
-        dnx_link *l = &net->links[i];
+        dnx_layer_plan *l = &net->plan.of[i];
         const dnx_fusion *f = n->type->fusion, *nf = next->type->fusion;
         if (net->trains || !f || !f->hand_on || !nf || !nf->take_on || n->from[0] < 0) continue;
         if (uses[i] != 1 || next->from[0] != i || l->residual_of >= 0) continue;
         struct dnx_norm_act *norm = f->hand_on(n);
         if (!norm || !nf->take_on(next)) continue;
-        int before = net->links[n->from[0]].merged_into;
+        int before = net->plan.of[n->from[0]].merged_into;
         l->deferred = norm;
         l->merged_into = before >= 0 ? before : n->from[0];
         if (next->scratch > net->plan.scratch_floats) net->plan.scratch_floats = next->scratch;
@@ -63,6 +63,8 @@ static void hand_on_norm_acts(dnx_net *net, const int *uses) {
 
 void dnx_net_fuse(dnx_net *net) {
     int *uses = calloc((size_t)net->n, sizeof *uses);
+    for (int i = 0; i < net->n; i++)
+        net->plan.of[i] = (dnx_layer_plan){.merged_into = -1, .residual_of = -1};
     if (!uses) return; /* without fusion the network works, but more slowly */
     for (int i = 0; i < net->n; i++)
         for (int k = 0; k < net->nodes[i].n_in; k++)
@@ -76,7 +78,7 @@ void dnx_net_fuse(dnx_net *net) {
 }
 
 void dnx_net_unmerge(dnx_net *net, int i) {
-    if (net->links[i].residual_of < 0) return;
-    net->links[i].residual_of = -1;
-    net->links[i + 1].merged_into = -1; /* the sum is in place: both outputs share memory */
+    if (net->plan.of[i].residual_of < 0) return;
+    net->plan.of[i].residual_of = -1;
+    net->plan.of[i + 1].merged_into = -1; /* the sum is in place: both outputs share memory */
 }

@@ -26,18 +26,9 @@ typedef struct {
     int line;
 } dnx_place;
 
+/* What the network knows of a layer beside its node. */
 typedef struct {
-    char *name;    /* name= of the section, or NULL */
-    float *y, *dy; /* y: the output in the first lane. dy is NULL when predicting, and when no
-                          * layer needs it */
-    struct dnx_norm_act *deferred; /* the next layer applies it, and y holds z; else NULL */
-    int merged_into;     /* for a merged [shortcut]: the layer that adds it in forward. For a batch
-                          * norm that its reader applies: the layer that stores its input. Forward
-                          * skips this layer, and its y is the y of layer merged_into. Else -1 */
-    int residual_of;     /* the layer whose output this layer adds when it stores y; else -1 */
-    bool dy_written;     /* in this backward pass a later layer has already written dy */
-    float rate, decay;   /* multipliers of the learning rate and the weight decay */
-    float exclusivity;   /* factor of the weight exclusivity of this layer's filters */
+    char *name;          /* name= of the section, or NULL */
     int teacher_output;  /* for a loss with a teacher: index of the teacher's output; else -1 */
     const float *target; /* this output for the batch; NULL when it is not computed */
     double loss;         /* of the last dnx_net_forward_layer() on this processor */
@@ -100,8 +91,21 @@ typedef struct dnx_placement {
     char name[128]; /* the device and its precision, for messages */
 } dnx_placement;
 
+/* The output of a layer, its gradient, and the neighbours that do parts of its work. */
+typedef struct {
+    float *y, *dy; /* y: the output in the first lane. dy is NULL when predicting, and when no
+                          * layer needs it */
+    struct dnx_norm_act *deferred; /* the next layer applies it, and y holds z; else NULL */
+    int merged_into; /* for a merged [shortcut]: the layer that adds it in forward. For a batch
+                          * norm that its reader applies: the layer that stores its input. Forward
+                          * skips this layer, and its y is the y of layer merged_into. Else -1 */
+    int residual_of; /* the layer whose output this layer adds when it stores y; else -1 */
+    bool dy_written; /* in this backward pass a later layer has already written dy */
+} dnx_layer_plan;
+
 /* Memory of a network, and how its threads share it. */
 typedef struct {
+    dnx_layer_plan *of;     /* of layer i */
     struct dnx_pool *alone; /* with lanes > 1 a pool of one thread, used by all nodes; else NULL */
     int lanes;      /* number of threads that run all layers in parallel, each on its own chunk of
                       * images, with its own outputs and scratch. With 1 lane, the threads share the
@@ -116,11 +120,18 @@ typedef struct {
     size_t output_floats, delta_floats, scratch_floats; /* of one lane */
 } dnx_plan;
 
+/* How the optimiser changes the parameters of a layer. */
+typedef struct {
+    float rate, decay;  /* multipliers of the learning rate and the weight decay */
+    float exclusivity;  /* factor of the weight exclusivity of this layer's filters */
+    size_t momentum_at; /* where its momentum starts */
+} dnx_layer_sgd;
+
 /* State of the optimiser, and results of the last update. */
 typedef struct {
+    dnx_layer_sgd *of;    /* of layer i; momentum_at of layer n is the length of `momentum` */
     float *momentum;      /* one float per trained parameter, in params order */
     float *average;       /* with ema=: the average of all parameters, see net/average.h */
-    size_t *momentum_at;  /* where layer i's momentum starts */
     bool has_exclusivity; /* at least one layer has a factor above 0 */
     double exclusivity;   /* in the last update: see dnx_net_update_layer() */
     double norm;          /* norm of the last update's gradient, with clip_norm */
@@ -198,7 +209,7 @@ bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int 
 
 /* The layer that stores the output of layer i: another one when layer i is merged into it. */
 static inline int dnx_net_root(const dnx_net *net, int i) {
-    return net->links[i].merged_into >= 0 ? net->links[i].merged_into : i;
+    return net->plan.of[i].merged_into >= 0 ? net->plan.of[i].merged_into : i;
 }
 /* Index of the layer with this number (from 0) or this name, or -1. */
 int dnx_net_find(const dnx_net *net, const char *text);
@@ -210,7 +221,7 @@ int dnx_net_embedding(const dnx_net *net);
 dnx_loc dnx_net_at(const dnx_net *net, const char *key);
 
 /* Predicting: returns the output of layer i for images x. Call it right after layer i has run. It
- * returns links[i].y. Only for a batch norm that its reader applies, it computes the output into
+ * returns plan.of[i].y. Only for a batch norm that its reader applies, it computes the output into
  * `room` (batch x outputs) and returns room. */
 const float *dnx_net_own_output(dnx_net *net, int i, const float *x, int batch, float *room);
 /* If layer i adds a merged [shortcut], makes it store its own output as before. Predicting only. */

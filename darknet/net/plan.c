@@ -7,7 +7,7 @@
 /* Floats of the output of layer i, plus a gap to the next tensor. A layer that defers its batch
  * norm has no y. */
 static size_t floats_of(const dnx_net *net, int i, bool is_y) {
-    if (is_y && net->links[i].deferred) return 0;
+    if (is_y && net->plan.of[i].deferred) return 0;
     return (dnx_size(net->nodes[i].out) * (size_t)net->chunk + 31) & ~(size_t)15;
 }
 
@@ -21,7 +21,7 @@ static size_t plan(const dnx_net *net, bool is_y, size_t *at, int *death) {
     for (int i = 0; i < net->n; i++) {
         for (int k = 0; k < net->nodes[i].n_in; k++)
             if (net->nodes[i].from[k] >= 0) death[dnx_net_root(net, net->nodes[i].from[k])] = i;
-        if (net->links[i].merged_into >= 0) death[net->links[i].merged_into] = i;
+        if (net->plan.of[i].merged_into >= 0) death[net->plan.of[i].merged_into] = i;
     }
     death[dnx_net_root(net, net->n - 1)] = net->n;
     for (int i = 0; i < net->n; i++) {
@@ -49,8 +49,7 @@ dnx_status dnx_net_allocate(dnx_net *net, dnx_err *err) {
     dnx_loc at = {net->file, 0};
     size_t *pos = calloc((size_t)net->n, sizeof *pos);
     int *death = calloc((size_t)net->n, sizeof *death);
-    net->sgd.momentum_at = calloc((size_t)net->n + 1, sizeof *net->sgd.momentum_at);
-    if (!pos || !death || !net->sgd.momentum_at) goto no_memory;
+    if (!pos || !death) goto no_memory;
     net->plan.output_floats = plan(net, true, pos, death);
     net->plan.scratch_floats = (net->plan.scratch_floats + 16) & ~(size_t)15;
     size_t lanes = (size_t)net->plan.lanes;
@@ -59,17 +58,17 @@ dnx_status dnx_net_allocate(dnx_net *net, dnx_err *err) {
     net->plan.scratch = dnx_alloc(lanes * net->plan.scratch_floats);
     if (!net->plan.outputs || !net->plan.scratch || !net->plan.result) goto no_memory;
     for (int i = 0; i < net->n; i++)
-        if (!net->links[i].deferred || dnx_net_root(net, i) != i)
-            net->links[i].y = net->plan.outputs + pos[dnx_net_root(net, i)];
+        if (!net->plan.of[i].deferred || dnx_net_root(net, i) != i)
+            net->plan.of[i].y = net->plan.outputs + pos[dnx_net_root(net, i)];
     if (net->trains) {
         net->plan.delta_floats = plan(net, false, pos, death);
         net->plan.deltas = dnx_alloc(net->plan.delta_floats);
         for (int i = 0; i < net->n; i++)
-            net->sgd.momentum_at[i + 1] = net->sgd.momentum_at[i] + dnx_net_count(net, i);
-        net->sgd.momentum = dnx_alloc(net->sgd.momentum_at[net->n] + 1);
+            net->sgd.of[i + 1].momentum_at = net->sgd.of[i].momentum_at + dnx_net_count(net, i);
+        net->sgd.momentum = dnx_alloc(net->sgd.of[net->n].momentum_at + 1);
         if (!net->plan.deltas || !net->sgd.momentum) goto no_memory;
         for (int i = 0; i < net->n; i++)
-            net->links[i].dy = net->plan.deltas + pos[dnx_net_root(net, i)];
+            net->plan.of[i].dy = net->plan.deltas + pos[dnx_net_root(net, i)];
     }
     free(pos);
     free(death);

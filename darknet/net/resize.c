@@ -54,15 +54,10 @@ static dnx_status allocate(dnx_net *net, dnx_err *err) {
     dnx_free(p->outputs);
     dnx_free(p->result);
     dnx_free(p->scratch);
-    free(net->sgd.momentum_at);
-    net->sgd.momentum_at = NULL;
     p->outputs = p->result = p->scratch = NULL;
     p->scratch_floats = 0;
-    for (int i = 0; i < net->n; i++) {
-        dnx_link *l = &net->links[i];
-        l->merged_into = l->residual_of = -1;
+    for (int i = 0; i < net->n; i++)
         if (net->nodes[i].scratch > p->scratch_floats) p->scratch_floats = net->nodes[i].scratch;
-    }
     dnx_net_fuse(net);
     return dnx_net_allocate(net, err);
 }

@@ -11,28 +11,28 @@ static dnx_pass pass_of(dnx_net *net, int lane, int i, const float *x, int batch
     const dnx_node *n = &net->nodes[i];
     size_t at = (size_t)lane * net->plan.output_floats;
     dnx_pass p = {.batch = batch,
-                  .y = net->links[i].y + at,
+                  .y = net->plan.of[i].y + at,
                   .scratch = net->plan.scratch + (size_t)lane * net->plan.scratch_floats,
                   .truth = truth,
                   .target = net->links[i].target,
                   .seen = net->seen,
                   .update = net->seen / (uint64_t)net->o.batch};
-    for (int k = 0; k < n->n_in; k++) p.x[k] = n->from[k] < 0 ? x : net->links[n->from[k]].y + at;
+    for (int k = 0; k < n->n_in; k++) p.x[k] = n->from[k] < 0 ? x : net->plan.of[n->from[k]].y + at;
     return p;
 }
 
 static dnx_fused fused_of(const dnx_net *net, int lane, int i) {
     const dnx_node *n = &net->nodes[i];
     size_t at = (size_t)lane * net->plan.output_floats;
-    int before = n->n_in > 0 ? n->from[0] : -1, residual = net->links[i].residual_of;
-    return (dnx_fused){.residual = residual < 0 ? NULL : net->links[residual].y + at,
-                       .deferred = before < 0 ? NULL : net->links[before].deferred};
+    int before = n->n_in > 0 ? n->from[0] : -1, residual = net->plan.of[i].residual_of;
+    return (dnx_fused){.residual = residual < 0 ? NULL : net->plan.of[residual].y + at,
+                       .deferred = before < 0 ? NULL : net->plan.of[before].deferred};
 }
 
 /* Runs layer i forward. Returns its loss, summed over the batch. */
 static double forward(dnx_net *net, int lane, int i, const float *x, int batch, dnx_phase phase,
                       const float *truth) {
-    if (net->links[i].merged_into >= 0) return 0;
+    if (net->plan.of[i].merged_into >= 0) return 0;
     dnx_pass p = pass_of(net, lane, i, x, batch, truth);
     dnx_fused fused = fused_of(net, lane, i);
     p.is_training = phase == DNX_TRAINING;
@@ -54,31 +54,31 @@ double dnx_net_loss(dnx_net *net, int i) {
 }
 
 void dnx_net_backward_begin(dnx_net *net) {
-    for (int i = 0; i < net->n; i++) net->links[i].dy_written = false;
+    for (int i = 0; i < net->n; i++) net->plan.of[i].dy_written = false;
     if (!net->nodes[net->n - 1].type->is_loss)
-        net->links[dnx_net_root(net, net->n - 1)].dy_written = true;
+        net->plan.of[dnx_net_root(net, net->n - 1)].dy_written = true;
 }
 
 /* Adds the dy of a merged [shortcut] to the dy of the layer that is its second input. */
 static void pass_residual_on(dnx_net *net, int i, int batch) {
-    dnx_link *to = &net->links[dnx_net_root(net, net->nodes[i].from[1])];
+    dnx_layer_plan *to = &net->plan.of[dnx_net_root(net, net->nodes[i].from[1])];
     size_t size = dnx_size(net->nodes[i].out) * (size_t)batch;
-    if (to->dy_written) dnx_kernels()->add(net->links[i].dy, size, to->dy);
-    else memcpy(to->dy, net->links[i].dy, sizeof(float) * size);
+    if (to->dy_written) dnx_kernels()->add(net->plan.of[i].dy, size, to->dy);
+    else memcpy(to->dy, net->plan.of[i].dy, sizeof(float) * size);
     to->dy_written = true;
 }
 
 void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, const float *truth) {
     if (i < net->first_trained) return;
     dnx_node *n = &net->nodes[i];
-    dnx_link *l = &net->links[dnx_net_root(net, i)];
+    dnx_layer_plan *l = &net->plan.of[dnx_net_root(net, i)];
     size_t size = dnx_size(n->out) * (size_t)batch;
     if (!l->dy_written && !n->type->is_loss) {
         memset(l->dy, 0, sizeof(float) * size); /* no layer reads this output */
         if (net->placement) net->placement->clear_dy(net, i, batch);
         l->dy_written = true;
     }
-    if (net->links[i].merged_into >= 0) {
+    if (net->plan.of[i].merged_into >= 0) {
         if (n->from[1] >= net->first_trained) pass_residual_on(net, i, batch);
         return;
     }
@@ -89,7 +89,7 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
     p.dy = l->dy_written ? l->dy : NULL;
     for (int k = 0; k < n->n_in; k++) {
         if (n->from[k] < net->first_trained) continue; /* a frozen layer, or the image */
-        dnx_link *to = &net->links[dnx_net_root(net, n->from[k])];
+        dnx_layer_plan *to = &net->plan.of[dnx_net_root(net, n->from[k])];
         p.dx[k] = to->dy;
         p.dx_adds[k] = to->dy_written;
         to->dy_written = true;
@@ -115,7 +115,7 @@ void dnx_net_images(dnx_net *net, const float *now, const float *next) {
 
 const float *dnx_net_output(dnx_net *net, int i, int batch) {
     if (net->placement) net->placement->fetch(net, i, batch);
-    return net->links[i].y;
+    return net->plan.of[i].y;
 }
 
 dnx_status dnx_net_status(dnx_net *net, dnx_err *err) {
@@ -124,7 +124,7 @@ dnx_status dnx_net_status(dnx_net *net, dnx_err *err) {
 
 /* See dnx_net_own_output(). */
 static const float *output(dnx_net *net, int lane, int i, const float *x, int batch, float *room) {
-    if (net->trains || !net->links[i].deferred)
+    if (net->trains || !net->plan.of[i].deferred)
         return dnx_net_output(net, i, batch) + (size_t)lane * net->plan.output_floats;
     dnx_pass p = pass_of(net, lane, i, x, batch, NULL);
     p.y = room;

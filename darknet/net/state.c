@@ -31,7 +31,7 @@ static header describe(dnx_net *net) {
     };
     dnx_param list[DNX_MAX_PARAMS];
     memcpy(h.magic, magic, sizeof magic);
-    h.momentum = net->sgd.momentum_at[net->n];
+    h.momentum = net->sgd.of[net->n].momentum_at;
     for (int i = 0; i < net->n; i++) {
         const char *type = net->nodes[i].type->name;
         h.net = dnx_hash(h.net, type, strlen(type) + 1);
@@ -147,7 +147,7 @@ dnx_status dnx_state_apply(const dnx_state *s, dnx_net *net, const char *path, d
             memcpy(list[k].value, from, sizeof(float) * list[k].count);
             from += list[k].count;
         }
-    memcpy(net->sgd.momentum, from, sizeof(float) * net->sgd.momentum_at[net->n]);
+    memcpy(net->sgd.momentum, from, sizeof(float) * net->sgd.of[net->n].momentum_at);
     from += s->momentum;
     if (net->sgd.average) memcpy(net->sgd.average, from, sizeof(float) * s->average);
     net->seen = s->seen;

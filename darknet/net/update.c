@@ -75,13 +75,13 @@ static void descend(void *arg, long lo, long hi) {
 
 void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay) {
     dnx_param list[DNX_MAX_PARAMS];
-    const dnx_link *l = &net->links[i];
+    const dnx_layer_sgd *l = &net->sgd.of[i];
     if (i < net->first_trained) return;
     if (net->placement && i == net->first_trained)
         net->placement->update(net, batch, rate, momentum, decay);
     if (net->placement && net->placement->is_updated(net, i)) return;
     int n = dnx_net_params(net, i, list);
-    float *v = net->sgd.momentum + net->sgd.momentum_at[i];
+    float *v = net->sgd.momentum + l->momentum_at;
     float lr = rate * l->rate / (float)batch;
     for (int k = 0; k < n; k++) {
         if (!list[k].is_trained || !list[k].grad) continue;

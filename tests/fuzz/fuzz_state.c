@@ -20,7 +20,7 @@ static dnx_net *state_net(void) {
 }
 
 static uint64_t state_sum(dnx_net *net) {
-    const size_t bytes = sizeof(float) * net->sgd.momentum_at[net->n];
+    const size_t bytes = sizeof(float) * net->sgd.of[net->n].momentum_at;
     uint64_t h = dnx_hash(net->seen, net->sgd.momentum, bytes);
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = 0; i < net->n; i++)

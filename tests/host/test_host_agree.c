@@ -28,10 +28,10 @@ static bool same_layers(const char *name, network *host, dnx_net *ours, const fl
             return false;
         }
         if (l->type == COST) continue; /* without truth libdarknet computes no output here */
-        if (ours->links[i].residual_of >= 0) continue; /* compared at the next layer */
+        if (ours->plan.of[i].residual_of >= 0) continue; /* compared at the next layer */
         float *planes = malloc(size * sizeof *planes);
         if (!planes) return false;
-        to_planes(ours->links[i].y, 1, n->out, planes);
+        to_planes(ours->plan.of[i].y, 1, n->out, planes);
         double worst = difference(l->output, planes, size);
         free(planes);
         if (worst < 1e-4) continue;

@@ -231,9 +231,9 @@ static double compare(network *host, dnx_net *ours, const float *x, int *at, flo
             return HUGE_VAL;
         }
         dnx_net_forward_layer(ours, i, x, 1, DNX_PREDICTING, NULL, NULL);
-        to_planes(ours->links[i].y, 1, n->out, planes);
-        bool is_sum = ours->links[i].residual_of >= 0; /* compared at the next layer */
-        bool is_cost = host->layers[i].type == COST;   /* not computed, without truth */
+        to_planes(ours->plan.of[i].y, 1, n->out, planes);
+        bool is_sum = ours->plan.of[i].residual_of >= 0; /* compared at the next layer */
+        bool is_cost = host->layers[i].type == COST;     /* not computed, without truth */
         double d = is_sum || is_cost ? 0 : difference(host->layers[i].output, planes, size);
         if (!(d <= largest)) {
             largest = d;

@@ -36,7 +36,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < net->n; i++)
         dnx_net_forward_layer(net, i, x, batch, DNX_TRAINING, NULL, NULL);
     dnx_net_backward_begin(net);
-    for (size_t i = 0; i < outputs; i++) net->links[net->n - 1].dy[i] = dy[i];
+    for (size_t i = 0; i < outputs; i++) net->plan.of[net->n - 1].dy[i] = dy[i];
     for (int i = net->n - 1; i >= 0; i--) dnx_net_backward_layer(net, i, x, batch, NULL);
     FILE *f = fopen(argv[5], "wb");
     if (!f) return 1;

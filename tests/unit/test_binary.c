@@ -101,7 +101,7 @@ static void simulate(const char *shape, const char *section) {
     dnx_net_run(fast, x, 3, 0, y);
     double worst = 0;
     for (size_t i = 0; i < count; i++)
-        worst = worse(worst, fabs((double)y[i] - (double)sim->links[0].y[i]));
+        worst = worse(worst, fabs((double)y[i] - (double)sim->plan.of[0].y[i]));
     bool is_real = strstr(section, "bwn") || strstr(section, "connect");
     check(is_real ? worst < 1e-4 : worst == 0, "%s%s: predicting differs by %g", shape, section,
           worst);
@@ -275,11 +275,12 @@ static void gradients(int mode, int how, int centers, int has_map, int norm) {
     dnx_net_backward_begin(net);
     dnx_rng r;
     dnx_rng_seed(&r, 1, 1);
-    for (int i = 0; i < PX * N; i++) q0.dy[i] = (double)(net->links[1].dy[i] = dnx_rng_normal(&r));
+    for (int i = 0; i < PX * N; i++)
+        q0.dy[i] = (double)(net->plan.of[1].dy[i] = dnx_rng_normal(&r));
     dnx_net_backward_layer(net, 1, x, B, NULL);
     q = q0;
     compare(&q0, &q, q.w, w->grad, N * KK, "weights", text);
-    compare(&q0, &q, q.x, net->links[0].dy, PX * C, "x", text);
+    compare(&q0, &q, q.x, net->plan.of[0].dy, PX * C, "x", text);
     if (norm) {
         compare(&q0, &q, q.shifts, list[1].grad, C, "shifts", text);
         compare(&q0, &q, q.scales, list[2].grad, C, "scales", text);

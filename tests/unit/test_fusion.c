@@ -49,7 +49,7 @@ static float *own[MOST];
 /* Makes every layer do its own batch norm and activation. */
 static void undo_fusion(dnx_net *net) {
     for (int i = 0; i < net->n; i++) {
-        dnx_link *l = &net->links[i];
+        dnx_layer_plan *l = &net->plan.of[i];
         if (!l->deferred) continue;
         l->deferred->is_deferred = false;
         l->deferred = NULL;
@@ -81,7 +81,7 @@ static void compare(const sample *s, int threads) {
     scatter(net, 4, .4f);
     scatter(plain, 4, .4f);
     int deferred = 0;
-    for (int i = 0; i < net->n; i++) deferred += net->links[i].deferred != NULL;
+    for (int i = 0; i < net->n; i++) deferred += net->plan.of[i].deferred != NULL;
     check_part(deferred == s->deferred, s->name, "layers that defer", deferred, s->deferred);
     undo_fusion(plain);
     for (int batch = 6; batch >= 5; batch--) { /* the second adds to gradients */
@@ -149,7 +149,7 @@ static const sample before[] = {
 
 static void give_back(dnx_net *net) {
     for (int i = 0; i < net->n; i++) {
-        dnx_link *l = &net->links[i];
+        dnx_layer_plan *l = &net->plan.of[i];
         if (!l->deferred) continue;
         l->deferred = NULL;
         l->merged_into = -1;
@@ -172,7 +172,7 @@ static void predict(const sample *s, int threads) {
     scatter(plain, 4, .4f);
     int left = 0, at = 0;
     for (int i = 0; i < net->n; i++)
-        if (net->links[i].deferred) left++, at = i;
+        if (net->plan.of[i].deferred) left++, at = i;
     check_part(left == s->deferred, s->name, "batch norms that the next layer applies", left,
                s->deferred);
     give_back(plain);
@@ -210,7 +210,7 @@ static void name_both(const char *from, const char *rest, int merged_into) {
     const dnx_build how = {.threads = 1, .types = (const dnx_layer_type *[]){&both, NULL}};
     if (!dnx_cfg_parse(text, strlen(text), "both", &cfg, &err))
         dnx_net_build(cfg, &how, &net, &err);
-    check_part(net && net->links[3].merged_into == merged_into, from, err.text, merged_into, 0);
+    check_part(net && net->plan.of[3].merged_into == merged_into, from, err.text, merged_into, 0);
     dnx_net_free(net);
     dnx_cfg_free(cfg);
 }

@@ -175,7 +175,7 @@ static void check_tensor_cores(const char *name, bool is_exact) {
         dnx_net_forward_layer(net, 0, x, BATCH, DNX_TRAINING, NULL, NULL);
         memcpy(y + (size_t)k * outputs, dnx_net_output(net, 0, BATCH), sizeof *y * outputs);
         dnx_net_backward_begin(net);
-        memcpy(net->links[0].dy, dy, sizeof *dy * outputs);
+        memcpy(net->plan.of[0].dy, dy, sizeof *dy * outputs);
         dnx_net_backward_layer(net, 0, x, BATCH, NULL);
         dnx_net_update_begin(net, BATCH);
         dnx_net_update_layer(net, 0, BATCH, 0, 0, 0); /* stores the gradient as momentum */
@@ -183,7 +183,7 @@ static void check_tensor_cores(const char *name, bool is_exact) {
     }
     const double forward = off(y, y + outputs, outputs);
     const double back = off(nets[0]->sgd.momentum, nets[1]->sgd.momentum,
-                            nets[0]->sgd.momentum_at[1]);
+                            nets[0]->sgd.of[1].momentum_at);
     const double least = is_exact ? 0 : 1e-6, most = is_exact ? 2e-6 : 1e-2;
     check(forward >= least && forward <= most, "%s: products are %.3g apart", name, forward);
     check(back >= least && back <= most, "%s: gradients are %.3g apart", name, back);

@@ -72,7 +72,7 @@ static void test_layers(void) {
     size_t D = dnx_size(net->nodes[net->n - 1].out);
     for (int i = 0; i < net->n; i++)
         dnx_net_forward_layer(net, i, x, 1, DNX_PREDICTING, NULL, NULL);
-    check(!memcmp(net->links[net->n - 1].y, dnx_net_predict(all, x, 3), sizeof(float) * D),
+    check(!memcmp(net->plan.of[net->n - 1].y, dnx_net_predict(all, x, 3), sizeof(float) * D),
           "layer by layer: other bits");
     dnx_free(x);
     dnx_net_free(net);

@@ -69,7 +69,7 @@ static void check_training(const shape *s, dnx_net *net, dnx_net *pair, const fl
     dnx_rng_seed(&g, 5, 1);
     dnx_net *both[] = {net, pair};
     for (size_t i = 0; i < count; i++)
-        net->links[0].dy[i] = pair->links[1].dy[i] = dnx_rng_normal(&g);
+        net->plan.of[0].dy[i] = pair->plan.of[1].dy[i] = dnx_rng_normal(&g);
     for (int k = 0; k < 2; k++) {
         int n = both[k]->n;
         for (int i = 0; i < n; i++)
@@ -77,7 +77,7 @@ static void check_training(const shape *s, dnx_net *net, dnx_net *pair, const fl
         dnx_net_backward_begin(both[k]);
         for (int i = n - 1; i >= 0; i--) dnx_net_backward_layer(both[k], i, x, s->B, NULL);
     }
-    double e = apart(net->links[0].y, pair->links[1].y, count);
+    double e = apart(net->plan.of[0].y, pair->plan.of[1].y, count);
     check_part(e < 2e-5, name, "training forward differs from two sections", e, 0);
     dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS], first[DNX_MAX_PARAMS];
     int n = dnx_net_params(net, 0, a), m = dnx_net_params(pair, 1, b);

@@ -40,7 +40,7 @@ static void check_exclusivity(void) {
                              list[k].count / (size_t)net->nodes[i].out.c, grad);
     dnx_net_update_begin(net, 4);
     for (int i = 0; i < net->n; i++) {
-        const float *v = net->sgd.momentum + net->sgd.momentum_at[i];
+        const float *v = net->sgd.momentum + net->sgd.of[i].momentum_at;
         double worst = 0, largest = 1e-30;
         for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) {
             bool has = lambda[i] > 0 && !strcmp(list[k].name, "weights");

@@ -106,7 +106,7 @@ static void compare_params(const char *name, dnx_net *a, dnx_net *b, double tole
         }
     }
     check_near(name, "momentum", a->n,
-               off(a->sgd.momentum, b->sgd.momentum, a->sgd.momentum_at[a->n]), tolerance);
+               off(a->sgd.momentum, b->sgd.momentum, a->sgd.of[a->n].momentum_at), tolerance);
 }
 
 /* Compares three updates on both sides, then predictions. */
