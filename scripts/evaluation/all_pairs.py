@@ -10,10 +10,10 @@ RATE = 1e-3
 
 
 def all_pairs(vectors, rate=RATE, draws=1000):
-    """vectors: {PERSON/IMAGE: feature}. Returns {"rate", "tar", "low", "high", "threshold",
-    "false_matches", "genuine_pairs", "impostor_pairs", "people", "draws"}. tar, low, high,
-    threshold and false_matches are None when fewer than ten pairs of two people lie above the
-    threshold."""
+    """Measures TAR at the false-match rate `rate` over all pairs of images. vectors: {PERSON/IMAGE:
+    feature}. Returns {"rate", "tar", "low", "high", "threshold", "false_matches", "genuine_pairs",
+    "impostor_pairs", "people", "draws"}; low to high is the 95 % interval of tar. tar, low, high,
+    threshold and false_matches are None when fewer than ten impostor pairs exceed the threshold."""
     names = sorted(vectors, key=lambda n: n.rpartition("/")[0])
     people, person = np.unique([n.rpartition("/")[0] for n in names], return_inverse=True)
     if len(people) < 2:
@@ -33,8 +33,8 @@ def all_pairs(vectors, rate=RATE, draws=1000):
 
 def mean(results):
     """Returns the mean {"tar", "low", "high", "draws"} of results that differ only in the seed of
-    the training. [low, high] is the bootstrap interval of this mean. All are None when one seed has
-    no TAR."""
+    the training. [low, high] is the bootstrap interval of this mean. The three are None when a seed
+    has no TAR."""
     if any(r["tar"] is None for r in results):
         return {"tar": None, "low": None, "high": None, "draws": []}
     drawn = np.mean([as_array(r) for r in results], 0)
@@ -48,9 +48,9 @@ def as_array(result):
 
 
 def difference(mine, theirs):
-    """Compares two results on the same images: {"difference", "low", "high", "p"}. Draw k of both
-    results has the same people, so the draws are subtracted one by one. None when a result has no
-    TAR."""
+    """Returns the difference in TAR, mine - theirs, on the same images: {"difference", "low",
+    "high", "p"}, or None when a result has no TAR. Draw k has the same people in both results, so
+    the draws are subtracted one by one."""
     if mine["tar"] is None or theirs["tar"] is None or len(mine["draws"]) != len(theirs["draws"]):
         return None
     d = as_array(mine) - as_array(theirs)

@@ -1,5 +1,5 @@
-"""Classical methods that compare two features. A method is a projection that is learned and a score
-of two projected features, or a classifier of pairs. Each is a row of the table WAYS."""
+"""Classical methods that compare two features. Each method is a row of the table WAYS: a learned
+projection with a score of two projected features, or a classifier of pairs."""
 import dataclasses
 import warnings
 
@@ -26,7 +26,7 @@ ATOMS, NONZERO = 256, 10  # atoms of a dictionary; numbers in a code that are no
 
 
 def chi_squares(a, b):
-    """Returns (a - b)^2 / (a + b), number by number."""
+    """Returns (a - b)^2 / (a + b) for each number; 0 where a + b = 0."""
     total = a + b
     return np.where(total > 0, (a - b) ** 2 / np.where(total > 0, total, 1), 0)
 
@@ -37,13 +37,13 @@ def chi_square(a, b):
 
 
 def by_cell(a, b):
-    """Returns the chi-square distance of each of the CELLS x CELLS histograms: n x cells."""
+    """Returns the chi-square distance of each of the CELLS x CELLS histograms: n x CELLS*CELLS."""
     return chi_squares(a, b).reshape(len(a), CELLS * CELLS, -1).sum(2)
 
 
 def weighted(x, person, pairs):
-    """Chi-square with a weight for each cell, as Ahonen et al. have. Least squares learn the
-    weights, none below 0, from pairs: 0 for one person, 1 for two."""
+    """Returns (projection, score): chi-square with a weight for each cell, as in Ahonen et al.
+    Non-negative least squares fit the weights to pairs: 0 for one person, 1 for two people."""
     one, two, same = pairs
     far = by_cell(x[one], x[two])
     weights = nnls(far - far.mean(0), same.mean() - same)[0]
@@ -56,8 +56,8 @@ def pca(x, person, pairs, n=LENGTH, whiten=False):
 
 
 def repeated(x, person):
-    """Returns the rows of people with at least two images. Only these have a variance within a
-    person."""
+    """Returns the rows of people with at least two images, and their persons. A single image shows
+    no variance within a person."""
     _, number, count = np.unique(person, return_inverse=True, return_counts=True)
     kept = count[number] > 1
     return x[kept], number[kept]
@@ -65,8 +65,8 @@ def repeated(x, person):
 
 def lda(x, person, pairs):
     """Fisher's linear discriminants: the directions with the largest ratio of the variance between
-    people to the variance within a person. SHRINK times the mean variance is added to the variance
-    within, because it is singular when there are few images."""
+    people to the variance within a person. With few images, the covariance within a person is
+    singular, so SHRINK times its mean variance is added."""
     x, number = repeated(x, person)
     _, number, count = np.unique(number, return_inverse=True, return_counts=True)
     middle, d = x.mean(0, dtype=float), x.shape[1]
@@ -88,7 +88,7 @@ def pca_lda(x, person, pairs):
 
 
 def dictionary(x, person, pairs):
-    """Sparse codes of features that PCA has shortened. The dictionary of atoms is learned."""
+    """Returns a projection: PCA, then sparse codes over a learned dictionary of ATOMS atoms."""
     first = pca(x, person, pairs, FEW)
     short = first(x)
     learned = MiniBatchDictionaryLearning(
@@ -97,7 +97,7 @@ def dictionary(x, person, pairs):
 
     def codes(v):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns when fewer atoms give an exact code
+            warnings.simplefilter("ignore")  # sklearn warns if fewer atoms give an exact code
             return learned.transform(first(v))
     return codes
 
@@ -128,9 +128,9 @@ def svm(kernel):
 @dataclasses.dataclass(frozen=True)
 class Way:
     features: tuple  # names in hand_features.FEATURES
-    learn: object = None  # function(x, person, pairs): a projection, or (a projection, a score)
+    learn: object = None  # function(x, person, pairs): returns a projection, or (projection, score)
     score: object = cosine  # function of two matrices: one score for each pair of rows
-    of_pairs: bool = False  # it learns from pairs, not from single faces
+    of_pairs: bool = False  # learn() needs pairs, not single faces
 
 
 WAYS = {
@@ -149,7 +149,7 @@ WAYS = {
 
 def fit(way, x, person, pairs):
     """Trains a method and returns (projection, score). x: rows of features; person: the person of
-    each row. pairs: (index of a row, index of a row, True for the same person), for training."""
+    each row. pairs: (rows, rows, True for the same person), three arrays for training."""
     if way.learn is None:
         return (lambda v: v), way.score
     learned = way.learn(x, person, pairs)

@@ -7,8 +7,8 @@ from lib.metrics import mcnemar
 
 
 def differences(mine, theirs):
-    """mine, theirs: {rate: draws of TAR}. Returns {rate: {"difference", "low", "high", "p"}};
-    "difference" is the mean over the draws."""
+    """Returns the difference in TAR, mine - theirs: {rate: {"difference", "low", "high", "p"}}.
+    mine, theirs: {rate: draws of TAR}. "difference" is the mean over the draws."""
     out = {}
     for rate in mine:
         if rate not in theirs or len(mine[rate]) != len(theirs[rate]):
@@ -23,7 +23,7 @@ def differences(mine, theirs):
 
 def rank1_draws(right, person, seed, draws=1000):
     """Returns the difference in rank-1 accuracy for random subsets of people. right: for each
-    trial, +1 or -1 when only one network is right, else 0."""
+    trial, +1 when only the first network is right, -1 when only the second is, else 0."""
     people = int(person.max()) + 1
     sums, n = np.bincount(person, right, people), np.bincount(person, minlength=people)
     takes = np.random.default_rng(seed).random((draws, people)) < .5
@@ -32,8 +32,8 @@ def rank1_draws(right, person, seed, draws=1000):
 
 
 def compare(name, mine, theirs, seed=1):
-    """Compares two results of identification.measure(). Returns {"other": name, "not_compared": the
-    reason} when their probes or distractors differ."""
+    """Compares two results of identification.measure(). Returns {"other": name, "tar_at_far",
+    "rank1"}, or {"other": name, "not_compared": reason} when their probes or distractors differ."""
     if mine["probes"].names != theirs["probes"].names:
         return {"other": name, "not_compared": "the probes are others"}
     if len(mine["others"]) != len(theirs["others"]):

@@ -1,6 +1,6 @@
-"""Features of faces, from files of features or from folders and lists of images. `darknet embed`
-computes the features of images. They are stored, and used again as long as the network, the weights
-and the images stay the same."""
+"""Features of faces, read from files of features or computed from folders and lists of images by
+`darknet embed`. Computed features are stored. They are used again while the network, the weights,
+the images and the darknet build stay the same."""
 import collections
 import os
 import re
@@ -24,8 +24,8 @@ class Network:
         self.name = os.path.splitext(os.path.basename(weights))[0]
 
     def embed(self, images, folder):
-        """Computes the features of a folder or a list of images, unless the file exists. Returns
-        the path of the file, which lies in `folder`."""
+        """Computes the features of a folder or a list of images, unless `folder` has a file with
+        them. Returns the path of the file."""
         source = fingerprints.of_data(images)
         made = {"network": self.fingerprint, "flip": self.flip, "images": source,
                 "darknet build": fingerprints.of_build()}
@@ -38,7 +38,7 @@ class Network:
         remove(record)
         print(f"features of {images} by {self.name}", flush=True)
         remove(out)
-        remove(out + ".skipped")  # of an earlier call: `embed` would not replace it
+        remove(out + ".skipped")  # old; `embed` does not replace it
         bad = skipping.embed(self.cfg, self.weights, images, out, self.flip, self.threads)
         if bad and not (self.allow_broken and os.path.exists(out)):
             raise Failure(f"{images}: {counted(len(bad), 'image')} cannot be used "
@@ -51,7 +51,7 @@ class Network:
 
 
 class Source:
-    """One input: a file of features and, when it is known, the folder of the images."""
+    """One input: a file of features and, when the input is a folder of images, this folder."""
 
     def __init__(self, path, network, kept):
         self.path, self.folder = path, path if os.path.isdir(path) else None
@@ -70,7 +70,7 @@ class Source:
         self.index = np.arange(self.file.count)
 
     def names(self, first, end):
-        """Returns the names of the faces that are left, from number `first` to before `end`."""
+        """Returns the names of the faces `first` to `end` - 1, without the ignored faces."""
         return [self.file.names[i] for i in self.index[first:end]]
 
     def image(self, name):
@@ -99,8 +99,8 @@ class Faces:
         return found & listed
 
     def blocks(self, size=BLOCK):
-        """Yields (number of the first face, its block of unit features) for all faces. Features
-        that are not finite or all zero are a Failure."""
+        """Yields (number of the first face, unit features of up to `size` faces) for all faces.
+        Raises a Failure when features are not finite or all zero."""
         place = 0
         for s in self.sources:
             for first in range(0, s.file.count, size):
@@ -170,9 +170,9 @@ class Probes:
 
 
 def templates(probes, size, weighted):
-    """Replaces each `size` images of a person, in the order of their names, by one feature: the
-    mean of their unit features. weighted: weighs each by its length before scaling. The last
-    feature of a person may have fewer images. This follows the template protocol of IJB."""
+    """Replaces each `size` images of a person, in the order of the source, by one feature: the mean
+    of their unit features. weighted: the weight of an image is the length of its feature before
+    scaling. The last feature of a person may have fewer images (template protocol of IJB)."""
     inside = np.arange(len(probes.person)) - np.searchsorted(probes.person, probes.person)
     first = np.flatnonzero(inside % size == 0)
     weight = probes.lengths if weighted else np.ones(len(probes.lengths))
@@ -183,7 +183,7 @@ def templates(probes, size, weighted):
 
 
 def check_once(paths):
-    """A source that is given twice is a Failure: each of its faces would count twice."""
+    """Raises a Failure when a source is given twice, because its faces would count twice."""
     seen = set()
     for path in paths:
         if os.path.realpath(path) in seen:
@@ -206,7 +206,7 @@ def check_one_network(sources):
 
 def equal_images(probes, distractors, scores, places):
     """Returns [(probe, distractor)] with the same file, or with the same features when the files
-    are not there. scores, places: the best distractors of each probe and their numbers."""
+    are not there. scores, places: the scores and the numbers of each probe's best distractors."""
     found = []
     for i, k in zip(*np.nonzero(scores > .9999)):
         _, path = distractors.name(places[i, k])

@@ -13,15 +13,15 @@ needs("skimage")
 from skimage.feature import hog, local_binary_pattern
 from skimage.transform import resize
 
-CELLS = 8  # in each direction
-MARGIN = .1  # of the image, at each side, that lbp() leaves out: background and hair
-PIXELS = 32  # in each direction, for raw()
+CELLS = 8  # histograms in each direction
+MARGIN = .1  # share of the image that lbp() cuts off at each side: background and hair
+PIXELS = 32  # width and height of the image for raw()
 
 
 def even_light(grey):
-    """Tan and Triggs, "Enhanced Local Texture Feature Sets for Face Recognition Under Difficult
-    Lighting Conditions", TIP 2010, with its usual constants: gamma, difference of Gaussians,
-    equal contrast. Returns 8 bits."""
+    """Evens out the light by gamma, difference of Gaussians and equal contrast, with the usual
+    constants of Tan and Triggs, "Enhanced Local Texture Feature Sets for Face Recognition Under
+    Difficult Lighting Conditions", TIP 2010. Returns uint8."""
     g = np.power(grey + 1 / 255, .2)
     g = gaussian_filter(g, 1) - gaussian_filter(g, 2)
     for most in (np.inf, 10):
@@ -30,7 +30,7 @@ def even_light(grey):
 
 
 def histograms(image):
-    """Returns a histogram of the patterns of each cell: CELLS x CELLS x 59, each with sum 1."""
+    """Returns a histogram of the patterns of each cell: CELLS*CELLS x 59, each row with sum 1."""
     codes = local_binary_pattern(image, 8, 2, "nri_uniform").astype(int)
     codes = codes[tuple(slice(int(MARGIN * n), n - int(MARGIN * n)) for n in image.shape)]
     rows, columns = (np.arange(n) * CELLS // n for n in codes.shape)
@@ -43,15 +43,15 @@ def histograms(image):
 def lbp(grey):
     """Ahonen, Hadid and Pietikainen, "Face Description with Local Binary Patterns", PAMI 2006:
     uniform patterns of 8 neighbours at radius 2 (59 bins) in 8 x 8 cells. The light is evened out,
-    and the histograms of the image and its mirror image are averaged. Both, the radius and MARGIN
-    were chosen on pairs of CelebA and CFP."""
+    and the histograms of the image and its mirror image are averaged. These two steps, the radius
+    and MARGIN were chosen on pairs of CelebA and CFP."""
     image = even_light(grey)
     both = histograms(image) + histograms(np.ascontiguousarray(image[:, ::-1]))
     return (both / 2).ravel().astype(np.float32)
 
 
 def gradients(grey):
-    """Dalal and Triggs, CVPR 2005: 9 directions, blocks of 2 x 2 cells; the cells are 8 x 8."""
+    """Histograms of gradients, Dalal and Triggs, CVPR 2005: 9 directions, blocks of 2 x 2 cells."""
     cell = tuple(max(1, n // CELLS) for n in grey.shape)
     return hog(grey, 9, cell, (2, 2), "L2-Hys").astype(np.float32)
 
@@ -68,7 +68,7 @@ FEATURES = {"lbp": lbp, "hog": gradients, "raw": raw}
 def read_grey(path):
     try:
         return np.asarray(read_rgb(path).convert("L"), np.float32) / 255
-    except Exception as e:  # Pillow raises many kinds
+    except Exception as e:  # Pillow raises many kinds of exceptions
         raise Failure(f"{path}: cannot be read as an image: {e}") from e
 
 

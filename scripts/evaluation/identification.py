@@ -10,7 +10,7 @@ from lib.errors import Failure
 
 RATES = (1e-3, 1e-4, 1e-5, 1e-6)
 ALARMS = (1e-1, 1e-2, 1e-3)
-MOST = 100  # the largest rank that is counted
+MOST = 100  # the largest rank that results have
 LARGEST = 20_000_000  # the most impostor scores that are kept
 
 
@@ -38,8 +38,8 @@ def trials(probes):
 
 
 def rates_of(hit, person, people):
-    """Returns {"rate", "low", "high"} for trials that succeed (hit) or fail, with Wilson's interval
-    over people."""
+    """Returns {"rate", "low", "high"}: the share of True in hit, with Wilson's interval over
+    people. hit: for each trial; person: the person of each trial; people: the number of people."""
     errors = np.bincount(person, ~hit, people)
     n = np.bincount(person, minlength=people)
     rate = float(hit.mean())
@@ -72,8 +72,8 @@ def subsets(probes, others, mates, probe, draws, seed):
 
 
 def identify(probes, others, args):
-    """Measures identification. Returns (this part of the result, an array that is True for trials
-    right at rank 1, the best distractors of each probe as (scores, numbers))."""
+    """Measures identification. Returns (this part of the result, array with True for each trial
+    that is right at rank 1, (scores, numbers) of the best distractors of each probe)."""
     best, places = search.search(probes.rows, others.blocks(), min(MOST, len(others)))
     equal = [] if args.keep_equal else equal_images(probes, others, best, places)
     if equal:
@@ -122,8 +122,8 @@ def verify(probes, others, args):
 
 
 def curve_of(genuine, falling, pairs, points=60):
-    """Returns points [(false-match rate, TAR)] for a picture, over the rates that the kept impostor
-    scores (`falling`) can measure."""
+    """Returns points [(false-match rate, TAR)] for a picture. falling: the largest of `pairs`
+    impostor scores, sorted. They can only measure low rates."""
     reach = len(falling) - 1 if len(falling) < pairs else len(falling)
     if reach <= statistics.FEWEST or not len(genuine):
         return []

@@ -1,9 +1,9 @@
-"""Published accuracies on LFW's ten folds, for comparison with baselines.py. Each has the mean and
-the standard error over the folds, in percent; the name on the page, the features and the crop; what
-the method may learn from, as LFW calls it; the source. "nearest" means that the method and the
-features are not those of our row, but the nearest that were found. All were read on LFW's results
-page, http://vis-www.cs.umass.edu/lfw/results.html, and their best points recomputed from the ROC
-curves that it offers. Crops and training data differ from ours."""
+"""Published accuracies on LFW's ten folds, for comparison with baselines.py. Each text has the mean
+and standard error over the folds, in percent; the method's name on LFW's results page, its features
+and crop; what LFW allows the method to learn from; the source. "nearest" marks the most similar
+method, where no figure has our features and method. The figures are from
+http://vis-www.cs.umass.edu/lfw/results.html; their best points were recomputed from the ROC curves
+there. Crops and training data differ from ours."""
 
 NONE = "no published figure found for this protocol"
 PIXELS = ("nearest: 68.22 +- 0.41: Pixels/MKL, SVM with several kernels on pixels, funneled; "
@@ -21,5 +21,5 @@ FIGURES = {  # {(features, method): figure}
 
 
 def cited(features, way):
-    """Returns the text for the table."""
+    """Returns the published figure for a row of the table, or NONE."""
     return FIGURES.get((features, way), NONE)

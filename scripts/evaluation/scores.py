@@ -6,7 +6,7 @@ import numpy as np
 from evaluation.statistics import Tail
 
 BLOCK = 1 << 16  # distractors in memory at a time
-DEPTH = 4  # keep 4 times as many impostor scores as the highest rate needs; the bootstrap uses them
+DEPTH = 4  # keep 4 times the impostor scores that the highest rate needs, for the bootstrap
 PROBES, OTHERS = 1024, 4096  # rows and columns of a block of scores
 
 
@@ -34,9 +34,9 @@ def genuine(probes, person):
 
 
 def impostors(probes, person, blocks, keep):
-    """Returns the `keep` largest impostor scores, as Tail.sorted() does. Impostor pairs are all
-    pairs of probes of two people, and all pairs of a probe and a distractor. blocks: the
-    distractors; distractor k counts as person number (people + k)."""
+    """Returns the `keep` largest impostor scores, like Tail.sorted(). Impostor pairs are all pairs
+    of probes of two people, and all pairs of a probe and a distractor. blocks: distractors, as
+    Faces.blocks() yields them; distractor k gets the person number (people + k)."""
     tail, people = Tail(keep), int(person.max()) + 1 if len(person) else 0
 
     def add(rows, columns, of_row, of_column, upper):

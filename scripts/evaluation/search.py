@@ -17,9 +17,8 @@ def merge(scores, places, more, more_places, k):
 
 
 def search(probes, blocks, k):
-    """Returns (scores, numbers) of the k best rows for each probe, by falling score. blocks:
-    (number of the first row, unit rows). When there are fewer than k rows, there are fewer
-    columns."""
+    """Returns (scores, numbers) of the k best rows for each probe, by falling score. blocks yields
+    (number of the first row, unit rows). With fewer than k rows, the result has fewer columns."""
     scores, places = np.empty((len(probes), 0), np.float32), np.empty((len(probes), 0), np.int64)
     for first, rows in blocks:
         if len(rows):
@@ -29,7 +28,7 @@ def search(probes, blocks, k):
 
 
 def means(rows, person):
-    """Returns (the sum of the rows of each person, these sums scaled to length 1)."""
+    """Returns (the sum of the rows of each person, the sums scaled to length 1)."""
     starts = np.flatnonzero(np.diff(person, prepend=-1))
     sums = np.add.reduceat(rows.astype(np.float64), starts, axis=0) if len(rows) else rows
     return sums, unit(sums)

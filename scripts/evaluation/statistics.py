@@ -28,9 +28,9 @@ def wilson(rate, trials):
 
 
 def people_trials(errors, trials):
-    """Returns the number of independent trials whose rate would have the same variance:
-    p (1 - p) / var, where var is the variance of the rate between people. errors, trials: the
-    numbers for each person. When p is 0 or 1 it is the number of people."""
+    """Returns the number of independent trials whose error rate p would have the same variance: p
+    (1 - p) / var, where var is the variance of p between people. errors, trials: the numbers for
+    each person. When p is 0 or 1, returns the number of people."""
     errors, trials = (np.asarray(v, float)[np.asarray(trials) > 0] for v in (errors, trials))
     n, people = trials.sum(), len(trials)
     if people < 2:
@@ -42,9 +42,9 @@ def people_trials(errors, trials):
 
 def pair_trials(a, b, images, others=0):
     """Like people_trials(), for a false-match rate. Each pair of faces of two people is a trial. a,
-    b: the people of each false match. images: the number of images of each known person. `others`
-    more faces were compared with all images; each counts as a person of its own, with a number from
-    len(images) on."""
+    b: the people of each false match. images: the number of images of each known person. others:
+    the number of faces of further people, one face each, that are compared with all images. Their
+    numbers begin at len(images)."""
     images = np.asarray(images, float)
     people, faces = len(images), images.sum()
     pairs = np.minimum(a, b).astype(np.int64)
@@ -54,7 +54,7 @@ def pair_trials(a, b, images, others=0):
     first = np.flatnonzero(np.diff(pairs, prepend=-1))
     counts = np.diff(first, append=len(pairs)).astype(float)
     one, two = (v.astype(np.int32) for v in np.divmod(pairs[first], people + others))
-    del pairs, first  # there may be ten millions
+    del pairs, first  # frees memory: there may be ten million pairs
     # Two people a, b have m_ab trials and e_ab errors. Their residual is r_ab = e_ab - p m_ab.
     m = images[one]
     m *= np.append(images, 1)[np.minimum(two, people)]
@@ -179,9 +179,9 @@ def verification(genuine, tail, trials, rates):
 def bootstrap_tar(genuine, person, tail, images, others, rates, seed=1, draws=1000):
     """Returns {rate: TAR of each draw}. In a draw each person, and each of the other faces, takes
     part with probability 1/2 ("double or nothing"). The threshold and the TAR come from the pairs
-    whose faces both take part. The same seed draws the same people, so networks can be compared
-    draw by draw. A draw is NaN when it has no pairs, or when its threshold lies below all scores of
-    the tail."""
+    whose faces both take part. person: the person of each genuine score. The same seed draws the
+    same people, so networks can be compared draw by draw. A draw is NaN when it has no pairs, or
+    when its threshold is below all scores of the tail."""
     falling, a, b = tail
     draws = int(min(draws, max(100, WORK / (len(falling) + len(genuine) + others + 1))))
     order = np.argsort(genuine, kind="stable")
@@ -227,13 +227,12 @@ def ranks(mates, best):
 
 
 def open_set(own, other, alarms, rates):
-    """Returns {rate: {"fnir", "threshold", "missed"}}: the false negatives of a watch list at the
-    threshold where searches for people who are not on the list raise an alarm at this rate. own:
-    the score of each search with its own person; other: its best score with another person of the
-    list; alarms: the best score of each search for a person who is not on the list. missed: True
-    for each search whose person is below the threshold or not first. A rate has None when fewer
-    than ten
-    alarms lie above the threshold."""
+    """Returns {rate: {"fnir", "threshold", "missed"}} of a watch list. At the threshold, the share
+    `rate` of searches for people who are not on the list raises an alarm; fnir is the share of
+    missed searches. own: the score of each search with its own person; other: its best score with
+    another person of the list; alarms: the best score of each search for a person who is not on the
+    list. missed: True for each search whose person is below the threshold or not first. A rate has
+    None when fewer than ten alarms lie above the threshold."""
     falling, out = -np.sort(-np.asarray(alarms)), {}
     for rate in rates:
         threshold, above = threshold_at(falling, rate, len(falling))
