@@ -1,20 +1,20 @@
-/* dnx.h - the interface of a layer type. A layer is one file: layers_ext/NAME.c defines dnx_NAME
- * for the section [NAME] of a cfg. No other file changes.
+/* dnx.h - the interface of a layer type. A layer type is one file: layers_ext/NAME.c defines the
+ * dnx_layer_type dnx_NAME for section [NAME] of a cfg. No other file changes.
  *
- * The life of a layer: make() once; prepare() after its weights have changed; forward() and
- * backward() for each batch. The options, the inputs and the shapes of the inputs are set before
- * make(). n->trains decides what make() allocates: without it backward() is never called.
- * p->is_training decides what a pass does: a network that trains also predicts now and then.
+ * The network sets the options, the inputs and their shapes, and then calls make() once. It calls
+ * prepare() when weights have changed, and forward() and backward() for each batch. n->trains tells
+ * make() whether backward() will be called. p->is_training tells forward() whether this batch
+ * trains: a network that trains also predicts now and then.
  *
  * Tensors are float32, NHWC and contiguous: element (b,y,x,c) of a B x H x W x C tensor is p[((b*H
  * + y)*W + x)*C + c]. A flat vector is 1 x 1 x C. Filters in files are OIHW.
  *
  * Gradients are DESCENT directions: minus the derivative of the loss, summed over the batch, since
- * libdarknet adds them to the weights. backward() does one of three things with dx: nothing when dx
- * is NULL; it STORES when dx_adds is false; it ADDS when dx_adds is true, because another reader of
- * the same input has stored its part already. It always ADDS to the gradients of parameters.
+ * libdarknet adds them to the weights. backward() does nothing with dx when dx is NULL; it STORES
+ * when dx_adds is false; it ADDS when dx_adds is true, because another reader of the same input has
+ * stored its part already. backward() always ADDS to the gradients of parameters.
  *
- * `make check-layer LAYER=name` checks that a type keeps all this, see tests/unit/test_layers.c.
+ * `make check-layer LAYER=name` tests a layer type against these rules (tests/unit/test_layers.c).
  * Optional parts, such as losses with a teacher, have headers in layer/; its README lists them. */
 #ifndef DNX_H
 #define DNX_H
@@ -35,7 +35,8 @@ typedef struct {
     int h, w, c;
 } dnx_shape;
 
-/* The role of a parameter: code that folds, packs or decomposes a layer finds its arrays by it. */
+/* The role of a parameter, by which code that folds, packs or decomposes a layer finds its
+ * arrays. */
 typedef enum {
     DNX_OTHER,
     DNX_WEIGHTS,
@@ -51,51 +52,50 @@ typedef enum {
 typedef struct {
     const char *name;
     size_t count;
-    float decay; /* factor of the network's weight decay: 1 for weights, 0 for all others */
-    int filters; /* for weights: the number of filters, count/filters floats each; else 0 */
+    float decay; /* multiplies the network's weight decay: 1 for weights, else 0 */
+    int filters; /* filters that read the same inputs, count/filters floats each; else 0 */
     dnx_role role;
-    bool is_one_bit; /* each filter is one scale times the signs of its floats */
+    bool is_one_bit; /* the layer uses each filter as one scale times the signs of its floats */
     bool is_trained; /* false: saved but not trained, such as running statistics */
     float *value;    /* count floats in file order; NULL after dnx_release_param() */
     float *grad;     /* count floats; NULL when the parameter is not trained */
-    float **at;      /* the layer's own pointer to value */
+    float **at;      /* address of the layer's pointer to value */
 } dnx_param;
 
-/* One layer of a network. */
 typedef struct dnx_node {
     const struct dnx_layer_type *type;
     dnx_loc loc; /* file and line of its section, for messages */
-    int index;   /* place in the network, from 0 */
-    int batch;   /* the largest batch */
+    int index;   /* index in the network, from 0 */
+    int batch;   /* the most images in a pass */
     bool trains;
     bool keeps_no_weights; /* prepare() may release the parameters after it has packed them */
-    uint64_t seed;         /* seed random numbers by (seed, index) */
-    struct dnx_pool *pool; /* threads, see kernels/pool.h */
-    void *opts, *state;    /* the type's options as parsed; its state, zeroed */
+    uint64_t seed;         /* call dnx_rng_seed() with seed and index */
+    struct dnx_pool *pool; /* threads: kernels/pool.h */
+    void *opts, *state;    /* the parsed options; the type's state, zeroed before make() */
     int n_in;              /* number of inputs */
-    int from[DNX_MAX_IN];  /* the layers that the inputs come from; -1: the image */
+    int from[DNX_MAX_IN];  /* index of the layer that gives each input; -1: the image */
     dnx_shape in[DNX_MAX_IN];
     dnx_shape out;  /* make() sets it */
-    size_t scratch; /* make() sets it: floats of p->scratch, for all threads together */
+    size_t scratch; /* make() sets it: size of p->scratch in floats, for all threads */
     int n_params;
     dnx_param params[DNX_MAX_PARAMS];      /* in the order of the weights file */
-    size_t allocated;                      /* floats from dnx_new(); `darknet check` adds them up */
+    size_t allocated;                      /* floats that dnx_new() has allocated */
     void *memory;                          /* owns the arrays of dnx_new() */
     struct dnx_distillation *distillation; /* for a loss with a teacher: layer/classifier.h */
 } dnx_node;
 
-/* One batch on its way through a layer. */
+/* The arguments of forward() and backward() for one batch. */
 typedef struct dnx_pass {
     int batch;
     bool is_training;
-    const float *x[DNX_MAX_IN]; /* inputs */
-    float *y;                   /* output; in backward() it still holds what forward() stored */
+    const float *x[DNX_MAX_IN]; /* inputs, batch x in[k] */
+    float *y;                   /* output, batch x out; in backward(): what forward() stored */
     const float *dy;
     float *dx[DNX_MAX_IN];
     bool dx_adds[DNX_MAX_IN];
-    float *scratch;        /* n->scratch floats, not zeroed; they are lost after the pass */
+    float *scratch;        /* n->scratch floats; undefined at the start of each call */
     const float *truth;    /* class index of each image, -1 when unknown; NULL without labels */
-    uint64_t seen, update; /* images and updates before this pass: seed random draws and schedules
+    uint64_t seen, update; /* images and updates before this pass: all random draws are seeded
                             * with them, so that a resumed run repeats every bit */
     double loss;           /* forward() of a loss stores the SUM over the batch here */
     const float *target;   /* the teacher's output, or NULL: see layer/classifier.h */
@@ -104,22 +104,22 @@ typedef struct dnx_pass {
 
 typedef struct dnx_layer_type {
     const char *name;    /* the section's name */
-    const char *aliases; /* other names in stock cfg files, "conv|cnv"; may be NULL */
+    const char *aliases; /* other names of the section, "conv|cnv"; may be NULL */
     const char *summary; /* one line for `darknet layers` */
     bool is_loss;
-    bool is_reentrant; /* predicting, forward() writes only y and scratch; false is always right */
-    /* Input 0 is the layer before. An option of type DNX_LIST can name more layers: negative
-     * numbers count back from this layer, others from the first. NULL: no such option. */
+    bool is_reentrant; /* when predicting, forward() writes only y and scratch; false is safe */
+    /* Key of the option of type DNX_LAYERS that names more inputs; NULL when the type has none.
+     * Input 0 is the previous layer. In the option, negative numbers count back from this layer. */
     const char *layers_key;
-    bool only_named_inputs; /* layers_key names all inputs; the layer before is none of them */
+    bool only_named_inputs; /* layers_key names all inputs; the previous layer is not added */
     const dnx_opt *options; /* NULL when the type has no options */
     size_t state_size;
     dnx_status (*make)(dnx_node *n, dnx_err *err); /* checks options and shapes, sets n->out */
     void (*forward)(dnx_node *n, dnx_pass *p);
     void (*backward)(dnx_node *n, dnx_pass *p);       /* NULL when the type can only predict */
     double (*macs)(const dnx_node *n);                /* multiply-adds for one image; NULL when 0 */
-    dnx_status (*prepare)(dnx_node *n, dnx_err *err); /* folds batch norm, packs filters */
-    const struct dnx_fusion *fusion;                  /* the optional parts; NULL in most types */
+    dnx_status (*prepare)(dnx_node *n, dnx_err *err); /* folds norms, packs filters; may be NULL */
+    const struct dnx_fusion *fusion; /* optional parts (layer/); NULL in most types */
     const struct dnx_classifier *classifier;
     const struct dnx_compression *compression;
     const struct dnx_advice *advice;

@@ -3,5 +3,5 @@
 #define DNX_REGISTRY_H
 #include "dnx.h"
 extern const dnx_layer_type *const dnx_layer_types[]; /* ends with NULL */
-extern const char *const dnx_layer_files[];           /* the source file of each */
+extern const char *const dnx_layer_files[];           /* source file of dnx_layer_types[i] */
 #endif

@@ -14,8 +14,8 @@
 
 enum { ALIGN = 64, PAGE = 4096, LARGE = 4 << 20 };
 
-/* Requests large pages for large arrays: a pass over such an array is then up to 1.4 times as
- * fast. */
+/* Requests large pages for arrays of at least LARGE bytes: a pass over such an array is then up to
+ * 1.4 times as fast. */
 static void use_large_pages(char *p, size_t size) {
 #ifdef __linux__
     char *first = p + (-(uintptr_t)p & (PAGE - 1));
@@ -26,8 +26,8 @@ static void use_large_pages(char *p, size_t size) {
 #endif
 }
 
-/* Stored just before an array. An owner and its arrays are a ring; outside of one the links are
- * NULL. */
+/* Header in front of an array. An owner and its arrays form a circular list through `before` and
+ * `after`; both are NULL for an array outside of such a list. */
 typedef struct block {
     void *raw; /* the pointer for free() */
     struct block *before, *after;
@@ -35,8 +35,8 @@ typedef struct block {
 
 static block *block_of(void *p) { return (block *)p - 1; }
 
-/* Allocates with calloc() and aligns by hand. aligned_alloc() and memset() would write every page;
- * this way pages that are never written cost no memory. */
+/* Uses calloc() and aligns by hand, because aligned_alloc() and memset() would write every page. A
+ * page of calloc() that is never written costs no memory. */
 float *dnx_alloc(size_t count) {
     if (count > (PTRDIFF_MAX - 4 * ALIGN) / sizeof(float)) return NULL;
     size_t size = count * sizeof(float) + ALIGN + ALIGN + sizeof(block);

@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 double dnx_now(void); /* seconds since some fixed moment; never goes back */
-/* Writes the local date and time, "2026-11-26 09:40:12 +0000", into out, which has at least 26
- * bytes. */
+/* Writes the local date and time, such as "2026-11-26 09:40:12 +0000", to out. size: bytes of out,
+ * at least 26. */
 void dnx_clock_text(char *out, size_t size);
 #endif

@@ -1,5 +1,6 @@
-/* err.h - the status that every function that can fail returns, and its message. Only the first
- * error is kept: the function that finds the fault writes the text, and all callers pass it on. */
+/* err.h - the status and the message of an error. A function that can fail returns dnx_status. The
+ * function that finds the fault writes the message; its callers only pass the status on. A dnx_err
+ * keeps its first error. */
 #ifndef DNX_ERR_H
 #define DNX_ERR_H
 #include <stddef.h>
@@ -10,15 +11,15 @@ typedef enum {
     DNX_EPARSE,   /* a line of a cfg is malformed */
     DNX_EOPTION,  /* an option is unknown, given twice, or out of range */
     DNX_ESHAPE,   /* shapes do not fit */
-    DNX_EMEM,     /* no memory */
+    DNX_EMEM,     /* memory ran out */
     DNX_EWEIGHTS, /* a weights file does not fit the network */
     DNX_ENUMBER,  /* NaN or infinity appeared */
     DNX_ESTOP     /* a signal asked the process to stop, see base/stop.h */
 } dnx_status;
 
 typedef struct {
-    const char *file; /* NULL when the message has no place */
-    int line;         /* 0 for the file as a whole */
+    const char *file; /* NULL when the message is about no file */
+    int line;         /* 0 when the message is about no single line */
 } dnx_loc;
 
 typedef struct {
@@ -26,19 +27,19 @@ typedef struct {
     char text[512]; /* "file:line: text", no newline */
 } dnx_err;
 
-/* Records an error and returns `status`. An earlier error is kept. err may be NULL. */
+/* Records an error in *err, unless *err already has one. Returns `status`. err may be NULL. */
 dnx_status dnx_fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* The same for a file as a whole; path may be NULL. */
+/* Like dnx_fail(), for a message without a line number. path may be NULL. */
 dnx_status dnx_fail_at(dnx_err *err, dnx_status status, const char *path, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* Copies the first error of a list, of one for each thread, to *err. Returns its status, or DNX_OK
- * when the list has none. */
+/* Copies the first error in errors[0..n-1] to *err and returns its status, or returns DNX_OK when
+ * none of them is an error. Threads use it: each has its own dnx_err. */
 dnx_status dnx_first_error(const dnx_err *errors, int n, dnx_err *err);
 /* Records "PATH: no memory" and returns DNX_EMEM. */
 dnx_status dnx_no_memory(const char *path, dnx_err *err);
-/* For messages: returns `one` when n is 1, else `many`. */
+/* Returns `one` when n is 1, else `many`. */
 const char *dnx_plural(size_t n, const char *one, const char *many);
-/* Writes a whole number with commas between the thousands, "1,234,567", and returns `out`. */
+/* Rounds n to a whole number and writes it with commas, such as "1,234,567". Returns `out`. */
 char *dnx_grouped(double n, char out[32]);
 #endif

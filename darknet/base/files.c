@@ -1,4 +1,4 @@
-/* files.c - reads whole files and lists folders. */
+/* files.c - opens and reads files. */
 #include "base/files.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 enum { WAIT_MS = 5000 };
 
-/* With O_NONBLOCK, because opening a FIFO would otherwise wait for a writer. */
+/* Opens with O_NONBLOCK, because opening a FIFO would otherwise wait for a writer. */
 FILE *dnx_file_open_unnoted(const char *path, size_t most, size_t *len) {
     struct stat s;
     FILE *f = NULL;
@@ -44,7 +44,8 @@ FILE *dnx_file_open(const char *path, size_t most, size_t *len) {
     return noted(dnx_file_open_unnoted(path, most, len), path);
 }
 
-/* Opens a FIFO when a process writes to it now or within WAIT_MS. */
+/* Opens a FIFO for reading. Returns NULL with ENXIO when nothing is written to it within WAIT_MS
+ * milliseconds. */
 static FILE *open_fifo(const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct pollfd is_written = {.fd = fd, .events = POLLIN};
@@ -65,13 +66,15 @@ FILE *dnx_file_stream(const char *path) {
     return noted(is_fifo ? open_fifo(path) : fopen(path, "rbe"), path);
 }
 
-/* Reads a file of len bytes and closes it; f may be NULL. */
+/* Returns the len bytes of f, followed by a NUL, and closes f. Returns NULL on failure, with errno.
+ * f may be NULL when opening it has failed. */
 static char *read_all(FILE *f, size_t len) {
     int why = 0;
     if (!f) return NULL;
     char *text = malloc(len + 1);
     if (!text) why = ENOMEM;
-    else if (fread(text, 1, len, f) != len) why = EIO; /* or the file was made shorter */
+    else if (fread(text, 1, len, f) != len)
+        why = EIO; /* a read error, or the file has become shorter */
     fclose(f);
     if (why) {
         free(text);

@@ -1,27 +1,29 @@
-/* files.h - reads whole files. */
+/* files.h - opens and reads files. */
 #ifndef DNX_FILES_H
 #define DNX_FILES_H
 #include <stddef.h>
 #include <stdio.h>
 
-#define DNX_MAX_FILE (1u << 30) /* the longest image or list, bytes */
+#define DNX_MAX_FILE (1u << 30) /* bytes of the longest image or list */
 
-/* The functions below, except dnx_file_open_unnoted(), register the file as an input, which no
- * output of this process may replace (inputs.h). */
+/* Every function below, except those named _unnoted, registers its file as an input: no output of
+ * this process may replace an input (inputs.h). On failure they return NULL and set errno. */
 
-/* Opens a regular file of at most `most` bytes for reading; *len is its length. NULL with errno:
- * EFBIG for a longer file, EISDIR or EINVAL for one that is not regular. */
+/* Opens a regular file for reading and sets *len to its bytes. errno is EFBIG when it has more than
+ * `most` bytes, EISDIR for a folder, EINVAL for a pipe or a device. */
 FILE *dnx_file_open(const char *path, size_t most, size_t *len);
-/* Returns a whole regular file and a NUL after it; free() it. NULL with errno. */
+/* Returns the bytes of a regular file of at most DNX_MAX_FILE bytes, followed by a NUL, and sets
+ * *len to their number. The caller calls free(). */
 char *dnx_file_read(const char *path, size_t *len);
 /* Like dnx_file_read(), for a file of at most `most` bytes. */
 char *dnx_file_read_most(const char *path, size_t most, size_t *len);
-/* Opens a file of any length, or a pipe, as a stream. NULL with errno: ENXIO for a FIFO to which no
- * process has written for five seconds. */
+/* Opens a file of any length, or a pipe, as a stream. errno is ENXIO when no process writes to a
+ * FIFO within five seconds. */
 FILE *dnx_file_stream(const char *path);
 
-/* Like dnx_file_open(), but registers no input: for images, because there are millions, and for
- * results that the command itself continues and replaces: checkpoints, logs, caches. */
+/* Like dnx_file_open() and dnx_file_read_most(), but do not register an input. For images, because
+ * there are millions, and for files that a command reads and later replaces: checkpoints, logs,
+ * caches. */
 FILE *dnx_file_open_unnoted(const char *path, size_t most, size_t *len);
 char *dnx_file_read_unnoted(const char *path, size_t most, size_t *len);
 #endif

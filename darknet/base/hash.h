@@ -5,11 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The start of checksums in files that this program has written: crops and caches. */
+/* Initial h of the checksums in crops and caches. Existing files depend on this value. */
 #define DNX_HASH_START 0xcbf29ce484222325u
-/* Continues the checksum h over n bytes; begin with h = 0. The earlier checksum acts as a seed, so
- * the same bytes in two calls give another result than in one call. */
+/* Returns the XXH3 checksum of n bytes. The seed h is the checksum of earlier bytes, or 0. Two
+ * calls for two parts give another result than one call for all bytes. */
 uint64_t dnx_hash(uint64_t h, const void *bytes, size_t n);
-/* Continues *h over the content of a file. Returns false with errno when it cannot be read. */
+/* Updates the checksum *h with the bytes of a file. Returns false and sets errno when the file
+ * cannot be read. */
 bool dnx_hash_file(const char *path, uint64_t *h);
 #endif

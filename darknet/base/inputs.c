@@ -1,5 +1,5 @@
-/* inputs.c - the list of files that this process has read. It holds names, not inodes, because an
- * editor may replace a cfg while training runs, and the system may give the free inode to a
+/* inputs.c - the list of files that this process has read. It holds names, not inodes: when an
+ * editor replaces a cfg while training runs, the system may give the cfg's old inode to a
  * checkpoint. */
 #include "base/inputs.h"
 

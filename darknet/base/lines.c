@@ -1,4 +1,4 @@
-/* lines.c - converts text of any origin to one form, and returns it line by line. */
+/* lines.c - converts UTF-16 to UTF-8, makes line ends uniform, and returns a text line by line. */
 #include "base/lines.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ static dnx_status no_memory(const char *file, dnx_err *err) {
 
 /* ---- UTF-16 ---- */
 
-/* Converts the text from UTF-16 to UTF-8. */
+/* Converts l->text from UTF-16 to UTF-8, without its byte order mark. */
 static dnx_status decode(dnx_lines *l, bool is_big, dnx_err *err) {
     size_t from_left = l->len - 2, left = l->len / 2 * 3;
     char *out = malloc(left + 1), *to = out, *from = l->text + 2;
@@ -50,7 +50,7 @@ static dnx_status decode(dnx_lines *l, bool is_big, dnx_err *err) {
 
 /* ---- the whole text ---- */
 
-/* Makes every line end with one '\n', and removes byte order marks. */
+/* Makes every line end with one '\n', removes byte order marks, and counts the lines. */
 static dnx_status unify(dnx_lines *l, const char *what, dnx_err *err) {
     char *s = l->text;
     size_t n = 0, start = 0;
@@ -78,7 +78,7 @@ static dnx_status unify(dnx_lines *l, const char *what, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Takes ownership of the text, which has space for a NUL after it. */
+/* Fills *l from `text` and takes ownership of it. text has room for a NUL after its len bytes. */
 static dnx_status take(dnx_lines *l, char *text, size_t len, const char *file, const char *what,
                        dnx_err *err) {
     *l = (dnx_lines){.file = file, .text = text, .len = len};
@@ -102,7 +102,8 @@ dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char
     return take(l, own, len, file, what, err);
 }
 
-/* Reads all bytes of f, at most `most`, into *text. The caller frees it, also after an error. */
+/* Reads all bytes of f into *text, and fails when there are more than `most`. The caller frees
+ * *text, also after an error. */
 static dnx_status load(FILE *f, const char *file, const char *what, size_t most, char **text,
                        size_t *len, dnx_err *err) {
     struct stat s;
@@ -181,15 +182,15 @@ char dnx_separator(const char *line) {
     return strchr(line, '\t') ? '\t' : strchr(line, ',') ? ',' : ' ';
 }
 
-/* Removes the quotes of a field in place, and one of each two quotes inside it. Returns its text,
- * or NULL when the last quote is missing. *p points to the first quote, and afterwards behind the
- * last one. */
+/* Reads a quoted field in place. *p points to its first quote; sets *p behind its last quote.
+ * Removes both quotes, and replaces "" between them by one quote. Returns the text, or NULL when
+ * the last quote is missing. */
 static char *unquote(char **p) {
     char *start = *p, *out = start, *s = start + 1;
     for (; *s; s++) {
         if (*s == '"' && s[1] != '"') {
             *p = s + 1;
-            *out = 0; /* at or before s */
+            *out = 0; /* out is at or before s: the text after the field is unchanged */
             return start;
         }
         s += *s == '"';

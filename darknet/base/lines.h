@@ -1,9 +1,9 @@
-/* lines.h - reads all text files: cfg and .data files, lists, labels, pairs, landmarks, indices.
+/* lines.h - reads text files line by line: cfg and .data files, lists, labels, pairs, landmarks.
  *
- * It accepts what editors and other systems write: a byte order mark at the start of a file or of a
- * line (files are joined with cat), UTF-16 with such a mark (converted to UTF-8), lines that end
- * with LF, CR LF or CR, and a last line without an end. Other bytes, such as Latin-1, stay as they
- * are. It refuses NUL bytes and lines over 1 MB, and names the line. */
+ * The reader accepts what editors and other systems write: a byte order mark at the start of a file
+ * or of a line (files are joined with cat), UTF-16 with such a mark (converted to UTF-8), lines
+ * that end with LF, CR LF or CR, and a last line without an end. Other bytes, such as Latin-1, are
+ * unchanged. NUL bytes and lines over 1 MB are errors, with the number of the line. */
 #ifndef DNX_LINES_H
 #define DNX_LINES_H
 #include <stdbool.h>
@@ -13,47 +13,50 @@
 
 typedef struct {
     const char *file;  /* for messages; owned by the caller */
-    char *text;        /* the whole file; lines point into it */
-    size_t len, count; /* bytes; lines, empty ones included */
+    char *text;        /* text of the file; the lines returned point into it */
+    size_t len, count; /* bytes of text; number of lines, with empty ones */
     size_t at;         /* offset of the next line */
     int number;        /* number of the last line returned, from 1 */
 } dnx_lines;
 
-#define DNX_LINES_MOST ((size_t)1 << 30) /* the longest file, bytes */
+#define DNX_LINES_MOST ((size_t)1 << 30) /* bytes of the longest file */
 
-/* Reads a file, or a pipe to its end; `file` must outlive l. `what` names the kind of file in
- * messages ("a cfg"). DNX_EIO when it cannot be read, or has more than `most` bytes. DNX_EPARSE
- * when it is not text. DNX_EMEM. After an error there is nothing to free. */
+/* Reads a whole file, or a pipe until it is closed. `file` must outlive l. `what` names the kind of
+ * file in messages ("a cfg"). Returns DNX_EIO when the file cannot be read or has more than `most`
+ * bytes, DNX_EPARSE when it is not text, or DNX_EMEM. Call dnx_lines_free() only after success. */
 dnx_status dnx_lines_open(dnx_lines *l, const char *file, const char *what, size_t most,
                           dnx_err *err);
-/* Reads a copy of len bytes instead. DNX_EPARSE, DNX_EMEM. */
+/* Like dnx_lines_open(), but copies len bytes of `text`. `file` serves only for messages.
+ * DNX_EPARSE, DNX_EMEM. */
 dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char *file,
                           const char *what, dnx_err *err);
 void dnx_lines_free(dnx_lines *l);
-/* After this call, report(file, mark) is called for each text that begins with a byte order mark,
- * because editors hide it, and other programs may reject it. NULL, the default, ends the calls. */
+/* Sets a function that is called for each text that begins with a byte order mark: editors hide the
+ * mark, and other programs may reject it. `mark` is its name. NULL, the default: no calls. */
 void dnx_lines_report_marks(void (*report)(const char *file, const char *mark));
 
-/* Returns the next line that is neither empty nor starts with a character of `comments`, without
- * white space at both ends. NULL at the end of the text. The caller may change the line. */
+/* Returns the next line without white space at both ends, or NULL at the end of the text. Skips
+ * empty lines and lines that start with a character of `comments`. The caller may change the
+ * line. */
 char *dnx_lines_next(dnx_lines *l, const char *comments);
-/* The place of the line that was returned last, for messages. */
+/* Returns the file and number of the line that was returned last, for messages. */
 dnx_loc dnx_lines_at(const dnx_lines *l);
 
-/* Removes white space from both ends of s, in place. */
+/* Removes white space at both ends of s, in place. Returns the first character that remains. */
 char *dnx_trim(char *s);
-/* Removes a comment from the end of s, in place. It starts with '#' or ';' after white space. */
+/* Cuts s in place at a '#' or ';' after white space, which starts a comment. */
 void dnx_comment_cut(char *s);
 
-/* Returns the separator of the fields of a line: '\t' when it has a tab, else ',' when it has a
- * comma, else ' '. */
+/* Returns the separator of the fields of a line: '\t' when the line has a tab, else ',' when it has
+ * a comma, else ' '. */
 char dnx_separator(const char *line);
-/* Splits a line in place into trimmed fields and returns their number; the first `most` go to
- * `field`. ' ' stands for any run of white space. A field between commas may be quoted, with "" for
- * a quote (RFC 4180). Returns -1 when a quoted field does not end with its quote. */
+/* Splits a line in place into fields without white space at their ends. Stores the first `most` in
+ * `field`; returns the number of all. Separator ' ' means any run of white space. With ',' a field
+ * may be quoted, with "" for a quote (RFC 4180). Returns -1 when the last quote is missing. */
 int dnx_fields(char *line, char separator, char **field, int most);
 
-/* Return true when all of s is a whole number in lo..hi, or a finite decimal number. */
+/* dnx_whole() converts s to a whole number in lo..hi, dnx_decimal() to a finite decimal number.
+ * They return false when s is any other text. */
 bool dnx_whole(const char *s, long lo, long hi, long *v);
 bool dnx_decimal(const char *s, double *v);
 #endif

@@ -30,8 +30,8 @@ static void command_line(char *text, size_t n) {
         if (text[i] == 0 || text[i] == '\n') text[i] = ' ';
 }
 
-/* Writes a line about this process into the lock file. An error is ignored: messages of other
- * processes then have less detail. */
+/* Writes a line about this process into the lock file. Ignores errors: messages of other processes
+ * then have less detail. */
 static void sign(int fd) {
     char host[65] = "", since[32] = "", command[200], text[TEXT];
     time_t now = time(NULL);
@@ -48,7 +48,7 @@ static void read_holder(int fd, char text[TEXT]) {
     const struct timespec moment = {0, 10000000};
     ssize_t n = 0;
     for (int i = 0; i < 20 && (n = pread(fd, text, TEXT - 1, 0)) <= 0; i++)
-        nanosleep(&moment, NULL); /* the holder has locked it but not written its line yet */
+        nanosleep(&moment, NULL); /* the holder has not written its line yet */
     text[n > 0 ? n : 0] = 0;
     text[strcspn(text, "\n")] = 0;
     if (!*text) strcpy(text, "another process");
@@ -63,8 +63,9 @@ static bool is_same_file(int fd, const char *path) {
 
 typedef enum { TAKEN, HELD, FAILED } outcome;
 
-/* Tries once. TAKEN: *fd is locked, or -1 on a file system without locks. HELD: by `holder`.
- * FAILED: see errno. */
+/* Tries to take the lock without waiting. TAKEN: *fd is the locked file, or -1 on a file system
+ * without locks. HELD: `holder` is the line of the process that has the lock. FAILED: errno has the
+ * reason. */
 static outcome try(const char *path, int *fd, char holder[TEXT]) {
     for (int i = 0; i < TRIES; i++) {
         *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
@@ -80,7 +81,7 @@ static outcome try(const char *path, int *fd, char holder[TEXT]) {
             sign(*fd);
             return TAKEN;
         }
-        close(*fd); /* the holder has just removed it */
+        close(*fd); /* the holder has just removed this file: opens a new one */
     }
     errno = EAGAIN;
     return FAILED;
@@ -118,7 +119,7 @@ dnx_status dnx_lock_take(dnx_lock **lock, const char *path, dnx_err *err) {
 void dnx_lock_release(dnx_lock *l) {
     if (!l) return;
     if (l->fd >= 0) {
-        unlink(l->path); /* before unlocking: later it may be another process's lock */
+        unlink(l->path); /* before close() unlocks the file: then another process may lock it */
         close(l->fd);
     }
     free(l->path);

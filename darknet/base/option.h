@@ -1,5 +1,5 @@
 /* option.h - an option table: the keys of a cfg section with their types, defaults, bounds and
- * help. It serves parsing, range checks, spelling hints and `darknet layers`. */
+ * help. Parsing, range checks, spelling hints and `darknet layers` all use the same table. */
 #ifndef DNX_OPTION_H
 #define DNX_OPTION_H
 #include <stdbool.h>
@@ -7,13 +7,13 @@
 #include <string.h>
 
 typedef enum {
-    DNX_INT,    /* int */
-    DNX_FLOAT,  /* float */
+    DNX_INT,    /* the field is an int */
+    DNX_FLOAT,  /* the field is a float */
     DNX_WORD,   /* int: index into `words`, a list "a|b|c" */
     DNX_STRING, /* char *, owned by the options; NULL when absent and without a default */
     DNX_LIST,   /* dnx_list of numbers, "1,2,3"; empty when absent */
     DNX_LAYERS, /* dnx_list of layers: numbers, or names that parsing turns into numbers */
-    DNX_IGNORED /* an option of libdarknet without effect here: any text, no field */
+    DNX_IGNORED /* an option of libdarknet: any text is accepted and has no effect here */
 } dnx_opt_type;
 
 #define DNX_MAX_LIST 64
@@ -25,8 +25,8 @@ typedef struct {
 typedef struct {
     const char *key;
     dnx_opt_type type;
-    size_t offset; /* of the field in the options struct */
-    double value, min, max;
+    size_t offset;          /* of the field in the options struct */
+    double value, min, max; /* default and bounds of a number */
     const char *words; /* DNX_WORD: "a|b/other spelling of b|c"; DNX_STRING: the default or NULL */
     const char *help;
     bool only_trains; /* has no effect when the network predicts: `darknet strip` leaves it out */
@@ -40,6 +40,7 @@ static inline const char *dnx_option_word(const char *words, int i, int *length)
 }
 
 // clang-format off
+/* Rows of a table. s: options struct; f: its field, also the key; def: default; lo, hi: bounds. */
 #define DNX_OPT_NUMBER(s, f, type, def, lo, hi, help, trains) \
     {#f, type, offsetof(s, f), def, lo, hi, NULL, help, trains}
 #define DNX_OPT_INT(s, f, def, lo, hi, help) DNX_OPT_NUMBER(s, f, DNX_INT, def, lo, hi, help, false)
@@ -52,7 +53,7 @@ static inline const char *dnx_option_word(const char *words, int i, int *length)
 #define DNX_OPT_LAYERS(s, f, help) \
     DNX_OPT_NUMBER(s, f, DNX_LAYERS, 0, -100000, 100000, help, false)
 #define DNX_OPT_IGNORED(key, help) {key, DNX_IGNORED, 0, 0, 0, 0, NULL, help, false}
-/* The same for options that only training uses. */
+/* Options that only training uses. */
 #define DNX_OPT_TRAIN_INT(s, f, def, lo, hi, help) \
     DNX_OPT_NUMBER(s, f, DNX_INT, def, lo, hi, help, true)
 #define DNX_OPT_TRAIN_FLOAT(s, f, def, lo, hi, help) \
@@ -60,7 +61,7 @@ static inline const char *dnx_option_word(const char *words, int i, int *length)
 #define DNX_OPT_TRAIN_LIST(s, f, lo, hi, help) DNX_OPT_NUMBER(s, f, DNX_LIST, 0, lo, hi, help, true)
 #define DNX_OPT_TRAIN_WORD(s, f, def, words, help) \
     {#f, DNX_WORD, offsetof(s, f), def, 0, 0, words, help, true}
-/* s: the struct that the table fills; its size is the offset. */
+/* Ends a table. s: the options struct of the table; its size is stored as the offset. */
 #define DNX_OPT_END(s) {NULL, DNX_INT, sizeof(s), 0, 0, 0, NULL, NULL, false}
 // clang-format on
 #endif

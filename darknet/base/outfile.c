@@ -28,19 +28,20 @@ static void failed(dnx_outfile *f) {
 
 /* ---- the target ---- */
 
-/* Returns the length of the folder before a file's name, up to the last '/'; or 0. */
+/* Returns the length of the folder in a path, with its last '/', or 0 when there is no folder. */
 static int folder_length(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? (int)(slash - path) + 1 : 0;
 }
 
-/* Follows symbolic links to the file at their end, which need not exist. NULL with errno. */
+/* Follows symbolic links. Returns the path of the file at their end, which need not exist; the
+ * caller frees it. Returns NULL with errno on failure. */
 static char *follow(const char *path) {
     char link[PATH_MAX], *at = strdup(path);
     for (int i = 0; at && i < MOST_LINKS; i++) {
         char *next;
         ssize_t n = readlink(at, link, sizeof link - 1);
-        if (n < 0) return at; /* not a link, or it does not exist */
+        if (n < 0) return at; /* `at` is not a link, or does not exist */
         link[n] = 0;
         if (link[0] == '/') next = strdup(link);
         else if (asprintf(&next, "%.*s%s", folder_length(at), at, link) < 0) next = NULL;
@@ -52,7 +53,7 @@ static char *follow(const char *path) {
     return NULL;
 }
 
-/* Opens the folder of a file. */
+/* Opens the folder that contains `file`. Returns a descriptor, or -1. */
 static int open_folder(const char *file) {
     char *folder = strndup(file, (size_t)folder_length(file));
     int fd = folder ? open(*folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
@@ -60,11 +61,11 @@ static int open_folder(const char *file) {
     return fd;
 }
 
-/* Needed because the system lets root write to files without write permission. */
+/* This check is needed because the system lets root write to files without write permission. */
 static bool is_read_only(const struct stat *s) { return (s->st_mode & 0222) == 0; }
 
-/* Checks that the target may be replaced. *old describes it; st_mode is 0 when it does not
- * exist. */
+/* Checks that f->target may be replaced. Sets *old to the target's stat, or old->st_mode to 0 when
+ * there is no target. */
 static dnx_status check(const dnx_outfile *f, struct stat *old, dnx_err *err) {
     dnx_loc at = {f->path, 0};
     char input[200];
@@ -91,14 +92,14 @@ static dnx_status check_folder(const dnx_outfile *f, dnx_err *err) {
     return dnx_fail_at(err, DNX_EIO, f->path, "cannot write: its folder is read-only");
 }
 
-/* Opens PATH.partial beside the target. */
+/* Opens PATH.partial. Returns a descriptor, or -1 with errno. */
 static int open_partial(dnx_outfile *f) {
     if (asprintf(&f->temporary, "%s.partial", f->target) < 0) f->temporary = NULL;
     errno = ENOMEM;
     return f->temporary ? open(f->temporary, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666) : -1;
 }
 
-/* Opens a new file beside the target. */
+/* Opens a new file TARGET.PID.N.tmp. Returns a descriptor, or -1 with errno. */
 static int open_new(dnx_outfile *f) {
     int at = folder_length(f->target), fd = -1;
     errno = EEXIST;
@@ -113,7 +114,7 @@ static int open_new(dnx_outfile *f) {
     return fd;
 }
 
-/* Returns false and sets f->why on failure. */
+/* Opens f->file. Returns false and sets f->why on failure. */
 static bool open_temporary(dnx_outfile *f, bool continues) {
     int fd = continues ? open_partial(f) : open_new(f);
     if (fd >= 0) f->file = fdopen(fd, "r+b");
@@ -132,10 +133,10 @@ static void free_names(dnx_outfile *f) {
     *f = (dnx_outfile){.lock = -1};
 }
 
-/* Gives a file that replaces another the owner and permissions of the old one. */
+/* Gives the new file fd the owner and permissions of the file that it will replace. */
 static void keep_owner(int fd, const struct stat *old) {
     if (old->st_uid != geteuid() || old->st_gid != getegid())
-        if (fchown(fd, old->st_uid, old->st_gid)) return; /* only root may */
+        if (fchown(fd, old->st_uid, old->st_gid)) return; /* only root may change the owner */
     (void)fchmod(fd, old->st_mode & 0777);
 }
 
@@ -143,7 +144,7 @@ static dnx_status open_outfile(dnx_outfile *f, const char *path, bool continues,
     struct stat old;
     *f = (dnx_outfile){
         .path = strdup(path), .target = follow(path), .is_partial = continues, .lock = -1};
-    int why = f->path ? errno : ENOMEM; /* of follow() */
+    int why = f->path ? errno : ENOMEM; /* errno of follow() */
     dnx_status st = f->path && f->target ? check(f, &old, err) : cannot_write(path, why, err);
     if (!st) st = check_folder(f, err);
     if (!st && !open_temporary(f, continues)) st = cannot_write(path, f->why, err);
@@ -154,7 +155,7 @@ static dnx_status open_outfile(dnx_outfile *f, const char *path, bool continues,
     int fd = fileno(f->file);
     if (old.st_mode) keep_owner(fd, &old);
     f->lock = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    (void)flock(fd, LOCK_EX | LOCK_NB); /* on failure no sweep removes the file */
+    (void)flock(fd, LOCK_EX | LOCK_NB); /* without locks, remove_stale() removes nothing */
     return DNX_OK;
 }
 
@@ -193,8 +194,8 @@ dnx_status dnx_outfile_sync(dnx_outfile *f, dnx_err *err) {
     return f->why ? cannot_write(f->path, f->why, err) : DNX_OK;
 }
 
-/* A rename survives a power cut only after this. Not every file system supports it, so errors are
- * ignored. */
+/* Syncs the folder of `file`: a rename survives a power cut only after that. Ignores errors,
+ * because some file systems cannot sync a folder. */
 static void sync_folder(const char *file) {
     int fd = open_folder(file);
     if (fd < 0) return;
@@ -202,7 +203,7 @@ static void sync_folder(const char *file) {
     close(fd);
 }
 
-/* Ends f after its file was closed. */
+/* Unlocks and frees f, whose file is closed already. Removes the temporary file if `removes`. */
 static void end(dnx_outfile *f, bool removes) {
     if (f->temporary && removes) unlink(f->temporary);
     if (f->lock >= 0) close(f->lock);
@@ -260,7 +261,7 @@ dnx_status dnx_outfile_sync_many(const char *folder, dnx_err *err) {
 
 /* ---- before the work starts ---- */
 
-/* Returns true for BASE.PID.N.tmp. */
+/* Returns true when `name` is BASE.PID.N.tmp. */
 static bool is_temporary(const char *name, const char *base) {
     size_t n = strnlen(base, MOST_BASE);
     int end = 0;
@@ -269,8 +270,8 @@ static bool is_temporary(const char *name, const char *base) {
     return end > 0 && name[n + (size_t)end] == 0;
 }
 
-/* Removes temporary files of dead processes: those that are not locked and at least `age` seconds
- * old. The age STALE protects a file that was just opened and is not locked yet. */
+/* Removes the file `name` when it belongs to a dead process: it is not locked, and at least `age`
+ * seconds old. The age STALE protects a file that was just opened and is not locked yet. */
 static void remove_stale(int folder, const char *name, int age) {
     struct stat s;
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

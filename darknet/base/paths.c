@@ -1,4 +1,4 @@
-/* paths.c - joins and splits paths. */
+/* paths.c - joins paths, orders names and makes folders. */
 #include "base/paths.h"
 
 #include <errno.h>

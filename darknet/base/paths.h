@@ -5,8 +5,8 @@
 
 /* Returns folder/name, or name when the folder is ""; free() it. NULL when memory runs out. */
 char *dnx_path_join(const char *folder, const char *name);
-/* Orders names by strcmp(), for qsort() and bsearch() of char *. */
+/* Compares by strcmp(), for qsort() and bsearch() of char *. */
 int dnx_by_text(const void *a, const void *b);
-/* Makes a folder, unless it is there. DNX_EIO, also when there is a file of that name. */
+/* Makes a folder unless it exists. Returns DNX_EIO on failure, also when a file has this name. */
 dnx_status dnx_folder_make(const char *path, dnx_err *err);
 #endif

@@ -12,7 +12,8 @@ static uint64_t splitmix64(uint64_t *x) {
 
 static uint64_t rotl(uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
 
-/* Mixes the seed once before the stream is added, so that (1,2) and (2,1) differ. */
+/* Mixes the seed before the XOR with the stream: else (seed, stream) = (1,2) and (2,1) are
+ * equal. */
 void dnx_rng_seed(dnx_rng *r, uint64_t seed, uint64_t stream) {
     uint64_t x = splitmix64(&seed) ^ stream;
     for (int i = 0; i < 4; i++) r->s[i] = splitmix64(&x);
@@ -29,11 +30,11 @@ uint64_t dnx_rng_next(dnx_rng *r) {
     return result;
 }
 
-/* 24 bits: every value is exact in float32, and rounding never gives 1. */
+/* Uses 24 bits: every value is exact in float32, and rounding never gives 1. */
 float dnx_rng_uniform(dnx_rng *r) { return (float)(dnx_rng_next(r) >> 40) * 0x1p-24f; }
 
-/* Box-Muller. The second number, from the sine, is not used, so that the generator needs no further
- * state. Computes in double, because with uniforms of 24 bits no value would exceed 5.8. */
+/* Box-Muller transform. Drops its second number, from the sine: the generator then needs no further
+ * state. Uses 53 bits in double, because with 24 bits no value would exceed 5.8. */
 float dnx_rng_normal(dnx_rng *r) {
     double u = (double)((dnx_rng_next(r) >> 11) + 1) * 0x1p-53; /* (0,1] */
     double v = (double)(dnx_rng_next(r) >> 11) * 0x1p-53;

@@ -1,5 +1,5 @@
 /* stop.h - a flag that asks the process to stop. Long work (a scan, a cache, verification, low
- * rank, drawing, training) checks it now and then, saves its results, and returns. */
+ * rank, drawing, training) checks the flag now and then, saves its results, and returns. */
 #ifndef DNX_STOP_H
 #define DNX_STOP_H
 #include <stdbool.h>
@@ -15,6 +15,6 @@ void dnx_stop_on_signals(void);
 bool dnx_stop_asked(void);
 /* Fails with DNX_ESTOP, "stopped by SIGTERM", after a signal has asked to stop. */
 dnx_status dnx_stop_check(dnx_err *err);
-/* Waits for this time. Returns false, at once, when a signal asks to stop. */
+/* Waits and returns true. Returns false at once when a signal asks to stop. */
 bool dnx_stop_sleep(double seconds);
 #endif
