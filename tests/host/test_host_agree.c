@@ -162,24 +162,24 @@ static const struct {
                      CONV(5, "size=1\nactivation=linear") "[avgpool]\n[softmax]\n", 1e-4},
     {"train shortcut 3x3", TRAIN LINEAR3(4) CONV(4, "size=3\npad=1\nactivation=leaky") LINEAR3(4)
                            "[shortcut]\nfrom=-3\nactivation=linear\n" HEAD, 1e-4},
-    /* After a larger convolution: libdarknet allocates the workspace of a local layer in bytes
-     * instead of floats, and would write beyond its end. */
+    /* A larger convolution comes first: libdarknet allocates the workspace of a local layer in
+     * bytes instead of floats, and would write beyond its end. */
     {"train local", TRAIN LINEAR3(4)
                     "[local]\nfilters=4\nsize=3\npad=1\nstride=2\nactivation=tanh\n"
                     "[local]\nfilters=3\nsize=2\nactivation=leaky\n" HEAD, 1e-4},
-    /* A crop of the whole image: of a smaller one, both would choose another part. */
+    /* The crop has the size of the image. A smaller crop would have a random place. */
     {"train crop", TRAIN "[crop]\ncrop_height=8\ncrop_width=8\n" LINEAR3(4) HEAD, 1e-4},
     {"train reorg", TRAIN CONV(8, "size=3\npad=1\nactivation=leaky") "[reorg]\nstride=2\n"
                     LINEAR3(8) "[reorg]\nstride=2\nreverse=1\n" HEAD, 1e-4},
     {"train cost", TRAIN LINEAR3(4) COSTS("sse"), 1e-4},
     {"train masked", TRAIN LINEAR3(4) COSTS("masked"), 1e-4},
     {"train L1", TRAIN LINEAR3(4) COSTS("L1"), 1e-4},
-    /* outputs in 0..1, because libdarknet's gradient has the wrong sign when |d| > 1 */
+    /* outputs in 0..1: libdarknet's gradient has the wrong sign when an error is above 1 */
     {"train smooth", TRAIN LINEAR3(4) COSTS("smooth"), 1e-4},
     {"train route", TRAIN LINEAR3(4) CONV(4, "size=3\npad=1\nactivation=leaky")
                     "[route]\nlayers=-1,0\n" LINEAR3(3) HEAD, 1e-4},
-    /* libdarknet divides the variance by n-1, we divide by n, and its backward is not the
-     * derivative of its forward (H7). With 256 values per channel this is 0.2 % in each step. */
+    /* libdarknet divides the variance by n - 1, we by n, and its backward does not fit its forward
+     * (H7 in test_host_facts.c). With 256 values per channel this is 0.2 % in each step. */
     {"train batch norm", TRAIN BN3(6) POOL HEAD, 3e-2},
 };
 // clang-format on

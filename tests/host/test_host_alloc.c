@@ -67,7 +67,7 @@ void __wrap_free(void *p) {
     __real_free(p);
 }
 
-static double stored, loaded; /* sum_of() for the weights in the file; for those after prepare() */
+static double stored, loaded; /* sum_of() before saving the file, and after loading it */
 static const char weights[] = "a.weights";
 
 #define NET "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=4\n"
@@ -131,7 +131,7 @@ static void expect(bool ok, size_t i, bool trains, const char *what, const char 
     else failed++;
 }
 
-/* Sum over all parameters, always in the same order. */
+/* Returns the sum of all parameters, always added in the same order. */
 static double sum_of(dnx_net *net) {
     dnx_param list[DNX_MAX_PARAMS];
     double sum = 0;
@@ -141,7 +141,7 @@ static double sum_of(dnx_net *net) {
     return sum;
 }
 
-/* Does all steps. Returns the status of the first one that fails. */
+/* Does all steps with case i. Returns the status of the first step that fails. */
 static dnx_status all(size_t i, bool trains, bool saves, bool *half_loaded, dnx_err *err) {
     dnx_cfg *cfg = NULL;
     dnx_net *net = NULL;
@@ -197,7 +197,7 @@ static void starve(size_t i, bool trains) {
             fails_at = k;
             dnx_status got = all(i, trains, false, &half, &err);
             long left = live - start;
-            bool says = got == DNX_EMEM || strstr(err.text, strerror(ENOMEM)); /* of fopen */
+            bool says = got == DNX_EMEM || strstr(err.text, strerror(ENOMEM)); /* fopen's error */
             expect(says || (got == DNX_OK && !on), i, trains, "status", err.text);
             expect(left == 0, i, trains, "blocks are left", err.text);
             expect(!half, i, trains, "half loaded", err.text);

@@ -4,7 +4,7 @@
 #include "data/augment.h"
 #include "lib/check.h"
 
-/* libdarknet exports it, but no header declares it. */
+/* libdarknet exports these functions, but no header declares them. */
 image rotate_crop_image(image im, float rad, float s, int w, int h, float dx, float dy,
                         float aspect);
 void distort_image(image im, float hue, float sat, float val);
@@ -22,8 +22,8 @@ static void draw(unsigned char *rgb, image im) {
             }
 }
 
-/* Crops with libdarknet's functions. random_augment_args() would draw the arguments at random, so
- * its formulas are repeated here. */
+/* Returns the largest difference to a crop by libdarknet's functions. random_augment_args() would
+ * draw the arguments at random, so its formulas are repeated here. */
 static double crop(const unsigned char *rgb, image im, const dnx_augmentation *l, float *out) {
     int shorter = H < W * l->aspect ? H : (int)(W * l->aspect);
     float s = (float)l->side / (float)shorter;

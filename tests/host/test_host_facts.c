@@ -13,7 +13,7 @@
 #include "host/loop.h"
 #include "lib/tap.h"
 
-/* libdarknet exports it, but no header declares it. */
+/* libdarknet exports these functions, but no header declares them. */
 void variance_cpu(float *x, float *mean, int batch, int filters, int spatial, float *variance);
 void normalize_delta_cpu(float *x, float *mean, float *variance, float *mean_delta,
                          float *variance_delta, int batch, int filters, int spatial, float *delta);
@@ -34,8 +34,7 @@ static char *write_file(const char *name, const char *text) {
     return path;
 }
 
-/* Parses a network and draws its weights. libdarknet's rand_normal draws numbers in pairs, so an
- * odd count of weights leaves one number over. */
+/* Parses a network and draws its weights from seed 7. */
 static network *parse(const char *text) {
     srand(7);
     return parse_network_cfg(write_file("a.cfg", text));
@@ -59,7 +58,7 @@ static int child(void (*what)(void)) {
         dup2(null, 1);
         dup2(null, 2);
         alarm(10);
-        const int signals[] = {SIGSEGV, SIGFPE, SIGABRT}; /* not the sanitizers' handlers */
+        const int signals[] = {SIGSEGV, SIGFPE, SIGABRT}; /* removes the sanitizers' handlers */
         for (int i = 0; i < 3; i++) signal(signals[i], SIG_DFL);
         /* With a leak checker, libdarknet's exit(0) would report libdarknet's leaks. */
         void *disable = dlsym(RTLD_DEFAULT, "__lsan_disable");

@@ -1,5 +1,5 @@
-/* test_host_rate.c - compares our learning rate with libdarknet's, bit for bit. For the policies
- * that libdarknet computes wrongly it compares with the formula. */
+/* test_host_rate.c - compares our learning rate with libdarknet's, bit for bit. Policies that
+ * libdarknet computes wrongly are compared with their formula. */
 #include <darknet.h>
 #include <math.h>
 
@@ -10,7 +10,7 @@ static void rate(bool ok, const char *name, size_t number, double got, double wa
     check(ok, "%s, update %zu: %.9g, not %.9g", name, number, got, want);
 }
 
-/* libdarknet's rate at an update, with burn-in. */
+/* Returns libdarknet's rate at update `number`, with burn-in. */
 static float host_rate(const dnx_net_opts *o, size_t number) {
     static int steps[DNX_MAX_LIST];
     static float scales[DNX_MAX_LIST];

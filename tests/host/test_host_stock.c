@@ -46,7 +46,7 @@ static void normalise(const layer *l, int channels, int pixels, double *y) {
     }
 }
 
-/* Adds one tap of a filter for a whole plane. out: H x W. */
+/* Adds w, the weight (ky, kx) of a filter, times the plane `in` to the plane `out`. */
 static void add_tap(const layer *l, const double *in, double w, int ky, int kx, double *out) {
     for (int y = 0; y < l->out_h; y++) {
         int iy = y * l->stride + ky - l->pad;
@@ -94,8 +94,8 @@ static void pool_largest(const layer *l, const double *x, double *y) {
         }
 }
 
-/* Adds the other layer of a shortcut, w x h x c. When the sizes differ, only every n-th pixel of
- * the larger one is used. */
+/* Adds the other input of a shortcut, w x h x c. When the sizes differ, only every n-th pixel of
+ * the larger input is used. */
 static void add_other(const layer *l, const double *other, double *y) {
     int step = l->w > l->out_w ? l->w / l->out_w : 1, gap = l->out_w > l->w ? l->out_w / l->w : 1;
     for (int c = 0; c < l->c && c < l->out_c; c++)
@@ -217,7 +217,7 @@ static void calibrate(network *net) {
 
 /* Runs our network layer by layer, because outputs share memory, and compares each output with
  * libdarknet's, which has finished its pass. Returns the largest difference, divided by the largest
- * value of the layer; *at is that layer. last: our last output, C x H x W. */
+ * value of the layer; *at: the number of this layer. last: our last output, C x H x W. */
 static double compare(network *host, dnx_net *ours, const float *x, int *at, float *last) {
     double largest = 0;
     *at = -1;
@@ -233,7 +233,7 @@ static double compare(network *host, dnx_net *ours, const float *x, int *at, flo
         dnx_net_forward_layer(ours, i, x, 1, DNX_PREDICTING, NULL, NULL);
         to_planes(ours->plan.of[i].y, 1, n->out, planes);
         bool is_sum = ours->plan.of[i].residual_of >= 0; /* compared at the next layer */
-        bool is_cost = host->layers[i].type == COST;     /* not computed, without truth */
+        bool is_cost = host->layers[i].type == COST;     /* no output without truth */
         double d = is_sum || is_cost ? 0 : difference(host->layers[i].output, planes, size);
         if (!(d <= largest)) {
             largest = d;

@@ -44,7 +44,7 @@ MARGIN = SMALL[:SMALL.index("[softmax]")] + "[margin_softmax]\nclasses=10\ns=8\n
 
 
 def picture(path, w, h, seed):
-    """Writes images of smooth patches, so that resizing has an effect and images differ."""
+    """Writes an image of smooth patches, so that resizing has an effect and images differ."""
     r = random.Random(seed)
     fx, fy, a = [[r.uniform(.02, .4) for _ in range(3)] for _ in range(2)] + [
         [r.uniform(60, 250) for _ in range(3)]]
@@ -76,7 +76,7 @@ def same_lines(host, ours, digits):
 
 
 def random_weights(path, counts, seed):
-    """Writes a weights file: biases, scales, mean, variance, weights of each convolution."""
+    """Writes a weights file. counts: (kind, count, scale) of each tensor; kind "v" is positive."""
     r = random.Random(seed)
     with open(path, "wb") as f:
         f.write(struct.pack("<iiiQ", 0, 2, 0, 0))
@@ -108,7 +108,7 @@ def main():
                      "train=/nowhere\nbackup=/nowhere\n" % (names, labels, listed))
         has_host = os.access(HOST, os.X_OK)
 
-        # The probabilities are those of `raw`, independent of libdarknet.
+        # predict prints sorted probabilities, which add up to 100 %, also for typed names.
         r = run(OURS, "classifier", "predict", data, cfg, weights, images[0])
         lines = r.stdout.splitlines()
         check(r.returncode == 0 and len(lines) == 3, "predict: %s%s" % (r.stdout, r.stderr))
@@ -124,7 +124,7 @@ def main():
         check(r.returncode == 0 and r.stdout.count("Enter Image Path: ") == 3 and
               alone.stdout in r.stdout, "typed names: %s%s" % (r.stdout, r.stderr))
 
-        # Sections that libdarknet does not have.
+        # predict also works with sections that libdarknet does not have.
         new = write("new.cfg", NEW)
         w = os.path.join(d, "new.weights")
         check(run(OURS, "init", new, w, "-force").returncode == 0, "init")
@@ -137,7 +137,7 @@ def main():
         shares = [float(x.split("%")[0]) for x in r.stdout.splitlines()]
         check(len(shares) == 10 and abs(sum(shares) - 100) < .06, r.stdout + r.stderr)
 
-        # valid: the accuracies are right, with the class in the list or in the path.
+        # valid gives the same accuracies for each -batch, and for classes in a list or in paths.
         batches = [run(OURS, "classifier", "valid", data, cfg, weights, "-batch", str(b))
                    for b in (1, 3, 16)]
         check(batches[0].returncode == 0 and batches[0].stdout.count("top 3:") == len(images),
@@ -148,7 +148,6 @@ def main():
         r = run(OURS, "classifier", "valid", data2, cfg, weights)
         check(r.stdout == batches[0].stdout, "classes in the list: " + r.stderr)
 
-        # Errors.
         def refused(text, *args):
             r = run(OURS, "classifier", *args)
             check(r.returncode == 1 and text in r.stderr, "%r, not %r" % (r.stderr, text))
@@ -185,8 +184,8 @@ def main():
         check(run(OURS, "classifier", "predict", data, cfg).returncode == 2, "usage")
         check(run(OURS, "classifier", "valid", data, cfg).returncode == 2, "usage")
 
-        # libdarknet's command. It divides by 0 and gives NaN when a side of an image has one pixel,
-        # before or after resizing (images 3, 5 and 6).
+        # Our output equals that of libdarknet's command. libdarknet divides by 0 and gives NaN when
+        # a side of an image has one pixel, before or after resizing (images 3, 5 and 6).
         if not has_host:
             skip("the host", "no " + HOST)
             return
@@ -208,7 +207,7 @@ def main():
             w = os.path.join(d, "w")
             r = run(OURS, "init", STOCK + name + ".cfg", w, "-force")
             check(r.returncode == 0, "init %s: %s" % (name, r.stderr))
-            text = read(STOCK + name + ".cfg").decode()  # batch 1, or it needs gigabytes
+            text = read(STOCK + name + ".cfg").decode()  # libdarknet needs gigabytes for more
             one = write("one.cfg", re.sub(r"(?m)^(batch|subdivisions)=.*", r"\1=1", text))
             data = write("z.data", "names=%s\ntop=5\n" % names)
             args = ("classifier", "predict", data, one, w, images[7])

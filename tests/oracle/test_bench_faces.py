@@ -1,5 +1,5 @@
-"""scripts/bench_faces.py: MTCNN's networks give the outputs of ONNX Runtime, and the printed table
-is right. The test makes the detector and the photographs."""
+"""Runs scripts/bench_faces.py, which compares MTCNN's networks with ONNX Runtime, and checks the
+printed table. The test makes the detector and the photographs."""
 import os
 import re
 

@@ -1,6 +1,6 @@
 """Compares losses with a teacher with PyTorch in double, written from the formulas of the methods:
-AdaDistill, GKD, EKD, ProxylessKD, MarginDistillation. A few passes of each: the loss, the gradient
-by autograd, and the state after a pass (centres, thresholds)."""
+AdaDistill, GKD, EKD, ProxylessKD, MarginDistillation. Three passes of each: the loss, the gradient
+by autograd, and at the end the state (centres, thresholds)."""
 import os
 import tempfile
 
@@ -17,7 +17,7 @@ PASSES, TOLERANCE = 3, 2e-5
 
 
 def arcface(f, w, y, s, m):
-    """ArcFace, Deng 2019, equation 3. m: a number, or one for each image."""
+    """Returns the loss of ArcFace (Deng 2019, equation 3). m: a number, or one for each image."""
     cosines = F.normalize(f) @ F.normalize(w).T
     angle = torch.acos(cosines.gather(1, y[:, None]).squeeze(1).clamp(-1 + 1e-12, 1 - 1e-12))
     logits = s * cosines.scatter(1, y[:, None], torch.cos(angle + m)[:, None])

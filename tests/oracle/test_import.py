@@ -1,6 +1,6 @@
-"""scripts/import_torch.py against PyTorch. The models are like those of well-known repositories,
-with random weights and statistics, saved by torch.save in each of its formats. The network with the
-imported weights must give the model's outputs."""
+"""Compares scripts/import_torch.py with PyTorch. The models are like those of well-known
+repositories, with random weights and statistics, saved by torch.save in each of its formats. The
+network with the imported weights must give the model's outputs."""
 import os
 
 from common import attempt_all, expect, expect_end, needed, raw, script, summary, write
@@ -176,8 +176,8 @@ def iresnet():
 
 
 def forms():
-    """The older format; a checkpoint with an optimiser; DataParallel; half precision;
-    nn.Parameter."""
+    """Imports the older format, a checkpoint with an optimiser, DataParallel, nn.Parameter, and
+    half precision."""
     model = random(MobileFaceNet(), 4)
     torch.save(model.state_dict(), "s.pth", _use_new_zipfile_serialization=False)
     agrees(model, "mobile.cfg")

@@ -1,7 +1,7 @@
-"""MTCNN's three networks and scripts/import_mtcnn.py against PyTorch. A package of random weights
-in the layout of the npm package is imported. The cfg files must give the outputs that PyTorch
-computes from the package's arrays on transposed images. P-Net is also compared on other image
-sizes."""
+"""Compares MTCNN's three networks and scripts/import_mtcnn.py with PyTorch. A package of random
+weights in the layout of the npm package is imported. The cfg files must give the outputs that
+PyTorch computes from the package's arrays on transposed images. P-Net is also compared on other
+image sizes."""
 import hashlib
 import json
 import os
@@ -27,7 +27,7 @@ SHAPES = {
              ("conv4", 2, 2, 64, 128), ("fc1", 1152, 256), ("fc2_1", 256, 2), ("fc2_2", 256, 4),
              ("fc2_3", 256, 10)],
 }
-POOLS = {"pnet": [2, 0, 0], "rnet": [3, 3, 0], "onet": [3, 3, 2, 0]}  # after each convolution
+POOLS = {"pnet": [2, 0, 0], "rnet": [3, 3, 0], "onet": [3, 3, 2, 0]}  # by convolution; 0: no pool
 package = {}
 
 

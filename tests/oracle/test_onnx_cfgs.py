@@ -28,7 +28,7 @@ TOLERANCE = 1e-5  # of the largest value of the output
 # Networks with more than 20 million parameters take minutes, so only iresnet-50 runs.
 LARGE = ("alexnet", "attention", "densenet", "iresnet-100", "resnet-face-124", "se-resnet", "vgg16")
 TWINS = ("-am", "-kd-")  # variants of another file that only have other losses
-# Rounding can change a sign, and later layers amplify it. So these are compared in small networks.
+# Rounding can change a sign, and later layers amplify the change: test_onnx.py has small networks
 SIGNED = ("xnor",)
 
 
@@ -48,8 +48,8 @@ def faces(net, count):
 
 
 def whole(folder, cfg, net):
-    """Compares a network up to its embedding: after it, random weights give probabilities of 0 and
-    1."""
+    """Compares a network up to its embedding: with random weights the layers after the embedding
+    give probabilities of 0 and 1."""
     weights, model = os.path.join(folder, "w.weights"), os.path.join(folder, "m.onnx")
     nets.randomise(cfg, weights)
     x = faces(net, 1)

@@ -12,7 +12,7 @@ with needed():
     import torch
     from torch import nn
     import nets
-NEWEST = 17  # that Debian's PyTorch writes; the operators of these networks are the same up to 21
+NEWEST = 17  # Debian's PyTorch writes up to 17; these operators are the same up to 21
 
 
 def conv(cin, cout, size, stride=1, groups=1, pad=None):

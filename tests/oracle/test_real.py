@@ -1,4 +1,4 @@
-"""A published MobileFaceNet on real faces: 20 pairs of one person, 20 pairs of two people.
+"""Tests a published MobileFaceNet on real faces: 20 pairs of one person, 20 pairs of two people.
 
 Needs ../shared/data beside the repository, which is not part of it; skips when it is missing."""
 import os

@@ -28,7 +28,7 @@ GAIN = {"whole": 1.5, "narrow": .5}
 # sides of a kink. The unit tests compare each derivative
 SMOOTH = {"relu": "swish", "relu6": "swish", "hswish": "swish", "hsigmoid": "logistic"}
 # A maximum also has a kink, where two pixels are equal: PyTorch's own float32 and double gradients
-# of GoogLeNet differ by 7e-3. So means over the same windows replace it
+# of GoogLeNet differ by 7e-3. So means over the same windows replace the maxima
 POOLED = (r"\[maxpool\]\nsize=3\nstride=(\d)\npadding=\d\n",
           r"[avgpool]\nsize=3\nstride=\1\npad=1\n")
 LEARN = ("mobilenet-v1-face", "mobilenet-v2-face-gdconv", "mobilenet-v3-small",

@@ -28,7 +28,7 @@ int main(int argc, char **a) {
                   .loc = {"t", 1},
                   .pool = dnx_pool_new(2),
                   .distillation = &d};
-    if (strstr(a[2], "inherited")) d.target.c = 0; /* the parameters are its vectors */
+    if (strstr(a[2], "inherited")) d.target.c = 0; /* the file has the class vectors */
     for (char *c = a[2]; *c; c++) *c = *c == ';' ? '\n' : *c;
     if (open_node(&n, a[1], a[2], &err)) {
         fprintf(stderr, "%s\n", err.text);

@@ -6,8 +6,8 @@
  * Features have 128 numbers. It prints the least milliseconds of 20 turns: of reading the features,
  * of the search with a first pass by bytes (if the processor has VNNI), and of the search with a
  * first pass by floats. The hits must be the same. The last number is the time of the first pass by
- * bytes alone, in one thread: the least time of a part of the rows, times their number. Other
- * processes change it little. */
+ * bytes alone, in one thread: the least time of a part of the rows, times the number of parts.
+ * Other processes change this time little. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
