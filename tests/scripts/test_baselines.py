@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """test_baselines.py - compares Joint Bayesian with a naive EM and with the definition of the
-densities, chi-square and LBP with values computed by hand. Folds must learn only from other people.
-baselines.py on synthetic faces."""
+densities, chi-square and LBP with values computed by hand. Folds must learn only from people of
+other folds. Runs baselines.py on synthetic faces."""
 import json
 import re
 import sys
@@ -23,7 +23,7 @@ from evaluation.joint_bayesian import JointBayesian  # noqa: E402
 
 
 def people(seed, n=40, d=4, most=4):
-    """Returns features drawn from the model, with two different covariances."""
+    """Draws features of n people. Returns features, the person of each, two covariances."""
     rng = np.random.default_rng(seed)
     one, two = rng.normal(size=(d, d)), .6 * rng.normal(size=(d, d))
     person = np.repeat(np.arange(n), rng.integers(1, most + 1, n))
@@ -32,8 +32,8 @@ def people(seed, n=40, d=4, most=4):
 
 
 def naive_em(x, person, s_mu, s_eps, rounds):
-    """Naive EM: takes the covariance of all images of a person, as in the paper before its
-    shortcuts: x = P h, h ~ N(0, S_h), E(h | x) = S_h P' S_x^-1 x."""
+    """Returns (s_mu, s_eps) by naive EM over all images x of a person: x = P h, h ~ N(0, S_h), E(h
+    | x) = S_h P' S_x^-1 x. h: the mean of the person, then the deviation of each image."""
     d = x.shape[1]
     for _ in range(rounds):
         mus, epses = [], []

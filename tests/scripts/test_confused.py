@@ -11,7 +11,7 @@ COLOURS = {f"p{i}": (250 - 20 * i, 20 * i, 60) for i in range(12)}
 
 
 def result():
-    """Pairs of two people and of one person with cosines from 0.05 to 0.87."""
+    """Returns 12 pairs of two people and 12 of one person, with cosines from 0.05 to 0.87."""
     pairs = [(f"p{i}", f"p{11 - i}") for i in range(12)] * 2
     same = [0] * 12 + [1] * 12
     scores = [round(.1 + .07 * (i * 5 % 12), 2) for i in range(12)] + \

@@ -1,5 +1,5 @@
-"""eval_lfw.py and embeddings.py: metrics with known answers, missing images, McNemar's test, broken
-files, verification sets, and a whole run with a stand-in for the command. Skips without NumPy."""
+"""Tests eval_lfw.py and embeddings.py: metrics with known answers, missing images, McNemar's test,
+broken files, verification sets, and runs with a fake command. Skips without NumPy."""
 import contextlib
 import io
 import json
@@ -36,7 +36,7 @@ def near(name, got, want):
 
 
 def test_metrics():
-    # folds of 4: same .9 .8, different .1 .2; in fold 2 one of each is wrong
+    # folds of 4: same person .9 .8, different people .1 .2; in fold 2 one pair of each is wrong
     scores = np.array([.9, .8, .1, .2, .9, .8, .1, .2, .9, .15, .1, .85])
     same, folds = np.array([1, 1, 0, 0] * 3, bool), np.repeat([0, 1, 2], 4)
     got = m.metrics(scores, same, folds)
@@ -141,7 +141,7 @@ class Evil:
 def test_bin(folder):
     path = os.path.join(folder, "set.bin")
     images = [bytes([i]) * (1 + 70 * i) for i in range(1, 43)]
-    images[3] = images[2]  # the same object: kept once and recalled
+    images[3] = images[2]  # the same object, which pickle stores once
     same = [i % 3 == 0 for i in range(21)]
     sets = {f"protocol {p}": pickle.dumps((images, same), p) for p in (3, 4, 5)}
     sets["protocol 2"] = python2(images, same)
@@ -346,7 +346,7 @@ def refusals(lfw, pairs, out):
 
 
 def one_fold(lfw, path, lines, out):
-    """Writes the same pairs without folds: first those of one person, then those of two."""
+    """Evaluates the same pairs without folds: pairs of one person, then pairs of two people."""
     same = [l for l in lines[1:] if l.count("\t") == 2]
     write(path, "\n".join(["10"] + same + [l for l in lines[1:] if l.count("\t") == 3]))
     status, text, error = run("net.cfg", "x.weights", lfw, path, "--out", out, "--no-pictures")

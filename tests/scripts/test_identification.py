@@ -115,7 +115,7 @@ def two_networks():
 
 
 def with_a_network():
-    """Folders and lists of images: features are stored, and computed again for other weights."""
+    """Features of folders are stored, used again, and computed again for other weights."""
     expect_end(darknet("synth", "syn", "-identities", "6", "-images", "5", "-size", "32", "-pairs",
                        "20"))
     write("net.cfg", "[net]\nheight=32\nwidth=32\nchannels=3\n[convolutional]\nfilters=8\nsize=3\n"
@@ -150,7 +150,7 @@ def with_a_network():
 
 
 def files_of_two_networks():
-    """Files of `darknet embed` tell their network."""
+    """Refuses features of different networks or with another -flip in one evaluation."""
     net = ("net.cfg", "1.weights")
     for words in ((*net, "syn/train", "one.dnxe"), ("net.cfg", "2.weights", "syn/test", "two.dnxe"),
                   (*net, "syn/test", "sum.dnxe", "-flip", "sum"), (*net, "syn/test", "same.dnxe")):
@@ -256,8 +256,8 @@ def without_darknet():
 
 
 def probes_alone():
-    """Without distractors there are no ranks, but verification and a watch list. Many identities
-    are allowed."""
+    """Without distractors the result has no ranks, but verification and a watch list. Many
+    identities are allowed."""
     rng = np.random.default_rng(10)
     base = rng.normal(size=(2000, 8))
     rows = np.repeat(base, 2, 0) + .2 * rng.normal(size=(4000, 8))

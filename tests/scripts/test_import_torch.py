@@ -1,5 +1,5 @@
-"""scripts/import_torch.py on files in both formats of torch.save, written here without PyTorch: the
-numbers of the .weights file, names in messages, and malicious files."""
+"""Tests scripts/import_torch.py on files in both formats of torch.save, written here without
+PyTorch: the numbers of the .weights file, names in messages, and malicious files."""
 import collections
 import io
 import os
@@ -171,8 +171,8 @@ def parts_and_order():
 
 
 def rest():
-    """Modules that are left over are listed. A classifier in the file fills that of the cfg when
-    the shape is right; else training starts it with random weights."""
+    """Modules that no layer uses are listed. A classifier in the file fills the classifier of the
+    cfg when the shape is right; else training gives it initial values."""
     state = model() | {"head.weight": np.ones((5, 2), "f4"), "ema": np.ones(3, "f4")}
     done = bring(state)
     is_right(done, state)
@@ -274,7 +274,7 @@ def harm():
 
 
 def damage():
-    """Cut files and changed bytes: a file is read or refused, and nothing else happens."""
+    """Files that are cut or have changed bytes are read or refused, without another exception."""
     rng, refused = random.Random(1), 0
     for legacy in (False, True):
         torch_save("s.pth", model(), legacy)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""scripts/lib: files that are complete or not there, the lock of a folder, children that end with
-their parent, fingerprints, and the end of a script."""
+"""Tests scripts/lib: writing complete files or none, the lock of a folder, children that end with
+their parent, fingerprints, and errors at the end of a script."""
 import errno
 import os
 import signal

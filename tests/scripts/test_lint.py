@@ -58,7 +58,7 @@ def is_clean():
 
 
 def finds(said, file, words):
-    """True when the complaint, or a line after it, names the file."""
+    """Checks that the complaint, or a line after the complaint, names the file."""
     parts = said.split("lint: ")
     expect(any(words in part and file in part for part in parts), f"{words}: not of {file}: {said}")
 

@@ -1,4 +1,5 @@
-"""scripts/export_ncnn.py: the reader in tests/lib/ncnn.py computes the files. Also the messages."""
+"""Tests scripts/export_ncnn.py: tests/lib/ncnn.py computes our outputs from its files. Also
+errors."""
 import os
 import tempfile
 
@@ -62,7 +63,7 @@ def half(folder):
 
 
 def quantized(folder):
-    """--int8: a quarter of the size, integers, and scales that cover the outputs for the images."""
+    """--int8: six of seven layers compute with 8 bits. The outputs agree to 10 % on the images."""
     cfg = common.write(os.path.join(folder, "a.cfg"), HEAD + NETS["filters"] +
                        "[connected]\noutput=5\nactivation=relu\n")
     weights = nets.randomise(cfg, os.path.join(folder, "w.weights"))
@@ -75,7 +76,7 @@ def quantized(folder):
     text = common.read(files[0]).decode()
     many = sum(" 8=1" in line for line in text.splitlines())
     expect(f"{many} layers compute with 8 bits, by 9 images of {faces}\n" in said, said)
-    expect(many == 6, text)  # of seven: all but the second of [low_rank]
+    expect(many == 6, text)  # all but the second of [low_rank]
     x = ((np.stack(shots) - 127.5) * .0078125).astype(np.float32).transpose(0, 3, 1, 2)
     net = ncnn.Net(*files)
     got, want = np.stack([net.run(i) for i in x]), nets.ours(cfg, weights, x)
@@ -92,7 +93,7 @@ def quantized(folder):
 
 
 def face(folder):
-    """A whole network without its losses: the layers of the cfg, and the embedding."""
+    """Exports a face network without its losses, and compares the embedding."""
     cfg = os.path.join(ROOT, "cfg", "mobilefacenet-eighth.cfg")
     weights = nets.randomise(cfg, os.path.join(folder, "w.weights"))
     x = nets.images((112, 112, 3), 1)
@@ -102,7 +103,7 @@ def face(folder):
 
 
 def without_onnx(folder):
-    """The script needs NumPy alone, and so does to_stock.py."""
+    """export_ncnn.py and to_stock.py need no onnx module."""
     common.write(os.path.join(folder, "onnx.py"), "raise ImportError")
     cfg = common.write(os.path.join(folder, "a.cfg"), HEAD + NETS["bwn"])
     weights = nets.randomise(cfg, os.path.join(folder, "w.weights"))

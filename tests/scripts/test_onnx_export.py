@@ -42,7 +42,7 @@ def export(folder, cfg, *options):
 
 
 def structure(folder):
-    """A real cfg with its losses: operators, names, shapes, metadata, opset."""
+    """Exports a cfg with its losses: checks operators, names, shapes, metadata, opset."""
     cfg = os.path.join(ROOT, "cfg", "mobilefacenet-half-am.cfg")
     _, path = export(folder, cfg)
     model = onnx.load(path)
@@ -63,7 +63,7 @@ def structure(folder):
 
 
 def ends(folder):
-    """-to by name and by number, and a fixed batch."""
+    """-to takes the name or number of the last layer; -batch fixes the batch."""
     cfg = write(folder, HEAD + CONV.replace("size", "name=stem\nsize") + "[connected]\noutput=2\n")
     for to, dims in (("stem", [2, 4, 6, 6]), ("0", [2, 4, 6, 6]), ("1", [2, 2])):
         _, path = export(folder, cfg, "-to", to, "-batch", "2")

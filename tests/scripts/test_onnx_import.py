@@ -158,7 +158,7 @@ def shared(folder):
 
 
 def half(folder):
-    """float16 constants and input, 8-bit weights with DequantizeLinear."""
+    """Imports float16 constants and input, and 8-bit weights with DequantizeLinear."""
     t = Net((1, 3, 6, 6), TensorProto.FLOAT16)
     w = RNG.normal(0, .3, (4, 3, 3, 3)).astype(np.float16)
     bring(t.save(os.path.join(folder, "h.onnx"), t.node("Conv", "data", w, pads=[1] * 4)))
@@ -179,7 +179,7 @@ def sizes(folder):
 
 
 def external(folder):
-    """Constants in another file, and the message when that file is missing."""
+    """Imports constants from another file. A missing file gives a message."""
     t = Net((1, 3, 6, 6))
     path = t.save(os.path.join(folder, "e.onnx"), t.conv("data", 4, 3, 3))
     model = onnx.load(path)
@@ -190,7 +190,7 @@ def external(folder):
 
 
 def round_trip(folder):
-    """Our own files: the same bits when batch norm was not folded, else agreement to 1e-6."""
+    """Imports our own exports: equal bits, or with folded batch norm agreement to 1e-6."""
     same = ("[convolutional]\nfilters=6\nsize=3\npad=1\ngroups=3\nbatch_normalize=1\n"
             "activation=prelu\n[depthwise]\nstride=2\npad=1\nactivation=leaky\n[route]\nlayers=-1\n"
             "groups=2\ngroup_id=1\n[route]\nlayers=-1,1\n[channel_shuffle]\ngroups=3\n[maxpool]\n"

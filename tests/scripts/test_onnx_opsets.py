@@ -1,5 +1,5 @@
-"""scripts/import_onnx.py: files of opsets 5 to 21. PRelu, Clip, ReduceMean and Gemm have changed in
-between."""
+"""Tests scripts/import_onnx.py on files of opsets 5 to 21. PRelu, Clip, ReduceMean and Gemm differ
+between these opsets."""
 import os
 import tempfile
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""test_pair_rates.py - ranks, TAR at FAR and a watch list beside a naive O(n^2) program on 200
-people, ties included; intervals against simulation; thresholds."""
+"""test_pair_rates.py - compares ranks, TAR at FAR and a watch list with a naive O(n^2) program on
+200 people, ties included, and intervals with simulations. Also tests thresholds."""
 import sys
 import tracemalloc
 import warnings
@@ -22,7 +22,7 @@ RATES, DIM = (.1, .01, 1e-3), 16
 
 def random_faces(seed, people=200, others=300):
     """Returns features of +-1/4 in 16 dimensions. Their cosines are multiples of 1/8, so most are
-    ties, and all sums are exact. Images of a person differ in at most three signs."""
+    ties, and all sums are exact. Images of a person differ from a base in at most three signs."""
     rng = np.random.default_rng(seed)
     person, rows = [], []
     for p in range(people):
@@ -52,7 +52,7 @@ def naive_threshold(bad, rate):
 
 
 def pairs_of(rows, person, d):
-    """Computes by loops: (genuine scores with their person, impostor scores with both people)."""
+    """Returns by loops: (genuine scores with their person, impostor scores with both people)."""
     good, bad, people = [], [], max(person) + 1
     for i in range(len(rows)):
         for j in range(i):
@@ -90,7 +90,7 @@ def verification():
 
 
 def every_pair():
-    """TAR over all pairs of images, as `make run` measures it."""
+    """Compares TAR over all pairs of images, as `make run` measures it, with loops."""
     rows, person, _ = random_faces(11, 300)
     names = [f"{p:03d}/{i}" for i, p in enumerate(person)]
     order = np.random.default_rng(1).permutation(len(names))
@@ -170,8 +170,8 @@ def bootstrap():
 
 
 def memory():
-    """Numbers of bytes for each impostor score that is kept: ten millions are, at FAR 1e-3 with a
-    million distractors."""
+    """Checks the bytes used for each impostor score that is kept. At FAR 1e-3 with a million
+    distractors, ten million scores are kept."""
     keep, rng = 1 << 18, np.random.default_rng(12)
     some = rng.random((8, 1 << 16), np.float32)
     a, b = rng.integers(0, 100, 1 << 16, np.int32), rng.integers(100, 9999, 1 << 16, np.int32)
@@ -255,7 +255,7 @@ def thresholds():
 
 
 def many_trials():
-    """McNemar's p of networks that differ in thousands of trials: no warning, and no crash."""
+    """McNemar's p of networks that differ in thousands of trials needs no warning and no crash."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         got = mcnemar([1] * 10 + [0] * 20000, [0] * 10 + [1] * 20000)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""scripts/study.py: its runs and their order, held-out identities, intervals and p, and the whole
-study on a few small synthetic faces, which are too few to learn from."""
+"""Tests scripts/study.py: its runs and their order, held-out identities, intervals and p, and the
+whole study on a few small synthetic faces, which are too few to learn from."""
 import argparse
 import importlib.util
 import itertools
@@ -57,7 +57,7 @@ def tables():
     for name, m in methods.METHODS.items():
         values = {**m.usual, **m.given, "quarter": 4, "cfg": "C", "weights": "W", "headed": "H",
                   "headed_weights": "I"}
-        methods.filled(name, values)  # all its words are known
+        methods.filled(name, values)  # fails when a word is unknown
         check(os.path.exists(os.path.join(ROOT, "cfg", m.cfg)), f"{name}: {m.cfg}")
         check(all(set(c) <= set(m.usual) for c in m.choices), f"{name}: choices are words it has")
         others = [*m.against, *m.pupil_of[:1], *([m.tuned_as] if m.tuned_as else [])]
@@ -177,7 +177,7 @@ def best(folder):
 
 
 def identifies(folder):
-    """Identification of a student that is trained already; the other students have no rates."""
+    """Identifies with a student that is trained already. The other students have no rates."""
     if importlib.util.find_spec("faiss") is None:
         raise Skipped("python3-faiss is not installed")
     out = os.path.join(folder, "out")

@@ -1,5 +1,5 @@
-"""scripts/to_stock.py: libdarknet, in its own process (bench/peer_host.py), gives the outputs of
-our command. Also the messages. Skips when libdarknet is not installed."""
+"""Tests scripts/to_stock.py: libdarknet, in a process of its own (bench/peer_host.py), gives the
+outputs of our command. Also tests errors. Skips when libdarknet is not installed."""
 import os
 import sys
 import tempfile

@@ -90,7 +90,7 @@ def check_pixels():
 def check_errors():
     with open("faces/a/0.png", "rb") as f:
         png = bytearray(f.read())
-    png[13] = 255  # a chunk's name
+    png[13] = 255  # damages the name of a chunk
     write("faces/b/broken.jpg", b"\xff\xd8 no image")
     write("faces/b/broken.png", bytes(png))
     Image.new("RGB", (30, 20), (200, 0, 0)).save("faces/b/other.png")
@@ -126,7 +126,7 @@ def check_unreadable():
     words = ("faces", "--varied", "1", "--mixed", "2", "--out", "away")
     whole = vary(*words[:-1], "whole")
     check(whole.returncode == 0, "whole", whole.stderr)
-    for why in (errno.EIO, errno.EMFILE):  # the first time it is opened for its fingerprint
+    for why in (errno.EIO, errno.EMFILE):  # call 1 opens the file for its fingerprint
         done = vary(*words, env=faults("faces/a/2.png", 2, 1, why))
         check(done.returncode == 0 and contents("away") == contents("whole"), f"a hiccup {why}",
               done.stderr)
