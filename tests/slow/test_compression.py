@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""scripts/compression.py on a few small synthetic faces: binary networks, low rank and both tables.
-Nothing is done twice. The faces are too few to learn from."""
+"""Runs scripts/compression.py on a few small synthetic faces: binary networks, low rank and both
+tables. A second call does nothing twice. The faces are too few to learn from."""
 import json
 import os
 import tempfile

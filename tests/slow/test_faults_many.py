@@ -1,4 +1,4 @@
-"""test_faults.py with twenty calls of each case instead of four."""
+"""Runs tests/cli/test_faults.py with twenty calls of each case instead of four."""
 import os
 import runpy
 

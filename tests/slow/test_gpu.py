@@ -17,7 +17,7 @@ with needed():
     import numpy as np
 
 PARTS = ("net.weights", "net.state")
-# Calls that a run may survive, in the capture of a graph: then each kernel is started alone.
+# A run may survive when these calls fail in the capture of a graph: kernels are started alone.
 GRAPHS = ("cuGraphLaunch", "cuLaunchKernel", "cuMemcpyDtoHAsync_v2")
 HEAD = "[connected]\noutput=3\nactivation=linear\n[softmax]\n"
 KD = CFG.replace("[softmax]\n", "[kd_feature]\nteacher=net.cfg\nweights=w\n")
@@ -36,7 +36,7 @@ def train(name, *words, cfg="net.cfg", **standin):
 
 
 def results(name):
-    """Returns the weights, and the state without the inputs of the run."""
+    """Returns the bytes of the weights and of the state."""
     return [read(os.path.join(name, part)) for part in PARTS]
 
 
@@ -115,7 +115,7 @@ def nogpu_is_the_plain_build():
                    "1", "-every", "5", "-batches", "20", timeout=120))
     (a, state), (b, other) = results("plain"), results("cpu")
     expect(a == b, "the weights differ")
-    # The state records the program's own number, and ends in a checksum of 8 bytes.
+    # The state records the program's build, and ends in a checksum of 8 bytes.
     state, other = (re.sub(rb"build=\w+", b"", s[:-8]) for s in (state, other))
     expect(state == other, "the states differ")
     expect_end(run(plain, "embed", "net.cfg", "w", "lfw", "features", "-threads", "1"))
@@ -169,7 +169,7 @@ def too_many_pixels():
 
 
 def counts():
-    """Returns the number of calls of each function of the driver."""
+    """Returns stderr, and the number of calls of each function of the driver."""
     said = train("counted", "-batches", "20", "-force", SAY=1).stderr
     same("counted", "whole")
     return said, {k: int(v) for k, v in re.findall(r"stand-in: (\w+) (\d+)$", said, re.M)}
@@ -212,8 +212,8 @@ def a_step_is_one_graph():
 
 
 def one_kernel_for_each_layer():
-    """A network that predicts: the kernel of a convolution also has its batch norm, its activation
-    and the sum that follows it."""
+    """In a network that predicts, the kernel of a convolution also computes batch norm, activation
+    and the sum that follows the convolution."""
     write("sum.cfg", "[net]\nheight=6\nwidth=6\nchannels=3\n[convolutional]\nfilters=4\n"
           "[depthwise]\npad=1\nbatch_normalize=1\n[convolutional]\nfilters=4\n"
           "batch_normalize=1\nactivation=linear\n[shortcut]\nfrom=0\n[avgpool]\n")
@@ -235,7 +235,7 @@ def a_driver_that_refuses_graphs():
         expect(done.stderr.count("no graphs") == 1, done.stderr)
         expect("not freed" not in done.stderr, done.stderr)
         same("refused", "whole")
-    # A driver before CUDA 11.4 lacks the function.
+    # Without cuGraphLaunch the driver is taken as older than CUDA 11.4.
     old = os.path.abspath("old")
     os.makedirs(old)
     library = read(os.path.join(STANDIN, "libcuda.so.1"))

@@ -1,5 +1,5 @@
-"""test_gpu_check.py - gpu_check.sh, the check on a machine with a GPU, with the stand-in of
-tests/lib/gpu in place of the driver, a small network and a false compute-sanitizer."""
+"""test_gpu_check.py - runs gpu_check.sh, which checks a machine with a GPU. The stand-in of
+tests/lib/gpu replaces the driver, and a script replaces compute-sanitizer."""
 import json
 import os
 import shutil

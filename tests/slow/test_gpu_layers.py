@@ -1,6 +1,6 @@
 """test_gpu_layers.py - MobileFaceNet's cfg files, made small, with a GPU: all of their layers run
-there, in training too, and two runs give the same bits and the processor's weights. The GPU is the
-stand-in of tests/lib/gpu, which computes on the processor."""
+on the GPU, in training too, and two runs give the same bits and the processor's weights. The GPU is
+the stand-in of tests/lib/gpu, which computes on the processor."""
 import csv
 import os
 import re
@@ -54,14 +54,14 @@ def has_no_borders(name):
 
 
 def accuracies(path):
-    """Returns the column as text: it is empty when a network has no classes."""
+    """Returns the accuracies as text, empty for a network without classes."""
     with open(path) as log:
         return [row["accuracy"] for row in csv.DictReader(log)]
 
 
 def trains_alike(name):
-    """Signs amplify rounding errors: weights near 0 change theirs. So binary layers are compared
-    after one update, others after three."""
+    """Signs amplify rounding errors, because weights near 0 change their signs. So binary layers
+    are compared after one update, others after three."""
     updates = "1" if name in ("bwn", "xnor") else "3"
     cfg = f"mobilefacenet-{name}.cfg"
     expect_end(darknet("init", cfg, name + "first"))

@@ -1,4 +1,4 @@
-"""test_train.py with two hundred kills instead of twenty."""
+"""Runs tests/cli/test_train.py with two hundred kills instead of twenty."""
 import os
 import runpy
 

@@ -12,7 +12,7 @@ with needed():
 
     from lib.cfg_text import edit
 
-IMAGES = 330  # of 4 pixels: more than the 1280 channels of MobileNet V2, and than 128 at 1 x 1
+IMAGES = 330  # of 4 pixels or 1 pixel: more samples than 1280 or 128 channels
 
 
 def narrow(name):
@@ -26,7 +26,7 @@ def narrow(name):
 
 
 def some_layers(cfg):
-    """Returns -rank for some convolutions: half of their channels."""
+    """Returns -rank for every ninth convolution: half of the channels, at most 4."""
     layers = json.loads(darknet("check", cfg, "-json").stdout)["layers"]
     fit = [(l["layer"], l["out"][2] // 2) for l in layers if l["section"] == "convolutional"
            and l["options"]["groups"] == 1 and l["out"][0] > 3 and 4 < l["out"][2] < 200]
