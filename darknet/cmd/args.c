@@ -14,7 +14,7 @@ typedef struct {
     const dnx_verb *v;
     char *out;
     bool is_given[DNX_MOST_ARGS];
-    char *const *word; /* the words that are not parsed yet */
+    char *const *word; /* the n words of the command line; word[next] is the next to parse */
     int n, next;
 } parser;
 
@@ -112,8 +112,8 @@ static void set_defaults(const parser *p) {
 
 /* ---- words ---- */
 
-/* Returns the next word as the value of an option. When it cannot be one, prints a message and
- * returns NULL. */
+/* Returns the next word as the value of an option. When the word cannot be a value, prints a
+ * message and returns NULL. */
 static const char *take_value(parser *p, const dnx_arg *a) {
     double v;
     const bool wants_number = a->type == DNX_ARG_IS_INT || a->type == DNX_ARG_IS_NUMBER;
@@ -129,7 +129,7 @@ static const char *take_value(parser *p, const dnx_arg *a) {
     return text;
 }
 
-/* The option of [net] with this name, or with these initials, or NULL. */
+/* Returns the option of [net] with this name or these initials, or NULL. */
 static const dnx_opt *option_of_net(const char *name) {
     for (const dnx_opt *o = dnx_net_options; o->key; o++) {
         const char *second = strchr(o->key, '_');

@@ -1,5 +1,5 @@
 /* args.h - the command line of a verb, described by one table. Parsing, the text of -h and
- * completion in the shell all use it.
+ * completion in the shell all use the table.
  *
  *     typedef struct { const char *cfg; int threads; bool json; } args;
  *     static const dnx_arg table[] = {
@@ -11,22 +11,22 @@
  *     static int run(const void *a);  // a is an args
  *     const dnx_verb dnx_cmd_x = {"x", "what it does", table, sizeof(args), run};
  *
- * Options may stand before, between and after the other arguments; "--" ends them. Each may be
- * given once. A value may begin with '-' only when it is a negative number or "-" alone. */
+ * Options may stand before, between and after the other arguments, each once; "--" ends the
+ * options. A value may begin with '-' only when it is a negative number or "-" alone. */
 #ifndef DNX_CMD_ARGS_H
 #define DNX_CMD_ARGS_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
-/* The type of the field that a row fills, and the field's content when the argument is absent. */
+/* The type of the field that a row fills, and its content when the argument is absent. */
 typedef enum {
-    DNX_ARG_IS_TEXT,   /* const char *; NULL */
-    DNX_ARG_IS_TWO,    /* const char *[2]: the two words after an option; NULL */
-    DNX_ARG_IS_FLAG,   /* bool; false */
-    DNX_ARG_IS_INT,    /* int, min to max; the member `none` */
-    DNX_ARG_IS_NUMBER, /* double, above min and at most max; `none` */
-    DNX_ARG_IS_WORD    /* int: the index into value, a list "a|b|c"; `none`, or -1 */
+    DNX_ARG_IS_TEXT,   /* const char *; NULL when absent */
+    DNX_ARG_IS_TWO,    /* const char *[2]: the two words after the option; NULL when absent */
+    DNX_ARG_IS_FLAG,   /* bool; false when absent */
+    DNX_ARG_IS_INT,    /* int from min to max; `none` when absent */
+    DNX_ARG_IS_NUMBER, /* double above min, at most max; `none` when absent */
+    DNX_ARG_IS_WORD    /* int: index into value, a list "a|b|c"; `none` when absent */
 } dnx_arg_type;
 
 /* One option, or one argument that is found by its place. */
@@ -34,10 +34,10 @@ typedef struct {
     const char *name; /* "-threads"; without '-' for an argument found by its place */
     dnx_arg_type type;
     size_t offset;
-    const char *value; /* word for the value (shells complete FILE, FOLDER); NULL for a flag */
+    const char *value; /* name of the value; shells complete FILE and FOLDER. NULL for a flag */
     double none, min, max;
     bool is_needed;
-    const char *help; /* a phrase with its unit; -h adds bounds and a number that is the default */
+    const char *help; /* a phrase with the unit; -h adds the bounds and a default number */
 } dnx_arg;
 
 // clang-format off
@@ -47,7 +47,7 @@ typedef struct {
     {name, DNX_ARG_IS_TEXT, offsetof(s, f), NULL, 0, 0, 0, false, help}
 #define DNX_PLACE_WORD(s, f, name, words, help) \
     {name, DNX_ARG_IS_WORD, offsetof(s, f), words, -1, 0, 0, true, help}
-/* net.cfg and its weights. */
+/* Two arguments: net.cfg and its weights. */
 #define DNX_PLACE_NET(s, cfg, weights) \
     DNX_PLACE(s, cfg, "net.cfg", "the network"), DNX_PLACE(s, weights, "weights", "its weights")
 #define DNX_ARG_FLAG(s, f, name, help) \
@@ -56,8 +56,8 @@ typedef struct {
     {name, DNX_ARG_IS_TEXT, offsetof(s, f), value, 0, 0, 0, false, help}
 #define DNX_ARG_TWO(s, f, name, value, help) \
     {name, DNX_ARG_IS_TWO, offsetof(s, f), value, 0, 0, 0, false, help}
-/* `none` is the value when the option is absent. If no user may give this value, choose it outside
- * of lo..hi, and explain it in the help text. */
+/* `none` is the value when the option is absent. To tell absence from every value that a user may
+ * give, choose `none` outside of lo..hi, and explain the default in the help text. */
 #define DNX_ARG_INT(s, f, name, value, none, lo, hi, help) \
     {name, DNX_ARG_IS_INT, offsetof(s, f), value, none, lo, hi, false, help}
 #define DNX_ARG_INT_NEEDED(s, f, name, value, lo, hi, help) \
@@ -71,27 +71,27 @@ typedef struct {
 #define DNX_ARG_END {NULL, DNX_ARG_IS_TEXT, 0, NULL, 0, 0, 0, false, NULL}
 // clang-format on
 
-enum { DNX_MOST_ARGS = 40 }; /* rows of a table */
+enum { DNX_MOST_ARGS = 40 }; /* the most rows of a table */
 
 typedef struct dnx_verb {
     const char *name;                    /* as the user types it: "check", "classifier train" */
     const char *summary;                 /* a phrase: what the verb does */
     const dnx_arg *args;                 /* the table; NULL when the verb has sub-verbs */
-    size_t size;                         /* of the struct for the table's fields */
+    size_t size;                         /* bytes of the struct that the table fills */
     int (*run)(const void *args);        /* returns the exit status */
     const char *note;                    /* one more paragraph of the help, or NULL */
-    const struct dnx_verb *const *verbs; /* sub-verbs, then NULL; or NULL */
-    const char *const *host_verbs;       /* those of Darknet's own command, then NULL; or NULL */
+    const struct dnx_verb *const *verbs; /* the sub-verbs, ended by NULL; else NULL */
+    const char *const *host_verbs;       /* verbs of /usr/bin/darknet, ended by NULL; else NULL */
 } dnx_verb;
 
-/* Fills the struct `out` of v->size bytes from the words after the verb. Returns 0, or 2 when they
- * are wrong, after printing a message and the usage to stderr. */
+/* Fills the struct `out` of v->size bytes from the words after the verb. When the words are wrong,
+ * prints a message and the usage to stderr and returns 2; else returns 0. */
 int dnx_args_parse(const dnx_verb *v, int argc, char *const *argv, void *out);
-/* dnx_is_help(): the word is -h or --help. dnx_args_have_help(): one of the words before "--"
- * is. */
+/* dnx_is_help(): the word is -h, -help or --help. dnx_args_have_help(): such a word comes before
+ * any "--". */
 bool dnx_is_help(const char *word);
 bool dnx_args_have_help(int argc, char *const *argv);
-/* Print the usage alone, or the whole help: usage, summary, and a line for each row. */
+/* Print to f the usage alone, or the whole help: usage, summary, and a line for each row. */
 void dnx_print_usage(FILE *f, const dnx_verb *v);
 void dnx_print_help(FILE *f, const dnx_verb *v);
 /* Returns the last word of the verb's name. */

@@ -1,5 +1,5 @@
-/* bench_busy.c - measures time while other processes are busy. These children only count. They are
- * paused while the machine must be idle, and end with this process. */
+/* bench_busy.c - measures time while other processes are busy. They are children that only count,
+ * are paused while the machine must be idle, and end with this process. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "cmd/bench.h"
 
 #define TURNS 7
-#define SECONDS .4 /* minimum of each turn: many time slices of the scheduler */
+#define SECONDS .4 /* the shortest turn: many time slices of the scheduler */
 
 static void spin(pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -20,14 +20,14 @@ static void spin(pid_t parent) {
     for (volatile unsigned long n = 0;; n++) continue;
 }
 
-/* Starts n children, which pause themselves. Returns the number of started ones. */
+/* Starts n children, which pause themselves. Returns the number of children started. */
 static int start(pid_t *child, int n) {
     pid_t parent = getpid();
     for (int i = 0; i < n; i++) {
         child[i] = fork();
         if (child[i] == 0) spin(parent);
         if (child[i] < 0) return i;
-        waitpid(child[i], NULL, WUNTRACED); /* waits until it has paused itself */
+        waitpid(child[i], NULL, WUNTRACED); /* waits until the child has paused itself */
     }
     return n;
 }

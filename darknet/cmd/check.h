@@ -17,6 +17,6 @@ void dnx_check_json(dnx_net *net, const char *weights, const dnx_check_training 
 /* -dot: prints the network in the language of Graphviz to stdout: a box for each layer with its
  * output's shape, parameters and multiply-adds, an arrow for each input. */
 void dnx_draw_dot(const dnx_net *net);
-/* -svg: prints the same as an SVG picture, layers from top to bottom. */
+/* -svg: prints these boxes and arrows as an SVG picture to stdout, layers from top to bottom. */
 void dnx_draw_svg(const dnx_net *net);
 #endif

@@ -6,8 +6,8 @@
 #define LEFT 20 /* pixels */
 #define WIDTH 300
 #define HEIGHT 48
-#define STEP 68 /* from one box to the next */
-#define LANE 9  /* between lines beside the boxes */
+#define STEP 68 /* from the top of one box to the top of the next */
+#define LANE 9  /* distance of the lines beside the boxes */
 #define LANES 24
 
 /* Prints a number in short form: 512, 36.9 k, 221 M. */
@@ -18,7 +18,7 @@ static void put_count(double v) {
     else printf("%.0f M", v * 1e-6);
 }
 
-/* Prints a line of a box: 0 number, section and name; 1 shape; 2 cost. */
+/* Prints a line of layer i's box. Line 0: number, section and name; line 1: shape; line 2: cost. */
 static void put_line(const dnx_net *net, int i, int line) {
     const dnx_node *n = &net->nodes[i];
     if (line == 1) {
@@ -35,7 +35,7 @@ static void put_line(const dnx_net *net, int i, int line) {
         printf(" multiply-adds");
         return;
     }
-    const char *name = net->links[i].name; /* its characters need no escape */
+    const char *name = net->links[i].name; /* names have no characters to escape */
     printf("%d %s%s%s", i, n->type->name, name ? " " : "", name ? name : "");
 }
 
@@ -62,7 +62,7 @@ void dnx_draw_dot(const dnx_net *net) {
 
 /* ---- SVG ---- */
 
-/* Returns the top of a layer's box. The input is box 0 and layer i is box i + 1. */
+/* Returns the y coordinate of the top of a layer's box. Layer -1 is the input. */
 static int top_of(int layer) { return LEFT + (layer + 1) * STEP; }
 
 static void put_box(const dnx_net *net, int i) {
@@ -80,7 +80,7 @@ static void put_box(const dnx_net *net, int i) {
     }
 }
 
-/* Draws a straight arrow to the next box, or a line beside the boxes to another one. */
+/* Draws a straight arrow to the next box, or a line beside the boxes to another box. */
 static void put_arrow(int from, int to) {
     int x = LEFT + WIDTH / 2, a = top_of(from) + HEIGHT, b = top_of(to);
     if (to == from + 1) {

@@ -16,47 +16,46 @@ extern const dnx_verb dnx_command; /* the command itself, with all verbs */
 extern const dnx_verb dnx_classifier_train, dnx_classifier_predict, dnx_classifier_valid,
     dnx_classifier_raw, dnx_compress_low_rank, dnx_compress_pack, dnx_compress_unpack;
 
-/* For arguments that contradict each other. Prints "darknet: TEXT" to stderr. Returns 2. */
+/* Reports wrong arguments: prints "darknet: TEXT" to stderr. Returns the exit status 2. */
 int dnx_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Prints the error to stderr. Returns 1. */
+/* Prints the error to stderr. Returns the exit status 1. */
 int dnx_report(const dnx_err *err);
 /* Removes -gpu N, -nogpu and -precision WORD, which any verb accepts, from the command line, and
  * stores their values. Returns 0, or 2 for a wrong value, after a message on stderr. */
 int dnx_take_gpu_options(int *argc, char **argv);
 /* Chooses where the networks of this command run: on the GPU of -gpu N or, in a build with GPU=1,
- * on the first GPU. Without a usable GPU, *out is NULL and a message goes to stderr. DNX_EIO when
- * the GPU of -gpu N cannot be used. */
+ * on the first GPU. When the first GPU cannot be used, prints a message to stderr and sets *out to
+ * NULL: the processor computes. Returns DNX_EIO when the GPU of -gpu N cannot be used. */
 dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
-/* Reads a cfg and builds the network. */
+/* Options of dnx_open(), which reads a cfg, builds the network and loads its weights. */
 typedef struct {
     const char *cfg, *weights; /* weights may be NULL */
-    int classes; /* for classes=auto: the number above 1; or 0 or 1, and the number is that of the
-                  * files below or of the weights; without them, 0 is an error, and 1 is used */
-    int batch, threads; /* for 0 see dnx_build */
+    int classes; /* number for classes=auto when it is above 1. Else data, weights or classes_of
+                  * tell the number; if they do not, 0 is an error, and 1 means one class */
+    int batch, threads; /* 0 means the default of dnx_build */
     bool trains;
-    bool to_run;                   /* runs where -gpu says; unless it trains, keeps no weights
-                  * (dnx_build.keeps_no_weights) */
-    const char *data, *classes_of; /* a .data file; weights that are not loaded. May be NULL */
+    bool to_run;                   /* runs where -gpu says; to predict it keeps_no_weights */
+    const char *data, *classes_of; /* for classes: a .data file, weights; may be NULL */
 } dnx_opening;
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err);
-/* Reads the cfg, with a number in place of classes=auto. */
+/* Reads the cfg, and replaces classes=auto by a number. */
 dnx_status dnx_open_cfg(const dnx_opening *o, dnx_cfg **cfg, dnx_err *err);
-/* Checks that a verb may write `path`; call it after reading the inputs and before the work.
- * DNX_EIO when the file cannot be written, is an input, or exists and `replaces` (the option
- * -force) is false. */
+/* Checks that a verb may write `path`. Call it after reading the inputs and before the work.
+ * Returns DNX_EIO when the file cannot be written, is an input, or exists and `replaces` (the
+ * option -force) is false. */
 dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err);
-/* Like dnx_try_output(), for a file of weights. DNX_EIO also when the old file is not a weights
- * file. */
+/* Like dnx_try_output(), for a file of weights. Also returns DNX_EIO when the old file is not a
+ * weights file. */
 dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
 /* Opens a network to inspect it, or to run it up to its embedding (dnx_net_embedding). The weights
- * may be those of a network with another head, or the cfg or the file may have no head; messages on
- * stderr say so. classes is 1 when the head does not matter. */
+ * may belong to a network with another head, and the cfg or the weights file may lack the head; a
+ * message on stderr says so. Set o->classes to 1 when the head does not matter. */
 dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* Prints "PATH: skipped: WHY" to stderr: a function for dnx_data_open(). */
 void dnx_print_skipped(void *arg, const char *path, const char *why);
-/* DNX_ESHAPE when the input of the network is not an image of 1 or 3 channels. */
+/* Returns DNX_ESHAPE when the network's input does not have 1 or 3 channels, as images have. */
 dnx_status dnx_takes_images(const dnx_net *net, dnx_err *err);
-/* The number of -threads or, when that is 0, one for each core, at most 64. */
+/* Returns `asked`, the number of -threads, or when it is 0 the number of cores, at most 64. */
 int dnx_threads(int asked);
 /* Prints a string as JSON, in quotes, or null. Bytes from 0x80 on are copied, because JSON is
  * UTF-8. dnx_json_part() prints the first n bytes. */
@@ -64,6 +63,6 @@ void dnx_json_text(const char *text);
 void dnx_json_part(const char *text, size_t n);
 /* Prints the table of a bridge to stderr. */
 void dnx_print_bridge(const dnx_bridge *b);
-/* Prints to stderr the options of the cfg that have no effect. */
+/* Prints the notes about the cfg (net/notes.h) to stderr, such as options without effect. */
 void dnx_print_notes(const dnx_net *net);
 #endif

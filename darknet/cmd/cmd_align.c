@@ -1,6 +1,6 @@
 /* darknet align: cuts faces out of images by their landmarks, as networks expect them.
  *
- * OUT/a/b.jpg is the crop of IMAGES/a/b.png. landmarks.h describes the text files that it reads.
+ * OUT/a/b.jpg is the crop of IMAGES/a/b.png. face/landmarks.h describes the files of landmarks.
  * Coordinates belong to the upright image, after the EXIF orientation was applied. */
 #include <errno.h>
 #include <inttypes.h>
@@ -53,8 +53,8 @@ static const dnx_arg table[] = {
 };
 
 enum { QUALITY = 95, HEIGHT = 112, WIDEST = 112, AT_ONCE = 256 };
-/* The largest RMS distance in pixels between the landmarks and the template. Arbitrary points have
- * about 23, a face in full profile 15. */
+/* The largest RMS distance in pixels between the landmarks and the template. Five random points
+ * have about 23, a face in full profile 15. */
 #define WORST_RMS 19.
 
 typedef struct {
@@ -65,7 +65,7 @@ typedef struct {
     dnx_landmarks l;
     dnx_crop *item;
     size_t n, first, last; /* n: all items; first to last - 1: those of this round */
-    dnx_err said[AT_ONCE]; /* an error or a note for each item */
+    dnx_err said[AT_ONCE]; /* an error or a note for each item of the round */
     atomic_bool cannot_write;
 } job;
 
@@ -85,8 +85,8 @@ static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
                                              : strerror(errno));
 }
 
-/* Computes the transform m from the face in the image to the crop. DNX_EIO: the face does not
- * fit. */
+/* Computes the transform m from the chosen face in the image to the crop. Returns DNX_EIO when the
+ * face cannot be used, or with -several skip when there are several. */
 static dnx_status place(const job *j, const dnx_crop *it, const char *path, int w, int h,
                         double m[6], dnx_err *err) {
     dnx_face template;
@@ -155,9 +155,9 @@ static void align_next(void *arg, int t, long i) {
 
 /* ---- all images ---- */
 
-/* Compares the options with OUT/align.txt, which has those of existing crops, so that a folder
- * never mixes crops of different options. With -force, crops of other options are removed; without
- * it they are an error, DNX_EIO. */
+/* Compares the options with OUT/align.txt, which has the options of existing crops, so that a
+ * folder never mixes crops of different options. With -force it removes crops of other options;
+ * without -force it returns DNX_EIO. */
 static dnx_status compare_options(job *j, dnx_err *err) {
     char text[200], *path = dnx_path_join(j->out, "align.txt"), *there;
     uint64_t landmarks = DNX_HASH_START;
@@ -192,7 +192,8 @@ static void sweep(const job *j) {
     free(swept);
 }
 
-/* Cuts all crops. Prints errors and notes of single images to stderr, and counts the results. */
+/* Cuts all crops. Prints errors and notes to stderr. count: the crops with each
+ * dnx_crop_outcome. */
 static dnx_status align_all(job *j, dnx_pool *pool, size_t count[3], dnx_err *err) {
     for (j->first = 0; j->first < j->n && !j->cannot_write; j->first = j->last) {
         j->last = j->n - j->first > AT_ONCE ? j->first + AT_ONCE : j->n;
@@ -208,7 +209,6 @@ static dnx_status align_all(job *j, dnx_pool *pool, size_t count[3], dnx_err *er
     return dnx_fail_at(err, DNX_EIO, j->out, "stopped: a crop cannot be written");
 }
 
-/* Like align_all(), while holding the lock of OUT. */
 static dnx_status align_locked(job *j, int threads, size_t count[3], dnx_err *err) {
     char *path = dnx_path_join(j->out, "align.lock");
     dnx_lock *lock = NULL;
@@ -237,7 +237,7 @@ static dnx_status work(job *j, int threads, size_t count[3], dnx_err *err) {
     if (!st) st = dnx_crops_apart(j->images, j->out, err);
     if (!st) st = dnx_crops_list(&j->l, &images, j->out, &j->item, &j->n, err);
     if (!st) st = align_locked(j, threads, count, err);
-    if (st && is_new) rmdir(j->out); /* only when nothing was written */
+    if (st && is_new) rmdir(j->out); /* removes only an empty folder */
     dnx_crops_free(j->item, j->n);
     dnx_landmarks_free(&j->l);
     dnx_images_free(&images);

@@ -1,5 +1,4 @@
-/* darknet bench: measures the time of each layer, and compares it with what the machine can
- * reach. */
+/* darknet bench: measures the time of each layer, and prints it with the GFLOP/s. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,8 +68,8 @@ void dnx_bench_close(dnx_bench *b) {
     free(b->lanes);
 }
 
-/* Adds the time since *t to *of, and sets *t to now. Unless `of` is NULL, waits until a device is
- * done. */
+/* Waits until the GPU is done, adds the seconds since *t to *of, and sets *t to now. When `of` is
+ * NULL, only sets *t. */
 static void lap(dnx_net *net, double *t, double *of) {
     if (of) dnx_net_status(net, NULL);
     double now = dnx_now();
@@ -89,8 +88,8 @@ static void predict(dnx_bench *b, double *laps) {
         laps[i % n] += b->lanes[i] / net->plan.lanes;
 }
 
-/* With clip_norm, the time of the gradient's norm is added to layer 0, because all updates need
- * it. */
+/* Runs a training step. With clip_norm, layer 0 also gets the time of the gradient's norm, which
+ * all updates need. */
 static void step(dnx_bench *b, double *laps) {
     dnx_net *net = b->net;
     double t = dnx_now();
@@ -121,7 +120,7 @@ double dnx_bench_pass(dnx_bench *b, double *laps) {
     return dnx_now() - start;
 }
 
-/* Returns how layer i is computed, after two blanks; "" when the layer's type has one way. */
+/* Returns two blanks, device and algorithm of layer i, or "" when there is nothing to tell. */
 static const char *algorithm_of(const dnx_net *net, int i, char text[64]) {
     const dnx_node *n = &net->nodes[i];
     const dnx_description *d = n->type->description;
@@ -132,7 +131,8 @@ static const char *algorithm_of(const dnx_net *net, int i, char text[64]) {
     return net->placement || *name ? text : "";
 }
 
-/* Returns the multiply-adds of an image. laps: runs x n seconds. */
+/* Prints a line for each layer, unless json. laps: runs x net->n seconds; column: memory for `runs`
+ * numbers. Returns the multiply-adds of an image. */
 static double print_layers(const dnx_net *net, const double *laps, double *column, int runs,
                            bool json) {
     double macs = 0, factor = net->trains ? 6 : 2;
@@ -151,8 +151,8 @@ static double print_layers(const dnx_net *net, const double *laps, double *colum
     return macs;
 }
 
-/* Runs the passes that are not timed. Returns what the last one has started on a GPU. A list of
- * work becomes a graph when it comes the second time, and training has two lists, by turns. */
+/* Runs the passes that are not timed. Returns the work that the last pass started on a GPU. A list
+ * of GPU work becomes a CUDA graph when it occurs again, and training alternates two lists. */
 static dnx_work warm_up(dnx_bench *b) {
     dnx_work before = {0}, after = {0};
     for (int i = b->net->placement ? 6 : 3; i > 0; i--) {

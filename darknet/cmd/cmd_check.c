@@ -35,7 +35,7 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-/* Returns 1234567 as "1,234,567". The text is overwritten by the fourth call after this one. */
+/* Returns 1234567 as "1,234,567". The text is valid during the next three calls. */
 static const char *grouped(double v) {
     static char ring[4][32];
     static int turn;
@@ -61,8 +61,7 @@ static void print_layer(dnx_net *net, int i, double macs) {
     printf("\n");
 }
 
-/* Returns the kind of operations that a layer uses: multiply-adds, or the cheaper ones of [binary].
- */
+/* Returns the operations of a layer: multiply-adds, or the cheaper operations of [binary]. */
 static dnx_arithmetic arithmetic_of(const dnx_node *n) {
     const dnx_compression *c = n->type->compression;
     return c && c->arithmetic ? c->arithmetic(n) : DNX_MULTIPLY_ADDS;
@@ -99,8 +98,8 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
 
 /* ---- training ---- */
 
-/* Returns the .data file that tells the number for classes=auto. Returns NULL and stores the reason
- * in *why when there is none; the network then has one class. */
+/* Returns a->data, or NULL when nothing tells the number for classes=auto; *why is then the reason,
+ * and the network has one class. */
 static const char *find_data(const check_args *a, dnx_err *why) {
     dnx_cfg *cfg;
     const dnx_opening o = {a->cfg, .data = a->data};
@@ -109,8 +108,8 @@ static const char *find_data(const check_args *a, dnx_err *why) {
     return a->data;
 }
 
-/* Builds the network for training. *why: the reason why it cannot be trained, although the cfg is
- * right. */
+/* Builds the network for training, and fills *t. *why: the reason when the cfg is right, but the
+ * network cannot be trained. */
 static dnx_status try_training(const check_args *a, const char *known, dnx_check_training *t,
                                dnx_err *why, dnx_err *err) {
     dnx_net *net;
@@ -193,7 +192,6 @@ static bool read_size(const char *text, int *h, int *w) {
            sscanf(text, "%dx%d%c", h, w, &end) == 2 && *h > 0 && *w > 0;
 }
 
-/* Opens the network, and resizes it to the size of the option. */
 static dnx_status open_net(const check_args *a, const char *known, dnx_net **net, dnx_err *err) {
     int h, w;
     const dnx_opening o = {a->cfg,       a->weights, .data = known,
@@ -251,7 +249,7 @@ static int run(const void *args) {
     if (a->size && !why[0]) snprintf(why, sizeof why, "-size is for predicting");
     if (!why[0]) st = try_training(a, known, &t, &said, &err);
     if (st == DNX_EMEM || (st == DNX_EIO && has_teacher(net)))
-        said = err; /* the cfg may be right */
+        said = err; /* the cfg may be right: only report the reason */
     else if (st) {
         dnx_net_free(net);
         return dnx_report(&err);

@@ -1,5 +1,5 @@
 /* darknet completion: prints a script with which bash or zsh completes verbs, options and their
- * values. It is made from the tables of the verbs. */
+ * values. The script is made from the tables of the verbs. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +16,7 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-/* Prints text inside '...'; the caller has printed the first quote. */
+/* Prints text so that it can stand inside '...'. The caller prints the two quotes. */
 static void put_quoted(const char *text, bool is_word) {
     for (; *text; text++)
         if (*text == '\'') printf("'\\''");
@@ -24,7 +24,7 @@ static void put_quoted(const char *text, bool is_word) {
         else printf("%c", *text);
 }
 
-/* Prints one word as a choice; for zsh also its help, after a colon. */
+/* Prints a word as a choice; for zsh also its help, after a colon. */
 static void put_word(int shell, const char *word, const char *help) {
     printf(" '");
     put_quoted(word, shell == ZSH);
@@ -83,7 +83,7 @@ static void put_values(int shell, const dnx_verb *v) {
     for (int i = 0; v->verbs && v->verbs[i]; i++) put_values(shell, v->verbs[i]);
 }
 
-/* Prints a pattern of all verbs that have sub-verbs. */
+/* Prints the pattern "classifier|compress": all verbs that have sub-verbs. */
 static void put_groups(void) {
     const char *before = "";
     for (int i = 0; dnx_command.verbs[i]; i++) {
@@ -93,8 +93,8 @@ static void put_groups(void) {
     }
 }
 
-/* Prints the cases for both shells. `key` is the verb so far, `last` the word before the cursor,
- * `word` the one that is being typed. */
+/* Prints the `case` commands of the script. Its variables: `key` is the verb, `last` the word
+ * before the cursor, `word` the word that is being typed. */
 static void put_cases(int shell) {
     printf("    case $key in\n    ");
     put_groups();

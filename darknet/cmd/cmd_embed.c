@@ -14,7 +14,7 @@
 
 typedef struct {
     const char *cfg, *weights, *images, *out;
-    int flip, batch, threads; /* flip: index of the word, or -1; dnx_flip is one more */
+    int flip, batch, threads; /* flip: index into sum|concat, or -1; flip + 1 is a dnx_flip */
     bool unit, half, force;
 } embed_args;
 
@@ -32,12 +32,12 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-/* The file that is written. */
+/* The output file. */
 typedef struct {
     const embed_args *a;
     dnx_embeddings_out file;
-    char **names; /* of the images whose features are written */
-    size_t done;  /* their number */
+    char **names; /* names of the images whose features are written */
+    size_t done;  /* number of names */
 } output;
 
 static dnx_status check_half(const float *v, size_t n, const char *name, dnx_err *err) {
@@ -48,7 +48,7 @@ static dnx_status check_half(const float *v, size_t n, const char *name, dnx_err
     return DNX_OK;
 }
 
-/* Writes features. */
+/* Writes `count` rows of features. dnx_features_run() calls it. */
 static dnx_status take(void *arg, char *const *name, float *rows, int count, dnx_err *err) {
     output *o = arg;
     const size_t dim = o->file.dim;
@@ -81,7 +81,7 @@ static dnx_status save(dnx_features *f, output *o, dnx_err *err) {
     return st;
 }
 
-/* Checks both outputs before the work. */
+/* Checks that OUT and OUT.skipped can be written. */
 static dnx_status check_outputs(const dnx_images *l, const embed_args *a, dnx_err *err) {
     char *skipped = dnx_skipped_file(a->out);
     dnx_status st = skipped ? dnx_images_note(l, a->out, err) : dnx_no_memory(a->out, err);
@@ -91,7 +91,7 @@ static dnx_status check_outputs(const dnx_images *l, const embed_args *a, dnx_er
     return st;
 }
 
-/* A skipped image makes the exit status 1; a file that is not an image does not. */
+/* Writes OUT.skipped. Fails when an image was skipped, but not when a file is not an image. */
 static dnx_status report_skipped(const dnx_features *f, const char *out, dnx_err *err) {
     dnx_status st = dnx_skipped_report(&f->skipped, f->images, out, err);
     if (!st && f->skipped.n) st = dnx_skipped_fail(f->skipped.n, f->images->n, out, err);

@@ -3,7 +3,7 @@
  *
  * OUT/a/b.jpg is the main face of PHOTOS/a/b.png, OUT/a/b.2.jpg its second face. The main face of
  * frame 25 of walk.avi is OUT/walk/frame-000025.jpg. OUT/faces.record (face/found.h) lists the
- * photographs that are done. After an interruption the next run continues from it. */
+ * photographs that are done. After an interruption the next run continues from that list. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +67,7 @@ static dnx_status keep(dnx_finding *j, size_t count, dnx_err *err) {
     return st;
 }
 
-/* A video that ends early is reported like a photograph that cannot be read. */
+/* Reports a video that ends early, like a photograph that cannot be read. */
 static dnx_status check_end(dnx_finding *j, dnx_err *err) {
     dnx_err early = {0};
     const bool has_all = !j->video || (j->a->frames && j->seen == (size_t)j->a->frames);
@@ -126,8 +126,8 @@ static dnx_status open_photos(dnx_finding *j, dnx_err *err) {
     return dnx_video_is_camera(path) || dnx_input_note(path) ? DNX_OK : dnx_no_memory(j->out, err);
 }
 
-/* Opens a detector for each worker. There are at most as many as photographs, and the threads are
- * divided among them: a single photograph has one detector with all threads. */
+/* Opens a detector for each worker. There are at most as many workers as photographs, and each
+ * detector gets an equal part of the threads: for a single photograph, all. */
 static dnx_status open_detectors(dnx_finding *j, int threads, dnx_err *err) {
     j->workers = !j->video && j->images.n < (size_t)threads ? (int)j->images.n : threads;
     j->detector = calloc((size_t)j->workers, sizeof *j->detector);
@@ -166,7 +166,7 @@ static dnx_status work(dnx_finding *j, int threads, size_t *faceless, dnx_err *e
     if (!st) st = dnx_lock_take(&lock, lock_file, err);
     if (!st) st = look(j, record, faceless, err);
     dnx_lock_release(lock);
-    if (st && is_new) rmdir(j->out); /* only when nothing was written */
+    if (st && is_new) rmdir(j->out); /* removes only an empty folder */
     free(record);
     free(lock_file);
     return st;

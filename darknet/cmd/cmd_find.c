@@ -26,7 +26,8 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-/* The search first asks for 8 rows of each person to print, then for more up to MOST_ROWS. */
+/* The first search returns ROWS_A_PERSON rows for each person to print, further ones return
+ * more. */
 enum { ROWS_A_PERSON = 8, MOST_ROWS = 4096, MOST_SHOWN = 20 };
 
 static bool is_same(const char *a, const char *b) {
@@ -36,8 +37,8 @@ static bool is_same(const char *a, const char *b) {
     return n == m && !memcmp(a, b, n);
 }
 
-/* Keeps the best hit of each person, at most `top`, at the front. When other hits follow, the first
- * of them gets a row that is not in the gallery, which marks the end. Returns the number kept. */
+/* Moves the best hit of each person to the front of hits[], at most `top` hits. The hit after them
+ * gets row = SIZE_MAX, where readers stop. Returns the number of people. */
 static int keep_people(const dnx_gallery *g, dnx_hit *hits, int k, int top) {
     int n = 0;
     for (int i = 0; i < k && n < top && hits[i].row < g->e.n; i++) {
@@ -54,8 +55,8 @@ static bool is_above(const dnx_threshold *t, const dnx_hit *best) {
     return t->is_known && (double)best->cosine > t->cosine;
 }
 
-/* Prints the name when the cosine is above the threshold, else "unknown". Without a threshold it
- * only prints "nearest". */
+/* Prints the name of the nearest person if the cosine is above the threshold, else "unknown". Then
+ * prints the nearest people. */
 static void print_face(const dnx_matching *t, const dnx_gallery *g, const dnx_hit *people, int k) {
     size_t len;
     const char *name = dnx_gallery_identity(g->e.name[people->row], &len);
@@ -120,7 +121,7 @@ static void tell(const dnx_gallery *g, const find_args *a) {
         fprintf(stderr, "%s: does not tell which network it was made with\n", a->gallery);
 }
 
-/* Searches for more rows while the nearest are all of fewer people than asked for. */
+/* Looks up each face, and searches for more rows until they have -top people, or MOST_ROWS. */
 static dnx_status look_up(const dnx_matching *t, const dnx_gallery *g, const dnx_portrait *p,
                           const find_args *a, dnx_err *err) {
     dnx_hit *hits = NULL;

@@ -1,5 +1,5 @@
-/* darknet init: writes initial weights. They are random; several runs can start from the same file.
- * With -from, they come from another network where its layers fit. */
+/* darknet init: writes initial weights, so that several runs can start from the same file. They are
+ * random or, with -from, copied from another network where its layers fit. */
 #include <stdio.h>
 
 #include "base/outfile.h"

@@ -50,7 +50,7 @@ static void print_options(const dnx_opt *o) {
     }
 }
 
-/* The first section with an option that can have this word as its value, or NULL. */
+/* Returns the first section with an option that takes this word as its value, or NULL. */
 static const char *has_word(const char *word) {
     for (int i = 0; dnx_layer_types[i]; i++)
         for (const dnx_opt *o = dnx_layer_types[i]->options; o && o->key; o++)

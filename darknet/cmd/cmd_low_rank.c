@@ -65,7 +65,7 @@ typedef struct {
     dnx_low_rank c;
     dnx_low_rank_source of;
     dnx_images list;
-    size_t *pick;        /* the sample images come first; capacity for all images */
+    size_t *pick;        /* indices into list; the sample images come first */
     dnx_skipped skipped; /* images that cannot be used */
     char *out_text;
     bool is_terminal;
@@ -73,7 +73,7 @@ typedef struct {
 
 /* ---- files ---- */
 
-/* Checks the outputs after all inputs are known and before the long work. */
+/* Checks that the outputs can be written and are no inputs, before the long work. */
 static dnx_status check_outputs(const job *j, const args *a, dnx_err *err) {
     char *skipped = dnx_skipped_file(a->out_weights);
     const char *out[] = {a->out_cfg, a->out_weights, skipped, a->csv};
@@ -92,7 +92,7 @@ static dnx_status check_outputs(const job *j, const args *a, dnx_err *err) {
     return st;
 }
 
-/* Writes the cfg first. When the weights then replace older ones, nothing else can fail. */
+/* Saves both files. After the weights have replaced older ones, only renaming the cfg can fail. */
 static dnx_status save(job *j, const args *a, dnx_err *err) {
     dnx_outfile cfg;
     dnx_status st = dnx_outfile_open(&cfg, a->out_cfg, err);
@@ -120,7 +120,7 @@ static void progress(void *arg, const char *what, size_t done, size_t all) {
     fprintf(stderr, "\r%-10s %zu / %zu images%s", what, done, all, done == all ? "\r\033[K" : "");
 }
 
-/* Finds out whether image i can be used. Adds it to the skipped ones when it cannot. */
+/* Sets *is_good when image i can be read into x. Otherwise adds the image to j->skipped. */
 static dnx_status try_image(job *j, size_t i, float *x, bool *is_good, dnx_err *err) {
     dnx_err why = {0};
     dnx_status st = dnx_stop_check(err);

@@ -1,5 +1,5 @@
-/* darknet classifier predict and valid: the syntax and output of Darknet's own command, computed by
- * our networks. */
+/* darknet classifier predict and valid: the syntax and output of Darknet's own command, computed
+ * without libdarknet. */
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -52,10 +52,10 @@ static const dnx_arg valid_table[] = {
     DNX_ARG_END,
 };
 
-/* A network, and the layer whose output is the class of an image. */
+/* A network, and the layer that classifies images. */
 typedef struct {
     dnx_net *net;
-    int layer;  /* the last layer that tells the class, and is no loss of distillation */
+    int layer;  /* the last layer that classifies, except losses of distillation */
     int source; /* the layer to run up to: `layer`, or the input of a margin loss */
     int classes;
     float *x, *y; /* batch x image, batch x output of `source` */
@@ -115,7 +115,8 @@ static void classify(model *m, int count) {
     }
 }
 
-/* Finds the `top` largest of p, the largest first. Among equal ones the lower class comes first. */
+/* Stores the `top` most likely of n classes in index[], the most likely first. When two are equally
+ * likely, the lower class comes first. */
 static void find_top(const float *p, int n, int top, int *index) {
     for (int j = 0; j < top; j++) index[j] = -1;
     for (int i = 0; i < n; i++) {
@@ -129,7 +130,8 @@ static void find_top(const float *p, int n, int top, int *index) {
 
 /* ---- images ---- */
 
-/* Turns an image, resized by `fit`, into the network's floats, and frees it. fault: of decoding. */
+/* Resizes an image by `fit`, converts it to the network's input x, and frees the image. `fault` is
+ * the result of decoding the image. */
 static dnx_status load(const dnx_net *net, const char *name, dnx_image_fault fault,
                        dnx_image *image,
                        void (*fit)(const unsigned char *, int, int, int, int, float *), float *x,
@@ -216,7 +218,7 @@ static dnx_status predict_lines(model *m, const dnx_labels *names, int top, int 
                        dnx_plural((size_t)all, "image", "images"));
 }
 
-/* Predicts one image, or those whose paths are typed. */
+/* Predicts `image`, or when it is NULL the images whose paths are typed. */
 static dnx_status predict_all(model *m, const char *image, const dnx_labels *names, int top,
                               dnx_err *err) {
     int *index = calloc((size_t)top, sizeof *index);
@@ -240,7 +242,7 @@ static bool find_kept_names(const char *weights, char *path, size_t size) {
     return false;
 }
 
-/* Reads the names of the classes: of -names, names= or labels=, or of the training. */
+/* Reads the names of the classes from the file of -names, names= or labels=, or NAME.names. */
 static dnx_status read_names(const class_args *a, const dnx_data_opts *o, int classes,
                              dnx_labels *names, dnx_err *err) {
     char kept[4096];
@@ -303,7 +305,8 @@ static void load_one(void *arg, int t, long i) {
     free(bytes);
 }
 
-/* Prints for each image what Darknet's own command prints. */
+/* Prints two lines for each image, as Darknet's own command. Counts the images whose class is the
+ * most likely in right[0], among the `top` most likely in right[1]. */
 static void score(const job *j, int top, int *index, size_t right[2]) {
     for (int b = 0; b < j->count; b++) {
         size_t i = j->first + (size_t)b;

@@ -38,7 +38,7 @@ static const char titles[] = "run" SEPARATOR "state" SEPARATOR "batch" SEPARATOR
 
 /* ---- one run ---- */
 
-/* True when the record says "running", but its process has ended. */
+/* Returns true when the process of the run was on this machine and has ended. */
 static bool was_killed(const dnx_record *r) {
     const char *machine = dnx_record_get(r, "machine"), *process = dnx_record_get(r, "process");
     struct utsname here;
@@ -57,8 +57,8 @@ static const char *percent(const char *share, char text[16]) {
     return text;
 }
 
-/* Adds a row. Of the state "failed: WHY" it has only the first word, and "killed", which is not in
- * the file, when the process has ended. */
+/* Adds a row for a run. Shows "failed: WHY" as "failed", and "running" as "killed" when the process
+ * has ended. */
 static void add(runs *all, const char *path, const dnx_record *r) {
     const char *state = get(r, "state");
     char *row, accuracy[16], best[16];
@@ -103,7 +103,7 @@ static bool is_run(const char *name) {
     return n > 4 && !strcmp(name + n - 4, ".run");
 }
 
-/* Searches a folder and its folders. It does not follow links. */
+/* Searches a folder and its subfolders, down to level DEEPEST. Does not follow links. */
 static void search(runs *all, const char *folder, int depth) {
     struct dirent **names;
     struct stat info;
@@ -124,7 +124,7 @@ static void search(runs *all, const char *folder, int depth) {
     if (n >= 0) free(names);
 }
 
-/* Prints a row or, when `width` is being measured, widens the columns to its cells. */
+/* Widens the columns to the cells of a row, and with `prints` prints the row. */
 static void take_row(const char *row, int *width, bool prints) {
     for (int c = 0; c < COLUMNS; c++) {
         const int n = (int)strcspn(row, SEPARATOR);

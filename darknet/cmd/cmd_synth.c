@@ -54,7 +54,7 @@ typedef struct {
     dnx_err *errors;                /* one for each thread */
 } job;
 
-/* Writes OUT/name; run() has checked that it is short enough. */
+/* Writes OUT/NAME into path[MAX_PATH]; run() has checked that OUT is short enough. */
 static void name(char *path, const set *s, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 static void name(char *path, const set *s, const char *format, ...) {
@@ -82,7 +82,7 @@ static void name_image(char *path, const job *j, int identity, int image) {
     else name(path, j->s, "train/id%0*d/%0*d.jpg", j->width, identity, digits(j->images), image);
 }
 
-/* each_fold(): pairs of the same person in a fold; it has as many of two people.
+/* each_fold(): pairs of the same person in a fold, which has as many pairs of two people.
  * fold_identities(): the people in a fold. Two images of a person give one pair of the same person,
  * four images give two. */
 static int each_fold(const set *s) { return s->pairs / (2 * FOLDS); }
@@ -115,7 +115,7 @@ static void describe(const set *s, char text[512]) {
 
 /* ---- images ---- */
 
-/* Returns true for a complete JPEG. After a kill or with a full disk it may be truncated. */
+/* Returns true for a complete JPEG. After a kill or with a full disk the file may be truncated. */
 static bool is_whole(const char *path) {
     unsigned char end[2] = {0};
     struct stat info;
@@ -154,7 +154,7 @@ static void draw_share(void *arg, int t, int threads) {
     free(rgb);
 }
 
-/* Draws all images of one of the two sets, some identities at a time. */
+/* Draws all images of the training or the test set. *done: images drawn so far. */
 static dnx_status draw_all(dnx_pool *pool, job j, long *done, long all, dnx_err *err) {
     const int end = j.last, step = j.images < AT_ONCE ? AT_ONCE / j.images : 1;
     const bool is_terminal = isatty(STDOUT_FILENO) == 1;
@@ -185,10 +185,10 @@ static dnx_status draw_all(dnx_pool *pool, job j, long *done, long all, dnx_err 
 
 /* ---- lists ---- */
 
-/* Writes the pairs. A fold has n identities. Pair k < 2 n of the same person has images 1, 2 (k <
- * n) or 3, 4 of identity k mod n. The pairs of different people have image 1 of identity k with
- * image 2 of the next identity, then image 3 of k with image 4 of the identity after that (of the
- * next, when there are only two). So no image is in two pairs of the same kind. */
+/* Writes the pairs. A fold has n identities, numbered modulo n. Pair k of one person has images 1
+ * and 2 of identity k or, when k >= n, images 3 and 4. Pair k of two people has image 1 of identity
+ * k and image 2 of identity k + 1 or, when k >= n, image 3 of identity k and image 4 of identity k
+ * + 2 (k + 1 when n = 2). So no image is in two pairs of the same kind. */
 static dnx_status write_pairs(const set *s, dnx_err *err) {
     char path[MAX_PATH], *text;
     size_t size;
@@ -272,8 +272,8 @@ static dnx_status find_images(job j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Compares OUT/file, synth.txt or synth.partial, with the options. DNX_OK when they are the
- * same. */
+/* Compares the options with OUT/file, which is synth.txt or synth.partial. Returns DNX_EIO when
+ * they differ. */
 static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
     char path[MAX_PATH], text[512];
     size_t len;
@@ -288,8 +288,8 @@ static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
                               "was made with other options; remove the folder or choose another");
 }
 
-/* Compares the finished set in OUT with the options. DNX_OK when they are the same and all images
- * exist. */
+/* Compares the options with the finished set in OUT. Returns DNX_EIO when they differ, or an image
+ * is missing. */
 static dnx_status compare(const set *s, dnx_err *err) {
     dnx_status st = compare_text(s, "synth.txt", err);
     if (!st) st = find_images(training(s), err);
@@ -301,7 +301,7 @@ static dnx_status compare(const set *s, dnx_err *err) {
     return st;
 }
 
-/* Makes OUT, or checks its content. */
+/* Makes OUT, or checks its content. *is_there: OUT has the complete set already. */
 static dnx_status open_folder(set *s, bool *is_there, dnx_err *err) {
     DIR *d = opendir(s->out);
     bool is_empty = true;
@@ -322,7 +322,6 @@ static dnx_status open_folder(set *s, bool *is_there, dnx_err *err) {
     return compare(s, err);
 }
 
-/* Draws the set while holding the lock of OUT. */
 static dnx_status write_locked(const set *s, dnx_err *err) {
     char path[MAX_PATH];
     dnx_lock *lock;

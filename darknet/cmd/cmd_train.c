@@ -81,7 +81,7 @@ static const char *find_wrong(const args *a) {
                                                 : NULL;
 }
 
-/* The same as find_wrong(), for the options of the verification. */
+/* Like find_wrong(), for the options of the verification. */
 static const char *find_wrong_verification(const args *a) {
     dnx_judge judge;
     const bool is_set = a->pairs && dnx_pairs_is_set(a->pairs);
@@ -107,8 +107,8 @@ enum { PLAIN_LINE = 50, SHOW = 16 };
 typedef struct {
     bool is_terminal;
     bool is_open;           /* the last line of the terminal is a progress line without an end */
-    double shown;           /* time of the last line */
-    double images, seconds; /* of the updates since then, with the time of waiting for images */
+    double shown;           /* time of the last line, by dnx_now() */
+    double images, seconds; /* of the updates since `shown`, including the wait for images */
 } screen;
 
 /* Prints the losses by name, as means over the images, and the number of triplets or pairs that

@@ -19,12 +19,12 @@ typedef struct {
 /* A photograph, or a frame of a video, that a worker processes. */
 typedef struct {
     const char *name;
-    char frame_name[300]; /* for a frame: `name` points to it */
+    char frame_name[300]; /* of a frame; `name` points to this text */
     dnx_image frame;      /* pixels of a frame; a photograph is read by the worker */
     dnx_found *faces;
     size_t n;
     bool is_done;
-    dnx_err said; /* the reason when it was skipped */
+    dnx_err said; /* the reason when the photograph was skipped */
 } dnx_finding_item;
 
 /* Sums over the photographs of one worker; decode and crop are seconds. */
@@ -40,16 +40,16 @@ typedef struct {
     const dnx_faces_args *a;
     const char *out;
     dnx_images images;
-    dnx_video *video;            /* instead of images; else NULL */
-    char **crop;                 /* for images: the first crop of each, sorted */
-    size_t *todo, n_todo, first; /* images that are not in the record; first: the next of them */
-    size_t seen, is_new;         /* frames of the video so far; photographs or frames of this run */
+    dnx_video *video;            /* the video, or NULL when there are images */
+    char **crop;                 /* paths of the first crop of each image, sorted */
+    size_t *todo, n_todo, first; /* indices of images that are not in the record; first: the next */
+    size_t seen, is_new;         /* frames read so far; photographs or frames done by this run */
     dnx_finding_item item[DNX_FINDING_ROUND];
     dnx_mtcnn **detector;     /* one for each worker */
     dnx_finding_times *spent; /* one for each worker */
     int workers;
     dnx_found_list list; /* photographs that are done, and their faces */
-    size_t recorded;     /* so many photographs of the list are from earlier runs, sorted */
+    size_t recorded;     /* number of photographs of `list` from earlier runs, which are sorted */
     dnx_outfile record;
     dnx_skipped skipped;
     atomic_bool cannot_write;
@@ -60,8 +60,8 @@ typedef struct {
 char *dnx_finding_crop(const dnx_finding *j, const char *photo, size_t number);
 /* Removes the crops of a photograph's first n faces. */
 void dnx_finding_remove(const dnx_finding *j, const char *photo, size_t n);
-/* Lists the photographs that are not in the record. DNX_EIO when two photographs would have the
- * same crop; DNX_EMEM. */
+/* Fills j->todo with the photographs that are not in the record. Returns DNX_EIO when two
+ * photographs would have the same crop; DNX_EMEM. */
 dnx_status dnx_finding_plan(dnx_finding *j, dnx_err *err);
 /* Puts the next photographs or frames into j->item; returns their number. */
 size_t dnx_finding_next(dnx_finding *j);
@@ -69,19 +69,19 @@ size_t dnx_finding_next(dnx_finding *j);
  * dnx_pool_each(). */
 void dnx_finding_look(void *finding, int t, long i);
 
-/* Reads the results of earlier runs from OUT/faces.record into j->list. DNX_EIO when the folder has
- * crops of other options, of other photographs, or without a record; DNX_EMEM. */
+/* Reads the results of earlier runs from path, OUT/faces.record, into j->list. Returns DNX_EIO when
+ * OUT has crops of other options, of other photographs, or without a record; DNX_EMEM. */
 dnx_status dnx_finding_take_record(dnx_finding *j, const char *path, dnx_err *err);
-/* Writes the record with the photographs of j->list, and opens it to add more. DNX_EIO,
+/* Writes the record with the photographs of j->list, and opens it to add more. Errors: DNX_EIO,
  * DNX_EMEM. */
 dnx_status dnx_finding_begin_record(dnx_finding *j, const char *path, dnx_err *err);
-/* Adds a processed photograph to j->list and to the record. DNX_EMEM. */
+/* Adds a processed photograph to j->list and to the record. Errors: DNX_EMEM. */
 dnx_status dnx_finding_record(dnx_finding *j, const dnx_finding_item *it, dnx_err *err);
 
-/* Writes the lists and the sheet. *faceless: the number of photographs without a face. DNX_EIO,
- * DNX_EMEM. */
+/* Writes the lists and the sheet. *faceless: the number of photographs without a face. Errors:
+ * DNX_EIO, DNX_EMEM. */
 dnx_status dnx_finding_finish(dnx_finding *j, size_t *faceless, dnx_err *err);
-/* Prints the numbers of photographs and faces, with -time the time of each stage; or all of it as
- * JSON. */
+/* Prints the numbers of photographs and faces and, with -time, the time of each stage. With -json
+ * it prints all of them as JSON. */
 void dnx_finding_print(const dnx_finding *j, size_t faceless, double seconds);
 #endif

@@ -11,7 +11,7 @@
 #include "face/crop.h"
 #include "face/sheet.h"
 
-/* Writes OUT/no-face.txt when a photograph has no face; else removes an old one. */
+/* Writes OUT/no-face.txt when a photograph has no face; else removes an old no-face.txt. */
 static dnx_status write_faceless(const dnx_finding *j, size_t *faceless, dnx_err *err) {
     dnx_outfile f;
     char *path = dnx_path_join(j->out, "no-face.txt");
@@ -54,7 +54,7 @@ static dnx_status draw_sheet(const dnx_finding *j, dnx_err *err) {
     for (size_t i = 0; i < j->list.n; i++)
         for (size_t k = 0; k < j->list.photo[i].n && at < MOST; k++, at++) {
             char *name = dnx_finding_crop(j, j->list.photo[i].path, k + 1);
-            if (!name || dnx_image_read(name, &crop)) crop.rgb = NULL; /* it was removed */
+            if (!name || dnx_image_read(name, &crop)) crop.rgb = NULL; /* the crop was removed */
             if (crop.rgb)
                 dnx_sheet_paste(&sheet, crop.rgb, crop.w, crop.h, (int)(at % COLUMNS) * DNX_CROP,
                                 (int)(at / COLUMNS) * DNX_CROP);
@@ -76,7 +76,7 @@ dnx_status dnx_finding_finish(dnx_finding *j, size_t *faceless, dnx_err *err) {
     return !st && j->a->sheet ? draw_sheet(j, err) : st;
 }
 
-/* ---- what is printed ---- */
+/* ---- the printed result ---- */
 
 static void print_times(const dnx_finding *j, bool json) {
     dnx_finding_times sum = {0};

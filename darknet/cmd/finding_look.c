@@ -1,4 +1,4 @@
-/* finding_look.c - one photograph or frame of `darknet faces`: its faces, and their crops. */
+/* finding_look.c - finds the faces of a photograph for `darknet faces`, and writes their crops. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +65,7 @@ static dnx_status write_crop(dnx_finding *j, const dnx_shrunk *image, const dnx_
     return st;
 }
 
-/* Writes the crops of a photograph. After an error it removes those that it has written. */
+/* Writes the crops of a photograph. After an error it removes the crops that it has written. */
 static dnx_status write_crops(dnx_finding *j, const dnx_shrunk *image, const dnx_finding_item *it,
                               dnx_err *err) {
     for (size_t i = 1; i <= it->n; i++) {
@@ -98,7 +98,7 @@ static dnx_status find(dnx_finding *j, int t, const dnx_image *image, dnx_findin
     return st;
 }
 
-/* The decoder may shrink a photograph as long as the smallest face still fills its crop. */
+/* Returns the divisor of the decoder: the smallest face, `least` pixels, still fills its crop. */
 static int shrink_for(int least) {
     int by = 1;
     while (by < 8 && least / (2 * by) >= DNX_CROP) by *= 2;

@@ -16,8 +16,8 @@
 
 /* ---- the options and photographs of a run ---- */
 
-/* Returns the source of the names: the folder, the video, or for relative names of a list the
- * folder that they are relative to. */
+/* Returns the source of the names: the folder, the video, or for a list with relative names the
+ * folder in which these names begin. */
 static const char *source(const dnx_finding *j) {
     bool is_relative = false;
     if (j->video || j->images.is_folder) return j->a->photos;
@@ -38,7 +38,7 @@ static void describe(const dnx_finding *j, char *text, size_t size) {
 }
 
 /* Returns the text of the record of an interrupted run or, without one, of a finished run. NULL
- * when there is no record. *time: its last change. */
+ * when there is no record. *time: when the record last changed. */
 static char *read_record(const char *path, size_t *len, struct timespec *time) {
     char partial[4200];
     struct stat info;
@@ -65,8 +65,9 @@ static bool changed(const char *path, struct timespec *time) {
     return true;
 }
 
-/* True when the photograph has changed since its first crop was written (without a face: since the
- * record was written). False when the photograph's time is in the future. */
+/* Returns true when the photograph has changed since its first crop was written (without a face:
+ * since `done`, the time of the record). Returns false when the photograph's time is in the
+ * future. */
 static bool is_newer(const dnx_finding *j, const dnx_found_photo *p, struct timespec done) {
     struct timespec now, photo = {0};
     char *path = j->video ? strdup(j->a->photos) : dnx_images_path(&j->images, p->path);
@@ -89,8 +90,8 @@ static bool has_crops(const dnx_finding *j, const dnx_found_photo *p) {
     return all;
 }
 
-/* For a folder without a record: refuses it when it has images, because this run's crops must not
- * be mixed with others. */
+/* Refuses a folder OUT that has images but no record, because this run's crops must not be mixed
+ * with other images. */
 static dnx_status refuse_strangers(const dnx_finding *j, dnx_err *err) {
     dnx_images there = {0};
     dnx_status st = DNX_OK;
@@ -158,8 +159,8 @@ static void put(FILE *f, const dnx_finding *j, const dnx_found_photo *p) {
     dnx_found_print(f, p->path, j->list.face + p->first, p->n);
 }
 
-/* Replaces the record in one step and then continues it, so that nothing is lost when the process
- * is killed. */
+/* Replaces the record in one step, and then appends to the new record, so that a kill loses
+ * nothing. */
 dnx_status dnx_finding_begin_record(dnx_finding *j, const char *path, dnx_err *err) {
     char options[DNX_FOUND_OPTIONS], *text = NULL, *partial = malloc(strlen(path) + 9);
     size_t len = 0;

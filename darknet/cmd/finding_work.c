@@ -1,5 +1,5 @@
-/* finding_work.c - lists the photographs that `darknet faces` must process. Returns them, or the
- * frames of a video, in rounds. */
+/* finding_work.c - lists the photographs that `darknet faces` must process, and returns them, or
+ * the frames of a video, in rounds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +62,6 @@ dnx_status dnx_finding_plan(dnx_finding *j, dnx_err *err) {
 
 /* ---- the next round ---- */
 
-/* Reads the next frames into the items; returns their number. */
 static size_t take_frames(dnx_finding *j) {
     const dnx_found_list before = {.photo = j->list.photo, .n = j->recorded}; /* sorted */
     const size_t most = j->workers < 8 ? 2 * (size_t)j->workers : 16;         /* frames are large */

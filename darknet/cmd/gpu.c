@@ -1,4 +1,4 @@
-/* gpu.c - the choice of a GPU, and the verb that lists them. */
+/* gpu.c - chooses the GPU by -gpu, -nogpu and -precision; the verb `gpus`, which lists all GPUs. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -25,7 +25,7 @@ static void describe(const dnx_arg *a, char *text, size_t size) {
     else snprintf(text, size, "%s", a->name);
 }
 
-/* Prints a word after a space, or on a new line when this one is full. */
+/* Prints a word after a space, or on a new line when the line is full. */
 static void put_word(FILE *f, int *column, int indent, const char *word) {
     int len = (int)strlen(word);
     if (*column > indent && *column + 1 + len > COLUMNS)
@@ -138,7 +138,6 @@ static void put_verbs(FILE *f, const dnx_verb *v) {
     fprintf(f, "\n");
 }
 
-/* Prints a phrase as a sentence. */
 static void put_sentence(FILE *f, const char *phrase) {
     char text[400];
     snprintf(text, sizeof text, "%s.", phrase);

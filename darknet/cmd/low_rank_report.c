@@ -1,5 +1,5 @@
-/* low_rank_report.c - prints the result of `compress low-rank` as text and JSON, and writes its
- * table. */
+/* low_rank_report.c - prints the result of `compress low-rank` as text and JSON, and writes the
+ * table of eigenvalues. */
 #include "cmd/low_rank_report.h"
 
 #include <math.h>
@@ -49,8 +49,8 @@ static void print_left(const dnx_low_rank *c) {
     }
 }
 
-/* Returns the multiply-adds of the smaller network. *replaced: the number of convolutions that it
- * replaces. */
+/* Returns the multiply-adds of the smaller network. *replaced: the number of convolutions that
+ * became [low_rank] layers. */
 static double after(const dnx_low_rank *c, int *replaced) {
     double macs = c->macs;
     *replaced = 0;

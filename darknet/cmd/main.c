@@ -94,7 +94,7 @@ static int unknown(const dnx_verb *of, const char *word) {
                      of->name, between);
 }
 
-/* Prints `darknet help VERB VERB`. words: the words after `help`. */
+/* Prints the help of the verb named by the n words after `help`. Returns the exit status. */
 static int help_of(int n, char *const *words) {
     const dnx_verb *v = &dnx_command;
     for (int i = 0; i < n && !dnx_is_help(words[i]); i++) {
@@ -113,7 +113,7 @@ static int help_of(int n, char *const *words) {
 
 /* ---- running the verb ---- */
 
-/* Returns true when Darknet's own command is a copy of this one, which would call itself. */
+/* Returns true when `path` is this very command, which would then call itself without end. */
 static bool is_this_command(const char *path) {
     struct stat a, b;
     return !stat(path, &a) && !stat("/proc/self/exe", &b) && a.st_dev == b.st_dev &&
@@ -133,8 +133,8 @@ static int hand_on(char **argv) {
     return 1;
 }
 
-/* Refuses unknown values of DNX_ISA. When the processor lacks the named set, prints a message,
- * because another set is then measured. */
+/* Refuses unknown values of DNX_ISA: returns 2. When the processor lacks the named instructions,
+ * prints a message, because other kernels then run. */
 static int check_isa(void) {
     static const char *const names[] = {"plain", "avx2", "avx512", "amx"};
     const char *isa = getenv("DNX_ISA");
@@ -150,7 +150,6 @@ static int check_isa(void) {
     return 0;
 }
 
-/* Runs verb v with the n words that follow it. */
 static int run(const dnx_verb *v, int n, char *const *words) {
     void *args = calloc(1, v->size ? v->size : 1);
     int status = 1;
@@ -161,7 +160,6 @@ static int run(const dnx_verb *v, int n, char *const *words) {
     return status;
 }
 
-/* Finds the verb that argv names, and runs it. */
 static int dispatch(int argc, char **argv) {
     const dnx_verb *v = &dnx_command;
     int i = 1;
@@ -180,8 +178,8 @@ static int dispatch(int argc, char **argv) {
     return run(v, argc - i, argv + i);
 }
 
-/* Opens the standard descriptors that are closed. Otherwise the next file would get such a
- * descriptor, and messages would be written into it. Reading or writing them is still an error. */
+/* Opens /dev/null for each closed descriptor from 0 to 2. Otherwise the next opened file would get
+ * this number, and messages would be written into it. Reading 0 and writing 1 and 2 still fail. */
 static void keep_descriptors(void) {
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd ? O_RDONLY : O_WRONLY);

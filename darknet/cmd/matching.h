@@ -12,7 +12,7 @@ typedef struct {
     bool aligned, json;
 } dnx_matching_args;
 
-/* The options of a struct that has `dnx_matching_args m`. */
+/* Rows of a verb's table, for a struct s with a member `dnx_matching_args m`. */
 #define DNX_ARGS_MATCHING(s)                                                                       \
     DNX_ARG_TEXT(s, m.threshold, "-threshold", "FILE",                                             \
                  "threshold.json of eval_lfw.py or eval_identification.py, or a cosine"),          \
@@ -27,17 +27,17 @@ typedef struct {
 typedef struct {
     dnx_matcher m;
     dnx_threshold threshold;
-    uint64_t network; /* dnx_net_fingerprint() */
+    uint64_t network; /* by dnx_net_fingerprint() */
 } dnx_matching;
 
 /* Opens network, detector and threshold. Returns their errors. Call dnx_matching_close() also after
  * an error. */
 dnx_status dnx_matching_open(const dnx_matching_args *a, dnx_matching *t, dnx_err *err);
 void dnx_matching_close(dnx_matching *t);
-/* Reads a photograph. DNX_EIO also when it has no face. */
+/* Reads a photograph as dnx_portrait_read() does. Also returns DNX_EIO when it has no face. */
 dnx_status dnx_matching_read(const dnx_matching *t, const char *path, dnx_portrait *p,
                              dnx_err *err);
-/* Prints the threshold and its false-match rate, or that there is none. */
+/* Prints the threshold and its false-match rate, or that no threshold is known. */
 void dnx_matching_print(const dnx_matching *t);
 /* Print JSON: the box of a face, [x1, y1, x2, y2] in pixels, or null when it is a crop; and the
  * last two keys of an object, "threshold" and "false_match_rate", null when they are not known. */

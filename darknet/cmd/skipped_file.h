@@ -7,11 +7,11 @@
 char *dnx_skipped_file(const char *out);
 /* Removes an earlier OUT.skipped. Call it right before OUT is replaced, and dnx_skipped_report()
  * afterwards. So a process that is killed in between does not leave the OUT.skipped of an older
- * OUT. DNX_EIO, DNX_EMEM. */
+ * OUT. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_skipped_remove(const char *out, dnx_err *err);
-/* Writes OUT.skipped: the images that were skipped, then the files of the folder that have no
- * image's name. When there are none, removes an earlier OUT.skipped. Prints the first lines, and
- * the number of files that were left out, to stderr. DNX_EIO, DNX_EMEM. */
+/* Writes OUT.skipped: the images that were skipped, then the files whose names are not those of
+ * images. When there are neither, removes an earlier OUT.skipped. Prints the first lines, and the
+ * number of files that were left out, to stderr. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_skipped_report(const dnx_skipped *skipped, const dnx_images *images, const char *out,
                               dnx_err *err);
 /* Returns DNX_EIO. The message says that `skipped` of `all` images were skipped: OUT.skipped names
