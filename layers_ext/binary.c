@@ -201,8 +201,7 @@ static void sign_share(void *arg, long lo, long hi) {
                      s->signs);
 }
 
-/* Computes output pixels [lo, hi) of filters [first, end) with mm(). `first` is the first filter of
- * a panel. */
+/* Computes output pixels [lo, hi) of filters [first, end) with mm(). `first` begins a panel. */
 static void multiply_part(job *j, int t, long lo, long hi, int first, int end) {
     dnx_node *n = j->n;
     state *s = n->state;

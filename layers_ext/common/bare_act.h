@@ -1,5 +1,5 @@
-/* bare_act.h - the activation of a layer that combines its inputs, number by number, and has no
- * parameters: y = act(u). u is not kept; backward computes it again. */
+/* bare_act.h - the activation of layers without parameters that combine their inputs number by
+ * number, such as [sam]: y = act(u). These layers do not keep u; backward() computes u again. */
 #ifndef DNX_BARE_ACT_H
 #define DNX_BARE_ACT_H
 #include "dnx.h"

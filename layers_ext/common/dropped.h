@@ -3,8 +3,8 @@
 #define DNX_DROPPED_H
 #include "dnx.h"
 
-/* keep[i] = 1 with 1 - probability, else 0, for the numbers of image b. Each image has its own
- * random generator, so that threads do not change the numbers. */
+/* For each number i of image b: sets keep[i] to 1 with the chance 1 - probability, else to 0. Each
+ * image has its own random generator, so the result does not depend on the threads. */
 static inline void dnx_dropout_keep(const dnx_node *n, const dnx_pass *p, float probability,
                                     size_t b, unsigned char *keep) {
     dnx_rng r;

@@ -20,14 +20,14 @@ typedef struct {
     double area; /* the divisor of the sum */
 } window;
 
-/* Pixels [*lo, *hi) of an input of len pixels lie in window k. */
+/* Along one axis: pixels [*lo, *hi) of the len input pixels lie in window k. */
 static void range(const dnx_mean_windows *s, int k, int len, int *lo, int *hi) {
     int at = k * s->stride - s->before;
     *lo = s->size && at > 0 ? at : 0;
     *hi = s->size && at + s->size < len ? at + s->size : len;
 }
 
-/* The window of output pixel i of an image. */
+/* Returns the window of output pixel i of an image. */
 static window window_of(const dnx_node *n, long i) {
     const dnx_mean_windows *s = n->state;
     window w;
@@ -40,7 +40,7 @@ static window window_of(const dnx_node *n, long i) {
 
 static long blocks_of(const dnx_node *n) { return (n->in[0].c + BLOCK - 1) / BLOCK; }
 
-/* A row of this job is BLOCK channels of an output pixel. */
+/* Computes blocks [lo, hi) of y: block i is at most BLOCK channels of output pixel i / blocks. */
 static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     dnx_shape in = n->in[0];
     size_t C = (size_t)in.c;
@@ -65,7 +65,7 @@ void dnx_mean_windows_forward(dnx_node *n, dnx_pass *p) {
     dnx_each_row(n, p, dnx_pixels(n, p) * blocks_of(n), forward_rows);
 }
 
-/* A row of this job is an image, because windows overlap. */
+/* Computes dx of images [first, last). Each thread takes whole images, because windows overlap. */
 static void windows_back(dnx_node *n, dnx_pass *p, long first, long last) {
     dnx_shape in = n->in[0], out = n->out;
     size_t C = (size_t)in.c;
@@ -85,7 +85,7 @@ static void windows_back(dnx_node *n, dnx_pass *p, long first, long last) {
     }
 }
 
-/* A row of this job is a pixel of the input. */
+/* Computes dx of input pixels [lo, hi) when one window covers the whole map. */
 static void map_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     size_t C = (size_t)n->in[0].c;
     long hw = (long)n->in[0].h * n->in[0].w;

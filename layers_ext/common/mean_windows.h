@@ -7,11 +7,11 @@
 
 typedef struct {
     int size, stride;  /* of the windows, pixels; size 0: one window, the whole map */
-    int before;        /* pixels above and left of the map where the first window begins */
+    int before;        /* how many pixels above and left of the map the first window begins */
     bool counts_zeros; /* the mean counts pixels outside of the map, as zeros */
 } dnx_mean_windows;
 
-/* Sets the output shape of n. `padding` counts the pixels of both sides together. DNX_ESHAPE when
+/* Sets n->out. `padding` is the number of pixels on both sides together. Fails with DNX_ESHAPE when
  * the window is larger than the padded map. */
 dnx_status dnx_mean_windows_shape(dnx_node *n, int size, int stride, int padding, dnx_err *err);
 void dnx_mean_windows_forward(dnx_node *n, dnx_pass *p);

@@ -1,20 +1,20 @@
-/* norm.h - batch norm of C channels: u = x*scale + shift, with the statistics of a batch or the
- * running ones. Ioffe and Szegedy 2015, algorithm 1. norm_act.h and bits/input_norm.h use it. */
+/* norm.h - batch norm of C channels: u = x*scale + shift, with the statistics of a batch or running
+ * ones. Ioffe and Szegedy 2015, algorithm 1. Used by norm_act.h and bits/input_norm.h. */
 #ifndef DNX_NORM_H
 #define DNX_NORM_H
 #include <stddef.h>
 
 #define DNX_NORM_EPS 1e-5      /* added to the variance */
-#define DNX_NORM_MOMENTUM .99f /* for the running statistics, as in libdarknet */
+#define DNX_NORM_MOMENTUM .99f /* running = .99 running + .01 batch, as in libdarknet */
 
-/* C floats each. */
+/* Each array has c floats. */
 typedef struct {
     int c;
-    float *scales, *shifts, *mean, *variance; /* the parameters: u = x^ scales + shifts */
+    float *scales, *shifts, *mean, *variance; /* u = (x - mean) / std * scales + shifts */
     float *d_scales, *d_shifts;
-    float *scale, *shift;        /* u = x*scale + shift, from one of the two calls below */
+    float *scale, *shift;        /* u = x*scale + shift: set by dnx_norm_fold() or _batch() */
     float *batch_mean, *inv_std; /* of this batch: the mean, and 1 / sqrt(variance + 1e-5) */
-    float *p, *q, *r;            /* dx = du*p + x*q + r */
+    float *p, *q, *r;            /* dx = du*p + x*q + r: set by dnx_norm_back() */
 } dnx_norm;
 
 /* Computes scale and shift from the running statistics. */
@@ -22,9 +22,8 @@ void dnx_norm_fold(const dnx_norm *m);
 /* Computes scale and shift from a batch of `rows` rows, and updates the running statistics. sums: C
  * sums of x, then C sums of x^2. */
 void dnx_norm_batch(const dnx_norm *m, const double *sums, double rows);
-/* Adds to d_scales and d_shifts, and computes p, q and r. sums: C sums of du, then C sums of
- * du*x. */
+/* Adds to d_scales and d_shifts; computes p, q and r. sums: C sums of du, then C sums of du*x. */
 void dnx_norm_back(const dnx_norm *m, const double *sums, double rows);
-/* Adds the `len` sums of each further thread to those of thread 0, in the order of the threads. */
+/* sums: threads x len. Adds those of threads 1, 2, ... to those of thread 0, in this order. */
 void dnx_norm_gather(double *sums, size_t len, int threads);
 #endif

@@ -117,9 +117,9 @@ typedef struct {
     long rows;
 } job;
 
-/* The passes over whole tensors below go from the last block to the first. The last block was
- * written last, so it is still in the cache. The next layer reads the first block first. */
-#define BLOCK 65536   /* floats */
+/* end_share() and back_share() go from the last block of a tensor to the first: the last block was
+ * written last, so it is still in the cache, and the next layer reads the first block first. */
+#define BLOCK 65536   /* floats of a block */
 #define LARGE 1048576 /* floats: a larger y leaves the cache before the next layer reads it */
 
 static void end_rows(const job *j, int thread, size_t at, long rows) {

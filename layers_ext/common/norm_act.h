@@ -1,6 +1,6 @@
 /* norm_act.h - batch norm (or a bias), then an activation, after the linear operation of a layer.
- * All layers with filters share it. C is the number of output channels. z is the linear result,
- * rows x C:
+ * All layers with filters use this file. C is the number of output channels. z is the linear
+ * result, rows x C:
  *
  *   u = (z - mean) / sqrt(variance + 1e-5) * scales + biases,   y = act(u)
  *
@@ -18,56 +18,54 @@ typedef struct dnx_norm_act {
     dnx_act act;
     float *biases, *scales, *mean, *variance, *slopes;
     float *d_biases, *d_scales, *d_slopes;
-    float *z;             /* batch x out; NULL when predicting */
+    float *z;             /* batch x H x W x C; NULL when predicting */
     float *scale, *shift; /* u = z*scale + shift, from this batch or the running statistics */
     float *batch_mean, *inv_std;
     float *p, *q, *r; /* dz = dy*act'(u)*p + z*q + r */
-    double *sums;     /* threads x 3 x C */
+    double *sums;     /* threads x 3 x C: the sums of act_back() or stats() */
 } dnx_norm_act;
 
-/* The caller has set n->out. Declares biases, with has_bn scales, mean and variance, and for PReLU
- * slopes. The layer declares its weights after this call: in the file they are before the slopes.
- * DNX_EMEM. */
+/* Call it after n->out is set and before the weights are declared. Declares biases; with has_bn
+ * scales, mean, variance; for PReLU slopes, always last in the file. Fails with DNX_EMEM. */
 dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err);
-/* Declares the slopes of a PReLU over n->out.c channels, .25 at first. DNX_EMEM. */
+/* Declares the slopes of a PReLU: n->out.c floats that start at .25. Fails with DNX_EMEM. */
 dnx_status dnx_new_slopes(dnx_node *n, float **slopes, float **d_slopes, dnx_err *err);
 
-/* Computes scale and shift from the running statistics. Without batch norm: 1 and the bias. */
+/* Sets scale and shift from the running statistics or, without batch norm, to 1 and the biases. */
 void dnx_norm_act_fold(dnx_norm_act *t);
-/* When predicting, returns the bias, activation and residual that a kernel applies as it stores the
- * outputs from (pixel, channel) on; the scale is already in the weights. When training, returns an
- * empty epilogue. */
+/* When predicting, returns the bias, activation and residual for a kernel that stores outputs from
+ * (pixel, channel) on; the weights contain the scale. When training, returns an empty epilogue. */
 dnx_epilogue dnx_norm_act_epilogue(const dnx_norm_act *t, const dnx_pass *p, long pixel,
                                    int channel);
-/* The buffer for the linear result: z when training, else y. */
+/* Returns the buffer for the linear result: z when training, else y. */
 static inline float *dnx_norm_act_out(const dnx_norm_act *t, const dnx_pass *p) {
     return t->z ? t->z : p->y;
 }
-/* y = act(z*scale + shift), for a kernel. */
+/* Returns the arguments of a kernel that computes y = act(z*scale + shift). */
 static inline dnx_scaled_act dnx_norm_act_scaled(const dnx_norm_act *t) {
     return (dnx_scaled_act){t->c, t->scale, t->shift, t->act, t->slopes};
 }
-/* A value for dnx_fusion.adds_residual. Returns true. */
+/* For dnx_fusion.adds_residual: returns true. */
 bool dnx_norm_act_adds_residual(const dnx_node *n);
-/* A value for dnx_fusion.defer. Returns t and stores its z, when the network trains and the
- * activation is cheap: the backward pass computes it a second time. Else returns NULL. */
+/* For dnx_fusion.defer. When the network trains and the activation is cheap, returns t and sets *z
+ * to t->z, else returns NULL. The activation must be cheap because it is computed twice. */
 dnx_norm_act *dnx_norm_act_defer(dnx_norm_act *t, float **z);
 
 /* Forward pass of a network that trains. Call begin() once. Then each thread calls stats() for the
- * rows of z that it has just written. end() turns z into y, unless the next layer does that. */
+ * rows of z that it has just written. end() turns z into y, unless is_deferred. */
 void dnx_norm_act_begin(dnx_norm_act *t, const dnx_node *n);
 void dnx_norm_act_stats(dnx_norm_act *t, const dnx_pass *p, int thread, const float *z, long rows);
 void dnx_norm_act_end(dnx_norm_act *t, dnx_node *n, dnx_pass *p);
 
-/* For the layer after one that defers its norm and activation. Forward: rows() turns rows of z into
- * rows of x, the real input. Backward: call begin() once; then each thread calls sums() for the
- * rows of dx that it has just written. */
+/* For a layer that applies the deferred norm and activation t of the layer before. Forward: rows()
+ * turns rows of z into rows of x, the real input. Backward: call begin() once; then each thread
+ * calls sums() for the rows of dx that it has just written. */
 void dnx_norm_act_rows(const dnx_norm_act *t, const float *z, long rows, float *x);
 void dnx_norm_act_sums(dnx_norm_act *t, int thread, const float *dx, const float *z, long rows);
 
-/* backward() adds the gradients of biases, scales and slopes. After it, dz() gives the gradient of
- * z for some rows: it returns dy itself, or writes to out (rows x C floats) and returns that. An
- * out that stays in the cache is fastest. */
+/* backward() adds to the gradients of biases, scales and slopes. After it, dz() returns the
+ * gradient of z for some rows: dy itself, or `out` (rows x C floats), where it has stored the
+ * gradient. A small `out` is fastest, because it stays in the cache. */
 void dnx_norm_act_backward(dnx_norm_act *t, dnx_node *n, dnx_pass *p);
 const float *dnx_norm_act_dz(const dnx_norm_act *t, const float *dy, const float *z, long rows,
                              float *out);

@@ -12,7 +12,7 @@ static dnx_status new_words(dnx_node *n, uint64_t **p, size_t count, dnx_err *er
     return dnx_new(n, (float **)p, 2 * count, err);
 }
 
-/* One axis of a window: it starts at input pixel `at`; taps lo <= t < hi are inside the input. */
+/* A window along one axis: it starts at input pixel `at`; taps lo <= t < hi are in the input. */
 typedef struct {
     int at, lo, hi;
 } span;
@@ -24,8 +24,8 @@ static span span_of(const dnx_patches *at, int len, int i) {
     return s;
 }
 
-/* Numbers the different spans of one axis from 0, in the order of the outputs: of[i] is the number
- * of output i. Returns how many there are. */
+/* Finds the different pairs (lo, hi) among the spans of `outs` outputs, and numbers these pairs
+ * from 0: of[i] is the number of output i. Returns how many pairs there are. */
 static int number_shapes(int len, const dnx_patches *at, int outs, int *of) {
     int n = 0;
     for (int i = 0; i < outs; i++) {
@@ -73,14 +73,14 @@ dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, 
 void dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads, long *lo, long *hi,
                        int *first, int *end) {
     int panel = k->has_tiles ? dnx_tiles()->panel : dnx_bits()->panel;
-    /* With tiles, each thread converts its filters' bits to bytes. Sharing the outputs is faster
-     * when there are at least 36 of them for each thread. */
+    /* With tiles, each thread converts the bits of its filters to bytes. With 36 or more outputs
+     * per thread, dividing the outputs is faster than dividing the filters. */
     bool has_few = k->has_tiles ? pixels < 36L * threads && k->N >= panel * threads
                                 : pixels < DNX_FEW_OUTPUTS * threads;
     dnx_share_outputs(has_few, pixels, k->N, panel, t, threads, lo, hi, first, end);
 }
 
-/* Fills base for all pairs of row_of and column_of, from the first output of each. */
+/* Fills base for each pair of values in row_of and column_of. rows: the bits of the filters. */
 static void fill_base(dnx_bitconv *k, const uint64_t *rows) {
     const dnx_patches *at = &k->at;
     for (int y = 0; y < at->out_h; y++)
@@ -140,7 +140,7 @@ void dnx_bitconv_sign(dnx_bitconv *k, const float *x, long lo, long hi, const fl
 /* An output pixel and its window. Stepping to the next output needs no division. */
 typedef struct {
     const dnx_patches *at;
-    size_t image; /* its first input pixel */
+    size_t image; /* index of the image's first input pixel */
     int y, x;
     span v, h; /* vertical and horizontal taps inside the image */
 } place;
@@ -168,13 +168,13 @@ static void step(place *w) {
     w->h = span_of(at, at->in.w, w->x);
 }
 
-/* Index of the first input pixel in row ky of the window. */
+/* Returns the index of the first input pixel in row ky of the window. */
 static size_t pixel(const place *w, int ky) {
     return w->image + (size_t)(w->v.at + ky) * (size_t)w->at->in.w + (size_t)(w->h.at + w->h.lo);
 }
 
 #define SEGMENT 64                         /* neighbouring outputs that share column sums */
-#define COLUMNS ((SEGMENT - 1) * 64 + 255) /* input columns of a segment: stride 64, size 255 */
+#define COLUMNS ((SEGMENT - 1) * 64 + 255) /* most input columns: stride 64 and size 255 */
 
 void dnx_bitconv_map(const dnx_bitconv *k, long p, int count, float *map) {
     const dnx_patches *at = &k->at;
@@ -210,7 +210,7 @@ void dnx_bitconv_unmap(const dnx_bitconv *k, const float *dk, int batch, float *
                 map[pixel(&w, ky) + (size_t)kx] += dk[p] * share;
 }
 
-/* Copies the bits under a window to `to`; 0 outside the image. */
+/* Copies the bits of a window to `to`, with 0 outside the image. */
 static void gather(const dnx_bitconv *k, const place *w, uint64_t *to) {
     size_t L = (size_t)k->L, line = (size_t)k->at.size * L, lead = (size_t)w->h.lo * L;
     size_t len = (size_t)(w->h.hi - w->h.lo) * L;
@@ -222,8 +222,8 @@ static void gather(const dnx_bitconv *k, const place *w, uint64_t *to) {
     }
 }
 
-/* Computes at most DNX_BIT_ROWS outputs from p on, filters [first, end), by counting bits. y and e
- * already point at filter `first`; the next output is N floats after y. */
+/* Computes `count` <= DNX_BIT_ROWS outputs from p on, for filters [first, end), by counting bits. y
+ * and e already point at filter `first`; the next output is N floats after y. */
 static void count_block(const dnx_bitconv *k, int t, long p, int count, int first, int end,
                         const dnx_bit_end *e, float *y) {
     const dnx_bit_set *b = dnx_bits();
@@ -248,7 +248,7 @@ static void count_block(const dnx_bitconv *k, int t, long p, int count, int firs
     }
 }
 
-/* Like count_block(), with tiles, for dnx_bitconv_tiles_rows() outputs. */
+/* Like count_block(), but with tiles, and for at most dnx_bitconv_tiles_rows() outputs. */
 static void multiply_block(const dnx_bitconv *k, int t, long p, int count, int first, int end,
                            const dnx_bit_end *e, float *y) {
     float map[DNX_TILE_POSITIONS];

@@ -1,10 +1,10 @@
-/* bitconv_tiles.h - a binary convolution with AMX tiles. The signs are bytes, laid out as tiles
- * read them.
+/* bitconv_tiles.h - a binary convolution with AMX tiles. The signs are bytes, in the order in which
+ * tiles read them.
  *
  * The padded image of each batch item is cut into stride x stride images: pixel (py, px) goes to
  * image (py % stride, px % stride), at (py / stride, px / stride). In these images the windows of
  * neighbouring outputs are one pixel apart for any stride, so each word of a window has a fixed
- * offset from its first pixel. Such a pixel with 64 channels is called a place (64 bytes).
+ * offset from the window's first pixel. 64 channels of a pixel are called a place (64 bytes).
  * Padding is 0 bytes, so the sum of products needs no correction. */
 #ifndef DNX_BITCONV_TILES_H
 #define DNX_BITCONV_TILES_H
@@ -13,15 +13,15 @@
 
 typedef struct {
     dnx_patches at;
-    int N, words;   /* words: of a window */
-    int pitch;      /* places in a row */
-    size_t plane;   /* bytes of 64 channels of one of the cut images */
+    int N, words;   /* words: 64-bit words of a window */
+    int pitch;      /* places in a row of a cut image */
+    size_t plane;   /* bytes of one cut image with 64 channels */
     size_t image;   /* bytes of a batch item: [L][stride*stride][rows][pitch][64],
                        * L: words of a pixel */
     int8_t *x;      /* batch x image */
-    size_t *offset; /* of each word of a window, in the order [L][size*size] */
+    size_t *offset; /* bytes from a window's first place to each of its words, [L][size*size] */
     void *packed;
-    char *scratch; /* threads x dnx_tiles()->scratch_size: scratch */
+    char *scratch; /* threads x dnx_tiles()->scratch_size bytes */
 } dnx_bitconv_tiles;
 
 /* True when tiles are faster than counting bits: the processor has them, there are at least 6 x 6
@@ -30,14 +30,16 @@ typedef struct {
 bool dnx_bitconv_tiles_pay(const dnx_patches *at);
 dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_patches *at,
                                   dnx_err *err);
-/* Index of the filter word that holds channel c of tap t. */
+/* Returns the index of the filter word that holds channel c of tap t. */
 size_t dnx_bitconv_tiles_word(const dnx_bitconv_tiles *k, int t, int c);
-/* Writes the signs of pixels [lo, hi) of x, and their sums of |u| to sum[lo..hi-1]. */
+/* Stores the signs of u = x*scale + shift for pixels [lo, hi), and in sum[lo..hi-1] the sums of |u|
+ * over the channels. scale and shift may be NULL. */
 void dnx_bitconv_tiles_sign(dnx_bitconv_tiles *k, const float *x, long lo, long hi,
                             const float *scale, const float *shift, float *sum);
-/* How many of the outputs p..hi-1 one call of run() computes: at most DNX_TILE_POSITIONS. */
+/* Returns how many of the outputs p..hi-1 one call of dnx_bitconv_tiles_run() can compute. */
 int dnx_bitconv_tiles_rows(const dnx_bitconv_tiles *k, long p, long hi);
-/* Computes outputs p..p+rows-1 of filters [first, end); y points at the first output and filter. */
+/* Computes outputs p..p+rows-1 of filters [first, end) in thread t. factor: K of each output. y
+ * points at the first output and filter. */
 void dnx_bitconv_tiles_run(const dnx_bitconv_tiles *k, int t, long p, int rows, int first, int end,
                            const float *factor, const dnx_bit_end *e, float *y);
 #endif

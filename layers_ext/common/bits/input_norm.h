@@ -13,16 +13,17 @@ typedef struct {
     double *sums;  /* threads x 2 x C */
 } dnx_input_norm;
 
-/* Declares shifts, scales, mean and variance, with has_bn. DNX_EMEM. */
+/* With has_bn, declares the parameters shifts, scales, mean and variance. Fails with DNX_EMEM. */
 dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_err *err);
 /* Computes scale and shift from the running statistics. */
 void dnx_input_norm_fold(dnx_input_norm *m);
 /* Computes scale and shift from the batch x, rows x C, and updates the running statistics. */
 void dnx_input_norm_batch(dnx_input_norm *m, dnx_node *n, const float *x, long rows);
 
-/* Backward pass through the signs (straight-through), then through the batch norm. du, rows x C,
- * has the gradient of sign(u); it is replaced by du*[|u| <= 1] + map[row]*sign(u). map is the
- * gradient of each pixel's sum of |u|, or NULL. Adds to d_scales and d_shifts. dx may be NULL. */
+/* Backward pass through the signs (straight-through), then through batch norm. du, rows x C, has
+ * the gradient of sign(u); its memory is overwritten. The gradient of u is du*[|u| <= 1] +
+ * map[row]*sign(u). map: the gradient of each pixel's sum of |u|, or NULL. Adds to d_scales and
+ * d_shifts. Stores dx, or adds to dx if `adds`; dx may be NULL. */
 void dnx_input_norm_back(dnx_input_norm *m, dnx_node *n, const float *x, long rows, float *du,
                          const float *map, float *dx, bool adds);
 #endif

@@ -57,8 +57,8 @@ dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act,
     return st ? st : dnx_dwconv_prepare(n, err);
 }
 
-/* Index in `taps` of the first tap of row ky, for filter f and input j of its group. The next tap
- * is N floats further. */
+/* Returns the index in `taps` of the first tap of row ky, for filter f and input j of its group.
+ * The next tap is N floats further. */
 static size_t taps_at(const dnx_node *n, const dnx_dwconv *s, int f, int j, int ky) {
     return (size_t)((ky * s->g.a + j) * s->kw) * (size_t)n->out.c + (size_t)f;
 }
@@ -74,7 +74,7 @@ dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err) {
     dnx_dwconv *s = n->state;
     size_t C = (size_t)n->in[0].c, N = (size_t)n->out.c, kw = (size_t)s->kw;
     const float *w = s->w;
-    if (!w) return DNX_OK; /* an earlier call has packed and released them */
+    if (!w) return DNX_OK; /* an earlier call has packed and released w */
     if (!n->trains) dnx_norm_act_fold(&s->norm);
     for (int f = 0; f < n->out.c; f++)
         for (int j = 0; j < s->g.a; j++)
@@ -133,7 +133,7 @@ typedef struct {
 } job;
 
 /* Reads input rows for one thread. When the layer before defers its batch norm and activation,
- * x_rows caches the last kh rows after both; `held` is the index of the row in each slot. */
+ * x_rows keeps the last kh rows after both: slot k has row held[k] of the batch, or none (-1). */
 typedef struct {
     const job *j;
     int t;
@@ -147,7 +147,7 @@ static void open_rows(reader *r, const job *j, int t) {
     for (int i = 0; i < s->kh; i++) r->held[i] = -1;
 }
 
-/* Sets `rows` to the rows of image b that output row oy reads; NULL for rows of padding. */
+/* Sets rows[0..kh-1] to the rows of image b that output row oy reads; NULL for rows of padding. */
 static void find_rows(reader *r, long b, int oy, const float **rows) {
     const dnx_node *n = r->j->n;
     const dnx_dwconv *s = n->state;

@@ -15,30 +15,30 @@ typedef struct {
     dnx_groups g, g_dx; /* g: from x to z; g_dx: from dz to dx */
     float *w, *d_w;     /* N x C/groups x kh x kw, file order */
     float *taps;    /* kh x C/groups x kw x N, scaled by the folded batch norm when predicting */
-    float *taps_dx; /* training, unless groups = C = N: kh x N/groups x kw x C, kx backwards */
+    float *taps_dx; /* kh x N/groups x kw x C, kx reversed; NULL when depthwise or predicting */
     float *d_taps;  /* threads x kh x C/groups x kw x N */
     float *x_rows;  /* training: threads x kh x W x C; input rows after the deferred norm */
 } dnx_dwconv;
 
 #define DNX_MAX_TAPS 512 /* largest kh */
 
-/* True when a convolution in more than one group with these inputs and outputs is faster here than
- * as matrix products or, when predicting, with Winograd. Both leave much of a vector unused for
- * narrow groups. Stride 1 with filters of size 1, 3, 5 and stride 2 with size 3 are fast. All other
- * filters are computed pixel by pixel, so the limits for them are half as large. */
+/* Returns true when this file is faster than matrix products and Winograd for groups of `inputs`
+ * and `outputs` channels. Both of these leave much of a vector unused for narrow groups. Filters of
+ * size 1, 3, 5 with stride 1 and of size 3 with stride 2 are fast here. All others are computed
+ * pixel by pixel, so the limits for them are half as large. */
 bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool trains);
-/* The caller has set n->out and the geometry up to `pad` in s. DNX_EMEM. */
+/* Before this call, set n->out and the members groups to pad of s. Fails with DNX_EMEM. */
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err);
 void dnx_dwconv_forward(dnx_node *n, dnx_pass *p);
 void dnx_dwconv_backward(dnx_node *n, dnx_pass *p);
 double dnx_dwconv_macs(const dnx_node *n);
 dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err);
-/* show() gives a [convolutional] in groups, or an [avgpool] when the filters are not square. */
+/* Viewers show a [convolutional] in groups, or an [avgpool] when the filters are not square. */
 extern const dnx_description dnx_dwconv_description;
 extern const dnx_fusion dnx_dwconv_fusion;
 extern const dnx_compression dnx_dwconv_compression;
 
-/* The members of a type whose state is a dnx_dwconv: all except its name, options and make(). */
+/* The members of a type whose state is a dnx_dwconv, except name, summary, options and make. */
 #define DNX_DWCONV_MEMBERS                                                                         \
     .is_reentrant = true, .state_size = sizeof(dnx_dwconv), .forward = dnx_dwconv_forward,         \
     .backward = dnx_dwconv_backward, .macs = dnx_dwconv_macs, .prepare = dnx_dwconv_prepare,       \

@@ -18,7 +18,7 @@ dnx_status dnx_patches_make(dnx_patches *s, dnx_node *n, int size, int stride, i
     return DNX_OK;
 }
 
-/* The taps lo <= tap < hi of a window that starts at pixel `at` are inside the input. */
+/* Along one axis of len pixels: the window at pixel `at` has taps *lo <= tap < *hi inside. */
 static void inside(int at, int size, int len, int *lo, int *hi) {
     *lo = at < 0 ? -at : 0;
     *hi = at + size > len ? len - at : size;
@@ -26,7 +26,8 @@ static void inside(int at, int size, int len, int *lo, int *hi) {
     if (*hi < *lo) *hi = *lo;
 }
 
-/* First input row *y and column *x of output pixel p's window. Returns the offset of its image. */
+/* Sets *y and *x to the first input row and column of output pixel p's window. Returns the offset
+ * in x of channel c0 of the image. */
 static size_t window(const dnx_patches *s, long p, int *y, int *x) {
     long per = (long)s->out_h * s->out_w;
     *y = (int)(p % per) / s->out_w * s->stride - s->pad;

@@ -7,7 +7,7 @@
 
 typedef struct {
     dnx_shape in;     /* x: B x in.h x in.w x in.c */
-    int out_h, out_w; /* output pixels of an image */
+    int out_h, out_w; /* rows and columns of output pixels */
     int size, stride, pad;
     int c0, c; /* the windows read input channels [c0, c0 + c) */
 } dnx_patches;
@@ -19,12 +19,12 @@ typedef struct {
         DNX_OPT_INT(s, pad, 0, 0, 1, "1: padding = size/2"),                                       \
         DNX_OPT_INT(s, padding, 0, 0, 255, "zero pixels around the input, when pad=0")
 
-/* Windows over all channels of n->in[0]. Sets n->out, with `filters` channels. DNX_ESHAPE when a
- * window is larger than the padded input. */
+/* Sets *s to windows over all channels of n->in[0], and n->out, which gets `filters` channels. pad:
+ * zero pixels on each side. Fails with DNX_ESHAPE when a window is larger than the padded input. */
 dnx_status dnx_patches_make(dnx_patches *s, dnx_node *n, int size, int stride, int pad, int filters,
                             dnx_err *err);
 
-/* True when the rows are the pixels of the input itself. */
+/* Returns true when each row is a pixel of the input, so that nothing is gathered. */
 static inline bool dnx_patches_in_place(const dnx_patches *s) {
     return s->size == 1 && s->stride == 1 && s->pad == 0;
 }
@@ -33,14 +33,13 @@ static inline bool dnx_patches_in_place(const dnx_patches *s) {
  * in place, else gathered into block (count x size*size*c floats). */
 const float *dnx_patches_rows(const dnx_patches *s, const float *x, long p, int count, float *block,
                               size_t *lda);
-/* Thread t's output pixels [lo, hi) in a backward pass of `batch` images. If scatter() will add to
- * dx, the thread gets whole images, and their part of dx is zeroed unless `adds`. dx may be
- * NULL. */
+/* Gives thread t its output pixels [lo, hi) in a backward pass of `batch` images. When scatter()
+ * will add to dx, these are whole images, with dx set to 0 unless `adds`. dx may be NULL. */
 void dnx_patches_share(const dnx_patches *s, int batch, float *dx, bool adds, int t, int threads,
                        long *lo, long *hi);
 /* Gathers the rows of `count` output pixels from pixel p on. Pixels outside the image are 0. */
 void dnx_patches_gather(const dnx_patches *s, const float *x, long p, int count, float *rows);
-/* The reverse: adds rows to dx, the input's gradient. Windows of one image overlap, so a thread
- * must take whole images. */
+/* The reverse of gather(): adds rows to dx, the input's gradient. Windows of one image overlap, so
+ * a thread must take whole images. */
 void dnx_patches_scatter(const dnx_patches *s, const float *rows, long p, int count, float *dx);
 #endif

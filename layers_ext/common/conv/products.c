@@ -62,8 +62,7 @@ static dnx_patches of_group(const dnx_products *s, int g) {
     return at;
 }
 
-/* Returns the input rows of `count` outputs from p on, after the deferred batch norm and
- * activation. */
+/* Returns input rows of `count` outputs from p on, after the deferred batch norm and activation. */
 static const float *rows_at(const job *j, const dnx_patches *at, long p, int count, float *block,
                             size_t *lda) {
     const float *rows = dnx_patches_rows(at, j->p->x[0], p, count, block, lda);
@@ -72,8 +71,7 @@ static const float *rows_at(const job *j, const dnx_patches *at, long p, int cou
     return block;
 }
 
-/* Computes output pixels [lo, hi) for filters [first, end) of every group. The filters are whole
- * panels. */
+/* Computes output pixels [lo, hi) for filters [first, end), whole panels, of every group. */
 static void forward_part(job *j, int t, long lo, long hi, int first, int end) {
     dnx_node *n = j->n;
     dnx_products *s = j->s;
@@ -106,7 +104,7 @@ static void forward_share(void *arg, int t, int threads) {
     const dnx_products *s = j->s;
     long pixels = (long)j->p->batch * n->out.h * n->out.w, lo, hi;
     int first, end;
-    /* Few rows: the threads share the filters, unless batch statistics need whole rows. */
+    /* With few rows, the threads divide the filters, unless batch statistics need whole rows. */
     bool has_few = n->trains ? s->has_few_rows && !j->norm->has_bn
                              : pixels < DNX_FEW_OUTPUTS * threads;
     dnx_share_outputs(has_few, pixels, s->N, dnx_kernels()->panel, t, threads, &lo, &hi, &first,
@@ -121,7 +119,7 @@ void dnx_products_forward(dnx_products *s, dnx_node *n, dnx_pass *p, dnx_norm_ac
     if (n->trains) dnx_norm_act_end(norm, n, p);
 }
 
-/* The memory that the block from p on reads, for prefetching. */
+/* Returns the memory that the block of outputs from p on will read, for prefetching. */
 static dnx_ahead next_block(const job *j, long p, long hi) {
     const dnx_products *s = j->s;
     size_t N = (size_t)j->n->out.c, K = s->reads_in_place ? (size_t)s->at.in.c : 0;
@@ -153,7 +151,7 @@ static void backward_part(job *j, int t, long lo, long hi) {
             const float *a = rows_at(j, &at, p, rows, block, &lda);
             const float *wt = s->packed_t + (size_t)g * k->packed(s->N, s->K);
             k->mmt_ahead(d, N, a, lda, rows, s->N, s->K, d_wk + (size_t)g * Ng * K, K, &next);
-            next = next_block(j, hi, hi); /* prefetch once */
+            next = next_block(j, hi, hi); /* only the first group prefetches */
             if (!dx) continue;
             dnx_epilogue e = {.adds = s->reads_in_place && j->p->dx_adds[0]};
             float *to = s->reads_in_place ? dx + (size_t)p * lda + at.c0 : block;
@@ -173,7 +171,7 @@ static void backward_share(void *arg, int t, int threads) {
     backward_part(j, t, lo, hi);
 }
 
-/* Adds the filter gradients of all threads, in the order of the threads. */
+/* Adds the filter gradients of all threads to d_w, in the order of the threads. */
 static void sum_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_products *s = j->s;
@@ -191,8 +189,7 @@ static void sum_share(void *arg, int t, int threads) {
     }
 }
 
-/* Few rows: thread t computes the gradients of some filters directly in d_w, then some columns of
- * dx. */
+/* With few rows: computes thread t's filters' gradients directly in d_w, then its columns of dx. */
 static void few_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_products *s = j->s;

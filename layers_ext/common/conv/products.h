@@ -28,12 +28,13 @@ typedef struct {
 /* Returns the number of floats in the blocks of all threads. */
 size_t dnx_products_block(const dnx_products *s, const dnx_node *n);
 /* Allocates everything that the products need, and sets n->scratch. Before this call, set the
- * fields in front of `w`, and declare w. needs_block: true when windows are gathered, or when a
- * deferred batch norm is applied to rows. DNX_EMEM. */
+ * members in front of `w`, and declare w. needs_block: true when windows are gathered, or when a
+ * deferred batch norm is applied to rows. Fails with DNX_EMEM. */
 dnx_status dnx_products_make(dnx_products *s, dnx_node *n, bool needs_block, dnx_err *err);
-/* Packs w. When predicting, filter f is multiplied by scale[f], unless scale is NULL. DNX_EMEM. */
+/* Packs w. When predicting, multiplies filter f by scale[f], unless scale is NULL. Fails with
+ * DNX_EMEM. */
 dnx_status dnx_products_prepare(dnx_products *s, dnx_node *n, const float *scale, dnx_err *err);
-/* The passes, with the batch norm and activation that follow the products. */
+/* Forward and backward pass: the products, then the batch norm and activation of `norm`. */
 void dnx_products_forward(dnx_products *s, dnx_node *n, dnx_pass *p, dnx_norm_act *norm);
 void dnx_products_backward(dnx_products *s, dnx_node *n, dnx_pass *p, dnx_norm_act *norm);
 #endif

@@ -1,5 +1,4 @@
-/* winograd.c - Winograd convolution: chooses it, transforms filters, and divides tiles among
- * threads. */
+/* winograd.c - Winograd convolution: chooses m, transforms filters, divides tiles among threads. */
 #include "common/conv/winograd.h"
 
 #include <math.h>
@@ -19,12 +18,12 @@ int dnx_winograd_side(const dnx_patches *at, int filters) {
     if (at->size != 3 || at->stride != 1 || at->c < LEAST || N < LEAST) return 0;
     int m = (double)at->c * filters > LARGE ? 2 : 4, a = m + 2;
     double tiles = (double)((at->out_h + m - 1) / m) * ((at->out_w + m - 1) / m);
-    /* A third fewer multiplications at least, and enough tiles for each read of the filters. */
+    /* Winograd must save a third of the multiplications, and 4 tiles must share each filter. */
     return tiles >= 4 && tiles * a * a <= 6. * at->out_h * at->out_w ? m : 0;
 }
 
-/* With fewer tiles at a time, the filters would be read too often. m = 2 is for the largest
- * filters, so it needs more tiles. */
+/* Returns the least number of tiles to compute together: with fewer, the filters are read too
+ * often. m = 2 is used for the largest filters, so it needs more tiles. */
 static int least_tiles(const dnx_winograd *s) { return s->m == 2 ? 48 : 24; }
 
 static int area(const dnx_winograd *s) { return (s->m + 2) * (s->m + 2); }
@@ -56,11 +55,11 @@ dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at
     s->out = out;
     s->at = (dnx_patches){in, (out.h + m - 1) / m, (out.w + m - 1) / m, m + 2, m, at->pad, 0, in.c};
     long all = (long)n->batch * s->at.out_h * s->at.out_w;
-    int tiles = CACHED / area(s) / in.c / 12 * 12; /* 12: whole register tiles */
+    int tiles = CACHED / area(s) / in.c / 12 * 12; /* 12 fills register tiles of 4 or 6 rows */
     tiles = tiles < least_tiles(s) ? least_tiles(s) : tiles > MAX_TILES ? MAX_TILES : tiles;
     s->tiles = all < tiles ? (int)all : tiles;
     int columns = CACHED / area(s) / s->tiles;
-    /* Whole groups, or panels of one group. */
+    /* The columns are whole groups, or panels of one group. */
     bool is_cut = s->groups == 1 || (columns < s->Ng && k->panel < s->Ng);
     int unit = is_cut ? k->panel : s->Ng;
     int units = columns / unit, most = (s->N + unit - 1) / unit;
@@ -94,8 +93,8 @@ typedef struct {
     const dnx_norm_act *norm;
 } job;
 
-/* Transforms thread t's share of the filters. For filter f and channel c, the a*a numbers go to
- * u[0], u[size], ...; u points at (c, f) in its group's packed matrix, [Ng/panel][Cg][panel]. */
+/* Transforms filters [lo, hi). For filter f and channel c, the a*a numbers go to u[0], u[size],
+ * ...; u points at (c, f) in its group's packed matrix, [Ng/panel][Cg][panel]. */
 static void transform_filters(void *arg, long lo, long hi) {
     job *j = arg;
     const dnx_winograd *s = j->s;
@@ -120,7 +119,7 @@ void dnx_winograd_prepare(dnx_winograd *s, dnx_node *n, const float *w, const fl
     dnx_pool_rows(n->pool, s->N, transform_filters, &j);
 }
 
-/* First output row *y and column *x of a tile. Returns its image. */
+/* Sets *y and *x to the first output row and column of a tile. Returns the index of its image. */
 static long place(const dnx_winograd *s, long tile, int *y, int *x) {
     long per = (long)s->at.out_h * s->at.out_w;
     *y = (int)(tile % per) / s->at.out_w * s->m;
@@ -128,8 +127,8 @@ static long place(const dnx_winograd *s, long tile, int *y, int *x) {
     return tile / per;
 }
 
-/* Computes the tile at row iy and column ix of an image, after the deferred batch norm and
- * activation. Padding is 0. */
+/* Copies the a x a x C tile at row iy and column ix of an image to `tile`, after the deferred batch
+ * norm and activation. Padding is 0. */
 static void normalise(const dnx_winograd *s, const dnx_norm_act *before, const float *image, int iy,
                       int ix, float *tile) {
     dnx_shape in = s->at.in;
@@ -166,7 +165,7 @@ static void transform_in(const dnx_winograd *s, const dnx_pass *p, long tile, in
     }
 }
 
-/* Transforms the products prod[e][i][.] of filters [f, f + width) into outputs. */
+/* Transforms the products prod[e][i][.] of filters [f, f + width) into outputs of `count` tiles. */
 static void transform_out(const job *j, long tile, int count, const float *prod, int f, int width) {
     const dnx_winograd *s = j->s;
     size_t N = (size_t)s->N, row = (size_t)s->out.w * N;
@@ -183,7 +182,7 @@ static void transform_out(const job *j, long tile, int count, const float *prod,
     }
 }
 
-/* Products of element e for filters [f, f + width): whole groups, or panels of one group. */
+/* Multiplies element e of all tiles by filters [f, f + width): groups, or panels of one group. */
 static void multiply(const dnx_winograd *s, int e, const float *v, int count, int f, int width,
                      float *prod) {
     const dnx_kernel_set *k = dnx_kernels();
@@ -223,7 +222,7 @@ static void forward_share(void *arg, int t, int threads) {
     const dnx_winograd *s = j->s;
     long tiles = (long)j->p->batch * s->at.out_h * s->at.out_w, lo, hi;
     int first, end;
-    /* Few tiles: the threads share the filters, and each transforms all tiles for itself. */
+    /* With few tiles, the threads divide the filters, and each transforms all tiles for itself. */
     if (tiles < (long)least_tiles(s) * threads) {
         dnx_share_columns(s->N, s->groups > 1 ? s->Ng : dnx_kernels()->panel, t, threads, &first,
                           &end);

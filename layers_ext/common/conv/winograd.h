@@ -1,11 +1,11 @@
-/* winograd.h - Winograd's minimal filtering F(m x m, 3 x 3) for 3x3 convolutions with stride 1 of
- * a network that predicts: (m+2)^2 multiplications give m*m outputs, instead of 9 m*m.
+/* winograd.h - Winograd's minimal filtering F(m x m, 3 x 3) for 3x3 convolutions with stride 1 of a
+ * network that predicts: (m+2)^2 multiplications give m*m outputs, instead of 9 m*m.
  * Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv 1509.09308.
  *
  *   Y = A^T [ sum_c (G g_c G^T) * (B^T d_c B) ] A      (eq. 12; * by elements)
  *
- * d is a tile of the input, a x a with a = m + 2; tiles are m pixels apart. The sums over channels
- * are a*a matrix products, tiles x C times C x N, for each group. */
+ * For channel c, g_c is the 3x3 filter and d_c a tile of the input, a x a with a = m + 2. Tiles are
+ * m pixels apart. The sums over channels are a*a products of matrices, tiles x C times C x N. */
 #ifndef DNX_WINOGRAD_H
 #define DNX_WINOGRAD_H
 #include "common/conv/patches.h"
@@ -25,11 +25,11 @@ typedef struct {
 /* Returns the fastest m for `filters` filters over these windows, in in.c/at->c groups. Returns 0
  * when Winograd is not faster, or when the windows are not 3 x 3 with stride 1. */
 int dnx_winograd_side(const dnx_patches *at, int filters);
-/* For a node that predicts: sets s->m and, unless it is 0, all other fields and n->scratch.
- * DNX_EMEM. */
+/* For a node that predicts: sets s->m and, if m is not 0, all other members and n->scratch. Fails
+ * with DNX_EMEM. */
 dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,
                              dnx_err *err);
-/* Transforms and packs the filters w, N x C x 3 x 3 in file order. Filter f is multiplied by
+/* Transforms and packs the filters w, N x Cg x 3 x 3 in file order. Filter f is multiplied by
  * scale[f], unless scale is NULL. */
 void dnx_winograd_prepare(dnx_winograd *s, dnx_node *n, const float *w, const float *scale);
 /* Computes p->y from p->x[0]: Y, then batch norm and activation. When norm is NULL, only Y. */

@@ -1,6 +1,7 @@
-/* centres.h - what a loss over cosines takes from a teacher: class centres and margins.
+/* centres.h - class centres and margins that a loss over cosines takes from a teacher.
  *
- * centres=teacher: the centres follow the teacher's features instead of being trained:
+ * centres=teacher: w_y, the centre of class y, follows the teacher's features instead of being
+ * trained:
  *
  *   w_y <- mean over the images b of class y of  a_b w_y + (1 - a_b) t_b
  *
@@ -8,7 +9,7 @@
  *   adaptive-centre  a_b = [cos(f_b, t_b) [cos(w_y, t_b)]]
  *   adaptive         a_b = [cos(f_b, t_b)]
  *   fixed            a_b = a constant
- * An image without a class does not move a centre. A teacher's feature of length 0 does not either.
+ * An image without a class does not move a centre, nor does a teacher's feature of length 0.
  * Boutros et al. 2024, "AdaDistill: Adaptive Knowledge Distillation for Deep Face Recognition". We
  * took the formulas from the authors' code, because the paper was not at hand. In their code the
  * last image of a class in a batch sets the class's centre; here all images of the class count
@@ -19,12 +20,12 @@
  * for Face Recognition"; implemented from a summary.
  *
  * margins=teacher: each image has its own margin. It is larger when the teacher's feature is nearer
- * to the image's class. An image without a class has margin `least`:
+ * to the centre of the image's class. An image without a class has margin `least`:
  *
- *   m_b = least + (m - least) [c_b] / max_i [c_i],  c_b = cos(t_b, w_y), [v] = v from 0 up
+ *   m_b = least + (m - least) max(c_b, 0) / max_i c_i,  c_b = cos(t_b, w_y)
  *
- * The maximum is over the batch. Svitov and Alyamkin 2020, "MarginDistillation: distillation for
- * margin-based softmax"; implemented from the authors' code, which has no bound at 0. */
+ * The maximum over i is over the batch. Svitov and Alyamkin 2020, "MarginDistillation: distillation
+ * for margin-based softmax"; implemented from the authors' code, which has no max(c_b, 0). */
 #ifndef DNX_CENTRES_H
 #define DNX_CENTRES_H
 #include "layer/classifier.h"
@@ -37,7 +38,7 @@ enum { DNX_ALPHA_CENTRE, DNX_ALPHA_ADAPTIVE, DNX_ALPHA_FIXED };
 typedef struct {
     int centres, alpha;
     bool has_margins; /* margins=teacher */
-    double fixed;     /* alpha */
+    double fixed;     /* the constant a_b of alpha=fixed */
     double m, least;  /* the largest and the smallest margin, with has_margins */
     int N;            /* classes */
     size_t D;
@@ -52,8 +53,8 @@ typedef struct {
 /* Returns which outputs of a teacher a loss with these options needs, for dnx_classifier.takes. */
 dnx_target_kind dnx_centres_take(int centres, bool has_margins);
 /* Checks that the teacher fits the options, and allocates. The caller has set the members above the
- * comment "dnx_centres_make() sets these". DNX_EOPTION; DNX_ESHAPE: the teacher has another
- * embedding, or other classes; DNX_EMEM. */
+ * comment "dnx_centres_make() sets these". Fails with DNX_EOPTION, with DNX_ESHAPE when the
+ * teacher's embedding or number of classes differs, and with DNX_EMEM. */
 dnx_status dnx_centres_make(dnx_centres *c, dnx_node *n, dnx_err *err);
 /* For prepare(): copies inherited centres from the teacher again, because a weights file may have
  * replaced them. */

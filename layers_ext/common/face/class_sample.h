@@ -1,8 +1,9 @@
-/* class_sample.h - the classes of one update when a loss uses a sample of them: partial FC
- * (An 2021, algorithm 1).
+/* class_sample.h - the classes of one update when a loss uses a sample of them: partial FC.
+ * An 2021, algorithm 1.
  *
- * The sample holds the classes of the batch, filled up with random others to ceil(share N) classes.
- * All sub-batches of an update draw the same others, and each adds the classes of its images. */
+ * The sample has the classes of the batch, and random other classes up to ceil(share N) of N
+ * classes. All sub-batches of an update draw the same other classes; each adds those of its
+ * images. */
 #ifndef DNX_CLASS_SAMPLE_H
 #define DNX_CLASS_SAMPLE_H
 #include "dnx.h"
@@ -15,7 +16,7 @@ typedef struct {
     float share;
 } dnx_class_sample;
 
-/* Allocates. The sample is all classes when share is 1 or the network only predicts. DNX_EMEM. */
+/* Allocates. With share = 1 or when predicting, the sample is all classes. Fails with DNX_EMEM. */
 dnx_status dnx_class_sample_make(dnx_class_sample *s, dnx_node *n, int classes, float share,
                                  dnx_err *err);
 /* Draws the classes of update p->update. Truths outside 0..classes-1 are ignored. Does nothing when

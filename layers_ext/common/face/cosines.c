@@ -49,7 +49,7 @@ static float feature_factor(const dnx_cosines *c, const float *x) {
 
 static size_t class_of(const job *j, int i) { return (size_t)(j->of.rows ? j->of.rows[i] : i); }
 
-/* Thread t's classes [*from, *to), in whole units. */
+/* Sets [*from, *to) to the classes of thread t, in whole units. */
 static void my_classes(const job *j, int t, int threads, int *from, int *to) {
     int n = j->of.hi - j->of.lo;
     long lo, hi;

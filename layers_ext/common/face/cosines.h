@@ -1,6 +1,6 @@
 /* cosines.h - cosines of features and class weights, and gradients through both normalisations.
  *
- *   c_bj = x_b.w_j / (|x_b| |w_j|), and with g = -dL/dc the descent directions
+ *   c_bj = x_b.w_j / (|x_b| |w_j|);  with g = -dL/dc, x^ = x/|x|, w^ = w/|w| the descent directions
  *   d_w_j = (I - w^_j w^_j^T) / |w_j| sum_b g_bj x^_b,  d_x_b the same with x and w exchanged
  *
  * With by_length the features keep their length: c_bj = x_b.w_j / |w_j|, x_b replaces x^_b in d_w,
@@ -18,16 +18,15 @@ typedef struct {
     bool by_length;     /* dnx_cosines_make() sets it to false */
     const float *along; /* B, see above; NULL counts as 0 */
     size_t D;
-    float *w, *d_w;       /* N x D. d_w is NULL when predicting (so are the next two), and when the
-                           * weights are not trained */
-    float *unit, *d_unit; /* B x D, x/|x| and its gradient */
+    float *w, *d_w;       /* N x D. d_w is NULL when predicting or when w is not trained */
+    float *unit, *d_unit; /* B x D: x/|x| and its gradient; NULL when predicting */
     float *w_inv;         /* N: 1/|w| for the classes of the last forward pass, 0 if w = 0 */
     float *scratch;       /* `share` floats for each thread */
     size_t share;
 } dnx_cosines;
 
-/* D = H W C of input 0. Declares the weights and draws them: normal, standard deviation .01.
- * is_trained: they get gradients when the layer trains. DNX_EMEM. */
+/* Sets D = H W C of input 0. Declares the weights of N classes, drawn with standard deviation .01.
+ * is_trained: the weights get gradients when the layer trains. Fails with DNX_EMEM. */
 dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int N, bool is_trained, dnx_err *err);
 
 /* The classes of a call: rows[lo..hi-1], each at most once; when rows is NULL, classes lo..hi-1. */
@@ -39,8 +38,9 @@ typedef struct {
 /* out[b*ld + i - lo] = scale times the cosine of x_b and class i. batch may be any number. */
 void dnx_cosines_forward(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
                          float *out, size_t ld);
-/* d: descent directions of `out` above, in the same layout; batch <= B. Adds to d_w. Stores dx or,
- * with `adds`, adds to it; dx may be NULL. */
+/* Call it after dnx_cosines_forward() with the same x and classes; batch <= B. d: descent
+ * directions of `out`, in its layout. Adds to d_w. Stores dx or, with `adds`, adds to dx, which may
+ * be NULL. */
 void dnx_cosines_back(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
                       const float *d, size_t ld, float *dx, bool adds);
 #endif

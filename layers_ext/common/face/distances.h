@@ -14,19 +14,18 @@ typedef struct {
     float *f;      /* B x D */
     double *inv;   /* B: 1/|x|, for a zero feature 0 */
     double *d;     /* B x B */
-    double *g;     /* B x B: the caller sets g_ij to the derivative of the loss by d_ij. Those of
-                    * (i,j) and (j,i) are added */
+    double *g;     /* B x B: the caller sets g_ij to the derivative of the loss by d_ij. The
+                    * derivatives of (i,j) and (j,i) are added */
 } dnx_distances;
 
-/* Allocates the distances between the features of input 0 of n. The caller has set is_plain.
- * DNX_EMEM. */
+/* Set is_plain first. Allocates for the features of input 0 of n. Fails with DNX_EMEM. */
 dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, dnx_err *err);
 /* Fills f and d, and sets g to 0. */
 void dnx_distances_forward(dnx_distances *s, const dnx_pass *p);
 /* Writes the descent directions of x to p->dx[0], which may be NULL; without truth they are 0. */
 void dnx_distances_back(const dnx_distances *s, const dnx_node *n, dnx_pass *p);
 
-/* True when images i and j are different images of the same class (dnx_is_same) or of different
+/* dnx_is_same() is true for two different images of one class, dnx_is_other() for images of two
  * classes. Both are false when a class is unknown. */
 static inline bool dnx_is_same(const dnx_pass *p, int i, int j) {
     return i != j && p->truth[i] >= 0 && p->truth[i] == p->truth[j];
@@ -39,6 +38,6 @@ int dnx_known(const dnx_pass *p);
 /* Sets y[b] to 1 when the nearest other image of the batch has the class of image b, else to 0. */
 void dnx_mark_nearest(const dnx_distances *s, dnx_pass *p);
 
-/* For dnx_classifier.classes of a loss over pairs of images, which works with any number. */
+/* For dnx_classifier.classes of a loss that works with any number of classes: returns 2^30. */
 int dnx_any_classes(const dnx_node *n);
 #endif

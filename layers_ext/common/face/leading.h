@@ -10,7 +10,7 @@
 #include "dnx.h"
 
 typedef struct {
-    float share; /* with 0, and in prediction: all classes lead, nothing is allocated */
+    float share; /* with 0, and when predicting, all classes lead and nothing is allocated */
     int N;
     float *z;     /* B x N: the caller stores the logits here; choose() changes their order */
     double *norm; /* B: log sum_j e^{z_j} */
@@ -19,7 +19,7 @@ typedef struct {
     float *least; /* B: the smallest leading logit; NULL when all classes lead */
 } dnx_leading;
 
-/* Allocates for n->batch images and N classes, if n->trains and share > 0. DNX_EMEM. */
+/* Allocates for n->batch images and N classes, if n->trains and share > 0. Fails with DNX_EMEM. */
 dnx_status dnx_leading_make(dnx_leading *g, dnx_node *n, int N, float share, dnx_err *err);
 /* Computes `least` from `z` and `label` of `batch` images. */
 void dnx_leading_choose(dnx_leading *g, struct dnx_pool *pool, int batch);

@@ -1,7 +1,7 @@
 /* margin.h - margin softmax losses of a row of cosines: logits, cross-entropy, gradients.
  *
- *   z_y = s f(c_y),  z_k = s g(c_k) for k != y,  th = acos c_y
- *   L = log sum_j e^{z_j} - sum_j q_j z_j,  q = one-hot, smoothed: (1-e) [j=y] + e/N
+ *   z_y = s f(c_y),  z_k = s g(c_k) for k != y,  th = acos c_y,  g(c) = c unless given below
+ *   L = log sum_j e^{z_j} - sum_j q_j z_j,  q_j = (1-e) [j=y] + e/N,  e = smoothing
  *
  *   none        f = c
  *   sphereface  f = (1-r) c + r psi, psi = (-1)^k cos(m th) - 2k, th in [k pi/m, (k+1) pi/m]
@@ -12,19 +12,19 @@
  *   combined    f = cos(m1 th + m2) - m3                                   Deng 2019, eq. 4
  *   mv-am, mv-arc  f as am, arcface; g = (1+t) c + t where c_k > f(c_y)    Wang 2020
  *   sv-am, sv-arc  f as am, arcface; e^{z_k} times h = e^{s (t-1)(c_k+1)} where c_k > f(c_y)
- *                  Wang 2018 (SV-X-Softmax, arXiv 1812.11317): as mv with t-1 for its t
+ *                  Wang 2018 (SV-X-Softmax, arXiv 1812.11317): like mv with t-1 in place of t
  *   d-softmax   L = log(1 + e^{s(m - c_y)}) + log(1 + sum_{k!=y} e^{s c_k})  He 2019
  *
  * To train SphereFace (Liu 2017) like its authors, use [margin_softmax] with
  *   margin=sphereface  m=4  scale=length  warmup=1658  ramp_end=.1666667
  * Their code replaces psi by (lambda c_y + psi)/(1 + lambda) with lambda = max(5, 1000/(1 + .12
  * update)): the share 1/(1 + lambda) of psi grows almost linearly to 1/6 at update 1658 and stays
- * there. The defaults are ours: features of length s, as in the later margins, and the whole margin
- * in the end. An even m has no gradient at 90 degrees, where training starts.
+ * there. Our defaults differ: features have length s, as in the later margins, and the ramp ends at
+ * 1. An even m has no gradient at 90 degrees, where training starts.
  *
  * mv, sv and d-softmax follow the code of the authors and of others, not the equations of the
- * papers. The ramp multiplies m, m1 - 1, m2 and m3; in sphereface it is r.
- * is_easy: f = c where c <= 0 (am and arcface, alone and in mv and sv). */
+ * papers. The ramp multiplies m, m1 - 1, m2 and m3; in sphereface it is r. is_easy: f = c where c
+ * <= 0, for am and arcface and for mv and sv with either. */
 #ifndef DNX_MARGIN_H
 #define DNX_MARGIN_H
 #include "common/face/margin_kinds.h"
@@ -53,15 +53,15 @@ typedef struct {
     bool is_right;    /* c_y is the largest cosine */
 } dnx_margin_row;
 
-/* DNX_EOPTION when m, t or smoothing does not suit the kind. */
+/* Fails with DNX_EOPTION when m, t or smoothing does not suit the kind. */
 dnx_status dnx_margin_check(const dnx_margin *g, const dnx_node *n, dnx_err *err);
 /* Sets ramp and s for an update. Over `warmup` updates the ramp rises from 0 to ramp_end, and s
  * from s_start to s (s_start = 0: s is constant). `warms` is false in a network that predicts. */
 void dnx_margin_rise(dnx_margin *g, bool warms, uint64_t update, int warmup, double s,
                      double s_start, double ramp_end);
-/* The t of g = (1+t) c + t. For sv margins it is the option t minus 1. */
+/* Returns the t of g = (1+t) c + t. For sv margins it is the option t minus 1. */
 float dnx_margin_emphasis(const dnx_margin *g);
-/* Computes the loss of one row of N cosines; y is its class. */
+/* Fills *r with the loss of one row c of N cosines; y is the true class. */
 void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_margin_row *r);
 /* Replaces the cosines c by the descent directions -factor dL/dc_j. */
 void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double factor, int N, int y,

@@ -11,7 +11,7 @@ int dnx_part_of(float share, int n) {
 
 static void focal(dnx_mined *m, double focus) {
     double miss = -expm1(-m->loss);
-    if (miss <= 0) { /* probability 1, or a rounding error */
+    if (miss <= 0) { /* the probability is 1, or above 1 by rounding */
         m->factor = focus > 0 ? 0 : 1;
         m->loss = focus > 0 ? 0 : m->loss;
         return;
@@ -21,7 +21,7 @@ static void focal(dnx_mined *m, double focus) {
     m->loss *= f;
 }
 
-/* Sorts by falling loss. NaN comes first, and equal losses stay in batch order. */
+/* The order of qsort(): falling loss, NaN first, equal losses in batch order. */
 static int by_loss(const void *a, const void *b) {
     const dnx_mined *x = a, *y = b;
     double u = isnan(x->loss) ? HUGE_VAL : x->loss, v = isnan(y->loss) ? HUGE_VAL : y->loss;

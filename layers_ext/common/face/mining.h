@@ -2,8 +2,8 @@
  *
  * For M images with losses L_b:
  *   none   F_b = L_b
- *   hard   F_b = M/K L_b for the K = ceil(keep M) largest, 0 for the rest, so that loss and
- *          gradient are the mean over the K images                       Shrivastava 2016 (OHEM)
+ *   hard   F_b = M/K L_b for the K = ceil(keep M) largest losses, else 0: the mean loss of the
+ *          batch is then the mean over these K images                    Shrivastava 2016 (OHEM)
  *   focal  F_b = (1 - p)^focus L_b, p = e^{-L_b}                          Lin 2017, eq. 4 */
 #ifndef DNX_MINING_H
 #define DNX_MINING_H
@@ -26,7 +26,7 @@ typedef struct {
 
 /* Turns the losses of M images into F_b and sets their factors. Changes the order of the list. */
 void dnx_mine(const dnx_mining *m, dnx_mined *list, int M);
-/* ceil(share n), at least 1 and at most n. `share` is a decimal number that was rounded to float:
- * the result for .1 and 10 is 1, although .1f is slightly larger than .1. */
+/* Returns ceil(share n), at least 1 and at most n. `share` is a decimal number that was rounded to
+ * float: the result for .1 and 10 is 1, although .1f is slightly larger than .1. */
 int dnx_part_of(float share, int n);
 #endif

@@ -1,11 +1,11 @@
-/* unit.h - vectors of length 1. A vector that is almost 0 counts as 0; NaN stays NaN. */
+/* unit.h - vectors of length 1. A vector shorter than 1e-15 counts as 0; NaN stays NaN. */
 #ifndef DNX_UNIT_H
 #define DNX_UNIT_H
 #include <math.h>
 
 #include "kernels/kernels.h"
 
-/* 1/|v|, or 0 for a zero vector. */
+/* Returns 1/|v|, or 0 for a zero vector. */
 static inline double dnx_inverse_norm(const float *v, size_t size) {
     double sq = dnx_kernels()->dot(v, v, size);
     return sq > 1e-30 || isnan(sq) ? 1 / sqrt(sq) : 0;
