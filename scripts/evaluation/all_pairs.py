@@ -33,8 +33,8 @@ def all_pairs(vectors, rate=RATE, draws=1000):
 
 def mean(results):
     """Returns the mean {"tar", "low", "high", "draws"} of results that differ only in the seed of
-    the training. [low, high] is the bootstrap interval of this mean. The three are None when a seed
-    has no TAR."""
+    the training. [low, high] is the bootstrap interval of this mean. tar, low and high are None
+    when a seed has no TAR."""
     if any(r["tar"] is None for r in results):
         return {"tar": None, "low": None, "high": None, "draws": []}
     drawn = np.mean([as_array(r) for r in results], 0)

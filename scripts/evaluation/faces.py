@@ -38,7 +38,7 @@ class Network:
         remove(record)
         print(f"features of {images} by {self.name}", flush=True)
         remove(out)
-        remove(out + ".skipped")  # old; `embed` does not replace it
+        remove(out + ".skipped")  # of an earlier call; `embed` does not replace the file
         bad = skipping.embed(self.cfg, self.weights, images, out, self.flip, self.threads)
         if bad and not (self.allow_broken and os.path.exists(out)):
             raise Failure(f"{images}: {counted(len(bad), 'image')} cannot be used "

@@ -1,4 +1,4 @@
-"""The networks that which_network.py compares. Their features get the length of the teacher's."""
+"""The networks that which_network.py compares. All get features of the teacher's length."""
 import os
 
 from experiments.methods import METHODS
@@ -15,12 +15,12 @@ LOW_RANK, LOW_RANK_OF = "resnet-face-small-low-rank", "resnet-face-small"
 # 1804.07573)
 PAPER = {"mobilenet-v1-face": 98.63, "shufflenet-v1-face": 98.70, "mobilenet-v2-face": 98.58,
          "mobilenet-v2-face-gdconv": 98.88, "mobilefacenet": 99.28}
-# Options for all networks, in place of the options of their papers, which the cfg files have
+# [net] options of all networks. They replace those in the cfg files, which are from the papers.
 TRAINING = {"momentum": .9, "decay": .0005, "nesterov": 1, "flip": 1}
 
 
 def path_of(named):
-    """Returns the path of a cfg. named: a name in cfg/, or a path."""
+    """Returns the path of a cfg. named: the name of a network in cfg/, or the path of a cfg."""
     path = named if named.endswith(".cfg") else os.path.join(CFG, named + ".cfg")
     if not os.path.isfile(path):
         raise Failure(f"--networks {named}: is neither a network of cfg/ nor a cfg file; "
@@ -33,7 +33,7 @@ def name_of(named):
 
 
 def body(named, numbers, size):
-    """Returns the cfg text of a network without losses, with an embedding of that length."""
+    """Returns the cfg text of a network without losses, with `numbers` outputs (the embedding)."""
     path = path_of(named)
     text = edit(without_losses(read(path)), {"net": {"width": size, "height": size}})
     return embedding(text, numbers, path)

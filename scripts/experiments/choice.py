@@ -1,4 +1,5 @@
-"""Chooses the values of methods on development pairs, never on the pairs of the report."""
+"""Chooses the values of methods (loss weights, margins) on development pairs, not on those of the
+report."""
 import os
 
 from experiments.evaluation import evaluate
@@ -19,8 +20,8 @@ def sources(method):
 
 
 def choices(methods):
-    """Returns {method: the values to try} of all methods whose values matter for these. A method
-    comes after those whose chosen values it uses."""
+    """Returns {method: the values to try} for `methods` and, before them, for the methods whose
+    chosen values they use."""
     return {s: METHODS[s].choices for m in methods for s in sources(m)
             if len(METHODS[s].choices) > 1}
 
@@ -37,7 +38,7 @@ def tried(args):
 
 
 def tuned_of(args, method, chosen):
-    """Returns the values with which a method is trained."""
+    """Returns the values for training a method. chosen: the result of choose()."""
     values = usual(args, method)
     for source in sources(method):
         values.update((k, v) for k, v in chosen.get(source, ({}, {}))[0].items() if k in values)
@@ -45,8 +46,8 @@ def tuned_of(args, method, chosen):
 
 
 def choose(args, data, teacher, chosen):
-    """Trains with all values. Returns {method: (best values, {words for the values: mean accuracy
-    over the seeds})}. data: its test pairs choose; chosen: of other methods."""
+    """Trains each method of args.choose with each of its values. Returns {method: (best values,
+    {values as text: mean accuracy over the seeds on data.test})}, added to the earlier `chosen`."""
     got, chosen = {}, dict(chosen)
     for method, values, run in tried(args):
         network = trained(args, data, run, method, teacher,
@@ -54,7 +55,7 @@ def choose(args, data, teacher, chosen):
         r = evaluate(args, run.name, *network, data.test, "development")
         got.setdefault(method, {}).setdefault(words(values), (values, []))[1].append(r["accuracy"])
         means = {w: sum(a) / len(a) for w, (_, a) in got[method].items()}
-        best = max(means, key=means.get)  # the first one when several are equal
+        best = max(means, key=means.get)  # the first of equal values
         chosen[method] = got[method][best][0], means
     for line in notes(args, chosen):
         print(line, flush=True)
@@ -62,13 +63,13 @@ def choose(args, data, teacher, chosen):
 
 
 def notes(args, chosen):
-    """Returns a text for each choice. args.where: the development pairs, in words."""
+    """Returns a text for each choice. args.where: a description of the development pairs."""
     return [f"{method}: {words(best)} was chosen on {args.where}: " + ", ".join(
         f"{w}: {100 * a:.2f} %" for w, a in all_.items()) + "."
         for method, (best, all_) in chosen.items() if all_]
 
 
 def kept(out, chosen):
-    """Returns chosen, completed by the choices of earlier commands for other methods."""
+    """Returns chosen, with the choices for other methods that earlier commands stored."""
     old = read_result(os.path.join(out, "study.json"), "chosen") or {"chosen": {}}
     return {**{m: (c["values"], c["tried"]) for m, c in old["chosen"].items()}, **chosen}

@@ -16,7 +16,7 @@ from experiments.verification import find_images
 
 WATCHED = 800  # synthetic pairs for the accuracy curve during training
 WATCHED_SEED = 3
-DEVELOPMENT_SEED = 2  # of the synthetic people for choosing loss weights; the test people have 1
+DEVELOPMENT_SEED = 2  # of the people for choosing loss weights; the test people have seed 1
 
 
 @dataclasses.dataclass
@@ -41,16 +41,16 @@ class Faces:
 class Data:
     label: str  # the name of the faces in reports
     classes: int
-    labelled: Faces  # with names
-    every: Faces  # all, also those without names
+    labelled: Faces  # only images with identities
+    every: Faces  # all images, also those without identities
     test: Pairs
     faces: str = ""  # folder of the identities
     watched: Pairs = None  # verified during training, only to draw a curve
 
 
 def synthetic(args, folder, identities_, images, seed, pairs):
-    """Draws a set of faces into a folder, unless the folder has it. A set whose drawing was
-    interrupted is drawn again."""
+    """Draws synthetic faces, unless the folder has a complete set. Returns [folder of training
+    faces, folder of test faces, file of pairs]."""
     if os.path.exists(os.path.join(folder, "synth.partial")):
         print(f"{folder}: drawing was interrupted; it begins again", flush=True)
         shutil.rmtree(folder)
@@ -60,8 +60,8 @@ def synthetic(args, folder, identities_, images, seed, pairs):
 
 
 def images_of(folder, named):
-    """Counts the images that training takes from a folder: those in the folders of identities, and
-    with named=False also those directly in the folder."""
+    """Returns (the number of images that training takes from a folder, the path of the first). They
+    lie in the folders of identities; with named=False, also directly in the folder."""
     count, first = 0, None
     places = [os.path.join(folder, i) for i in identities(folder)] + ([] if named else [folder])
     for place in places:
@@ -124,7 +124,7 @@ def make_data(args):
 
 
 def data_of_plan(args):
-    """Returns what a plan needs of the data. It writes nothing and draws no faces."""
+    """Returns a Data with what a plan needs. Keeps no files and draws no faces."""
     if not args.faces:
         drawn = Faces("", args.identities * args.images, {})
         return Data("", args.identities, drawn, drawn, None)
@@ -160,7 +160,7 @@ def development_pairs(args):
 
 def watched_pairs(args):
     """Returns the pairs for the accuracy curve during training: --development-pairs, or synthetic
-    people of a third seed."""
+    people drawn with WATCHED_SEED."""
     if args.development_pairs:
         return development_pairs(args)
     out = os.path.join(args.out, "watched")
@@ -169,7 +169,7 @@ def watched_pairs(args):
 
 
 def folders_of(args):
-    """Returns the paths of the user that must exist, as (option, path, True for a folder)."""
+    """Returns the user's paths that must exist, as (option, path, True for a folder)."""
     named = [("--faces", args.faces, True), ("--lfw", args.lfw, True),
              ("--pairs", args.pairs, False), ("--teacher-cfg", args.teacher_cfg, False),
              ("--teacher-weights", args.teacher_weights, False),

@@ -1,4 +1,4 @@
-"""Does an experiment: plans the runs, estimates their time, trains the teacher, chooses the values
+"""Runs an experiment: plans the runs, estimates their time, trains the teacher, chooses the values
 of methods, trains and tests each run, and reports. homework.py and study.py are experiments."""
 import collections
 import time
@@ -7,9 +7,9 @@ from experiments import choice, estimate, runs, teachers
 from experiments.data import data_of_plan, make_data, tests_of
 from experiments.training import curve_options
 
-# plan(args): the runs. watched(args, data): the pairs for curves. development(args, data): a Data
-# whose test pairs choose the values of methods. report(args, data, teacher, runs, chosen): writes
-# the results of these runs and returns a function that prints them.
+# plan(args) returns the runs; watched(args, data): the pairs for curves; development(args, data): a
+# Data whose test pairs choose the values of methods. report(args, data, teacher, runs, chosen)
+# writes the results of the runs and returns a function that prints them.
 Experiment = collections.namedtuple("Experiment", "plan watched development report")
 OFTEN = 30  # seconds between two reports
 

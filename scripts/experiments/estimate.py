@@ -38,8 +38,8 @@ def training(args, name, text, batches, more=0):
 
 
 def stages(args, data, planned, tried, teacher, embedding, tests):
-    """Returns the stages of an experiment. planned: the runs; tried: of choice.py; teacher: its cfg
-    text. It does not need a trained teacher."""
+    """Returns the stages of an experiment, like training(). planned: the runs; tried: the result of
+    choice.tried(); teacher: the cfg text of the teacher, which need not be trained yet."""
     def forward(text):
         return milliseconds(without_losses(text), 32, *on_threads(args.threads)) / 1000
 

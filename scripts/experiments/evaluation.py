@@ -1,5 +1,5 @@
-"""Verifies and measures the networks of an experiment. A result with the same inputs is not made
-again."""
+"""Verifies and measures the networks of an experiment. A stored result is used again when its
+inputs are the same."""
 import os
 
 from experiments.verification import find_images, images_of, made_from, verify
@@ -13,7 +13,7 @@ RESULTS = ("made_from", "accuracy", "standard_error", "right", "scores")
 
 
 def reusable(path, now, *keys, any_build=False):
-    """Returns the result in a file when it is complete and its inputs are the same, else None.
+    """Returns the result in a file when it has all `keys` and its fingerprint is `now`, else None.
     Prints the difference of the inputs. any_build: the build of darknet may differ."""
     old = read_result(path, "made_from", *keys)
     if old is None:
@@ -27,9 +27,9 @@ def reusable(path, now, *keys, any_build=False):
 
 
 def evaluate(args, name, cfg, weights, pairs, folder="lfw", every_pair=False):
-    """Verifies pairs (see data.py) with a network. Returns results.json, which is in
-    out/name/folder. every_pair: see verification.verify(). args.any_results: a result of another
-    build of darknet is kept."""
+    """Verifies pairs (see data.py) with a network. Returns the content of results.json in
+    out/name/folder. every_pair: see verification.verify(). With args.any_results, a result of
+    another build of darknet is used again."""
     out = os.path.join(args.out, name, folder)
     path, listed = os.path.join(out, "results.json"), pairs.read()
     found, kept, _ = find_images(pairs.faces, listed, False)

@@ -1,5 +1,5 @@
-"""Sets aside some identities of the training faces, on which loss weights are chosen: students
-train on all other identities, and verify pairs of these."""
+"""Sets aside some identities of the training faces, to choose loss weights. Students train on the
+other identities and verify pairs of the identities that were set aside."""
 import os
 import random
 

@@ -1,5 +1,5 @@
 """Measures identification of a student with scripts/eval_identification.py: rank-1 among all
-distractors, and TAR at low FAR. It also works after the trainings have ended."""
+distractors, and TAR at low FAR. A run that is trained already can be measured later."""
 import os
 import sys
 
@@ -13,8 +13,8 @@ SCRIPT = os.path.join(ROOT, "scripts", "eval_identification.py")
 
 
 def identify(args, name, cfg, weights):
-    """Returns {"people", "distractors", "rank-1", "TAR at FAR ..."}. A rate is {"rate", "low",
-    "high"} with an interval over people, or None when it cannot be measured."""
+    """Returns {"rank-1 of N" (N distractors), "TAR at FAR 1e-04", "TAR at FAR 1e-05"}. Each rate is
+    {"rate", "low", "high"} with an interval over people, or None when it cannot be measured."""
     out = os.path.join(args.out, name, "identification")
     path = os.path.join(out, "rates.json")
     now = {"network": fingerprints.of_features(cfg, weights),

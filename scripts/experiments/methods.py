@@ -17,18 +17,18 @@ GROUPS = {"sampler": "balanced", "identities": "{quarter}", "images": 4}  # 4 im
 class Method:
     what: str
     cfg: str  # a file in cfg/: the student of width 1/2
-    labels: bool = True  # False: it needs no names of people, so it can train on all faces
+    labels: bool = True  # False: the losses use no identities, so all faces can be used
     edit: dict = dataclasses.field(default_factory=dict)  # {section: {option: value}}
     add: str = ""  # sections to append
     usual: dict = dataclasses.field(default_factory=dict)  # {word in braces: value}
-    given: dict = dataclasses.field(default_factory=dict)  # as usual, when the teacher is given
+    given: dict = dataclasses.field(default_factory=dict)  # changes to usual for a given teacher
     choices: tuple = ()  # dicts like usual; the best is chosen on development pairs
-    tuned_as: str = ""  # another method; this one also uses the values chosen for it
+    tuned_as: str = ""  # another method, whose chosen values this method also uses
     against: tuple = ("scratch",)  # the methods to compare with by McNemar's test
-    # (method, f): the teacher of a student of width w is the student of width f * w of that method.
-    # When f * w is 1 or more, it is the teacher of the experiment.
+    # (method, f): a student of width w learns from the student of width f * w of `method`, or from
+    # the teacher of the experiment when f * w is 1 or more.
     pupil_of: tuple = ()
-    softens: bool = False  # that student is not the teacher: the teacher first learns from it
+    softens: bool = False  # the teacher first learns from the student of pupil_of, then teaches
 
 
 def weights(*values):
@@ -144,7 +144,7 @@ METHODS = {
         usual={"weight": 32, "inner": 8}, tuned_as="feature", against=("feature", "cosine")),
 }
 HOMEWORK = ("scratch", "probability", "feature", "correlation", "exclusive")
-# the methods of study.py without --methods
+# the default of study.py --methods
 STUDY = (*HOMEWORK, "labels-feature", "correlation-groups", "adadistill", "grouped", "inherited",
          "relation")
 

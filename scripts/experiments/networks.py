@@ -27,8 +27,8 @@ def teacher_cfg(args, classes):
 
 
 def headed_cfg(args, given, classes):
-    """Returns the cfg of the given teacher, frozen, with a classifier for the identities of our
-    list. Only the classifier is trained."""
+    """Returns the cfg of a given teacher, frozen, with a classifier for the identities of the
+    training list. Only the classifier is trained. given: the path of the teacher's cfg."""
     head = sections(read(os.path.join(CFG, "mobilefacenet-am.cfg")))[-1][1]
     frozen = read(given).rstrip() + "\nstopbackward=1\n\n[margin_softmax]" + head
     batches = max(1, args.batches // 4)
@@ -38,8 +38,8 @@ def headed_cfg(args, given, classes):
 
 def softened_cfg(args, batches, teacher, student):
     """Returns the cfg that trains the last quarter of the teacher's layers towards the features of
-    a student and, with half the weight, towards the teacher's own features. As
-    cfg/mobilefacenet-kd-refo.cfg."""
+    a student and, with half the weight, towards the teacher's own features.
+    cfg/mobilefacenet-kd-refo.cfg is an example."""
     layers = sections(without_losses(read(teacher["cfg"])))[1:]
     last = len(layers) * 3 // 4
     text = "".join(f"[{name}]{body.rstrip()}\n" + "stopbackward=1\n" * (i == last) + "\n"
@@ -51,7 +51,7 @@ def softened_cfg(args, batches, teacher, student):
 
 
 def usual(args, method):
-    """Returns the values for the words in braces of a method when none were chosen."""
+    """Returns the default values for the words in braces of a method."""
     m = METHODS[method]
     return {**m.usual, **(m.given if args.teacher_weights else {})}
 
@@ -72,8 +72,8 @@ def student_cfg(args, method, width, batches, seed, classes, teacher, tuned):
 
 
 def beside(args, path):
-    """Returns a path for a cfg that lies in out/NAME. Paths below --out are relative, so that the
-    folder can be moved."""
+    """Returns a path as a cfg in out/NAME names it. A path below --out becomes relative, so that
+    the folder --out can be moved."""
     inside = os.path.relpath(path, args.out)
     return path if inside.startswith("..") else os.path.join("..", inside)
 

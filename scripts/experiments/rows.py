@@ -1,4 +1,4 @@
-"""The rows of a comparison: accuracies over seeds, and p between rows with the same training
+"""The rows of a comparison: accuracies over seeds, and p values between rows with the same training
 images. A row joins the runs that differ only in the seed."""
 import collections
 import math
@@ -12,7 +12,7 @@ from experiments.runs import RUN
 from lib.files import read_json, read_result
 from lib.metrics import mcnemar, standard_error
 
-AGAINST = ("scratch", "feature")  # the columns of p in a table
+AGAINST = ("scratch", "feature")  # methods with a column of p values in tables
 KEYS = ("method", "width", "batches", "more", "seed", "source", "images", "tests", "tuned")
 
 
@@ -54,8 +54,8 @@ def alike(a, b):
 
 
 def add_p(rows):
-    """Adds McNemar's p for each seed, against the methods that METHODS names. Only rows with the
-    same training images and test pairs are compared."""
+    """Sets row["p"] = {method: [McNemar's p of each seed]}, for the methods that METHODS names.
+    Only rows with the same training images and test pairs are compared."""
     for r in rows:
         for name in METHODS[r["method"]].against if r["method"] in METHODS else ():
             base = next((b for b in rows if b["method"] == name and alike(b, r)), None)
@@ -66,8 +66,8 @@ def add_p(rows):
 
 
 def tar_of(results):
-    """Returns the mean over the seeds of TAR over all pairs, with the draws that serve to compare
-    two rows, or None when it was not measured."""
+    """Returns the mean over the seeds of TAR over all pairs, with the bootstrap draws for comparing
+    two rows. Returns None when TAR was not measured."""
     if not all("all_pairs" in r for r in results):
         return None
     first = results[0]["all_pairs"]
@@ -91,8 +91,8 @@ def add_differences(rows):
 # ---- the rows of homework.py: one test, with the size and time of the network ----
 
 def row(method, width, images, source, seeds, results, seconds, measured):
-    """Makes a row. results: the results.json of each seed. source: the fingerprint of the training
-    images."""
+    """Makes a row. results: the results.json of each seed; source: the fingerprint of the training
+    images; measured: more fields of the row."""
     accuracies = [r["accuracy"] for r in results]
     mean, error = mean_error(accuracies, results[0]["standard_error"])
     return dict(measured, method=method, width=width, images=images, source=source, seeds=seeds,
@@ -102,7 +102,7 @@ def row(method, width, images, source, seeds, results, seconds, measured):
 
 
 def stored(rows):
-    """Returns the rows for results.json: without the answers to every pair."""
+    """Returns the rows for results.json, without the decisions on each pair and the draws."""
     out = [{k: v for k, v in r.items() if k not in ("right", "pairs", "made_from")} for r in rows]
     return [dict(r, tar=r["tar"] and {k: v for k, v in r["tar"].items() if k != "draws"})
             for r in out]
@@ -116,7 +116,7 @@ def has_other_images(rows):
 # ---- the rows of study.py: all finished runs in a folder, with several tests ----
 
 def read_run(out, name):
-    """Returns the contents of run.json with the run's `name`, or None when it is not finished."""
+    """Returns the contents of run.json with the run's `name`, or None for an unfinished run."""
     value = read_result(os.path.join(out, name, RUN), *KEYS)
     return value and dict(value, name=name)
 
@@ -155,8 +155,8 @@ def row_of(runs):
 
 
 def identification_of(runs):
-    """Returns {name of a rate: {"mean", "low", "high", "seeds"}}. The interval is over seeds, or
-    over people when there is one seed. None when the rate was not measurable."""
+    """Returns {name of a rate: {"mean", "low", "high", "seeds"}}. The interval is over seeds or,
+    for one seed, over people. The value is None when the rate was not measurable."""
     found = [r["identification"] for r in runs if r.get("identification")]
     out = {}
     for name in dict.fromkeys(n for f in found for n in f):
@@ -173,7 +173,7 @@ def identification_of(runs):
 
 
 def add_tests(out, made, test):
-    """Adds p and the differences to other rows, for a test set."""
+    """Adds p values and differences of accuracy between the rows `made`, for one test set."""
     as_rows = []
     for r in made:
         got = [read_json(os.path.join(out, run["name"], test, "results.json"), "right", "made_from")

@@ -1,5 +1,4 @@
-"""The trainings of an experiment: lists them, and does one of them, from the network to the file
-with its result."""
+"""The runs of an experiment. Lists the runs, trains and tests a run, and writes its run.json."""
 import dataclasses
 import fnmatch
 import os
@@ -24,12 +23,12 @@ class Run:
     width: float
     batches: int
     seed: int
-    more: bool = False  # also trains on the faces without names
-    is_short: bool = False  # its name has neither the batches nor `more`
+    more: bool = False  # also trains on the faces without identities
+    is_short: bool = False  # the name of the run has neither the batches nor `more`
 
     @property
     def row(self):
-        """The name for all runs that differ only in the seed."""
+        """The name that all runs share which differ only in the seed."""
         long = "" if self.is_short else f"-{self.batches}" + ("-more" if self.more else "")
         return f"{self.method}-{self.width:g}{long}"
 
@@ -39,8 +38,8 @@ class Run:
 
     @property
     def master(self):
-        """The run whose network is the teacher of this one, or softens it; None for the teacher of
-        the experiment."""
+        """The run whose network teaches this run or, for a method that softens, softens its
+        teacher. None when the teacher of the experiment teaches this run."""
         if not METHODS[self.method].pupil_of:
             return None
         method, factor = METHODS[self.method].pupil_of
@@ -76,7 +75,7 @@ def with_masters(run):
 
 
 def asked(args, planned):
-    """Returns the runs of --only, and the runs that teach them."""
+    """Returns the runs of --only, and the runs whose networks teach them."""
     kept = [r for r in planned
             if not args.only or any(fnmatch.fnmatch(r.name, p) for p in args.only)]
     if not kept:
@@ -86,7 +85,7 @@ def asked(args, planned):
 
 
 def teacher_of(args, data, run, teacher):
-    """Returns the files of a run's teacher."""
+    """Returns the teacher of a run, like make_teacher(). A method that softens trains it first."""
     if run.master is None:
         return teacher
     folder = os.path.join(args.out, run.master.name)
@@ -104,7 +103,7 @@ def softening(run):
 
 
 def trained(args, data, run, method, teacher, tuned, curve=()):
-    """Trains a run by a method. Returns its cfg and weights."""
+    """Trains a run by a method. Returns the paths of its cfg and weights."""
     taught = teacher_of(args, data, run, teacher) if run.method == method else teacher
     text = student_cfg(args, method, run.width, run.batches, run.seed, data.classes, taught, tuned)
     return train(args, run.name, text, faces_of(data, run), teachers.files(taught, method), curve)

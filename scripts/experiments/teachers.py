@@ -1,5 +1,5 @@
-"""The teacher of an experiment. It is trained here or given. A given teacher may get a classifier,
-which is trained here."""
+"""The teacher of an experiment: trained here, or given by the user. A given teacher may get a
+classifier, which is trained here."""
 import os
 
 from experiments.methods import asks
@@ -20,10 +20,10 @@ def planned(args, data):
 
 
 def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
-    """Trains the teacher, unless it is given. Returns {"cfg", "weights", "embedding", ...}. When a
-    method needs the teacher's classes, also "headed" and "headed_weights": the teacher with a
-    classifier for the identities of our list. The trainings are called PREFIXteacher and
-    PREFIXteacher-head. options: more options for training the teacher."""
+    """Trains the teacher, unless it is given. Returns {"cfg", "weights", "embedding", "headed",
+    "headed_weights"}. When a method needs classes that a given teacher lacks, headed is the teacher
+    with a trained classifier for our identities; otherwise headed is cfg. The trainings are called
+    PREFIXteacher and PREFIXteacher-head. options: more options for training the teacher."""
     teacher = {"cfg": args.teacher_cfg, "weights": args.teacher_weights, "embedding": embedding}
     if not args.teacher_weights:
         teacher["cfg"], teacher["weights"] = train(
@@ -40,7 +40,7 @@ def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
 
 def soften(args, name, batches, faces, teacher, student):
     """Makes the teacher easier to imitate (ReFO): trains its last layers towards the features of a
-    student. Returns the files of the new teacher, which this training, called NAME, has made."""
+    student. Returns the new teacher. name: the name of this training."""
     text = softened_cfg(args, batches, teacher, student)
     network = train(args, name, text, faces, (student["cfg"], student["weights"]), start=[
         teacher["weights"], "-from-backbone", "-from-cfg", teacher["cfg"]])
@@ -48,7 +48,7 @@ def soften(args, name, batches, faces, teacher, student):
 
 
 def features_of(teacher, cfg, weights):
-    """Returns the files of a trained network as a teacher, whose cfg has no losses."""
+    """Returns `teacher` with the files of another trained network, without its losses."""
     path = os.path.join(os.path.dirname(cfg), "features.cfg")
     write(path, without_losses(read(cfg)))
     return dict(teacher, cfg=path, weights=weights)

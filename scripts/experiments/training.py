@@ -1,5 +1,5 @@
-"""Trains networks, each in a folder of its own with a record of its inputs. A finished training is
-not repeated, and an interrupted one continues. A folder whose inputs were different is an error."""
+"""Trains networks. Each has a folder with a record of its inputs. A finished training is not
+repeated, and an interrupted one continues. Other inputs than the recorded ones are an error."""
 import math
 import os
 import re
@@ -33,8 +33,8 @@ def made_from(args, text, source, teacher, options, start):
 
 
 def check_record(args, folder, now):
-    """Returns the record of a training that is finished or can continue, or None when it begins.
-    Raises a Failure when its inputs were different."""
+    """Returns the record of a training that is finished or can continue, or None for a new
+    training. Raises a Failure when its inputs were different."""
     path = os.path.join(folder, RECORD)
     if not os.path.exists(os.path.join(folder, "net.cfg")) and not os.path.exists(path):
         return None
@@ -70,9 +70,9 @@ def set_aside(folder):
 
 
 def train(args, name, text, faces, teacher=(), options=(), start=()):
-    """Trains the network of a cfg text in out/name. Returns its cfg and weights. faces: of data.py;
-    start: arguments that name the weights to begin with; teacher, options: as in made_from(). The
-    teacher's outputs are cached, unless --no-cache was given."""
+    """Trains the network of a cfg text in out/name. Returns the paths of its cfg and weights.
+    faces: a data.Faces; teacher: as in made_from(); options: for `darknet classifier train`; start:
+    arguments that name the first weights. The teacher's outputs are cached without --no-cache."""
     folder = os.path.join(args.out, name)
     cfg, weights, path = (os.path.join(folder, f) for f in ("net.cfg", "net.weights", RECORD))
     if teacher and args.cache:
@@ -134,7 +134,7 @@ def training_seconds(args, name):
 
 
 def other_seconds(args, name):
-    """Returns the seconds of its sessions that were not updates: mainly the teacher's cache."""
+    """Returns the seconds of a training's sessions outside of updates: mainly for the cache."""
     record = read_json(os.path.join(args.out, name, RECORD), "sessions")
     return sum(max(0., s["seconds"] - s["training"]) for s in record["sessions"])
 

@@ -25,7 +25,7 @@ def find_images(folder, pairs, allow_missing):
     found, missing, listed = {}, [], {}
 
     def place(inside):
-        """Returns the image with this path, which has no suffix."""
+        """Returns the path of the image `inside`, which may lack a suffix, or None."""
         at, stem = os.path.split(inside)
         if at not in listed:
             try:
@@ -99,8 +99,8 @@ def images_of(folder, found, kept):
 def verify(cfg, weights, folder, pairs, out, flip="none", threads=0, allow_missing=False,
            other=None, name="", pictures=True, every_pair=False):
     """Verifies pairs. Returns the result and writes its files into the folder `out`. pairs: as
-    read_pairs() returns them; other: the results.json of another run to compare with; name: of the
-    data, for titles; every_pair: also measure TAR over all pairs of the images, as
+    read_pairs() returns them; other: the results.json of another run to compare with; name: the
+    name of the data for titles; every_pair: also measure TAR over all pairs of the images, as
     result["all_pairs"]."""
     start = time.time()
     make_folder(out)
@@ -145,7 +145,7 @@ def short(path):
 
 
 def results_of(path):
-    """Returns the results.json of an evaluation: the path itself, or the one in this folder."""
+    """Returns the path of a results.json: `path`, or the file in the folder `path`."""
     return os.path.join(path, "results.json") if os.path.isdir(path) else path
 
 
