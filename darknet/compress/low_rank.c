@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOISE 1e-10 /* smaller eigenvalues, as a share of the largest, are rounding */
+#define NOISE 1e-10 /* eigenvalues below this share of the largest are rounding errors */
 
 static dnx_status no_memory(dnx_err *err) {
     return dnx_fail_at(err, DNX_EMEM, NULL, "no memory for the low-rank solution");
@@ -28,7 +28,7 @@ void dnx_moments_free(dnx_moments *m) {
     *m = (dnx_moments){0};
 }
 
-/* Welford's update, which avoids differences of large sums. */
+/* Uses Welford's update, which avoids differences of large sums. */
 void dnx_moments_add(dnx_moments *m, const float *y, long rows) {
     size_t d = (size_t)m->d;
     double *before = m->delta, *after = m->delta + d;
@@ -51,12 +51,12 @@ dnx_status dnx_eigen(const double *a, int d, double *sigma, double *vectors, dnx
     size_t D = (size_t)d;
     double *v = malloc(sizeof *v * D * D);
     if (!v) return no_memory(err);
-    for (size_t i = 0; i < D; i++) /* row i of the upper triangle is column i of the lower */
+    for (size_t i = 0; i < D; i++) /* row i is column i of LAPACK's matrix */
         for (size_t j = 0; j < D; j++) v[i * D + j] = j >= i ? a[i * D + j] : 0;
     bool is_finite = true;
     for (size_t i = 0; i < D * D; i++) is_finite &= isfinite(v[i]) != 0;
     lapack_int info = is_finite ? LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', d, v, d, sigma) : 1;
-    for (size_t k = 0; !info && k < D; k++) { /* LAPACK: rising order, vectors in columns */
+    for (size_t k = 0; !info && k < D; k++) { /* LAPACK returns rising eigenvalues */
         const double *from = v + (D - 1 - k) * D;
         size_t largest = 0;
         for (size_t i = 1; i < D; i++)
@@ -153,7 +153,8 @@ static int fewer(int rank, int step) {
     return r > 0 ? r : rank;
 }
 
-/* Returns the share of a layer's energy that the next step removes, for each saved multiply-add. */
+/* Returns the share of the layer's energy that the next step removes, for each multiply-add
+ * saved. */
 static double price(const dnx_rank_layer *l, int step) {
     int next = fewer(l->rank, step);
     double lost = 0, kept = 0;

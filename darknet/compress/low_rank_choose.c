@@ -1,4 +1,4 @@
-/* low_rank_choose.c - chooses the ranks of the layers by the options of the command. */
+/* low_rank_choose.c - chooses ranks from a number, a list, an energy or a budget. */
 #include "compress/low_rank_choose.h"
 
 #include <stdio.h>
@@ -11,8 +11,8 @@ static dnx_low_rank_layer *layer_of(dnx_low_rank *c, long i) {
     return NULL;
 }
 
-/* Sets the ranks from "12", for all layers, or "3:12,5:16", for some layers. These get their rank
- * even when they do not get cheaper. */
+/* Sets the ranks from "12", for all layers, or "3:12,5:16", for layers 3 and 5. A layer of a list
+ * is replaced even when it does not get cheaper. */
 static dnx_status take_ranks(dnx_low_rank *c, const char *text, bool all, dnx_err *err) {
     char *end;
     int widest = 0;

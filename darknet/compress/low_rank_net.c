@@ -25,7 +25,7 @@ static bool is_shared(const dnx_layer_type *from, const dnx_layer_type *to, cons
            a->max == b->max && (!a->words || !strcmp(a->words, b->words));
 }
 
-/* True for the line of an option that the layer has and does not share with `to`. */
+/* True for a line that sets an option of `from` that `to` does not share. */
 static bool is_dropped(const char *line, size_t n, const dnx_layer_type *from,
                        const dnx_layer_type *to) {
     while (n && strchr(" \t", *line)) line++, n--;
@@ -37,7 +37,7 @@ static bool is_dropped(const char *line, size_t n, const dnx_layer_type *from,
     return false;
 }
 
-/* Writes the options of a convolution that the types do not share. */
+/* Writes the options of `to` that the layer's type does not share, from its dnx_convolution. */
 static void put_convolution(FILE *f, const dnx_low_rank_source *of, int layer,
                             const dnx_layer_type *to, const char *eol) {
     const dnx_node *n = &of->net->nodes[layer];
@@ -72,7 +72,7 @@ dnx_status dnx_low_rank_cfg(const dnx_low_rank_source *of, const int *ranks, con
     size_t size = 0;
     const dnx_layer_type *to = low_rank_type();
     FILE *f = open_memstream(out, &size);
-    int line = 0, at = -1; /* the section that the line is in; section i + 1 is layer i */
+    int line = 0, at = -1; /* line: its number, from 1; at: its section, i + 1 for layer i */
     bool ok = f && fprintf(f, "%s", note) >= 0;
     for (size_t i = 0, n; ok && i < of->length; i += n) {
         const char *start = of->text + i, *end = memchr(start, '\n', of->length - i);
@@ -112,7 +112,7 @@ dnx_status dnx_low_rank_set(dnx_net *net, const dnx_responses *r, const dnx_fact
     size_t N = (size_t)r->N, K = (size_t)r->K, R = (size_t)f->rank;
     double *row = calloc(K > N ? K : N, sizeof *row);
     if (!row) return dnx_fail(err, DNX_EMEM, node->loc, "[%s] no memory", node->type->name);
-    for (size_t a = 0; a < R; a++) { /* Q W */
+    for (size_t a = 0; a < R; a++) { /* the basis Q W */
         memset(row, 0, sizeof *row * K);
         for (size_t i = 0; i < N; i++)
             for (size_t k = 0; k < K; k++) row[k] += f->q[a * N + i] * r->w[i * K + k];

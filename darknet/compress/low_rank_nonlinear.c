@@ -1,9 +1,10 @@
-/* low_rank_nonlinear.c - the approximation that includes the activation, of arXiv 1505.06798. The
- * fit uses targets z:
+/* low_rank_nonlinear.c - fits M x + c to responses y through the activation r, with targets z for M
+ * x + c (arXiv 1505.06798):
  *
  *   min sum_i |r(y_i) - r(z_i)|^2 + lambda |z_i - (M x_i + c)|^2
  *
- * It alternates between z (element by element) and M and c (reduced-rank regression). */
+ * Each step computes z for fixed M and c, element by element, and then M and c for fixed z, by
+ * reduced-rank regression. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,16 +20,16 @@ typedef struct {
     int d, rank, threads;
     dnx_act act;
     const float *slopes;
-    float *a; /* d: slope of r below 0 */
+    float *a; /* d slopes of r below 0 */
     double lambda;
-    bool has_z;    /* false in the first round: z = y, and there is no objective */
-    float *q, *p;  /* packed Q^T (d x R) and P^T (R x d) */
+    bool has_z;    /* false: z is y, and no objective is computed */
+    float *q, *p;  /* Q^T (d x R) and P^T (R x d), packed for the kernels */
     float *plain;  /* d x R floats before packing */
-    float *mean;   /* d: the mean of M x + c */
-    double *shift; /* d: subtracted from z before multiplying; any constant near its mean */
-    float *work;   /* threads x (BLOCK x (2 d + R) + d x d) */
+    float *mean;   /* d means of M x + c */
+    double *shift; /* d numbers near the mean of z; subtracting them keeps sums small */
+    float *work;   /* threads x (BLOCK x (d + R) + d x d) */
     double *cross; /* threads x d x d: sum of (z - shift) x^T */
-    double *sums;  /* threads x (d + 2): sum of z - shift, of |r(y) - r(z)|^2, of |r(y)|^2 */
+    double *sums;  /* threads x (d + 2): sum of z - shift, |r(y) - r(M x + c)|^2, |r(y)|^2 */
 } solver;
 
 bool dnx_low_rank_knows(dnx_act act) {
@@ -37,7 +38,7 @@ bool dnx_low_rank_knows(dnx_act act) {
 
 static double squared(double v) { return v * v; }
 
-/* Returns the z that minimises (ry - r(z))^2 + lambda (z - m)^2, where r(z) is z above 0 and a z
+/* Returns the z that minimises (ry - r(z))^2 + lambda (z - m)^2, where r(z) is z above 0, a z
  * below. */
 static float best_z(double ry, double m, double a, double lambda) {
     double above = (lambda * m + ry) / (lambda + 1);
@@ -49,8 +50,7 @@ static float best_z(double ry, double m, double a, double lambda) {
     return (float)(cost_below < cost_above ? below : above);
 }
 
-/* Computes z of one block, from m = M x + c when has_z. Subtracts the shift and adds up all
- * sums. */
+/* Writes z - shift of one block, and adds to all sums. With has_z, z holds m = M x + c before. */
 static void make_targets(solver *s, const float *y, float *z, int rows, double *sums) {
     size_t d = (size_t)s->d;
     for (int r = 0; r < rows; r++, y += d, z += d)
@@ -104,7 +104,8 @@ static void sum_all(solver *s, dnx_pool *pool) {
     }
 }
 
-/* c = a b, or a b^T. a is n x k; b is k x m, or m x k when transposed. Rows are contiguous. */
+/* Computes c = a b, or c = a b^T when `transposed`. a is n x k; b is k x m, or m x k when
+ * transposed; c is n x m. */
 static void product(const double *a, const double *b, bool transposed, size_t n, size_t k, size_t m,
                     double *c) {
     memset(c, 0, sizeof *c * n * m);
@@ -119,15 +120,17 @@ static void product(const double *a, const double *b, bool transposed, size_t n,
         }
 }
 
-/* The eigenvectors of the input's covariance: w = V S^-1/2, without eigenvalues that are noise. */
+/* The whitening of x: w = V S^-1/2, with the eigenvectors V and the eigenvalues S of sum x x^T, but
+ * without eigenvalues that are rounding errors. */
 typedef struct {
-    size_t r;                             /* rank of the covariance */
+    size_t r;                             /* rank of sum x x^T */
     double *w;                            /* d x r */
-    double *sigma, *vectors, *g, *a, *ug; /* d; the others d x d, scratch */
+    double *sigma, *vectors, *g, *a, *ug; /* scratch: d; d x d; d x d; d x d; d x R */
 } regression;
 
-/* Minimises |z - M x|^2 with rank M <= R, for centred z and x. M^ = S_zx S_xx^-1, U = the first
- * eigenvectors of M^ S_xx M^^T, M = U U^T M^. zx: d x d, sum of z x^T. */
+/* Minimises sum |z - M x|^2 over M = P Q of rank R, for centred z and x. zx: d x d, S_zx = sum z
+ * x^T. With S_xx = sum x x^T and A = S_zx S_xx^-1, the columns of U are the first R eigenvectors of
+ * A S_xx A^T; M = U U^T A, P = U and Q = U^T A. */
 static dnx_status regress(const double *zx, regression *g, dnx_factors *f, dnx_err *err) {
     size_t d = (size_t)f->d, R = (size_t)f->rank;
     product(zx, g->w, false, d, d, g->r, g->g);
@@ -162,7 +165,8 @@ static void set_mean(const solver *s, dnx_factors *f) {
     for (int i = 0; i < s->d; i++) f->mean[i] = s->shift[i] + s->sums[i] / (double)s->n;
 }
 
-/* Alternates, starting from f, and leaves the factors with the least objective in f. */
+/* Alternates between z and M, c, starting with f. Stores the solution with the least objective in
+ * f, and the first and the least objective in *before and *after. */
 static dnx_status alternate(solver *s, regression *g, int iterations, dnx_pool *pool,
                             dnx_factors *f, double *before, double *after, dnx_err *err) {
     dnx_factors now = {0};
@@ -203,13 +207,13 @@ static void centre(float *x, long n, size_t d, double *mean) {
         }
 }
 
-/* Computes the means, the covariance of the input and the best linear solution. */
+/* Centres x, computes its whitening and the shift, and stores the best linear solution in f. */
 static dnx_status start(solver *s, regression *g, float *x, double *x_mean, dnx_pool *pool,
                         dnx_factors *f, dnx_err *err) {
     size_t d = (size_t)s->d;
     const float *y = s->y;
     centre(x, s->n, d, x_mean);
-    s->y = x; /* makes the pass compute x x^T */
+    s->y = x; /* so that sum_all() computes sum x x^T */
     sum_all(s, pool);
     dnx_status st = dnx_eigen(s->cross, s->d, g->sigma, g->vectors, err);
     if (st) return st;

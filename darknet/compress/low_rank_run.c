@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEMORY (512u << 20) /* bytes of samples; they limit the layers that share a pass */
-#define ITERATIONS 25       /* for each penalty, as in the paper */
+#define MEMORY (512u << 20) /* bytes: limits the samples of the layers solved together */
+#define ITERATIONS 25       /* steps for each lambda, as in the paper */
 
 static dnx_status no_memory(const dnx_low_rank *c, dnx_err *err) {
     return dnx_fail_at(err, DNX_EMEM, c->net->file, "no memory for the samples");
@@ -14,17 +14,16 @@ static dnx_status no_memory(const dnx_low_rank *c, dnx_err *err) {
 
 /* ---- passes over the images ---- */
 
-/* Called for layer l and image i before the layer runs on x. */
+/* Called for layer l and image i before the layer runs. x: the image. */
 typedef void visit(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x);
 
-/* The images first to end - 1. */
 typedef struct {
     size_t first, end;
 } range;
 
-/* Runs the images `of` through net, and through small when `both`, up to layer `last`, and calls
- * visit for layers first..end-1 of c->layers. Calls after() at the end of each image; it may be
- * NULL. */
+/* Runs the images of.first..of.end-1 through net, and through small when `both`, up to layer
+ * `last`. Calls before() before each of c->layers[first..end-1] runs, and after(), unless NULL,
+ * after each image. */
 static dnx_status run(dnx_low_rank *c, const char *what, range of, bool both, int first, int end,
                       int last, visit *before, void (*after)(dnx_low_rank *c), dnx_err *err) {
     float *x = dnx_alloc(dnx_size(c->net->in));
@@ -92,8 +91,8 @@ static void add_moments(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const 
     dnx_moments_add(&l->moments, l->y, l->r.positions);
 }
 
-/* Holds images out for measuring, but keeps enough for fitting, which needs more samples than any
- * layer has responses. */
+/* Sets the numbers of images to fit and to measure. Fitting needs more samples than any layer has
+ * responses, so `measured` may be less than the share held_out. */
 static void hold_out(dnx_low_rank *c) {
     size_t least = 1, held = (size_t)(c->held_out * (double)c->images);
     for (int i = 0; i < c->n; i++) {
@@ -155,12 +154,12 @@ static void add_samples(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const 
     else memcpy(l->x + at, l->y + at, sizeof(float) * (size_t)l->r.positions * (size_t)l->r.N);
 }
 
-/* Packs the product M, d x d, for the kernels, without c and the mean. NULL when memory runs
+/* Packs M^T for the kernels: a row y of samples becomes y M^T. Returns NULL when memory runs
  * out. */
 static float *pack_product(const dnx_factors *f) {
     size_t d = (size_t)f->d, R = (size_t)f->rank;
     float *m = dnx_alloc(d * d), *packed = dnx_alloc(dnx_kernels()->packed(f->d, f->d));
-    for (size_t i = 0; m && i < d; i++) /* transposed: y M^T */
+    for (size_t i = 0; m && i < d; i++) /* m = M^T */
         for (size_t j = 0; j < d; j++) {
             double sum = 0;
             for (size_t r = 0; r < R; r++) sum += f->p[i * R + r] * f->q[r * d + j];
@@ -180,7 +179,7 @@ static dnx_status solve_samples(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err 
     float *packed = pack_product(&l->f), *row = dnx_alloc(d);
     if (!packed || !row) st = no_memory(c, err);
     memset(l->variance, 0, sizeof *l->variance * d);
-    for (long i = 0; !st && i < n; i++) { /* x has mean 0 now */
+    for (long i = 0; !st && i < n; i++) { /* x has mean 0 since the fit */
         dnx_epilogue none = {0};
         dnx_kernels()->mm(l->x + (size_t)i * d, d, 1, l->r.N, packed, l->r.N, row, d, &none);
         for (size_t k = 0; k < d; k++)
@@ -191,7 +190,7 @@ static dnx_status solve_samples(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err 
     return st ? st : dnx_low_rank_set(c->small, &l->r, &l->f, l->variance, err);
 }
 
-/* Solves layers first..end-1 with all their samples in memory. */
+/* Solves c->layers[first..end-1] with all their samples in memory: y and x, n x N. */
 static dnx_status solve_group(dnx_low_rank *c, int first, int end, dnx_err *err) {
     dnx_status st = DNX_OK;
     for (int i = first; i < end && !st; i++) {
@@ -243,7 +242,8 @@ dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err) {
 
 /* ---- measuring ---- */
 
-/* Returns the sum over rows of |r(y) - r(M x + c)|^2. */
+/* Returns the sum of |r(y) - r(M x + c)|^2 over the samples of an image, or NaN when memory runs
+ * out. Adds the sum of |r(y)|^2 to *norm unless norm is NULL. */
 static double distance(const dnx_low_rank_layer *l, const float *packed, const float *y,
                        const float *x, double *norm) {
     const dnx_kernel_set *k = dnx_kernels();
@@ -268,8 +268,8 @@ static double distance(const dnx_low_rank_layer *l, const float *packed, const f
     return sum;
 }
 
-/* Adds up the errors of one image. l->x holds the packed product, followed by the samples of
- * small. */
+/* Adds the errors of image i to those of the layer. l->x holds the packed M, followed by room for
+ * samples of small. */
 static void add_errors(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x) {
     if (!l->rank) return;
     float *of_small = l->x + dnx_kernels()->packed(l->r.N, l->r.N);

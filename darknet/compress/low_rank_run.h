@@ -1,5 +1,6 @@
-/* low_rank_run.h - compresses a network's convolutions on sample images: collect, choose ranks,
- * solve, measure. The last images are held out: they serve only to measure the errors. */
+/* low_rank_run.h - compresses the convolutions of a network by means of sample images: collect,
+ * choose ranks (low_rank_choose.h), solve, measure. The last images are held out: only measuring
+ * uses them. */
 #ifndef DNX_LOW_RANK_RUN_H
 #define DNX_LOW_RANK_RUN_H
 #include "compress/low_rank_net.h"
@@ -10,52 +11,57 @@ typedef enum { DNX_LINEAR_SOLUTION, DNX_NONLINEAR, DNX_ASYMMETRIC } dnx_low_rank
 typedef struct {
     dnx_responses r;
     dnx_moments moments;     /* of the exact responses */
-    double *sigma, *vectors; /* N eigenvalues of their covariance, largest first; N x N, rows */
-    double dense, per_rank;  /* multiply-adds per image: of the original layer; for each rank */
+    double *sigma, *vectors; /* of their covariance: N eigenvalues, largest first; N x N, in rows */
+    double dense, per_rank;  /* multiply-adds for an image: of the layer; of each unit of rank */
     int most;                /* largest rank: min(N, K) */
     int rank;                /* 0 when the layer is not changed */
     dnx_factors f;
     double *variance; /* N variances of the approximated responses */
-    /* sum |r(y) - r(M x + c)|^2 / sum |r(y)|^2. alone: x = y; within: x from `small`. */
+    /* Errors sum |r(y) - r(M x + c)|^2 / sum |r(y)|^2 on held-out images. alone: x is y. within: x
+     * has the responses of the layer's convolution in `small`. */
     double alone, within;
-    double norm;
-    float *y, *x; /* samples, for methods that need all of them at once */
+    double norm;  /* sum |r(y)|^2 */
+    float *y, *x; /* scratch: sampled responses, see low_rank_run.c */
 } dnx_low_rank_layer;
 
-/* Reads sample image i as the network's floats. */
+/* Reads sample image i into x, as the network's input. arg: dnx_low_rank.arg. */
 typedef dnx_status dnx_low_rank_read(void *arg, size_t i, float *x, dnx_err *err);
 
 typedef struct {
-    dnx_net *net;   /* predicts, batch 1, with weights */
-    dnx_net *small; /* the network with [low_rank] layers, for solve and measure */
+    dnx_net *net;   /* built to predict with batch 1; its weights are loaded */
+    dnx_net *small; /* net with [low_rank] layers, for solve and measure */
     dnx_low_rank_method method;
     int positions; /* the most pixels that are sampled in an image */
     size_t images;
-    /* The share of images that are held out, the last ones. Rounded down, but at least one image
-     * unless it is 0. */
+    /* The share of the images that is held out, the last ones. Their number is rounded down, but at
+     * least 1 unless held_out is 0, and smaller when fitting needs more images. */
     double held_out;
     uint64_t seed;
     dnx_low_rank_read *read;
     void *arg;
     void (*progress)(void *arg, const char *what, size_t done, size_t all); /* may be NULL */
     /* the results */
-    size_t fitted, measured; /* numbers of images; with measured = 0 the errors are unknown */
+    size_t fitted, measured; /* images to fit; images held out. With 0 the errors are unknown */
     dnx_low_rank_layer *layers;
-    int n, last;          /* last: the layer before the first loss */
-    double macs;          /* multiply-adds of layers 0..last for an image */
-    double error, cosine; /* of the output of layer `last`: |f - f'|^2 / |f|^2; mean cosine */
+    int n, last; /* convolutions in layers[]; last layer before the first loss */
+    double macs; /* multiply-adds for an image of layers 0..last */
+    /* Means over the images, for the outputs f of net and g of small at layer `last`: |f - g|^2 /
+     * |f|^2, and the cosine of f and g. */
+    double error, cosine;
 } dnx_low_rank;
 
-/* Finds the layers, holds images out, runs the others once and decomposes the covariances. Its
- * memory does not depend on the number of images. DNX_ESHAPE when no layer can be replaced, or
- * there are too few images for a covariance of full rank (the message gives the number needed). */
+/* Finds the layers, holds images out, runs the other images once and decomposes the covariance of
+ * each layer's responses. The memory does not depend on the number of images. DNX_ESHAPE when no
+ * layer can be replaced, or there are too few images for a covariance of full rank; the message
+ * gives the number needed. */
 dnx_status dnx_low_rank_collect(dnx_low_rank *c, dnx_err *err);
-/* Computes the parameters of all layers with rank > 0, and writes them into small. The methods:
- * linear uses the covariances; nonlinear holds the samples of several layers in memory at a time;
- * asymmetric goes layer by layer, in order. DNX_ESHAPE when a rank is larger than that of the
- * samples. */
+/* Computes the parameters of all layers with rank > 0, and writes them into small. The linear
+ * method uses the covariances. The others run the images again and keep samples in memory: the
+ * nonlinear method those of several layers, the asymmetric method those of one layer, in the order
+ * of the layers. DNX_ESHAPE when a rank is larger than the rank of the samples. */
 dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err);
-/* Runs both networks on the held-out images and computes the errors. */
+/* Runs net and small on the held-out images and computes the errors. DNX_ENUMBER when the output is
+ * not finite. */
 dnx_status dnx_low_rank_measure(dnx_low_rank *c, dnx_err *err);
 void dnx_low_rank_close(dnx_low_rank *c); /* does not free the networks */
 #endif

@@ -1,5 +1,6 @@
-/* responses.h - samples of a convolution's responses: y = W x + b with batch norm folded in, before
- * the activation, at random pixels of an image that runs through a predicting network. */
+/* responses.h - samples a convolution's responses at random pixels of an image that runs through a
+ * predicting network. Responses are y = W x + b before the activation, with batch norm folded into
+ * W and b. */
 #ifndef DNX_RESPONSES_H
 #define DNX_RESPONSES_H
 #include "common/conv/patches.h"
@@ -8,29 +9,30 @@
 #include "net/net.h"
 
 typedef struct {
-    int layer, N, K;
+    int layer, N, K; /* N filters of K weights */
     dnx_patches at;
-    int positions; /* sampled pixels per image */
+    int positions; /* sampled pixels of an image */
     bool has_bn;
     dnx_act act;
     const float *slopes; /* N slopes of PRELU, owned by the network; else NULL */
-    double *w, *b;       /* N x K in file order, and N; batch norm is folded in */
+    double *w, *b;       /* W: N x K in file order; b: N; with batch norm folded in */
     float *packed, *bias, *rows;
-    float *in; /* the input, if it comes from a batch norm that the layer applies; else NULL */
+    float *in; /* room for the input when dnx_net_own_output() must compute it; else NULL */
 } dnx_responses;
 
 /* True when layer i is a convolution without groups. */
 bool dnx_responses_fit(const dnx_net *net, int i);
-/* Makes the samples of such a layer. positions: the largest number of different pixels that are
- * sampled in an image. DNX_EMEM. Call dnx_responses_free() also after an error. */
+/* Prepares the sampling of layer i, for which dnx_responses_fit() is true. positions: the most
+ * pixels that are sampled in an image. DNX_EMEM. Call dnx_responses_free() also after an error. */
 dnx_status dnx_responses_make(dnx_net *net, int i, int positions, dnx_responses *r, dnx_err *err);
 void dnx_responses_free(dnx_responses *r);
 
-/* Writes the responses to one image x into y, positions x N. Call it when layer r->layer is the
- * next to run. `net` is the network itself, or a compressed network with the same shapes. The
- * choice of pixels depends only on the layer, the seed and the number of the image. */
+/* Writes the responses of layer r->layer into y, positions x N. Call it when this layer is the next
+ * to run for image x. `net` is the network of dnx_responses_make(), or a compressed network with
+ * the same shapes. The choice of pixels depends only on the layer, the seed and the image's
+ * number. */
 void dnx_responses_sample(const dnx_responses *r, dnx_net *net, const float *x, uint64_t seed,
                           uint64_t image, float *y);
-/* Returns the array with this role among n parameters, or NULL. */
+/* Returns the values of the parameter with this role among n parameters, or NULL. */
 float *dnx_param_find(const dnx_param *list, int n, dnx_role role);
 #endif

@@ -4,17 +4,18 @@
 #define DNX_ADVICE_H
 #include "dnx.h"
 
-/* Options that have an effect only while another option has one of some words as its value. */
+/* Options `keys` that have an effect only when the option `needs` has a value of `words`. */
 typedef struct {
     const char *keys;  /* "a|b": the options */
-    const char *needs; /* the other option */
-    const char *words; /* "c|d": the values of the other option */
+    const char *needs; /* the option that they need */
+    const char *words; /* "c|d": the values that it needs */
 } dnx_needs;
 
 typedef struct dnx_advice {
     const dnx_needs *needs; /* ends with keys == NULL; may be NULL */
     /* Called after make(). If an option is probably a mistake, returns its key and writes the
-     * reason to `text`; the note is "[section] key=value: " and this text. Else returns NULL. */
+     * reason to `text`. The user then sees the note "[section] key=value: reason". Returns NULL
+     * otherwise. */
     const char *(*doubts)(const dnx_node *n, char *text, size_t size);
 } dnx_advice;
 #endif

@@ -7,7 +7,7 @@
 /* The output of the teacher that a loss of distillation imitates. */
 typedef enum {
     DNX_NO_TARGET, /* the type is not a loss of distillation */
-    DNX_FEATURE,   /* an output of a layer of the teacher */
+    DNX_FEATURE,   /* the output of a layer of the teacher */
     DNX_LOGITS,    /* the logits of the teacher's classifier */
     DNX_VECTORS    /* the class vectors of the teacher's classifier; the teacher never runs */
 } dnx_target_kind;
@@ -23,48 +23,51 @@ typedef struct dnx_classifier {
     dnx_target_kind target;
     dnx_output output;
     bool needs_labels; /* the loss of distillation also learns from the classes of images */
-    bool needs_shape;  /* its parameters depend on the shape of the teacher's output */
+    bool needs_shape;  /* the parameters depend on the shape of the teacher's output */
     bool needs_pairs;  /* learns nothing from a sub-batch without two images of a class */
-    /* For a loss over classes: returns which outputs of a teacher it uses, besides the labels, with
-     * its options. Its inputs are found like those of ordinary layers. It has a teacher only when
-     * the network trains, and even then p->target may be NULL. takes is NULL in a type that never
-     * has a teacher. */
+    /* For a loss over classes, which learns from labels: returns which output of a teacher the loss
+     * also uses, given the options of n. Its inputs are found like those of ordinary layers.
+     * p->target is NULL in prediction, and may be NULL in training. takes is NULL in a type that
+     * never has a teacher. */
     dnx_target_kind (*takes)(const dnx_node *n);
-    /* The number of triplets or pairs that the last forward() used. NULL when they are not
-     * counted. */
+    /* Returns the number of triplets or pairs that the last forward() used. NULL when the type does
+     * not count them. */
     long (*used)(const dnx_node *n);
-    /* The number of classes. NULL when the type has no classes. */
+    /* Returns the number of classes. NULL when the type has no classes. */
     int (*classes)(const dnx_node *n);
-    /* For a classifier that never holds all logits in memory: z[b][j - lo] = the logit, without
-     * margin, of class j for lo <= j < hi and features x, B x D. A type sets both logits and
-     * logits_back, or neither. */
+    /* For a classifier that never holds all logits in memory: writes the logits of the classes lo
+     * <= j < hi, without margin, to z[b][j - lo]. x: features, batch x D. A type sets both logits
+     * and logits_back, or neither. */
     void (*logits)(dnx_node *n, const float *x, int batch, int lo, int hi, float *z);
-    /* dz: descent directions of these logits. Adds to the gradients of the parameters and to dx,
-     * which may be NULL. Call it only after logits() with the same x. */
+    /* dz: descent directions of the logits that logits() has computed from the same x. Adds to the
+     * gradients of the parameters and to dx (batch x D), which may be NULL. */
     void (*logits_back)(dnx_node *n, const float *x, int batch, int lo, int hi, const float *dz,
                         float *dx);
-    /* The class vectors of a trained classifier: classes(n) x *length floats. NULL without them. */
+    /* Returns the class vectors of a trained classifier, classes(n) x *length floats. NULL when the
+     * type has no class vectors. */
     const float *(*vectors)(const dnx_node *n, size_t *length);
 } dnx_classifier;
 
-/* n->distillation of a loss with a teacher. Input 0 of a loss of distillation is the layer that
- * `layers_key` names, or the last suitable layer before it. p->target is the teacher's output:
- * batch x target floats. It is NULL without a teacher, as in `darknet classifier raw`: then a
- * loss of distillation has the loss 0 and stores 0 in dx, and its y is finite. */
+/* n->distillation of a loss with a teacher. Input 0 of a loss of distillation is the layer that the
+ * option `layers_key` names, or the last suitable layer before the loss. p->target is the teacher's
+ * output, batch x target floats, or NULL without a teacher, as in `darknet classifier raw`. Without
+ * p->target a loss of distillation sets loss to 0, stores 0 in dx, and stores finite numbers in
+ * y. */
 typedef struct dnx_distillation {
-    dnx_shape target;      /* {0} when there is no teacher, which is allowed in prediction */
-    dnx_node *head;        /* for DNX_LOGITS: turns in[0] into logits, or NULL if in[0] has them */
-    dnx_node *target_head; /* the teacher's classifier, also for DNX_VECTORS: turns p->target into
-                            * logits. Its parameters are loaded before make() and never change */
+    dnx_shape target; /* {0} when there is no teacher, which is allowed in prediction */
+    dnx_node *head;   /* for DNX_LOGITS: turns in[0] into logits; NULL when in[0] is logits */
+    /* For DNX_LOGITS and DNX_VECTORS: the teacher's classifier, which turns p->target into logits.
+     * Its parameters are loaded before make() and never change. */
+    dnx_node *target_head;
 } dnx_distillation;
 
-/* Index of class k in an output of that shape. Classes are numbered in libdarknet's order C, H,
- * W. */
+/* Returns the index of class k in an output of shape s. libdarknet numbers classes in the order C,
+ * H, W; our tensors are H, W, C. */
 static inline size_t dnx_class_place(dnx_shape s, size_t k) {
     size_t pixels = (size_t)s.h * (size_t)s.w;
     return k % pixels * (size_t)s.c + k / pixels;
 }
-/* True when image b has a label that is one of this number of classes. */
+/* True when image b has a label in 0..classes-1. */
 static inline bool dnx_has_class(const dnx_pass *p, int b, int classes) {
     return p->truth && p->truth[b] >= 0 && p->truth[b] < (float)classes;
 }
@@ -82,9 +85,8 @@ static inline dnx_target_kind dnx_takes(const dnx_node *n) {
     const dnx_classifier *c = n->type->classifier;
     return c && c->takes ? c->takes(n) : dnx_target_of(n->type);
 }
-/* True when the teacher's classifier computes this output. */
+/* True when the target needs the teacher's classifier. */
 static inline bool dnx_is_of_head(dnx_target_kind k) { return k == DNX_LOGITS || k == DNX_VECTORS; }
-/* True when the type computes logits with logits(). */
 static inline bool dnx_has_logits(const dnx_layer_type *t) {
     return t->classifier && t->classifier->logits;
 }

@@ -1,29 +1,30 @@
 /* compression.h - optional: describes a layer to low-rank decomposition and to the counting of
- * operations. A type sets .compression; layers of other types stay as they are. */
+ * operations. A type sets .compression; layers of other types are not compressed. */
 #ifndef DNX_COMPRESSION_H
 #define DNX_COMPRESSION_H
 #include "dnx.h"
 
-/* A layer seen as a convolution: y = act(norm(w * x)), without has_norm y = act(w * x + bias). */
+/* A layer as a convolution: y = act(norm(w * x)) when has_norm, else y = act(w * x + bias). */
 typedef struct {
     int size, stride, pad, groups; /* pad: zero pixels on each side */
     int activation;                /* dnx_act of kernels/kernels.h */
     bool has_norm;
 } dnx_convolution;
 
-/* The operations that a layer has in the place of multiply-adds. */
+/* The operations that a layer executes instead of each multiply-add. */
 typedef enum {
     DNX_MULTIPLY_ADDS,
     DNX_ADDS,   /* one-bit weights, real inputs: only additions */
-    DNX_BIT_OPS /* one-bit weights and inputs: XNOR and counting */
+    DNX_BIT_OPS /* one-bit weights and inputs: XNOR and bit counts */
 } dnx_arithmetic;
 
 typedef struct dnx_compression {
-    /* Fills *view. Returns false when the layer is not a convolution with its options. NULL in a
-     * type that never is. The caller finds the parameters by their roles: DNX_WEIGHTS, and, where
-     * the layer has them, DNX_BIASES, DNX_SCALES with DNX_MEAN and DNX_VARIANCE, DNX_SLOPES. */
+    /* Describes the layer in *view. Returns false when its options do not make it a convolution;
+     * The member is NULL in a type that never is one. The caller finds the parameters by their
+     * roles: DNX_WEIGHTS, and, where the layer has them, DNX_BIASES, DNX_SCALES with DNX_MEAN and
+     * DNX_VARIANCE, DNX_SLOPES. */
     bool (*as_convolution)(const dnx_node *n, dnx_convolution *view);
-    dnx_arithmetic (*arithmetic)(const dnx_node *n); /* NULL: DNX_MULTIPLY_ADDS */
+    dnx_arithmetic (*arithmetic)(const dnx_node *n); /* NULL means DNX_MULTIPLY_ADDS */
     bool is_low_rank; /* DNX_BASIS and DNX_WEIGHTS are the factors of a convolution's filters */
 } dnx_compression;
 #endif

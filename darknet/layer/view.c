@@ -8,7 +8,7 @@
 
 #include "kernels/activations.h"
 
-#define MOST 4096 /* bytes of the options of a section */
+#define MOST 4096 /* most bytes of a section's options */
 
 static bool grow(dnx_view *v) {
     if (v->n < v->room) return true;

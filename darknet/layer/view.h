@@ -9,35 +9,37 @@
 typedef struct {
     const char *section;     /* text that outlives the view */
     char *options;           /* lines "key=value\n" */
-    int n, from[DNX_MAX_IN]; /* the sections that it reads; -1: the image */
+    int n, from[DNX_MAX_IN]; /* the sections that this section reads; -1: the image */
     dnx_shape out;
-    int layer; /* the layer that it shows, or is a part of */
+    int layer; /* the layer that this section shows, fully or in part */
 } dnx_shown;
 
-/* The sections so far. Zeros are an empty view. */
+/* The sections added so far. An empty view is all zeros. */
 typedef struct dnx_view {
     dnx_shown *list;
     int n, room;
     int layer;            /* the layer that is being shown */
-    int from[DNX_MAX_IN]; /* the sections whose outputs are its inputs */
-    bool no_memory;       /* a section is missing */
+    int from[DNX_MAX_IN]; /* the sections that give its inputs; -1: the image */
+    bool no_memory;       /* memory ran out, and a section is missing */
 } dnx_view;
 
-/* A type sets .description to such a struct. */
+/* Type of dnx_layer_type.description. */
 typedef struct dnx_description {
-    /* Shows the layer in a viewer by other sections. NULL: by its own section. */
+    /* Adds sections that show the layer to v. NULL when viewers know the type's own section. */
     void (*show)(const dnx_node *n, dnx_view *v);
-    /* Returns the algorithm that make() has chosen, in a few words. NULL: there is only one. */
+    /* Returns the algorithm that make() has chosen, in a few words. NULL when there is only one. */
     const char *(*algorithm)(const dnx_node *n);
 } dnx_description;
 
-/* Adds a section that reads n sections, and returns its number. The options are a format of printf
- * for lines "key=value\n", or NULL. When there is no memory it sets no_memory and returns -1. */
+/* Adds a section that reads the sections from[0..n-1], and returns its number. options: a format of
+ * printf() for lines "key=value\n", or NULL. When memory runs out, sets v->no_memory and returns
+ * -1. */
 __attribute__((format(printf, 6, 7))) int dnx_show(dnx_view *v, const char *section,
                                                    const int *from, int n, dnx_shape out,
                                                    const char *options, ...);
-/* Adds a convolution with out.c filters. more: other options, as lines. */
+/* Adds a [convolutional] section with out.c filters that reads section `from`. more: further lines
+ * "key=value\n". Returns as dnx_show(). */
 int dnx_show_convolution(dnx_view *v, int from, dnx_shape out, const dnx_convolution *c,
                          const char *more);
-void dnx_view_free(dnx_view *v); /* what the view owns; NULL is nothing */
+void dnx_view_free(dnx_view *v); /* frees what *v owns; v may be NULL */
 #endif
