@@ -1,32 +1,33 @@
 /* augment.c - the random changes of training images.
  *
  * libdarknet (src/image.c, load_image_augment_paths) rotates and crops, mirrors, then changes hue,
- * saturation and exposure. Its crop computes the pixel (x,y) of the network's input from the point
- * (rx,ry) of the image, with s = side / min(h, whole(w aspect)):
- *   u = (x - W/2 + dx) / s aspect,  v = (y - H/2 + dy) / s
- *   rx = cos u - sin v + w/2,  ry = sin u + cos v + h/2
+ * saturation and exposure. Its crop fills pixel (x,y) of the W x H input from point (rx,ry) of the
+ * w x h image. dx and dy move the crop, in input pixels; c and n are cosine and sine of the angle:
+ *   s = side / min(h, floor(w aspect))
+ *   u = (x - W/2 + dx) aspect / s,  v = (y - H/2 + dy) / s
+ *   rx = c u - n v + w/2,  ry = n u + c v + h/2
  * Points outside the image are black.
  *
- * The other changes are for faces: shift, gray, lowres (a soft image) and erase (Zhong et al. 2020,
- * Random Erasing, whose holes cover 2 to 40 % of the image; ours are smaller). */
+ * Shift, gray, lowres (a blurred image) and erase are our own changes, for faces. Erase is Random
+ * Erasing (Zhong et al. 2020): the holes cover 2 to 20 % of the image, in the paper 2 to 40 %. */
 #include "data/augment.h"
 
 #include <math.h>
 
 #include "data/resize.h"
 
-/* Seeds of the random numbers for mirroring and for changes; they differ from those of
- * permutations. */
+/* XORed with the seed of the run, so that mirroring, the other changes and the permutations of
+ * sampler.c use different random numbers. */
 #define FLIPS 0xf11b5u
 #define CHANGES 0x100c5u
-#define SMALLEST_HOLE .02f /* shares of the area of the image */
+#define SMALLEST_HOLE .02f /* area of the hole, as a share of the area of the image */
 #define LARGEST_HOLE .2f
-#define SMALLEST_COPY .25f /* lowres: smallest side of the small copy, as a share */
+#define SMALLEST_COPY .25f /* lowres: the image is shrunk to no less than this share of its side */
 #define HOLE 127.5f
 
-/* Sets the range of the crop's side. Without max_crop and min_crop the shorter side is scaled to
- * that of the input. When only one of them is given, the other has libdarknet's default: max_crop
- * is twice the input's width, min_crop is the width. */
+/* Returns true when an option asks for a crop. Sets the range of dnx_augmentation.side, *least to
+ * *most. Without options of the range, side is the input's width W. When only one end is given, the
+ * default of libdarknet is the other: max_crop = 2 W, min_crop = W. */
 static bool crops(const dnx_net *net, int *least, int *most) {
     const dnx_net_opts *o = &net->o;
     const int W = net->in.w;
@@ -87,7 +88,7 @@ const char *dnx_augment_always(const dnx_net *net) {
 
 static float between(dnx_rng *r, float a, float b) { return a + (b - a) * dnx_rng_uniform(r); }
 
-/* libdarknet's rand_scale: a random number between 1 and s, or its inverse. */
+/* As libdarknet's rand_scale: returns v or 1 / v, where v is a random number between 1 and s. */
 static float scale(dnx_rng *r, float s) {
     float v = between(r, 1, s);
     return dnx_rng_uniform(r) < .5f ? v : 1 / v;
@@ -138,7 +139,7 @@ void dnx_augment_draw(const dnx_net *net, uint64_t seed, uint64_t number, dnx_au
 
 static int clamp(int v, int most) { return v < 0 ? 0 : v > most ? most : v; }
 
-/* Resizes the image or its middle square. With a shift, the border is repeated. */
+/* Resizes the image, or its middle square, to W x H. A shift repeats the pixels at the border. */
 static void resize(const dnx_augmentation *l, const unsigned char *rgb, int w, int h, int W, int H,
                    float *out) {
     const int square = w < h ? w : h, stride = w;
@@ -156,7 +157,7 @@ static void resize(const dnx_augmentation *l, const unsigned char *rgb, int w, i
     }
 }
 
-/* Adds weight times the pixel at (x,y) to `to`. Pixels outside are black. */
+/* Adds weight times the pixel at (x,y) to `to`. Pixels outside the image are black. */
 static void add_pixel(const unsigned char *rgb, int w, int h, int x, int y, float weight,
                       float *to) {
     if (x < 0 || y < 0 || x >= w || y >= h) return;
@@ -171,7 +172,7 @@ static void crop(const dnx_augmentation *l, const unsigned char *rgb, int w, int
     const float dx = l->dx * ((float)w * s / l->aspect - (float)W) / 2;
     const float dy = l->dy * ((float)h * s - (float)H) / 2;
     const float c = cosf(l->angle), n = sinf(l->angle);
-    const float far = 1e6f; /* outside of any image (DNX_MAX_SIDE); fits an int */
+    const float far = 1e6f; /* lies outside any image (see DNX_MAX_SIDE) and fits an int */
     for (int y = 0; y < H; y++)
         for (int x = 0; x < W; x++) {
             float u = ((float)(x + l->shift_x) - (float)W / 2 + dx) / s * l->aspect;
@@ -197,8 +198,8 @@ void dnx_augment_place(const dnx_augmentation *a, const unsigned char *rgb, int 
 
 /* ---- colours ---- */
 
-/* Adds `hue` (0..1 is the whole circle), and scales saturation and value, as libdarknet's
- * distort_image does. */
+/* Adds `hue` (1 is the full circle) to the hue of pixel p and multiplies its saturation and its
+ * value, as libdarknet's distort_image does. */
 static void distort(float *p, float hue, float saturation, float exposure) {
     float high = fmaxf(p[0], fmaxf(p[1], p[2])), low = fminf(p[0], fminf(p[1], p[2]));
     float d = high - low, h = 0, s = high > 0 ? d / high : 0;
@@ -211,7 +212,7 @@ static void distort(float *p, float hue, float saturation, float exposure) {
     s *= saturation;
     float v = high * exposure;
     for (int k = 0; k < 3; k++) {
-        /* the distance on the hue circle from the hue where this channel is highest */
+        /* t: distance on the hue circle from pure red, green or blue (k = 0, 1, 2), in sixths */
         float t = fabsf(h * 6 - (float)k * 2);
         t = fminf(t, 6 - t);
         float share = t <= 1 ? 0 : t >= 2 ? 1 : t - 1;
@@ -219,7 +220,7 @@ static void distort(float *p, float hue, float saturation, float exposure) {
     }
 }
 
-/* Reduces the image to the means of blocks, and enlarges it again. */
+/* Shrinks the image to `share` of its width and height by block means, and enlarges it again. */
 static void soften(float share, int W, int H, float *rgb, float *small) {
     const int w = clamp((int)((float)W * share), W), h = clamp((int)((float)H * share), H);
     if (w < 1 || h < 1) return;

@@ -1,35 +1,36 @@
-/* augment.h - random changes of training images: those of libdarknet, and some for faces. */
+/* augment.h - augmentation: random changes of training images, as in libdarknet and for faces. */
 #ifndef DNX_AUGMENT_H
 #define DNX_AUGMENT_H
 #include "net/net.h"
 
-/* The changes of one image. Lengths are pixels of the network's input. */
+/* The changes of one image. Lengths are in pixels of the network's input. */
 typedef struct {
     bool mirrored;
-    bool is_altered;     /* the image is changed, not only mirrored */
-    bool is_centered;    /* takes the middle square of the image and resizes it */
-    bool is_cropped;     /* crops as libdarknet does, with the next five: */
-    int side;            /* the shorter side of the image is scaled to this */
-    float angle, aspect; /* rotation in radians; factor of the width */
-    float dx, dy;        /* position of the crop within the image, -1..1 */
+    bool is_altered;     /* any random change other than mirroring applies */
+    bool is_centered;    /* only the middle square of the image is used */
+    bool is_cropped;     /* crops as libdarknet does, by side, angle, aspect, dx and dy */
+    int side;            /* length of the image's shorter side after scaling */
+    float angle, aspect; /* rotation in radians; the width is divided by aspect */
+    float dx, dy;        /* position of the crop: -1 left or top, 0 centre, 1 right or bottom */
     int shift_x, shift_y;
-    float hue, saturation, exposure; /* hue is added, the others are factors */
+    float hue, saturation, exposure; /* hue is added (1: full circle); the rest are factors */
     bool is_gray;
-    float shrink; /* side of the small copy, as a share of the input's; 1: no copy */
-    float erase_x, erase_y, erase_w, erase_h; /* shares of the input; w = 0: no rectangle */
+    float shrink; /* lowres: scale of the image before it is enlarged again; 1: unchanged */
+    float erase_x, erase_y, erase_w, erase_h; /* shares of the input; erase_w = 0: no hole */
 } dnx_augmentation;
 
-/* DNX_EOPTION when two options of [net] exclude each other. */
+/* Checks the options of [net]. DNX_EOPTION when center=1 and an option of the crop are given, the
+ * range of the crop's side is empty, or a colour option is given without channels=3. */
 dnx_status dnx_augment_check(const dnx_net *net, dnx_err *err);
-/* The option of [net] that alters (see is_altered) almost every image, or NULL. */
+/* Returns an option of [net] that alters (is_altered) almost every image; NULL without one. */
 const char *dnx_augment_always(const dnx_net *net);
-/* Draws the changes of image `number` of a run. They depend only on (seed, number). An option does
- * not change the random numbers of the other options. */
+/* Draws the changes of image `number` of a run, by the options of [net]. The random numbers depend
+ * only on (seed, number): setting one option does not change the numbers of the other options. */
 void dnx_augment_draw(const dnx_net *net, uint64_t seed, uint64_t number, dnx_augmentation *a);
 
-/* Applies the geometry of `a` to an image of h x w x 3 bytes. out: H x W x 3 floats, 0..255. */
+/* Crops or resizes, shifts and mirrors: rgb, h x w x 3 bytes, to out, H x W x 3 floats, 0..255. */
 void dnx_augment_place(const dnx_augmentation *a, const unsigned char *rgb, int w, int h, int W,
                        int H, float *out);
-/* Applies colours, lowres and the erased rectangle in place. scratch: H x W x 3 floats. */
+/* Changes colours, applies lowres and erases the hole, in rgb. scratch, rgb: H x W x 3 floats. */
 void dnx_augment_paint(const dnx_augmentation *a, int W, int H, float *rgb, float *scratch);
 #endif

@@ -14,17 +14,16 @@
 
 enum { SLOTS = 4, MOST_READERS = 16 };
 
-/* How many seconds a reader waits for an image that cannot be read: before it reports the wait,
- * before it tries other images, and before training ends. */
-#define REPORT_AFTER .5
-#define ALONE_AFTER 2.
-#define END_AFTER 600.
+/* A reader waits for an image that cannot be read. After so many seconds: */
+#define REPORT_AFTER .5 /* it reports that it waits */
+#define ALONE_AFTER 2.  /* it skips the image if other images can be read */
+#define END_AFTER 600.  /* training ends */
 
 typedef struct {
     float *x, *truth;
     uint32_t *image;
     unsigned char *mirrored;
-    uint64_t first;                 /* the number of its first image in the run */
+    uint64_t first;                 /* number of the slot's first image in the run */
     bool altered, ready, is_of_net; /* is_of_net: dnx_net_free_images() frees x */
 } slot;
 
@@ -37,17 +36,17 @@ typedef struct note {
 struct dnx_batches {
     const dnx_data *data;
     const dnx_net *net;
-    uint64_t seed, start; /* start: the number of the first image that this process trains */
+    uint64_t seed, start; /* start: number in the run of the first image of this process */
     dnx_sampler *sampler;
     pthread_mutex_t lock;
     pthread_cond_t space, filled;
     pthread_t reader[MOST_READERS];
     int readers;
     slot slots[SLOTS];
-    uint64_t claimed, given, released; /* numbers of sub-batches */
+    uint64_t claimed, given, released; /* sub-batches: begun by readers, given out, given back */
     bool stops, failed, lacks_memory;
-    char lost[600];        /* the image that stayed unreadable, and why; "" without one */
-    bool is_waiting;       /* the wait was reported, but not its end */
+    char lost[600];        /* error text for an image that stayed unreadable, else "" */
+    bool is_waiting;       /* that readers wait was reported, but not that they continue */
     unsigned char *is_bad; /* for each image of the list: true when it cannot be decoded */
     size_t n_bad, most_bad;
     note *notes, **last_note;
@@ -55,8 +54,8 @@ struct dnx_batches {
     void *note_arg;
 };
 
-/* Queues the message "NAME: text". The caller holds the lock. The message is lost when memory runs
- * out. */
+/* Queues the message "NAME: text" about image i. The caller holds the lock. The message is lost
+ * when memory runs out. */
 static void add_note(dnx_batches *f, size_t i, const char *text) {
     char name[4096];
     dnx_data_name(f->data, i, name, sizeof name);
@@ -94,8 +93,8 @@ static bool is_ended(dnx_batches *f) {
     return stops || dnx_stop_asked();
 }
 
-/* Reports once for all readers that they wait, and once that they continue. The text of the second
- * message is true when the image can be read again, and when it is skipped. */
+/* Reports once for all readers that they wait, and once that they continue. They continue when the
+ * image can be read again and when it is skipped; the text is true in both cases. */
 static void report_waiting(dnx_batches *f, size_t i, bool waits, int reason) {
     char text[200];
     if (waits) snprintf(text, sizeof text, "cannot be read: %s; waiting for it", strerror(reason));
@@ -117,8 +116,8 @@ static void give_up(dnx_batches *f, size_t i, int reason) {
 
 typedef enum { READABLE, GONE_ALONE, ENDED } outcome;
 
-/* Waits for image i, which could not be read. Returns READABLE as soon as it can be read,
- * GONE_ALONE when other images can be read but this one cannot, and ENDED when training stops. */
+/* Waits for image i, which could not be read. Returns READABLE as soon as the image can be read,
+ * GONE_ALONE when only other images can be read, and ENDED when training stops. */
 static outcome wait_for(dnx_batches *f, size_t i, int reason) {
     double waited = 0, pause = .1;
     while (!is_ended(f)) {
@@ -241,8 +240,8 @@ dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t s
     f->net = net;
     f->seed = seed;
     f->start = net->seen;
-    /* Training tolerates 1 % of bad images. The scan has found some of them, but not more than 1 %,
-     * because it would have failed. */
+    /* Training tolerates 1 % of bad images. dnx_scan() has already dropped `broken` of them. This
+     * is not negative, because the scan fails above 1 %. */
     f->most_bad = data->listed / 100 - data->broken;
     f->last_note = &f->notes;
     pthread_mutex_init(&f->lock, NULL);
@@ -291,7 +290,7 @@ void dnx_batches_notes(dnx_batches *f, void (*pass_note)(void *arg, const char *
     f->note_arg = arg;
 }
 
-/* Passes the queued messages to the caller. The lock is held, but released during the calls. */
+/* Passes the queued messages to pass_note(). Releases the caller's lock during each call. */
 static void pass_notes(dnx_batches *f) {
     while (f->pass_note && f->notes) {
         note *n = f->notes;

@@ -7,7 +7,7 @@
 
 #include "base/files.h"
 
-/* Sets *to to the bytes of image i. */
+/* Sets *to to the bytes of image i, whose pickled value is v. */
 static dnx_status take_image(const dnx_pickle *p, const dnx_py *v, size_t i, dnx_loc at,
                              dnx_binset_image *to, dnx_err *err) {
     const dnx_py_array *a = v->is == DNX_PY_ARRAY ? &p->array[v->a] : NULL;
@@ -32,7 +32,7 @@ static int64_t element(const dnx_py_array *a, size_t i) {
     return (int64_t)v;
 }
 
-/* Reads a list or an array that tells whether each pair shows one person. */
+/* Reads n truth values, one for each pair, from the list or array v. */
 static dnx_status take_same(const dnx_pickle *p, const dnx_py *v, dnx_loc at, bool *same, size_t n,
                             dnx_err *err) {
     const dnx_py_list *l = dnx_pickle_list(p, v);

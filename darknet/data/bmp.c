@@ -1,7 +1,7 @@
-/* bmp.c - bitmaps of Windows and OS/2: a file header of 14 bytes, a header of 12 to 124 bytes, a
- * palette of up to 256 colours (B, G, R), and rows padded to 4 bytes. Rows run from the bottom up,
- * or from the top down where the height is negative. A pixel has 1, 4, 8, 16, 24 or 32 bits; those
- * of 16 and 32 may have masks. */
+/* bmp.c - decodes bitmaps of Windows and OS/2: a file header of 14 bytes, a header of 12 to 124
+ * bytes, a palette of up to 256 colours (B, G, R), and rows padded to a multiple of 4 bytes. Rows
+ * run from the bottom up, or from the top down when the height is negative. A pixel has 1, 4, 8,
+ * 16, 24 or 32 bits. With 16 or 32 bits, the header may give a mask for each channel. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -29,7 +29,7 @@ static uint32_t number(const unsigned char *p, int bytes) {
     return v;
 }
 
-/* A mask must be one run of ones, or 0. */
+/* Sets a channel's mask. Returns false unless the ones of the mask are adjacent; 0 is allowed. */
 static bool set_mask(channel *c, uint32_t mask) {
     *c = (channel){.mask = mask};
     if (!mask) return true;
@@ -38,7 +38,7 @@ static bool set_mask(channel *c, uint32_t mask) {
     return (c->most & (c->most + 1)) == 0;
 }
 
-/* Reads the masks of the channels, or sets the usual ones. */
+/* Reads the masks of the channels, or sets default masks. Returns NULL or the fault. */
 static const char *read_masks(const unsigned char *bytes, size_t n, bitmap *b) {
     static const uint32_t by_default[2][3] = {{0x7c00, 0x3e0, 0x1f}, {0xff0000, 0xff00, 0xff}};
     const bool has_alpha = b->form == ALPHA_MASKS || b->header >= 56;
@@ -87,7 +87,7 @@ static const char *read_header(const unsigned char *bytes, size_t n, bitmap *b, 
     return why ? why : check_form(b);
 }
 
-/* Checks that the palette and the rows lie within the file. */
+/* Finds the palette and the rows, and checks that they lie within the file. */
 static const char *find_parts(const unsigned char *bytes, size_t n, bitmap *b,
                               const dnx_image *image) {
     const size_t rows = number(bytes + 10, 4), start = FILE_HEADER + b->header;

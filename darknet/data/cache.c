@@ -14,8 +14,8 @@
 
 enum { VERSION = 4, HEAD = 32, ALIGN = 64, BLOCK = 256 /* rows */, SUM = sizeof(uint64_t) };
 
-/* The checksum starts from the row's position. So blocks in a wrong order are found, and a block of
- * zeros does not have checksum 0. */
+/* Returns the checksum of a block. The index of the block's first row is part of it, so that blocks
+ * in a wrong order are found. A block of zeros does not have checksum 0. */
 static uint64_t sum_of(size_t first_row, const void *bytes, size_t n) {
     return dnx_hash(DNX_HASH_START ^ first_row, bytes, n);
 }
@@ -27,7 +27,7 @@ static size_t rows_of_block(size_t rows, size_t first) {
 /* ---- writing ---- */
 
 typedef struct {
-    dnx_outfile *file; /* when NULL, bytes are only counted and summed */
+    dnx_outfile *file; /* when NULL, put() only computes size and sum */
     size_t size;
     uint64_t sum;
 } sink;
@@ -38,7 +38,7 @@ static void put(sink *s, const void *bytes, size_t n) {
     if (s->file) dnx_outfile_put(s->file, bytes, n);
 }
 
-/* Writes the head up to its checksum. */
+/* Writes the head without its checksum. */
 static void put_head(sink *s, const dnx_cache_head *h) {
     static const char zeros[ALIGN];
     const uint32_t words[] = {VERSION, (uint32_t)h->rows, (uint32_t)h->dim, BLOCK, 0};
@@ -55,8 +55,9 @@ static void put_head(sink *s, const dnx_cache_head *h) {
     put(s, zeros, (2 * ALIGN - SUM - s->size % ALIGN) % ALIGN);
 }
 
-/* Adds to f->done the rows of all complete blocks that an earlier process left, and sets *at to the
- * end of the last one. Adds none when the file does not have this head. */
+/* Counts in f->done the rows of all complete blocks in the file, and sets *at to the end of the
+ * last complete block. When the file has another head, f->done is 0 and *at is the end of the
+ * head. */
 static void count_rows(dnx_cache_out *f, const sink *head, size_t *at) {
     FILE *file = f->file.file;
     size_t row = f->dim * sizeof *f->block;
@@ -100,7 +101,7 @@ dnx_status dnx_cache_begin(dnx_cache_out *f, const char *path, const dnx_cache_h
     sink out = {.file = &f->file};
     count_rows(f, &head, &end);
     seek(f, 0);
-    put_head(&out, h); /* an equal head is written, too: the file's may be damaged */
+    put_head(&out, h); /* also over an equal checksum, because the names before it may be damaged */
     dnx_outfile_put(&f->file, &out.sum, SUM);
     seek(f, end);
     if (ftruncate(fileno(f->file.file), (off_t)end) && !f->file.why) f->file.why = errno;
@@ -151,7 +152,7 @@ static const char *check_blocks(dnx_cache *f, const unsigned char *p, size_t lef
     return left ? "damaged: too long" : NULL;
 }
 
-/* Returns NULL or the fault of the file. */
+/* Verifies the mapped file and sets rows, dim, key and first. Returns NULL or the fault. */
 static const char *check(dnx_cache *f) {
     const unsigned char *p = f->map;
     uint32_t words[5], n;

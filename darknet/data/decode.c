@@ -17,7 +17,8 @@ typedef enum { NONE, JPEG, PNG, BMP, PNM, FOREIGN } group;
 
 #define ONLY "; JPEG, PNG, BMP and PNM are read"
 
-/* A kind is an index into this table. A ? in `magic` stands for any byte. */
+/* A kind is an index into this table. A file has the first kind whose n bytes `magic` it starts
+ * with; ? matches any byte. `why` tells why the kind is refused. */
 static const struct {
     group group;
     size_t n;
@@ -142,8 +143,8 @@ dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image
     return decode_shrunk(bytes, n, 1, image);
 }
 
-/* Returns true for an errno that may disappear in a moment: one of the disk or a server, or too
- * many open files. */
+/* Returns true for an errno that may be brief: a disk or server failed, or too many files are
+ * open. */
 static bool may_pass(int why) {
     return why == EIO || why == ESTALE || why == ETIMEDOUT || why == EAGAIN || why == EMFILE ||
            why == ENFILE;

@@ -1,11 +1,10 @@
-/* decode.h - decodes image files, or their bytes, to 8-bit RGB. Every image is decoded here. Thread
- * safe.
+/* decode.h - decodes image files, or their bytes, to 8-bit RGB. All images of the program are
+ * decoded by these functions. Thread safe.
  *
- * The kind of an image is decided by its first bytes, not by its name. libjpeg-turbo decodes JPEG,
- * libpng PNG, and our own readers BMP and PNM (P1 to P6). Bytes of other kinds reach no decoder.
- * The EXIF orientation of JPEG and PNG is applied. Transparent pixels are laid over black, the
- * colour of `align` outside a picture. Samples of 16 bits and of other ranges are scaled to
- * 0..255. */
+ * The first bytes of a file decide its kind, not its name. libjpeg-turbo decodes JPEG, libpng
+ * decodes PNG, our own decoders read BMP and PNM (P1 to P6). Other kinds are refused. The EXIF
+ * orientation of JPEG and PNG is applied. Transparent pixels are blended with black, which is also
+ * what `darknet align` puts outside a picture. All samples are scaled to 0..255. */
 #ifndef DNX_DECODE_H
 #define DNX_DECODE_H
 #include <stdbool.h>
@@ -23,35 +22,36 @@ typedef enum {
 typedef struct {
     unsigned char *rgb; /* h x w x 3 bytes; NULL after a fault */
     int w, h;
-    int shrink;      /* one pixel stands for shrink x shrink pixels of the file: 1, 2, 4 or 8 */
+    int shrink;      /* one pixel covers shrink x shrink pixels of the file: 1, 2, 4 or 8 */
     const char *why; /* the reason of a refusal, a constant: "is empty", "is a GIF image; ..." */
 } dnx_image;
 
-/* Returns the n bytes of an image file, to be freed, or NULL with errno. When the file cannot be
- * read for a reason that may disappear, it is tried once more, 0.1 s later. */
+/* Returns the *n bytes of an image file; free() them. Returns NULL and sets errno on failure. After
+ * an error that may be brief, such as EIO, it reads once more, 0.1 s later. */
 char *dnx_image_file(const char *path, size_t *n);
-/* Free image->rgb afterwards. After a fault there is nothing to free. */
+/* Decode an image from memory, or from a file. Call dnx_image_free() afterwards. After a fault
+ * there is nothing to free. */
 dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 dnx_image_fault dnx_image_read(const char *path, dnx_image *image);
-/* Like dnx_image_read(), but decodes a JPEG with 1/shrink of its width and height, which is faster.
- * shrink is 1, 2, 4 or 8. Other images keep their size: see image->shrink. */
+/* Like dnx_image_read(), but decodes a JPEG at 1/shrink of its width and height, which is faster.
+ * shrink is 1, 2, 4 or 8. Other kinds keep their size, and image->shrink becomes 1. */
 dnx_image_fault dnx_image_read_shrunk(const char *path, int shrink, dnx_image *image);
 void dnx_image_free(dnx_image *image);
 
 /* ---- the kind of a file ---- */
 
-enum { DNX_IMAGE_HEAD = 16 }; /* the first bytes, which show the kind of a file */
+enum { DNX_IMAGE_HEAD = 16 }; /* number of bytes at the start of a file that show its kind */
 
-/* Returns the kind of a file, 0 to 99, from its first n bytes. Pass DNX_IMAGE_HEAD bytes, or all
- * bytes of a shorter file. */
+/* Returns the kind of a file, a number from 0 to 99 for dnx_image_kind_why(), from its first n
+ * bytes. Pass DNX_IMAGE_HEAD bytes, or all bytes of a shorter file. */
 int dnx_image_kind(const unsigned char *head, size_t n);
-/* Returns NULL when images of this kind can be decoded, else the reason, a constant. */
+/* Returns NULL when images of this kind can be decoded, else the reason why not, a constant. */
 const char *dnx_image_kind_why(int kind);
 
 /* True when the name ends like an image's: .jpg .jpeg .png .bmp .ppm .pgm .pbm .pnm, in any case.
- * The name decides which files of a folder are taken; the content decides how they are decoded. */
+ * Names only choose the images of a folder. The content of a file decides how it is decoded. */
 bool dnx_image_is_named(const char *name);
-/* True for names that commands of this project give to files beside images, such as faces.index of
+/* Returns true for the names of files that our commands write beside images, such as faces.index of
  * `darknet find`. Code that reads a folder skips these files without a message. */
 bool dnx_is_own_file(const char *name);
 #endif

@@ -1,6 +1,7 @@
-/* decoders.h - the decoders that decode.h uses. Only decode.c and the fuzz target call them. Each
- * accepts any bytes. On success it fills image->rgb, w and h and returns NULL. Otherwise it returns
- * the reason, a constant, and leaves nothing to free. Thread safe. */
+/* decoders.h - the decoders of single formats, for decode.c. Each decoder accepts any bytes. On
+ * success it sets image->rgb, w and h and returns NULL. Otherwise it returns the reason, a
+ * constant,
+ * and leaves nothing to free. Thread safe. */
 #ifndef DNX_DECODERS_H
 #define DNX_DECODERS_H
 #include "data/decode.h"
@@ -19,19 +20,19 @@ const char *dnx_png_decode(const unsigned char *bytes, size_t n, dnx_image *imag
 const char *dnx_bmp_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 const char *dnx_pnm_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 
-/* Sets the width and height that a header gives, or returns the reason why such an image is
- * refused. Call it before allocating pixels. */
+/* Sets image->w and h from the header of a file. Returns NULL, or the reason why an image of this
+ * size is refused. Call it before allocating pixels. */
 const char *dnx_image_claim(dnx_image *image, double w, double h);
 
-/* Lays one channel over black: c with alpha a, both 0..255. */
+/* Blends one channel with black: returns c a / 255, rounded. c: value, a: alpha, both 0..255. */
 static inline unsigned char dnx_over_black(unsigned c, unsigned a) {
     return (unsigned char)((c * a + 127) / 255);
 }
 
-/* Returns the orientation in EXIF data of n bytes, which start with TIFF's header; 1 when the data
- * is damaged or has none. */
+/* Returns the orientation, 1 to 8, in n bytes of EXIF data, which start with the header of TIFF.
+ * Returns 1 when the data is damaged or has no orientation. */
 int dnx_exif_orientation(const unsigned char *tiff, size_t n);
-/* Turns and mirrors an image upright. Returns false when memory runs out; the image is then
- * unchanged. */
+/* Turns and mirrors an image upright, from its EXIF orientation. Returns false when memory runs
+ * out; the image is then unchanged. */
 bool dnx_image_turn(dnx_image *image, int orientation);
 #endif

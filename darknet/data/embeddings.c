@@ -18,7 +18,7 @@ static void put_head(dnx_embeddings_out *f, size_t count) {
     dnx_outfile_put(&f->file, &f->kind.network, sizeof f->kind.network);
 }
 
-/* Ends the list of names. */
+/* Ends the list of names: fills the file with zeros up to the start of the rows. */
 static void begin_rows(dnx_embeddings_out *f) {
     static const char zeros[ALIGN];
     dnx_outfile_put(&f->file, zeros, (ALIGN - f->file.size % ALIGN) % ALIGN);
@@ -62,7 +62,7 @@ void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows) {
     }
 }
 
-/* Moves n bytes of the file forward, from one place to an earlier one. */
+/* Copies n bytes of the file from offset `from` to the earlier offset `to`. */
 static bool move_bytes(const dnx_embeddings_out *f, size_t from, size_t to, size_t n) {
     char part[1 << 16];
     int in = open(f->file.temporary, O_RDONLY | O_CLOEXEC), out = fileno(f->file.file);

@@ -2,12 +2,13 @@
  *
  *   "DNXE", uint32 2, uint32 count, uint32 dim
  *   uint32 bytes of a number: 4, or 2 for half precision; uint32 flip, uint64 network
- *   count names, each uint32 length and that many bytes
- *   zeros up to a multiple of 64
+ *   count names, each a uint32 length and that many bytes
+ *   zeros up to a multiple of 64 bytes
  *   count x dim numbers
  *
- * An older version 1 has no second line, no zeros, and numbers of 4 bytes. The cache of a teacher
- * is version 4, see cache.h. scripts/lib/embeddings.py reads all versions. */
+ * dnx_embeddings_kind explains flip and network. Version 1, which is older, lacks the second line
+ * and the zeros; its numbers have 4 bytes. A teacher's cache is version 4 (cache.h).
+ * scripts/lib/embeddings.py reads all versions. */
 #ifndef DNX_EMBEDDINGS_H
 #define DNX_EMBEDDINGS_H
 #include <stdbool.h>
@@ -19,11 +20,11 @@
 /* Whether the features of the mirrored image are ignored, added, or appended. */
 typedef enum { DNX_NO_FLIP, DNX_FLIP_SUM, DNX_FLIP_CONCAT } dnx_flip;
 
-/* What the features are. */
+/* How the features of a file were made and stored. */
 typedef struct {
     bool is_half;
     dnx_flip flip;
-    uint64_t network; /* its dnx_net_fingerprint(); 0 when it is not known */
+    uint64_t network; /* dnx_net_fingerprint() of the network; 0 when unknown */
 } dnx_embeddings_kind;
 
 typedef struct {
@@ -31,30 +32,30 @@ typedef struct {
     uint32_t dim;
     size_t start; /* offset of the rows */
     dnx_embeddings_kind kind;
-    bool has_names;
+    bool has_names; /* the names are complete, rows follow */
 } dnx_embeddings_out;
 
-/* Begins the file; dnx_embeddings_finish() or _discard() ends it. DNX_EIO, DNX_EMEM. */
+/* Begins a file of `count` names and `count` x `dim` numbers. End it with dnx_embeddings_finish()
+ * or dnx_embeddings_discard(). DNX_EIO, DNX_EMEM. */
 dnx_status dnx_embeddings_create(dnx_embeddings_out *f, const char *path, size_t count, size_t dim,
                                  const dnx_embeddings_kind *kind, dnx_err *err);
-/* Write all names before the first row. dnx_embeddings_finish() reports write errors, and numbers
- * that do not fit 16 bits (dnx_fits_half). */
+/* Append a name, or rows of dim numbers. All names come first. dnx_embeddings_finish() reports
+ * write errors and, with is_half, numbers that do not fit 16 bits (dnx_fits_half). */
 void dnx_embeddings_name(dnx_embeddings_out *f, const char *name);
 void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows);
-/* Replaces the list of names after the last row, because some images gave no row. name: `count` of
- * the names that were written, in the same order, one for each row. */
+/* Shortens the list of names, when some images gave no row. Call it after the last row. name: the
+ * `count` names that remain, one for each row, in the order of writing. */
 void dnx_embeddings_keep(dnx_embeddings_out *f, char *const *name, size_t count);
-/* Gives the file its name. DNX_EIO. */
+/* Syncs the file and renames it to its path. DNX_EIO. */
 dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, dnx_err *err);
-/* Removes the file. */
 void dnx_embeddings_discard(dnx_embeddings_out *f);
 
-/* Returns NULL, or what is wrong with a feature: it has numbers that are not finite or too large,
- * or it is all zero. It has no direction then, and no cosine with it means anything. */
+/* Returns NULL, or the fault of a feature of dim numbers: its squared length is not finite, or all
+ * numbers are zero. A feature with a fault has no direction, and so no cosine. */
 const char *dnx_feature_fault(const float *v, size_t dim);
-/* Looks for faults in *count new features, count x dim, of the images name[]. Removes features that
- * are all zero, with a line in `skipped`: the other features and their names move to the front, and
- * *count becomes their number. DNX_ENUMBER when a feature is not finite. DNX_EMEM. */
+/* Checks the features v, *count x dim, of the images name[]. Removes features that are all zero and
+ * adds a line to `skipped` for each. The remaining features and names move to the front, and *count
+ * becomes their number. DNX_ENUMBER when a feature is not finite. DNX_EMEM. */
 dnx_status dnx_features_keep(float *v, int *count, size_t dim, char **name, dnx_skipped *skipped,
                              dnx_err *err);
 
@@ -66,9 +67,10 @@ typedef struct {
     float *v; /* n x dim */
 } dnx_embeddings;
 
-/* Reads a file of `darknet embed` (versions 1 and 2). It is not registered as an input, because an
- * index of a gallery may be replaced. DNX_EIO when it cannot be read. DNX_EPARSE when it is another
- * kind of file, is damaged, or has a feature with a fault; DNX_EMEM. Free e in any case. */
+/* Reads a file of `darknet embed` (versions 1 and 2). Does not register it as an input of the
+ * process (base/inputs.h), because gallery.c replaces an old faces.index after reading it. DNX_EIO
+ * when the file cannot be opened. DNX_EPARSE when it is another kind of file, is damaged, or has a
+ * feature with a fault. DNX_EMEM. Free e, also after an error. */
 dnx_status dnx_embeddings_read(const char *path, dnx_embeddings *e, dnx_err *err);
 void dnx_embeddings_free(dnx_embeddings *e);
 #endif

@@ -36,8 +36,8 @@ int dnx_exif_orientation(const unsigned char *bytes, size_t n) {
 
 /* ---- turning ---- */
 
-/* Computes where pixels are stored: the pixel at column x and row y of the upright picture has the
- * index `start` + x * `along` + y * `down`. */
+/* Computes where the pixels of the upright picture are in the stored image of w x h pixels: column
+ * x of row y has the index `start` + x * `along` + y * `down`. */
 static void steps(int orientation, long w, long h, long *start, long *along, long *down) {
     const bool is_swapped = orientation >= 5;
     const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 ||

@@ -26,7 +26,7 @@ static dnx_status add(dnx_images *l, char *name, dnx_err *err) {
     return DNX_OK;
 }
 
-#define DEEPEST 32 /* levels of folders: a link may lead in a circle */
+#define DEEPEST 32 /* most levels of folders, because links may form a circle */
 
 static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_err *err) {
     char *path = dnx_path_join(l->base, under);
@@ -69,8 +69,8 @@ static dnx_status add_list(dnx_images *l, const char *path, dnx_err *err) {
     return st;
 }
 
-/* True when a file is an image and not a list, by its name and its first bytes. Bytes with a NUL
- * are not text, except in UTF-16, which starts with a mark. */
+/* Returns true when a file is an image, not a list: it is named as an image, or its first bytes
+ * contain a NUL. Text has a NUL only in UTF-16, which starts with a byte order mark. */
 static bool is_image(const char *path) {
     unsigned char head[DNX_IMAGE_HEAD];
     if (dnx_image_is_named(path)) return true;
@@ -81,7 +81,8 @@ static bool is_image(const char *path) {
     return memchr(head, 0, (size_t)n);
 }
 
-/* Adds the images of a verification set under names that sort in the set's order. */
+/* Adds the images of a verification set. Their names have six digits, so that sorting keeps the
+ * order of the set. */
 static dnx_status add_set(dnx_images *l, const char *path, dnx_err *err) {
     char name[24];
     dnx_status st = dnx_binset_open(path, &l->set, err);
@@ -142,7 +143,7 @@ static void normalise(const dnx_net *net, const unsigned char *rgb, float *x, fl
         }
 }
 
-/* Turns a decoded image into floats, or reports the reason of a failure. `path` is for messages. */
+/* Turns a decoded image into floats and frees it, or reports its fault. `path` is for messages. */
 static dnx_status take(const dnx_net *net, const char *path, dnx_image_fault fault,
                        dnx_image *image, float *x, float *mirrored, dnx_err *err) {
     dnx_status st = DNX_OK;

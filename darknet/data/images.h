@@ -1,5 +1,5 @@
-/* images.h - finds the images of a folder, list or set, with or without labels, and loads them as
- * the network's floats. Embedding and verification use it. */
+/* images.h - finds the images of a folder, list or verification set and loads them as floats for
+ * the network. For embedding and verification. */
 #ifndef DNX_IMAGES_H
 #define DNX_IMAGES_H
 #include "data/binset.h"
@@ -10,29 +10,28 @@
 typedef struct {
     char **name; /* as listed; for a folder, relative to it */
     size_t n, capacity;
-    char *base; /* the folder of relative names, "" for the current one; for a set, its path */
-    dnx_skipped left_out; /* files of a folder without the name of an image */
+    char *base; /* the folder of relative names, "" for the current folder; or the path of a set */
+    dnx_skipped left_out; /* files in a folder that are not named as images */
     bool is_folder;
-    dnx_binset set; /* the images of a *.bin, whose names are numbers from 0 */
+    dnx_binset set; /* the images of a *.bin; their names are 000000, 000001, ... */
 } dnx_images;
 
-/* Finds the images of `path`. For a folder: all images (dnx_image_is_named) in it and in its
- * folders, sorted. For a list (list.h) or a verification set *.bin (binset.h): its images. Or
- * `path` is an image itself, by its name or its first bytes. A broken link counts as an image;
- * names that begin with a dot are left out. DNX_EIO when something cannot be read, or there are no
- * images. DNX_EPARSE for a bad list or set. DNX_EMEM. Free l in any case. */
+/* Finds the images of `path`: a folder, a list (list.h), a verification set *.bin (binset.h), or
+ * one image. In a folder and its subfolders all files named as images (dnx_image_is_named), also
+ * broken links, are images; names are sorted, and names that begin with a dot are ignored. *l must
+ * be zeroed. DNX_EIO when a file cannot be read, or there are no images. DNX_EPARSE for a wrong
+ * list or set. DNX_EMEM. Free l, also after an error. */
 dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err);
 void dnx_images_free(dnx_images *l);
-/* Returns the path of the image `name` of a folder or a list; free() it. NULL when memory runs
- * out. */
+/* Returns the path of image `name` of a folder or list; free() it. NULL when memory runs out. */
 char *dnx_images_path(const dnx_images *l, const char *name);
-/* Registers as inputs (base/inputs.h) those images that are the same file as `path`, so that no
- * output replaces them. DNX_EMEM. */
+/* Registers each image that is the same file as `path` as an input (base/inputs.h): writing to
+ * `path` is then refused. DNX_EMEM. */
 dnx_status dnx_images_note(const dnx_images *l, const char *path, dnx_err *err);
 
-/* Loads image i as H x W x C floats, (pixel - input_mean) * input_scale, and its mirror image
- * unless `mirrored` is NULL. DNX_EIO. DNX_EPARSE when it cannot be decoded. DNX_ESHAPE when it does
- * not have the network's size. Thread safe. */
+/* Loads image i into x, H x W x C floats, (pixel - input_mean) * input_scale, and its mirror image
+ * into `mirrored` unless NULL. DNX_EIO. DNX_EPARSE when the image cannot be decoded. DNX_ESHAPE
+ * when it does not have the size of the network's input. DNX_EMEM. Thread safe. */
 dnx_status dnx_images_load(const dnx_images *l, size_t i, const dnx_net *net, float *x,
                            float *mirrored, dnx_err *err);
 #endif

@@ -3,7 +3,7 @@
 
 #include <setjmp.h>
 #include <stdint.h>
-#include <stdio.h> /* jpeglib.h needs it first */
+#include <stdio.h> /* must come before jpeglib.h */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@
 #include "data/decoders.h"
 
 typedef struct {
-    struct jpeg_error_mgr base; /* must be first: libjpeg knows only this part */
+    struct jpeg_error_mgr base; /* must be first: libjpeg gets a pointer to this member */
     jmp_buf back;
 } handler;
 
@@ -48,7 +48,7 @@ static void refuse(j_decompress_ptr d, picture *p, const char *why) {
 /* Refuses files with too many scans. Each scan covers the whole picture, so a small file could take
  * minutes. */
 static void count_scans(j_common_ptr c) {
-    enum { MOST_SCANS = 100 }; /* encoders write about ten */
+    enum { MOST_SCANS = 100 }; /* encoders write about ten scans */
     if (((j_decompress_ptr)(void *)c)->input_scan_number > MOST_SCANS) give_up(c);
 }
 
@@ -59,8 +59,8 @@ static int find_orientation(j_decompress_ptr d) {
     return 1;
 }
 
-/* Each block of 8 x 8 pixels takes at least a bit, unless the coding is arithmetic. Refuses files
- * that are too short for their size. */
+/* Refuses CMYK and files that are too short for their width and height. With Huffman coding each
+ * block of 8 x 8 pixels takes at least one bit. */
 static void check_header(j_decompress_ptr d, size_t n, picture *p) {
     enum { MOST_PIXELS_A_BYTE = 8 * 64 };
     const double w = d->image_width, h = d->image_height;
@@ -143,7 +143,7 @@ static void encode(const unsigned char *rgb, int w, int h, int quality, unsigned
     jpeg_start_compress(&c, TRUE);
     while (c.next_scanline < c.image_height) {
         const unsigned char *line = rgb + (size_t)c.next_scanline * (size_t)w * 3;
-        JSAMPROW row = (JSAMPROW)(uintptr_t)line; /* libjpeg only reads it */
+        JSAMPROW row = (JSAMPROW)(uintptr_t)line; /* libjpeg only reads the row */
         jpeg_write_scanlines(&c, &row, 1);
     }
     jpeg_finish_compress(&c);

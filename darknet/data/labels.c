@@ -51,7 +51,7 @@ void dnx_labels_free(dnx_labels *l) {
     free(l->order);
 }
 
-/* Returns the first index in lo..hi-1 whose label's byte `at` is not below b. */
+/* Returns the first index in lo..hi-1 whose label has a byte of b or more at offset `at`, or hi. */
 static int not_below(const dnx_labels *l, int lo, int hi, size_t at, int b) {
     while (lo < hi) {
         int middle = lo + (hi - lo) / 2;
@@ -76,7 +76,7 @@ int dnx_labels_find(const dnx_labels *l, const char *path, int found[2]) {
     for (const unsigned char *p = (const unsigned char *)path; *p; p++) {
         int lo = l->first[*p], hi = l->first[*p + 1];
         for (size_t at = 1; lo < hi; at++) {
-            /* labels that end here come first */
+            /* labels that end at this byte come first */
             for (; lo < hi && !l->label[l->order[lo]][at]; lo++) note(l->order[lo], found, &n);
             lo = not_below(l, lo, hi, at, p[at]);
             hi = not_below(l, lo, hi, at, p[at] + 1);

@@ -1,5 +1,4 @@
-/* labels.h - classes of images in libdarknet's way: an image has the class whose label occurs in
- * its path. */
+/* labels.h - finds the class of an image as libdarknet does: by the label in the image's path. */
 #ifndef DNX_LABELS_H
 #define DNX_LABELS_H
 #include "base/lines.h"
@@ -7,22 +6,22 @@
 
 typedef struct {
     dnx_lines lines; /* owns the text of the labels */
-    char **label;    /* class c is label[c] */
+    char **label;    /* label[c] is the label of class c */
     int *order;      /* the classes, sorted by label */
     int first[257];  /* order[first[b]..first[b+1]-1] are the labels that start with byte b */
     int n;
 } dnx_labels;
 
-/* Reads the first `most` lines of the file that are not blank. DNX_EIO, DNX_EPARSE, DNX_EMEM. Free
- * l in any case. */
+/* Reads the labels of classes 0, 1, ... from the lines of a file that are not blank, at most
+ * `most`. *l must be zeroed. DNX_EIO, DNX_EPARSE, DNX_EMEM. Free l, also after an error. */
 dnx_status dnx_labels_read(const char *file, int most, dnx_labels *l, dnx_err *err);
 void dnx_labels_free(dnx_labels *l);
 
-/* Finds the labels that occur anywhere in the path. Returns their number, but at most 2. `found`
- * gets the two lowest of their classes. */
+/* Finds the classes whose labels occur anywhere in the path. Returns their number, at most 2, and
+ * stores the lowest two in `found`, in rising order. Unused elements are -1. */
 int dnx_labels_find(const dnx_labels *l, const char *path, int found[2]);
-/* Finds the class whose label occurs in the path. `at` is the path's place in a list, for messages.
- * DNX_EOPTION when no label or more than one occurs, or l is empty. */
+/* Finds the class whose label occurs in the path. `at`: file and line of the path, for messages.
+ * DNX_EOPTION when no label or more than one label occurs in the path, or l is empty. */
 dnx_status dnx_labels_class(const dnx_labels *l, const char *path, dnx_loc at, int *class_of,
                             dnx_err *err);
 #endif

@@ -13,7 +13,7 @@ typedef struct {
     int w, h, stride;
 } window;
 
-/* Resizes the window to W x H, into rows of `row` pixels. */
+/* Resizes the window to W x H pixels of `out`, whose rows have `row` pixels. */
 static void resize(window in, int W, int H, float *out, int row) {
     for (int y = 0; y < H; y++) {
         const dnx_sample sy = dnx_sample_corners(y, H, in.h);

@@ -2,13 +2,12 @@
 #ifndef DNX_LETTERBOX_H
 #define DNX_LETTERBOX_H
 
-/* rgb: h x w x 3 bytes. out: H x W x 3 floats, 0..255. Resizing is bilinear and maps the corner
- * pixels of the image to those of the output, as libdarknet does. One difference: the last row of
- * the output is the last row of the image. In libdarknet it is black at some sizes, by a rounding
- * error. */
+/* Both functions resize rgb, h x w x 3 bytes, bilinearly to out, H x W x 3 floats, 0..255. Corner
+ * pixels are mapped to corner pixels, as in libdarknet. One difference: our last row is the last
+ * row of the image. libdarknet's is black at some sizes, by a rounding error. */
 
-/* Scales the whole image to fit into the output, on grey (127.5). */
+/* Scales the image to fit into the output, and fills the rest with grey (127.5). */
 void dnx_image_letterbox(const unsigned char *rgb, int w, int h, int W, int H, float *out);
-/* Stretches the largest square in the middle to W x H. */
+/* Scales the largest square in the middle of the image to W x H. */
 void dnx_image_center(const unsigned char *rgb, int w, int h, int W, int H, float *out);
 #endif

@@ -18,7 +18,7 @@ static dnx_status no_memory(const dnx_image_list *l, dnx_err *err) {
 
 /* ---- one line ---- */
 
-/* Returns true for a whole number. It may be written as 7.000000, as im2rec writes it. */
+/* Returns true for a whole number, also when written as im2rec does, 7.000000. */
 static bool is_class(const char *s, double *v) {
     return isdigit((unsigned char)s[*s == '-']) && dnx_decimal(s, v) && *v == floor(*v);
 }
@@ -48,8 +48,7 @@ static dnx_status take_tabs(char *line, dnx_loc at, dnx_listed *to, dnx_err *err
     return DNX_OK;
 }
 
-/* Finds the number at the end of the line, or returns NULL. *cut is the end of the text before
- * it. */
+/* Returns the number at the end of the line, or NULL. *cut: the end of the text before it. */
 static char *last_number(char *line, char **cut) {
     char *p = line + strlen(line);
     while (p > line && isdigit((unsigned char)p[-1])) p--;
@@ -134,7 +133,7 @@ static bool is_there(const char *base, const char *path) {
     return there;
 }
 
-/* Returns the end of the path without the number at its end. */
+/* Returns the place where the path ends when the number at its end is cut off. */
 static char *end_of(const dnx_listed *m) {
     char *cut;
     return last_number(m->path, &cut) ? cut : m->path + strlen(m->path);
@@ -150,7 +149,7 @@ static bool is_found(const char *base, const dnx_listed *m) {
     return found;
 }
 
-/* Replaces the backslashes of a Windows path, unless a file with this name exists. */
+/* Replaces the backslashes of a Windows path by '/', unless a file with this name exists. */
 static void take_windows(const char *folder, dnx_listed *m) {
     if (!strchr(m->path, '\\') || strchr(m->path, '/')) return;
     if (is_found(folder, m) || is_found("", m)) return;

@@ -21,8 +21,6 @@ dnx_status dnx_py_no_memory(const machine *m, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, m->at, "no memory for the set");
 }
 
-/* Returns the list with space for one more element. When memory runs out, returns NULL and leaves
- * the old list unchanged. */
 void *dnx_py_grown(void *list, size_t n, size_t *room, size_t size) {
     if (n < *room) return list;
     size_t more = *room ? 2 * *room : 16;
@@ -52,7 +50,7 @@ dnx_status dnx_py_put_truth(machine *m, int64_t v, dnx_err *err) {
 
 /* ---- arguments of an opcode ---- */
 
-/* Reads a little-endian number of the next `size` bytes. */
+/* Reads the next `size` bytes as a little-endian number. */
 static dnx_status number(machine *m, size_t size, uint64_t *v, dnx_err *err) {
     *v = 0;
     if (m->n - m->i < size) return dnx_py_bad(m, "the file is cut short", err);
@@ -72,7 +70,6 @@ static dnx_status put_run(machine *m, dnx_py_kind is, size_t size_bytes, dnx_err
     return st;
 }
 
-/* Reads the rest of a line of protocol 0. */
 dnx_status dnx_py_line(machine *m, const unsigned char **s, size_t *n, dnx_err *err) {
     const unsigned char *end = memchr(m->p + m->i, '\n', m->n - m->i);
     if (!end) return dnx_py_bad(m, "the file is cut short", err);
@@ -99,7 +96,6 @@ static dnx_status line_number(machine *m, int64_t *v, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Allocates n bytes that the pickle owns. */
 char *dnx_py_own(machine *m, size_t n, dnx_err *err) {
     dnx_pickle *p = m->out;
     char **more = dnx_py_grown(p->own, p->owned, &m->own_room, sizeof *p->own), *s = malloc(n + 1);
@@ -183,7 +179,8 @@ static dnx_status find_mark(const machine *m, size_t *mark, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Makes a list or a tuple at `place` from the values `first` and later. */
+/* Makes a list or a tuple of the stack's values from index `first` on, and puts it at index
+ * `place`, the new top of the stack. */
 static dnx_status collect(machine *m, size_t place, size_t first, bool is_tuple, dnx_err *err) {
     dnx_status st = put_list(m, is_tuple, err);
     if (st) return st;
@@ -205,7 +202,8 @@ static dnx_status collect_marked(machine *m, bool is_tuple, dnx_err *err) {
     return st ? st : collect(m, mark, mark + 1, is_tuple, err);
 }
 
-/* Appends the values `first` and later to the list at `place`. */
+/* Appends the stack's values from index `first` on to the list at index `place`, the new top of the
+ * stack. */
 static dnx_status append(machine *m, size_t place, size_t first, dnx_err *err) {
     value list = m->stack.v[place];
     if (list.is != DNX_PY_LIST || list.b)
@@ -225,8 +223,8 @@ static dnx_status append_marked(machine *m, dnx_err *err) {
                 : dnx_py_bad(m, "appends to something that is not a list", err);
 }
 
-/* Stores the top of the stack in the memo. Python uses the indices 0, 1, 2, ... (Python 2 from 1).
- * Larger steps are refused, because a large index would need much memory. */
+/* Stores the top of the stack in the memo. Python uses the indices 0, 1, 2, ... (Python 2 begins
+ * with 1). Larger steps are refused, because a large index would need much memory. */
 static dnx_status keep(machine *m, uint64_t index, dnx_err *err) {
     if (!m->stack.n || index > m->memo.n + 1)
         return dnx_py_bad(m, "a memo that does not count up", err);
@@ -267,7 +265,7 @@ static dnx_status step_number(machine *m, unsigned char op, dnx_err *err) {
         if (!st && n > 8) st = dnx_py_bad(m, "no number that a set has", err);
         if (!st) st = number(m, (size_t)n, &n, err);
         return st ? st : dnx_py_put_number(m, (int64_t)n, err);
-    default: /* I, L: I00 and I01 are False and True */
+    default: /* opcodes I and L; I00 and I01 are False and True */
         st = line_number(m, &v, err);
         if (!st && op == 'I' && (v == 0 || v == 1)) return dnx_py_put_truth(m, v, err);
         return st ? st : dnx_py_put_number(m, v, err);
@@ -290,9 +288,9 @@ static dnx_status step_memo(machine *m, unsigned char op, dnx_err *err) {
 static dnx_status step(machine *m, unsigned char op, dnx_err *err) {
     uint64_t n;
     switch (op) {
-    case 0x95: return number(m, 8, &n, err); /* FRAME: only for reading ahead */
+    case 0x95: return number(m, 8, &n, err); /* FRAME: its length is not needed */
     case 'C':
-    case 'U': return put_run(m, DNX_PY_BYTES, 1, err); /* U, T: str of Python 2 */
+    case 'U': return put_run(m, DNX_PY_BYTES, 1, err); /* C, B: bytes. U, T: str of Python 2 */
     case 'B':
     case 'T': return put_run(m, DNX_PY_BYTES, 4, err);
     case 0x8e:

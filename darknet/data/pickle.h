@@ -1,22 +1,22 @@
 /* pickle.h - reads Python pickles of lists, tuples, bytes, texts, whole numbers, truth values and
  * NumPy arrays, of protocols 0 to 5 (PEP 307, PEP 3154; Lib/pickletools.py has the opcodes).
  *
- * Reading a pickle never calls a function. A pickle may name only the functions with which Python
- * and NumPy write such values; any other name is refused. */
+ * Reading a pickle never calls a Python function. A pickle may name only the functions with which
+ * Python and NumPy write these values; any other name is refused. */
 #ifndef DNX_PICKLE_H
 #define DNX_PICKLE_H
 #include "dnx.h"
 
 typedef enum {
-    DNX_PY_MARK,  /* inside the machine only */
-    DNX_PY_NAME,  /* inside the machine only: a class or a function */
-    DNX_PY_DTYPE, /* inside the machine only */
+    DNX_PY_MARK,  /* only while reading: a mark on the stack */
+    DNX_PY_NAME,  /* only while reading: a class or a function */
+    DNX_PY_DTYPE, /* only while reading: a NumPy type; a: its letter; b: its bytes */
     DNX_PY_NONE,
     DNX_PY_NUMBER, /* a: the number; b: 1 for True and False */
     DNX_PY_BYTES,  /* p: the bytes; a: their number */
-    DNX_PY_TEXT,   /* as bytes, in UTF-8 */
-    DNX_PY_LIST,   /* a: index into .list; b: 1 for a tuple */
-    DNX_PY_ARRAY   /* a: index into .array */
+    DNX_PY_TEXT,   /* p: the text in UTF-8; a: its number of bytes */
+    DNX_PY_LIST,   /* a: index into dnx_pickle.list; b: 1 for a tuple */
+    DNX_PY_ARRAY   /* a: index into dnx_pickle.array */
 } dnx_py_kind;
 
 typedef struct {
@@ -31,13 +31,13 @@ typedef struct {
 } dnx_py_list;
 
 typedef struct {
-    char type; /* NumPy's letter: b, u, i; or O: the values are in .list[list] */
-    int size, dimensions;
-    size_t shape[4]; /* the first four lengths */
+    char type; /* NumPy's letter: b, u, i, or O for objects, which are in dnx_pickle.list[list] */
+    int size, dimensions; /* size: bytes of an element */
+    size_t shape[4];      /* the first four lengths */
     const unsigned char *p;
-    size_t n; /* bytes */
+    size_t n; /* number of bytes at p */
     int64_t list;
-    bool is_built;
+    bool is_built; /* shape and contents are set */
 } dnx_py_array;
 
 typedef struct {
@@ -46,15 +46,15 @@ typedef struct {
     size_t lists;
     dnx_py_array *array;
     size_t arrays;
-    char **own; /* copies of bytes that are encoded in the file */
+    char **own; /* decoded bytes that the file contains only in an encoded form */
     size_t owned;
 } dnx_pickle;
 
-/* Reads n bytes, which must outlive p, because values point into them. DNX_EPARSE: "byte N: why".
- * DNX_EMEM. Free p in any case. */
+/* Reads a pickle of n bytes. The bytes must outlive p, because values point into them. DNX_EPARSE
+ * with the text "byte N: why". DNX_EMEM. Free p, also after an error. */
 dnx_status dnx_pickle_read(const unsigned char *bytes, size_t n, const char *file, dnx_pickle *p,
                            dnx_err *err);
 void dnx_pickle_free(dnx_pickle *p);
-/* Returns the list or tuple v, or the values of an array of objects. NULL for other values. */
+/* Returns the elements of v when it is a list, a tuple or an array of objects, else NULL. */
 const dnx_py_list *dnx_pickle_list(const dnx_pickle *p, const dnx_py *v);
 #endif

@@ -9,7 +9,6 @@ typedef dnx_pickle_machine machine;
 typedef dnx_py value;
 typedef dnx_py_list values;
 
-/* The functions that a pickle may name. */
 typedef enum { RECONSTRUCT, NDARRAY, DTYPE, FROM_BUFFER, SCALAR, ENCODE, BYTES } callee;
 static const struct {
     const char *module, *name;
@@ -57,7 +56,7 @@ dnx_status dnx_py_stack_global(machine *m, dnx_err *err) {
     return put_name(m, &module, &name, err);
 }
 
-/* Parses the type of the numbers of an array, or of a NumPy scalar. */
+/* Parses a NumPy type such as "u1": the letter of the kind, and the size of a value in bytes. */
 static bool is_type(const value *v, char *type, int *size) {
     if ((v->is != DNX_PY_TEXT && v->is != DNX_PY_BYTES) || v->a != 2) return false;
     *type = (char)v->p[0];
@@ -74,7 +73,7 @@ static dnx_status put_array(machine *m, dnx_py_array a, dnx_err *err) {
     return dnx_py_put(m, (value){.is = DNX_PY_ARRAY, .a = (int64_t)p->arrays++}, err);
 }
 
-/* Fills an array from its shape, type and contents. */
+/* Fills an array from its shape, type and contents. Returns false when they do not fit together. */
 static bool build_array(const dnx_pickle *p, dnx_py_array *a, const value *shape, const value *type,
                         const value *data) {
     const values *dim = shape->is == DNX_PY_LIST ? &p->list[shape->a] : NULL;
@@ -100,8 +99,8 @@ static bool build_array(const dnx_pickle *p, dnx_py_array *a, const value *shape
     return data->is == DNX_PY_BYTES && a->n == count * (size_t)a->size;
 }
 
-/* Converts a text of code points below 256 to bytes. Python 3 stores bytes like this in protocol
- * 2. */
+/* Pushes bytes that are stored as a text of code points below 256. Python 3 writes bytes in this
+ * form in protocols 0 to 2. */
 static dnx_status put_latin1(machine *m, const value *text, dnx_err *err) {
     char *out = dnx_py_own(m, (size_t)text->a, err);
     size_t k = 0;
@@ -164,8 +163,8 @@ dnx_status dnx_py_call(machine *m, dnx_err *err) {
     }
 }
 
-/* Applies the state of an array (version, shape, type, order of Fortran, contents), or of a
- * type. */
+/* The state of an array is (version, shape, type, is in Fortran order, contents). Of the state of a
+ * type, only the byte order is checked. */
 dnx_status dnx_py_build(machine *m, dnx_err *err) {
     static const char wrong[] = "an array that NumPy would not write";
     if (m->stack.n < 2) return dnx_py_bad(m, wrong, err);

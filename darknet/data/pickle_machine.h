@@ -1,43 +1,44 @@
-/* pickle_machine.h - the stack machine of pickle.c, for its parts. Functions return DNX_EPARSE,
- * "byte N: why", and DNX_EMEM. */
+/* pickle_machine.h - the stack machine that reads a pickle, shared by pickle.c and pickle_calls.c.
+ * The functions fail with DNX_EPARSE, "byte N: why", or with DNX_EMEM. */
 #ifndef DNX_PICKLE_MACHINE_H
 #define DNX_PICKLE_MACHINE_H
 #include "data/pickle.h"
 
 typedef struct {
     dnx_loc at;
-    const unsigned char *p;
-    size_t n, i, op; /* op: the offset of the opcode */
-    size_t values;   /* number of values pushed so far */
+    const unsigned char *p; /* the pickle, n bytes */
+    size_t n, i, op;        /* i: offset of the next byte; op: offset of the current opcode */
+    size_t values;          /* number of values pushed so far */
     dnx_py_list stack, memo;
     dnx_pickle *out;
-    size_t list_room, array_room, own_room;
+    size_t list_room, array_room, own_room; /* capacities of out->list, out->array, out->own */
 } dnx_pickle_machine;
 
 /* ---- pickle.c ---- */
 
-/* Fails at the current opcode. */
+/* Fails with DNX_EPARSE at the current opcode. */
 dnx_status dnx_py_bad(const dnx_pickle_machine *m, const char *why, dnx_err *err);
 dnx_status dnx_py_no_memory(const dnx_pickle_machine *m, dnx_err *err);
-/* Returns the list with space for one more element. When memory runs out, returns NULL and leaves
- * the old list unchanged. */
+/* Returns a list of n elements of `size` bytes, with room for one more; *room is its capacity. When
+ * memory runs out, returns NULL and leaves the old list unchanged. */
 void *dnx_py_grown(void *list, size_t n, size_t *room, size_t size);
-/* Push a value, a number, or False (0) or True, onto the stack. */
+/* Push a value, a number or a truth value (0 or 1) onto the stack. */
 dnx_status dnx_py_put(dnx_pickle_machine *m, dnx_py v, dnx_err *err);
 dnx_status dnx_py_put_number(dnx_pickle_machine *m, int64_t v, dnx_err *err);
 dnx_status dnx_py_put_truth(dnx_pickle_machine *m, int64_t v, dnx_err *err);
-/* Finds the rest of a line of protocol 0. */
+/* Reads a line of protocol 0: *n bytes at *s, without the line end. *s points into the pickle. */
 dnx_status dnx_py_line(dnx_pickle_machine *m, const unsigned char **s, size_t *n, dnx_err *err);
-/* Returns n bytes that the pickle owns. NULL when memory runs out; err is set. */
+/* Allocates n bytes, which dnx_pickle_free() frees. Without memory, returns NULL and sets err. */
 char *dnx_py_own(dnx_pickle_machine *m, size_t n, dnx_err *err);
 
 /* ---- pickle_calls.c: the opcodes for names, calls and arrays ---- */
 
-/* Pushes the name of a known function or class. Refuses any other name. */
+/* Opcodes GLOBAL and STACK_GLOBAL: read the name of a function or class from two lines, or from the
+ * stack, and push it. Names that are not in the table known[] are refused. */
 dnx_status dnx_py_global(dnx_pickle_machine *m, dnx_err *err);
 dnx_status dnx_py_stack_global(dnx_pickle_machine *m, dnx_err *err);
-/* Replaces a name and its arguments by the result of the call. */
+/* Opcode REDUCE: replaces a name and a tuple of arguments by the result of the call. */
 dnx_status dnx_py_call(dnx_pickle_machine *m, dnx_err *err);
-/* Applies the state of an array or a type. */
+/* Opcode BUILD: pops the state of the array or type below it on the stack, and applies it. */
 dnx_status dnx_py_build(dnx_pickle_machine *m, dnx_err *err);
 #endif

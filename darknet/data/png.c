@@ -7,8 +7,8 @@
 #include "data/decoders.h"
 
 typedef struct {
-    const unsigned char *at, *end; /* the rest of the file */
-    unsigned char *pixels;         /* 1 (palette), 3 or 4 bytes each */
+    const unsigned char *at, *end; /* the bytes that are not read yet */
+    unsigned char *pixels;         /* 1 (palette index), 3 (RGB) or 4 (RGBA) bytes each */
     int channels, orientation;
     png_colorp palette;
     png_bytep alpha; /* alpha of the first n_alpha colours of the palette */
@@ -22,7 +22,7 @@ static void give_up(png_structp png, png_const_charp text) {
     png_longjmp(png, 1);
 }
 
-/* Ignores warnings: they concern chunks without pixels. */
+/* Ignores warnings of libpng: they concern chunks without pixels. */
 static void warn(png_structp png, png_const_charp text) {
     (void)png;
     (void)text;
@@ -115,7 +115,8 @@ static const char *to_rgb(reader *r) {
     return NULL;
 }
 
-/* Variables that are used after the jump are members of r, not locals of this function. */
+/* An error of libpng jumps back to setjmp(), which makes changed local variables undefined. So all
+ * results are members of r. */
 static void read_image(png_structp png, png_infop info, reader *r) {
     if (setjmp(png_jmpbuf(png))) {
         if (!r->why) r->why = DNX_WHY_BROKEN;

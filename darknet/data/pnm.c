@@ -1,5 +1,5 @@
-/* pnm.c - portable maps P1 to P6: bits, grey and RGB, as text (P1 to P3) or as bytes (P4 to P6).
- * Reads the first picture of a file. */
+/* pnm.c - decodes portable maps: bits (P1, P4), grey (P2, P5) and RGB (P3, P6). P1 to P3 store
+ * numbers as text, P4 to P6 as bytes. Only the first picture of a file is read. */
 #include <ctype.h>
 #include <stdlib.h>
 
@@ -18,7 +18,8 @@ static void skip_space(map *m) {
             while (m->p < m->end && *m->p != '\n') m->p++;
 }
 
-/* Reads a number of up to nine digits from the header or a text. Returns false without a number. */
+/* Reads a number from the header, or from the pixels of P1 to P3. Digits after the ninth are
+ * ignored. Returns false when there is no digit. */
 static bool take_number(map *m, double *v) {
     skip_space(m);
     if (m->p >= m->end || !isdigit(*m->p)) return false;
@@ -47,20 +48,20 @@ static const char *read_header(map *m, dnx_image *image) {
     return dnx_image_claim(image, w, h);
 }
 
-/* The least number of bytes that the pixels take. */
+/* Returns the smallest number of bytes that w x h pixels can take in the file. */
 static double least(const map *m, double w, double h) {
     const double n = w * h * m->channels;
     if (m->is_bits) return m->is_text ? n : (double)(((long)w + 7) / 8) * h;
     return m->is_text ? 2 * n - 1 : m->most > 255 ? 2 * n : n;
 }
 
-/* Scales a sample to 0..255, rounded. */
+/* Scales a sample from 0..most to 0..255, rounded. */
 static unsigned char scaled(const map *m, unsigned v) {
     return (unsigned char)((v * 255 + m->most / 2) / m->most);
 }
 
-/* Reads the next sample. In a map of bits, 1 is black. x: the column, for maps with 8 pixels in a
- * byte. */
+/* Reads the next sample and scales it. In a map of bits, 1 is black. x: the column, to find the bit
+ * in P4. Returns NULL or the fault. */
 static const char *take_sample(map *m, unsigned x, unsigned char *to) {
     unsigned v;
     double number;

@@ -1,11 +1,12 @@
 /* recordio.c - reads the record files of MXNet.
  *
- * A record is: uint32 magic; uint32, of which 3 bits are the part and 29 bits the length; the
- * content, padded to 4 bytes. Part 0 is a whole record. Where a content has the magic number on a
- * 4-byte border, the record is cut there into parts 1, 2, ..., 2, 3, and the number is left out.
+ * A record is: uint32 magic; uint32 with the part in the upper 3 bits and the length in the lower
+ * 29; the content, padded to 4 bytes. Part 0 is a complete record. When the content contains the
+ * magic number at a multiple of 4 bytes, the record is split there and the number is dropped. The
+ * first piece is then part 1, the last is part 3, and the pieces between are part 2.
  *
- * A content is: uint32 flag, float label, uint64 id, uint64 id2; `flag` further labels, of which
- * the first counts; the image. Little endian. */
+ * A content is: uint32 flag, float label, uint64 id, uint64 id2; `flag` more labels; the image.
+ * When flag > 0, the first of these labels is the class, else `label`. Little endian. */
 #include "data/recordio.h"
 
 #include <errno.h>
@@ -38,7 +39,7 @@ static bool read_at(int fd, void *to, size_t n, uint64_t at) {
     return true;
 }
 
-/* Reads the header of one part. Returns NULL or the fault. */
+/* Reads the header of the part at offset `at`. Returns NULL or the fault. */
 static const char *read_frame(int fd, uint64_t size, uint64_t at, unsigned *part, uint32_t *len) {
     uint32_t word[2];
     if (at > size || size - at < FRAME) return "is cut short";
@@ -49,7 +50,8 @@ static const char *read_frame(int fd, uint64_t size, uint64_t at, unsigned *part
     return size - at - FRAME < *len ? "is cut short" : NULL;
 }
 
-/* Returns the content of all parts; free() it. On failure returns NULL and sets *why. */
+/* Returns the content of a record, *n bytes, joined from its parts; free() it. On failure returns
+ * NULL and sets *why. */
 static unsigned char *read_content(int fd, uint64_t size, uint64_t at, size_t *n,
                                    const char **why) {
     static const uint32_t magic = MAGIC;
@@ -81,7 +83,7 @@ static unsigned char *read_content(int fd, uint64_t size, uint64_t at, size_t *n
     }
 }
 
-/* Returns the offset of the image in a content; 0 when there is none. */
+/* Returns the offset of the image in a content; 0 when the content is too short for its labels. */
 static size_t image_at(const unsigned char *bytes, size_t n) {
     uint32_t flag;
     if (n < HEAD) return 0;
@@ -95,8 +97,7 @@ static float label_of(const unsigned char *bytes, size_t image) {
     return label;
 }
 
-/* Reads the start of the record. That is enough for most records, which are whole and have few
- * labels. */
+/* Reads the complete record only when it has several parts or many labels; else its first bytes. */
 const char *dnx_record_label(int fd, uint64_t size, uint64_t at, float *label,
                              unsigned char head[DNX_IMAGE_HEAD], size_t *n) {
     unsigned char start[128], *bytes = start;
@@ -175,7 +176,8 @@ static dnx_status read_index(const char *path, entry **list, size_t *n, dnx_err 
     return st;
 }
 
-/* Chooses the keys that are images. If record 0 is InsightFace's header, it gives their range. */
+/* Stores the offsets of all images in r->at. When record 0 is InsightFace's header, it gives the
+ * range of the images' keys. */
 static dnx_status choose(const char *path, const char *index, dnx_records *r, const entry *list,
                          size_t n, dnx_err *err) {
     dnx_loc at = {path, 0};

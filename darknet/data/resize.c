@@ -1,4 +1,4 @@
-/* resize.c - the samples of bilinear resizing. */
+/* resize.c - bilinear resizing. */
 #include "data/resize.h"
 
 #include <math.h>

@@ -1,17 +1,17 @@
-/* resize.h - bilinear resizing of images, for both conventions of which points of the input and the
- * output coincide. */
+/* resize.h - bilinear resizing of images. Either the borders of input and output coincide, or the
+ * centres of their corner pixels. */
 #ifndef DNX_RESIZE_H
 #define DNX_RESIZE_H
 #include <stddef.h>
 
-/* One pixel of an output row as a mix of two input pixels: (1 - share) low + share high. */
+/* One pixel of an output row: the mix (1 - share) * x[low] + share * x[high] of an input row x. */
 typedef struct {
     int low, high;
     float share;
 } dnx_sample;
 
-/* Pixel i of n, from `size` input pixels. The borders of both rows coincide: pixel centres are at
- * i + 0.5, as in OpenCV and in PyTorch with align_corners=False. */
+/* Returns the mix for pixel i of n, from a row of `size` pixels. The borders of both rows coincide:
+ * pixel centres are at i + 0.5, as in OpenCV and in PyTorch with align_corners=False. */
 dnx_sample dnx_sample_borders(int i, int n, int size);
 /* Like dnx_sample_borders(), but the centres of the first and last pixels of both rows coincide, as
  * in libdarknet and in PyTorch with align_corners=True. */
@@ -21,7 +21,8 @@ static inline float dnx_mix(float a, float b, float c, float d, float fx, float 
     return (1 - fy) * ((1 - fx) * a + fx * b) + fy * ((1 - fx) * c + fx * d);
 }
 
-/* Mixes the four pixels at rows y and columns x of an RGB image with `stride` pixels in a row. */
+/* Mixes four pixels: rows y.low, y.high and columns x.low, x.high. A row has `stride` RGB
+ * pixels. */
 static inline void dnx_mix_pixel(const unsigned char *rgb, int stride, dnx_sample y, dnx_sample x,
                                  float to[3]) {
     const unsigned char *upper = rgb + (size_t)y.low * (size_t)stride * 3;

@@ -1,20 +1,21 @@
-/* sampler.c - chooses the image of each place in a batch. */
+/* sampler.c - chooses the images of each sub-batch. */
 #include "data/sampler.h"
 
 #include <stdlib.h>
 
-/* Seeds of the random numbers for rounds and turns; they differ from those of permutations. */
+/* XORed with the seed, so that the permutations of identities (rounds) and of the images of an
+ * identity (turns) use other random numbers than epochs. */
 #define ROUNDS 0x40c4d5u
 #define TURNS 0x7c425u
 
 struct dnx_sampler {
     const dnx_data *data;
     int kind, batch, images;
-    uint64_t seed, drawn; /* drawn: the epoch or round of `order` */
+    uint64_t seed, drawn; /* drawn: the epoch or round that `order` was drawn for */
     uint32_t *order;      /* a permutation of the images, or of the identities */
     uint32_t identities;
     uint32_t *member; /* balanced: images sorted by class; identity k starts at start[k] */
-    uint32_t *start;  /* identities + 1 */
+    uint32_t *start;  /* identities + 1 indices into member */
     uint32_t *place;  /* image i is member[place[i]] */
     uint32_t *turn;   /* scratch: the permutation of one identity's images */
 };
@@ -85,7 +86,7 @@ static bool group(dnx_sampler *s) {
         if (!n) continue;
         if (n > most) most = n;
         s->start[k + 1] = s->start[k] + n;
-        count[c] = s->start[k++]; /* the place of the next image of class c */
+        count[c] = s->start[k++]; /* from now on: where the next image of class c goes */
     }
     s->turn = malloc(sizeof *s->turn * (most + 1));
     bool ok = s->start && s->member && s->place && s->turn;
@@ -123,7 +124,8 @@ void dnx_sampler_free(dnx_sampler *s) {
     free(s);
 }
 
-/* Picks K images of identity k for a round. Each occurs once when the identity has that many. */
+/* Picks K = s->images images of identity k for a round. No image occurs twice if the identity has
+ * at least K images. */
 static void pick_images(dnx_sampler *s, uint32_t k, uint64_t round, uint32_t *image) {
     uint32_t from = s->start[k], n = s->start[k + 1] - from, K = (uint32_t)s->images;
     uint64_t groups = n > K ? n / K : 1, turn = round / groups;

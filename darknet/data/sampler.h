@@ -5,35 +5,35 @@
 #include "data/data.h"
 #include "net/net.h"
 
-enum { DNX_PERMUTATION, DNX_BALANCED }; /* [net] sampler= */
+enum { DNX_PERMUTATION, DNX_BALANCED }; /* values of [net] sampler= */
 
 typedef struct dnx_sampler dnx_sampler;
 
-/* Checks the network, before its data is known. DNX_EOPTION when identities x images is not
- * net->batch, or one of these options is given without sampler=balanced. */
+/* Checks [net], before the data is read. DNX_EOPTION when sampler=balanced and identities x images
+ * is not net->batch, or when identities or images is given with another sampler. */
 dnx_status dnx_sampler_check_net(const dnx_net *net, dnx_err *err);
-/* Checks the network and the data. DNX_EOPTION: also when the images have no classes, or too few
- * identities; DNX_EMEM. */
+/* Like dnx_sampler_check_net(), and checks the data for sampler=balanced: DNX_EOPTION when the data
+ * has no classes, or fewer than `identities` classes have images. DNX_EMEM. */
 dnx_status dnx_sampler_check(const dnx_data *d, const dnx_net *net, dnx_err *err);
-/* Makes a sampler for a network and data that have passed dnx_sampler_check(). d must outlive it.
- * NULL when memory runs out. */
+/* Makes a sampler for a network and data that have passed dnx_sampler_check(). d must outlive the
+ * sampler. NULL when memory runs out. */
 dnx_sampler *dnx_sampler_new(const dnx_data *d, const dnx_net *net, uint64_t seed);
 void dnx_sampler_free(dnx_sampler *s); /* s may be NULL */
 
-/* Chooses the images of the sub-batch that starts with image `first` of the run.
+/* Stores the images of the sub-batch that starts with image `first` of the run in image[],
+ * net->batch indices. Not thread safe.
  *
- * permutation: image p of the run is image p mod n of epoch p / n. An epoch is a permutation of the
- * list, drawn from (seed, epoch).
+ * sampler=permutation: with n images in the list, image p of the run is image p mod n of epoch
+ * p / n. Each epoch is a permutation of the list, drawn from (seed, epoch).
  *
- * balanced: a sub-batch has `identities` x `images` images, those of one identity side by side. A
- * round is a permutation of the identities, drawn from (seed, round) and cut into sub-batches; the
- * remainder is left out. The images of an identity are permuted, too, by (seed, identity, turn),
- * and taken in groups of `images`; an identity with fewer images repeats them.
- *
- * Not thread safe. */
+ * sampler=balanced: a sub-batch has `images` adjacent images of each of `identities` identities. A
+ * round permutes all identities by (seed, round) and cuts them into sub-batches. The remainder is
+ * not used. In each round, an identity gives the next `images` of its images in a random order,
+ * which is drawn again when it has no further group of `images`. An identity with fewer images
+ * repeats them. */
 void dnx_sampler_pick(dnx_sampler *s, uint64_t first, uint32_t *image);
-/* Returns the image that replaces one that cannot be decoded; `tries` counts the attempts from 1.
- * It is the next image of the same identity when sampling is balanced and there is one, else the
- * next image of the list. Thread safe. */
+/* Returns the image to try in place of `image`, which cannot be decoded: with sampler=balanced the
+ * next image of the same identity, until its images are exhausted, else the next image of the list.
+ * `tries` is the number of this attempt, from 1. Thread safe. */
 size_t dnx_sampler_instead(const dnx_sampler *s, size_t image, size_t tries);
 #endif

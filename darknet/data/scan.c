@@ -1,4 +1,4 @@
-/* scan.c - checks the first bytes of all images in threads. */
+/* scan.c - checks the first bytes of all images, and computes the checksum of the data. */
 #include "data/scan.h"
 
 #include <errno.h>
@@ -17,9 +17,9 @@
 enum {
     THREADS = 8,
     PIECE = 256,
-    SAMPLE = 4096,   /* bytes of a read; a sampled scan reads so many at each end */
-    MOST_SHOWN = 20, /* reported broken images when there are too many */
-    RETRIES = 50     /* in the whole scan, after errors that may disappear */
+    SAMPLE = 4096,   /* bytes of a read; a sampled scan reads so many at each end of a file */
+    MOST_SHOWN = 20, /* reported images when more than 1 % are broken */
+    RETRIES = 50     /* most retries of a scan, after errors that may be brief */
 };
 
 /* ---- threads ---- */
@@ -51,7 +51,7 @@ void dnx_side_by_side(size_t n, void (*fn)(void *arg, size_t lo, size_t hi), voi
 
 /* ---- faults ---- */
 
-/* These codes are above any errno. KIND + k: the file has kind k, which is not decoded. */
+/* Codes above any errno. KIND + k: the file has kind k (dnx_image_kind), which is not decoded. */
 enum { KIND = 150, EMPTY = 250, NO_FILE, DAMAGED };
 
 static const char *text_of(int fault) {
@@ -69,20 +69,21 @@ static int fault_of_head(const unsigned char *head, size_t n) {
 
 typedef struct {
     const dnx_data *d;
-    unsigned char *fault; /* of each image: 0, an errno or a code above */
+    unsigned char *fault; /* for each image: 0, an errno, or a code from KIND on */
     bool is_sampled;      /* the checksum covers only the ends of each image */
     atomic_int retries;
-    atomic_uint_fast64_t content; /* the sum over all images */
+    atomic_uint_fast64_t content; /* sum of the checksums of all sound images */
 } scan;
 
-/* True for errors that may disappear in a moment: of the disk, or too many open files. */
+/* Returns true for an errno that may be brief: the disk failed, or memory or file handles ran
+ * out. */
 static bool may_pass(int why) {
     return why == EIO || why == ESTALE || why == EMFILE || why == ENFILE || why == EINTR ||
            why == ENOMEM;
 }
 
-/* Continues the checksum *content over the rest of a file, whose first `at` bytes have been read;
- * for a sampled scan, over its last bytes. Returns 0 or an errno. */
+/* Continues the checksum *content from offset `at` of a file to its end; in a sampled scan, over
+ * the last SAMPLE bytes only. Returns 0 or an errno. */
 static int read_rest(const scan *s, int fd, off_t at, off_t size, uint64_t *content) {
     unsigned char part[SAMPLE];
     ssize_t got = 1;
@@ -94,8 +95,8 @@ static int read_rest(const scan *s, int fd, off_t at, off_t size, uint64_t *cont
     return got < 0 ? errno : 0;
 }
 
-/* Reads the first *n bytes into head (SAMPLE bytes) and computes the checksum of the file.
- * O_NONBLOCK: opening a FIFO would wait otherwise. */
+/* Reads the first *n bytes of a file into head, at most SAMPLE, and computes the checksum of the
+ * file. Returns 0 or the fault. O_NONBLOCK keeps open() from waiting at a FIFO. */
 static int read_file(const scan *s, const char *path, unsigned char *head, size_t *n,
                      uint64_t *content) {
     struct stat info;
@@ -112,7 +113,7 @@ static int read_file(const scan *s, const char *path, unsigned char *head, size_
     return why == EISDIR || why == ESPIPE || why == ENXIO ? NO_FILE : why;
 }
 
-/* Reads a record. The checksum includes its offset, and so the length of the record before it. */
+/* Like read_file(), for a record at offset `at`. The checksum includes this offset. */
 static int read_record(const scan *s, const dnx_source *from, uint64_t at, unsigned char *head,
                        size_t *n, uint64_t *content) {
     float label;
@@ -127,7 +128,7 @@ static int read_record(const scan *s, const dnx_source *from, uint64_t at, unsig
     return bytes ? 0 : DAMAGED;
 }
 
-/* Returns the fault of image i. Without a fault, returns 0 and stores the checksum of the image. */
+/* Returns the fault of image i, or 0 after it has stored the checksum of the image. */
 static int check_image(scan *s, size_t i, uint64_t *content) {
     const dnx_source *from = dnx_data_source(s->d, i);
     unsigned char head[SAMPLE];

@@ -9,7 +9,7 @@
 
 #include "base/outfile.h"
 
-/* Adds a line and takes ownership of it. */
+/* Adds an allocated line, which s then owns. Frees the line and returns false on failure. */
 static bool take(dnx_skipped *s, char *line) {
     if (!line || !dnx_grow(&s->line, s->n, &s->capacity, sizeof *s->line)) {
         free(line);

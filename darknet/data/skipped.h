@@ -1,5 +1,5 @@
-/* skipped.h - a list of files that some work left out, and the reasons. It is written to a file, so
- * that the user can see everything that was left out. */
+/* skipped.h - a list of the files that a command did not use, with the reasons. The command saves
+ * the list in a file for the user. */
 #ifndef DNX_SKIPPED_H
 #define DNX_SKIPPED_H
 #include "dnx.h"
@@ -11,9 +11,9 @@ typedef struct {
 
 /* Adds the line "NAME: WHY". Returns false when memory runs out. */
 bool dnx_skipped_add(dnx_skipped *s, const char *name, const char *why);
-/* Adds a whole line. */
+/* Adds a copy of a complete line. Returns false when memory runs out. */
 bool dnx_skipped_add_line(dnx_skipped *s, const char *line);
-/* Writes all lines into a file. When there are none, removes the file of an earlier run. DNX_EIO,
+/* Writes all lines to a file. When the list is empty, removes the file of an earlier run. DNX_EIO,
  * DNX_EMEM. */
 dnx_status dnx_skipped_save(const dnx_skipped *s, const char *path, dnx_err *err);
 void dnx_skipped_free(dnx_skipped *s);

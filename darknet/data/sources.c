@@ -24,7 +24,7 @@ static dnx_status no_memory(const char *path, dnx_err *err) {
     return dnx_fail_at(err, DNX_EMEM, path, "no memory for the list");
 }
 
-/* Returns the class of a source's first identity. */
+/* Returns the class of the next source's first identity: 1 + the largest class so far. */
 static int next_class(const dnx_data *d) {
     int most = -1;
     for (size_t i = 0; i < d->n; i++)
@@ -32,7 +32,7 @@ static int next_class(const dnx_data *d) {
     return most + 1;
 }
 
-/* The caller's functions that get broken files and files that are left out. */
+/* The caller's function that gets the files which are not used, and its argument. */
 typedef struct {
     void (*broken)(void *, const char *, const char *);
     void *arg;
@@ -40,7 +40,7 @@ typedef struct {
 
 /* ---- a list ---- */
 
-/* Appends a path to the text; *start is its offset. */
+/* Appends a path to d->text at offset *start. */
 static bool append(dnx_data *d, const char *path, uint64_t *start) {
     size_t need = strlen(path) + 1;
     if (d->text_len + need > d->text_capacity) {
@@ -99,8 +99,8 @@ static int by_bytes(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Returns the reason why a file of a folder is not an image, sound or broken. NULL when it may be
- * one. */
+/* Returns NULL when a file in a folder is an image or may be a broken image, else the reason why
+ * not. A file that cannot be read may be a broken image. */
 static const char *why_left_out(const char *path) {
     unsigned char head[DNX_IMAGE_HEAD];
     if (dnx_image_is_named(path)) return NULL;
@@ -114,7 +114,7 @@ static const char *why_left_out(const char *path) {
                : "left out: neither named as an image nor one by its content";
 }
 
-/* Adds a file of a folder, or lists it as left out. Frees path. */
+/* Adds a file of a folder to d, or to d->left_out when it is not an image. Frees path. */
 static bool add_file(dnx_data *d, char *path, int class_of) {
     const char *why = path ? why_left_out(path) : NULL;
     if (!why) return add_path(d, path, class_of);
@@ -136,8 +136,8 @@ static dnx_status read_identity(dnx_data *d, const char *folder, int class_of, d
     return ok ? DNX_OK : no_memory(folder, err);
 }
 
-/* Adds an entry of a folder: an identity, or an image without a class. Other files are left out and
- * counted. */
+/* Adds an entry of a folder: a folder with the images of one identity or, without classes=, a file.
+ * With classes=, a file is not added; read_folder() reports it. */
 static dnx_status read_entry(dnx_data *d, const char *folder, char *path, int class_of,
                              bool *is_identity, dnx_err *err) {
     struct stat s;
@@ -200,7 +200,7 @@ static dnx_status read_folder(dnx_data *d, const char *folder, const report *r, 
 typedef struct {
     const dnx_records *r;
     float *label;
-    const char **why; /* NULL, or the fault of a record */
+    const char **why; /* for each record: NULL or its fault */
 } labelling;
 
 static void read_labels(void *arg, size_t lo, size_t hi) {
@@ -248,7 +248,8 @@ static dnx_status read_records(dnx_data *d, dnx_source *s, dnx_err *err) {
     return st;
 }
 
-/* Checks InsightFace's `property` (classes,height,width) beside a record file. */
+/* Checks that classes= is not below the classes in InsightFace's file `property`
+ * (CLASSES,HEIGHT,WIDTH), when the folder has this file. */
 static dnx_status check_property(const dnx_data *d, const char *folder, dnx_err *err) {
     char *file = dnx_path_join(folder, "property"), *f[3];
     dnx_lines l;
@@ -278,7 +279,7 @@ static bool ends_with(const char *s, const char *end) {
     return n > m && !strcmp(s + n - m, end);
 }
 
-/* Refuses an index, whose lines would otherwise be read as paths and classes. */
+/* Refuses NAME.idx when NAME.rec exists: its lines would be read as paths and classes. */
 static dnx_status refuse_index(const char *name, dnx_err *err) {
     char *records = strdup(name);
     if (!records) return no_memory(name, err);
@@ -291,8 +292,8 @@ static dnx_status refuse_index(const char *name, dnx_err *err) {
     return st;
 }
 
-/* Reads a folder of identities or of images. If the folder has InsightFace's train.rec, reads that
- * and sets the path of s to it. */
+/* Reads a folder of identities or of images. If the folder contains InsightFace's train.rec, reads
+ * only this file and sets s->path to it. */
 static dnx_status read_any_folder(dnx_data *d, dnx_source *s, const report *r, dnx_err *err) {
     char *records = dnx_path_join(s->path, "train.rec");
     if (!records) return no_memory(d->file, err);
@@ -332,7 +333,8 @@ dnx_status dnx_sources_read(dnx_data *d, void (*broken)(void *, const char *, co
                             void *arg, dnx_err *err) {
     const report r = {broken, arg};
     const char *p = d->from;
-    if (!access(p, F_OK)) return read_source(d, p, strlen(p), &r, err); /* a comma in its name */
+    if (!access(p, F_OK))
+        return read_source(d, p, strlen(p), &r, err); /* one source, whose name may have a comma */
     for (;; p++) {
         while (isspace((unsigned char)*p)) p++;
         size_t len = strcspn(p, ","), cut = len;
