@@ -1,1 +1,1 @@
-"""The other programs with which bench_peers.py and the tests compare."""
+"""Runs libdarknet, ONNX Runtime and PyTorch, for comparisons in bench_peers.py and in tests."""

@@ -1,8 +1,8 @@
 """gpu_torch.py [TABLE] [tiny] - times MobileFaceNet in PyTorch on a GPU, for comparison in
-gpu_check.sh: a training step (batch 256, 10,000 classes with cosines and a margin) and predicting,
-in float32 (TF32 products) and bfloat16 (autocast), channels last, eager and compiled. Appends each
-result to the file TABLE. It needs no other file of the project and no data. tiny: tries all of it
-in small on the processor."""
+gpu_check.sh: a training step (batch 256, 10,000 classes with cosines and a margin) and predicting.
+Both are timed in float32 (TF32 products) and bfloat16 (autocast), channels last, eager and
+compiled. Appends each result to the file TABLE. The script needs no data and no other file of the
+project. tiny: runs everything once on the processor, with two images."""
 import statistics
 import sys
 import time
@@ -67,7 +67,7 @@ def milliseconds(run, at):
 
 
 class Place:
-    """Where it runs, and how much of it."""
+    """The device, and how much to measure: batch size, classes, runs to warm up, timed runs."""
 
     def __init__(self, is_tiny):
         self.device = "cpu" if is_tiny else "cuda"

@@ -1,5 +1,4 @@
-"""Makes the files with which libdarknet runs the same networks: a cfg in its sections, and
-weights."""
+"""Writes a cfg and weights with which libdarknet runs the same network as `darknet`."""
 import os
 import struct
 import subprocess
@@ -14,7 +13,7 @@ from lib.processes import checked
 
 
 def twin(cfg, weights, batch, folder):
-    """Writes the same network with libdarknet's sections: (cfg, weights). Slopes must be 0.1."""
+    """Writes a network with libdarknet's sections: returns (cfg, weights). Slopes must be 0.1."""
     net, layers = plan(cfg)
     arrays = darknet_files.read_weights(weights, layers)
     text = [f"[net]\nbatch={batch}\nsubdivisions=1\n" + "".join(f"{k}={net[k]}\n" for k in net)]
@@ -46,8 +45,8 @@ def set_slopes(cfg, weights):
 
 
 def random_weights(cfg, out):
-    """Writes libdarknet's random weights. Its batch norm variances are all 0 and are replaced: the
-    output of a random filter has a variance of about twice the mean square of its inputs."""
+    """Writes libdarknet's random weights, with other batch norms, because all variances are 0. The
+    variances are 1 to 3: a random filter's output has about twice the mean square of its inputs."""
     done = subprocess.run([sys.executable, os.path.join(peer_process.FOLDER, "peer_host.py"),
                            "-init", cfg, out], capture_output=True, text=True)
     if done.returncode:

@@ -3,7 +3,7 @@
     peer_host.py -init CFG OUT          writes the random weights with which libdarknet starts
     peer_host.py CFG WEIGHTS INPUT B    INPUT: B x C x H x W float32, B at most the cfg's batch
 
-It takes the commands of peer_onnx.js, and "memory", which prints the peak in MB without the
+It takes the commands "output" and "time" of peer_onnx.js, and "memory": the peak in MB without the
 interpreter's own memory. It does not use numpy, which needs as much memory as a small network."""
 import array
 import ctypes
@@ -16,13 +16,13 @@ LIBRARY = os.path.join(os.environ.get("DARKNET", "/usr/lib/darknet"), "libdarkne
 
 
 def memory(key):
-    """Returns a line of /proc/self/status in MB. VmRSS: memory now; VmHWM: the peak so far."""
+    """Returns a value of /proc/self/status in MB. VmRSS: memory now; VmHWM: the peak so far."""
     with open("/proc/self/status") as f:
         return next(int(line.split()[1]) / 1024 for line in f if line.startswith(key))
 
 
 def flush_denormals():
-    """Sets bits 15 and 6 of MXCSR, which is the last word of glibc's fenv_t on x86-64."""
+    """Makes denormals 0: sets bits 15 and 6 of MXCSR, the last word of glibc's fenv_t on x86-64."""
     if platform.machine() == "x86_64":
         libm, env = ctypes.CDLL("libm.so.6"), (ctypes.c_uint32 * 8)()
         libm.fegetenv(env)
@@ -76,7 +76,8 @@ def serve(cfg, weights, fin, batch, say):
 
 
 def main():
-    # libdarknet also prints to standard output: send that to standard error; answers use a copy
+    # libdarknet prints to standard output, so that becomes standard error; answers go to a copy of
+    # it
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 

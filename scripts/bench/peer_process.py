@@ -21,7 +21,7 @@ def onnx_missing():
 
 
 class Peer:
-    """with onnx(...) as peer: peer.output(path); peer.times(1, 10)"""
+    """Use: with onnx(...) as peer: peer.output(path); peer.times(1, 10)"""
 
     def __init__(self, *command):
         self.name = os.path.basename(command[1])
@@ -34,7 +34,7 @@ class Peer:
         return self
 
     def __exit__(self, *_):
-        self.process.communicate()  # closes its input, which ends it
+        self.process.communicate()  # closes the standard input, which ends the process
         self.said.close()
 
     def answer(self):

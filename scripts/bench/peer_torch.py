@@ -3,7 +3,7 @@
     net = build("cfg/mobilefacenet.cfg", "some.weights")    # a module in eval mode
     y = net(x)                                              # x: B x C x H x W, y: B x outputs
 
-It has the layers of plan.py. The tests compare our outputs with it, and the benchmark our times.
+It has the layers of plan.py. Tests compare our outputs with PyTorch's, the benchmark our times.
 """
 import numpy as np
 import torch
@@ -53,8 +53,8 @@ class Layer(nn.Module):
         self.trained[name] = parameter
 
     def linear(self, layer, a):
-        """Returns the convolution or the matrix, or None for a layer without one. It has biases
-        when no batch norm follows."""
+        """Returns the Conv2d or Linear of a layer, with biases when no batch norm follows; None for
+        others."""
         if "shape" in layer:
             filters, _, kh, kw = layer["shape"]
             core = nn.Conv2d(layer["cin"], filters, (kh, kw), layer["stride"], layer["pad"],
@@ -110,7 +110,7 @@ def avgpool(layer, x):
 
 
 def padded(layer, x, value):
-    """Half of the padding comes first, the rest last, up to where the windows reach."""
+    """Pads with `value`: half of the padding in front, behind as much as the last windows need."""
     size, stride, front = layer["size"], layer["stride"], layer["around"] // 2
     h, w = ((n - 1) * stride + size for n in layer["out"][:2])
     need = (front, max(0, w - front - x.shape[3]), front, max(0, h - front - x.shape[2]))
@@ -122,7 +122,7 @@ def maxpool(layer, x):
 
 
 def local_avgpool(layer, x):
-    """The mean of the pixels inside of the map."""
+    """A mean pool over the pixels inside of the map."""
     inside = torch.ones_like(x[:1, :1])
     sums, counts = (F.avg_pool2d(padded(layer, v, 0), layer["size"], layer["stride"])
                     for v in (x, inside))

@@ -1,5 +1,5 @@
-"""What a cfg builds, as `darknet check -json` prints it: the layers of the networks that PyTorch
-and libdarknet compute, too.
+"""Reads the layers of a cfg from `darknet check -json`. It knows the layers that PyTorch and
+libdarknet compute, too.
 
     net, layers = plan("cfg/mobilefacenet.cfg")
 """
@@ -10,7 +10,7 @@ CONVOLUTIONS = ("convolutional", "depthwise", "global_depthwise")
 POOLS = ("maxpool", "local_avgpool")
 SECTIONS = {*CONVOLUTIONS, *POOLS, "connected", "batchnorm", "activation", "dropout", "softmax",
             "shortcut", "sam", "scale_channels", "route", "channel_shuffle", "avgpool", "upsample"}
-PLAIN = {"binary": 0, "xnor": 0, "flipped": 0}  # options of which only this value is known here
+PLAIN = {"binary": 0, "xnor": 0, "flipped": 0}  # options that must have this value here
 
 
 def plan(cfg):

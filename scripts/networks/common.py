@@ -34,7 +34,7 @@ def imagenet(title, options, body, head, paper, *notes, output="1000 classes"):
 
 
 def face(title, options, body, head, paper, *notes, numbers=128):
-    """The same for a network that takes aligned faces. numbers: the length of the embedding."""
+    """Like imagenet(), for a network that takes aligned faces. numbers: the embedding's length."""
     net = Cfg(title, 112, options)
     body(net)
     head(net)
@@ -55,12 +55,12 @@ def classes(net, dropout=None):
 
 
 def gap(net):
-    """Adds an embedding of 128 numbers of the mean of each channel."""
+    """Adds an embedding of 128 numbers, computed from the mean of each channel."""
     embedding(net, net.avgpool)
 
 
 def gdconv(net):
-    """Adds an embedding of 128 numbers of a global depthwise convolution."""
+    """Adds an embedding of 128 numbers, computed from a global depthwise convolution."""
     embedding(net, net.global_depthwise)
 
 

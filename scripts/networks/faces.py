@@ -7,9 +7,8 @@ WIDTHS = (64, 128, 256, 512)
 
 def residual(net, filters, stride, squeeze=False, is_plain=False):
     """Adds a residual block: batch norm, 3x3, batch norm, PReLU, 3x3 with the stride, batch norm.
-    Then the block's input is added; when the shape changes, it goes through a 1x1 convolution
-    first.
-    is_plain: no batch norm between the two 3x3, and no 1x1 when only the stride changes."""
+    Then the block's input is added, through a 1x1 convolution when the shape changes. is_plain: no
+    batch norm between the two 3x3; a max pool replaces the 1x1 when only the stride changes."""
     start, c = net.last, net.shape[2]
     net.batchnorm()
     net.conv(filters, 3, 1, "prelu", bn=not is_plain)

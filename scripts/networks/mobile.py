@@ -7,7 +7,7 @@ V1_PAIRS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1),
 V2_ROWS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
            (6, 160, 3, 2),
            (6, 320, 1, 1))  # expansion, channels, repeats, stride
-GROUPS = 3  # of ShuffleNet V1
+GROUPS = 3  # groups of the 1x1 convolutions of ShuffleNet V1
 V3_LARGE = (  # size, expanded, channels, squeeze to, activation, stride
     (3, 16, 16, 0, "relu", 1), (3, 64, 24, 0, "relu", 2), (3, 72, 24, 0, "relu", 1),
     (5, 72, 40, 24, "relu", 2), (5, 120, 40, 32, "relu", 1), (5, 120, 40, 32, "relu", 1),

@@ -10,8 +10,8 @@ TILE, GAP, HEAD, LINE, LETTER = 56, 6, 22, 14, 6  # pixels
 
 
 def most_confused(result, each=EACH):
-    """Returns the indices of the wrong pairs of results.json: those of two people by falling
-    cosine, those of one person by rising cosine, at most `each` of both."""
+    """Returns the indices of the wrong pairs of a results.json: (pairs of two people by falling
+    cosine, pairs of one person by rising cosine), at most `each` of both kinds."""
     wrong = [i for i, right in enumerate(result["right"]) if not right]
     of_two = sorted((i for i in wrong if not result["same"][i]), key=lambda i: -result["scores"][i])
     of_one = sorted((i for i in wrong if result["same"][i]), key=lambda i: result["scores"][i])
@@ -35,7 +35,7 @@ def draw_confused(path, results, folder, found):
         try:
             with Image.open(os.path.join(folder, found[name])) as face:
                 sheet.paste(face.convert("RGB").resize((TILE, TILE)), (x, y))
-        except (OSError, SyntaxError, ValueError):  # Pillow cannot read it: its place stays empty
+        except (OSError, SyntaxError, ValueError):  # Pillow cannot read the image: a frame
             pen.rectangle((x, y, x + TILE - 1, y + TILE - 1), outline="gray")
 
     for row, (network, result) in enumerate(results.items()):

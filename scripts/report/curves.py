@@ -53,7 +53,7 @@ def known(log, column):
 
 
 def verification(log):
-    """The column of the verification: "pairs", or what -judge named, as tar@1e-3 or rank-1."""
+    """Returns the column of the verification: "pairs", or that of -judge: tar@1e-3, rank-1."""
     return next((c for c in log if c == "rank-1" or c.startswith("tar@")), "pairs")
 
 

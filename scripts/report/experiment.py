@@ -16,7 +16,7 @@ from report.machine import made_here
 from report.pictures import look, picture
 
 TAR = "TAR at FAR 1e-3, %"
-MINUS = ("scratch", "teacher")  # the rows whose TAR is subtracted
+MINUS = ("scratch", "teacher")  # the rows whose TAR is subtracted from that of each row
 PAIRS = ("pairs right", *(f"p against {a}" for a in AGAINST))
 COLUMNS = ("network", "width", "images", "parameters", "MB", "multiply-adds", "ms", TAR,
            *(f"minus {m}" for m in MINUS), *PAIRS, "training, s")
@@ -64,7 +64,7 @@ def summary(args, data):
 
 
 def notes(args, rows, said):
-    """Returns the notes that a reader of the table needs."""
+    """Returns notes that explain the table. said: see report()."""
     out = ["Standard errors are over seeds, that of the teacher over the folds."
            if len(args.seeds) > 1 else
            "Standard errors are over the folds of one seed: they do not show how much another "

@@ -1,4 +1,4 @@
-"""The table, the picture and the suspects of scripts/eval_identification.py."""
+"""Draws the results of eval_identification.py: table, picture, probes among the distractors."""
 import os
 
 import numpy as np
@@ -59,7 +59,7 @@ def with_error(c):
 
 
 def against(results):
-    """Returns the rows with the paired tests."""
+    """Returns the rows with paired tests of each network against the first one."""
     compared = [r.get("versus", {}) for r in results]
     if not any("tar_at_far" in v for v in compared):
         return []
@@ -75,7 +75,7 @@ def against(results):
 
 
 def notes(results, args):
-    """Returns the notes that a reader of the table needs."""
+    """Returns notes that explain the table."""
     f, v = results[0]["faces"], results[0]["verification"]
     out = [f"{faces_text(results[0])}; {v['genuine_pairs']:,} pairs of one person."]
     if f["people_with_one_image"]:
@@ -170,7 +170,7 @@ def draw_scores(axis, result, private):
 
 def draw_suspects(out, private, most):
     """Writes suspects.png and suspects.txt: the distractors that are most similar to a probe, each
-    once. They may show the same person."""
+    once. A suspect may show the same person as the probe."""
     best, places = private["best"]
     probes, others = private["probes"], private["others"]
     seen, pairs = set(), []

@@ -36,8 +36,8 @@ def commit():
 
 
 def has_slow_blas():
-    """True when NumPy and Faiss multiply with the reference BLAS, because no other is installed. It
-    uses no vector instructions and one core. Call it after NumPy is imported."""
+    """True when NumPy and Faiss use the reference BLAS, because no other is installed. This BLAS
+    uses one core and no vector instructions. NumPy must be imported before the call."""
     try:
         with open("/proc/self/maps", encoding="utf-8", errors="replace") as f:
             return re.search(r"/blas/libblas\.so", f.read()) is not None
@@ -51,8 +51,8 @@ def command():
 
 
 def made_here():
-    """Returns {"date", "machine", "build", "commit", "command"} for now. Scripts that only read
-    files of features need no darknet command: "build" and "commit" are None when there is none."""
+    """Returns {"date", "machine", "build", "commit", "command"}, with the present time. "build" and
+    "commit" are None without a darknet command: some scripts only read files of features."""
     try:
         build, name = fingerprints.of_build(), commit()
     except Failure:

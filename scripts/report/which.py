@@ -1,7 +1,6 @@
 """The table and the picture of which_network.py. A row is a dict: name, parameters, macs, bytes, ms
-(a list with a number for each turn), lfw and cfp ({accuracy, standard_error, right}, not there
-before training), seconds, paper (accuracy on LFW in percent in Table 2 of MobileFaceNet, or
-None)."""
+(a list with a number for each turn), lfw and cfp ({accuracy, standard_error, right}; missing before
+training), seconds, paper (accuracy on LFW in percent in Table 2 of MobileFaceNet, or None)."""
 import statistics
 
 from lib.files import write
@@ -43,7 +42,6 @@ def table(rows):
 
 
 def notes(rows):
-    """Returns notes about the table."""
     out = ["Accuracies have their standard errors over the folds of one seed in brackets: they do "
            "not show how much another seed would change."]
     timed = [r for r in rows if r["ms"]]
