@@ -1,5 +1,5 @@
-/* act.h - the activation functions on the device: the table of kernels/activations.h as two
- * functions. */
+/* act.h - the activation functions on the device. Two switches over the table in
+ * kernels/activations.h compute each function and its derivative. */
 #ifndef DNX_CUDA_ACT_H
 #define DNX_CUDA_ACT_H
 #include "cuda/target.h"
@@ -11,7 +11,7 @@ INLINE number exp_of(number u) { return EXP2(u * 1.44269504f); }
 INLINE number tanh_of(number u) {
     if (u > 9) return 1;
     if (u < -9) return -1;
-    if (u < .03f && u > -.03f) { /* the difference below would lose digits */
+    if (u < .03f && u > -.03f) { /* the Taylor series: e - 1 below would lose digits */
         const float s = u * u;
         return u * (1 - s / 3 + s * s * (2 / 15.f));
     }
@@ -45,13 +45,14 @@ DEVICE float activate_grad(float u, dnx_act act, float slope) {
     default: return __builtin_nanf("");
     }
 }
-/* The same as a call, for loops that are unrolled: inlined, the code would be very long. */
+/* activate() as a call that is not inlined. Unrolled loops use it to keep the code short. */
 DEVICE_CALL float call_activate(float u, dnx_act act, float slope) {
     return activate(u, act, slope);
 }
 #undef C
 
-/* Number z of channel c, as its reader needs it: see struct dnx_cuda_deferred. */
+/* Returns y for the value z in channel c: applies the batch norm and activation that the layer
+ * before deferred (struct dnx_cuda_deferred). Returns z when it deferred nothing. */
 DEVICE float loaded(const struct dnx_cuda_deferred *d, float z, int c) {
     if (!d->scale) return z;
     const float u = z * d->scale[c] + d->shift[c];

@@ -1,4 +1,4 @@
-/* all.cu - includes all kernel files, so that they compile to one module of PTX. */
+/* all.cu - includes all kernel files. clang compiles them to one PTX module. */
 #include "cuda/product.cu"
 #include "cuda/depthwise.cu"
 #include "cuda/norm.cu"

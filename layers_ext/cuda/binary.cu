@@ -1,9 +1,10 @@
-/* binary.cu - signs of weights and inputs, and the gradients through them: common/bits/binarise.h
- * and layers_ext/binary.c on the device. The kernels of product.cu multiply the signs, as the
- * floats +1 and -1. A filter is C x taps floats in the order of files. */
+/* binary.cu - signs of weights and inputs, and the gradients through the signs.
+ * common/bits/binarise.h and layers_ext/binary.c have the formulas. The signs are stored as the
+ * floats +1 and -1, and product.cu multiplies them. A filter is C x taps floats, as in a weights
+ * file. */
 #include "cuda/block.h"
 
-/* Subtracts from v, for each tap, the mean over the channels. */
+/* Subtracts from each tap of the filter v its mean over the C channels. */
 DEVICE void center_taps(float *v, int C, int taps) {
     for (int t = THREAD; t < taps; t += THREADS) {
         double mean = 0;
@@ -42,8 +43,8 @@ KERNEL(binarise) {
     a.centred[BLOCK_X] = is_centred;
 }
 
-/* Turns G into the estimated gradient of the real weights and adds it to d_w. One block for each
- * filter. */
+/* Turns G, the gradient of alpha b, into an estimate of the gradient of w, and adds this estimate
+ * to d_w. One block for each filter. how: 0 exact, 1 paper, 2 plain (dnx_estimator). */
 KERNEL(binarise_back) {
     const long n = (long)a.C * a.taps, at = BLOCK_X * n;
     const int how = a.has_alpha ? a.how : 2;
@@ -68,7 +69,7 @@ DEVICE float normed(const float *scale, const float *shift, float x, int c) {
     return scale ? x * scale[c] + shift[c] : x;
 }
 
-/* Blocks of 8 pixels, 32 threads each: the signs of u and the sum of |u|. */
+/* A block computes 8 pixels, with 32 threads for each: the signs of u and the sum of |u|. */
 KERNEL(signs) {
     const long r = (long)BLOCK_X * DNX_CUDA_ROWS + THREAD / DNX_CUDA_COLUMNS;
     const int lane = THREAD % DNX_CUDA_COLUMNS;
@@ -91,7 +92,7 @@ KERNEL(signs_back) {
     }
 }
 
-/* K: the mean of |u| under each window. */
+/* Computes K, the mean of |u| in each window, from the sums of |u| over the channels. */
 KERNEL(k_map) {
     const struct dnx_cuda_window *at = &a.at;
     const long count = (long)at->batch * at->oh * at->ow;
@@ -108,7 +109,8 @@ KERNEL(k_map) {
     }
 }
 
-/* The reverse of k_map: each input pixel gets the gradients of the windows that cover it. */
+/* The backward pass of k_map: each input pixel gets the sum of the gradients of all windows that
+ * contain it, divided by kh * kw * C. */
 KERNEL(k_unmap) {
     const struct dnx_cuda_window *at = &a.at;
     const long count = (long)at->batch * at->h * at->w;
@@ -128,13 +130,13 @@ KERNEL(k_unmap) {
     }
 }
 
-/* z = z map alpha */
+/* z = z * map[row] * alpha[n] */
 KERNEL(k_scale) {
     EACH_ELEMENT(i, row, n, a.rows * a.N, a.N)
     a.z[i] = a.z[i] * (a.map ? a.map[row] : 1) * a.alpha[n];
 }
 
-/* dz = dz map, and dk = sum of dz z / map. Blocks of 8 pixels. */
+/* dk[row] = sum over n of dz z / map[row]; then dz = dz * map[row]. A block computes 8 rows. */
 KERNEL(k_back) {
     const long r = (long)BLOCK_X * DNX_CUDA_ROWS + THREAD / DNX_CUDA_COLUMNS;
     const int lane = THREAD % DNX_CUDA_COLUMNS;

@@ -1,6 +1,6 @@
-/* block.h - sums and maxima over the threads of a block, and the largest cosines. All threads call
- * these functions, and all get the result. The order of a sum depends only on the number of
- * threads. */
+/* block.h - sums and maxima over the 256 threads of a block. All threads of the block call these
+ * functions, and all get the result. The order of the additions is fixed, so two runs give the same
+ * bits. */
 #ifndef DNX_CUDA_BLOCK_H
 #define DNX_CUDA_BLOCK_H
 #include "cuda/target.h"
@@ -20,7 +20,7 @@ DEVICE double block_sum(double v) {
     return sum;
 }
 
-/* NaN is ignored. */
+/* v must not be NaN. */
 DEVICE double block_max(double v) {
     SHARED double part[BLOCK_THREADS];
     part[THREAD] = v;
@@ -34,7 +34,7 @@ DEVICE double block_max(double v) {
     return most;
 }
 
-/* The sum over the 32 threads of this thread's row: a block holds 8 rows. */
+/* Returns the sum over the 32 threads that compute the same row. A block computes 8 rows. */
 DEVICE double row_sum(double v) {
     SHARED double part[BLOCK_THREADS];
     const int first = THREAD / DNX_CUDA_COLUMNS * DNX_CUDA_COLUMNS;
@@ -46,10 +46,10 @@ DEVICE double row_sum(double v) {
     return sum;
 }
 
-/* Rounding can give a cosine slightly beyond -1 or 1: returns the limit then. NaN stays. */
+/* Limits a cosine to -1..1, because rounding can give slightly more. Returns NaN for NaN. */
 DEVICE float limit(float c) { return c > 1 ? 1 : c < -1 ? -1 : c; }
 
-/* 1/|x|, from the square of |x|. Returns 0 when |x| is below 1e-15. */
+/* Returns 1/|x|, and 0 when |x| is at most 1e-15. square: |x|^2. */
 DEVICE float inverse_of(double square) {
     return square > 1e-30 || square != square ? (float)(1 / SQRT(square)) : 0;
 }

@@ -1,5 +1,5 @@
-/* centres.cu - class centres and margins from a teacher's features: common/face/centres.h on the
- * device. Products of vectors are summed in double. */
+/* centres.cu - class centres and margins from a teacher's features. common/face/centres.h has the
+ * formulas. Products of vectors are summed in double. */
 #include "cuda/block.h"
 
 #define LEAST 1e-6
@@ -17,7 +17,8 @@ DEVICE float *centre_of(const struct centres_args *a, int label) {
     return a->w + (long)(a->rows ? a->rows[label] : label) * a->D;
 }
 
-/* The share of the old centre w; t_inv = 1/|t|. */
+/* Returns a_b, the share of the old centre w in the new centre. x, t: the features of the image
+ * from student and teacher; t_inv = 1/|t|. */
 DEVICE double alpha_of(const struct centres_args *a, const float *x, const float *w, const float *t,
                        double t_inv) {
     if (a->is_fixed) return a->fixed;
@@ -27,7 +28,7 @@ DEVICE double alpha_of(const struct centres_args *a, const float *x, const float
     return in_bounds(c * in_bounds(own));
 }
 
-/* The block of the first image of a class moves the centre of the class. */
+/* One block for each image. Only the block of the first image of a class moves its centre. */
 KERNEL(centres_follow) {
     const int first = BLOCK_X, y = a.label[first];
     double keep = 0;

@@ -1,9 +1,9 @@
-/* cosines.c - queues the products of cosines.h, and the kernels of rows.cu. */
+/* cosines.c - queues matrix products and the kernels of rows.cu. */
 #include "cuda/cosines.h"
 
 #include "cuda/matrix.h"
 
-enum { PART = 512 }; /* a sum over classes has parts of 512 classes */
+enum { PART = 512 }; /* classes in a part of a sum over classes */
 
 dnx_status dnx_gpu_cosines_make(dnx_gpu_layer *l, dnx_gpu_cosines *c, int N, int D, bool has_back,
                                 dnx_err *err) {

@@ -1,36 +1,37 @@
-/* cosines.h - cosines of features and class vectors on a GPU, and the gradients through both
- * normalisations. It is common/face/cosines.h, but with all classes of a pass at once.
- *
- * x: B x D; w: the class vectors, rows of D; block: B x ld, of which the first N columns are used.
- * A sum over many classes is computed in parts, which are added in a fixed order. */
+/* cosines.h - cosines of features and class vectors on a GPU, and the gradients of both.
+ * common/face/cosines.h has the formulas; this version computes all classes of a pass at once.
+  * x: the features, B x D; w: the class vectors, one row of D for each class; block: the cosines,
+ * B x ld, of which the first N columns are used. A sum over more than 512 classes is computed in
+ * parts. They are added in a fixed order, so two runs give the same bits. */
 #ifndef DNX_CUDA_COSINES_H
 #define DNX_CUDA_COSINES_H
 #include "cuda/layer.h"
 
 typedef struct {
-    int N, D;              /* the most classes of a pass; the size of a vector */
-    int ld, groups;        /* ld >= N, a multiple of groups: a group is a part of the sum */
-    bool by_length;        /* the features are not scaled to length 1: the block holds cosines
-                            * times their length */
-    const float *along;    /* with by_length: B, how much of x dx loses; NULL: nothing */
-    float *unit_w, *w_inv; /* ld x D, ld; row N and later rows are 0 */
-    float *unit_x, *x_inv; /* B x D, B */
-    float *d_x;            /* B x groups x D; NULL when no gradients are computed */
-    float *d_w;            /* parts x ld x D */
+    int N, D;              /* the most classes in a pass; the size of a vector */
+    int ld, groups;        /* the columns of block; the parts of a sum over classes */
+    bool by_length;        /* features keep their length: block holds cosines times |x| */
+    const float *along;    /* B: with by_length, along[b] x_b is subtracted from dx_b; or NULL */
+    float *unit_w, *w_inv; /* ld x D: w/|w|; ld: 1/|w|; rows from N on are 0 */
+    float *unit_x, *x_inv; /* B x D: x/|x|; B: 1/|x| */
+    float *d_x;            /* B x groups x D: parts of dx; NULL without has_back */
+    float *d_w;            /* dnx_gpu_matrix_parts() x ld x D: parts of d_w; or NULL */
 } dnx_gpu_cosines;
 
-/* Allocates the members and sets all of them except by_length and along. DNX_EMEM. */
+/* Allocates the arrays and sets all members except by_length and along. The arrays are freed with
+ * the layer. With has_back the gradients can be computed, too. DNX_EMEM. */
 dnx_status dnx_gpu_cosines_make(dnx_gpu_layer *l, dnx_gpu_cosines *c, int N, int D, bool has_back,
                                 dnx_err *err);
-/* Computes unit_w and w_inv from w. Class i is row rows[i] of w, or row i when rows is NULL. With
- * rows[i] = -1 there is no class i. */
+/* Computes unit_w and w_inv from w. Class i is row rows[i] of w, or row i when rows is NULL. When
+ * rows[i] is -1, row i of unit_w is 0. */
 void dnx_gpu_cosines_classes(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *w, const int *rows);
-/* block = the cosines of `batch` features with those classes. Rounding may give values slightly
- * beyond 1. */
+/* Stores in block the cosines of `batch` features x with the classes of the last
+ * dnx_gpu_cosines_classes(). Because of rounding, a cosine may be slightly beyond -1 or 1. */
 void dnx_gpu_cosines_forward(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *x, int batch,
                              float *block);
-/* d: descent directions of the block. Adds the gradient of the class vectors to d_w, at the rows
- * that `rows` names, and stores or adds dx. Both d_w and dx may be NULL. */
+/* Computes gradients from d, the descent directions of block, B x ld. Adds that of class i to row
+ * rows[i] of d_w, or to row i when rows is NULL. Stores that of the features in dx, B x D; with
+ * `adds` adds to dx. d_w and dx may be NULL. */
 void dnx_gpu_cosines_back(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *d, int batch,
                           const int *rows, float *d_w, float *dx, bool adds);
 #endif

@@ -15,13 +15,14 @@ static long tiles_of(int batch, int h, int w) {
            ((w + DNX_CUDA_SIDE - 1) / DNX_CUDA_SIDE);
 }
 
-/* The numbers of a tile's windows in shared memory. */
+/* Returns how many numbers the windows of a tile need in shared memory. */
 static long windows_of(const struct dnx_cuda_window *at) {
     return ((DNX_CUDA_SIDE - 1L) * at->stride + at->kh) *
            ((DNX_CUDA_SIDE - 1L) * at->stride + at->kw) * DNX_CUDA_COLUMNS;
 }
 
-/* Tiles save time when windows share pixels, and must fit. They have one filter per channel. */
+/* True when tiles can be used: one filter for each channel, and the windows of a tile fit into
+ * shared memory. They save time only when neighbouring windows share pixels. */
 static bool has_tiles(const struct dnx_cuda_window *at) {
     return at->N == at->C && at->kh > at->stride && at->oh > 1 && at->ow > 1 &&
            windows_of(at) <= DNX_CUDA_WINDOWS;

@@ -1,5 +1,6 @@
-/* depthwise.cu - convolutions with one filter for each channel: first for any window, then in tiles
- * of 8 x 8 pixels for small windows, which overlap. */
+/* depthwise.cu - depthwise convolutions. The first kernels work for all windows. The second ones,
+ * in tiles of 8 x 8 pixels, are for small windows that overlap. Filter n belongs to channel n / (N
+ * / C). */
 #include "cuda/act.h"
 
 KERNEL(depthwise) {
@@ -49,8 +50,8 @@ KERNEL(depthwise_dx) {
     }
 }
 
-/* The 256 threads of a block take 32 filters x 8 rows at a time. At the end the first 32 threads
- * add the 8 partial sums of each filter. */
+/* A block sums one tap of 32 filters over a slab of rows, 8 rows at a time. At the end its first 32
+ * threads add the 8 partial sums of each filter. */
 KERNEL(depthwise_dw) {
     SHARED float sums[DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, part = THREAD / DNX_CUDA_COLUMNS, N = a.at.N;
@@ -85,12 +86,12 @@ KERNEL(depthwise_dw_sum) {
 
 /* ---- tiles ---- */
 
-/* A block computes 32 channels of tiles of 8 x 8 pixels: a warp has a row of the tile, a thread the
- * 8 pixels of the row in one channel. Pixels of the input are in shared memory, with the border
- * that the windows need. */
+/* A block computes 32 channels of a tile of 8 x 8 pixels. Each of its 8 warps computes a row of the
+ * tile, and each thread the 8 pixels of this row in one channel. The block first copies all input
+ * pixels that the windows read to shared memory. */
 enum { SIDE = DNX_CUDA_SIDE, LANES = DNX_CUDA_COLUMNS };
 
-/* The first pixel of tile `tile` of images of h x w pixels, and the index of its image. */
+/* Where a tile begins: its first pixel, and the index of its image in the batch. */
 struct corner {
     int y, x;
     long image;
@@ -108,9 +109,9 @@ DEVICE struct corner corner_of(long tile, int h, int w) {
     return at;
 }
 
-/* Copies rows x columns pixels of an image (h x w x C, at `from`) to shared memory, from (y0, x0)
- * on; pixels outside of the image are 0. Then each thread applies `of`, which may be NULL, to the
- * numbers that it has copied. */
+/* Copies rows x columns pixels to shared memory, rows x columns x 32 channels. The first pixel is
+ * (y0, x0) of the image `from`, h x w x C. Pixels outside of the image become 0. Then each thread
+ * applies `of` to the numbers that it has copied, unless `of` is NULL. */
 DEVICE void copy_tile(const float *from, const struct dnx_cuda_deferred *of, int h, int w, int C,
                       int y0, int x0, int rows, int columns, float *to) {
     const int lane = THREAD % LANES, c = BLOCK_Y * LANES + lane;
@@ -128,8 +129,8 @@ DEVICE void copy_tile(const float *from, const struct dnx_cuda_deferred *of, int
     SYNC();
 }
 
-/* The pixels that the windows of a tile's outputs read, and the address of those of output row
- * `row` and column 0 at tap (0, 0). */
+/* Copies the pixels that the windows of a tile read to shared memory, columns x 32 numbers for each
+ * row. Returns the address of the pixel at tap (0, 0) of this thread's first output. */
 DEVICE const float *copy_windows(const struct dnx_cuda_window *at, const float *x,
                                  const struct dnx_cuda_deferred *of_x, struct corner k, int columns,
                                  float *tile) {
@@ -177,7 +178,7 @@ KERNEL(depthwise_tiles) {
     a.parts[((long)BLOCK_X * 3 + row) * at->C + c] = sum;
 }
 
-/* p / stride, rounded down. */
+/* Returns p / stride, rounded down for a negative p, too. */
 DEVICE int down(int p, int stride) { return p >= 0 ? p / stride : -((stride - 1 - p) / stride); }
 
 KERNEL(depthwise_dx_tiles) {
@@ -216,7 +217,7 @@ KERNEL(depthwise_dw_tiles) {
     const int lane = THREAD % LANES, row = THREAD / LANES, c = BLOCK_Y * LANES + lane;
     const int columns = (SIDE - 1) * at->stride + at->kw, step = at->stride * LANES;
     const int taps = at->kh * at->kw;
-    /* The sums of this row: one for each tap, after the pixels. */
+    /* The sums are behind the pixels in `tile`: 8 rows x taps x 32 channels. */
     float *all = tile + ((SIDE - 1) * at->stride + at->kh) * columns * LANES;
     float *sums = all + row * taps * LANES + lane;
     for (int k = 0; k < taps; k++) sums[k * LANES] = 0;

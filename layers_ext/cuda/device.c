@@ -1,4 +1,4 @@
-/* device.c - a GPU through its driver. */
+/* device.c - opens a GPU through its driver, and allocates its memory. */
 #include "cuda/device.h"
 
 #include <stdio.h>
@@ -51,7 +51,8 @@ dnx_status dnx_device_look(int index, dnx_device_facts *facts, dnx_err *err) {
     return st ? st : look(cu, index, &device, facts, err);
 }
 
-/* The number after `word` in the head of the PTX: 70 for ".version 7.0", 80 for ".target sm_80". */
+/* Returns the number after `word` in the PTX: 70 for ".version 7.0", 80 for ".target sm_80"; 0 when
+ * the PTX does not contain the word. */
 static int ptx_number(const char *ptx, const char *word) {
     const char *at = strstr(ptx, word);
     int major = 0, minor = 0;
@@ -172,7 +173,7 @@ dnx_status dnx_device_new(dnx_device *d, void **p, size_t bytes, dnx_err *err) {
     *p = NULL;
     if (bytes == 0) bytes = 4;
     if (d->counts) {
-        d->counted += (bytes + 511) & ~(size_t)511; /* the driver rounds up to 512 */
+        d->counted += (bytes + 511) & ~(size_t)511; /* the driver allocates multiples of 512 */
         *p = d->buffer;
         return DNX_OK;
     }

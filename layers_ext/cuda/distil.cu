@@ -1,9 +1,9 @@
-/* distil.cu - losses that imitate a teacher's features: [kd_feature], [kd_correlation]. See the
- * files of these layers for the formulas and their papers. */
+/* distil.cu - the losses [kd_feature] and [kd_correlation], which imitate a teacher's features.
+ * layers_ext/kd_feature.c and layers_ext/kd_correlation.c have the formulas and the papers. */
 #include "cuda/block.h"
 #include "cuda/real.h"
 
-/* Blocks of 8 images, 32 threads each. */
+/* A block computes 8 images, with 32 threads for each. */
 KERNEL(feature_distance) {
     const long b = (long)BLOCK_X * DNX_CUDA_ROWS + THREAD / DNX_CUDA_COLUMNS;
     const int lane = THREAD % DNX_CUDA_COLUMNS;
@@ -29,12 +29,12 @@ KERNEL(feature_distance) {
     a.y[b] = (float)sum;
 }
 
-/* d^power; 0^0 is 1. */
+/* Returns d^power; 0^0 is 1. */
 DEVICE double power_of(double d, double power) {
     return power == 0 ? 1 : d == 0 ? 0 : real_exp(power * real_log(d));
 }
 
-/* One block for all images. hard: 0 none, 1 softmax, 2 power. */
+/* One block computes all images. a.hard is the option hard=: 0 none, 1 softmax, 2 power. */
 KERNEL(feature_weights) {
     double peak = 0, sum = 0;
     for (int b = THREAD; b < a.count; b += THREADS) {
@@ -69,7 +69,7 @@ KERNEL(feature_slopes) {
     }
 }
 
-/* phi(v), the sum of series[p] v^p, and its derivative. */
+/* Returns phi(v) = sum of series[p] v^p for p = 0 to degree; stores phi'(v) in *slope. */
 DEVICE float series_at(const float *series, int degree, float v, float *slope) {
     float sum = series[degree], d = 0;
     for (int p = degree - 1; p >= 0; p--) {
@@ -80,7 +80,8 @@ DEVICE float series_at(const float *series, int degree, float v, float *slope) {
     return sum;
 }
 
-/* One block for each image: the row of both matrices. The derivative of the loss replaces own. */
+/* One block for each image, which is a row of `own` and `target`. Replaces own[i][j], the
+ * similarity of images i and j, by the factor of u_j in the gradient of u_i. */
 KERNEL(correlation) {
     const long first = (long)BLOCK_X * a.count;
     double sum = 0;

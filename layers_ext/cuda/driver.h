@@ -1,6 +1,6 @@
-/* driver.h - NVIDIA's driver library, libcuda.so.1. The command opens it when it first needs a
- * device, so a build needs no file from NVIDIA. NVIDIA's header has macros that add _v2 to some
- * names; here the names are written in full. */
+/* driver.h - NVIDIA's driver library, libcuda.so.1. The command opens the library when it first
+ * needs a device, so a build needs no file from NVIDIA. Some functions have names with _v2 in the
+ * library; NVIDIA's header hides that with macros. */
 #ifndef DNX_CUDA_DRIVER_H
 #define DNX_CUDA_DRIVER_H
 #include <stdbool.h>
@@ -15,14 +15,17 @@ enum {
     DNX_CU_INVALID = 1,
     DNX_CU_OUT_OF_MEMORY = 2,
     DNX_CU_OLD_DRIVER = 222, /* the PTX needs a newer driver */
-    DNX_CU_NOT_FOUND = 500   /* the driver has no such function */
+    DNX_CU_NOT_FOUND = 500   /* the driver lacks a function */
 };
 enum { DNX_CU_MULTIPROCESSORS = 16, DNX_CU_MAJOR = 75, DNX_CU_MINOR = 76 }; /* attributes */
-enum { DNX_CU_LOG = 5, DNX_CU_LOG_BYTES = 6 }; /* options of cuModuleLoadDataEx: a text of errors */
 enum {
-    DNX_CU_OWN_ORDER = 1,    /* for cuStreamCreate: does not wait for the default stream */
-    DNX_CU_WITHOUT_TIME = 2, /* for cuEventCreate */
-    DNX_CU_THIS_THREAD = 1   /* for cuStreamBeginCapture: ignores other threads' calls */
+    DNX_CU_LOG = 5,
+    DNX_CU_LOG_BYTES = 6
+}; /* of cuModuleLoadDataEx: a buffer for errors, its size */
+enum {
+    DNX_CU_OWN_ORDER = 1,    /* for cuStreamCreate: without waiting for the default stream */
+    DNX_CU_WITHOUT_TIME = 2, /* for cuEventCreate: without a time stamp */
+    DNX_CU_THIS_THREAD = 1   /* for cuStreamBeginCapture_v2: ignores other threads' calls */
 };
 
 /* The functions that the project calls. Columns: symbol, parameters. */
@@ -61,7 +64,7 @@ enum {
     X(cuEventDestroy_v2, (void *event))                                                            \
     X(cuGetErrorString, (dnx_cu_result r, const char **text))
 
-/* Functions that a driver older than 11.4 lacks; their pointers are then NULL. */
+/* A driver older than CUDA 11.4 lacks some of these functions; has_graphs is then false. */
 #define DNX_CU_GRAPH_SYMBOLS(X)                                                                    \
     X(cuStreamBeginCapture_v2, (void *stream, int mode))                                           \
     X(cuStreamEndCapture, (void *stream, void **graph))                                            \
@@ -77,9 +80,9 @@ typedef struct {
     bool has_graphs;
 } dnx_driver;
 
-/* Opens and initialises the driver once; later calls return the same one. The caller does not free
- * it. DNX_EIO when libcuda.so.1 cannot be opened, lacks a symbol, or finds no device. */
+/* Opens and initialises the driver. Later calls return the same pointer, which the caller does not
+ * free. DNX_EIO when libcuda.so.1 cannot be opened, lacks a symbol, or finds no device. */
 dnx_status dnx_driver_open(const dnx_driver **out, dnx_err *err);
-/* The driver's message for a result; the driver owns the string. */
+/* Returns the driver's message for a result. The driver owns the string. */
 const char *dnx_driver_why(const dnx_driver *d, dnx_cu_result r);
 #endif

@@ -1,7 +1,7 @@
-/* elements.cu - sums, products and copies: one thread computes one number of the output. */
+/* elements.cu - sums, products and copies. A thread computes single numbers of the output. */
 #include "cuda/act.h"
 
-/* The element of f that is added to element i of y, or -1. */
+/* Returns the index of the element of f that is added to y[i]; -1 when none is. */
 DEVICE long f_of_y(const struct dnx_cuda_overlap *at, long i) {
     if (at->is_all) return i;
     const int c = (int)(i % at->C), x = (int)(i / at->C % at->X),
@@ -14,7 +14,7 @@ DEVICE long f_of_y(const struct dnx_cuda_overlap *at, long i) {
            c;
 }
 
-/* The element of y that element i of f is added to, or -1. */
+/* Returns the index of the element of y to which f[i] is added; -1 when f[i] is not used. */
 DEVICE long y_of_f(const struct dnx_cuda_overlap *at, long i) {
     if (at->is_all) return i;
     const int c = (int)(i % at->FC), x = (int)(i / at->FC % at->FX);
@@ -66,7 +66,7 @@ KERNEL(fill) {
     for (long i = INDEX; i < a.count; i += STEP) a.to[i] = a.value;
 }
 
-/* The factor of element i, which is channel c of its row. */
+/* Returns the factor b of element i, which is channel c of pixel `row`. */
 DEVICE float factor_of(const struct times_map_args *a, long i, long row, int c) {
     return a->b[a->by == DNX_CUDA_EACH      ? i
                 : a->by == DNX_CUDA_CHANNEL ? i / a->image * a->C + c
@@ -86,7 +86,7 @@ KERNEL(map_slopes) {
     }
 }
 
-/* The 256 threads of a block take 32 channels x 8 pixels at a time. */
+/* A block sums 32 channels of an image, 8 pixels at a time. */
 KERNEL(scale_sums) {
     SHARED double sums[DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, part = THREAD / DNX_CUDA_COLUMNS;

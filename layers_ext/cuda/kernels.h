@@ -1,11 +1,12 @@
-/* kernels.h - the kernels of the device and their arguments. The .cu files define the kernels, the
+/* kernels.h - the kernels of the device and their arguments. The .cu files define the kernels; the
  * .c files queue them.
+ * All tensors are float32, NHWC, on the device. A row is one pixel of a batch with its channels; a
+ * slab is a range of rows. A sum over rows takes two kernels. The first stores the sum of each slab
+ * in `parts`; the second adds these sums in a fixed order, so two runs give the same bits.
  *
- * All tensors are float32, NHWC, on the device. A row is one pixel of a batch with its channels. A
- * sum over rows takes two kernels: the first sums each slab of rows into `parts`, the second adds
- * the slabs in a fixed order. So two runs give the same bits.
- *
- * A field `adds` means: add to the output instead of storing it. */
+ * With the member `adds` a kernel adds to its output, else it stores the output. x, y and z are the
+ * input, the output, and the values before batch norm and activation; dx, dy and dz are their
+ * gradients. "Blocks: (x, y, z)" gives the size of the launch. */
 #ifndef DNX_CUDA_KERNELS_H
 #define DNX_CUDA_KERNELS_H
 #include <stdbool.h>
@@ -15,7 +16,7 @@
 #include "cuda/window.h"
 #include "kernels/activations.h"
 
-/* Columns: name; true when the threads of a block wait for each other (SYNC). */
+/* Columns: the name; true when the kernel calls SYNC(), a barrier for the threads of a block. */
 // clang-format off
 #define DNX_CUDA_KERNELS(X)                                                                     \
     X(conv_forward, true) X(conv_dx, true) X(conv_dw, true)                                     \
@@ -41,43 +42,45 @@
 // clang-format on
 
 enum { DNX_CUDA_TILE = 64 };    /* a block computes 64 x 64 outputs of a matrix product */
-enum { DNX_CUDA_COLUMNS = 32 }; /* a block that sums over rows takes 32 channels */
-enum { DNX_CUDA_ROWS = 8 };     /* and it takes 8 rows at a time */
-enum { DNX_CUDA_SIDE = 8 };     /* of a tile of a depthwise convolution */
-enum { DNX_CUDA_WINDOWS = 17 * 17 * 32, DNX_CUDA_SUMS = 9 * 8 * 32 }; /* its shared memory */
-enum { DNX_CUDA_STRIPES = 512 }; /* with parts: the most blocks in x */
-/* A sum over rows has a slab for each 512 rows, but at most 256. */
+enum { DNX_CUDA_COLUMNS = 32 }; /* channels in a block that sums over rows */
+enum { DNX_CUDA_ROWS = 8 };     /* rows that this block adds at a time */
+enum { DNX_CUDA_SIDE = 8 };     /* pixels of a side of a depthwise tile */
+/* The floats of shared memory of a depthwise tile: for its windows, and for sums in _dw_tiles. */
+enum { DNX_CUDA_WINDOWS = 17 * 17 * 32, DNX_CUDA_SUMS = 9 * 8 * 32 };
+enum { DNX_CUDA_STRIPES = 512 }; /* the most blocks in x of a product that stores parts */
+/* The number of slabs of a sum over rows: one for each 512 rows, at most 256. _SLAB: rows in
+ * one. */
 #define DNX_CUDA_SLABS(rows) ((rows) < 512 * 256 ? ((rows) + 511) / 512 : 256)
 #define DNX_CUDA_SLAB(rows) (((rows) + DNX_CUDA_SLABS(rows) - 1) / DNX_CUDA_SLABS(rows))
-enum { DNX_CUDA_DESCENT = 64 }; /* blocks for the update of a tensor */
-enum { DNX_CUDA_SPLIT = 4096 }; /* rows in a slab of conv_dw */
+enum { DNX_CUDA_DESCENT = 64 }; /* blocks that update one tensor */
+enum { DNX_CUDA_SPLIT = 4096 }; /* the most rows in a slab of conv_dw */
 
-/* The batch norm and activation of the layer before, when that layer stores z instead of y: the
- * kernel loads act(z*scale + shift) where x is named. With scale NULL it loads x. Zeros outside of
- * the image stay 0. */
+/* The batch norm and activation that the layer before has deferred: it stores z, not its output. A
+ * kernel loads z and computes its input x = act(z*scale + shift). Padding stays 0. When scale is
+ * NULL, nothing is deferred, and the kernel loads x. */
 struct dnx_cuda_deferred {
-    const float *scale, *shift, *slopes; /* one for each channel of x; slopes may be NULL */
+    const float *scale, *shift, *slopes; /* one number for each channel of x; slopes may be NULL */
     dnx_act act;
-    int channels; /* of x */
+    int channels;
 };
 
-/* conv_forward: y = (windows of x) * wk; with shift, y = act((windows of x) * wk + shift) +
- * residual. With parts it also sums y and y^2 over the rows of each block, as norm_sums does; then
- * there may be fewer blocks than tiles. Blocks: (tiles of output rows, tiles of N/groups,
- * groups). */
+/* conv_forward: y = (windows of x) * wk; with shift y = act((windows of x) * wk + shift); then
+ * residual is added. With parts the kernel also stores the sums of y and y^2 over the rows of each
+ * block, as norm_sums does. Blocks: (tiles of output rows, tiles of N/groups, groups); with parts
+ * there may be fewer blocks in x. */
 struct conv_forward_args {
     struct dnx_cuda_window at;
     const float *x;
     const float *wk; /* groups x N/groups x (kh x kw x C/groups) */
     float *y;
-    double *parts;               /* blocks x 3 x N; may be NULL */
+    double *parts;               /* blocks in x x 3 x N; may be NULL */
     const float *shift, *slopes; /* N each; may be NULL */
-    const float *residual;       /* like y; may be NULL */
+    const float *residual;       /* of the shape of y; may be NULL */
     dnx_act act;
     struct dnx_cuda_deferred of_x;
 };
-/* conv_dx: dx = (for each input pixel, the dz of the outputs that read it) * wt. Blocks: (tiles of
- * input rows, tiles of C/groups, groups). */
+/* conv_dx: dx of an input pixel = (dz of the outputs whose windows contain the pixel) * wt. Blocks:
+ * (tiles of input rows, tiles of C/groups, groups). */
 struct conv_dx_args {
     struct dnx_cuda_window at;
     const float *dz;
@@ -85,8 +88,8 @@ struct conv_dx_args {
     float *dx;
     bool adds;
 };
-/* conv_dw: the gradient of wk from each slab of output rows. Blocks: (tiles of kh*kw*C/groups,
- * tiles of N/groups, groups * slabs). */
+/* conv_dw: stores the gradient of wk from each slab of output rows in parts. Blocks: (tiles of
+ * kh*kw*C/groups, tiles of N/groups, groups * slabs). */
 struct conv_dw_args {
     struct dnx_cuda_window at;
     const float *x, *dz;
@@ -101,29 +104,30 @@ struct conv_dw_args {
 #define conv_dw_tf32_args conv_dw_args
 #define conv_dw_bf16_args conv_dw_args
 
-/* filters: copies w (N x C/groups x taps, the order of files) to wk, and to wt when wt is not NULL.
- * cg is C/groups. With scale (N numbers), wk is multiplied by it. */
+/* filters: copies w (N x cg x taps, as in a weights file) to wk, the order for conv_forward. Copies
+ * w also to wt, the order for conv_dx, unless wt is NULL. Multiplies the filters in wk by scale, N
+ * numbers, unless scale is NULL. cg is C/groups. */
 struct filters_args {
     const float *w, *scale;
     float *wk, *wt;
     int N, groups, cg, taps;
 };
-/* filters_back: adds up the slabs of conv_dw and adds the sum to dw, in the order of files. */
+/* filters_back: adds the sum of the slabs of conv_dw to dw, which has the order of a weights
+ * file. */
 struct filters_back_args {
     const float *parts;
     float *dw;
     int N, groups, cg, taps, slabs;
 };
 
-/* depthwise: N/C filters for each channel; groups = C. w: N x kh x kw. One thread computes one
- * number of y, in depthwise_dx one number of dx. With scale and shift,
- * y = act(convolution * scale + shift).
- *
- * depthwise_tiles, _dx_tiles and _dw_tiles compute the same for N = C, in tiles of DNX_CUDA_SIDE x
- * DNX_CUDA_SIDE outputs (_dx_tiles: inputs), with their inputs in shared memory. That has room for
- * DNX_CUDA_WINDOWS numbers, 32 for each pixel; _dw_tiles needs 8 x 32 more for each tap.
- * Blocks: (tiles, C / DNX_CUDA_COLUMNS rounded up); depthwise_tiles and _dw_tiles also take fewer
- * in x. With parts depthwise_tiles sums y and y^2 over the rows of each block, as norm_sums. */
+/* depthwise: N/C filters for each channel; groups = C. w: N x kh x kw. A thread computes single
+ * numbers of y, in depthwise_dx of dx. With scale y = act(convolution * scale + shift).
+ * depthwise_tiles, _dx_tiles and _dw_tiles compute y, dx and the gradient of w when N = C. A tile
+ * has DNX_CUDA_SIDE x DNX_CUDA_SIDE pixels of y, in _dx_tiles of dx. Its windows, 32 numbers for
+ * each pixel, must fit into DNX_CUDA_WINDOWS numbers of shared memory. _dw_tiles needs 8 x 32
+ * numbers more for each tap. Blocks: (tiles, C / DNX_CUDA_COLUMNS rounded up). depthwise_tiles and
+ * _dw_tiles may have fewer blocks in x; a block then computes several tiles. With parts
+ * depthwise_tiles stores the sums of y and y^2 over the rows of each block, as norm_sums does. */
 struct depthwise_args {
     struct dnx_cuda_window at;
     const float *x, *w, *scale, *shift, *slopes;
@@ -138,9 +142,9 @@ struct depthwise_dx_args {
     float *dx;
     bool adds;
 };
-/* depthwise_dw: the gradient of w from each slab of output rows. Blocks: (N / DNX_CUDA_COLUMNS
- * rounded up, taps, slabs). parts: slabs x taps x N. For depthwise_dw_tiles a slab is what a block
- * in x sums. depthwise_dw_sum adds up the slabs. */
+/* depthwise_dw: stores the gradient of w from each slab of output rows in parts, slabs x taps x N.
+ * Blocks: (N / DNX_CUDA_COLUMNS rounded up, taps, slabs). In depthwise_dw_tiles the slabs are the
+ * tiles that one block computes. depthwise_dw_sum adds the sum of the slabs to dw. */
 struct depthwise_dw_args {
     struct dnx_cuda_window at;
     const float *x, *dz;
@@ -149,7 +153,7 @@ struct depthwise_dw_args {
 };
 struct depthwise_dw_sum_args {
     const float *parts;
-    float *dw; /* N x taps, added to */
+    float *dw; /* N x taps */
     int N, taps, slabs;
 };
 
@@ -157,11 +161,12 @@ struct depthwise_dw_sum_args {
 #define depthwise_dx_tiles_args depthwise_dx_args
 #define depthwise_dw_tiles_args depthwise_dw_args
 
-/* The kernels of batch norm and activation compute u = z*scale + shift, y = act(u) for z with
- * `rows` rows of C channels. du is the gradient of u.
+/* The kernels of batch norm and activation compute u = z*scale + shift and y = act(u). z is rows x
+ * C; du is the gradient of u. Biases, scales, slopes and all statistics are C numbers each.
  *
- * norm_sums: sums over each slab. dy NULL: of z and z^2. Else: of du, of du*z, and of the gradient
- * of the slopes. Blocks: (C / DNX_CUDA_COLUMNS rounded up, slabs). parts: slabs x 3 x C. */
+ * norm_sums: stores sums over each slab in parts, slabs x 3 x C. In the forward pass dy is NULL,
+ * and it sums z and z^2. In the backward pass it sums du, du*z and the gradient of the slopes.
+ * Blocks: (C / DNX_CUDA_COLUMNS rounded up, slabs). */
 struct norm_sums_args {
     const float *z, *dy, *scale, *shift, *slopes;
     double *parts;
@@ -169,20 +174,22 @@ struct norm_sums_args {
     int C;
     dnx_act act;
 };
-/* norm_statistics: from the sums of all slabs computes the statistics of the batch, updates the
- * running statistics, and sets scale and shift. Blocks: C / DNX_CUDA_COLUMNS rounded up. */
+/* norm_statistics: computes the mean and 1/standard deviation of the batch from the sums of all
+ * slabs. Updates the running statistics, and sets scale and shift. Blocks: C / DNX_CUDA_COLUMNS
+ * rounded up. */
 struct norm_statistics_args {
     const double *parts;
-    const float *biases, *scales; /* biases NULL: all are 0 */
+    const float *biases, *scales; /* when biases is NULL, all are 0 */
     float *mean, *variance;       /* running statistics */
     float *batch_mean, *inv_std, *scale, *shift;
     long rows;
     int C, slabs;
     float eps, momentum;
 };
-/* norm_back: from the sums of all slabs adds to the gradients of biases, scales and slopes, and
- * computes p, q, r (C numbers each) for dz = du*p + z*q + r. Without batch norm p is NULL, and only
- * the gradients of biases and slopes are computed. */
+/* norm_back: adds to the gradients of biases, scales and slopes, from the sums of all slabs.
+ * Computes p, q and r, C numbers each, with which dz = du*p + z*q + r. Without batch norm p is
+ * NULL; then only the gradients of biases and slopes are computed. Blocks: as for
+ * norm_statistics. */
 struct norm_back_args {
     const double *parts;
     const float *scales, *batch_mean, *inv_std;
@@ -192,14 +199,14 @@ struct norm_back_args {
     int C, slabs;
 };
 /* norm_fold: computes scale and shift from the running statistics. Without batch norm mean is NULL;
- * then scale is 1 and shift is the bias. */
+ * then scale becomes 1 and shift the bias. */
 struct norm_fold_args {
     const float *biases, *scales, *mean, *variance;
     float *scale, *shift;
     int C;
     float eps;
 };
-/* norm_apply: y = act(z*scale + shift); with scale NULL y = act(z). */
+/* norm_apply: y = act(z*scale + shift). When scale is NULL, y = act(z). */
 struct norm_apply_args {
     const float *z, *scale, *shift, *slopes;
     float *y;
@@ -218,27 +225,29 @@ struct norm_dz_args {
     bool adds;
 };
 
-/* The part of y and f that a sum adds: h x w pixels of c channels. Pixel (i, j) of this part is
- * (i, j) * sample in y (Y x X x C), and (i, j) * stride in f (FY x FX x FC). */
+/* The part of y (Y x X x C) and of f (FY x FX x FC) that a sum adds: h x w pixels of c channels.
+ * Its pixel (i, j) is pixel (i * sample, j * sample) of y, and pixel (i * stride, j * stride) of
+ * f. */
 struct dnx_cuda_overlap {
     int Y, X, C, FY, FX, FC, h, w, c, sample, stride;
-    int is_all; /* y and f have the same shape */
+    int is_all; /* 1 when y and f have the same shape, else 0 */
 };
-/* sum: y = act(alpha*x + beta*f) in the overlap, y = act(x) elsewhere. */
+/* sum: y = act(alpha*x + beta*f) in the overlap `at`, and y = act(x) outside of it. x: as y. */
 struct sum_args {
     const float *x, *f;
     float *y;
-    long count; /* of y */
+    long count; /* numbers in y */
     float alpha, beta;
     struct dnx_cuda_overlap at;
     struct dnx_cuda_deferred of_x, of_f;
     dnx_act act;
 };
-/* sum_back: the gradient of x, or with is_f that of f. x and f are not read when act is linear. */
+/* sum_back: stores the gradient of x, or with is_f the gradient of f, in `to`. Does not read x and
+ * f when act is linear. */
 struct sum_back_args {
     const float *dy, *x, *f;
     float *to;
-    long count; /* of `to` */
+    long count; /* numbers in `to` */
     float alpha, beta;
     struct dnx_cuda_overlap at;
     dnx_act act;
@@ -252,8 +261,8 @@ struct scaled_args {
     float factor;
     bool adds;
 };
-/* channels: copies `c` channels of each row i, from[i*from_c + from_at + k] to
- * to[i*to_c + to_at + k] for k < c. */
+/* channels: copies c channels of each row, from channel from_at of `from` (rows x from_c) to
+ * channel to_at of `to` (rows x to_c). */
 struct channels_args {
     const float *from;
     float *to;
@@ -261,8 +270,8 @@ struct channels_args {
     int c, from_c, from_at, to_c, to_at;
     bool adds;
 };
-/* maxpool, avgpool and their gradients. winner, like y: for each output, the index y * w + x of the
- * largest pixel of its window. */
+/* maxpool, avgpool and their gradients. winner has the shape of y: for each output the index row *
+ * w + column of the input pixel that is the largest in the window. */
 struct maxpool_args {
     struct dnx_cuda_window at;
     const float *x;
@@ -280,9 +289,9 @@ struct avgpool_args {
     struct dnx_cuda_window at;
     const float *x;
     float *y;
-    float factor;     /* times the sum */
-    bool is_mean;     /* the mean, without factor */
-    bool is_of_image; /* the mean is that of the pixels inside of the image */
+    float factor;     /* y = factor * sum, without is_mean */
+    bool is_mean;     /* y = the mean of the window */
+    bool is_of_image; /* the mean does not count padding */
     bool adds;
 };
 struct avgpool_back_args {
@@ -292,10 +301,10 @@ struct avgpool_back_args {
     float factor;
     bool is_mean, is_of_image, adds;
 };
-/* descend: one step of SGD as in net/update.c, of each tensor in `descents`. w, g and v have the
+/* descend: one step of SGD for each tensor in `descents`, as in net/update.c. w, g and v are the
  * weights, gradients and momentum of all tensors. Clears g. Blocks: (DNX_CUDA_DESCENT, tensors). */
 struct dnx_cuda_descent {
-    long at, count; /* the tensor is w[at] to w[at + count - 1] */
+    long at, count; /* the tensor has the indices at to at + count - 1 */
     float rate, momentum, decay;
     int nesterov;
 };
@@ -308,10 +317,10 @@ struct fill_args {
     long count;
     float value;
 };
-/* A product of a map and a factor b: one for each number, for each channel of an image, or for each
- * pixel. C: channels; image: the numbers of an image. */
+/* A product of a map a and factors b. b has a factor for each number of a, for each channel of an
+ * image, or for each pixel. C: channels; image: numbers in an image. */
 enum { DNX_CUDA_EACH, DNX_CUDA_CHANNEL, DNX_CUDA_PIXEL };
-/* times_map: to = or += act(a b). map_slopes: to = dy act'(a b). */
+/* times_map: to = act(a b), with `adds` to += act(a b). map_slopes: to = dy act'(a b). */
 struct times_map_args {
     const float *a, *b, *dy;
     float *to;
@@ -321,8 +330,8 @@ struct times_map_args {
     bool adds;
 };
 #define map_slopes_args times_map_args
-/* scale_sums: to[b,c] = or += the sum of a[b,p,c] f[b,p,c] over the pixels p of image b. Blocks:
- * (images, C / DNX_CUDA_COLUMNS rounded up). */
+/* scale_sums: to[b,c] = the sum of a[b,p,c] f[b,p,c] over the pixels p of image b. Blocks: (images,
+ * C / DNX_CUDA_COLUMNS rounded up). */
 struct scale_sums_args {
     const float *a, *f;
     float *to;
@@ -330,7 +339,7 @@ struct scale_sums_args {
     int C;
     bool adds;
 };
-/* shuffle: to[k groups + g] = or += from[g C/groups + k] in each row. */
+/* shuffle: to[k*groups + g] = from[g*C/groups + k] in each row, for g < groups, k < C/groups. */
 struct shuffle_args {
     const float *from;
     float *to;
@@ -338,18 +347,19 @@ struct shuffle_args {
     int C, groups;
     bool adds;
 };
-/* softmax: y = exp(x/T) / sum exp(x/T) of each row; with label also the loss of each row. One block
- * for each row. softmax_back: dx = or += y (dy - <y, dy>) / T, and with label (onehot - y) / T. */
+/* softmax: y = exp(x/T) / sum exp(x/T) for each row of `size` numbers, T = temperature. With label
+ * also the cross-entropy of each row. softmax_back: dx = y (dy - <y, dy>) / T, with label plus
+ * (onehot - y) / T. One block for each row. */
 struct softmax_args {
     const float *x;
     float *y;
-    const int *label; /* the index in the row, -1: no class; NULL: no loss */
+    const int *label; /* index in the row, -1 when unknown; NULL: no losses */
     double *losses;
     double temperature;
     long size;
 };
 struct softmax_back_args {
-    const float *y, *dy; /* dy NULL: 0 */
+    const float *y, *dy; /* when dy is NULL, it is 0 */
     const int *label;
     float *dx;
     double temperature;
@@ -357,24 +367,23 @@ struct softmax_back_args {
     bool adds;
 };
 
-/* unit_rows: unit = rows of x scaled to length 1, inv = 1/|x|. Blocks: count / DNX_CUDA_ROWS. */
+/* unit_rows: unit = the rows of x scaled to length 1; inv = 1/|x| of each row. Blocks: count /
+ * DNX_CUDA_ROWS rounded up. */
 struct unit_rows_args {
     const float *x;
-    const int *rows;   /* row i of unit is row rows[i] of x; -1: it is 0; NULL: row i */
-    float *unit, *inv; /* count x size, may be NULL; count */
-    long count, from;  /* row `from` and later rows are 0 */
+    const int *rows;   /* row i of unit is row rows[i] of x, or 0 for -1; NULL: row i of x */
+    float *unit, *inv; /* unit: count x size, or NULL; inv: count */
+    long count, from;  /* row `from` of unit and all later rows are 0 */
     int size;
     bool as_it_is; /* unit = x, inv = 1 */
-    float least;   /* the least square of a length: shorter vectors are divided by its root;
-                         * 0: their unit vector is 0 */
+    float least;   /* inv is at most 1/sqrt(least); with 0 it is 0 for |x| <= 1e-15 */
 };
-/* unit_back: stores in dx, or adds to it, factor * inv * (d - (d.unit) unit). With is_along the
- * factor (d.unit) is along[i] instead, or 0 when along is NULL. d is the sum of
- * `parts` arrays; they begin `part` floats apart, and their rows ld floats apart. Blocks: as for
- * unit_rows. */
+/* unit_back: dx = factor * inv * (d - (d.unit) unit) for each row i. With is_along, along[i]
+ * replaces d.unit, or 0 when along is NULL. d is the sum of `parts` arrays. Array k begins at d +
+ * k*part; its rows are ld floats apart. Blocks: as for unit_rows. */
 struct unit_back_args {
     const float *d, *unit, *inv, *along;
-    const int *rows; /* row i changes row rows[i] of dx; -1: none; NULL: row i */
+    const int *rows; /* row i goes to row rows[i] of dx, nowhere for -1; NULL: to row i */
     float *dx;
     long count, ld, part;
     int size, parts;

@@ -1,4 +1,5 @@
-/* labels.cu - the losses [center_loss] and [cost]: sums are double. */
+/* labels.cu - the losses [center_loss] and [cost]. layers_ext/center_loss.c and layers_ext/cost.c
+ * have the formulas. Sums are double. */
 #include "cuda/block.h"
 #include "cuda/real.h"
 
@@ -15,7 +16,8 @@ KERNEL(center_loss) {
     a.y[b] = (float)loss;
 }
 
-/* The block of the first image of a class also adds the gradient of the centre. */
+/* One block for each image. The block of the first image of a class also computes the gradient of
+ * the class centre. */
 KERNEL(center_back) {
     const int b = BLOCK_X, label = a.label[b];
     bool is_first = a.d_centres && label >= 0;
@@ -32,7 +34,7 @@ KERNEL(center_back) {
     }
 }
 
-/* The values of type=, in the order of layers_ext/cost.c. */
+/* The values of the option type=, in the order of layers_ext/cost.c. */
 enum { COST_SSE, COST_MASKED, COST_SMOOTH, COST_L1, COST_SEG, COST_WGAN };
 
 DEVICE bool cost_counts(const struct cost_args *a, int label) {

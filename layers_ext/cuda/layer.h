@@ -1,83 +1,85 @@
 /* layer.h - the GPU version of a layer type: layers/NAME.c defines dnx_gpu_NAME.
- *
- * The builder makes the layer on the processor first. The GPU version takes its options, shapes and
- * parameters from there and has no parameters of its own. value, grad and momentum below are copies
- * on the device, in the order of node->params. A type without a GPU version runs on the
- * processor, and its inputs and outputs are copied. The rules of dnx.h hold: backward() stores or
- * adds dx, and always adds to the gradients. */
+  * The builder first makes the layer on the processor, as a dnx_node. The GPU version reads the
+ * options, shapes and parameters of this node and declares no parameters. The arrays value, grad
+ * and momentum below are copies on the device, in the order of node->params. A type without a GPU
+ * version runs on the processor, and its inputs and outputs are copied. As in dnx.h, backward()
+ * stores or adds dx, and always adds to the gradients of parameters. */
 #ifndef DNX_CUDA_LAYER_H
 #define DNX_CUDA_LAYER_H
 #include "cuda/device.h"
 #include "dnx.h"
 
-enum { DNX_GPU_MEMORY = 40 }; /* the most allocations of one layer */
+enum { DNX_GPU_MEMORY = 40 }; /* allocations that one layer may make */
 
 typedef struct dnx_gpu_layer {
     const struct dnx_gpu_type *type;
     dnx_node *node;
     dnx_device *device;
     dnx_precision precision;
-    float *value[DNX_MAX_PARAMS];    /* on the device, like grad and momentum */
+    float *value[DNX_MAX_PARAMS];    /* on the device, as grad and momentum */
     float *grad[DNX_MAX_PARAMS];     /* NULL when the parameter is not trained */
     float *momentum[DNX_MAX_PARAMS]; /* NULL when the parameter is not trained */
     float *scratch;                  /* on the device; shared by all layers of the network */
-    size_t scratch_floats;           /* the floats that the layer needs there; make() sets it */
-    double *losses;                  /* of a loss that trains: make() allocates it on the device,
-                                        * forward() stores the loss of each image. Else NULL */
-    struct dnx_gpu_layer *head;      /* node->distillation->head on the device; may be NULL */
-    struct dnx_gpu_norm *norm;       /* its batch norm and activation; NULL when it has none */
-    bool defers;                     /* y holds z: the only reader applies batch norm and
-                                        * activation when it loads z. place.c decides it */
-    struct dnx_gpu_layer *deferred[DNX_MAX_IN]; /* the layer of input k, when that layer defers */
-    bool
-        is_idle; /* bring() sets it for a pass without labels or teacher: y, losses and gradient are
-                   * 0, and neither forward() nor backward() is called */
-    void *state; /* state_size zeroed bytes on the processor */
-    void *memory[DNX_GPU_MEMORY]; /* on the device; freed with the layer */
+    size_t scratch_floats;           /* floats of scratch that the layer needs; make() sets it */
+    /* The loss of each image, on the device, from forward(). make() of a loss allocates it. */
+    double *losses;
+    struct dnx_gpu_layer *head; /* the GPU version of node->distillation->head; may be NULL */
+    struct dnx_gpu_norm *norm;  /* the layer's batch norm and activation; may be NULL */
+    bool defers; /* forward() stores z in y, and the only reader applies batch norm and activation
+                  * when it loads z; darknet/gpu/place.c decides it */
+    struct dnx_gpu_layer *deferred[DNX_MAX_IN]; /* [k]: the layer of input k if it defers */
+    /* bring() sets it for a pass without labels or teacher. y, losses and dx are then 0, and
+     * neither forward() nor backward() is called. */
+    bool is_idle;
+    void *state; /* type->state_size bytes on the processor, zeroed before make() */
+    void *memory[DNX_GPU_MEMORY]; /* the results of dnx_gpu_new() */
     int n_memory;
 } dnx_gpu_layer;
 
 typedef struct dnx_gpu_type {
-    size_t state_size; /* bytes */
-    /* True when the device can run this layer with its options. NULL: it always can. */
+    size_t state_size; /* bytes of dnx_gpu_layer.state */
+    /* Returns true when the device can run this layer with its options. NULL when it always can. */
     bool (*can)(const dnx_node *n);
-    /* True for a type that can leave batch norm and activation to its reader, when it trains. */
+    /* True when a layer that trains may defer batch norm and activation to its reader. */
     bool may_defer;
-    /* True for a type that adds dnx_residual(p) to y when it predicts (layer/fusion.h). */
+    /* True when forward() adds dnx_residual(p) to y in prediction (layer/fusion.h). */
     bool adds_residual;
-    /* True when the layer can load z instead of input k: see dnx_gpu_deferred(). May be NULL. */
+    /* Returns true when the layer can read z in place of input k, and apply the deferred batch norm
+     * and activation itself: see dnx_gpu_deferred(). NULL when it never can. */
     bool (*loads)(const dnx_node *n, int k);
-    /* Allocates memory on the device. value, grad and momentum are not set yet. May be NULL. */
+    /* Allocates the layer's memory by dnx_gpu_new(). value, grad and momentum are not set yet. May
+     * be NULL. */
     dnx_status (*make)(dnx_gpu_layer *l, dnx_err *err);
-    /* Copies the values that change with every pass to the device: labels, a teacher's outputs
-     * (p->truth and p->target are on the processor), schedules. forward() and backward() then only
-     * launch kernels, the same ones for each pass with the same batch. May be NULL. */
+    /* Runs before forward(). Copies the values that change with every pass to the device: labels
+     * (p->truth) and a teacher's outputs (p->target), which are on the processor, and schedules. So
+     * forward() and backward() queue the same kernels with the same arguments in each pass with the
+     * same batch. May be NULL. */
     void (*bring)(dnx_gpu_layer *l, const dnx_pass *p);
-    /* As in dnx_layer_type, but the tensors are on the device. p->scratch is not set, p->loss not
-     * used. */
+    /* As in dnx_layer_type, but the tensors of p are on the device. p->scratch is not set: use
+     * l->scratch. p->loss is not used: use l->losses. */
     void (*forward)(dnx_gpu_layer *l, dnx_pass *p);
     void (*backward)(dnx_gpu_layer *l, dnx_pass *p);
-    /* Runs after the parameters have changed: after each update, and before the next forward pass.
-     * It may limit the parameters. May be NULL. */
+    /* Runs after each update on the device, and before a forward pass whose parameters have
+     * changed. It may limit the parameters. May be NULL. */
     void (*prepare)(dnx_gpu_layer *l);
 } dnx_gpu_type;
 
-/* Allocates zeroed floats on the device. They are freed with the layer. DNX_EMEM. */
+/* Allocates zeroed floats on the device, which are freed with the layer. DNX_EMEM. */
 dnx_status dnx_gpu_new(dnx_gpu_layer *l, float **p, size_t floats, dnx_err *err);
-/* The first parameter with that role, or its gradient, on the device. NULL when the layer has no
- * such parameter; the gradient also when it is not trained. */
+/* Return the first parameter with this role, and its gradient, on the device. NULL when the layer
+ * has no parameter with this role; dnx_gpu_grad() returns NULL also when it is not trained. */
 float *dnx_gpu_value(const dnx_gpu_layer *l, dnx_role role);
 float *dnx_gpu_grad(const dnx_gpu_layer *l, dnx_role role);
-/* Slabs of rows, and blocks of columns, of a sum over pixels (kernels.h). */
+/* Return the number of slabs of a sum over rows, and the number of blocks of 32 channels. */
 static inline int dnx_gpu_slabs(long rows) { return (int)DNX_CUDA_SLABS(rows); }
 static inline int dnx_gpu_columns(int C) { return (C + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS; }
-/* Queues a kernel with a warp for each of `rows` rows. */
+/* Queues a kernel that computes `rows` rows, with a warp for each row. */
 static inline void dnx_gpu_rows(const dnx_gpu_layer *l, dnx_cuda_kernel kernel, long rows,
                                 const void *args) {
     dnx_device_launch(l->device, kernel, (rows + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS, 1, 1, args);
 }
-/* The value of an option of the layer, or `none` when the type has no option of that name.
- * dnx_gpu_option() reads integers and words, dnx_gpu_number() floats. */
+/* Return the value of an option of the layer, or `none` when its type has no option `key`.
+ * dnx_gpu_option() reads integers and words, dnx_gpu_number() reads floats. */
 int dnx_gpu_option(const dnx_node *n, const char *key, int none);
 float dnx_gpu_number(const dnx_node *n, const char *key, float none);
 

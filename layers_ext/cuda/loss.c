@@ -1,4 +1,4 @@
-/* loss.c - see loss.h. */
+/* loss.c - memory, labels, targets and margins for the GPU versions of losses. */
 #include "cuda/loss.h"
 
 dnx_status dnx_gpu_new_losses(dnx_gpu_layer *l, dnx_err *err) {

@@ -1,45 +1,46 @@
-/* loss_args.h - the arguments of the kernels of losses: margins, features, correlations,
- * probabilities. kernels.h includes it and describes the layout of tensors. */
+/* loss_args.h - the arguments of the kernels of losses. kernels.h includes this file and describes
+ * the layout of tensors. B is the number of images. Losses are for one image each, with weight. */
 #ifndef DNX_CUDA_LOSS_ARGS_H
 #define DNX_CUDA_LOSS_ARGS_H
 #include <stdbool.h>
 
 #include "common/face/margin_kinds.h"
 
-/* The margin of common/face/margin.h in this pass, and the number of classes. */
+/* The dnx_margin of this pass (common/face/margin.h), and n, the number of classes. */
 struct dnx_cuda_margin {
     double s, m, m1, m2, m3, smoothing, ramp;
-    float t; /* the emphasis */
+    float t; /* dnx_margin_emphasis() */
     int kind, n;
     bool is_easy, is_ste;
 };
-/* What an image may have of its own instead of the values above. */
+/* Values of each image that replace s and m above. NULL when all images have the same s or m. */
 struct dnx_cuda_margin_of {
-    double *length; /* B: scale=length, |x| instead of s; else NULL */
-    double *m;      /* B: margins=teacher; else NULL */
+    double *length; /* B: with scale=length, |x| replaces s */
+    double *m;      /* B: with margins=teacher, replaces m */
 };
-/* margin_loss: one block for each image. With of.length, cosines holds the products of x with the
- * class vectors: the kernel stores the lengths of x, and replaces the products by cosines. */
+/* margin_loss: the loss of each image; one block for each. With of.length, `cosines` has the
+ * products of x with unit class vectors; the kernel stores |x| in of.length, and divides the
+ * products by |x|. */
 struct margin_loss_args {
     const struct dnx_cuda_margin *now;
     struct dnx_cuda_margin_of of;
     float *cosines;   /* B x ld */
     const float *x;   /* B x size */
     const int *label; /* B */
-    double *row;      /* B x 5: peak, sum, target, slope; the slope by the length */
+    double *row;      /* B x 5: peak, sum (dnx_margin_row), f(c_y), f'(c_y), dL/ds with of.length */
     double *losses;   /* B */
-    float *y;         /* B: 1 when the class has the largest cosine */
+    float *y;         /* B: 1 when the image's class has the largest cosine, else 0 */
     int ld, size;
 };
-/* margin_images: weighs the losses of the batch (common/face/mining.h), and with of.length computes
- * the gradient along x. One block. */
+/* margin_images: weighs the losses of the batch as common/face/mining.h does. With of.length also
+ * computes `along`, the argument of unit_back. One block. */
 struct margin_images_args {
     struct dnx_cuda_margin_of of;
     const int *label;
     const double *row;
     double *losses;
-    double *factor; /* B: the factor of each gradient */
-    float *along;   /* B; see unit_back */
+    double *factor; /* B: the factor of each image's gradient */
+    float *along;   /* B; only with of.length */
     double focus, keep;
     int batch;
     bool is_hard, is_focal;
@@ -49,19 +50,21 @@ struct margin_slopes_args {
     struct dnx_cuda_margin_of of;
     float *cosines;
     const int *label;
-    const double *row, *factor; /* factor NULL: all are 1 */
+    const double *row, *factor; /* when factor is NULL, all are 1 */
     int batch, ld;
 };
 
-/* centres_*: common/face/centres.h. label: the columns of the classes; rows: the row of w of each
- * column, NULL: the same. follow: one block for each image; near_: the cosines of the teacher's
- * features with their centres, blocks of DNX_CUDA_ROWS images; margins: one block. */
+/* The formulas are in common/face/centres.h. centres_follow moves the centres w; one block for each
+ * image. centres_near stores in m_of the cosine of each teacher's feature with the centre of its
+ * class; blocks of DNX_CUDA_ROWS images. centres_margins turns m_of into margins; one block.
+ * label[b] is the column of image b's class; rows[column] is its row of w. When rows is NULL, row
+ * and column are equal. */
 struct centres_args {
-    float *w;           /* rows of D */
+    float *w;           /* one row of D for each class */
     const float *x, *t; /* B x D: the features of the student and the teacher */
     const int *label, *rows;
-    float *share; /* B */
-    double *m_of; /* B: the cosines, then the margins */
+    float *share; /* B: (1 - a_b) / |t_b| */
+    double *m_of; /* B: cosines, then margins */
     double fixed, m, least;
     int batch, D;
     bool is_fixed, by_centre;
@@ -70,44 +73,46 @@ struct centres_args {
 #define centres_near_args centres_args
 #define centres_margins_args centres_args
 
-/* The arguments of center_loss and center_back. Both have one block for each image. label: -1 when
- * the class is unknown, -2 when the network has no such class. */
+/* center_loss and center_back: one block for each image. label: the class; -1 when it is unknown,
+ * -2 when the label is not a class of the network. */
 struct center_args {
-    const float *x, *centres; /* B x D, N x D */
+    const float *x, *centres; /* B x D; classes x D */
     const int *label;
     double *losses;
-    float *y, *dx, *d_centres; /* d_centres is added to; dx may be NULL */
+    float *y, *dx, *d_centres; /* d_centres is added to; it and dx may be NULL */
     float weight;
     int batch, D;
     bool adds;
 };
 #define center_loss_args center_args
 #define center_back_args center_args
-/* cost_loss: one block for each image; cost_back: one thread for each number. label: the place of
- * the class in the image's numbers; -1 for a negative class, -2 when there is no such place. */
+/* cost_loss: one block for each image. cost_back: a thread computes single numbers of dx. label:
+ * the index of the class among the `size` numbers of the image; -1 when the label is negative, -2
+ * when it is too large. */
 struct cost_args {
     const float *x, *dy; /* B x size; dy may be NULL */
-    const int *label;    /* NULL: no labels */
+    const int *label;    /* NULL when the pass has no labels */
     double *losses;
     float *dx;
-    float scale, noobj, least; /* smaller gradients are 0 */
+    float scale, noobj, least; /* gradients smaller than `least` become 0 */
     long size, batch;
-    int type; /* the option type= of [cost] */
+    int type; /* the option type of [cost] */
     bool adds;
 };
 #define cost_loss_args cost_args
 #define cost_back_args cost_args
 
-/* feature_distance: e = |g/|g| - t/|t||^2 / 2; without is_unit e = |g - t|^2 / 2. */
+/* feature_distance: the distance of each image's features g from the teacher's t. e = |g/|g| -
+ * t/|t||^2 / 2; without is_unit e = |g - t|^2 / 2. count: images; y = e. */
 struct feature_distance_args {
     const float *g, *t; /* count x size */
-    float *inv;         /* count x 2: 1/|g|, 1/|t|; 1 when not is_unit */
+    float *inv;         /* count x 2: 1/|g| and 1/|t|; without is_unit 1 and 1 */
     double *e;
     float *y;
     long count, size;
     bool is_unit;
 };
-/* feature_weights: h of [kd_feature], and the loss of each image. */
+/* feature_weights: the hardness h of each image (layers_ext/kd_feature.c), and its loss. */
 struct feature_weights_args {
     const double *e;
     double *h, *losses;
@@ -122,7 +127,9 @@ struct feature_slopes_args {
     long count, size;
     bool is_unit, adds;
 };
-/* correlation: own and target are count x count products of unit vectors. */
+/* correlation: own and target are the cosines of all pairs of images, count x count, for student
+ * and teacher. Replaces own by the coefficients of the gradient. series: degree + 1 coefficients of
+ * phi (layers_ext/kd_correlation.c). */
 struct correlation_args {
     float *own;
     const float *target, *series;
@@ -132,25 +139,27 @@ struct correlation_args {
     int degree, count;
 };
 
-/* The logits of the student or the teacher: z, or scale * z when z are cosines. */
+/* The logits of the student or the teacher: z, or scale * z with is_cosine. */
 struct dnx_cuda_logits {
     const float *z; /* B x ld */
     long ld;
-    bool is_cosine, by_length; /* by_length: z are cosines times the feature's length */
+    bool is_cosine, by_length; /* by_length: z is cosine times |feature| */
 };
-/* The values of [kd_probability] that change with every pass: its weight, and the scales. */
+/* The values of [kd_probability] that change with every pass: its weight, and the scale of the
+ * cosines of student and teacher. */
 struct dnx_cuda_probability {
     double weight;
     float scale, scale_of_teacher;
 };
-/* leading_*: dnx_leading of common/face/leading.h. One block for each image (norm, least), one
- * thread for each class (mass), one block (count). */
+/* The kernels leading_norm, _mass, _count and _least find the leading classes as
+ * common/face/leading.h defines them. Blocks: one for each image in leading_norm and leading_least,
+ * one in leading_count. In leading_mass a thread computes single classes. */
 struct leading_args {
     struct dnx_cuda_logits side;
-    const float *scale; /* the scale of `side` */
+    const float *scale; /* factor of the cosines of `side` */
     double share;
     const int *label;
-    double *norm, *mass; /* B, N */
+    double *norm, *mass; /* B; N */
     int *count;
     float *least; /* B */
     int N, batch;
@@ -159,14 +168,16 @@ struct leading_args {
 #define leading_mass_args leading_args
 #define leading_count_args leading_args
 #define leading_least_args leading_args
-/* probability_loss: one block for each image. probability_slopes: dz = or += the gradients. */
+/* probability_loss: the loss of each image, and sums for its gradient; one block for each image.
+ * probability_slopes: dz, the gradient of the student's logits, or of its cosines with
+ * is_cosine. */
 struct probability_args {
     struct dnx_cuda_logits student, teacher;
     const struct dnx_cuda_probability *now;
     double temperature, between, within;
-    const float *least; /* NULL when the classes are not grouped */
+    const float *least; /* B, from leading_least; NULL without groups */
     const int *label;
-    double *sums; /* B x 11 */
+    double *sums; /* B x 11: probability.cu describes them */
     double *losses;
     float *y, *dz; /* dz: B x ld */
     int N, batch, ld;

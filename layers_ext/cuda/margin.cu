@@ -1,16 +1,16 @@
-/* margin.cu - softmax cross-entropy over cosines with a margin: common/face/margin.h on the device.
- *
- * cosines: B x ld, of which the first `n` columns are the classes of the pass. label: the column of
- * each image's class, -1 when the class is unknown, -2 when the network has no such class. One
- * block for each image sums over its classes. Then one thread for each cosine replaces it by its
- * gradient. */
+/* margin.cu - softmax cross-entropy over cosines with a margin. common/face/margin.h has the
+ * formulas and their letters.
+ * cosines: B x ld; the first n columns are the classes of the pass. label: the column of each
+ * image's class; -1 when the class is unknown, -2 when the label is not a class of the network.
+ * margin_loss has one block for each image, which sums over the classes. In margin_slopes each
+ * thread replaces single cosines by their gradients. */
 #include "cuda/act.h"
 #include "cuda/block.h"
 #include "cuda/real.h"
 
 #define MARGIN_NEAR_ONE 1e-7
 
-/* target_cosine() of common/face/margin.c on the device. */
+/* Returns f(c) and stores its derivative in *slope, as target_cosine() of common/face/margin.c. */
 DEVICE double margin_target(const struct dnx_cuda_margin *g, double c, double *slope) {
     const double m = g->m * g->ramp, r = g->ramp;
     const double at = c > 1 - MARGIN_NEAR_ONE    ? 1 - MARGIN_NEAR_ONE
@@ -46,7 +46,8 @@ DEVICE double margin_target(const struct dnx_cuda_margin *g, double c, double *s
     }
 }
 
-/* Other classes with a cosine above this are emphasised. */
+/* Returns the cosine above which mv and sv margins emphasise another class: f(c_y). Returns 2,
+ * which no cosine exceeds, for the other margins. */
 DEVICE float margin_threshold(const struct dnx_cuda_margin *g, double f) {
     return g->kind >= DNX_MARGIN_MV_AM && g->kind <= DNX_MARGIN_SV_ARC ? (float)f : 2;
 }
@@ -58,7 +59,7 @@ DEVICE double margin_target_logit(const struct dnx_cuda_margin *g, double f) {
     return g->s > 1e4 ? (double)(float)z : z;
 }
 
-/* The margin of image b. */
+/* Returns the margin of image b: s and m may differ for each image. */
 DEVICE struct dnx_cuda_margin margin_of(const struct dnx_cuda_margin *now,
                                         const struct dnx_cuda_margin_of *of, int b) {
     struct dnx_cuda_margin g = *now;
@@ -67,7 +68,7 @@ DEVICE struct dnx_cuda_margin margin_of(const struct dnx_cuda_margin *now,
     return g;
 }
 
-/* Stores the length of x, and turns a row of products with class vectors into cosines. */
+/* Stores |x| in of.length[b], and divides a row of products with class vectors by |x|. */
 DEVICE void divide_by_length(const struct margin_loss_args *a, int b, float *row) {
     double square = 0;
     for (int k = THREAD; k < a->size; k += THREADS)
@@ -79,8 +80,8 @@ DEVICE void divide_by_length(const struct margin_loss_args *a, int b, float *row
     SYNC();
 }
 
-/* dL/ds at constant logits, as dnx_margin_length_slope(). mass, many: the sum of e^(z - peak) over
- * the emphasised classes, and their number. */
+/* Returns dL/ds with constant logits, as dnx_margin_length_slope(). row: peak, sum, f, f'. mass:
+ * the sum of e^(z - peak) over the emphasised classes; many: the number of these classes. */
 DEVICE double length_slope(const struct dnx_cuda_margin *g, const double row[4], double cy,
                            double mass, double many) {
     const double e = g->smoothing, slope = g->is_ste ? 1 : row[3];
@@ -152,14 +153,16 @@ KERNEL(margin_loss) {
     if (a.of.length) at[4] = length_slope(g, at, cy, mass, many);
 }
 
-/* True when image i comes before image b in the order of falling losses. NaN comes first. */
+/* Returns true when image i comes before image b in the order of falling losses. NaN comes
+ * first. */
 DEVICE bool is_before(const double *losses, int i, int b) {
     const double u = losses[i], v = losses[b];
     if (u != u || v != v) return u != u && (v == v || i < b);
     return u > v || (u == v && i < b);
 }
 
-/* The factor of image b, which is one of M images with a class. */
+/* Returns M/K when image b is among the K = ceil(keep M) images with the largest losses, else 0. M:
+ * the number of images with a known class; image b has one. */
 DEVICE double hard_factor(const struct margin_images_args *a, int b, int M) {
     const int ceiling = -(int)real_floor(-(a->keep * M * (1 - 1e-6)));
     const int K = ceiling < 1 ? 1 : ceiling > M ? M : ceiling;
@@ -168,7 +171,8 @@ DEVICE double hard_factor(const struct margin_images_args *a, int b, int M) {
     return rank < K ? (double)M / K : 0;
 }
 
-/* The focal loss; stores the new loss in *loss and returns the factor. */
+/* Replaces *loss by the focal loss (1 - p)^focus * loss with p = e^-loss. Returns the
+ * derivative. */
 DEVICE double focal_factor(double focus, double *loss) {
     const double p = real_exp(-*loss), miss = 1 - p;
     if (miss <= 0) {
@@ -197,7 +201,7 @@ KERNEL(margin_images) {
     }
 }
 
-/* Replaces the cosines by descent directions. */
+/* Replaces each cosine c by the descent direction -factor dL/dc. */
 KERNEL(margin_slopes) {
     const long count = (long)a.batch * a.ld;
     for (long i = INDEX; i < count; i += STEP) {

@@ -1,4 +1,5 @@
-/* matrix.c - a matrix is a convolution whose images are single pixels. */
+/* matrix.c - queues the kernels of product.cu. A product of matrices is a convolution of images of
+ * one pixel: a row of the first matrix is an image. */
 #include "cuda/matrix.h"
 
 #include <limits.h>
@@ -18,7 +19,8 @@ size_t dnx_gpu_filters(const struct dnx_cuda_window *at) {
     return (size_t)at->N * (size_t)taps_of(at) * (size_t)cg_of(at);
 }
 
-/* The parts have 4096 rows, or 512 when there are few tiles for a large GPU. */
+/* Divides the rows into parts of 512 to 4096 rows. Takes shorter parts when there are few tiles, so
+ * that there are up to 512 blocks, enough for a large GPU. */
 int dnx_gpu_parts(const struct dnx_cuda_window *at) {
     enum { BLOCKS = 512 };
     const long rows = outputs_of(at), most = 65535 / at->groups;
@@ -29,9 +31,10 @@ int dnx_gpu_parts(const struct dnx_cuda_window *at) {
     return (int)(parts < most ? parts : most);
 }
 
-/* Queues a product. plain: the kernel in float32. The table in kernels.h has three kernels in
- * float32, then the same three in TF32, then in bfloat16. The kernels count pixels in int, and
- * step past the last one: more than 2^30 are refused, as are too many blocks. */
+/* Queues a product in the layer's precision. plain: the kernel for float32. In the table of
+ * kernels.h three kernels for float32 come first, then three for TF32, then three for bfloat16. The
+ * kernels count pixels in int. So more than 2^30 are refused: LONG_MAX makes dnx_device_launch()
+ * fail. */
 static void multiply(dnx_gpu_layer *l, dnx_cuda_kernel plain, const struct dnx_cuda_window *at,
                      long x, long y, long z, const void *args) {
     if (inputs_of(at) > DNX_GPU_PIXELS || outputs_of(at) > DNX_GPU_PIXELS) x = LONG_MAX;

@@ -1,5 +1,5 @@
-/* matrix.h - products of matrices on a GPU, and convolutions without batch norm, by the kernels of
- * product.cu in the layer's precision. Matrices are stored row by row. */
+/* matrix.h - products of matrices, and convolutions without batch norm, on a GPU in the layer's
+ * precision. Matrices are stored row by row. */
 #ifndef DNX_CUDA_MATRIX_H
 #define DNX_CUDA_MATRIX_H
 #include "cuda/layer.h"
@@ -7,26 +7,30 @@
 /* z = a b^T. a: m x k, b: n x k, z: m x n. */
 void dnx_gpu_times_transposed(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m,
                               int n, int k);
-/* Stores a b in z, or adds it. a: m x (groups n), b: (groups n) x k. With one group z is m x k.
- * With more, z is m x groups x k: row i holds one row of k numbers for each group, and the sum over
- * the groups is the product. */
+/* z = a b, or z += a b with `adds`. a: m x (groups n), b: (groups n) x k. With one group z is m x
+ * k. With more groups z is m x groups x k and has a summand for each group; the sum over the groups
+ * is the product. */
 void dnx_gpu_times(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m, int n, int k,
                    int groups, bool adds);
-/* Computes a^T b as a sum of parts. parts: dnx_gpu_matrix_parts() x n x k. a: m x n, b: m x k. */
+/* Stores parts of a^T b, whose sum is a^T b. parts: dnx_gpu_matrix_parts() x n x k. a: m x n, b: m
+ * x k. */
 void dnx_gpu_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
                               long m, int n, int k);
 int dnx_gpu_matrix_parts(long m, int n, int k);
-/* Adds a^T b to `sum`, n x k; parts is scratch of that size. Does nothing when sum is NULL. */
+/* Adds a^T b to `sum`, n x k. parts: scratch, dnx_gpu_matrix_parts() x n x k. Does nothing when sum
+ * is NULL. */
 void dnx_gpu_add_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
                                   float *sum, long m, int n, int k);
 
-/* Convolutions without batch norm. The arguments are those of the kernels in kernels.h; at->batch
- * is the batch of the pass. dnx_gpu_filters() returns the number of weights. order: copies w from
- * the order of files to wk, multiplied by scale unless that is NULL, and to wt unless it is NULL.
- * dx: does nothing when dx is NULL. dw: adds to grad, in the order of files, and does nothing when
- * grad is NULL; of_x may be NULL; parts is dnx_gpu_parts() times as long as the filters, and a
- * smaller batch never needs more. */
-enum { DNX_GPU_PIXELS = 1 << 30 }; /* the most pixels of a batch */
+/* Convolutions without batch norm. kernels.h has the arguments; at->batch is the batch of the pass.
+ *   dnx_gpu_filters() returns the number of weights.
+ *   dnx_gpu_parts() returns the number of parts for dnx_gpu_conv_dw(). A smaller batch never needs
+ *     more parts.
+ *   dnx_gpu_conv_order() copies w to wk, and to wt, as the kernel `filters`.
+ *   dnx_gpu_conv_dx() does nothing when dx is NULL.
+ *   dnx_gpu_conv_dw() adds the gradient of w to grad, and does nothing when grad is NULL. parts:
+ *     scratch, dnx_gpu_parts() x dnx_gpu_filters(). of_x may be NULL. */
+enum { DNX_GPU_PIXELS = 1 << 30 }; /* the most pixels in a batch */
 size_t dnx_gpu_filters(const struct dnx_cuda_window *at);
 int dnx_gpu_parts(const struct dnx_cuda_window *at);
 void dnx_gpu_conv_order(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *w,

@@ -1,4 +1,4 @@
-/* mean_windows.c - queues the kernels of pool.cu for means. */
+/* mean_windows.c - queues the kernels avgpool and avgpool_back of pool.cu. */
 #include "cuda/mean_windows.h"
 
 #include "common/mean_windows.h"

@@ -1,4 +1,4 @@
-/* opened.h - an open device, for the files that implement device.h. */
+/* opened.h - the struct of an open device. Only the files that implement device.h include it. */
 #ifndef DNX_CUDA_OPENED_H
 #define DNX_CUDA_OPENED_H
 #include <stdint.h>
@@ -14,25 +14,25 @@ struct dnx_device {
     dnx_device_facts facts;
     int device;
     void *context, *module, *functions[DNX_CUDA_KERNEL_COUNT];
-    void *stream, *beside; /* beside: for dnx_device_put_beside() */
-    void *before, *copied; /* events: work before such a copy ended; the copy ended */
+    void *stream, *beside; /* beside: the stream of dnx_device_put_beside() */
+    void *before, *copied; /* events of a copy on `beside`: the earlier work, the copy */
     dnx_queue *queue;
-    char *buffer; /* pinned. Each copy takes the next part; a wait frees all parts. So equal steps
-                   * use equal addresses. */
-    size_t used;  /* bytes of the buffer */
+    char *buffer; /* pinned, for small copies. Each copy uses the next part; a wait frees all parts.
+                   * So equal steps use equal addresses. */
+    size_t used;  /* bytes of the buffer that copies use */
     bool is_busy; /* work has been queued since the last wait */
     bool counts;  /* between dnx_device_count_begin() and _end() */
     size_t counted;
-    dnx_cu_result failure; /* of the first call that failed; 0 as long as all calls succeed */
+    dnx_cu_result failure; /* result of the first call that failed, or 0 */
     const char *failed;    /* the name of that call, for the message */
     void (*note)(const char *line);
 };
 
-/* Waits for all work. what: the name of the work, for the message when it fails. */
+/* Waits for all work. what: the name of the work, for the message after a failure. */
 void dnx_device_finish(dnx_device *d, const char *what);
-/* True when nothing may be queued. */
+/* True when no work may be queued: after a failure, and while bytes are counted. */
 static inline bool dnx_device_is_idle(const dnx_device *d) { return d->failure || d->counts; }
-/* Records the first failure: result r of the call `what`. */
+/* Records r, the result of the call `what`, when it is the first failure. */
 static inline void dnx_device_note(dnx_device *d, dnx_cu_result r, const char *what) {
     if (!r || d->failure) return;
     d->failure = r;

@@ -1,8 +1,8 @@
-/* pool.cu - maxpool and avgpool: one thread computes one number of the output, or of dx. */
+/* pool.cu - maxpool and avgpool. A thread computes single numbers of the output, or of dx. */
 #include "cuda/target.h"
 
-/* The window of output i: rows y0 to y1 - 1 and columns x0 to x1 - 1 of the image that begins at
- * x[plane], where plane counts in the channel of the output. */
+/* The part of a window inside of the image: rows y0 to y1 - 1, columns x0 to x1 - 1. x[plane] is
+ * pixel (0, 0) of the image, in the channel of the output. */
 struct bounds {
     int y0, y1, x0, x1;
     long plane;
@@ -35,7 +35,7 @@ KERNEL(maxpool) {
         for (int y = w.y0; y < w.y1; y++)
             for (int k = w.x0; k < w.x1; k++) {
                 const float v = x[((long)y * at->w + k) * at->C];
-                if (top == top && !(v <= top)) { /* the first NaN wins over all numbers */
+                if (top == top && !(v <= top)) { /* the first NaN is the result */
                     top = v;
                     best = y * at->w + k;
                 }
@@ -45,7 +45,8 @@ KERNEL(maxpool) {
     }
 }
 
-/* The number of pixels that a mean counts: all of the window, or those inside of the image. */
+/* Returns the number of pixels by which a mean divides: those of the whole window, or with
+ * is_of_image only those inside of the image. */
 DEVICE int area_of(const struct dnx_cuda_window *at, const struct bounds *w, bool is_of_image) {
     return is_of_image ? (w->y1 - w->y0) * (w->x1 - w->x0) : at->kh * at->kw;
 }
@@ -63,7 +64,8 @@ KERNEL(avgpool) {
     }
 }
 
-/* Pixel p of an input row lies in the windows of outputs first_reader() to last_reader(). */
+/* Pixel p of an input row is in the windows of the outputs first_reader() to last_reader(). The
+ * same holds for columns. */
 DEVICE int first_reader(int p, int pad, int size, int stride) {
     const int first = p + pad - size + 1;
     return first <= 0 ? 0 : (first + stride - 1) / stride;
@@ -73,8 +75,8 @@ DEVICE int last_reader(int p, int pad, int stride, int outputs) {
     return last < outputs ? last : outputs - 1;
 }
 
-/* The sum of dy of the outputs whose windows have input i; with winner, only of those that i won.
- * With is_of_image each dy is divided by the pixels that its mean counts. */
+/* Returns the sum of dy over the outputs whose windows contain input i. With winner, only outputs
+ * whose maximum is input i count. With is_of_image each dy is first divided by area_of(). */
 DEVICE float sum_of_readers(const struct dnx_cuda_window *at, const float *dy, const int *winner,
                             bool is_of_image, long i) {
     const int c = (int)(i % at->C), x = (int)(i / at->C % at->w);

@@ -1,9 +1,7 @@
-/* probability.cu - distillation of class probabilities: [kd_probability] and its groups of classes,
- * common/face/leading.h, on the device. See these files for the formulas and papers.
- *
- * The logits of student or teacher are z = scale x cosine, or the numbers themselves. Exponentials
- * and sums are double, because the loss is a small difference of large numbers. Kernels take one
- * block for each image, or one for all classes. */
+/* probability.cu - distillation of class probabilities: [kd_probability], also with groups of
+ * classes. layers_ext/kd_probability.c and common/face/leading.h have the formulas and papers.
+ * A logit of student or teacher is scale times a cosine, or an output of another layer. The loss is
+ * a small difference of large numbers, so exponentials and sums are double. */
 #include "cuda/block.h"
 #include "cuda/real.h"
 
@@ -12,15 +10,15 @@ DEVICE float logit_of(const struct dnx_cuda_logits *side, float scale, long b, i
     return !side->is_cosine ? v : scale * (side->by_length ? v : limit(v));
 }
 
-/* ---- the leading classes: the few with most of the probability ---- */
+/* ---- the leading classes, which have most of the probability ---- */
 
-/* NaN becomes the smallest logit. */
+/* Returns the logit of class k for image b, and -infinity in place of NaN. */
 DEVICE float ranked(const struct leading_args *a, long b, int k) {
     const float z = logit_of(&a->side, *a->scale, b, k);
     return z == z ? z : -(float)real_infinity();
 }
 
-/* norm = log sum e^z */
+/* norm[b] = log sum_k e^(z_bk) */
 KERNEL(leading_norm) {
     double top = -real_infinity(), sum = 0;
     for (int k = THREAD; k < a.N; k += THREADS) {
@@ -34,7 +32,7 @@ KERNEL(leading_norm) {
     if (THREAD == 0) a.norm[BLOCK_X] = top + real_log(sum);
 }
 
-/* The probability of each class, summed over the images. */
+/* mass[k] = the sum over the images of the probability of class k. */
 KERNEL(leading_mass) {
     for (long k = INDEX; k < a.N; k += STEP) {
         double sum = 0;
@@ -44,7 +42,7 @@ KERNEL(leading_mass) {
     }
 }
 
-/* The sum of all masses that are at least, or above, a limit. */
+/* Returns the sum of all masses >= least, or with `above` of all masses > least. */
 DEVICE double mass_from(const struct leading_args *a, double least, bool above) {
     double sum = 0;
     for (int k = THREAD; k < a->N; k += THREADS)
@@ -52,8 +50,9 @@ DEVICE double mass_from(const struct leading_args *a, double least, bool above) 
     return block_sum(sum);
 }
 
-/* count = the fewest classes whose masses sum to the share. The smallest mass among them is found
- * bit by bit, because positive doubles and their bits have the same order. */
+/* count = the smallest number of classes that together have `share` of all mass. A binary search
+ * finds the smallest of their masses. It runs over the bits of doubles, which as integers have the
+ * order of the positive numbers. */
 KERNEL(leading_count) {
     const double target = a.share * mass_from(&a, 0, false);
     unsigned long long lo = 0, hi = 0x7ff0000000000000ull;
@@ -75,7 +74,7 @@ KERNEL(leading_count) {
     *a.count = target == target && n < a.N ? (int)n : a.N;
 }
 
-/* Maps floats to unsigned integers in the same order. */
+/* Map floats to unsigned integers that have the order of the floats, and back. */
 DEVICE unsigned order_of(float z) {
     union {
         float value;
@@ -93,8 +92,8 @@ DEVICE float from_order(unsigned key) {
     return u.value;
 }
 
-/* least = the count-th largest logit of the image, found bit by bit. The image's own class counts
- * as the largest. */
+/* least[b] = the count-th largest logit of image b, found bit by bit from the highest bit. The
+ * class of the image counts as the largest. */
 KERNEL(leading_least) {
     const int y = a.label[BLOCK_X];
     unsigned key = 0;
@@ -109,25 +108,29 @@ KERNEL(leading_least) {
 
 /* ---- the loss ---- */
 
-/* 0 when class k is among the leading ones, else 1: the rest. */
+/* Returns the group of class k: 0 for a leading class, 1 for the rest. zs, zt: its logits of
+ * student and teacher. Without groups all classes are in group 0. */
 DEVICE int group_of(const struct probability_args *a, long b, int k, float zs, float zt) {
     if (!a->least) return 0;
     return !((a->by_student ? zs : zt) >= a->least[b] || a->label[b] == k);
 }
 
-/* Sums of one image over a group: top_s, sum_s, top_t, sum_t, apart. */
+/* What probability_loss stores for each group of an image. TOP: the largest logit; SUM: the sum of
+ * e^((z - TOP)/T); _S student, _T teacher. APART: the sum of e^((z_T - TOP_T)/T) (z_T - z_S)/T.
+ * Group 0 comes first, then group 1, then m_T - m_S: 2 SUMS + 1 numbers. T: the temperature. */
 enum { TOP_S, SUM_S, TOP_T, SUM_T, APART, SUMS };
 
-/* KL(q_T || q_S) of a group. */
+/* Returns KL(q_T || q_S) of the group with the sums u. */
 DEVICE double within(const double *u, double T) {
     return u[APART] / u[SUM_T] + (u[TOP_S] - u[TOP_T]) / T + real_log(u[SUM_S] / u[SUM_T]);
 }
-/* The log-sum-exp of the rest minus that of the leading classes. */
+/* Returns the log-sum-exp of the rest minus that of the leading classes. top: TOP_S or TOP_T. */
 DEVICE double ahead(const double *of, double T, int top) {
     const double *g = of, *r = of + SUMS;
     return (r[top] - g[top]) / T + real_log(r[top + 1]) - real_log(g[top + 1]);
 }
-/* KL of (m, 1 - m), with m = 1 / (1 + e^ahead). */
+/* Returns KL((m_T, 1 - m_T) || (m_S, 1 - m_S)) with m = 1 / (1 + e^a). s, t: a = ahead() of student
+ * and teacher. */
 DEVICE double between(double s, double t) {
     const double m = real_exp(-real_softplus(t)), rest = real_exp(-real_softplus(-t));
     return m * (real_softplus(s) - real_softplus(t)) +
@@ -176,12 +179,13 @@ KERNEL(probability_loss) {
         kl = a.between * between(s, t) + a.within * kl;
         outer = real_exp(-real_softplus(t)) - real_exp(-real_softplus(s));
     }
-    out[2 * SUMS] = outer; /* m_T - m_S */
+    out[2 * SUMS] = outer;
     a.losses[b] = a.now->weight * T * T * kl;
     a.y[b] = (float)a.losses[b];
 }
 
-/* The gradients of the student's logits, or of its cosines; they may overwrite the cosines. */
+/* Computes the gradient of the student's logits, or of its cosines with is_cosine. dz may be the
+ * array of the cosines. */
 KERNEL(probability_slopes) {
     const double T = a.temperature, weight = a.now->weight * T;
     const long count = (long)a.batch * a.ld;

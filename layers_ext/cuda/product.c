@@ -1,4 +1,4 @@
-/* product.c - convolutions with batch norm and activation, from the products of matrix.h. */
+/* product.c - convolutions with batch norm and activation, from the functions of matrix.h. */
 #include "cuda/product.h"
 
 #include "cuda/matrix.h"
@@ -52,7 +52,7 @@ dnx_status dnx_gpu_product_make(dnx_gpu_layer *l, struct dnx_cuda_window at, dnx
 
 void dnx_gpu_product_prepare(dnx_gpu_layer *l) {
     dnx_gpu_product *s = l->state;
-    const bool folds = !l->node->trains; /* batch norm is part of the filters and the bias */
+    const bool folds = !l->node->trains; /* batch norm goes into the filters and the shift */
     if (folds) dnx_gpu_norm_fold(l, &s->norm);
     dnx_gpu_conv_order(l, &s->at, dnx_gpu_value(l, DNX_WEIGHTS), folds ? s->norm.scale : NULL,
                        s->wk, s->wt);

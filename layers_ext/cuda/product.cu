@@ -1,42 +1,41 @@
 /* product.cu - convolutions as matrix products. A block of 256 threads computes a tile of 64 x 64
- * outputs, and takes 16 terms of their sums (a slice) at a time from shared memory. While it
- * multiplies a slice, the copies of the next two run (cp.async). Ordinary multiply-adds (float32)
- * or tensor cores (TF32, bfloat16) multiply the slices. All sums are float32. */
+ * outputs. It adds 16 terms of all its sums at a time: a slice of both factors in shared memory.
+ * While it multiplies a slice, copies of the next two slices run (cp.async). Slices are multiplied
+ * by multiply-adds (PLAIN, float32) or on tensor cores (TF32, BF16). All sums are float32. */
 #include "cuda/act.h"
 
 enum { TILE = DNX_CUDA_TILE, SLICE = 16, STAGES = 3, BUFFER = TILE * (SLICE + 4) };
 enum { PLAIN = 0, TF32 = 1, BF16 = 2 };
 
-/* The part of a tile that one thread sums. PLAIN: 4 x 4 outputs. Tensor cores: four numbers from
- * each of four products of 16 x 8. tile_row() and tile_column() give the place of each number. */
+/* The 16 outputs of a tile that one thread sums. PLAIN: 4 x 4 outputs. Tensor cores: four numbers
+ * of each of four 16 x 8 products. tile_row() and tile_column() give the position of acc[i]. */
 struct tile {
     float acc[16];
 };
 
-/* Column `column` of the product is sum over k of left[k][row] * right[k][column]:
+/* Output (row, column) of the product is the sum over k of left[k][row] * right[k][column]:
  *
  *             rows           columns        terms k
  *   FORWARD   output pixels  filters        taps and channels
  *   DX        input pixels   channels       taps and filters
  *   DW        filters        taps, channels output pixels lo to hi
- *
- * A line is a row or a column. */
+ * DX is the gradient of the input, DW that of the filters. A line is a row or a column. */
 enum { FORWARD, DX, DW };
 struct product {
     const struct dnx_cuda_window *at;
     const float *left, *right;
-    const struct dnx_cuda_deferred *of_x; /* of left in FORWARD, of right in DW */
-    int g, Cg, Ng;                        /* the group, its channels and its filters */
-    long row, rows; /* the first row of the tile, and their number in all tiles */
+    const struct dnx_cuda_deferred *of_x; /* applies to left in FORWARD, to right in DW */
+    int g, Cg, Ng;                        /* the group; channels and filters in a group */
+    long row, rows;                       /* the first row of the tile; the rows of all tiles */
     int column, columns;
-    int lo, hi;                 /* the terms */
-    bool four_left, four_right; /* four numbers in a row are copied at once */
+    int lo, hi;                 /* the terms k: lo to hi - 1 */
+    bool four_left, four_right; /* true: one copy of four numbers */
 };
 
-/* Where the window of a pixel begins. In FORWARD and DW the pixel is one of the output. In DX it is
- * one of the input, and its window consists of the outputs that read it. */
+/* Where the window of a pixel begins. In FORWARD and DW the pixel is an output, and its window has
+ * input pixels. In DX the pixel is an input, and its window has the outputs that read it. */
 struct spot {
-    long image; /* the index of the first pixel of the image that the window is in */
+    long image; /* index in the batch of the first pixel of the window's image */
     int y, x;
 };
 DEVICE struct spot spot_of(const struct dnx_cuda_window *at, int kind, unsigned pixel) {
@@ -50,7 +49,7 @@ DEVICE struct spot spot_of(const struct dnx_cuda_window *at, int kind, unsigned 
     return s;
 }
 
-/* The address of channel c at tap `tap` (y * kw + x) of a window; NULL outside of the image. */
+/* Returns the address of channel c at tap `tap` of the window s; NULL outside of the image. */
 DEVICE const float *window_at(const struct dnx_cuda_window *at, const float *from, struct spot s,
                               int tap, int c) {
     const int ky = tap / at->kw, y = s.y + ky, x = s.x + tap - ky * at->kw;
@@ -58,8 +57,8 @@ DEVICE const float *window_at(const struct dnx_cuda_window *at, const float *fro
     return from + (s.image + (long)y * at->w + x) * at->C + c;
 }
 
-/* The address of the dz of filter n at the output whose window has an input pixel at this tap; NULL
- * when there is no such output. */
+/* Returns the address of dz for filter n, at the output whose window has the input pixel s at tap
+ * `tap`; NULL when no output has. */
 DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz, struct spot s,
                               int tap, int n) {
     const int ky = tap / at->kw;
@@ -74,8 +73,8 @@ DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz,
     return dz + (s.image + (long)y * at->ow + x) * at->N + n;
 }
 
-/* Returns the address of left[k][line] or right[k][line] of the tile, or NULL when that number is
- * 0. s: the spot of that line, or in DW that of term k. */
+/* Return the address of left[k][line] or right[k][line] of the tile; NULL when this number is 0. s:
+ * the spot of the line, in DW the spot of term k. */
 DEVICE const float *left_at(const struct product *p, int kind, struct spot s, int line, int k) {
     const long row = p->row + line;
     if (k >= p->hi || row >= p->rows) return 0;
@@ -94,16 +93,17 @@ DEVICE const float *right_at(const struct product *p, int kind, struct spot s, i
     return window_at(p->at, p->right, s, tap, p->g * p->Cg + column - tap * p->Cg);
 }
 
-/* A thread copies four numbers of a slice that follow each other in memory: four terms of a line
- * when `along` is true, else one term of four lines. In shared memory they follow each other, too.
- * The lengths of the rows there keep the threads of a warp on different banks. */
+/* Each thread copies four numbers of a slice that are consecutive in memory: with `along` four
+ * terms of one line, else one term of four lines. line_of() and term_of() return the first of them.
+ * They are also consecutive in shared memory, at place(). There rows have 4 or 8 unused numbers, so
+ * that the threads of a warp use different banks. */
 DEVICE int line_of(bool along) { return along ? THREAD / (SLICE / 4) : THREAD % (TILE / 4) * 4; }
 DEVICE int term_of(bool along) { return along ? THREAD % (SLICE / 4) * 4 : THREAD / (TILE / 4); }
 DEVICE int place(bool along, int line, int k) {
     return along ? line * (SLICE + 4) + k : k * (TILE + 8) + line;
 }
 
-/* Starts to copy this thread's numbers of the slice that begins with term k. */
+/* Starts the copies of this thread's four numbers of the slice that begins with term k. */
 DEVICE void load(const struct product *p, int kind, bool is_left, bool along, struct spot s, int k,
                  float *tile) {
     const int line = line_of(along), term = k + term_of(along);
@@ -118,8 +118,8 @@ DEVICE void load(const struct product *p, int kind, bool is_left, bool along, st
     }
 }
 
-/* Applies what the layer before has deferred to this thread's numbers of the slice that begins with
- * term k, after their copies. Zeros outside of the image stay. */
+/* Applies the deferred batch norm and activation to the four numbers that this thread has copied to
+ * the slice that begins with term k. Zeros outside of the image stay 0. */
 DEVICE void normalise(const struct product *p, int kind, struct spot s, int k, float *tile) {
     const bool along = kind == FORWARD, four = along ? p->four_left : p->four_right;
     const int line = line_of(along), term = k + term_of(along);
@@ -135,7 +135,7 @@ DEVICE void normalise(const struct product *p, int kind, struct spot s, int k, f
     }
 }
 
-/* Adds a slice to each sum: acc(row, column) += left[k][row] * right[k][column] for all k. */
+/* Adds a slice to each sum: acc(row, column) += left[k][row] * right[k][column] for its 16 k. */
 DEVICE void multiply(struct tile *t, const float *left, const float *right, int kind,
                      int precision) {
     const bool in_left = kind != DW, in_right = kind == FORWARD;
@@ -148,7 +148,7 @@ DEVICE void multiply(struct tile *t, const float *left, const float *right, int 
             t->acc[i] += LEFT(k, r + i / 4 * 16) * RIGHT(k, c + i % 4 * 16);
         return;
     }
-    /* Warp w computes rows 16 (w % 4) and columns 32 (w / 4) of the tile. */
+    /* Warp w computes 16 rows from row 16 (w % 4) on, and 32 columns from column 32 (w / 4) on. */
     const int r = warp % 4 * 16 + group, c = warp / 4 * 32 + group;
     UNROLL for (int k = 0; k < SLICE; k += precision == BF16 ? 16 : 8) {
         const int p = precision == BF16 ? k + 2 * part : k + part;
@@ -171,7 +171,7 @@ DEVICE void multiply(struct tile *t, const float *left, const float *right, int 
 #undef RIGHT
 }
 
-/* The row and the column in the tile of acc[i]. */
+/* Return the row and the column of acc[i] in the tile. */
 DEVICE int tile_row(int i, int precision) {
     if (precision == PLAIN) return THREAD / 16 + i / 4 * 16;
     return THREAD / 32 % 4 * 16 + THREAD % 32 / 4 + i % 4 / 2 * 8;
@@ -181,15 +181,16 @@ DEVICE int tile_column(int i, int precision) {
     return THREAD / 32 / 4 * 32 + i / 4 * 8 + THREAD % 4 * 2 + i % 2;
 }
 
-/* Several threads share a column of a tile. row_parts(): their number. row_part(): which of them
- * this thread is. row_index(): the row of acc[i] among the rows of this thread. */
+/* Several threads compute one column of a tile. row_parts() returns their number, row_part() the
+ * index of this thread among them. row_index() returns the index of acc[i] among the sums of this
+ * thread in the column. */
 DEVICE int row_parts(int precision) { return precision == PLAIN ? 16 : 32; }
 DEVICE int row_part(int precision) {
     return precision == PLAIN ? THREAD / 16 : THREAD / 32 % 4 * 8 + THREAD % 32 / 4;
 }
 DEVICE int row_index(int i, int precision) { return precision == PLAIN ? i / 4 : i % 4 / 2; }
 
-/* Starts to copy slice `slice` to its stage, and does nothing when there is no such slice. left:
+/* Starts the copies of slice `slice` to its stage, unless the slice is beyond the last term. left:
  * the spot of this thread's row. */
 DEVICE void fetch(const struct product *p, int kind, struct spot left, int slice,
                   float stages[STAGES][2][BUFFER]) {
@@ -204,8 +205,9 @@ DEVICE void fetch(const struct product *p, int kind, struct spot left, int slice
     END_COPIES();
 }
 
-/* Computes a tile of the product. One barrier for each slice is enough: after it all threads have
- * their copies of this slice, and none still reads the stage that the next copies overwrite. */
+/* Computes a tile of the product. One barrier for each slice is enough: after the barrier all
+ * copies of the slice are complete, and no thread still reads the stage that the next copies
+ * overwrite. */
 DEVICE void product_tile(const struct product *p, int kind, int precision, struct tile *t) {
     SHARED __attribute__((aligned(16))) float stages[STAGES][2][BUFFER];
     const struct spot left = spot_of(p->at, kind, (unsigned)(p->row + line_of(true)));
@@ -226,8 +228,9 @@ DEVICE void product_tile(const struct product *p, int kind, int precision, struc
     SYNC();
 }
 
-/* Computes the product of a block in group g. Lines of `wide` numbers are copied four at a time
- * when `wide` is a multiple of four. */
+/* Returns the product of this block in group g; the caller sets row, rows, columns and hi.
+ * wide_left, wide_right: consecutive numbers in memory; they are copied four at a time when their
+ * count is a multiple of four. */
 DEVICE struct product product_of(const struct dnx_cuda_window *at, const float *left,
                                  const float *right, const struct dnx_cuda_deferred *of_x, int g,
                                  int wide_left, int wide_right) {
@@ -246,14 +249,15 @@ DEVICE struct product product_of(const struct dnx_cuda_window *at, const float *
     return p;
 }
 
-/* Adds to total, for each column of a tile, the sums of z and z^2 over the rows. Within a tile the
- * differences from its mean are summed, so that float32 is exact enough. */
+/* Adds to total[0] and total[1] the sums of z and z^2 over a column of the tile; thread c takes
+ * column c. The second pass sums (z - mean)^2 with the mean of the column in this tile, so that
+ * float32 is exact enough. */
 DEVICE void add_statistics(const struct tile *t, int precision, long rows_left, double total[2]) {
     SHARED float sums[32][TILE], mean[TILE];
     const int n = rows_left < TILE ? (int)rows_left : TILE;
     float sum = 0;
     for (int pass = 0; pass < 2; pass++) {
-        UNROLL for (int i = 0; i < 16; i++) { /* the rows of this thread, by column */
+        UNROLL for (int i = 0; i < 16; i++) { /* once for each column of this thread */
             const int c = tile_column(i, precision), part = row_part(precision);
             if (row_index(i, precision) == 0) {
                 float s = 0;

@@ -1,24 +1,24 @@
-/* queue.c - lists of work, and graphs of the lists that are repeated. */
+/* queue.c - collects lists of work, and captures repeated lists into CUDA graphs. */
 #include "cuda/queue.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* LISTS are remembered; a step has one list more than it has waits for the GPU. A list of fewer
- * than FEW commands gets no graph. */
+/* The queue remembers the last LISTS different lists. A training step has one list more than it has
+ * waits for the GPU. A list of fewer than FEW commands gets no graph. */
 enum { THREADS = 256, LISTS = 64, FEW = 4 };
 enum { COPY_IN = DNX_CUDA_KERNEL_COUNT, COPY_OUT, CLEAR };
 
-/* The arguments of a kernel follow the command. The struct has no padding, because lists are
- * compared by their bytes. Padding in the arguments of kernels can only make two equal lists
- * differ; such a list is started without a graph. */
+/* In a list the arguments of a kernel follow its command. The struct has no padding, because lists
+ * are compared byte by byte. Padding in the arguments can only make two equal lists differ; such a
+ * list is then started without a graph. */
 typedef struct {
-    int kind; /* a dnx_cuda_kernel or one of the three above */
+    int kind; /* a dnx_cuda_kernel, COPY_IN, COPY_OUT or CLEAR */
     unsigned blocks[3];
     dnx_cu_pointer device;
     void *host;
-    size_t bytes; /* to copy or clear; for a kernel the size of its arguments */
+    size_t bytes; /* bytes to copy or clear, or size of a kernel's arguments */
 } command;
 
 typedef struct {
@@ -29,8 +29,8 @@ typedef struct {
 
 typedef struct {
     list list;
-    void *exec;    /* its graph; NULL when the list was started only once */
-    uint64_t used; /* the number of the last flush that used it */
+    void *exec;    /* its graph; NULL before the list is started again */
+    uint64_t used; /* number of the last flush that started it */
 } known;
 
 struct dnx_queue {
@@ -77,7 +77,7 @@ void dnx_queue_close(dnx_queue *q) {
 /* ---- starting ---- */
 
 static dnx_cu_result start(const dnx_queue *q, const command *c) {
-    void *args[] = {(void *)(uintptr_t)(c + 1)}; /* the driver copies them */
+    void *args[] = {(void *)(uintptr_t)(c + 1)}; /* the driver copies the arguments */
     switch (c->kind) {
     case COPY_IN: return q->cu->cuMemcpyHtoDAsync_v2(c->device, c->host, c->bytes, q->stream);
     case COPY_OUT: return q->cu->cuMemcpyDtoHAsync_v2(c->host, c->device, c->bytes, q->stream);
@@ -110,7 +110,7 @@ static dnx_cu_result capture(dnx_queue *q, known *k) {
     dnx_cu_result r = q->cu->cuStreamBeginCapture_v2(q->stream, DNX_CU_THIS_THREAD);
     if (r) return r;
     const dnx_cu_result inner = start_all(q, &k->list);
-    r = q->cu->cuStreamEndCapture(q->stream, &graph); /* also after a failure */
+    r = q->cu->cuStreamEndCapture(q->stream, &graph); /* a failure must end the capture, too */
     if (inner) r = inner;
     if (!r) r = q->cu->cuGraphInstantiateWithFlags(&k->exec, graph, 0);
     if (r) k->exec = NULL;
@@ -118,8 +118,8 @@ static dnx_cu_result capture(dnx_queue *q, known *k) {
     return r;
 }
 
-/* Returns the remembered list that equals the present one. When there is none, stores the present
- * one in the place of the least recently used list and returns NULL. */
+/* Returns the remembered list that equals q->now. When there is none, stores q->now in the place of
+ * the least recently used list and returns NULL. */
 static known *find(dnx_queue *q) {
     known *oldest = &q->lists[0];
     for (known *k = q->lists; k < q->lists + LISTS; k++) {
@@ -146,7 +146,7 @@ dnx_cu_result dnx_queue_flush(dnx_queue *q) {
     known *k = q->now.commands < FEW || q->refusal ? NULL : find(q);
     if (k && !k->exec) r = capture(q, k);
     if (k && !r) r = q->cu->cuGraphLaunch(k->exec, q->stream);
-    if (r) q->refusal = r; /* the whole list can still be started without a graph */
+    if (r) q->refusal = r; /* start_all() still starts the list, without a graph */
     q->work.lists++;
     q->work.kernels += q->now.kernels;
     q->work.graphs += k && !r;

@@ -1,12 +1,12 @@
-/* real.h - functions of double numbers on the device, which has no library for them. Each takes a
- * few dozen operations. Use them for values that are computed once for each image, or for a
- * difference of large numbers. The errors are a few units of the last of 15 digits. */
+/* real.h - functions of doubles on the device, which has no library for them. A call takes a few
+ * dozen operations. Use these functions for values that are computed once for each image, or for
+ * differences of large numbers. Relative errors are a few 1e-15. */
 #ifndef DNX_CUDA_REAL_H
 #define DNX_CUDA_REAL_H
 #include "cuda/target.h"
 
 #define REAL_PI 3.14159265358979323846
-#define REAL_LARGE 1e300 /* larger numbers count as infinite */
+#define REAL_LARGE 1e300 /* real_log() takes larger numbers for infinity */
 
 typedef union {
     double value;
@@ -23,7 +23,7 @@ DEVICE double real_nan(void) {
     r.bits = 0x7ff8000000000000ull;
     return r.value;
 }
-/* 2^n, -1022 <= n <= 1023. */
+/* Returns 2^n for -1022 <= n <= 1023. */
 DEVICE double real_power(int n) {
     real_bits r;
     r.bits = (unsigned long long)(n + 1023) << 52;
@@ -34,7 +34,7 @@ DEVICE double real_floor(double x) {
     return whole > x ? whole - 1 : whole;
 }
 
-/* e^x: 2^n e^r with |r| <= ln 2 / 2, by the series of e^r. */
+/* Returns e^x = 2^n e^r with |r| <= ln 2 / 2. A Taylor series gives e^r. */
 DEVICE double real_exp(double x) {
     if (x != x) return x;
     if (x < -700) return 0;
@@ -46,14 +46,14 @@ DEVICE double real_exp(double x) {
     return sum * real_power((int)n);
 }
 
-/* 2 atanh(t) = ln((1 + t) / (1 - t)) for |t| <= 1/3. */
+/* Returns 2 atanh(t) = ln((1 + t) / (1 - t)) for |t| <= 1/3, by its Taylor series. */
 DEVICE double real_atanh2(double t) {
     const double square = t * t;
     double sum = 0;
     UNROLL for (int k = 33; k > 0; k -= 2) sum = sum * square + 1. / k;
     return 2 * t * sum;
 }
-/* ln x: x = 2^e m, sqrt(1/2) <= m < sqrt(2). */
+/* Returns ln x = e ln 2 + ln m with x = 2^e m and sqrt(1/2) <= m <= sqrt(2). */
 DEVICE double real_log(double x) {
     if (!(x > 0)) return x == 0 ? -real_infinity() : real_nan();
     if (x > REAL_LARGE) return x;
@@ -67,13 +67,14 @@ DEVICE double real_log(double x) {
     }
     return e * .693147180559945309417 + real_atanh2((r.value - 1) / (r.value + 1));
 }
-/* ln(1 + e^u) */
+/* Returns ln(1 + e^u). */
 DEVICE double real_softplus(double u) {
     const double e = real_exp(u > 0 ? -u : u);
     return (u > 0 ? u : 0) + real_atanh2(e / (2 + e));
 }
 
-/* cos x for |x| < 1e6. Quarter turns are taken away; the rest is the series of sine or cosine. */
+/* Returns cos x for |x| < 1e6. With x = n pi/2 + r, it is the Taylor series of the sine or cosine
+ * of r. */
 DEVICE double real_cos(double x) {
     const double n = real_floor(x / (REAL_PI / 2) + .5);
     const double r = x - n * 1.57079632673412561417 - n * 6.07710050650619224932e-11;
@@ -89,7 +90,7 @@ DEVICE double real_cos(double x) {
 }
 DEVICE double real_sin(double x) { return real_cos(x - REAL_PI / 2); }
 
-/* The angle whose sine is y, |y| <= 1/2 or a little more, by its series. */
+/* Returns asin y for |y| up to about 1/2, by its Taylor series. */
 DEVICE double real_asin(double y) {
     const double square = y * y;
     double term = y, sum = y;
@@ -99,7 +100,7 @@ DEVICE double real_asin(double y) {
     }
     return sum;
 }
-/* Values outside of -1..1 are limited to it first. */
+/* Returns acos c. c is first limited to -1..1. */
 DEVICE double real_acos(double c) {
     const double size = c < 0 ? -c : c;
     if (size <= .5) return REAL_PI / 2 - real_asin(c);

@@ -1,15 +1,13 @@
-/* rows.cu - scales rows of numbers to length 1, and the gradient through it, for losses on
- * features.
+/* rows.cu - scales rows x_i to length 1, and computes the gradient of this, for losses on features.
  *
  *   u_i = x_i / |x_i|,  dx_i = f/|x_i| (d_i - (d_i.u_i) u_i)
- *
- * A vector shorter than 1e-15 has the unit vector 0 and no gradient. Blocks of 256 threads: 8 rows,
- * 32 threads each. Lengths and products are summed in double. */
+ * d_i is the gradient of u_i, f a factor. A row with |x_i| <= 1e-15 has u_i = 0 and no gradient. A
+ * block computes 8 rows, with 32 threads for each. Lengths and products are summed in double. */
 #include "cuda/block.h"
 
 DEVICE long my_row(void) { return (long)BLOCK_X * DNX_CUDA_ROWS + THREAD / DNX_CUDA_COLUMNS; }
 
-/* The source of row i, or -1 when there is none. */
+/* Returns rows[i], or i when rows is NULL; -1 when i is at least limit_. */
 DEVICE long source_of(const int *rows, long i, long limit_) {
     if (i >= limit_) return -1;
     return rows ? rows[i] : i;
@@ -31,7 +29,7 @@ KERNEL(unit_rows) {
         a.unit[i * a.size + k] = from < 0 ? 0 : x[k] * inv;
 }
 
-/* Element (i, k) of d, which is the sum of `parts` arrays. */
+/* Returns element (i, k) of d, the sum of `parts` arrays (kernels.h). */
 DEVICE float part_sum(const struct unit_back_args *a, long i, int k) {
     float sum = 0;
     for (int g = 0; g < a->parts; g++) sum += a->d[g * a->part + i * a->ld + k];

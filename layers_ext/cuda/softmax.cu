@@ -1,4 +1,5 @@
-/* softmax.cu - probabilities and their cross entropy: a block computes one row, in double. */
+/* softmax.cu - softmax probabilities and their cross-entropy. A block computes one row, in
+ * double. */
 #include "cuda/block.h"
 #include "cuda/real.h"
 

@@ -1,4 +1,4 @@
-/* target.h - macros that let one kernel file compile in two ways:
+/* target.h - macros with which a kernel file compiles in two ways:
  *   clang -x cuda compiles it to PTX, without any file from NVIDIA;
  *   -DDNX_EMULATE compiles it as C; tests/lib/gpu/emulation.c then runs the blocks of threads.
  * A kernel takes one struct by value. kernels.h declares the structs. */
@@ -32,14 +32,13 @@ DEVICE void mma_bf16(float d[4], const unsigned a[4], const unsigned b[2]) {
 DEVICE void mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]) {
     dnx_emulated_mma_tf32(d, a, b);
 }
-/* Two floats as bfloat16, rounded to nearest even: `low` in the lower half. */
+/* Returns two floats as bfloat16, rounded to nearest even, with `low` in the lower 16 bits. */
 DEVICE unsigned bf16_pair(float low, float high) { return dnx_emulated_bf16_pair(low, high); }
-/* A float rounded to TF32: 10 bits of mantissa, ties away from zero. */
+/* Returns a float rounded to TF32: 10 bits of mantissa, ties away from zero. */
 DEVICE unsigned tf32(float x) { return dnx_emulated_tf32(x); }
-/* Copies four numbers, or one, from global to shared memory, and does not wait for the end of the
- * copy. When `from` is NULL, it writes zeros. Addresses of four numbers must be multiples of 16.
- * END_COPIES() ends a group of copies; WAIT_COPIES(n) waits for all groups of this thread but the
- * last n. */
+/* Start to copy four numbers, or one, from global to shared memory; zeros when `from` is NULL. For
+ * four numbers both addresses must be multiples of 16. END_COPIES() closes a group of copies.
+ * WAIT_COPIES(n) waits for all groups of this thread but the last n. */
 DEVICE void copy_four(float *to, const float *from) { dnx_emulated_copy(to, from, 4); }
 DEVICE void copy_one(float *to, const float *from) { dnx_emulated_copy(to, from, 1); }
 #define END_COPIES() dnx_emulated_copies_end()
@@ -47,7 +46,8 @@ DEVICE void copy_one(float *to, const float *from) { dnx_emulated_copy(to, from,
 #else
 #define DEVICE static inline __attribute__((device, always_inline))
 #define DEVICE_CALL static __attribute__((device, noinline))
-/* Blocks have 256 threads. When a multiprocessor runs one block, a thread may use 255 registers. */
+/* launch_bounds: 256 threads in a block, at least 1 block on a multiprocessor. So a thread may use
+ * 255 registers. */
 #define KERNEL(name)                                                                               \
     extern "C" __attribute__((global, launch_bounds(256, 1))) void name(const struct name##_args a)
 #define SHARED static __attribute__((shared))
@@ -103,10 +103,11 @@ DEVICE void copy_one(float *to, const float *from) {
 
 /* The index of this thread among all threads of the launch in x. */
 #define INDEX ((long)BLOCK_X * THREADS + THREAD)
-/* The number of threads of the launch in x: the step of a loop over elements. */
+/* The number of threads of the launch in x, and thus the step of a loop over elements. */
 #define STEP ((long)BLOCKS_X * THREADS)
-/* Loops over the elements i of rows of C numbers; i is number c of its row. Divisions of 64 bits
- * for each element would take longer than the rest. */
+/* Loops over the elements i < count of rows of C numbers. Element i is number c of row `row`. The
+ * loop adds steps, because two divisions of 64 bits for each element would take longer than the
+ * rest. */
 #define EACH_ELEMENT(i, row, c, count, C)                                                          \
     const int c##_step = (int)(STEP % (C));                                                        \
     const long row##_step = STEP / (C);                                                            \

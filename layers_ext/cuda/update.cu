@@ -1,6 +1,6 @@
-/* update.cu - one update of all trained tensors of a network in one launch, as net/update.c does
- * it: row y of blocks updates tensor y. The rates are in memory, so the arguments of the launch are
- * the same in every step. */
+/* update.cu - one update of all trained tensors of a network in one launch; net/update.c does the
+ * same on the processor. The blocks with index y update tensor y. Learning rates are in memory, so
+ * the arguments of the launch are the same in every step. */
 #include "cuda/target.h"
 
 KERNEL(descend) {

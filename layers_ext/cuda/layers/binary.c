@@ -1,5 +1,6 @@
-/* binary.c - the GPU version of [binary]. It multiplies signs as floats, in training and in
- * prediction. In the modes xnor and bnn these products are exact in each precision. */
+/* binary.c - the GPU version of [binary]. Signs are multiplied as floats, in training and in
+ * prediction. In the modes xnor and bnn these products are exact in each precision.
+ * layers_ext/binary.c has the formulas and their letters. */
 #include "cuda/matrix.h"
 #include "cuda/norm.h"
 #include "cuda/product.h"
@@ -8,13 +9,13 @@ enum { BWN, XNOR, BINARYCONNECT, BNN };
 enum { EXACT };
 
 typedef struct {
-    dnx_gpu_norm norm, input; /* of the output, and of the input */
+    dnx_gpu_norm norm, input; /* batch norm of the output and of the input */
     struct dnx_cuda_window at;
     bool takes_signs, has_alpha, has_map;
-    float *v, *b, *scaled;    /* N x K: real or centred weights; signs; alpha b */
+    float *v, *b, *scaled;    /* N x C x taps: real or centred weights; signs; alpha b */
     float *alpha, *centred;   /* N */
-    float *wk, *wt, *parts;   /* b and alpha b in the orders of kernels.h; gradients */
-    float *signs, *sum, *map; /* B x h x w x C; sums of |u|: B x h x w; B x oh x ow */
+    float *wk, *wt, *parts;   /* b and alpha b as filters_args orders them; gradients */
+    float *signs, *sum, *map; /* B x h x w x C; B x h x w, sums of |u|; B x oh x ow, K */
 } state;
 
 static long pixels_in(const dnx_gpu_layer *l, int batch) {
@@ -76,7 +77,8 @@ static void prepare(dnx_gpu_layer *l) {
                               .has_alpha = s->has_alpha,
                               .clamps = n->trains && dnx_gpu_option(n, "clamp", 0)};
     dnx_device_launch(l->device, DNX_CUDA_binarise, s->at.N, 1, 1, &a);
-    dnx_gpu_conv_order(l, &s->at, s->scaled, NULL, s->wk, s->wt); /* wk is overwritten next */
+    dnx_gpu_conv_order(l, &s->at, s->scaled, NULL, s->wk,
+                       s->wt); /* sets wt; the next call sets wk */
     dnx_gpu_conv_order(l, &s->at, s->b, NULL, s->wk, NULL);
 }
 
@@ -109,7 +111,8 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     dnx_gpu_norm_forward(l, &s->norm, z, p, 0);
 }
 
-/* Adds the gradient of the real weights. e: the gradient of the product's outputs. */
+/* Adds the gradient of the real weights. e: the gradient of the outputs of the convolution; G:
+ * scratch for the gradient of the binary weights. */
 static void add_weights(dnx_gpu_layer *l, const dnx_pass *p, const float *e, float *G) {
     state *s = l->state;
     const dnx_node *n = l->node;

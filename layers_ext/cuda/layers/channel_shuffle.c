@@ -1,5 +1,5 @@
-/* channel_shuffle.c - the GPU version of [channel_shuffle]. To shuffle C/groups groups is the
- * reverse of shuffling `groups` groups. */
+/* channel_shuffle.c - the GPU version of [channel_shuffle]. The backward pass is a shuffle with
+ * C/groups groups, which reverses the shuffle with `groups` groups. */
 #include "cuda/layer.h"
 
 static void shuffle(dnx_gpu_layer *l, int batch, const float *from, float *to, int groups,

@@ -1,4 +1,4 @@
-/* connected.c - the GPU version of [connected]: a convolution whose window is the whole input. */
+/* connected.c - the GPU version of [connected]: a convolution with one window, the whole input. */
 #include "cuda/product.h"
 
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {

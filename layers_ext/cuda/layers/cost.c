@@ -3,7 +3,7 @@
 
 typedef struct {
     dnx_gpu_labels label;
-    bool has_labels; /* in this pass */
+    bool has_labels; /* this pass has labels, and the layer trains */
 } state;
 
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {

@@ -1,12 +1,12 @@
-/* dropout.c - the GPU version of [dropout]. The processor draws which numbers are kept, the same
- * ones as without a GPU, and copies a factor for each number to the device. */
+/* dropout.c - the GPU version of [dropout]. The processor draws which numbers are kept, as it does
+ * without a GPU, and copies a factor for each number to the device. */
 #include "common/dropped.h"
 #include "cuda/layer.h"
 
 typedef struct {
-    float *factors; /* on the device, like host: batch x out */
-    float *host;
-    unsigned char *keep; /* of one image */
+    float *factors;      /* on the device: batch x out */
+    float *host;         /* the factors on the processor: batch x out */
+    unsigned char *keep; /* 1 for the numbers of one image that are kept */
     bool is_dropping;
 } state;
 

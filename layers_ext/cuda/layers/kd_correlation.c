@@ -10,13 +10,13 @@ enum { BILINEAR = 1, MAX_ORDER = 16 };
 typedef struct {
     int D, T, degree;
     float *target;               /* B x T */
-    float *unit, *inv;           /* the student's: B x D, B */
-    float *target_unit, *unused; /* B x T, B */
-    float *own, *theirs;         /* similarities of student and teacher, B x B */
-    float *series;               /* coefficients of phi */
+    float *unit, *inv;           /* student: B x D, f/|f|; B, 1/|f| */
+    float *target_unit, *unused; /* teacher: B x T, f/|f|; B, 1/|f|, never read */
+    float *own, *theirs;         /* cosines of student and teacher: B x B */
+    float *series;               /* degree + 1 coefficients of phi */
 } state;
 
-/* Copies the series of phi to the device; see layers_ext/kd_correlation.c. */
+/* Copies the coefficients of phi to the device; layers_ext/kd_correlation.c has the formula. */
 static void put_series(dnx_gpu_layer *l) {
     state *s = l->state;
     const double gamma = (double)dnx_gpu_number(l->node, "gamma", 1);

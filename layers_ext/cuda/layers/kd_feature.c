@@ -1,19 +1,19 @@
-/* kd_feature.c - the GPU version of [kd_feature]. g is the product of the pixels with W, in the
- * layer's precision. Everything else is float32, and sums are double. */
+/* kd_feature.c - the GPU version of [kd_feature]. g = W x + b is a matrix product in the layer's
+ * precision. All other values are float32, and sums are double. */
 #include "cuda/loss.h"
 #include "cuda/matrix.h"
 
 typedef struct {
     bool has_map, is_unit;
     int C, T;            /* channels of the student and of the teacher */
-    size_t pixels, size; /* in an image; size = pixels x T */
-    float *target, *g;   /* B x size; g NULL without a map */
-    float *inv, *e, *h;  /* B x 2; doubles: B, B */
+    size_t pixels, size; /* of an image; size = pixels * T */
+    float *target, *g;   /* B x size; g is NULL without a map */
+    float *inv, *e, *h;  /* B x 2 floats; B doubles each */
     float *ones;         /* T */
-    float *parts, *sums; /* for the gradients of W and b; sums: doubles */
+    float *parts, *sums; /* scratch for the gradients of W and b; sums: doubles */
 } state;
 
-enum { W, BIASES }; /* the parameters */
+enum { W, BIASES }; /* indices of the parameters */
 
 static dnx_status make_map(dnx_gpu_layer *l, dnx_err *err) {
     state *s = l->state;

@@ -1,7 +1,7 @@
-/* kd_probability.c - the GPU version of [kd_probability]. The processor takes blocks of classes;
- * the device holds the logits of all classes for student and teacher, B x N each. The class vectors
- * of the teacher's head never change, so they are copied and scaled to length 1 once. The student's
- * head must run on the device, too. The products are in the layer's precision, the rest in
+/* kd_probability.c - the GPU version of [kd_probability]. The logits of all classes are in memory,
+ * B x N for student and teacher; on the processor they are computed in blocks of classes. The class
+ * vectors of the teacher's head never change, so they are copied and scaled to length 1 once. The
+ * student's head must run on the device, too. Products are in the layer's precision, sums in
  * double. */
 #include "cuda/cosines.h"
 #include "cuda/loss.h"
@@ -12,9 +12,9 @@ typedef struct {
     int N; /* classes */
     bool has_groups;
     dnx_gpu_cosines student, teacher; /* cosines of the two heads */
-    float *zs, *zt;                   /* cosines, B x ld; NULL when x and the target are logits */
+    float *zs, *zt; /* cosines, B x ld; NULL when there is no head: x or target has the logits */
     float *target;
-    float *sums, *now;          /* B x 11 doubles; a struct dnx_cuda_probability */
+    float *sums, *now;          /* B x 11 doubles; one struct dnx_cuda_probability */
     dnx_gpu_labels label;       /* with groups */
     float *least;               /* with groups: B */
     float *norm, *mass, *count; /* with groups: B doubles; N doubles; one int */
@@ -78,7 +78,7 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     return st;
 }
 
-/* Copies for each image the column of its class in the logits, or -1 when the class is unknown. */
+/* Copies the column of each image's class in the logits; -1 when the class is unknown. */
 static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     const dnx_node *n = l->node;

@@ -1,15 +1,15 @@
-/* low_rank.c - the GPU version of [low_rank]: a convolution to R channels, then a product, batch
- * norm and activation. t is kept for the backward pass. */
+/* low_rank.c - the GPU version of [low_rank]: a convolution with the basis V to R channels, the
+ * product of these with P, batch norm and activation. R: the rank. */
 #include "cuda/matrix.h"
 #include "cuda/norm.h"
 #include "cuda/product.h"
 
 typedef struct {
     dnx_gpu_norm norm;
-    struct dnx_cuda_window at; /* the convolution with V; its N is the rank */
-    float *vk, *vt;            /* V in the orders of kernels.h */
-    float *t;                  /* the output of V: B x oh x ow x R */
-    float *parts_v, *parts_p;  /* for the gradients of V and P */
+    struct dnx_cuda_window at; /* the convolution with V; at.N = R */
+    float *vk, *vt;            /* V as filters_args orders it; vt is NULL when predicting */
+    float *t;                  /* the result of the convolution: B x oh x ow x R */
+    float *parts_v, *parts_p;  /* scratch for the gradients of V and P */
 } state;
 
 static size_t rows_of(const dnx_node *n, int batch) {

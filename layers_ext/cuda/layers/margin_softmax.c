@@ -1,6 +1,6 @@
-/* margin_softmax.c - the GPU version of [margin_softmax]. In a network that predicts, the layer
- * computes nothing. Before a pass, the processor draws the sample of classes and finds the class of
- * each image in it. */
+/* margin_softmax.c - the GPU version of [margin_softmax]. Before a pass, the processor draws the
+ * sample of classes, and finds the column of each image's class in the sample. In a network that
+ * predicts, the layer computes nothing. */
 #include "common/face/centres.h"
 #include "common/face/class_sample.h"
 #include "common/face/mining.h"
@@ -11,17 +11,18 @@ typedef struct {
     dnx_gpu_cosines cosines;
     dnx_class_sample sample; /* on the processor */
     dnx_gpu_labels label;
-    float *block;     /* B x ld */
-    float *rows;      /* ints: the sample's classes, NULL when all are used */
-    float *row, *now; /* B x 5 doubles; a struct dnx_cuda_margin */
-    /* B doubles each. NULL without scale=length; margins=teacher; mining or scale=length */
+    float *block;     /* B x ld: the cosines, then their gradients */
+    float *rows;      /* ints: the classes of the sample; NULL when all classes are used */
+    float *row, *now; /* B x 5 doubles; one struct dnx_cuda_margin */
+    /* B doubles each. length is NULL without scale=length, m_of without margins=teacher, and factor
+     * without both mining and scale=length. */
     float *length, *m_of, *factor;
     float *along;          /* B; NULL without scale=length */
-    float *target, *share; /* of centres=teacher and margins=teacher: B x D, B; else NULL */
+    float *target, *share; /* B x D; B; NULL without centres=teacher and margins=teacher */
     bool has_target;       /* the pass has the teacher's features */
 } state;
 
-/* Allocates what single options need. */
+/* Allocates the arrays that only some options need. */
 static dnx_status make_options(dnx_gpu_layer *l, dnx_err *err) {
     state *s = l->state;
     const dnx_node *n = l->node;
@@ -62,8 +63,8 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     return st;
 }
 
-/* Copies the column of each image's class: -1 when the class is unknown, -2 when the network has no
- * such class. */
+/* Copies the column of each image's class; -1 when the class is unknown, -2 when the label is not a
+ * class of the network. */
 static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     for (int b = 0; b < p->batch; b++) {
@@ -115,7 +116,7 @@ static struct dnx_cuda_margin_of own_values(const state *s) {
                                                                      : NULL};
 }
 
-/* Moves the centres and sets the margins, from the teacher's features. */
+/* Queues the kernels that move the centres and set the margins, from the teacher's features. */
 static void follow_teacher(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     const dnx_node *n = l->node;
@@ -142,7 +143,7 @@ static void follow_teacher(dnx_gpu_layer *l, const dnx_pass *p) {
     dnx_device_launch(l->device, DNX_CUDA_centres_margins, 1, 1, 1, &a);
 }
 
-/* Computes the factor of each image's gradient, when they are not all 1. */
+/* Queues margin_images, unless the factors of all images are 1. */
 static void weigh_images(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     const int mining = dnx_gpu_option(l->node, "mining", 0);

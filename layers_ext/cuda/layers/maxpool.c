@@ -3,7 +3,7 @@
 
 typedef struct {
     struct dnx_cuda_window at;
-    float *winner; /* allocated as floats, but holds ints of the same size; NULL when predicting */
+    float *winner; /* ints in memory of floats, batch x out; NULL when predicting */
 } state;
 
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {

@@ -1,5 +1,5 @@
-/* shortcut.c - the GPU version of [shortcut]: y = act(alpha*x + beta*f) where both inputs have a
- * pixel and a channel, y = act(x) elsewhere. */
+/* shortcut.c - the GPU version of [shortcut]: y = act(alpha*x + beta*f) in the pixels and channels
+ * that x and f share, y = act(x) in all others. */
 #include "cuda/norm.h"
 
 static struct dnx_cuda_overlap overlap_of(const dnx_node *n) {
@@ -18,7 +18,7 @@ static struct dnx_cuda_overlap overlap_of(const dnx_node *n) {
                                      .is_all = a.h == f.h && a.w == f.w && a.c == f.c};
 }
 
-/* The backward pass of a linear sum reads neither x nor f. */
+/* Deferred inputs need a linear sum, because its backward pass reads neither x nor f. */
 static bool loads(const dnx_node *n, int k) {
     (void)k;
     return dnx_gpu_option(n, "activation", 0) == DNX_LINEAR;

@@ -2,8 +2,8 @@
 #include "cuda/loss.h"
 
 typedef struct {
-    dnx_gpu_labels label; /* -1: no class */
-    bool has_loss;        /* in this pass */
+    dnx_gpu_labels label; /* -1 when the class is unknown */
+    bool has_loss;        /* this pass computes losses */
 } state;
 
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {

@@ -1,10 +1,10 @@
-/* upsample.c - the GPU version of [upsample]. A square of pixels is the window of a pool: the
- * kernel avgpool_back repeats pixels, and avgpool sums squares. */
+/* upsample.c - the GPU version of [upsample]. A square of stride x stride pixels is the window of a
+ * pool: the kernel avgpool_back repeats a pixel over it, and avgpool sums its pixels. */
 #include <stdlib.h>
 
 #include "cuda/product.h"
 
-/* The window of a pool from the large map to the small one. */
+/* Returns the window of a pool from the larger map to the smaller one. */
 static struct dnx_cuda_window window(const dnx_node *n, int batch) {
     const int s = abs(dnx_gpu_option(n, "stride", 2));
     struct dnx_cuda_window at = dnx_gpu_window(
