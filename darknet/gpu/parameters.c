@@ -1,5 +1,5 @@
-/* parameters.c - the parameters and momentum of layers on a GPU: copies to it, the update, and the
- * copies back, which survive a failure of the device. */
+/* parameters.c - the parameters and momentum of layers on a GPU: copies to the GPU, the update, and
+ * copies back to the processor, which survive a failure of the device. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,15 +119,15 @@ void dnx_gpu_prepare(dnx_net *net, int i) {
 
 /* ---- the update ---- */
 
-/* True when the device updates layer i: it runs the layer, and neither clip_norm nor weight
+/* Returns true when the device updates layer i: it runs the layer, and neither clip_norm nor weight
  * exclusivity is used. */
 static bool updates_on_device(const dnx_net *net, int i) {
     return dnx_placed_of(net)->halves[i].l.type && net->o.clip_norm <= 0 &&
            net->sgd.of[i].exclusivity <= 0;
 }
 
-/* Copies the gradients and statistics of the layers that the processor updates. When `queues`, it
- * queues copies to pinned memory; else it copies from there, after those have ended. */
+/* Copies the gradients and statistics of the layers that the processor updates. With `queues` it
+ * queues copies to pinned memory; else it copies from pinned memory to the layers. */
 static void copy_gradients(dnx_net *net, float *pinned, bool queues) {
     for (int i = net->first_trained; i < net->n; i++) {
         dnx_gpu_layer *l = &dnx_placed_of(net)->halves[i].l;
@@ -145,12 +145,12 @@ static void copy_gradients(dnx_net *net, float *pinned, bool queues) {
 
 void dnx_gpu_fetch_gradients(dnx_net *net) {
     dnx_placed *p = dnx_placed_of(net);
-    float *pinned = p->pinned[!p->complete]; /* bring_back() needs it only later */
+    float *pinned = p->pinned[!p->complete]; /* bring_back() needs this memory only later */
     copy_gradients(net, pinned, true);
     if (!dnx_device_status(p->device, NULL)) copy_gradients(net, pinned, false);
 }
 
-/* Appends the tensors of layer i to those that this update changes. */
+/* Appends the tensors of layer i to p->descents_here, which this update changes. */
 static void add_descents(dnx_net *net, int i, int batch, float rate, float momentum, float decay) {
     dnx_placed *p = dnx_placed_of(net);
     const dnx_layer_sgd *of = &net->sgd.of[i];
@@ -177,7 +177,7 @@ static void descend(dnx_net *net) {
 }
 
 /* Copies the values and momentum of all layers to pinned memory. The copy of the last update stays
- * until this one is complete. */
+ * until the new copy is complete. */
 static void bring_back(dnx_net *net) {
     dnx_placed *p = dnx_placed_of(net);
     float *to = p->pinned[!p->complete];
@@ -199,7 +199,7 @@ void dnx_gpu_update(dnx_net *net, int batch, float rate, float momentum, float d
         is_any = is_any || is_here;
         is_all = is_all && (is_here || !p->halves[i].l.type);
     }
-    /* clip_norm has already fetched them */
+    /* with clip_norm the gradients are already fetched */
     if (!is_all && net->o.clip_norm <= 0) dnx_gpu_fetch_gradients(net);
     descend(net);
     for (int i = net->first_trained; i < net->n; i++)

@@ -18,7 +18,7 @@ static size_t bytes_of(const dnx_net *net, int i, int batch) {
 
 /* ---- images ---- */
 
-/* The network whose images were announced. Its teachers get the same images. */
+/* The network of the last dnx_gpu_images(). Its teachers get the same images. */
 static const dnx_net *announced;
 
 static int place_of(const dnx_placed *p, const float *images) {
@@ -27,7 +27,7 @@ static int place_of(const dnx_placed *p, const float *images) {
     return -1;
 }
 
-/* Starts to copy images to a free buffer. */
+/* Starts to copy images to a free buffer, unless they are there or no buffer is free. */
 static void bring_beside(dnx_net *net, const float *images) {
     dnx_placed *p = dnx_placed_of(net);
     const int k = p->image_of[0] ? 1 : 0;
@@ -51,14 +51,14 @@ void dnx_gpu_forget_images(const dnx_net *net) {
     if (announced == net) announced = NULL;
 }
 
-/* Returns images x on the device. Copies them there first if necessary. */
+/* Returns the images x on the device. Copies them to the device first if necessary. */
 static float *images_on_device(dnx_net *net, const float *x, int batch) {
     dnx_placed *p = dnx_placed_of(net), *other = announced ? dnx_placed_of(announced) : NULL;
     const int there = other && batch == announced->batch ? place_of(other, x) : -1;
     if (there >= 0) return other->images[there];
     if (p->image >= 0) return p->images[p->image];
     p->image = net->trains && p->image_of[0] ? 1 : 0;
-    if (p->image_of[p->image]) dnx_device_join(p->device); /* a copy to it may still run */
+    if (p->image_of[p->image]) dnx_device_join(p->device); /* a copy to this buffer may still run */
     p->image_of[p->image] = NULL;
     dnx_device_put(p->device, p->images[p->image], x,
                    sizeof(float) * dnx_size(net->in) * (size_t)batch);
@@ -110,7 +110,7 @@ static void bring_inputs(dnx_net *net, int i, dnx_pass *p, bool on_device) {
 
 /* ---- layers ---- */
 
-/* Records where the newest output of layer i is, and that of a sum which layer i has added. */
+/* Records where the newest y of layer i is, which the layers merged into layer i share. */
 static void note_output(dnx_net *net, int i, bool on_device) {
     dnx_copies *copies = dnx_placed_of(net)->copies;
     for (int k = i; k == i || (k < net->n && net->plan.of[k].merged_into == i); k++) {
@@ -119,7 +119,7 @@ static void note_output(dnx_net *net, int i, bool on_device) {
     }
 }
 
-/* The tensor that layer i adds to its output, on the device; NULL when it adds none. */
+/* Returns the tensor, on the device, that layer i adds to its output, or NULL. */
 static const float *residual_of(dnx_net *net, int i, int batch) {
     const int from = net->plan.of[i].residual_of;
     if (from < 0) return NULL;
@@ -133,8 +133,8 @@ static void bring(dnx_net *net, int i, dnx_pass p) {
     if (l->type && l->type->bring) l->type->bring(l, &p);
 }
 
-/* Prepares a pass before its first layer. When training, all layers bring their values now: copies
- * that must wait then come before the work of the step and do not divide it. */
+/* Prepares a pass before its first layer. When training, calls bring() of all layers: copies that
+ * must wait then run before the work of the step, and do not split it into two lists. */
 static void begin(dnx_net *net, const dnx_pass *p) {
     dnx_placed_of(net)->image = -1;
     dnx_placed_of(net)->batch = p->batch;

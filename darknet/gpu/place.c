@@ -1,4 +1,4 @@
-/* place.c - places the layers of a network on a GPU, and opens one. */
+/* place.c - opens a GPU, and places the layers of a network on it. */
 #include "gpu/place.h"
 
 #include <stdio.h>
@@ -20,8 +20,8 @@ static const dnx_gpu_type *half_of(const dnx_node *n) {
     return NULL;
 }
 
-/* True when layer i must run on the processor: a head and the loss that computes logits with it run
- * on the same side, and a frozen loss runs on the processor. */
+/* Returns true when layer i must run on the processor. A loss and the head that computes its logits
+ * run on the same side; a frozen loss runs on the processor. */
 static bool must_stay(const dnx_net *net, int i) {
     const dnx_node *n = &net->nodes[i];
     const dnx_distillation *d = n->distillation;
@@ -37,8 +37,8 @@ static const dnx_gpu_type *type_of(const dnx_net *net, int i) {
     return must_stay(net, i) ? NULL : half_of(&net->nodes[i]);
 }
 
-/* Decides whether layer i defers its batch norm and activation to the layer that reads it: its y
- * then holds z. There must be exactly one reader, on the device too. */
+/* Returns true when layer i defers its batch norm and activation to its reader: y of layer i then
+ * holds z. Layer i must have exactly one reader, which runs on the device. */
 static bool defers(const dnx_net *net, int i) {
     int readers = 0;
     bool loads = false;
@@ -133,7 +133,7 @@ static dnx_status make(dnx_net *net, dnx_device *device, dnx_err *err) {
     return st;
 }
 
-/* Counts the memory first, so that a message can give the sum. */
+/* Calls make() first only to count the memory, so that a message can give the sum. */
 static dnx_status place(dnx_net *net, const dnx_placement *with, dnx_err *err) {
     dnx_device_count_begin(with->device);
     dnx_status st = make(net, with->device, err);

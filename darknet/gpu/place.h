@@ -1,8 +1,8 @@
 /* place.h - runs the layers of a network on a GPU. Layers without a GPU version in
  * layers_ext/cuda/layers run on the processor. Tensors that both sides use are copied.
  *
- * Parameters and momentum have a copy on the device. After each update it is copied to pinned
- * memory of the processor, and from there to a layer when its parameters are needed. So a
+ * Parameters and momentum have a copy on the device. After each update this copy is fetched to
+ * pinned memory of the processor, and from there to a layer when its parameters are needed. So a
  * checkpoint has the last complete update, also when the device fails. */
 #ifndef DNX_GPU_PLACE_H
 #define DNX_GPU_PLACE_H
@@ -16,12 +16,12 @@ typedef struct {
 } dnx_gpu_build;
 extern const dnx_gpu_build *const dnx_gpu;
 
-/* Opens GPU `index` for networks that are built afterwards: put *out into dnx_build.placement. It
+/* Opens GPU `index` for networks that are built afterwards: put *out into dnx_build.placement. *out
  * is valid until dnx_gpu_close(). Only one GPU can be open at a time. note: see dnx_device_notes();
- * may be NULL. DNX_EIO as for dnx_device_open(), and when the build has no GPU code. */
+ * may be NULL. Errors: those of dnx_device_open(); DNX_EIO without GPU code. */
 dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const char *line),
                         const dnx_placement **out, dnx_err *err);
-/* What the open GPU has started; zeros when none is open. */
+/* Returns the work that the open GPU has started, or zeros when no GPU is open. */
 dnx_work dnx_gpu_work(void);
 void dnx_gpu_close(void);
 #endif

@@ -10,7 +10,7 @@ typedef struct {
 
 typedef struct {
     dnx_gpu_layer l;    /* l.type is NULL when the processor runs the layer */
-    size_t at;          /* index of its first parameter in values, grads and momentum below */
+    size_t at;          /* index of its first parameter in dnx_placed.values, grads, momentum */
     bool is_changed;    /* the parameters on the processor are newer */
     bool is_unprepared; /* prepare() has not seen the newest parameters */
     bool is_ahead;      /* pinned memory has newer parameters than the processor's layer */
@@ -28,12 +28,12 @@ typedef struct {
                                        * the other */
     int complete;                     /* index of the pinned copy with the last complete update */
     struct dnx_cuda_descent *descents;      /* on the device, one for each trained tensor */
-    struct dnx_cuda_descent *descents_here; /* the same on the processor */
+    struct dnx_cuda_descent *descents_here; /* a copy of descents on the processor */
     int n_descents;
-    float *images[2];         /* on the device; the second one only when training */
-    const float *image_of[2]; /* the images on the processor whose copies are there, or are
-                                       * being made */
-    int image;                /* index of this pass's images; -1 before the copy */
+    float *images[2];         /* on the device; images[1] only when training */
+    const float *image_of[2]; /* the processor's images that are copied, or being copied, to
+                               * images[k] */
+    int image;                /* index of this pass's images; -1 before they are copied */
     int batch;                /* of the last forward pass */
     float *outputs, *deltas, *scratch;
 } dnx_placed;
@@ -51,7 +51,6 @@ dnx_status dnx_gpu_make_parameters(dnx_net *net, dnx_err *err);
 void dnx_gpu_free_parameters(dnx_net *net);
 /* Copies the processor's parameters of layer i to the device when they are newer. */
 void dnx_gpu_upload(dnx_net *net, int i);
-/* Calls prepare() of layer i. */
 void dnx_gpu_prepare(dnx_net *net, int i);
 void dnx_gpu_changed(dnx_net *net, int i);
 void dnx_gpu_catch_up(dnx_net *net, int i);
@@ -67,6 +66,6 @@ void dnx_gpu_backward(dnx_net *net, int i, dnx_pass *p);
 double dnx_gpu_loss(dnx_net *net, int i);
 void dnx_gpu_clear_dy(dnx_net *net, int i, int batch);
 void dnx_gpu_fetch(dnx_net *net, int i, int batch);
-/* Call it before the images of a network are freed, because a teacher may still read them. */
+/* Call it before the images of a network are freed, so that a teacher no longer reads them. */
 void dnx_gpu_forget_images(const dnx_net *net);
 #endif

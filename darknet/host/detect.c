@@ -1,5 +1,5 @@
 /* [yolo], [region], [detection] and [logistic], computed by libdarknet. They only predict, because
- * their truth is a list of boxes, not a class. x and y have the same shape.
+ * the truth of boxes is a list, not a class. y has the shape of x, but is flat for detection.
  *
  * yolo: each pixel has N boxes (N is the length of mask) of 4 coordinates, an objectness and
  *   `classes` values. The logistic function is applied to all except width and height. Redmon,
@@ -13,7 +13,7 @@
 #define DNX_HOST_STRUCTS
 #include "host/layers.h"
 
-/* libdarknet exports it, but declares it in none of its headers. */
+/* libdarknet exports these functions, but declares them in none of its headers. */
 void forward_yolo_layer(const layer l, network net);
 void forward_region_layer(const layer l, network net);
 void forward_detection_layer(const layer l, network net);
@@ -32,10 +32,10 @@ typedef struct {
 #define SWITCH(f) DNX_OPT_INT(opts, f, 0, 0, 1, TRAINS)
 #define FACTOR(f, def) DNX_OPT_FLOAT(opts, f, def, -1e6, 1e6, TRAINS)
 
-/* The members of all types here, except their name, options and make(). */
+/* The members that are equal in all types of this file. */
 #define MEMBERS .is_loss = true, .state_size = sizeof(dnx_host_state), .forward = dnx_host_predict
 
-/* Checks that the channels are boxes x numbers: the boxes of a pixel times the numbers of a box. */
+/* Checks that the channels of a pixel are `boxes` boxes of `numbers` numbers each. */
 static dnx_status check_channels(dnx_node *n, int boxes, int numbers, dnx_err *err) {
     if ((long)boxes * numbers == n->in[0].c) return DNX_OK;
     return dnx_fail(err, DNX_ESHAPE, n->loc,

@@ -44,7 +44,7 @@ static void to_planes(const float *in, int batch, dnx_shape s, float *out) {
             for (size_t c = 0; c < C; c++) out[c * pixels + i] = in[i * C + c];
 }
 
-/* Reorders B x C x H x W to B x H x W x C. Stores it or, with adds, adds it. */
+/* Reorders B x C x H x W to B x H x W x C. Stores into out or, with adds, adds to it. */
 static void from_planes(const float *in, int batch, dnx_shape s, bool adds, float *out) {
     size_t pixels = (size_t)s.h * (size_t)s.w, C = (size_t)s.c;
     for (size_t b = 0; b < (size_t)batch; b++, in += pixels * C, out += pixels * C)
@@ -79,7 +79,7 @@ void dnx_host_predict(dnx_node *n, dnx_pass *p) {
 }
 
 /* Some of libdarknet's backward functions change the delta that they are given. Some overwrite dx,
- * and some add to it. So both are copies, and dx is zeroed before the call. */
+ * and some add to it. So delta and dx are copies, and dx is zeroed before the call. */
 void dnx_host_backward(dnx_node *n, dnx_pass *p) {
     dnx_host_state *s = n->state;
     to_planes(p->x[0], p->batch, n->in[0], s->x);

@@ -1,17 +1,17 @@
-/* layers.h - shared by the files of sections that libdarknet computes.
+/* layers.h - functions for the sections that libdarknet computes.
  *
- * libdarknet's forward and backward functions are called with a `layer` that is filled in here. Its
- * make_*_layer functions are not used: they print, draw from rand() and check no allocation. Inputs
- * and outputs are reordered, because libdarknet works in B x C x H x W. A type without backward
- * only predicts, because libdarknet's CPU code has no gradient for it or a wrong one, or because
- * its truth is not a class. */
+ * libdarknet's forward and backward functions are called with a `layer` that is filled in here.
+ * libdarknet's make_*_layer functions are not used: they print, draw from rand() and check no
+ * allocation. Inputs and outputs are reordered, because libdarknet works in B x C x H x W. A type
+ * without backward only predicts, because libdarknet's CPU code has no gradient for this type or a
+ * wrong one, or because its truth is not a class. */
 #ifndef DNX_HOST_LAYERS_H
 #define DNX_HOST_LAYERS_H
 #include "dnx.h"
 
-#ifdef DNX_HOST_STRUCTS /* only for the files of layers, after darknet.h */
+#ifdef DNX_HOST_STRUCTS /* for files that have included darknet.h */
 
-/* In the order of libdarknet's ACTIVATION. */
+/* Names of activations, in the order of libdarknet's ACTIVATION. */
 #define DNX_HOST_ACTIVATIONS                                                                       \
     "logistic|relu|relie|linear|ramp|tanh|plse|leaky|elu|loggy|stair|hardtan|lhtan|selu"
 
@@ -21,19 +21,19 @@ typedef struct {
     layer l;
     void (*forward)(layer, network);
     void (*backward)(layer, network);
-    layer part[DNX_HOST_PARTS];   /* layers inside a recurrent one */
+    layer part[DNX_HOST_PARTS];   /* layers inside a recurrent layer */
     float *block[DNX_HOST_PARTS]; /* all parameters of a part */
     int parts;
-    float *x, *dx; /* B x C x H x W */
+    float *x, *dx; /* the input and its gradient, B x C x H x W */
 } dnx_host_state;
 
-/* Fills in the shapes of l from n->in[0] and n->out, and allocates what every layer needs. The
- * caller has set n->out. DNX_ESHAPE for more than 2^31 - 1 floats, which libdarknet cannot
- * count. */
+/* Fills in the shapes of l from n->in[0] and n->out, and allocates x, dx, output and delta. The
+ * caller has set n->out. Returns DNX_ESHAPE for more than 2^31 - 1 floats, which libdarknet cannot
+ * count; DNX_EMEM. */
 dnx_status dnx_host_make(dnx_node *n, dnx_err *err);
 /* Calls libdarknet's forward with p->x[0], and stores the output in p->y. */
 void dnx_host_forward(dnx_node *n, dnx_pass *p);
-/* Like dnx_host_forward(), but libdarknet is told that it predicts. */
+/* Like dnx_host_forward(), but libdarknet computes as in prediction, also while training. */
 void dnx_host_predict(dnx_node *n, dnx_pass *p);
 /* Calls libdarknet's backward with p->dy, and stores or adds p->dx[0]. */
 void dnx_host_backward(dnx_node *n, dnx_pass *p);

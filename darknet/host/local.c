@@ -1,16 +1,16 @@
 /* [local], [crop], [reorg] and [normalization], computed by libdarknet.
  *
- * local: a convolution with different filters at each pixel. File: biases, in the output's order
- *   C, H, W, then weights H x W x N x C x K x K.
- * crop: a part of the image, from the middle. Training takes a random part and mirrors half of the
- *   batches; the whole batch has the same part, as in libdarknet. y = 2 x - 1, or y = x with
- *   noadjust=1.
+ * local: a convolution with different filters at each pixel. File: biases N x H x W, then weights
+ *   H x W x N x C x K x K, with N filters of K x K pixels and an output of H x W pixels.
+ * crop: a part of the image, from the middle. Training takes a random part and, with flip=1,
+ *   mirrors half of the batches; all images of a batch have the same part, as in libdarknet.
+ *   y = 2 x - 1, or y = x with noadjust=1.
  * reorg: blocks of stride x stride pixels become channels, or with reverse=1 channels become
  *   blocks, in the order of libdarknet's CPU code.
  * normalization: y = x (kappa + alpha * sum of x^2 over `size` channels)^-beta.
- *   Krizhevsky et al. 2012, 3.3. libdarknet's running sum never adds the square of channel size/2,
- *   but subtracts it later. The results here are the same; they are NaN where the sum is negative.
- *   It only predicts, because libdarknet's gradient is an approximation. */
+ *   Krizhevsky et al. 2012, section 3.3. libdarknet's running sum never adds the square of channel
+ *   size/2, but subtracts it later. The results here are those of libdarknet: NaN where the sum is
+ *   negative. The layer only predicts, because libdarknet's gradient is an approximation. */
 #include <darknet.h>
 
 #define DNX_HOST_STRUCTS
@@ -20,7 +20,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* libdarknet exports it, but declares it in none of its headers. */
+/* libdarknet exports these functions, but declares them in none of its headers. */
 void forward_local_layer(const layer l, network net);
 void backward_local_layer(layer l, network net);
 void forward_crop_layer(const layer l, network net);
@@ -138,7 +138,7 @@ static dnx_status make_crop(dnx_node *n, dnx_err *err) {
     return dnx_host_make(n, err);
 }
 
-/* libdarknet draws from rand(), which is seeded here by seed, layer and image count. */
+/* libdarknet draws from rand(), so this seeds rand() by seed, layer and image count. */
 static void forward_crop(dnx_node *n, dnx_pass *p) {
     dnx_rng r;
     dnx_rng_seed(&r, n->seed ^ p->seen << 20, (uint64_t)n->index);
@@ -146,7 +146,7 @@ static void forward_crop(dnx_node *n, dnx_pass *p) {
     dnx_host_forward(n, p);
 }
 
-/* Does nothing, because the layer before is the image, which needs no gradient. */
+/* Does nothing, because the input is the image, which needs no gradient. */
 static void backward_crop(dnx_node *n, dnx_pass *p) {
     (void)n;
     (void)p;

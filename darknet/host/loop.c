@@ -1,10 +1,10 @@
 /* loop.c - connects a dnx_net to libdarknet's training loop and structs.
  *
- * libdarknet gets `layer` structs whose three functions call ours. It passes them by value and has
- * no user pointer, so our pointer is in self_layer, which libdarknet reads only for recurrent
- * layers. Layers are BLANK, losses COST, and delta is NULL, so that libdarknet never uses their
- * memory. free_network() is not called: it would leak seen, t, cost and workspace, which are
- * members of dnx_host. */
+ * libdarknet gets `layer` structs whose three functions call ours. libdarknet passes these structs
+ * by value, without a user pointer. So a pointer to our `ref` is in self_layer, which libdarknet
+ * reads only for recurrent layers. The type of a layer is BLANK, that of a loss COST, and delta is
+ * NULL, so that libdarknet never uses their memory. free_network() is not called, because the
+ * network struct, seen, t and cost are members of dnx_host. */
 #include "host/loop.h"
 
 #include <assert.h>
@@ -90,7 +90,7 @@ static void copy_options(network *n, dnx_host *h) {
     dnx_net_opts *o = &net->o;
     // clang-format off
     *n = (network){.n = net->n, .batch = net->batch, .subdivisions = o->subdivisions,
-                   /* libdarknet has no cosine policy; its rate is not used */
+                   /* libdarknet has no cosine policy, and the rate is that of dnx_host_rate() */
                    .policy = o->policy == DNX_COSINE ? CONSTANT : (learning_rate_policy)o->policy,
                    .learning_rate = o->learning_rate, .momentum = o->momentum, .decay = o->decay,
                    .gamma = o->gamma, .scale = o->scale, .power = o->power,
@@ -162,12 +162,12 @@ void dnx_host_close(dnx_host *h) {
 double dnx_host_train(dnx_host *h, const float *x, const float *truth) {
     assert(h->net->trains);
     double sum = 0;
-    h->loop.input = (float *)(uintptr_t)x; /* the loop only passes x and truth on */
+    h->loop.input = (float *)(uintptr_t)x; /* libdarknet only passes x and truth to the layers */
     h->loop.truth = (float *)(uintptr_t)truth;
     train_network_datum(&h->loop);
     h->loop.input = h->loop.truth = NULL;
     h->net->seen = h->seen;
-    /* Read after the update, so that a device does not wait between forward and backward. */
+    /* Reads losses after the update, so that a GPU does not wait between forward and backward. */
     for (int i = 0; i < h->net->n; i++)
         if (h->net->nodes[i].type->is_loss) sum += h->refs[i].loss = dnx_net_loss(h->net, i);
     return sum / h->net->batch;

@@ -6,8 +6,8 @@
 typedef struct dnx_host dnx_host;
 
 /* Wraps net, which the caller still owns and which must outlive *out. A network that trains must
- * end in a loss. DNX_EOPTION for a libdarknet with GPU, or poly without max_batches. DNX_ESHAPE
- * when the last layer is not a loss. DNX_EMEM. */
+ * end in a loss. Returns DNX_EOPTION for a libdarknet with GPU, or for poly or cosine without
+ * max_batches=; DNX_ESHAPE when the last layer is not a loss; DNX_EMEM. */
 dnx_status dnx_host_open(dnx_net *net, dnx_host **out, dnx_err *err);
 void dnx_host_close(dnx_host *h); /* h may be NULL */
 
@@ -15,13 +15,13 @@ void dnx_host_close(dnx_host *h); /* h may be NULL */
  * every `subdivisions` calls an update. x: B x H x W x C with B = net->batch; truth: B class
  * indices. Returns the sum of all losses per image. Also advances net->seen. */
 double dnx_host_train(dnx_host *h, const float *x, const float *truth);
-/* The part of layer i in that sum, or 0 when layer i is not a loss. */
+/* Returns the part of layer i in this sum of losses, or 0 when layer i is not a loss. */
 double dnx_host_loss(const dnx_host *h, int i);
-/* The learning rate of the last update, by dnx_rate(). libdarknet's own get_current_rate() is not
- * used, because three of its policies are wrong. */
+/* Returns the learning rate of the last update, by dnx_rate(). libdarknet's own get_current_rate()
+ * is not used, because three of its policies are wrong. */
 float dnx_host_rate(const dnx_host *h);
 uint64_t dnx_host_seen(const dnx_host *h); /* images trained on */
 
-/* 1 when libdarknet was built without GPU, like darknet.h here. With GPU its structs differ. */
+/* Returns 1 when libdarknet was built without GPU, like darknet.h: with GPU its structs differ. */
 int dnx_host_cpu_build(void);
 #endif

@@ -1,13 +1,14 @@
 /* [rnn], [gru] and [lstm], computed by libdarknet for one time step from a zero state: each image
- * is a sequence of its own. They only predict. libdarknet's CPU code has no gradient for [gru],
+ * is a sequence of one step. They only predict: libdarknet's CPU code has no gradient for [gru],
  * computes no delta for [lstm], and gives the input layer of [rnn] the gradient of the state layer.
  *
- * x: B x D numbers, y: B x N. Below, in(x) = A x + b and the like are connected layers, normalised
- * with batch_normalize=1; f is the activation, s the logistic function, * elementwise:
+ * x: B x D numbers, y: B x N. in, self, out, u_ and w_ are connected layers, such as in(x) = A x +
+ * b, with batch norm if batch_normalize=1. f is the activation, s the logistic function, *
+ * elementwise.
  *   rnn:  h = f(in(x)) + f(self(0)),  y = f(out(h))
  *   gru:  z = s(uz(x) + wz(0)), r = s(ur(x) + wr(0)), h = t(uh(x) + wh(r * 0)), y = (1 - z) * h,
  *         t: s, or tanh with tanh=1
- *   lstm: i, f, o = s(u(x) + w(0)), g = tanh(ug(x) + wg(0)), y = o * tanh(i * g)
+ *   lstm: i = s(ui(x) + wi(0)), o = s(uo(x) + wo(0)), g = tanh(ug(x) + wg(0)), y = o * tanh(i * g)
  * The file has one connected layer after the other: biases, weights N x D and, with
  * batch_normalize=1, scales, mean and variance. Order: rnn in, self, out; gru wz, wr, wh, uz, ur,
  * uh; lstm wi, wf, wo, wg, ui, uf, uo, ug. */
@@ -20,7 +21,7 @@
 #include <math.h>
 #include <string.h>
 
-/* libdarknet exports it, but declares it in none of its headers. */
+/* libdarknet exports these functions, but declares them in none of its headers. */
 void forward_rnn_layer(layer l, network net);
 void forward_gru_layer(layer l, network net);
 void forward_lstm_layer(layer l, network net);
@@ -36,10 +37,10 @@ static void forward(dnx_node *n, dnx_pass *p) {
     if (s->l.state) memset(s->l.state, 0, bytes);
     if (s->l.h_cpu) memset(s->l.h_cpu, 0, bytes);
     if (s->l.c_cpu) memset(s->l.c_cpu, 0, bytes);
-    dnx_host_predict(n, p); /* training, it would write a second state after the first */
+    dnx_host_predict(n, p); /* in training, libdarknet writes a second state after the first */
 }
 
-/* Makes connected layer `i` with D inputs. rubbish: B x N floats that it may overwrite. */
+/* Makes connected layer `i` with D inputs. rubbish: B x N floats that libdarknet may overwrite. */
 static dnx_status connect(dnx_node *n, int i, size_t D, float *rubbish, dnx_err *err) {
     const opts *o = n->opts;
     dnx_host_state *s = n->state;
@@ -72,8 +73,8 @@ static dnx_status connect(dnx_node *n, int i, size_t D, float *rubbish, dnx_err 
     return DNX_OK;
 }
 
-/* Makes `parts` connected layers in file order. Bit i of of_input is set when layer i takes the
- * input. Also allocates `extra` buffers of B x N floats for more[]. */
+/* Makes `parts` connected layers in file order. Bit i of of_input is set when layer i takes x, not
+ * a state. Also allocates `extra` buffers of B x N floats for more[]. */
 static dnx_status make(dnx_node *n, int parts, unsigned of_input, int extra, float **const *more,
                        dnx_err *err) {
     const opts *o = n->opts;
@@ -101,7 +102,7 @@ static double macs(const dnx_node *n) {
     return sum;
 }
 
-/* The members of all types here, except their name, options and make(). */
+/* The members that are equal in all types of this file. */
 #define MEMBERS .state_size = sizeof(dnx_host_state), .forward = forward, .macs = macs
 
 #define OUTPUT DNX_OPT_INT(opts, output, 1, 1, 1 << 24, "outputs N")

@@ -22,7 +22,7 @@ static float *row(const dnx_canvas *c, int k, int y) {
     return c->plane[k] + (size_t)y * (size_t)c->size;
 }
 
-/* Returns the row after the planes. It has REACH more pixels at both ends. */
+/* Returns the 2 size + 64 spare floats after the planes. */
 static float *spare(const dnx_canvas *c) { return row(c, 3, c->size); }
 
 void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx, float dy) {
@@ -37,11 +37,10 @@ void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx
     }
 }
 
-/* The state of one row from x0 to x1: it computes the coverage into a, and the brightness of the
- * stripes into g. */
+/* The values from which cover() and stripes() compute a row that begins at pixel x0. */
 typedef struct {
-    float u, v, du, dv;     /* u, v at x0; du, dv: the change for each pixel */
-    float k, hole_k, cut_k; /* change of coverage for one unit of q, and of v */
+    float u, v, du, dv;     /* u, v at x0; their change for each pixel */
+    float k, hole_k, cut_k; /* change of coverage for one unit of q (k, hole_k) or v (cut_k) */
 } slope;
 
 static void cover(const dnx_paint *p, slope s, int n, float *restrict a) {
@@ -100,7 +99,7 @@ void dnx_canvas_paint(dnx_canvas *c, const dnx_frame *f, const dnx_paint *p) {
     int x0 = f->cx > rx ? (int)(f->cx - rx) : 0, y0 = f->cy > ry ? (int)(f->cy - ry) : 0;
     int x1 = (int)least(f->cx + rx + 2, (float)n), y1 = (int)least(f->cy + ry + 2, (float)n);
     slope s = {.du = f->vy / det, .dv = -f->uy / det};
-    /* 1 - q falls by 2 along a half axis */
+    /* near the border, 1 - q falls by 2 for each half axis, about `small` pixels */
     s.k = .5f * small / edge;
     s.hole_k = p->hole_u > 0 ? s.k * least(p->hole_u, p->hole_v) : 0;
     s.cut_k = vl / (p->cut_edge > 1 ? p->cut_edge : 1);
@@ -137,7 +136,7 @@ void dnx_canvas_light(dnx_canvas *c, const dnx_frame *f, const float light[3], f
         for (int x = 0; x < n; x++) {
             float u = u0 + du * (float)x, v = v0 + dv * (float)x;
             float z = limit(1 - u * u - v * v);
-            z *= 1.7f - .7f * z; /* approximates the square root */
+            z *= 1.7f - .7f * z; /* approximates the square root of z */
             float cosine = light[0] * u + light[1] * v + light[2] * z;
             cosine = .5f * (cosine + fabsf(cosine));
             shade[x] = 1 + takes[x] * (ambient + diffuse * cosine - 1);
@@ -149,7 +148,7 @@ void dnx_canvas_light(dnx_canvas *c, const dnx_frame *f, const float light[3], f
     }
 }
 
-/* Copies row `from` into padded, repeats its ends there, and blurs it into `to`. */
+/* Copies row `from` into padded, repeats its end pixels, and blurs it with weights w into `to`. */
 static void blur_row(const float *from, float *padded, const float *w, int n, float *restrict to) {
     memcpy(padded + REACH, from, sizeof *from * (size_t)n);
     for (int i = 0; i < REACH; i++) {
@@ -171,7 +170,7 @@ void dnx_canvas_blur(dnx_canvas *c, float deviation) {
         sum += i ? 2 * w[i] : w[i];
     }
     for (int i = 0; i <= REACH; i++) w[i] /= sum;
-    float *padded = spare(c), *whole = c->plane[3]; /* the plane is free: light has been applied */
+    float *padded = spare(c), *whole = c->plane[3]; /* plane 3 is free: light has been applied */
     for (int k = 0; k < 3; k++) {
         for (int y = 0; y < n; y++)
             blur_row(row(c, k, y), padded, w, n, whole + (size_t)y * (size_t)n);
@@ -189,7 +188,7 @@ void dnx_canvas_blur(dnx_canvas *c, float deviation) {
     }
 }
 
-/* Returns the sum of four random bytes, which is about normal: mean 510, deviation 147.8. */
+/* Returns the sum of four random bytes minus 510: about normal, mean 0, deviation 147.8. */
 static inline float bell(uint32_t i, uint32_t seed) {
     uint32_t h = i * 0x9e3779b1u + seed;
     h = (h ^ (h >> 16)) * 0x85ebca6bu;

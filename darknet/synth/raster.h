@@ -1,12 +1,11 @@
-/* raster.h - a small painter: soft-edged ellipses under an affine map, light, blur, film. The same
- * arguments give the same pixels. */
+/* raster.h - paints ellipses with soft edges, and applies light, blur and film. The same arguments
+ * give the same pixels. */
 #ifndef DNX_RASTER_H
 #define DNX_RASTER_H
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Planes of size x size floats, 0..1: red, green, blue, and the share of light that a pixel
- * takes. */
+/* Planes of size x size floats, 0..1: red, green, blue, and how much the light changes a pixel. */
 typedef struct {
     int size;
     float *plane[4];
@@ -19,23 +18,24 @@ typedef struct {
     float cx, cy, ux, uy, vx, vy;
 } dnx_frame;
 
-/* How to paint a disc. All members except rgb and alpha may be 0. They act in this order:
- * v -= bend u^2; u *= 1 + taper v; square = 1 turns the disc into a square (u^4 + v^4 < 1). */
+/* How to paint a disc. All members except rgb and alpha may be 0. Order: v -= bend u^2; u *= 1 +
+ * taper v; then square = 1 turns the disc into a square (u^4 + v^4 < 1). */
 typedef struct {
     float rgb[3], alpha;
     float edge; /* width of the soft border, pixels; at least 1 */
     float bend, taper, square;
-    float hole_u, hole_v; /* half axes of a hole, as shares of the frame's; 0: no hole */
+    float hole_u, hole_v; /* half axes of a hole, relative to the frame's; 0: no hole */
     bool is_cut;          /* only v < cut + cut_curve (u - cut_u)^2 is painted, before the bend */
     float cut, cut_curve, cut_u;
-    float cut_edge, cut_ragged; /* pixels; the depth of the zigzag along the cut, in v */
-    float grain, strands; /* stripes of brightness +- grain / 2; strands of them over u = -1..1 */
+    float cut_edge, cut_ragged; /* soft border of the cut, pixels; depth of its zigzag, in v */
+    float grain, strands;       /* brightness +- grain / 2 in `strands` stripes over u = -1..1 */
     bool takes_light;
 } dnx_paint;
 
 /* scratch: DNX_CANVAS_FLOATS(size) floats, which must outlive the canvas. */
 void dnx_canvas_init(dnx_canvas *c, int size, float *scratch);
-/* Fills the canvas with colours from a to b along the unit vector (dx, dy). They take no light. */
+/* Fills the canvas with colours from a to b along the unit vector (dx, dy). dnx_canvas_light() does
+ * not change them. */
 void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx, float dy);
 void dnx_canvas_paint(dnx_canvas *c, const dnx_frame *f, const dnx_paint *p);
 /* Multiplies the pixels that take light by ambient + diffuse max(0, n . light). n is the normal of
@@ -52,6 +52,6 @@ typedef struct {
     float noise;                /* standard deviation; values are 0..1 */
     uint32_t seed;
 } dnx_film;
-/* rgb: size x size x 3 bytes. */
+/* Applies the film and writes rgb: size x size x 3 bytes. */
 void dnx_canvas_develop(const dnx_canvas *c, const dnx_film *film, unsigned char *rgb);
 #endif

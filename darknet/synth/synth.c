@@ -1,4 +1,4 @@
-/* synth.c - draws the numbers of identities and shots. */
+/* synth.c - draws the random numbers of identities and shots. */
 #include "synth/synth.h"
 
 #include <math.h>
@@ -6,7 +6,7 @@
 
 #include "synth/raster.h"
 
-/* Mean and standard deviation. Draws are at most two deviations from the mean. */
+/* The numbers of an identity. Draws are at most two standard deviations from the mean. */
 static const struct {
     float mean, deviation;
 } trait[DNX_TRAITS] = {
@@ -71,7 +71,7 @@ static void make_colours(dnx_synth_face *f, dnx_rng *r) {
     memcpy(f->hair, hair[dark > .6f ? 0 : choose(r, hairs, 6)], sizeof f->hair);
     jitter(r, f->hair, .02f);
     ramp(iris, 4, dark > .5f ? 0 : uniform(r, -.3f, 1), f->iris);
-    for (int k = 0; k < 3; k++) { /* lips: skin turned towards red */
+    for (int k = 0; k < 3; k++) { /* lips: the colour of the skin, shifted towards red */
         static const float red[3] = {.70f, .27f, .27f};
         f->lips[k] = f->skin[k] * (.92f - .3f * f->t[LIP_RED]) + red[k] * .35f * f->t[LIP_RED];
     }

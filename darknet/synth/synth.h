@@ -1,5 +1,5 @@
-/* synth.h - synthetic faces: an identity is a set of numbers, an image is a shot of it. The same
- * arguments give the same pixels.
+/* synth.h - synthetic faces: an identity is a set of numbers, an image is a shot of an identity.
+ * The same arguments give the same pixels.
  *
  * Units: pixels of a 112 x 112 crop. The origin is between the eyes, x to the right, y down, z
  * towards the camera. Colours are RGB, 0..1. */
@@ -7,7 +7,7 @@
 #define DNX_SYNTH_H
 #include "dnx.h"
 
-#define DNX_SYNTH_VERSION 1 /* changes when the same numbers give other pixels */
+#define DNX_SYNTH_VERSION 1 /* raise it when the same numbers give other pixels */
 
 /* The numbers of an identity; the table in synth.c has mean and deviation of each. */
 // clang-format off
@@ -38,13 +38,13 @@ typedef struct {
 
 /* The numbers that differ from image to image of one identity. */
 typedef struct {
-    float yaw, pitch, tilt, grow, dx, dy; /* radians; the last four misalign the crop */
+    float yaw, pitch, tilt, grow, dx, dy; /* angles in radians; the last four misalign the crop */
     float smile, open, raise, lids, gaze_x, gaze_y;
     float light[3], ambient, diffuse, shadow; /* shadow: on one half of the face */
     float back[4][3], back_angle, cloth[3];
     float hair_more, beard_more, flush;
     bool wears_glasses, has_make_up;
-    int cover; /* the object before the face: DNX_NOTHING... */
+    int cover; /* the object in front of the face, from DNX_NOTHING on */
     float cover_at[4], cover_rgb[3];
     float blur, noise, gain[3], lift, curve, saturation;
     uint32_t seed;
@@ -52,13 +52,13 @@ typedef struct {
 
 enum { DNX_NOTHING, DNX_SHADES, DNX_HAND, DNX_BAR, DNX_CAP, DNX_SCARF, DNX_COVERS };
 
-/* rgb: size x size x 3 bytes; scratch: DNX_CANVAS_FLOATS(size) floats (raster.h). */
+/* Paints an image. rgb: size x size x 3 bytes; scratch: DNX_CANVAS_FLOATS(size) floats. */
 void dnx_synth_draw(const dnx_synth_face *f, const dnx_shot *s, int size, float *scratch,
                     unsigned char *rgb);
 
-/* Draws an identity, a shot and the image. Identities of the test set differ from those of the
- * training set. Both are counted from 0, as are images (below 2^24). An image does not depend on
- * the number of other images. */
+/* Draws the numbers of an identity and of a shot, and paints the image. Identity i of the test set
+ * is not identity i of the training set. identity and image are counted from 0; image is below
+ * 2^24. An image does not depend on the number of other images. */
 void dnx_synth_image(uint64_t seed, bool is_test, int identity, int image, int size, float *scratch,
                      unsigned char *rgb);
 #endif

@@ -1,4 +1,4 @@
-/* synth_draw.c - one image, from the background to the film. */
+/* synth_draw.c - paints an image, from the background to the film. */
 #include <math.h>
 
 #include "synth/synth_scene.h"
@@ -86,7 +86,7 @@ static void hair_before(dnx_scene *s) {
     if (f->style == DNX_FRINGE) line += 17, curve -= .15f;
     if (f->style == DNX_LONG) curve += .3f;
     if (f->style == DNX_CURLY) line += 4;
-    /* the middle of the hairline in the frame */
+    /* x of the middle of the hairline */
     float part = f->style == DNX_SIDE ? (t[HAIR_PART] > 0 ? 18.f : -18.f) : 25 * t[HAIR_PART] * .3f;
     dnx_within(&o, dnx_at(s, part, line, 1), &p.cut_u, &p.cut);
     p.is_cut = true;
@@ -161,7 +161,7 @@ static void cover(dnx_scene *s) {
 static void light(dnx_scene *s) {
     const dnx_shot *shot = s->s;
     dnx_frame o = dnx_ellipsoid(s, 0, 2, 0, 44, 64, 44);
-    if (shot->shadow != 0) { /* a hard edge down the face */
+    if (shot->shadow != 0) { /* one side of the face is darker, with a hard edge */
         static const float black[3] = {0, 0, 0};
         float side = shot->shadow > 0 ? 1 : -1, n = (float)s->c.size;
         dnx_frame half = {o.cx + side * n * .55f,  o.cy, n * .5f, n * shot->shadow * .4f,

@@ -43,7 +43,7 @@ static void eye(dnx_scene *s, float side) {
     dnx_spot(s, x + gx, gy - .3f, 1, t[IRIS], t[IRIS], dnx_colour(f->iris, 1, 1, 1));
     dnx_spot(s, x + gx, gy - .3f, 1, t[IRIS] * .45f, t[IRIS] * .45f, dnx_colour(black, 1, .95f, 1));
     dnx_spot(s, x + gx - 1, gy - 1.5f, 1, .8f, .8f, dnx_colour(white, 1.05f, .8f, 1));
-    /* lids: a ring of skin around the opening hides the iris outside of it */
+    /* lids: a ring of skin around the opening hides the iris outside of the opening */
     const float outer = h + 3.2f > 6 ? h + 3.2f : 6;
     if (dnx_patch(s, x, 0, 1, w * 1.35f, outer, slant, &o)) {
         p = dnx_colour(f->skin, .88f, 1, 1.4f);
@@ -138,7 +138,7 @@ static void beard(dnx_scene *s) {
         p.hole_u = .74f;
         p.hole_v = .8f;
         p.square = .3f;
-        o.vx = -o.vx; /* a cut keeps the part above it, so the frame is turned over */
+        o.vx = -o.vx; /* a cut keeps the part above its line, so the frame is turned over */
         o.vy = -o.vy;
         p.is_cut = true;
         p.cut = .15f;

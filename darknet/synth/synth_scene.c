@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Half axes of the head, depth of its centre, and FAR, the distance of the camera. */
+/* Half axes of the head in x, y and z, y of its centre, and FAR, the distance of the camera. */
 static const float HALF[3] = {44, 68, 42};
 enum { CENTRE_Y = 5, FAR = 420 };
 
@@ -36,7 +36,7 @@ static void rotate(dnx_scene *s) {
 }
 
 /* Finds the similarity transform (turn, scale, shift) that brings the five points nearest to the
- * template, and adds the misalignment. */
+ * template, and adds the misalignment of the shot. */
 static void align(dnx_scene *s) {
     static const float template[5][2] = {
         {38.29f, 51.70f}, {73.53f, 51.50f}, {56.03f, 71.74f}, {41.55f, 92.37f}, {70.73f, 92.20f}};
@@ -107,7 +107,7 @@ dnx_frame dnx_ellipsoid(const dnx_scene *s, float x, float y, float z, float w, 
         m[1] += u * v;
         m[2] += v * v;
     }
-    /* the columns of the Cholesky factor */
+    /* the half axes are the columns of the Cholesky factor of m */
     float ux = sqrtf(m[0]), uy = m[1] / ux, vy = sqrtf(m[2] - uy * uy);
     return (dnx_frame){s->a * p.x - s->b * p.y + s->tx,
                        s->b * p.x + s->a * p.y + s->ty,

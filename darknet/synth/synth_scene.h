@@ -1,5 +1,5 @@
-/* synth_scene.h - maps places on the head to places in the image, and paints there. It is for the
- * files that draw synthetic faces. Units and axes are those of synth.h. */
+/* synth_scene.h - maps places on the head to places in the image, and paints there, for the files
+ * of this folder. Units and axes are those of synth.h. */
 #ifndef DNX_SYNTH_SCENE_H
 #define DNX_SYNTH_SCENE_H
 #include "synth/raster.h"
@@ -22,24 +22,24 @@ typedef struct {
 void dnx_scene_init(dnx_scene *s, const dnx_synth_face *f, const dnx_shot *shot, int size,
                     float *scratch);
 
-/* Returns the place in the image of (x, y) on the skin, lifted by `lift`. */
+/* Returns the pixel that shows the point (x, y) of the skin, raised by `lift` units. */
 dnx_point dnx_at(const dnx_scene *s, float x, float y, float lift);
-/* Sets *f to a patch of skin with half axes w, h, turned by `angle`. Returns false when it faces
- * away from the camera. */
+/* Sets *f to a patch of skin with half axes w, h, turned by `angle`. Returns false when the patch
+ * faces away from the camera. */
 bool dnx_patch(const dnx_scene *s, float x, float y, float lift, float w, float h, float angle,
                dnx_frame *f);
 /* Returns the outline of an ellipsoid around (x, y, z) with half axes w, h, d. */
 dnx_frame dnx_ellipsoid(const dnx_scene *s, float x, float y, float z, float w, float h, float d);
-/* Returns a stroke from p to q, of half width w. */
+/* Returns a stroke from pixel p to pixel q. w: half its width, in units. */
 dnx_frame dnx_stroke(const dnx_scene *s, dnx_point p, dnx_point q, float w);
 
-/* Finds the coordinates (u, v) in a frame of the point p of the image. */
+/* Computes the coordinates (u, v) of pixel p in the frame f. */
 void dnx_within(const dnx_frame *f, dnx_point p, float *u, float *v);
 
-/* Returns paint of colour rgb times factor, with this alpha and soft edge in units. It takes
- * light. */
+/* Returns paint that takes light. Its colour is rgb times factor; edge: the soft border, in
+ * units. */
 dnx_paint dnx_colour(const float *rgb, float factor, float alpha, float edge);
-/* Paints a frame; the widths in p are in units. */
+/* Paints the disc of a frame; the widths in p are in units. */
 void dnx_put(dnx_scene *s, const dnx_frame *f, dnx_paint p);
 /* Paints a patch of skin that is not turned. */
 void dnx_spot(dnx_scene *s, float x, float y, float lift, float w, float h, dnx_paint p);
