@@ -1,10 +1,10 @@
-/* activations.h - the activation functions: a new one is one line of this table.
+/* activations.h - the activation functions: a new function is one line of this table.
  *
- * Columns: enum without DNX_; word in a cfg; is_vector; act(u); its derivative at u. The
+ * Columns: enum without DNX_; word in a cfg; is_vector; act(u); the derivative act'(u). The
  * expressions are compiled twice: in double for the processor, in float for a GPU. They may use u,
- * slope (of prelu), the functions of activations.inc.h, and C(.1) for a constant with a point. For
- * NaN act(u) must be NaN. is_vector is true for functions that kernels.inc.h computes in vectors: a
- * line on each side of 0, possibly cut at 6. All others are computed number by number. */
+ * slope (of prelu), the functions of activations.inc.h, and C(.1) for a constant with a decimal
+ * point. act(NaN) must be NaN. is_vector is true for functions that kernels.inc.h computes in
+ * vectors: a line on each side of 0, possibly cut at 6. */
 #ifndef DNX_ACTIVATIONS_H
 #define DNX_ACTIVATIONS_H
 #include <stdbool.h>
@@ -46,10 +46,10 @@
 typedef enum { DNX_ALL_ACTIVATIONS(DNX_ACT_ENUM) DNX_ACTIVATIONS } dnx_act;
 #define DNX_ACT_WORDS "linear" DNX_MORE_ACTIVATIONS(DNX_ACT_WORD)
 
-/* act(u), and the derivative act'(u). slope is used by PRELU where u <= 0. Functions that
- * libdarknet has, too, are defined as there; activations.c names the exceptions. */
+/* Return act(u) and the derivative act'(u). Only PRELU uses slope, where u <= 0. Functions that
+ * libdarknet has, too, are defined as in libdarknet; activations.c names the exceptions. */
 float dnx_activate(float u, dnx_act act, float slope);
 float dnx_activate_grad(float u, dnx_act act, float slope);
-/* True when the vector kernels compute it. Computing it twice then costs little. */
+/* Returns true when the vector kernels compute act: then computing it twice costs little. */
 bool dnx_act_is_cheap(dnx_act act);
 #endif

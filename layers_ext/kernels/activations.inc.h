@@ -1,9 +1,9 @@
-/* activations.inc.h - the functions that the table of activations.h uses. The including file is
- * activations.c for the processor or cuda/act.h for a GPU. It defines first: number, the type;
- * INLINE, in front of a function; exp_of(u), tanh_of(u), floor_of(u), softplus(u) = ln(1 + e^u),
- * and C(x), the constant x of that type. */
+/* activations.inc.h - the functions that the table of activations.h uses, for activations.c
+ * (processor) and cuda/act.h (GPU). These files first define number, the type; INLINE, in front of
+ * a function; exp_of(u), tanh_of(u), floor_of(u), softplus(u) = ln(1 + e^u); and C(x), a constant
+ * of that type. */
 INLINE number square(number u) { return u * u; }
-/* min(max(u, 0), 6) */
+/* Returns min(max(u, 0), 6). */
 INLINE number cut(number u) { return u < 0 ? 0 : u > 6 ? 6 : u; }
 INLINE number sigmoid(number u) { return 1 / (1 + exp_of(-u)); }
 INLINE number sigmoid_grad(number u) {
@@ -20,7 +20,7 @@ INLINE number mish_grad(number u) {
 }
 
 INLINE bool is_odd(number whole) { return whole - 2 * floor_of(whole / 2) != 0; }
-/* Constant from 2n to 2n + 1, then linear up to the next step. */
+/* The value is n for 2n <= u < 2n + 1, then it rises linearly to n + 1. */
 INLINE number stair(number u) {
     const number n = floor_of(u), half = floor_of(u / 2);
     return is_odd(n) ? u - n + half : half;

@@ -2,22 +2,21 @@
  *
  * A bit stands for a sign: 1 for +1, 0 for -1; sign(0) = +1. A pixel of C channels is a row of
  * dnx_bit_words(C) words: channel c is bit c%64 of word c/64, and spare bits are 0. The product of
- * two rows of n signs is n - 2*(bits in which they differ), an exact integer.
+ * two rows of n signs is n - 2*(number of different bits), an exact integer.
  *
  * There is one file for each way to count bits: plain C (bits_plain.c), table lookup with AVX2
  * (bits_avx2.c), AVX-512 with VPOPCNTDQ (bits_vpopcnt.c). Letters are as in kernels.h; L is the
- * number of words of a row. AMX does not count bits: its tiles multiply signs as bytes (see
- * dnx_tile_set). */
+ * number of words of a row. AMX tiles (dnx_tile_set) multiply signs as bytes instead. */
 #ifndef DNX_BITS_H
 #define DNX_BITS_H
 #include <stddef.h>
 #include <stdint.h>
 
-#define DNX_BIT_ROWS 32    /* most rows of a in one call of count() */
+#define DNX_BIT_ROWS 32    /* most rows in one call of count() */
 #define DNX_BIT_WORDS 1023 /* most words of a row, so that counts fit 16 bits */
 
 typedef struct {
-    const float *alpha, *shift, *slope; /* when shift and slope are NULL, the result is z */
+    const float *alpha, *shift, *slope; /* N floats each; shift and slope may be NULL */
     const float *residual;              /* may be NULL */
 } dnx_bit_end;
 
@@ -30,11 +29,11 @@ typedef struct {
      * 16 sums of every sixteenth channel, then the second half to the first until one is left. */
     void (*sign)(const float *x, long P, int C, const float *scale, const float *shift,
                  uint64_t *rows, float *sum);
-    /* Bytes of N packed filters. */
+    /* Returns the bytes of N packed filters of L words. */
     size_t (*packed)(int L, int N);
     /* Packs N rows of L words into panels, padded with zero rows. `packed` must be zeroed. */
     void (*pack)(const uint64_t *rows, int L, int N, void *packed);
-    /* Bytes of scratch that count() needs, a multiple of 64. NULL when it needs no scratch. */
+    /* Returns the bytes of scratch that count() needs, a multiple of 64. NULL without scratch. */
     size_t (*scratch_size)(int L);
     /* count[p*ldc + i] = number of bits in which row p of a (P rows of L words) and filter i
      * differ. `packed` points at the first of `panels` panels; ldc >= panels*panel. packed and
@@ -50,15 +49,15 @@ typedef struct {
 
 #define DNX_TILE_POSITIONS 512 /* most positions in one call of multiply() */
 
-/* Some outputs of one image. Its signs are bytes: a place is 64 channels of a pixel, each +1, -1,
- * or 0 outside the image and beyond the last channel. Position j is the window whose first place is
- * x + 64*j. In a row of `pitch` positions the first `width` are outputs; the others are not used.
- */
+/* A job on some outputs of an image, in the layout of common/bits/bitconv_tiles.h. A place is 64
+ * bytes: +1 or -1 for 64 channels of a pixel, 0 outside the image and beyond the last channel.
+ * Position j is the window whose first place is x + 64*j. In a row of `pitch` positions the first
+ * `width` are outputs; the others are not used. */
 typedef struct {
     const int8_t *x;
-    const size_t *offset; /* words: bytes from a window's first place to each of its words */
+    const size_t *offset; /* bytes from a window's first place to each of its `words` words */
     int words;
-    int column, count; /* position 0 is the output of this column; count positions */
+    int column, count; /* the column of position 0; the number of positions */
     int pitch, width;
     const float *factor; /* one for each output */
     dnx_bit_end end;
@@ -68,12 +67,12 @@ typedef struct {
 typedef struct {
     int panel;           /* filters in a packed panel */
     size_t scratch_size; /* bytes of scratch that multiply() needs */
-    /* As dnx_bit_set.sign, for P pixels, every skip-th one of x. Word l of the p-th pixel becomes
-     * the 64 bytes at to + 64*p + plane*l. */
+    /* Like dnx_bit_set.sign, for P pixels that are `skip` pixels apart in x and in sum. Word l of
+     * pixel p becomes the 64 bytes at to + 64*p + plane*l. */
     void (*sign)(const float *x, int skip, long P, int C, const float *scale, const float *shift,
                  int8_t *to, size_t plane, float *sum);
     size_t (*packed)(int words, int N);
-    /* Packs N filters of `words` words, in the order of a window. They remain bits. */
+    /* Packs N filters of `words` words, in the order of a window. The packed filters are bits. */
     void (*pack)(const uint64_t *rows, int words, int N, void *packed);
     /* Computes y for N filters: integer sums of products, then the steps of dnx_bit_set.finish.
      * `packed` points at the first panel; x, packed and scratch are aligned to 64 bytes. Reads up
@@ -81,14 +80,14 @@ typedef struct {
     void (*multiply)(const dnx_tile_job *j, const void *packed, int N, void *scratch, float *y);
 } dnx_tile_set;
 
-/* NULL when the processor or the system lacks AMX, or DNX_ISA names another set than "amx". */
+/* Returns NULL when the processor or system lacks AMX, or DNX_ISA names another set than "amx". */
 const dnx_tile_set *dnx_tiles(void);
 
 static inline int dnx_bit_words(int C) { return (C + 63) / 64; }
 
-/* The best set for this processor, or the one that DNX_ISA names, as dnx_kernels() does. */
+/* Returns the best set for this processor, or the set that DNX_ISA names, like dnx_kernels(). */
 const dnx_bit_set *dnx_bits(void);
-/* The set of that name, for tests; NULL when the processor lacks it. */
+/* Returns the set of that name, or NULL when the processor lacks it. For tests. */
 const dnx_bit_set *dnx_bits_named(const char *name);
 
 /* Counts the 1 bits in n words, on any processor. */

@@ -1,9 +1,9 @@
-/* bits_amx.c - binary convolutions with AMX. Its tiles multiply signs as bytes: 16 rows x 64 bytes
- * x 16 filters in 16 cycles, 2.5 times as many as the instructions that count bits.
+/* bits_amx.c - binary convolutions with AMX tiles, which multiply signs as bytes: 16 rows x 64
+ * bytes x 16 filters in 16 cycles, 2.5 times as many products as by counting bits.
  *
  * A tile reads 16 positions directly from the image, so rows are never gathered. The filters are
- * stored as bits. A few words of 32 filters at a time are converted to bytes in the L1 cache; the
- * sums stay in memory. 2 x 2 tiles of sums need four loads for four products; each takes 16 cycles.
+ * stored as bits. WORDS words of 32 filters at a time are converted to bytes in the L1 cache; the
+ * sums stay in memory. 2 x 2 tiles of sums take four loads for four products of 16 cycles each.
  *
  * Packed: panels of 32 filters, word by word. Each word has two tiles of 16 filters, and a tile 16
  * rows of 64 bits: bit 4f + i of row r is channel 4r + i of filter f. Intel, "Architecture
@@ -15,7 +15,7 @@
 
 #define PANEL 32
 #define HALF 16   /* rows, and filters, of a tile */
-#define TILE 1024 /* bytes */
+#define TILE 1024 /* bytes of a tile */
 #define WORDS 12  /* words converted to bytes at a time: 24 KiB */
 #define PIXELS 4  /* pixels whose signs are computed together */
 
@@ -68,11 +68,11 @@ static void spread(const uint64_t *bits, int words, int8_t *to) {
     const __m512i one = _mm512_set1_epi8(1), minus = _mm512_set1_epi8(-1);
     for (int i = 0; i < words * PANEL; i++)
         _mm512_store_si512(to + 64 * i, _mm512_mask_mov_epi8(minus, bits[i], one));
-    __asm__ volatile("" ::: "memory"); /* for gcc, tile loads do not read memory */
+    __asm__ volatile("" ::: "memory"); /* gcc does not know that tile loads read memory */
 }
 
-/* Multiplies two tiles of positions (with `lone` one) by two tiles of filters, and adds to their
- * tiles of sums. With `first` the sums start at 0. */
+/* Multiplies two tiles of positions, or one if `lone`, by two tiles of filters, and adds the
+ * products to the tiles of sums. With `first` the sums start at 0. */
 DNX_INLINE void add(const int8_t *x, const size_t *offset, const int8_t *w, int words, bool lone,
                     bool first, int32_t *sums) {
     if (first) {
@@ -106,8 +106,8 @@ DNX_INLINE void add(const int8_t *x, const size_t *offset, const int8_t *w, int 
     _tile_stored(3, sums + 768, 64);
 }
 
-/* Computes the results of `count` positions; skips those in the padding between rows. *column and
- * *output are those of the next position; both advance. */
+/* Computes the results of `count` positions, without those in the padding between rows. *column and
+ * *output are the column and the output of the next position, and advance. */
 static inline void finish(const dnx_tile_job *j, const int32_t *sums, int count, const end16 *end,
                           int *column, size_t *output, const float *residual, float *y) {
     for (int i = 0; i < count; i++, *column = *column + 1 == j->pitch ? 0 : *column + 1) {
@@ -143,7 +143,7 @@ static void panel(const dnx_tile_job *j, const uint64_t *packed, const end16 *en
 
 static void multiply(const dnx_tile_job *given, const void *packed, int N, void *scratch,
                      float *y) {
-    const dnx_tile_job j = *given; /* a copy, so that stores to y cannot change it */
+    const dnx_tile_job j = *given; /* a copy, which stores to y cannot change */
     int8_t *w = scratch;
     int32_t *sums = (int32_t *)(void *)(w + WORDS * 2 * TILE);
     _tile_loadconfig(&config);

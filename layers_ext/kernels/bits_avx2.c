@@ -7,9 +7,9 @@
  *
  * Three lookups are added before a half would overflow: all = sum of bytes mod 256, high = sum of
  * their upper halves, and the lower halves are all - 16 high. AVX2 cannot shift bytes. A shift of
- * 16-bit words moves the lower half of an odd byte into the even one; the final addition corrects
- * that. Every 60 lookups the bytes are added to 16-bit sums, even and odd filters apart. Until all
- * bits are counted, these sums are in the first half of each output row.
+ * 16-bit words moves the lower half of an odd byte into the even byte; tile() corrects that at the
+ * end. Every 60 lookups the bytes are added to 16-bit sums, separately for even and odd filters.
+ * Until all bits are counted, these sums are in the first half of each output row.
  *
  * Packed: panels of 32 filters, 4 channels a byte, 3*ceil(L*16/3) lookups: [N/32][lookups][32]. */
 #if defined(__x86_64__)
@@ -37,7 +37,7 @@ static const _Alignas(64) uint8_t tables[256][16] = {T64(0), T64(64), T64(128), 
 
 static int lookups(int L) { return (L * 16 + 2) / 3 * 3; }
 
-/* Returns the signs of 8 channels; adds |u| to *total. */
+/* Returns the sign bits of u for 8 channels, and adds |u| to *total. */
 static inline uint64_t sign8(const float *x, const float *scale, const float *shift, int c,
                              __m256 *total) {
     __m256 u = _mm256_loadu_ps(x + c);
@@ -49,7 +49,7 @@ static inline uint64_t sign8(const float *x, const float *scale, const float *sh
     return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(u, _mm256_setzero_ps(), _CMP_GE_OQ));
 }
 
-/* Adds the upper half to the lower one until one number is left. */
+/* Returns the sum of 8 numbers: adds the upper half to the lower half until one number is left. */
 static inline float sum8(__m256 v) {
     __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
@@ -95,8 +95,8 @@ static void pack(const uint64_t *rows, int L, int N, void *packed) {
     }
 }
 
-/* Chooses the tables for n words of rows a and b, as offsets in bytes: 16 for each word. The list
- * is filled up with offsets 0 to a multiple of three; the filters are 0 there, too. */
+/* Stores the offsets in bytes of the tables for n words of rows a and b: 16 for each word, then two
+ * offsets 0 to fill up the last three lookups. The packed filters are 0 there, too. */
 static void choose(const uint64_t *a, const uint64_t *b, int n, uint16_t *table) {
     const __m128i low = _mm_set1_epi16(15), high = _mm_set1_epi16(240);
     for (int i = 0; i < n; i++, table += 16) {
@@ -118,21 +118,21 @@ static inline __m256i table_at(unsigned offset) {
     return _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(const void *)t));
 }
 
-/* Adds bytes to the 16-bit sums of a panel: those of even filters, then those of odd ones. */
+/* Adds bytes to the 16-bit sums of a panel: 16 sums of even filters, then 16 of odd filters. */
 static inline void add_bytes(uint8_t *to, __m256i bytes) {
     __m256i even = _mm256_and_si256(bytes, _mm256_set1_epi16(255));
     STORE(to, _mm256_add_epi16(LOAD(to), even));
     STORE(to + PANEL, _mm256_add_epi16(LOAD(to + PANEL), _mm256_srli_epi16(bytes, 8)));
 }
 
-/* The sum of three lookups in a panel. */
+/* Returns the sum of three lookups in a panel. */
 static inline __m256i look_up(__m256i t0, __m256i t1, __m256i t2, const uint8_t *v) {
     return _mm256_add_epi8(
         _mm256_add_epi8(_mm256_shuffle_epi8(t0, LOAD(v)), _mm256_shuffle_epi8(t1, LOAD(v + PANEL))),
         _mm256_shuffle_epi8(t2, LOAD(v + 2 * PANEL)));
 }
 
-/* 16 times each byte, mod 256. */
+/* Returns 16 times each byte, mod 256. */
 static inline __m256i sixteen(__m256i v) {
     return _mm256_slli_epi16(_mm256_and_si256(v, _mm256_set1_epi8(15)), 4);
 }
@@ -153,7 +153,8 @@ static inline __attribute__((always_inline)) void tile(const uint16_t *table, in
         }
     }
     for (int q = 0; q < panels; q++) {
-        /* The odd bytes are right: they equal the part that the shift moved into the even bytes. */
+        /* The odd bytes of `lower` are right, and equal what the shift moved into the even
+         * bytes. */
         __m256i lower = _mm256_sub_epi8(all[q], sixteen(shifted[q]));
         __m256i high = _mm256_sub_epi8(shifted[q], sixteen(_mm256_srli_epi16(lower, 8)));
         add_bytes(a + (size_t)q * 2 * PANEL, _mm256_sub_epi8(all[q], sixteen(high)));
@@ -182,8 +183,8 @@ typedef struct {
     int P;
 } block;
 
-/* Computes all rows in pairs; `panels` is a constant when inlined. If their number is odd, the last
- * row is taken twice, and the sums of the second copy are not used. */
+/* Computes all rows in pairs; `panels` is a constant when inlined. With an odd number of rows, the
+ * last row is used twice, and the sums of its copy go to `nowhere`. */
 static inline __attribute__((always_inline)) void
 tiles(const block *k, int i, int steps, const uint8_t *w, size_t far, int panels, int q) {
     uint8_t nowhere[PANELS * 2 * PANEL] = {0}, *to = k->sums + (size_t)q * 2 * PANEL;
@@ -222,7 +223,7 @@ static void count(const uint64_t *a, int P, int L, const void *packed, int panel
 
 static void finish(const int32_t *counts, int N, const int32_t *base, float factor,
                    const dnx_bit_end *given, float *y) {
-    const dnx_bit_end e = *given; /* a copy, so that stores to y cannot change it */
+    const dnx_bit_end e = *given; /* a copy, which stores to y cannot change */
     const __m256 one = _mm256_set1_ps(1), by = _mm256_set1_ps(factor);
     int i = 0;
     for (; i + 8 <= N; i += 8) {

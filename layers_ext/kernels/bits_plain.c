@@ -37,7 +37,7 @@ static void sign(const float *x, long P, int C, const float *scale, const float 
     }
 }
 
-/* Counts the 1 bits of a word: in pairs, nibbles, bytes, then all bytes in the highest one. */
+/* Returns the number of 1 bits: counts in pairs, nibbles and bytes, then adds up the bytes. */
 static int bits_of(uint64_t w) {
     w -= (w >> 1) & 0x5555555555555555u;
     w = (w & 0x3333333333333333u) + ((w >> 2) & 0x3333333333333333u);

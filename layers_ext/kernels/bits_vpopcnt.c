@@ -1,15 +1,15 @@
 /* bits_vpopcnt.c - the bit loops for AVX-512 with VPOPCNTDQ: a lane is a filter.
  *
  * Rows and filters are stored as running parities: word l is the XOR of words 0 to l. P[l], the XOR
- * of a row's and a filter's, is the parity of the differing bits up to word l, in each of 64
- * columns. Three successive P give the columns in which two words and the parity before them have a
- * carry:
+ * of word l of a row and of a filter, is the parity of the differing bits up to word l, in each of
+ * 64 columns. Three successive P give the columns in which two words and the parity before them
+ * have a carry:
  *
  *   carry = P[l] ? not (P[l+1] and P[l+2]) : P[l+1] and not P[l+2]       (one VPTERNLOG)
  *   bits  = 2 (sum of the bits of all carries) + bits of the last P
  *
- * Two words take five instructions instead of six (XOR, count and add). They take one count instead
- * of two; only one port of the processor can count.
+ * Two words take five instructions instead of six (two each of XOR, count and add), and one count
+ * instead of two; only one port of the processor can count.
  * Packed: panels of 8 filters, word by word, an even number of words: [N/8][2 ceil(L/2)][8]. A tile
  * is 3 rows x 4 panels: 24 of the 32 registers hold sums and parities. */
 #if defined(__x86_64__)
@@ -50,7 +50,7 @@ static size_t packed_size(int L, int N) {
     return sizeof(uint64_t) * (size_t)even(L) * (size_t)((N + PANEL - 1) / PANEL * PANEL);
 }
 
-/* to[0], to[step], ... = the running parities of a row; their number is even. */
+/* Stores the running parities of a row in to[0], to[step], ...: even(L) of them. */
 static void parities(const uint64_t *row, int L, uint64_t *to, size_t step) {
     uint64_t all = 0;
     for (int l = 0; l < even(L); l++, to += step) {
@@ -68,7 +68,7 @@ static void pack(const uint64_t *rows, int L, int N, void *packed) {
 
 static size_t scratch_size(int L) { return sizeof(uint64_t) * (size_t)even(L) * DNX_BIT_ROWS; }
 
-/* One tile of rows x panels <= ROWS x PANELS; both are constants when inlined. L is even. */
+/* Counts for rows <= ROWS and panels <= PANELS, which are constants when inlined. L is even. */
 DNX_INLINE void tile(const uint64_t *a, int rows, size_t L, const uint64_t *w, int panels,
                      int32_t *out, size_t ldc) {
     __m512i sums[ROWS][PANELS], parity[ROWS][PANELS];
@@ -119,7 +119,7 @@ static void count(const uint64_t *a, int P, int L, const void *packed, int panel
 
 static void finish(const int32_t *counts, int N, const int32_t *base, float factor,
                    const dnx_bit_end *given, float *y) {
-    const dnx_bit_end e = *given; /* a copy, so that stores to y cannot change it */
+    const dnx_bit_end e = *given; /* a copy, which stores to y cannot change */
     for (int i = 0; i < N; i += 16) {
         end16 v = end16_of(&e, i, N);
         __m512i c = _mm512_slli_epi32(_mm512_maskz_loadu_epi32(v.mask, counts + i), 1);

@@ -1,7 +1,6 @@
-/* bytes.h - finds which products of many rows with a few queries can exceed a limit, without
- * computing them in full. Rows and queries are rounded to bytes. The rounding errors give a bound
- * of the error of a product, so that no product above its limit is missed. It allocates nothing and
- * starts no threads. */
+/* bytes.h - finds the products of many rows with a few queries that may exceed a limit. Rows and
+ * queries are rounded to bytes. A bound on the rounding errors makes sure that no product above its
+ * limit is missed. The functions allocate nothing and start no threads. */
 #ifndef DNX_BYTES_H
 #define DNX_BYTES_H
 #include <stddef.h>
@@ -12,7 +11,7 @@ enum {
     DNX_BYTE_MOST = 4096 /* the most numbers in a row */
 };
 
-/* A row of which some products may be above their limits. */
+/* A row, and the queries of one panel whose products with this row may exceed their limits. */
 typedef struct {
     uint16_t row;
     uint16_t queries; /* bit i is query panel * DNX_BYTE_PANEL + i */
@@ -22,18 +21,17 @@ typedef struct {
 typedef struct dnx_byte_set {
     /* Returns the bytes of N packed queries of K numbers. */
     size_t (*packed)(int K, int N);
-    /* Packs the queries; `packed` is aligned to 64 bytes. All vectors have a length of at most
-     * 1. */
+    /* Packs N queries of K numbers and of length at most 1. `packed` is aligned to 64 bytes. */
     void (*pack)(const float *queries, int K, int N, void *packed);
-    /* Finds the rows of a (P x K, at most 65,535 rows) whose product with query i may be larger
-     * than limit[i] + 1e-6. limit has an entry for every query in the panels; those from N on are
-     * infinity. Stores up to P * panels entries in `found` and returns their number. The entries of
-     * a query are in the order of the rows. It also loads the rows at `next` into the cache: those
-     * of the next call. */
+    /* Finds the rows of a (P x K, P <= 65,535, rows of length at most 1) whose product with query i
+     * may be larger than limit[i] + 1e-6. limit has an entry for every query in the panels; entries
+     * from N on are infinity. Stores up to P * panels entries in `found` and returns their number.
+     * The entries of a query are in the order of the rows. Prefetches the rows at `next`, those of
+     * the next call. */
     size_t (*look)(const float *a, int P, int K, const void *packed, int N, const float *limit,
                    const float *next, dnx_byte_find *found);
 } dnx_byte_set;
 
-/* NULL when the processor lacks AVX-512 with VNNI, or DNX_ISA names a set without AVX-512. */
+/* Returns NULL when the processor lacks AVX-512 VNNI, or DNX_ISA names a set without AVX-512. */
 const dnx_byte_set *dnx_bytes(void);
 #endif

@@ -1,7 +1,8 @@
 /* bytes_vnni.c - products of bytes by AVX-512 VNNI: a lane is a query, an instruction takes four
  * numbers of a row.
  *
- * A vector x is rounded to s*R with bytes R in -127..127; the rounding error is e = x - s*R. Then
+ * A row x of K numbers is rounded to s R with bytes R in -127..127, a query q to t Q. The rounding
+ * errors are e_x = x - s R and e_q = q - t Q. Then
  *
  *   x q = s t R Q + s R e_q + e_x q,  |s R e_q| <= (1 + |e_x|) |e_q|,  |e_x q| <= |e_x|
  *
@@ -14,8 +15,9 @@
  * takes one factor without sign; 128 times the sum of Q is therefore added to the right side.
  *
  * A vector of 64 bytes has the numbers k, k+16, k+32, k+48 in its lane k, for rows and queries.
- * Packed, for each panel of 16 queries: int32 more[16], float t[16], float lost[16], then for each
- * lane of the vectors of a row the bytes [16 queries][4]. A tile is 4 rows x 4 panels. */
+ * Packed, for each panel of 16 queries: int32 more[16] (128 times the sums of Q), float t[16],
+ * float lost[16] (|e_q|), then for each lane of the vectors of a row the bytes [16 queries][4]. A
+ * tile is 4 rows x 4 panels. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <math.h>
@@ -26,7 +28,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 4")
-#define SAFE 1.0001f     /* a factor larger than the rounding error of a length */
+#define SAFE 1.0001f     /* above 1 + the relative rounding error of a length */
 #define HALF .503f       /* the largest error of round64, in units of s */
 #define LEAST 1e-12f     /* the least s and t, for vectors of zeros */
 #define FAR 1073741824.f /* larger than every product */
@@ -36,7 +38,7 @@ enum {
     PANELS = 4,
     HEAD = 3 * 4 * PANEL,
     BLOCK = 16384, /* bytes of the rows of a block, which fit into the L1 cache */
-    CHOOSE = 0xCA  /* bits of the second argument where the first is 1, else of the third */
+    CHOOSE = 0xCA  /* selects the second argument's bits where the first has 1, else the third's */
 };
 
 static size_t row_size(int K) { return (size_t)(K + 63) / 64 * 64; }
@@ -72,7 +74,7 @@ INLINE __m512 some(const float *x, long n) { /* the first n of 16 numbers, then 
                    : _mm512_maskz_loadu_ps((__mmask16)(n > 0 ? (1u << n) - 1 : 0), x);
 }
 
-/* Returns the largest absolute value of n numbers, without NaNs. */
+/* Returns the largest absolute value of n numbers, and ignores NaN. */
 static float largest(const float *x, long n) {
     __m512 most[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
                       _mm512_setzero_ps()};
@@ -96,7 +98,7 @@ INLINE __m512i round64(const float *x, long n, __m512 inverse) {
     return _mm512_ternarylogic_epi32(half, low, _mm512_slli_epi32(high, 16), CHOOSE);
 }
 
-/* Rounds a block of P rows with one scale, which it returns. Fills the last tile with zeros. */
+/* Rounds a block of P rows with one scale s, and returns s. Fills the last tile with zeros. */
 static float round_rows(const float *a, int P, int K, uint8_t *bytes) {
     const float most = fmaxf(largest(a, (long)P * K), 127 * LEAST);
     const __m512 inverse = _mm512_set1_ps(127 / most);
@@ -120,25 +122,25 @@ INLINE __m512i bar(const uint8_t *panel, int K, float scale, const float *limit)
     const __m512 error = _mm512_fmadd_ps(lost, _mm512_set1_ps(SAFE + lose), _mm512_set1_ps(lose));
     const __m512 need = _mm512_div_ps(_mm512_sub_ps(_mm512_loadu_ps(limit), error),
                                       _mm512_mul_ps(t, _mm512_set1_ps(scale)));
-    const __m512 least = _mm512_max_ps(need, _mm512_set1_ps(-FAR)); /* -FAR also for NaN */
+    const __m512 least = _mm512_max_ps(need, _mm512_set1_ps(-FAR)); /* NaN becomes -FAR */
     const __m512 near = _mm512_min_ps(least, _mm512_set1_ps(FAR));
     return _mm512_add_epi32(
         more, _mm512_cvt_roundps_epi32(near, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC));
 }
 
-/* By assembly, because gcc would copy each sum before the instruction of its header, twice. */
+/* Adds four products to each lane of *sum. In assembly, because gcc would copy each *sum twice. */
 INLINE void multiply(__m512i *sum, __m512i row, __m512i q) {
     __asm__("vpdpbusd %2, %1, %0" : "+v"(*sum) : "v"(row), "v"(q));
 }
 
 typedef struct {                   /* a tile */
-    int row, rows, panel, panels;  /* the first row, their number; likewise for panels */
+    int row, rows, panel, panels;  /* first row, number of rows; first panel, number of panels */
     size_t row_size, panel_size;   /* in bytes */
     const uint8_t *bytes, *packed; /* addresses of the first row and the first panel */
-    const __m512i *bars;           /* one for each panel */
+    const __m512i *bars;           /* bar() of each panel */
 } part;
 
-/* Stores the rows and queries of a tile whose sums are larger than the bars. */
+/* Stores an entry for each row and panel with a sum above its bar. Returns how many. */
 static __attribute__((noinline)) size_t note(const part *w, __m512i sum[ROWS][PANELS],
                                              dnx_byte_find *found) {
     size_t n = 0;
@@ -152,8 +154,8 @@ static __attribute__((noinline)) size_t note(const part *w, __m512i sum[ROWS][PA
     return n;
 }
 
-/* Multiplies the rows of a tile with v panels, and returns the number of entries in `found`. v is a
- * constant after inlining. Each step loads 16 numbers at `next` into the cache. */
+/* Multiplies the rows of a tile by v panels, and returns the number of entries in `found`. v is a
+ * constant after inlining. Each step prefetches 16 numbers at `next`. */
 INLINE size_t tile(const part *w, int v, const float *next, dnx_byte_find *found) {
     __m512i sum[ROWS][PANELS];
     UNROLL for (int i = 0; i < v; i++) UNROLL for (int r = 0; r < ROWS; r++)

@@ -8,16 +8,16 @@
 INLINE int at_least(int a, int b) { return a > b ? a : b; }
 INLINE int at_most(int a, int b) { return a < b ? a : b; }
 INLINE int ceil_div(int a, int b) { return a > 0 ? (a + b - 1) / b : 0; }
-/* a/b rounded down, at least -1 */
+/* Returns a/b rounded down, but at least -1. */
 INLINE int floor_div(int a, int b) { return a < 0 ? -1 : a / b; }
 
-/* Outputs xlo <= x < xhi read only pixels inside the row for the taps first..last. */
+/* Outputs *xlo <= x < *xhi read only pixels inside the row with the taps first..last. */
 INLINE void inside(int in_w, int first, int last, int stride, int pad, int *xlo, int *xhi) {
     *xlo = ceil_div(pad - first, stride);
     *xhi = floor_div(in_w - 1 + pad - last, stride) + 1;
 }
 
-/* Stores channels c.. of S <= 8 pixels to y. The pixels are C floats apart. */
+/* Applies the epilogue to channels c.. of S <= 8 pixels, and stores them in y, C floats apart. */
 INLINE void finish_strip(vf *acc, const int S, const epi *e, int c, float *y, size_t C,
                          const float *residual, const int n) {
     if (e->is_slow) {
@@ -29,8 +29,7 @@ INLINE void finish_strip(vf *acc, const int S, const epi *e, int c, float *y, si
     }
 }
 
-/* Computes channels c.. of S neighbouring outputs. The first tap of the first one reads pixel ix.
- */
+/* Computes channels c.. of S neighbouring outputs. Tap 0 of the first output reads pixel ix. */
 INLINE void strip_vector(const int S, const int kw, const int stride, const float *const *rows,
                          long ix, size_t C, const float *w, int kh, float *y, const float *residual,
                          const epi *e, int c, const int n) {
@@ -74,7 +73,7 @@ STRIP_FN(5, 1, 1)
 typedef void (*strip_fn)(const float *const *, long, int, const float *, int, float *,
                          const float *, const epi *);
 
-/* Computes V vectors of channels of one output from taps kx0 <= kx < kx1. Tap 0 reads pixel ix. */
+/* Computes V vectors of an output, channels c.., by taps kx0 <= kx < kx1. Tap 0 reads pixel ix. */
 INLINE void pixel_vectors(const int V, const float *const *rows, long ix, size_t C, const float *w,
                           int kh, int kw, int kx0, int kx1, float *y, const float *residual,
                           const epi *e, int c, const int n) {
@@ -138,10 +137,11 @@ static void dw_row(const float *const *rows, const dnx_rows *r, int C, const flo
     }
 }
 
-/* Input gradients of S neighbouring pixels for a filter of width 3:
- * stride 1: d points at output ix + pad - 2; dx[i] = sum_kx w[kx] d[i + 2 - kx].
- * stride 2: ix + pad is even, d points at output (ix + pad)/2 - 1; pixels with even ix + pad are
- * read by taps 0 and 2, the others by tap 1. */
+/* Gradients of S neighbouring input pixels from ix on, for a filter of width 3. `at` is the offset
+ * of an output in the rows of d:
+ *   stride 1: output ix + pad - 2; dx[i] = sum_kx w[kx] d[i + 2 - kx].
+ *   stride 2: ix + pad is even, output (ix + pad)/2 - 1; pixels with even ix + pad are read by taps
+ *   0 and 2, all others by tap 1. */
 INLINE void dx_strip_vector(const int S, const int stride, const float *const *d,
                             const float *const *w, int count, size_t at, size_t C, float *dx,
                             bool adds, int c, const int n) {
@@ -272,7 +272,7 @@ DW_STRIP_FN(1, 2)
 DW_STRIP_FN(2, 8)
 DW_STRIP_FN(2, 2)
 
-/* Filter gradients from outputs x0 <= x < x1, for any filter. */
+/* Adds the filter gradients of outputs x0 <= x < x1 to dw, for a filter of any size and stride. */
 NOINLINE void dw_any(const float *const *rows, const dnx_rows *r, int C, float *dw, const float *dy,
                      int x0, int x1) {
     const int kh = r->kh, kw = r->kw, stride = r->stride, pad = r->pad;

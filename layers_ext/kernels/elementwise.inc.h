@@ -6,7 +6,8 @@
 #define SUM_ROWS 128
 #define CHUNK 1024 /* channels whose float sums fit the L1 cache */
 
-/* Runs ROWS(R, c, n) for `rows` rows and all channels; STEP advances the pointers by R rows. */
+/* Runs BODY4(c, n) for each GROUP rows and BODY1(c, n) for each remaining row, over all channels.
+ * STEP(R) advances the pointers by R rows. */
 #define EACH_GROUP(rows, C, BODY4, BODY1, STEP)                                                    \
     do {                                                                                           \
         int r_ = 0;                                                                                \
@@ -20,13 +21,13 @@
         }                                                                                          \
     } while (0)
 
-/* Zeroes the sums of `width` channels, rounded up to whole vectors. Only these: for a short
- * block, zeroing all CHUNK sums would take longer than its work. */
+/* Sets the sums of `width` channels, rounded up to whole vectors, to 0. For a short block, zeroing
+ * all CHUNK sums would take longer than the work itself. */
 static void clear(float *s, int width) {
     memset(s, 0, sizeof *s * (size_t)((width + VW - 1) / VW * VW));
 }
 
-/* sum += s, s = 0 */
+/* Adds s to sum, then sets s to 0. */
 static void flush(float *s, int n, double *sum) {
     for (int i = 0; i < n; i++) {
         sum[i] += s[i];
@@ -131,8 +132,7 @@ static void scale_act_stream(const float *x, long P, const dnx_scaled_act *s, co
     end_stream();
 }
 
-/* The inputs of both backward passes: one sums gradients of scale and shift over the rows, the
- * other computes the gradient of x. The pointers are at the next row. */
+/* The arguments of act_back() and act_dz(). The pointers are at the next row. */
 typedef struct {
     const float *dy, *z, *scale, *shift;
     float *du; /* when NULL, only the sums are computed */
@@ -140,7 +140,7 @@ typedef struct {
     epi e;
 } back;
 
-/* Returns du = dy * act'(u) for channels c.. of one row; sets *u and *z. */
+/* Returns du = dy * act'(u) for the n channels at index `at`; sets *u, *z and *dy. */
 INLINE vf back_vector(const back *b, const bool is_slow, size_t at, vf s, vf t, vf leak, vf *u,
                       vf *z, vf *dy, const int n) {
     *z = ldn(b->z + at, n);
@@ -155,7 +155,7 @@ INLINE vf back_vector(const back *b, const bool is_slow, size_t at, vf s, vf t, 
     vf t = b->shift ? ldn(b->shift + c, n) : zero();                                               \
     vf leak = b->e.slope ? ldn(b->e.slope + c, n) : set1(b->e.leak), u, z, dy
 
-/* Adds to three sums of CHUNK floats each: du, du*z, and dy*u where u < 0. */
+/* Adds to three rows of CHUNK sums: du, du*z and, with has_slopes, dy*u where u < 0. */
 INLINE void sum_rows(const int R, const back *b, const bool is_slow, const bool has_slopes,
                      float *sums, int c, const int n) {
     vf sum = ld(sums + c), sum_z = ld(sums + CHUNK + c), sum_s = zero();

@@ -29,7 +29,7 @@ INLINE vf pick(const int V, const float *p, vi at, const int m) {
 #endif
 }
 
-/* Walks over vectors of outputs and gives the input of each lane. */
+/* Which inputs the lanes of each vector of outputs read. */
 typedef struct {
     int C, N, a, b;
     int steps, rest; /* VW outputs hold `steps` whole groups and `rest` more outputs */
@@ -37,8 +37,8 @@ typedef struct {
     vi at;           /* what inputs_of() returns for the first VW outputs */
 } lane_map;
 
-/* For a vector of outputs that starts at output k of a group: how far input 0 of each lane's group
- * is from input 0 of the first lane's group. */
+/* For a vector whose lane 0 is output k of a group: returns how many channels input 0 of each
+ * lane's group is behind input 0 of lane 0's group. */
 INLINE vi inputs_of(int k, int a, int b) {
     int32_t at[VW];
     vi v;
@@ -81,8 +81,8 @@ static lane_map map_of(const dnx_groups *g) {
         if (map->rest) at = inputs_of(k, map->a, map->b);                                          \
     }
 
-/* Computes outputs c.. of S neighbouring pixels from taps kx0 <= kx < kx1. S > 1 takes all kw taps.
- * Tap 0 of the first pixel reads pixel ix. */
+/* Computes outputs c.. of S neighbouring pixels from taps kx0 <= kx < kx1; with S > 1 from all kw
+ * taps. Tap 0 of the first pixel reads pixel ix. */
 INLINE void group_vector(const int V, const int S, const int kw, const int stride, int kx0, int kx1,
                          const float *const *rows, long ix, const lane_map *map, const float *w,
                          int kh, float *y, const float *residual, const epi *e, int c, vi at,
@@ -117,7 +117,7 @@ INLINE void group_vector(const int V, const int S, const int kw, const int strid
     finish_strip(acc, S, e, c, y, step, residual, n);
 }
 
-/* Adds to the gradients of those taps, from outputs c.. of the S pixels. */
+/* Adds the gradients of these taps from outputs c.. of S pixels to dw. Like group_vector(). */
 INLINE void group_dw_vector(const int V, const int S, const int kw, const int stride, int kx0,
                             int kx1, const float *const *rows, long ix, const lane_map *map,
                             float *dw, int kh, const float *dy, int c, vi at, int in, const int n,
@@ -189,7 +189,7 @@ GROUP_FNS(4, 5, 1)
 GROUP_FNS(8, 1, 1)
 GROUP_FNS(1, 0, 0)
 
-/* The fast paths: strips of S pixels. The last row is a single pixel with any filter. */
+/* The fast paths: strips of S pixels. The last entry is for one pixel and any filter. */
 static const struct {
     int S, kw, stride;
     group_fn row[3];
@@ -197,7 +197,7 @@ static const struct {
 } group_strips[] = {GROUP_NAMES(8, 3, 1), GROUP_NAMES(4, 3, 1), GROUP_NAMES(4, 3, 2),
                     GROUP_NAMES(4, 5, 1), GROUP_NAMES(8, 1, 1), GROUP_NAMES(1, 0, 0)};
 
-/* Computes one row of outputs, y. When dw is not NULL, adds the gradients of the taps to dw. */
+/* Computes the outputs y of a row or, when dw is not NULL, adds the taps' gradients to dw. */
 static void group_any(const float *const *rows, const dnx_rows *r, const dnx_groups *g,
                       const float *w, float *dw, const float *dy, float *y, const epi *e) {
     const int in_w = r->in_w, out_w = r->out_w, kh = r->kh, kw = r->kw;

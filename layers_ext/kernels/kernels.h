@@ -13,29 +13,28 @@
 /* Steps that a kernel applies to a row of N outputs before it stores them, in this order. */
 typedef struct {
     const float *bias;     /* N numbers that are added; may be NULL */
-    dnx_act act;           /* vectorised if dnx_act_is_cheap(), else applied number by number after
-                            * the tile is stored */
+    dnx_act act;           /* in vectors if dnx_act_is_cheap(), else number by number */
     const float *slope;    /* N, for PRELU */
-    const float *residual; /* added last; rows and stride of the output; may be NULL */
+    const float *residual; /* added after act; shape and stride of the output; may be NULL */
     bool adds;             /* adds to the output instead of storing */
     const float *next;     /* P x K floats that the next product will read: mm prefetches them. When
                             * NULL, it prefetches the memory after its rows */
 } dnx_epilogue;
 
-/* Memory that will be read soon: a product fetches it into the cache while it computes. */
+/* Three arrays that will be read soon: mmt_ahead() prefetches them while it computes. */
 typedef struct {
     const float *p[3];
     size_t floats[3];
 } dnx_ahead;
 
-/* Convolution in groups of a inputs and b outputs: output n reads inputs n/b*a + j, j < a. C is the
- * number of inputs. */
+/* A convolution of C inputs in groups of a inputs and b outputs. Output n reads the inputs n/b*a +
+ * j, j < a. */
 typedef struct {
     int C, a, b;
 } dnx_groups;
 
 /* A convolution along rows: output x reads the pixels x*stride - pad + kx, kx < kw, of kh input
- * rows. Those outside 0..in_w-1 count as 0. */
+ * rows. Pixels outside 0..in_w-1 count as 0. */
 typedef struct {
     int in_w, out_w; /* pixels of an input row and of an output row */
     int kh, kw, stride, pad;
@@ -44,7 +43,7 @@ typedef struct {
 /* y = act(u), u = x*scale[c] + shift[c], for rows of C channels. */
 typedef struct {
     int C;
-    const float *scale, *shift; /* NULL counts as 1; NULL as 0 */
+    const float *scale, *shift; /* scale NULL: 1; shift NULL: 0 */
     dnx_act act;
     const float *slope; /* C, for PRELU */
 } dnx_scaled_act;
@@ -53,14 +52,14 @@ typedef struct {
     const char *name; /* "plain", "avx2", "avx512" */
     int panel;        /* columns of a packed panel (NR) */
 
-    /* Floats of a packed K x N matrix: K * ceil(N/panel)*panel. */
+    /* Returns the floats of a packed K x N matrix: K * ceil(N/panel)*panel. */
     size_t (*packed)(int K, int N);
     /* Packs b, element (k,n) at b[k*sk + n*sn], into panels [N/panel][K][panel], zero padded. */
     void (*pack)(const float *b, size_t sk, size_t sn, int K, int N, float *packed);
-    /* y[P][N] = epilogue(a[P][K] * B). lda, ldy: floats between rows. */
+    /* y[P][N] = epilogue(a[P][K] * B), B packed. lda, ldy: floats between rows. */
     void (*mm)(const float *a, size_t lda, int P, int K, const float *packed, int N, float *y,
                size_t ldy, const dnx_epilogue *e);
-    /* w[K][N] += sum_p a[p][k] * d[p][n]; row stride of w is ldw. */
+    /* w[K][N] += sum_p a[p][k] * d[p][n], row stride ldw. mmt_ahead() also prefetches `next`. */
     void (*mmt)(const float *a, size_t lda, const float *d, size_t ldd, int P, int K, int N,
                 float *w, size_t ldw);
     void (*mmt_ahead)(const float *a, size_t lda, const float *d, size_t ldd, int P, int K, int N,
@@ -78,26 +77,24 @@ typedef struct {
     void (*dw_row_dw)(const float *const *rows, const dnx_rows *s, int C, float *dw,
                       const float *dy);
 
-    /* dw_row and dw_row_dw for groups: rows of C channels, N = C/a*b outputs, w and dw are
-     * [kh][a][kw][N]. Fast when a and b fit a vector. With a = b = 1 they equal dw_row and
-     * dw_row_dw. pad may be negative. */
+    /* Like dw_row and dw_row_dw, for groups: rows of C channels, N = C/a*b outputs, w and dw are
+     * [kh][a][kw][N]. Fast when a and b fit a vector. pad may be negative. */
     void (*group_row)(const float *const *rows, const dnx_rows *s, const dnx_groups *g,
                       const float *w, float *y, const dnx_epilogue *e);
     void (*group_row_dw)(const float *const *rows, const dnx_rows *s, const dnx_groups *g,
                          float *dw, const float *dy);
 
-    /* Adds the sums over P contiguous rows of C floats to the two double[C]: of x and of x^2. */
+    /* Adds x to sum[c] and x^2 to sum_sq[c], over P contiguous rows of C floats. */
     void (*stats)(const float *x, long P, int C, double *sum, double *sum_sq);
     /* y = act(x * scale[c] + shift[c]) + residual. residual may be NULL. y may be x. */
     void (*scale_act)(const float *x, long P, const dnx_scaled_act *s, const float *residual,
                       float *y);
-    /* Like scale_act(), for a y larger than the cache: it stores past the cache. */
+    /* Like scale_act(), for a y larger than the cache: stores y past the cache. */
     void (*scale_act_stream)(const float *x, long P, const dnx_scaled_act *s, const float *residual,
                              float *y);
-    /* Backward of y = act(u), u = z*scale[c] + shift[c], with z as forward stored it. Stores
-     * du = dy * act'(u). du may be dy, or NULL: then only the sums are computed. Adds to the sums:
-     * sum_du[c] += du, sum_duz[c] += du*z, sum_slope[c] += dy*u where u < 0. sum_slope may be
-     * NULL. */
+    /* Backward of y = act(u), u = z*scale[c] + shift[c], with z as forward stored it. Stores du =
+     * dy * act'(u). du may be dy, or NULL: then only the sums are computed. Adds to the sums:
+     * sum_du[c] += du, sum_duz[c] += du*z and, if not NULL, sum_slope[c] += dy*u where u < 0. */
     void (*act_back)(const float *dy, const float *z, long P, const dnx_scaled_act *s, float *du,
                      double *sum_du, double *sum_duz, double *sum_slope);
     /* Computes du as act_back() does, then the backward of batch norm: dz = du*p[c] + z*q[c] +
@@ -123,15 +120,14 @@ typedef struct {
                      size_t ldy, const dnx_epilogue *e);
 } dnx_kernel_set;
 
-/* The best set for this processor, or the one that DNX_ISA names ("plain", "avx2", "avx512"). The
- * best set is returned, too, when DNX_ISA has another name ("amx" is for bits.h), or names a set
- * that the processor lacks. */
+/* Returns the best set for this processor, or the set that the environment variable DNX_ISA names:
+ * "plain", "avx2" or "avx512". Ignores other names and sets that the processor lacks. */
 const dnx_kernel_set *dnx_kernels(void);
 
-/* The set of that name, for tests; NULL when the processor lacks it. "wide" is the source of
- * "avx512" compiled without AVX-512, so that every machine can test it (test builds only). */
+/* Returns the set of that name, or NULL when the processor lacks it; for tests. "wide" is "avx512"
+ * compiled without AVX-512, so that every machine can test it (test builds only). */
 const dnx_kernel_set *dnx_kernels_named(const char *name);
 
-/* Makes this thread flush denormal numbers to zero (x86). Untrained networks are slow otherwise. */
+/* Makes this thread flush denormal numbers to zero (x86): else untrained networks are slow. */
 void dnx_flush_denormals(void);
 #endif

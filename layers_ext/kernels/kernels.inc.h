@@ -51,7 +51,7 @@ INLINE vf set1(float x) {
 #endif
 }
 
-/* a*b + c in one instruction. With -std=c11 the compiler does not fuse them itself. */
+/* a*b + c in one instruction. With -std=c11 the compiler fuses no products and sums itself. */
 INLINE vf fma_(vf a, vf b, vf c) {
 #if defined(USE_AVX512)
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
@@ -80,7 +80,7 @@ INLINE vf if_pos(vf u, vf a, vf b) {
 static const int32_t lane_mask[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 #endif
 
-/* Loads the first n floats, 1 <= n < VW. It reads nothing beyond them; the other lanes are 0. */
+/* Loads the first n floats, 1 <= n < VW, and reads nothing beyond. The other lanes are 0. */
 INLINE vf ld_part(const float *p, int n) {
 #if defined(USE_AVX512)
     return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
@@ -131,7 +131,7 @@ INLINE void stn(float *p, vf v, int n) {
     else st_part(p, v, n);
 }
 
-/* Runs BODY(c, n) over C channels: whole vectors, then one part. */
+/* Runs BODY(c, n) over C channels: whole vectors, then one partial vector. */
 #define EACH_VECTOR(C, BODY)                                                                       \
     do {                                                                                           \
         int c_ = 0;                                                                                \
@@ -142,7 +142,7 @@ INLINE void stn(float *p, vf v, int n) {
 /* ---- activations and epilogues ---- */
 
 /* All vectorised activations are u > 0 ? min(u, cap) : u*leak, where leak is a constant or a slope
- * per channel. It uses a product, not a maximum, so that NaN stays NaN. */
+ * per channel. u*leak is a product, not a maximum, so that NaN stays NaN. */
 typedef struct {
     const float *bias, *slope, *residual;
     float leak;
@@ -193,8 +193,8 @@ INLINE void finish(vf *u, const int step, const int count, const epi *e, int c, 
     UNROLL for (int i = 0; i < count; i++) stn(y + (size_t)i * ldy, u[i * step], n);
 }
 
-/* As finish(), for `rows` rows of `width` columns: for part-filled panels and slow activations. The
- * rows of u are `stride` floats apart. */
+/* Like finish(), for `rows` rows of `width` columns: for part-filled panels and slow activations.
+ * The rows of u are `stride` floats apart. */
 NOINLINE void finish_rows(const float *u, int stride, int rows, int width, const epi *e, int c,
                           float *y, size_t ldy, const float *residual) {
     for (int r = 0; r < rows; r++, u += stride, y += ldy) {

@@ -58,8 +58,8 @@ NOINLINE void add_rows(const float *u, int rows, int width, float *w, size_t ldw
         for (int i = 0; i < width; i++) w[i] += u[i];
 }
 
-/* w[m][width] += sum over `rows` rows of a[m] d[V*VW]. Meanwhile it prefetches `rows` cache lines
- * at `next` (may be NULL). */
+/* w[m][width] += sum over `rows` rows of a[m] d[V*VW]. Prefetches `rows` cache lines at `next`,
+ * which may be NULL. */
 INLINE void mmt_tile(const int m, const int V, const float *a, size_t lda, const float *d, int rows,
                      float *w, size_t ldw, int width, const float *next) {
     vf acc[MR][2];
@@ -169,7 +169,7 @@ static void mmt_ahead(const float *a, size_t lda, const float *d, size_t ldd, in
         for (int n0 = 0; n0 < N; n0 += PANEL) {
             int width = N - n0 < PANEL ? N - n0 : PANEL;
             const mmt_fn *tiles = width > VW ? mmt_tiles : mmt_halves;
-            /* A copy, because rows that are a power of two apart would share few cache lines. */
+            /* Copies the rows: rows that are a power of two apart would share few cache lines. */
             pack(d + (size_t)p0 * ldd + n0, ldd, 1, rows, width, panel);
             for (int k = 0; k < K; k += MR) {
                 int m = K - k < MR ? K - k : MR;

@@ -14,42 +14,42 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define MOST 256          /* shares, threads */
+#define MOST 256          /* most shares, and most threads */
 #define SPIN_NS 50000     /* a waiting thread spins at most this long, then sleeps */
-#define LEAST_SPIN_NS 800 /* after failures a thread spins at least this long */
-#define SOON_NS 1000000   /* after this much unusual waiting for late shares: fewer threads */
-#define USUAL 0.45        /* the usual share of waiting; it is 0.5 when half the threads are late */
+#define LEAST_SPIN_NS 800 /* a thread spins at least this long */
+#define SOON_NS 1000000   /* after more unusual waiting than this, the pool uses fewer threads */
+#define USUAL 0.45 /* usual share of the time spent waiting; 0.5 if half the threads are late */
 #define FIRST_REST 8000000LL
 #define LONGEST_REST 256000000LL
 
-/* A thread sleeps here until a condition holds. The thread that makes it true calls wake(). */
+/* A thread sleeps here until a condition is true; the thread that makes it true calls wake(). */
 typedef struct {
     _Alignas(64) atomic_bool is_asleep;
     sem_t sem;
-    long long spin; /* ns */
+    long long spin; /* ns to spin before sleeping */
 } bed;
 
 typedef struct {
     bed bed;
     dnx_pool *pool;
-    int place;     /* 1..crew-1; the caller's is 0 */
+    int place;     /* 1..crew-1; the caller has place 0 */
     unsigned last; /* the number of the last job that this thread took part in */
     pthread_t thread;
 } worker;
 
 struct dnx_pool {
     int shares, crew, started;
-    /* Used by the caller alone: how many threads work now, and statistics of waiting. */
+    /* Only the caller uses these: how many threads work now, and statistics of waiting. */
     int active;
     long long counted, waited; /* time until which waiting was counted; waiting beyond the usual */
     long long since, rest, retry;
     bed caller;
-    /* The current job. A thread reads it after it has taken a share. */
+    /* The current job. A thread reads fn and arg after it has taken a share. */
     void (*fn)(void *, int, int);
     void *arg;
     worker *workers;
     _Alignas(64) atomic_uint job;
-    atomic_int on; /* threads with a place below it take part */
+    atomic_int on; /* threads with place < on take part */
     atomic_bool stops;
     _Alignas(64) atomic_int left; /* shares that are not done */
     _Alignas(64) atomic_uint claim[];
@@ -85,7 +85,8 @@ static void wake(bed *b) {
 static void sleep_until(bed *b, bool (*ready)(void *), void *arg) {
     do {
         atomic_store(&b->is_asleep, true);
-        /* The condition holds now. If is_asleep is already false, wake() will post: wait for it. */
+        /* The condition is true already: return, unless wake() has cleared is_asleep. Then wake()
+         * posts `sem`, so wait for the post. */
         if (ready(arg) && atomic_exchange(&b->is_asleep, false)) return;
         while (sem_wait(&b->sem) && errno == EINTR) continue;
     } while (!ready(arg));
@@ -143,8 +144,7 @@ static void *work(void *arg) {
 }
 
 /* Adds up the time that the caller waited for late shares. After too much waiting, the pool works
- * with half the threads. If that happens soon after a trial of more threads, the next trial is
- * later. */
+ * with half the threads; if soon after a trial of more threads, the next trial is later. */
 static void count_wait(dnx_pool *p, long long waited) {
     long long now = now_ns();
     p->waited += waited - (long long)(USUAL * (double)(now - p->counted));
@@ -158,7 +158,7 @@ static void count_wait(dnx_pool *p, long long waited) {
     p->retry = now + p->rest;
 }
 
-/* Works with more threads again when it is time to try. */
+/* Doubles the number of threads that work, when it is time to try. */
 static void try_more(dnx_pool *p) {
     long long now = now_ns();
     if (now < p->retry) return;

@@ -1,7 +1,7 @@
 /* pool.h - one pool of threads for the whole network. A job is divided into a fixed number of
- * shares. Threads take shares until none is left. A thread that does not run takes no share, and
- * the others do its work; the caller takes shares, too. Results do not depend on which thread does
- * a share. They depend on the number of shares if a layer adds sums of the shares.
+ * shares. Threads, and the caller, take shares until none is left. While a thread does not run, the
+ * others do its work. Results do not depend on which thread does a share. They depend on the number
+ * of shares if a layer adds sums of the shares.
  *
  * A waiting thread spins for some microseconds, so that even a layer of 20 us can be shared; then
  * it sleeps. If spinning fails, the next spin is shorter. When other processes use the processors,
@@ -28,15 +28,15 @@ int dnx_pool_threads(const dnx_pool *p); /* the number of shares */
  * Call it from one thread at a time, and not from inside fn, unless the pool has 1 share. */
 void dnx_pool_run(dnx_pool *p, void (*fn)(void *arg, int t, int T), void *arg);
 
-/* Calls fn(arg, t, i) once for each i in 0..n-1. A thread that is free takes the next i, so the
- * calls may take different times. Their results must be independent. fn may use scratch number t,
- * t < dnx_pool_threads(p). */
+/* Calls fn(arg, t, i) once for each i in 0..n-1. A free thread takes the next i, so the calls may
+ * take different times. Their results must be independent. fn may use scratch t, as in
+ * dnx_pool_run(). */
 void dnx_pool_each(dnx_pool *p, long n, void (*fn)(void *arg, int t, long i), void *arg);
 
 /* Calls fn(arg, lo, hi) in parallel for ranges lo <= i < hi that together cover 0..n-1: the pieces
  * of dnx_share() that are not empty. */
 void dnx_pool_rows(dnx_pool *p, long n, void (*fn)(void *arg, long lo, long hi), void *arg);
 
-/* Piece t of T of n things: *lo <= i < *hi. */
+/* Divides n things into T pieces. Piece t has the things *lo <= i < *hi. */
 void dnx_share(long n, int t, int T, long *lo, long *hi);
 #endif

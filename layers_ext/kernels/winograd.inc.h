@@ -66,7 +66,8 @@ static void wino_in(int m, const float *x, size_t ldx, int C, float *v, size_t s
     else wino_in_tile(4, x, ldx, C, v, step);
 }
 
-/* slow: when not NULL, the bias and activation are applied here, and e has neither for finish(). */
+/* Transforms n channels of a tile into h x w outputs. slow: NULL, or the epilogue whose bias and
+ * activation are applied here; e then has neither. */
 INLINE void wino_out_vector(const int m, const float *v, size_t step, int h, int w, float *y,
                             size_t row, size_t ldy, const epi *e, const epi *slow, int c,
                             const float *residual, const int n) {
