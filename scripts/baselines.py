@@ -7,12 +7,11 @@ network:
 Features: histograms of local binary patterns (lbp), histograms of gradients (hog), pixels (raw).
 Methods: cosine, chi-square, PCA, LDA, PCA+LDA, Joint Bayesian, SVMs on features of a pair,
 dictionary learning. The protocol is LFW's ten folds with names of people (LFW calls it
-"unrestricted"): for each fold the method and its threshold are learned on the other nine folds,
+"unrestricted"). For each fold, a method and its threshold are learned on the other nine folds,
 which have other people. With --faces the methods are learned once, on that folder of identities,
-and the table marks their rows; thresholds and methods that learn from pairs (SVMs, weights of
-chi-square) are still learned on the folds. The last column has a published accuracy of the same or
-the nearest method, with its protocol and source. Writes DIR/table.csv and DIR/results.json. Needs
-scikit-learn and scikit-image (make eval-deps). """
+and the table marks their rows. Thresholds, SVMs and weights of chi-square are still learned on the
+folds. The last column has a published accuracy of the same or the most similar method. Writes
+DIR/table.csv and DIR/results.json. Needs scikit-learn and scikit-image (make eval-deps). """
 import os
 import sys
 import time
@@ -76,7 +75,8 @@ def train_pairs(faces, images, pairs):
 
 
 def scores_of(faces, feature, way, outside):
-    """Returns (score of each pair, milliseconds to project a face, length of a projected face)."""
+    """Returns (score of each pair, milliseconds to project a face, length of a projected face).
+    outside: (features, people) to learn from, or None for the other folds."""
     x, scores, seconds, made, length = faces.rows[feature], np.empty(len(faces.same)), 0., 0, 0
     for fold in np.unique(faces.fold):
         images, pairs = faces.training(fold)
@@ -121,8 +121,7 @@ def network_row(text, faces):
 
 
 def ms_of(cfg, weights):
-    """Returns the milliseconds of one face on one thread, or None when a file of the network is not
-    there any more."""
+    """Returns the milliseconds of one face on one thread; None when the network is not there."""
     if not all(p and os.path.isfile(p) for p in (cfg, weights)):
         return None
     return timed(cfg, weights, "-batch", 1, "-threads", 1, "-runs", 50)["ms_per_image"]

@@ -4,9 +4,10 @@
     scripts/bench_faces.py PHOTOS [-min-face 40] [-photos 200] [-threads 2]
 
 PHOTOS is a folder of photographs of one size. First `darknet faces -json` finds the faces of the
-first -photos of them, and prints the size of P-Net's pages and the number of windows that R-Net and
-O-Net score. Then the networks run on random numbers of these sizes, in turns, with the same weights
-and threads. Their outputs are compared before they are timed. Both sides flush denormals.
+first -photos of them. It also tells the size of P-Net's pages (images that contain scales of the
+pyramid) and the number of windows that R-Net and O-Net score. Then the networks run on random
+numbers of these sizes, in turns, with the same weights and threads. Their outputs are compared
+before they are timed. Both sides flush denormals.
 
 ONNX Runtime runs P-Net once for each scale of the pyramid, as MTCNN's authors do, or once on our
 page, whichever is faster here. R-Net and O-Net run on one batch of the mean number of windows.
@@ -36,12 +37,12 @@ from lib.folders import images_below
 from lib.processes import darknet, run, timed
 from lib.text import counted
 
-CELL, FACTOR = 12, .709  # P-Net's window, and from one scale to the next
+CELL, FACTOR = 12, .709  # side of P-Net's window; factor from one scale to the next
 SIDES = {"p": CELL, "r": 24, "o": 48}
 
 
 def scales(width, height, least):
-    """Returns the (height, width) of each scale of the pyramid."""
+    """Returns the (height, width) of each scale of the pyramid. least: pixels of a face."""
     out, scale = [], CELL / least
     while min(width, height) * scale >= CELL:
         out.append((math.ceil(height * scale), math.ceil(width * scale)))
@@ -50,8 +51,8 @@ def scales(width, height, least):
 
 
 def seen(args, folder):
-    """Runs `darknet faces`. Returns (pages, page height, page width, windows of R-Net, of O-Net)
-    for a photograph."""
+    """Runs `darknet faces`. Returns ((width, height) of the photographs, pages, (height, width) of
+    a page, windows of R-Net, windows of O-Net). The three numbers are for a photograph."""
     photos = images_below(args.photographs)[:args.photos]
     if not photos:
         raise Failure(f"{args.photographs}: no photographs")
@@ -77,7 +78,7 @@ def write_list(path, names):
 
 
 class Bench:
-    """The sides of one network: ours and ONNX Runtime's on inputs of a size."""
+    """Makes the two sides of a comparison: ours and ONNX Runtime's, with one network and input."""
 
     def __init__(self, args, folder, stack):
         self.args, self.folder, self.stack, self.n = args, folder, stack, 0
@@ -99,7 +100,7 @@ class Bench:
         self.version = peer.version
         mine = bench_peers.raw(self.args, cfg, weights, ours, batch, folder)
         theirs = bench_peers.process_output(peer, batch, folder)
-        if theirs.shape == mine.shape and letter == "p":  # channels first there, last here
+        if theirs.shape == mine.shape and letter == "p":  # they have channels first, we last
             theirs = theirs.reshape(batch, 6, -1).transpose(0, 2, 1).reshape(batch, -1)
             mine = mine.reshape(batch, -1)
         bench_peers.compare(f"{letter.upper()}-Net", mine, theirs)

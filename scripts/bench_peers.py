@@ -43,7 +43,7 @@ CASES = ("mobilefacenet:1,mobilefacenet:32,mobilefacenet-half:1,mobilefacenet-ha
          "mobilefacenet:step,mobilefacenet-half:step,darknet19:1,resnet18:1")
 BUSY_CASES = (("mobilefacenet", 1), ("mobilefacenet", 32), ("mobilefacenet-half", 1))
 STEP_BATCH, WARM_UP = 64, 10
-STEADY = 0.1  # the turns of a program may differ by this share of their median
+STEADY = 0.1  # turns of a steady program differ by at most this share of their median
 TOLERANCE = 1e-3  # outputs may differ by this share of the largest output
 HOST_LABEL = "libdarknet, 1 thread"
 
@@ -72,14 +72,14 @@ def median_ms(run, images, seconds, least):
 
 
 def turns(args, sides):
-    """sides: {label: function that takes a turn and returns milliseconds per image}. Returns
-    {label: median}. Each turn begins with another side."""
+    """Times the sides in turns; each turn begins with another side. sides: {label: function that
+    takes a turn and returns milliseconds per image}. Returns {label: median}."""
     times = {label: [] for label in sides}
     labels = list(sides)
     for turn in range(args.turns):
         first = turn % len(labels)
         for label in labels[first:] + labels[:first]:
-            time.sleep(0.05)  # the threads of the side before still spin
+            time.sleep(0.05)  # the threads of the previous side still spin
             times[label].append(sides[label]())
     medians = {label: statistics.median(t) for label, t in times.items()}
     args.shaky = [label for label, t in times.items()
@@ -99,8 +99,8 @@ def compare(label, ours, peer):
 
 
 def inputs(folder, batch, height, width, channels, seed):
-    """Makes random images, as an array and as two files: B x H x W x C for us, B x C x H x W for
-    the others."""
+    """Makes random images. Returns (B x C x H x W array, file for us: B x H x W x C, file for the
+    others: B x C x H x W)."""
     shape = (batch, height, width, channels)
     x = np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
     ours, peer = os.path.join(folder, "in.f32"), os.path.join(folder, "planes.f32")
@@ -155,8 +155,8 @@ def beside_busy(args):
 
 
 def forward(args, name, batch, folder, stack):
-    """Compares one network with all programs that are installed. Only ONNX Runtime has all
-    sections."""
+    """Times one network in all programs that are installed. Only ONNX Runtime has all sections of
+    our cfg files."""
     import export_onnx
     from bench import host_networks, peer_torch
     cfg, weights = os.path.join(ROOT, "cfg", name + ".cfg"), os.path.join(folder, "w.weights")
@@ -253,7 +253,7 @@ def our_memory(args, cfg, weights):
 
 
 def stock(args, name, folder, stack):
-    """Compares one of libdarknet's cfg files, for one image."""
+    """Times one of libdarknet's own cfg files with one image. Compares outputs and memory."""
     from bench import host_networks
     cfg, weights = STOCK_CFG.format(name), os.path.join(folder, name + ".weights")
     host_networks.random_weights(cfg, weights)
@@ -283,7 +283,7 @@ def available(args):
     args.peers = [p for p in args.peers if p not in missing]
     if "pytorch" in args.peers:
         import torch
-        torch.set_flush_denormal(True)  # before its threads start: they inherit it
+        torch.set_flush_denormal(True)  # before PyTorch starts threads: they inherit it
         torch.set_num_threads(args.threads)
         torch.set_grad_enabled(False)
         print(f"PyTorch {torch.__version__}")

@@ -37,7 +37,7 @@ from lib.skipping import cut_out, run_to
 from lib.text import counted
 
 MOST = 30000  # faces
-TILE, COLUMNS, ROWS = 112, 8, 12  # of a contact sheet
+TILE, COLUMNS, ROWS = 112, 8, 12  # a face's pixels; faces in a row and in a column of a sheet
 MADE = "people", "alone", "sheets", "people.csv"
 
 
@@ -61,7 +61,7 @@ def cosine_of(text, cfg, weights):
 
 
 def find_faces(args):
-    """Returns the folder of crops."""
+    """Returns the folder of crops. Finds the faces first, except with --aligned."""
     if args.aligned:
         return args.photos
     if os.path.exists(os.path.join(args.photos, "faces.record")):
@@ -137,7 +137,7 @@ def hand_out(args, crops, names, groups, out):
 
 
 def put_in_place(new, out):
-    """Moves the new results into `out`, in place of those of an earlier call."""
+    """Moves the new results into `out`. They replace the results of an earlier call."""
     for name in MADE:
         old = os.path.join(out, name)
         if os.path.isdir(old):

@@ -153,8 +153,8 @@ def compress(args, name, full, images, speedup, method):
 
 
 def with_the_rest(command):
-    """Runs low-rank and returns its output. When it has skipped images, the script continues
-    without them, as training does."""
+    """Runs `darknet compress low-rank` and returns its output. When images were skipped, the script
+    continues without them, as training does."""
     try:
         return run(command, capture=True)
     except Failure as e:

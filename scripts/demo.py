@@ -1,17 +1,16 @@
 #!/usr/bin/python3
-"""Shows a first result (make demo): draws some synthetic faces, trains a small MobileFaceNet (an
-eighth of the width, 56 x 56 pixels), compares two pairs of the same person and two pairs of
-different people that the network has not seen, and draws a contact sheet with cosines and
-decisions.
+"""Shows a first result (make demo). It draws some synthetic faces and trains a small MobileFaceNet
+(an eighth of the width, 56 x 56 pixels). It compares two pairs of the same person and two pairs of
+different people that the network has not seen. A contact sheet shows cosines and decisions.
 
     scripts/demo.py --out demo
     scripts/demo.py --out demo --photos FOLDER [--net NET.cfg WEIGHTS --threshold FILE]
 
-With --photos the faces come from a folder of photographs (make faces-deps). The pairs are then from
-the same sub-folder and from different ones, and the decision is called right or wrong by these
-folders. Without sub-folders the first three faces are compared. Without --net the network is the
-one of `make teacher` when it is installed, otherwise the one trained on drawings, which is poor on
-real people. With --net, decisions need --threshold.
+With --photos the faces come from a folder of photographs (make faces-deps). One pair is from one
+sub-folder, one from two sub-folders, and these folders tell whether a decision is right or wrong.
+Without sub-folders the first three faces are compared. Without --net the network is that of `make
+teacher` when it is installed, otherwise the one trained on drawings, which is poor on real people.
+With --net, decisions need --threshold.
 
 The threshold for drawings is the cosine with the fewest errors on all pairs that are not shown. The
 pairs shown are the first of the list, not a selection."""
@@ -43,7 +42,8 @@ SIZE, IDENTITIES, IMAGES, PAIRS, BATCH, BATCHES = 56, 60, 20, 400, 64, 500
 VERDICTS = {True: "the same person", False: "different people",
             None: "no verdict without --threshold"}
 TRUTHS = {True: "one person", False: "two people", None: "a pair"}
-# The cosine that 1 % of LFW's pairs of two people exceed, measured by eval_lfw.py.
+# The network of `make teacher` and its threshold: 1 % of LFW's pairs of two people exceed this
+# cosine (measured by eval_lfw.py).
 TEACHER = (os.path.join(ROOT, "build", "teacher", "teacher.cfg"),
            os.path.join(ROOT, "build", "teacher", "teacher.weights"), .2374)
 POOR = ("This network was trained for seconds on drawings and is poor on real people:\n"
@@ -117,7 +117,7 @@ def compare(cfg, weights, a, b, threshold):
 
 
 def judged(truth, is_same):
-    """Returns the verdict in words, with its truth when that is known."""
+    """Returns the verdict as text; when the truth is known, also whether the verdict is right."""
     known = truth is not None and is_same is not None
     return VERDICTS[is_same] + (("; wrong", "; right")[truth == is_same] if known else "")
 
@@ -141,7 +141,7 @@ def draw(rows, note, path):
 
 
 def on_drawings(out):
-    """Trains a network. Returns (cfg, weights, threshold, pairs)."""
+    """Trains a network on drawings. Returns (cfg, weights, threshold, pairs)."""
     cfg, weights, folder, listed = train(out)
     pairs, scores = scores_of(cfg, weights, folder, read_pairs(listed))
     same = np.array([p[2] for p in pairs])

@@ -116,7 +116,7 @@ def one(name, network, inputs, args):
 
 
 def write_threshold(args, result, private):
-    """Writes threshold.json. Returns a list with the reason when it cannot."""
+    """Writes threshold.json. Returns [], or a list with the reason when it cannot be written."""
     v = result["verification"]
     counts = {"genuine_pairs": v["genuine_pairs"], "impostor_pairs": v["impostor_pairs"],
               "people": v["people_with_pairs"]}

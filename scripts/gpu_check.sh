@@ -3,17 +3,17 @@
 # is the result of `make gpu-check` (build/gpu-check); the script needs no other file of the
 # project.
 #
-#   1 all layers, three training steps and predictions against the processor's; 20 updates, twice
+#   1 compares all layers, three training steps and predictions with the processor's results; trains
+#     20 updates twice and compares the two
 #   2 milliseconds of a training step and of predictions, bfloat16 first
-#   3 the same in PyTorch, where python3 has it
-#   4 compute-sanitizer of NVIDIA's toolkit on a small network, where it is installed
+#   3 the same times in PyTorch, when python3 has it
+#   4 compute-sanitizer of NVIDIA's toolkit on a small network, when it is installed
 #
-# At the end it compares the results with the goals. It takes less than four minutes. Each step has
-# a limit, and the script names the parts that it left out for lack of time. FOLDER/gpu_check.json has
-# the results after each step, also when the script is stopped. The exit status is 1 when a layer
-# disagrees or a tool finds a fault.
+# At the end it compares the results with the goals. It takes less than four minutes. Each step has a
+# time limit, and the script names the parts that it left out. FOLDER/gpu_check.json has the results
+# after each step, also when the script is stopped. The exit status is 1 when a layer disagrees or a
+# tool finds a fault.
 #
-# For tests of this script: GPU_CHECK_SECONDS (235), GPU_CHECK_NET (mobilefacenet.cfg),
 # GPU_CHECK_BATCH (256).
 set -u
 cd "${1:-$(dirname "$0")}" || exit 1
@@ -61,7 +61,7 @@ limit() {
     [ $ended -ne 124 ] || echo "stopped after $left s: $*"
     return $ended
 }
-# sanitize TOOL PRECISION
+# sanitize TOOL PRECISION: runs a tool of compute-sanitizer on a small network, adds a result line.
 sanitize() {
     limit 25 compute-sanitizer --tool "$1" --error-exitcode 9 ./measure tiny.cfg 2 "$2" step \
         >sanitizer.log 2>&1
@@ -74,11 +74,12 @@ sanitize() {
     *) result "compute-sanitizer $1 $2" "$(tail -1 sanitizer.log)"; failed=1 ;;
     esac
 }
-# number NAME: the number at the start of a result; nothing when there is none.
+# number NAME: prints the milliseconds of a result; prints nothing when the result has none.
 number() {
     awk -F '\t' -v name="$1" '$1 == name && $2 ~ /^[0-9.]+ ms/ {print $2 + 0}' "$RESULTS" | tail -1
 }
-# goal NAME VALUE UNIT GOAL MUST more|less: adds a line that compares a number with its goal.
+# goal NAME VALUE UNIT GOAL MUST more|less: adds a line that compares VALUE with GOAL (wished) and
+# MUST (required; - when nothing is).
 goal() {
     [ -n "$2" ] || { result "goal: $1" "not measured"; return; }
     result "goal: $1" "$(awk -v v="$2" -v unit="$3" -v goal="$4" -v must="$5" -v way="$6" 'BEGIN {
@@ -87,12 +88,13 @@ goal() {
                must == "-" ? "missed" : (more ? v >= must : v <= must) ? "must reached" : "MISSED"
         printf "%.3g%s (goal %s, must %s): %s", v, unit, goal, must, word}')"
 }
-# quicker NAME: how many times the step takes as long in PyTorch; nothing when one is not measured.
+# quicker NAME: prints PyTorch's time of a step divided by ours; nothing when one is not measured.
 quicker() {
     ours=$(number "step of $BATCH, bfloat16") theirs=$(number "PyTorch step of 256, $1")
     [ -z "$ours" ] || [ -z "$theirs" ] || awk -v a="$theirs" -v b="$ours" 'BEGIN {print a / b}'
 }
-# measured NAME SECONDS ARGUMENTS OF measure...
+# measured NAME SECONDS ARGUMENTS: runs ./measure ARGUMENTS, adds its time or the reason of its
+# failure.
 measured() {
     name=$1 seconds=$2
     shift 2

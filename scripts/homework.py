@@ -27,15 +27,15 @@ from lib.arguments import each, real, whole
 from lib.files import read, read_json
 from report.experiment import report, show, summary
 
-# Methods with a loss beside the labels' loss. Their usual weights were chosen on the pairs that
-# were then reported, so those results are a little too good. Every report says this, and --choose
-# chooses weights on other pairs. The weights are smaller for a given teacher, which was not trained
-# on the students' identities.
+# Methods with a loss beside the labels' loss. Their default weights were chosen on the reported
+# pairs, so their results are a little too good. Every report says that, and --choose chooses
+# weights on other pairs. The weights are smaller for a given teacher, which was not trained on the
+# students' identities.
 WEIGHTS = ("probability", "correlation")
 
 
 def plan(args):
-    """Returns the runs. A method that needs no names trains on all faces."""
+    """Returns the runs. A method that needs no labels trains on all faces."""
     return [Run(method, width, args.batches, seed,
                 bool(args.unlabelled) and not METHODS[method].labels, True)
             for width in args.widths for seed in args.seeds for method in args.methods]
@@ -115,7 +115,7 @@ def tell(args, data, rows, notes):
 
 
 def with_width(args):
-    """Returns this command with one width more. Of an option that stands twice the last counts."""
+    """Returns this command with one more width. The last --widths of a command is used."""
     widths = [*args.widths, min(args.widths) / 2]
     return shlex.join([*sys.argv, "--widths", ",".join(f"{w:g}" for w in widths)])
 

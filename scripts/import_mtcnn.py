@@ -26,7 +26,8 @@ from lib.files import write
 CFGS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cfg")
 # SHA-256 of the file of weights in version 0.22.5
 KNOWN = "20f4d3ac278e42e9a079453441533ec4e79bb6bd2e7cf7bd33e34ee123d674cb"
-# For each network: its convolutions, its matrices with PReLU, and its parallel output layers
+# For each network: its name in the package, convolutions, matrices with PReLU, parallel output
+# layers
 NETWORKS = {
     "p": ("pnet", ["conv1", "conv2", "conv3"], [], ["conv4_1", "conv4_2"]),
     "r": ("rnet", ["conv1", "conv2", "conv3"], ["fc1"], ["fc2_1", "fc2_2"]),
@@ -58,13 +59,13 @@ def read_package(folder):
 
 
 def filters(w):
-    """Returns the OIHW filters for images that are not transposed."""
+    """Returns outputs x inputs x rows x columns filters for images that are not transposed."""
     return w.transpose(3, 2, 1, 0)
 
 
 def matrix(w, channels):
-    """Returns a matrix that follows a transposed map as N x D, with D in the order channel, row,
-    column."""
+    """Returns the N x D matrix that follows a map that is not transposed, with D in the order
+    channel, row, column. channels: those of the map."""
     side = round((w.shape[0] / channels) ** .5)
     return w.reshape(side, side, channels, -1).transpose(3, 2, 1, 0).reshape(w.shape[1], -1)
 

@@ -13,7 +13,7 @@ from report.pictures import picture, pyplot
 
 
 def read(path):
-    """Reads {layer: (filters, chosen rank or 0, energies at rank 1, 2, ...)}, in the order of the
+    """Returns {layer: (filters, chosen rank or 0, [energy at rank 1, 2, ...])} in the order of the
     file."""
     layers = {}
     for row in csv.DictReader(read_lines(path)):

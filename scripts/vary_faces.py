@@ -41,11 +41,11 @@ from lib.pictures import read_rgb
 from lib.processes import each
 from lib.text import counted
 
-BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # as Pillow has it
+BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # of broken images
 
 
 class Unread(Exception):
-    """A file could not be read now: its path and the reason. It may be an image or not."""
+    """A file could not be read now. It may be an image or not. Arguments: path, reason."""
 
 
 def load(path):
@@ -59,7 +59,7 @@ def load(path):
 
 def varied(image, r):
     """Returns the image moved, turned and scaled around its centre, with changed light and colours.
-    The amounts of change are standard deviations."""
+    Most changes are normally distributed. r: a random.Random."""
     w, h = image.size
     angle, scale = math.radians(r.gauss(0, 4)), math.exp(r.gauss(0, .05))
     dx, dy = r.gauss(0, w * .022), r.gauss(0, h * .022)
@@ -106,7 +106,7 @@ def partner(paths, face, r):
 
 
 def write_all(i, paths, args):
-    """Writes the faces for image i. Returns their number, or the path when it is not an image, or
+    """Writes the faces for image i. Returns their number, or the image's path when it is broken, or
     an Unread. A face that exists already is complete and is not written again."""
     r = random.Random(f"{args.seed}/{i}")
     names = [os.path.join(args.out, f"{i:07}-{k}.jpg") for k in range(args.varied + args.mixed)]
