@@ -80,18 +80,18 @@ typedef struct dnx_verb {
     size_t size;                         /* bytes of the struct that the table fills */
     int (*run)(const void *args);        /* returns the exit status */
     const char *note;                    /* one more paragraph of the help, or NULL */
-    const struct dnx_verb *const *verbs; /* the sub-verbs, ended by NULL; else NULL */
-    const char *const *host_verbs;       /* verbs of /usr/bin/darknet, ended by NULL; else NULL */
+    const struct dnx_verb *const *verbs; /* array of sub-verbs that ends with NULL, or NULL */
+    const char *const *host_verbs;       /* verbs of /usr/bin/darknet, ended by NULL, or NULL */
 } dnx_verb;
 
 /* Fills the struct `out` of v->size bytes from the words after the verb. When the words are wrong,
  * prints a message and the usage to stderr and returns 2; else returns 0. */
 int dnx_args_parse(const dnx_verb *v, int argc, char *const *argv, void *out);
-/* dnx_is_help(): the word is -h, -help or --help. dnx_args_have_help(): such a word comes before
- * any "--". */
+/* dnx_is_help() returns true for -h, -help and --help; dnx_args_have_help() when such a word comes
+ * before any "--". */
 bool dnx_is_help(const char *word);
 bool dnx_args_have_help(int argc, char *const *argv);
-/* Print to f the usage alone, or the whole help: usage, summary, and a line for each row. */
+/* dnx_print_usage() prints the usage; dnx_print_help() also the summary and a line for each row. */
 void dnx_print_usage(FILE *f, const dnx_verb *v);
 void dnx_print_help(FILE *f, const dnx_verb *v);
 /* Returns the last word of the verb's name. */

@@ -21,7 +21,8 @@ int dnx_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints the error to stderr. Returns the exit status 1. */
 int dnx_report(const dnx_err *err);
 /* Removes -gpu N, -nogpu and -precision WORD, which any verb accepts, from the command line, and
- * stores their values. Returns 0, or 2 for a wrong value, after a message on stderr. */
+ * stores their values. For a wrong value it prints a message to stderr and returns 2; else it
+ * returns 0. */
 int dnx_take_gpu_options(int *argc, char **argv);
 /* Chooses where the networks of this command run: on the GPU of -gpu N or, in a build with GPU=1,
  * on the first GPU. When the first GPU cannot be used, prints a message to stderr and sets *out to
@@ -34,8 +35,10 @@ typedef struct {
                   * tell the number; if they do not, 0 is an error, and 1 means one class */
     int batch, threads; /* 0 means the default of dnx_build */
     bool trains;
-    bool to_run;                   /* runs where -gpu says; to predict it keeps_no_weights */
-    const char *data, *classes_of; /* for classes: a .data file, weights; may be NULL */
+    bool to_run;                   /* the network will run, where -gpu says; if it only predicts, it
+                                    * keeps no weights (dnx_build) */
+    const char *data, *classes_of; /* sources of the number for classes: a .data file; weights that
+                                    * are not loaded. May be NULL */
 } dnx_opening;
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* Reads the cfg, and replaces classes=auto by a number. */
@@ -51,7 +54,7 @@ dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
  * may belong to a network with another head, and the cfg or the weights file may lack the head; a
  * message on stderr says so. Set o->classes to 1 when the head does not matter. */
 dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err);
-/* Prints "PATH: skipped: WHY" to stderr: a function for dnx_data_open(). */
+/* Prints "PATH: skipped: WHY" to stderr: pass it to dnx_data_open(). */
 void dnx_print_skipped(void *arg, const char *path, const char *why);
 /* Returns DNX_ESHAPE when the network's input does not have 1 or 3 channels, as images have. */
 dnx_status dnx_takes_images(const dnx_net *net, dnx_err *err);

@@ -192,8 +192,8 @@ static void sweep(const job *j) {
     free(swept);
 }
 
-/* Cuts all crops. Prints errors and notes to stderr. count: the crops with each
- * dnx_crop_outcome. */
+/* Cuts all crops. Prints errors and notes to stderr. count[k]: the number of crops with outcome k
+ * (dnx_crop_outcome). */
 static dnx_status align_all(job *j, dnx_pool *pool, size_t count[3], dnx_err *err) {
     for (j->first = 0; j->first < j->n && !j->cannot_write; j->first = j->last) {
         j->last = j->n - j->first > AT_ONCE ? j->first + AT_ONCE : j->n;

@@ -1,4 +1,4 @@
-/* darknet bench: measures the time of each layer, and prints it with the GFLOP/s. */
+/* darknet bench: measures and prints the time and the GFLOP/s of each layer. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

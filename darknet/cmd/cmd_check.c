@@ -99,7 +99,7 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
 /* ---- training ---- */
 
 /* Returns a->data, or NULL when nothing tells the number for classes=auto; *why is then the reason,
- * and the network has one class. */
+ * and the network is built with one class. */
 static const char *find_data(const check_args *a, dnx_err *why) {
     dnx_cfg *cfg;
     const dnx_opening o = {a->cfg, .data = a->data};

@@ -32,7 +32,6 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-/* The output file. */
 typedef struct {
     const embed_args *a;
     dnx_embeddings_out file;

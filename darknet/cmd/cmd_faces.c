@@ -127,7 +127,7 @@ static dnx_status open_photos(dnx_finding *j, dnx_err *err) {
 }
 
 /* Opens a detector for each worker. There are at most as many workers as photographs, and each
- * detector gets an equal part of the threads: for a single photograph, all. */
+ * detector gets an equal part of the threads. */
 static dnx_status open_detectors(dnx_finding *j, int threads, dnx_err *err) {
     j->workers = !j->video && j->images.n < (size_t)threads ? (int)j->images.n : threads;
     j->detector = calloc((size_t)j->workers, sizeof *j->detector);

@@ -26,8 +26,8 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-/* The first search returns ROWS_A_PERSON rows for each person to print, further ones return
- * more. */
+/* The first search returns ROWS_A_PERSON rows for each person to print. Each further search returns
+ * more rows, up to about MOST_ROWS. */
 enum { ROWS_A_PERSON = 8, MOST_ROWS = 4096, MOST_SHOWN = 20 };
 
 static bool is_same(const char *a, const char *b) {
@@ -121,7 +121,7 @@ static void tell(const dnx_gallery *g, const find_args *a) {
         fprintf(stderr, "%s: does not tell which network it was made with\n", a->gallery);
 }
 
-/* Looks up each face, and searches for more rows until they have -top people, or MOST_ROWS. */
+/* Looks up each face: searches for more rows until the rows contain a->top people. */
 static dnx_status look_up(const dnx_matching *t, const dnx_gallery *g, const dnx_portrait *p,
                           const find_args *a, dnx_err *err) {
     dnx_hit *hits = NULL;

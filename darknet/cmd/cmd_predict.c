@@ -305,8 +305,8 @@ static void load_one(void *arg, int t, long i) {
     free(bytes);
 }
 
-/* Prints two lines for each image, as Darknet's own command. Counts the images whose class is the
- * most likely in right[0], among the `top` most likely in right[1]. */
+/* Prints two lines for each image, as Darknet's own command does. Counts the images whose class is
+ * the most likely in right[0], among the `top` most likely in right[1]. */
 static void score(const job *j, int top, int *index, size_t right[2]) {
     for (int b = 0; b < j->count; b++) {
         size_t i = j->first + (size_t)b;

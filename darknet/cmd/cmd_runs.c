@@ -26,7 +26,7 @@ static const dnx_arg table[] = {
 };
 
 typedef struct {
-    char **rows; /* the cells of a row, with SEPARATOR between them */
+    char **rows; /* each has the cells of a row, separated by SEPARATOR */
     size_t n, capacity;
     bool failed;
 } runs;

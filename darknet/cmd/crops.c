@@ -1,4 +1,4 @@
-/* crops.c - folders of crops. */
+/* crops.c - makes folders of crops, and writes crops. */
 #include "cmd/crops.h"
 
 #include <errno.h>

@@ -78,8 +78,8 @@ dnx_status dnx_finding_begin_record(dnx_finding *j, const char *path, dnx_err *e
 /* Adds a processed photograph to j->list and to the record. Errors: DNX_EMEM. */
 dnx_status dnx_finding_record(dnx_finding *j, const dnx_finding_item *it, dnx_err *err);
 
-/* Writes the lists and the sheet. *faceless: the number of photographs without a face. Errors:
- * DNX_EIO, DNX_EMEM. */
+/* Writes OUT/skipped.txt, OUT/no-face.txt and the files of -landmarks and -sheet. *faceless: the
+ * number of photographs without a face. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_finding_finish(dnx_finding *j, size_t *faceless, dnx_err *err);
 /* Prints the numbers of photographs and faces and, with -time, the time of each stage. With -json
  * it prints all of them as JSON. */

@@ -27,7 +27,7 @@ typedef struct {
 typedef struct {
     dnx_matcher m;
     dnx_threshold threshold;
-    uint64_t network; /* by dnx_net_fingerprint() */
+    uint64_t network; /* fingerprint of m.net */
 } dnx_matching;
 
 /* Opens network, detector and threshold. Returns their errors. Call dnx_matching_close() also after
@@ -39,8 +39,8 @@ dnx_status dnx_matching_read(const dnx_matching *t, const char *path, dnx_portra
                              dnx_err *err);
 /* Prints the threshold and its false-match rate, or that no threshold is known. */
 void dnx_matching_print(const dnx_matching *t);
-/* Print JSON: the box of a face, [x1, y1, x2, y2] in pixels, or null when it is a crop; and the
- * last two keys of an object, "threshold" and "false_match_rate", null when they are not known. */
+/* dnx_matching_json_box() prints the box of a face, [x1, y1, x2, y2] in pixels, or null for a crop.
+ * dnx_matching_json_end() prints the last keys of an object, "threshold" and "false_match_rate". */
 void dnx_matching_json_box(const dnx_matching *t, const dnx_found *face);
 void dnx_matching_json_end(const dnx_matching *t);
 #endif

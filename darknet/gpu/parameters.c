@@ -150,7 +150,7 @@ void dnx_gpu_fetch_gradients(dnx_net *net) {
     if (!dnx_device_status(p->device, NULL)) copy_gradients(net, pinned, false);
 }
 
-/* Appends the tensors of layer i to p->descents_here, which this update changes. */
+/* Appends the trained tensors of layer i to p->descents_here. */
 static void add_descents(dnx_net *net, int i, int batch, float rate, float momentum, float decay) {
     dnx_placed *p = dnx_placed_of(net);
     const dnx_layer_sgd *of = &net->sgd.of[i];

@@ -110,7 +110,7 @@ static void bring_inputs(dnx_net *net, int i, dnx_pass *p, bool on_device) {
 
 /* ---- layers ---- */
 
-/* Records where the newest y of layer i is, which the layers merged into layer i share. */
+/* Records which side has the newest y of layer i. Layers merged into layer i share this y. */
 static void note_output(dnx_net *net, int i, bool on_device) {
     dnx_copies *copies = dnx_placed_of(net)->copies;
     for (int k = i; k == i || (k < net->n && net->plan.of[k].merged_into == i); k++) {

@@ -10,7 +10,7 @@ typedef struct {
 
 typedef struct {
     dnx_gpu_layer l;    /* l.type is NULL when the processor runs the layer */
-    size_t at;          /* index of its first parameter in dnx_placed.values, grads, momentum */
+    size_t at;          /* index of the layer's first float in values, grads, momentum */
     bool is_changed;    /* the parameters on the processor are newer */
     bool is_unprepared; /* prepare() has not seen the newest parameters */
     bool is_ahead;      /* pinned memory has newer parameters than the processor's layer */

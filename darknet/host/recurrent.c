@@ -3,7 +3,7 @@
  * computes no delta for [lstm], and gives the input layer of [rnn] the gradient of the state layer.
  *
  * x: B x D numbers, y: B x N. in, self, out, u_ and w_ are connected layers, such as in(x) = A x +
- * b, with batch norm if batch_normalize=1. f is the activation, s the logistic function, *
+ * b, with batch norm if batch_normalize=1. f is the activation, s the logistic function; * is
  * elementwise.
  *   rnn:  h = f(in(x)) + f(self(0)),  y = f(out(h))
  *   gru:  z = s(uz(x) + wz(0)), r = s(ur(x) + wr(0)), h = t(uh(x) + wh(r * 0)), y = (1 - z) * h,

@@ -49,7 +49,7 @@ void dnx_canvas_blur(dnx_canvas *c, float deviation);
 typedef struct {
     float gain[3], lift, curve; /* v = gain v + lift; v += curve v (1 - v) */
     float saturation;           /* 1: unchanged; 0: grey */
-    float noise;                /* standard deviation; values are 0..1 */
+    float noise;                /* standard deviation, for pixels of 0..1 */
     uint32_t seed;
 } dnx_film;
 /* Applies the film and writes rgb: size x size x 3 bytes. */

@@ -10,8 +10,8 @@
 #include "net/weights.h"
 #include "train/job.h"
 
-/* Keeps the error `why` of a write that does not end the run, if it is the first of this
- * checkpoint, in *late. Reports `why`, unless the last checkpoint had the same error. */
+/* Stores the error `why` in *late, if it is the first error of this checkpoint; the run continues.
+ * Reports `why`, unless the last checkpoint had the same error. */
 static void postpone(dnx_train_job *j, dnx_err *late, const dnx_err *why) {
     if (!why->status) return;
     if (strcmp(j->late_file.text, why->text))
@@ -76,7 +76,7 @@ dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err) {
 
 /* ---- parameters that forward changes ---- */
 
-/* Copies the untrained parameters to j->statistics, or with `back` from there to the network. */
+/* Copies the untrained parameters to j->statistics or, with `back`, copies j->statistics back. */
 static void copy_statistics(dnx_train_job *j, bool back) {
     dnx_param list[DNX_MAX_PARAMS];
     float *at = j->statistics;

@@ -1,4 +1,4 @@
-/* events.c - TensorBoard's event files. */
+/* events.c - writes TensorBoard's event files. */
 #include "train/events.h"
 
 #include <errno.h>

@@ -22,7 +22,7 @@ typedef struct {
  * the folder or the file cannot be made, or the old file is not an event file; DNX_EMEM. */
 dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name,
                            const char *verification, uint64_t keep, dnx_err *err);
-/* Adds the numbers of an update. */
+/* Adds the numbers of an update to the waiting records. */
 void dnx_events_write(dnx_events *e, const dnx_net *net, const dnx_log_line *line);
 /* Adds the result of a verification that the last process could not finish. */
 void dnx_events_amend(dnx_events *e, uint64_t batch, double verified);

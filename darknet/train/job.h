@@ -12,7 +12,8 @@
 #include "train/train.h"
 
 enum { DNX_RUN_FILES = 8 };
-extern const char *const dnx_run_ends[DNX_RUN_FILES]; /* ".state" and so on */
+extern const char *const dnx_run_ends[DNX_RUN_FILES]; /* the ends of their names: ".state",
+                                                       * ".weights" ... */
 
 struct dnx_train_job {
     const dnx_train_args *a;
@@ -37,7 +38,7 @@ struct dnx_train_job {
     double saved, flushed, began; /* times, by dnx_now() */
     double *losses;               /* of this update: a loss for each layer, per image */
     long *used;                   /* of this update: triplets or pairs that each layer used */
-    float *statistics;            /* copy of what forward changes: dnx_train_keep() */
+    float *statistics;            /* copy of untrained parameters: see dnx_train_keep() */
     int classifier;               /* the layer whose output gives the accuracy, or -1 */
     dnx_record inputs;            /* everything that the results depend on */
     char *inputs_text;
@@ -50,7 +51,7 @@ struct dnx_train_job {
     dnx_verify *pairs;    /* the pairs to verify; NULL without verification */
     dnx_net *eval;        /* the network built again, to predict, for the verification */
     int feature;          /* layer of the embedding in eval, or -1 */
-    double verified;      /* the last result; NAN when there is none, or it cannot be measured */
+    double verified;      /* the last result; NAN before the first, or when not measurable */
     double best_verified; /* result of NAME-best.weights; -1 without this file */
     uint64_t best_batch;
     int verifications; /* number of verifications by this process */
@@ -77,8 +78,8 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err);
 /* ---- place.c ---- */
 
 /* Sets j->first and j->batch to the updates that net->seen images make (0 with -clear), and
- * j->last. Returns DNX_EOPTION when all updates are done. With -resume that is no error, because
- * some files of the run may still be missing. */
+ * j->last. Returns DNX_EOPTION when all updates are done, but not with -resume, because some files
+ * of the run may still be missing. */
 dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err);
 /* Returns DNX_EOPTION with the message that nothing is left to train. */
 dnx_status dnx_train_nothing_left(const dnx_train_job *j, dnx_err *err);
@@ -127,7 +128,7 @@ dnx_status dnx_train_save_skipped(dnx_train_job *j, dnx_err *err);
 /* ---- checkpoint.c ---- */
 
 /* Saves a checkpoint: the log, NAME.state and NAME.weights, then NAME.names, NAME.skipped and
- * NAME.run. It only reports when the log or one of the last three cannot be written. Returns
+ * NAME.run. A failure to write the log or one of the last three files is only reported. Returns
  * DNX_ENUMBER, and writes nothing, when a parameter is not finite; DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err);
 /* For -resume of a run whose updates are all done: writes NAME.weights, NAME.names, NAME.skipped

@@ -119,9 +119,9 @@ static bool has(const char *line, const char *text) {
 }
 
 /* Finds the lines of the file up to `batch`, which -resume keeps. The last of them becomes waiting
- * text, because dnx_log_amend() may add a verification to it. If the verification's column has
- * another title than `title`, all lines become waiting text. Returns false when a column with
- * another title has values. */
+ * text, so that dnx_log_amend() can add a verification. If the verification's column has another
+ * title than `title`, all lines become waiting text. Returns false when a column with another title
+ * has values. */
 static bool keep(dnx_log *log, uint64_t batch, const char *title) {
     FILE *old = fopen(log->path, "r");
     char *line = NULL, *last = NULL;

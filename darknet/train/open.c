@@ -155,7 +155,7 @@ static void show_broken(void *arg, const char *path, const char *why) {
     free(line);
 }
 
-/* Reports the files in image folders that are not images. */
+/* Reports data->left_out, the files in image folders that are not images. */
 static void show_left_out(dnx_train_job *j) {
     enum { MOST_SHOWN = 20 };
     const dnx_skipped *s = &j->data->left_out;

@@ -19,8 +19,8 @@
 #include "train/page_request.h"
 
 enum { CLIENTS = 64, TICK = 250, KEPT = 1 << 16, MOST_WAITING = 8 << 20 };
-/* CLIENTS: connections. TICK: ms between two looks at the curve. MOST_WAITING: bytes that may wait
- * for a client. KEPT: bytes of buffer that a client keeps when nothing waits for it. */
+/* CLIENTS: the most connections. TICK: ms between two looks at the curve. MOST_WAITING: bytes that
+ * may wait for a client. KEPT: bytes of buffer that a client keeps when nothing waits for it. */
 #define ASK_SECONDS 10.   /* the longest wait for a request */
 #define TAKE_SECONDS 30.  /* the longest wait for a client that reads nothing */
 #define ALIVE_SECONDS 15. /* after this time without events, a client gets a comment */
@@ -34,7 +34,7 @@ typedef enum { ASKS, LISTENS, TAKES, PARTS } stage; /* of a client, see serve() 
 typedef struct {
     int fd; /* -1 when this struct is free */
     stage stage;
-    double since; /* time of the connection, of new output, or when bytes were sent */
+    double since; /* time of the last progress: connected, new output, or bytes sent */
     char in[DNX_REQUEST_MOST];
     size_t came;
     char *out;
@@ -51,7 +51,7 @@ struct dnx_page {
     char *hello; /* the event "run" */
     client clients[CLIENTS];
     dnx_curve seen;       /* the thread's copy of the curve */
-    pthread_mutex_t lock; /* for the members below */
+    pthread_mutex_t lock; /* guards the members below */
     dnx_curve curve;
     bool ends;
 };
@@ -144,9 +144,10 @@ static bool tell(client *c) {
     return true;
 }
 
-/* Serves a client. ASKS: it sends its request. LISTENS: it receives events. TAKES: it receives an
- * answer. PARTS: the answer is complete and our direction is closed, but we still read, because
- * closing while the client sends would destroy the answer. Returns false to close the client. */
+/* Serves a client. ASKS: the client sends its request. LISTENS: it receives events. TAKES: it
+ * receives an answer. PARTS: the answer is complete and our direction is closed, but we still read,
+ * because closing while the client sends would destroy the answer. Returns false to close the
+ * client. */
 static bool serve(const dnx_page *p, client *c, short what) {
     if (what & (POLLIN | POLLHUP | POLLERR) && !hear(p, c)) return false;
     const double idle = dnx_now() - c->since;

@@ -24,7 +24,7 @@ void dnx_curve_free(dnx_curve *c) {
 
 static float *point(const dnx_curve *c, size_t i) { return c->value + i * (size_t)c->columns; }
 
-/* Updates `to`, the means over `had` lines, by the means v over `lines` further lines. */
+/* Merges v, the means over `lines` lines, into `to`, the means over the `had` lines before. */
 static void mix(float *to, const float *v, int columns, size_t had, size_t lines) {
     const float share = (float)lines / (float)(had + lines);
     for (int k = 0; k < columns; k++) {

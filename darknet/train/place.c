@@ -1,4 +1,4 @@
-/* place.c - the files of a run, the run that they belong to, and the first batch. */
+/* place.c - names the files of a run, refuses those of other runs, and finds the first batch. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* record.c - lists of keys and values: as text, and their differences. */
+/* record.c - lists of keys and values: converts them to text and back, and compares them. */
 #include "train/record.h"
 
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* run_file.c - NAME.run: the readable record of a run, for people and for `darknet runs`. */
+/* run_file.c - writes and reads NAME.run, the record of a run for people and for `darknet runs`. */
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-/* skipped.c - NAME.skipped: every image and file that training skipped, with the reason. */
+/* skipped.c - keeps NAME.skipped: every image and file that training skipped, with the reason. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 typedef struct {
     char *cfg, *weights;
     dnx_net *net;
-    bool is_loaded; /* the weights are loaded */
+    bool is_loaded;
 } dnx_teacher;
 
 /* An output of a teacher that one or more losses imitate. */
