@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* The template of InsightFace's crops; narrow ones lack 8 columns on both sides. */
+/* The template of InsightFace for 112 columns. A crop of 96 columns lacks 8 on both sides. */
 static const double template_x[] = {38.2946, 73.5318, 56.0252, 41.5493, 70.7299};
 static const double template_y[] = {51.6963, 51.5014, 71.7366, 92.3655, 92.2041};
 
@@ -23,8 +23,9 @@ static void mean(const dnx_face *f, double *x, double *y) {
     }
 }
 
-/* The points are complex numbers minus their mean. The least-squares factor is a + ib = sum(conj(p)
- * q) / sum(|p|^2), and |q|^2 - |a + ib|^2 |p|^2 is the error. */
+/* p and q are the points of `from` and `target` as complex numbers, minus their means. The
+ * least-squares factor is a + ib = sum(conj(p) q) / sum |p|^2. The sum of squared distances is then
+ * sum |q|^2 - |a + ib|^2 sum |p|^2. */
 bool dnx_similarity(const dnx_face *from, const dnx_face *target, double m[6], double *rms) {
     double px, py, qx, qy, a = 0, b = 0, pp = 0, qq = 0;
     mean(from, &px, &py);

@@ -4,30 +4,29 @@
 #define DNX_ALIGN_H
 #include "dnx.h"
 
-/* Left eye, right eye, nose, left and right corner of the mouth. Left means left in the image. */
+/* The points: left eye, right eye, nose, left and right corner of the mouth. Left: in the image. */
 enum { DNX_POINTS = 5 };
 
 typedef struct {
     double x[DNX_POINTS], y[DNX_POINTS]; /* pixels; (0, 0) is the centre of the first pixel */
-    double size; /* area of the face's box, or of the rectangle around the points; square pixels */
+    double size; /* area of the face's box, or of the rectangle around the points, in pixels */
 } dnx_face;
 
-/* The template of ArcFace: the positions of the five points in a crop of 112 rows and `width` (112
- * or 96) columns. */
+/* Sets *f to ArcFace's template: the five points in a crop of 112 rows and `width` columns, which
+ * is 112 or 96. */
 void dnx_face_template(int width, dnx_face *f);
 
-/* Finds the similarity transform (rotation, scale, shift; no reflection) with the least squared
- * distance between the moved points and the target: Umeyama, PAMI 1991, eq. 40-42. In the plane its
- * solution is one division of complex numbers.
+/* Finds the similarity transform m (rotation, scale, shift; no reflection) that moves the points of
+ * `from` closest to those of `target`, by least squares: Umeyama, PAMI 1991, eq. 40-42.
  *   x' = m[0] x + m[1] y + m[2],   y' = m[3] x + m[4] y + m[5]
  * *rms: the root of the mean squared distance between moved points and target, in pixels of the
  * target. Returns false when all points coincide or a coordinate is not finite. */
 bool dnx_similarity(const dnx_face *from, const dnx_face *target, double m[6], double *rms);
 
 typedef enum { DNX_LARGEST, DNX_CENTER, DNX_SKIP } dnx_several;
-/* Chooses one of n > 0 faces and returns its index. DNX_LARGEST: the face with the largest size;
- * DNX_CENTER: the face whose mean point is nearest to the centre of a w x h image. Among equal
- * faces it is the first. */
+/* Chooses one of n > 0 faces and returns its index. DNX_LARGEST: the face with the largest size.
+ * DNX_CENTER: the face whose mean point is nearest to the centre of a w x h image. The first face
+ * wins a tie. */
 size_t dnx_face_choose(const dnx_face *faces, size_t n, dnx_several how, int w, int h);
 bool dnx_face_is_inside(const dnx_face *f, int w, int h); /* all points lie in the image */
 #endif

@@ -8,30 +8,29 @@
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 
-enum { ROWS = 84, COLUMNS = 2048, BUCKETS = 1 << 16 }; /* a tile's products stay in the cache */
+enum { ROWS = 84, COLUMNS = 2048, BUCKETS = 1 << 16 }; /* tiles whose products stay in the cache */
 
 typedef struct scan scan;
 
-/* Uses the scores of row i with the columns lo..hi-1; y[0] is the score of column s->first. Each
- * row belongs to one thread, so results of row i need no lock. t: the number of the thread's
- * scratch. */
+/* Evaluates the scores of face i with the faces lo..hi-1; y[0] is the score with face s->first. At
+ * a time only one thread gets face i, so results of this face need no lock. t: the thread. */
 typedef void take_fn(scan *s, int t, int i, const float *y, int lo, int hi);
 
 struct scan {
     const dnx_face_rows *f;
-    int *start; /* for each face: its person has the faces start..end-1 */
+    int *start; /* the faces of face i's person are start[i]..end[i]-1 */
     int *end;
-    float *packed, *products; /* columns as panels; threads x ROWS x COLUMNS */
+    float *packed, *products; /* columns of a tile for mm(); threads x ROWS x COLUMNS */
     take_fn *take;
-    bool is_genuine;                 /* a row is compared only with the columns of its own person */
-    int first, count, row, last_row; /* columns and rows of this tile */
+    bool is_genuine;                 /* compares a face only with faces of its own person */
+    int first, count, row, last_row; /* a tile: `count` columns; rows row..last_row-1 */
 
     uint64_t *counts; /* threads x BUCKETS */
-    uint32_t bucket;  /* the second pass counts the keys with this upper half */
-    uint32_t *next;   /* threads: the smallest key above this bucket */
+    uint32_t bucket;  /* upper 16 bits of the keys that the second pass counts */
+    uint32_t *next;   /* for each thread: the smallest key above this bucket */
     double threshold;
     uint64_t *hits; /* threads */
-    float *best;    /* faces: the best score with another person */
+    float *best;    /* for each face: the best score with another person */
 };
 
 /* ---- a scan ---- */
@@ -54,7 +53,8 @@ static void scan_rows(void *arg, int t, long block) {
     }
 }
 
-/* Calls take() for all rows of faces and the columns from..to-1. */
+/* Calls take() for all faces as rows and the faces from..to-1 as columns. With is_genuine, only
+ * columns of the row's person are taken. */
 static void run(scan *s, take_fn *take, bool is_genuine, int from, int to) {
     const dnx_face_rows *f = s->f;
     const size_t dim = (size_t)f->dim;
@@ -107,9 +107,9 @@ static uint64_t all_hits(const scan *s) {
     return n;
 }
 
-/* ---- TAR at FAR: a pass by the upper 16 bits of keys, then one by the lower 16 bits ---- */
+/* ---- TAR at FAR: the first pass counts the upper 16 bits of keys, the second the lower 16 ---- */
 
-/* Returns the key of a score. Keys have the same order as scores; 0 and -0 have the same key. */
+/* Returns the key of a score. Keys are ordered like scores; 0 and -0 have the same key. */
 static uint32_t key_of(float score) {
     uint32_t u;
     score += 0.f;
@@ -124,7 +124,7 @@ static double score_of(uint32_t key) {
     return (double)score;
 }
 
-/* Counts each impostor pair once: row i with the columns after its person. */
+/* Counts each impostor pair once: face i with the faces after its person. */
 static void count_upper(scan *s, int t, int i, const float *y, int lo, int hi) {
     uint64_t *counts = s->counts + (size_t)t * BUCKETS;
     if (s->end[i] > lo) lo = s->end[i];
@@ -146,9 +146,8 @@ static void count_matches(scan *s, int t, int i, const float *y, int lo, int hi)
         s->hits[t] += (double)y[j - s->first] > s->threshold;
 }
 
-/* Finds the bucket of score number k, counted from the largest score. Adds the number of scores in
- * higher buckets to *above. Adds the counts of all threads to those of the first thread, and clears
- * the others. */
+/* Returns the bucket of score number k, where the largest score is number 0. Adds the number of
+ * scores in higher buckets to *above. First adds the counts of all threads to those of thread 0. */
 static uint32_t find_bucket(scan *s, uint64_t k, uint64_t *above) {
     for (int t = 1; t < dnx_pool_threads(s->f->pool); t++)
         for (int b = 0; b < BUCKETS; b++) {
@@ -160,8 +159,8 @@ static uint32_t find_bucket(scan *s, uint64_t k, uint64_t *above) {
     return b;
 }
 
-/* Sets the threshold between score number k and the smallest score above it. *above: the number of
- * scores above the threshold. */
+/* Sets the threshold between score number k (the largest score is number 0) and the next larger
+ * score. *above: the number of scores above the threshold. */
 static void find_threshold(scan *s, uint64_t k, uint64_t *above) {
     const int threads = dnx_pool_threads(s->f->pool);
     *above = 0;

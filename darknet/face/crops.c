@@ -37,12 +37,12 @@ static int by_crop(const void *a, const void *b) {
 
 /* ---- names without a suffix ---- */
 
-/* Finds the image of a name without a suffix. Returns NULL when there is no image, and NULL with an
- * error when there are several. */
+/* Returns the image of a name without a suffix. Returns NULL when there is no such image, and NULL
+ * with an error when there are several. */
 static const char *with_suffix(const dnx_images *images, const char *name, dnx_err *err) {
     size_t lo = 0, hi = images->n, n = strlen(name);
     const char *found = NULL;
-    while (lo < hi) { /* the first image that is not before "name." */
+    while (lo < hi) { /* finds the first image that does not sort before "name." */
         size_t middle = lo + (hi - lo) / 2;
         int order = strncmp(images->name[middle], name, n);
         if (order < 0 || (!order && images->name[middle][n] < '.')) lo = middle + 1;

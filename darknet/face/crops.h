@@ -11,17 +11,17 @@ typedef struct {
     const char *path;            /* the image, relative to the images' folder */
     char *out;                   /* the crop's file: FOLDER/a/b.jpg for the image a/b.png */
     const dnx_landmarked *faces; /* NULL when the landmarks do not name the image */
-    dnx_crop_outcome is;         /* only the caller sets and reads it */
+    dnx_crop_outcome is;         /* set and read only by the caller */
 } dnx_crop;
 
-/* Lists the crops, sorted by `out`. A name of the landmarks without a suffix (as in VGGFace2 and
- * FDDB) is replaced by the name of its image. The landmarks and the images must outlive the list.
- * DNX_EIO when a name without a suffix fits several images; DNX_EMEM. Free the list in any case. */
+/* Lists the crops to make in `folder`, sorted by `out`. Names in l without a suffix (as in VGGFace2
+ * and FDDB) get that of their image. l and images must outlive the list. DNX_EIO when a name
+ * without a suffix fits several images. DNX_EMEM. Free the list, also after an error. */
 dnx_status dnx_crops_list(dnx_landmarks *l, const dnx_images *images, const char *folder,
                           dnx_crop **crops, size_t *n, dnx_err *err);
 void dnx_crops_free(dnx_crop *crops, size_t n);
-/* Returns false when a path leads out of its folder: it starts with / or has a part "..". Its crop
- * would lie outside of the output folder, too. */
+/* Returns false when a path leads out of its folder, and so out of the folder of crops: it starts
+ * with / or has a part "..". */
 bool dnx_crop_stays(const char *path);
 /* Returns FOLDER/a/b.jpg for the image a/b.png, and with number 2 FOLDER/a/b.2.jpg; free() it.
  * NULL when memory runs out. */

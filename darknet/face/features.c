@@ -11,9 +11,9 @@ typedef struct {
     dnx_features *f;
     size_t first;     /* index of the batch's first image */
     float *x;         /* batch x H x W x C, then their mirror images */
-    float *sides, *y; /* features of one side of the batch; of the images */
+    float *sides, *y; /* sides: of the images or the mirror images; y: both combined */
     dnx_err *errors;  /* for each image of the batch */
-    char **name;      /* of the images that could be loaded */
+    char **name;      /* names of the images that could be loaded */
 } job;
 
 size_t dnx_features_dim(const dnx_features *f) {
@@ -31,7 +31,8 @@ static void load(void *arg, int t, long i) {
                     j->f->flip ? x + (size_t)net->batch * size : NULL, &j->errors[i]);
 }
 
-/* Skips the images that could not be loaded, and moves the others together. */
+/* Reports the images that could not be loaded as skipped, and closes their gaps in j->x. *count
+ * becomes the number of loaded images. */
 static dnx_status close_gaps(const job *j, int *count, dnx_err *err) {
     const dnx_net *net = j->f->net;
     const size_t size = dnx_size(net->in), mirrored = (size_t)net->batch * size;
@@ -50,7 +51,8 @@ static dnx_status close_gaps(const job *j, int *count, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Computes the features of the images in j->x: count x dim. */
+/* Computes the features of the images in j->x into j->y, *count x dim. Drops features that are all
+ * zero. */
 static dnx_status compute(const job *j, int *count, dnx_err *err) {
     const dnx_features *f = j->f;
     const size_t D = dnx_size(f->net->nodes[f->last].out), dim = dnx_features_dim(f);

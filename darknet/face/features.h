@@ -5,20 +5,20 @@
 #include "data/images.h"
 
 typedef struct {
-    dnx_net *net; /* predicts; its input has 1 or 3 channels */
+    dnx_net *net; /* a network that predicts; its input has 1 or 3 channels */
     int last;     /* the layer whose output is the feature */
     const dnx_images *images;
     dnx_flip flip;
-    dnx_skipped skipped; /* gets a line for each image that cannot be used; the caller frees it */
-    /* Takes the features of the next images: count x dnx_features_dim() floats, which it may
-     * change. name[k] belongs to `images`. */
+    dnx_skipped skipped; /* lines about images that cannot be used; the caller frees them */
+    /* Gets the features of the next images, count x dim floats (dnx_features_dim), which it may
+     * change, and their names, which belong to `images`. */
     dnx_status (*take)(void *arg, char *const *name, float *rows, int count, dnx_err *err);
     void *arg;
 } dnx_features;
 
-/* The numbers of a feature: the size of the layer, or twice that with DNX_FLIP_CONCAT. */
+/* Returns the length of a feature: the size of the layer, or twice that with DNX_FLIP_CONCAT. */
 size_t dnx_features_dim(const dnx_features *f);
-/* Runs the network on all images, in their order, and skips those that cannot be used. Errors:
- * those of dnx_features_keep() and take(), DNX_EMEM, DNX_ESTOP. */
+/* Runs the network on all images in order, and skips images that cannot be used. Errors: those of
+ * dnx_features_keep() and take(), DNX_EMEM, DNX_ESTOP. */
 dnx_status dnx_features_run(dnx_features *f, dnx_err *err);
 #endif

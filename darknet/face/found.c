@@ -47,14 +47,14 @@ void dnx_found_sort(dnx_found_list *l) {
 }
 
 const dnx_found_photo *dnx_found_get(const dnx_found_list *l, const char *path) {
-    char *name = (char *)(uintptr_t)path; /* bsearch only reads it */
+    char *name = (char *)(uintptr_t)path; /* bsearch only reads the key */
     const dnx_found_photo key = {.path = name};
     return l->n ? bsearch(&key, l->photo, l->n, sizeof *l->photo, by_path) : NULL;
 }
 
 /* ---- text ---- */
 
-/* Returns the next line and moves *text to the end of it. NULL when no newline is left. */
+/* Returns the line at *text and moves *text behind its newline. NULL when no newline is left. */
 static const char *next_line(const char **text, const char *end) {
     const char *line = *text, *stop = memchr(line, '\n', (size_t)(end - line));
     if (!stop) return NULL;
@@ -83,7 +83,7 @@ static dnx_status bad(const char *file, size_t line, dnx_err *err) {
                     "is not a line of a record of `darknet faces`");
 }
 
-/* Reads one photograph and its faces. Does not move *text when they are not complete. */
+/* Reads one photograph and its faces. Leaves *text unchanged when the faces are not complete. */
 static dnx_status read_photo(const char **text, const char *end, const char *file, size_t *number,
                              dnx_found_list *l, dnx_err *err) {
     const char *at = *text, *line = next_line(&at, end);
@@ -113,7 +113,7 @@ dnx_status dnx_found_parse(const char *text, size_t len, const char *file, dnx_f
     const char *line = next_line(&at, end);
     size_t number = 1;
     *l = (dnx_found_list){0};
-    if (!line) return DNX_OK; /* killed before its first line */
+    if (!line) return DNX_OK; /* the process was killed before it wrote a line */
     if (memchr(text, 0, len) || at - line <= (ptrdiff_t)strlen(HEAD) ||
         memcmp(line, HEAD, strlen(HEAD)))
         return bad(file, 1, err);

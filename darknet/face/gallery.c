@@ -27,7 +27,7 @@ static dnx_status no_memory(const char *path, dnx_err *err) {
     return dnx_fail_at(err, DNX_EMEM, path, "no memory for the gallery");
 }
 
-/* ---- the origin of an index ---- */
+/* ---- the checksum of the crops ---- */
 
 static uint64_t hash_images(const dnx_images *l) {
     uint64_t h = 0;
@@ -102,7 +102,7 @@ static dnx_status open_folder(const dnx_matcher *m, uint64_t network, const char
         dnx_embeddings_free(&g->e);
         g->e.kind = (dnx_embeddings_kind){.network = network};
         st = compute(m, &l, path, g, err);
-        if (!st && !g->skipped.n) save(g, index, made_of, text); /* all may be readable later */
+        if (!st && !g->skipped.n) save(g, index, made_of, text); /* skipped crops may recover */
     }
     free(there);
     free(index);

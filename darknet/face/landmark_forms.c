@@ -12,7 +12,7 @@ typedef struct {
     int name; /* index in DNX_LANDMARK_FORMS; KNOWN: recognised by its count alone */
     int n;    /* count of numbers */
     box box;
-    int at, step; /* index of the first point; distance of points, 0 for five x, then five y */
+    int at, step; /* index of the first point; distance of points, 0 for five x, five y */
     int score;    /* index of the score; -1 when the form has none */
 } form;
 
@@ -29,10 +29,10 @@ static const form forms[] = {
 // clang-format on
 enum { COUNT = sizeof forms / sizeof *forms };
 
-/* The largest rms of dnx_similarity for a face, in pixels. A full profile has about 15; points in a
- * wrong order have 23 and more. */
+/* The largest rms of dnx_similarity() for a face, in pixels of a crop of 112 x 112. A full profile
+ * has about 15; points in a wrong order have 23 and more. */
 #define WORST_RMS 19.
-#define FAR_WORSE 1.5 /* a form is wrong when its rms is 1.5 times the rms of another form */
+#define FAR_WORSE 1.5 /* a form is wrong when its rms is above 1.5 times that of the best form */
 #define ALMOST .9     /* a form is a candidate when it fits 90% as many rows as the best form */
 
 static double spread(const double *v) {
@@ -44,7 +44,7 @@ static double spread(const double *v) {
     return hi - lo;
 }
 
-/* Reads the box as x, y, w, h. */
+/* Stores the box of a row as x, y, w, h. */
 static void box_of(const form *f, const double *v, double b[4]) {
     memcpy(b, v, 4 * sizeof *b);
     if (f->box == CORNERS) {
@@ -65,7 +65,7 @@ static dnx_face face_of(const form *f, const double *v) {
     return face;
 }
 
-/* Returns true when a row, read in this form, is a face. *rms: its distance from the template. */
+/* Returns true when the numbers v look like a face in form f. *rms: see WORST_RMS. */
 static bool fits(const form *f, const double *v, double *rms) {
     const dnx_face face = face_of(f, v);
     dnx_face usual;
@@ -139,8 +139,8 @@ static void count_fits(choice *c, int given) {
     }
 }
 
-/* Returns the form with the least rms among those that fit (almost) the most rows, or -1 when no
- * form fits any row. */
+/* Returns the form with the least rms among the forms that fit ALMOST as many rows as the best
+ * form, or -1 when no form fits any row. */
 static int best_of(const choice *c) {
     int best = -1;
     size_t most = 0;
@@ -152,7 +152,7 @@ static int best_of(const choice *c) {
     return best;
 }
 
-/* Chooses the form of the rows with as many numbers as `first`. */
+/* Chooses one form for all rows that have as many numbers as the row `first`. */
 static dnx_status choose(choice *c, const dnx_landmark_row *first, int given, const char *file,
                          const form **out, dnx_err *err) {
     const dnx_loc at = {file, first->line};

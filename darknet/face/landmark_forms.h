@@ -1,7 +1,7 @@
-/* landmark_forms.h - the order of the numbers of a face, which differs among detectors. Several
- * orders have the same count of numbers, so all of them are tried. In the right order the points
- * look like two eyes, a nose and the corners of a mouth inside the box, and the score is between -1
- * and 1. */
+/* landmark_forms.h - recognises the order (form) of the numbers of a face, which differs among face
+ * detectors. Several forms have the same count of numbers, so all of them are tried. In the right
+ * form the points look like two eyes, a nose and the corners of a mouth inside the box, and the
+ * score is between -1 and 1. */
 #ifndef DNX_LANDMARK_FORMS_H
 #define DNX_LANDMARK_FORMS_H
 #include "face/align.h"
@@ -9,7 +9,7 @@
 enum { DNX_ROW_MOST = 20 }; /* the most numbers in a row */
 
 typedef struct {
-    size_t image; /* index of the image; it never falls from one row to the next */
+    size_t image; /* index of the image; later rows have the same or a larger index */
     int line, n;  /* line of the file; count of numbers in the line */
     double v[DNX_ROW_MOST];
 } dnx_landmark_row;
@@ -18,18 +18,17 @@ typedef struct {
  * is a box, and the points. */
 enum { DNX_ROW_106 = 212, DNX_ROW_106_BOX = 216, DNX_ROW_LST = 17 };
 
-/* The names of the forms, for -form. x, y: five points. w, h: the size of a box. x-first: five x,
- * then five y. */
+/* The names of the forms for -form, see landmarks.h. x-first: five x, then five y. */
 #define DNX_LANDMARK_FORMS                                                                         \
     "points|points-x-first|label|points-score|mtcnn|mtcnn-x-first|scrfd|wider|yunet|retinaface|"   \
     "labelv2"
 
 /* Returns true when a form has n numbers. */
 bool dnx_landmark_count(int n);
-/* Converts rows[i] to faces[i] for n rows. form: the index of a name above, or -1 to choose the
- * form that fits. Rows with the same count of numbers have the same form. DNX_EPARSE, with the
- * line, when no form fits more than half of these rows, when two forms fit and give different
- * faces, or when `form` has another count of numbers. */
+/* Converts rows[i] to faces[i] for n rows. form: the index of a name above, or -1 to recognise the
+ * form. Rows with the same count of numbers have the same form. DNX_EPARSE, with the line, when no
+ * form fits half of these rows, when two forms fit and give different faces, or when `form` has
+ * another count of numbers. */
 dnx_status dnx_landmark_faces(const dnx_landmark_row *rows, size_t n, int form, const char *file,
                               dnx_face *faces, dnx_err *err);
 #endif

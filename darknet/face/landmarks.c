@@ -17,12 +17,13 @@ typedef struct {
     dnx_landmarks *l;
     size_t image_capacity, row_capacity, rows;
     dnx_landmark_row *row;
-    const char *heading; /* text of the line before, if it began with '#'; else NULL */
+    const char *heading; /* text after '#' when the previous line began with '#', else NULL */
     bool is_again;       /* next_line() must return the same line again */
     bool is_listed;      /* the last heading named an image; rows of numbers follow it */
 } reader;
 
-/* The separator of a table. Spreadsheets in some countries write semicolons instead of commas. */
+/* Returns the separator of a table's fields. Spreadsheets in some countries write semicolons
+ * instead of commas. */
 static char separator(const char *line) {
     char usual = dnx_separator(line);
     return usual == ' ' && strchr(line, ';') ? ';' : usual;
@@ -39,8 +40,8 @@ static bool next_line(reader *r) {
     return r->line;
 }
 
-/* Reads all numbers of the text into v. Returns -1 for more than MOST, or a word that is not a
- * number. */
+/* Reads all numbers of the text into v and returns their count. Returns -1 for more than MOST
+ * numbers, or a word that is not a number. */
 static int numbers(const char *s, double v[MOST]) {
     int n = 0;
     for (s += strspn(s, between); *s; s += strspn(s, between)) {
@@ -95,7 +96,7 @@ static dnx_status bad_line(const reader *r, int n, dnx_err *err) {
                     dnx_plural((size_t)n, "number", "numbers"), form);
 }
 
-/* Reads faces without a path, after a line with their count. */
+/* Reads `count` lines of faces without a path. */
 static dnx_status block(reader *r, double count, dnx_err *err) {
     double v[MOST];
     for (double i = 0; i < count; i++) {
@@ -112,8 +113,8 @@ static dnx_status block(reader *r, double count, dnx_err *err) {
 
 /* ---- lines ---- */
 
-/* Reads a line of InsightFace's .lst: aligned, path, label, box, all x, all y. Returns 0 when the
- * line has another layout. */
+/* Reads a line of InsightFace's .lst: aligned, path, label, box, all x, all y. Returns 1, 0 when
+ * the line has another layout, or -1 after an error. */
 static int lst_line(reader *r, dnx_err *err) {
     double v[MOST], known[BOX + 2 * DNX_POINTS + 3] = {0};
     const char *path = strchr(r->line, '\t');
@@ -128,8 +129,8 @@ static int lst_line(reader *r, dnx_err *err) {
     return add_image(r, path, length, err) || add_row(r, known, DNX_ROW_LST, err) ? -1 : 1;
 }
 
-/* Reads a line of a table with commas or semicolons: a path (in a table with commas it may stand in
- * quotes), then numbers. Returns the count of numbers, or -1 when the line has another layout. */
+/* Reads a line of a table with commas or semicolons: a path, then numbers. With commas, the path
+ * may be quoted. Returns the count of numbers, or -1 when the line has another layout. */
 static int csv_line(char *line, char **path, double v[MOST]) {
     char *f[MOST + 1], sign = separator(line);
     int n = sign == ',' || sign == ';' ? dnx_fields(line, sign, f, MOST + 1) : -1;
@@ -153,7 +154,7 @@ static bool is_header(const char *line) {
     return is;
 }
 
-/* Reads `# path` or `# path width height`, which names the image of the rows below it. */
+/* Adds the image that a heading names, `# path` or `# path width height`. */
 static dnx_status take_heading(reader *r, dnx_err *err) {
     char *path = strdup(r->heading), *f[64];
     long v;
@@ -172,7 +173,8 @@ static dnx_status take_heading(reader *r, dnx_err *err) {
     return st;
 }
 
-/* Reads a row of numbers below a heading. Returns 0 when the line has another layout. */
+/* Reads a row of numbers below a heading. Returns 1, 0 when the line has another layout, or -1
+ * after an error. */
 static int listed_line(reader *r, dnx_err *err) {
     double v[MOST];
     if (!r->heading && !r->is_listed) return 0;
@@ -240,7 +242,7 @@ static void skip_header(reader *r) {
 
 /* ---- images in order, each once ---- */
 
-/* Sorts by path, and lines with the same path in the order of the file. */
+/* Sorts by path. Lines with the same path keep the order of the file. */
 static int by_path(const void *a, const void *b) {
     const dnx_landmarked *p = a, *q = b;
     int order = strcmp(p->path, q->path);

@@ -2,19 +2,19 @@
  * write them.
  *
  * A line has a path and numbers, separated by spaces, tabs, commas or semicolons. A path with
- * spaces needs a tab after it, or a table with commas or semicolons. The layouts of lines are
- * below. B: a box, as x1 y1 x2 y2 (corners) or x y w h. P: five points, x1 y1 ... x5 y5.
+ * spaces needs a tab after it, or a table with commas or semicolons. In the layouts below, B is a
+ * box, as x1 y1 x2 y2 (corners) or x y w h; P is five points, x1 y1 ... x5 y5.
  *
- *   path P                   form points; CelebA's lists; as a table with commas CelebA's and
- *                            VGGFace2's, whose names have no suffix
- *   path label P             label; RFW's _lmk.txt, sphereface_pytorch's casia_landmark.txt
- *   path B [score] P         mtcnn (corners), wider (x y w h)
- *   path B P score           scrfd (corners), yunet (x y w h)
- *   # path                   the image of the rows below: RetinaFace's label.txt (retinaface:
- *   B x1 y1 flag ... [score] x y w h), labelv2.txt of SCRFD and YuNet (labelv2: corners). Faces
- *                            whose first flag is below 0 have no points and are ignored
- *   path [B] x1,y1 ... y106  FaceX-Zoo's facescrub_face_info.txt: 106 points. The five points are
- *                            number 105, 106, 55, 85 and 91, counted from 1
+ *   path P                   form points: CelebA's lists; with commas, tables of CelebA and of
+ *                            VGGFace2, whose names have no suffix
+ *   path label P             form label: RFW's _lmk.txt, sphereface_pytorch's casia_landmark.txt
+ *   path B [score] P         forms mtcnn (corners) and wider (x y w h)
+ *   path B P score           forms scrfd (corners) and yunet (x y w h)
+ *   # path                   names the image of the rows below. Forms retinaface (x y w h; its
+ *   B x1 y1 flag ... [score] label.txt) and labelv2 (corners; SCRFD and YuNet). A face whose first
+ *                            flag is below 0 has no points and is ignored
+ *   path [B] x1,y1 ... y106  FaceX-Zoo's facescrub_face_info.txt: 106 points. Our five points are
+ *                            numbers 105, 106, 55, 85 and 91, counted from 1
  *   1 path label B x1 ... x5 y1 ... y5   InsightFace's .lst (tabs; corners)
  *   path                     an image without a face. If the next line is only a number N >= 0, N
  *                            lines without a path follow, one for each face (the layout of FDDB's
@@ -40,8 +40,8 @@ typedef struct {
 } dnx_landmarks;
 
 /* Reads a file. form: an index in DNX_LANDMARK_FORMS, or -1 to recognise the form. DNX_EIO when the
- * file cannot be read. DNX_EPARSE when a line has another layout, there are no lines, or the order
- * of the numbers is not clear. DNX_EMEM. Free l in any case. */
+ * file cannot be read. DNX_EPARSE when a line has none of these layouts, there are no lines, or the
+ * order of the numbers is not clear. DNX_EMEM. Free l, also after an error. */
 dnx_status dnx_landmarks_read(const char *file, int form, dnx_landmarks *l, dnx_err *err);
 void dnx_landmarks_free(dnx_landmarks *l);
 #endif

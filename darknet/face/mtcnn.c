@@ -38,12 +38,13 @@ struct dnx_mtcnn {
     size_t faces_room;
     dnx_mtcnn_times times;
     int stage;
-    size_t first; /* the first box of the present batch */
+    size_t first; /* index of the first box in the current batch */
 };
 
 /* ---- opening ---- */
 
-/* Returns a string that the caller frees. NULL when memory runs out, or $HOME is not set. */
+/* Returns the folder of the installed networks; free() it. NULL when memory runs out, or neither
+ * XDG_CACHE_HOME nor HOME is set. */
 static char *default_folder(void) {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     if (cache && *cache) return dnx_path_join(cache, "thinface/mtcnn");
@@ -148,7 +149,7 @@ static bool make_room(float **p, size_t *capacity, size_t count) {
     return *p;
 }
 
-/* The probability of a face, from two logits: "not a face", "a face". */
+/* Returns the probability of a face from two logits: y[0] for "not a face", y[1] for "a face". */
 static double probability(const float *y) { return 1 / (1 + exp((double)y[0] - (double)y[1])); }
 
 /* ---- P-Net ---- */
@@ -212,7 +213,7 @@ static dnx_status find_proposals(dnx_mtcnn *m, const dnx_image *image, double le
     for (int i = 0; !st && i < p->n; i++) {
         if (!propose(m, &p->piece[i])) st = no_memory(err);
         if (i + 1 < p->n && p->piece[i + 1].level == p->piece[i].level) continue;
-        dnx_boxes_suppress(&m->boxes, first, .5, DNX_BY_UNION); /* within each scale */
+        dnx_boxes_suppress(&m->boxes, first, .5, DNX_BY_UNION); /* suppresses within each scale */
         first = m->boxes.n;
     }
     dnx_boxes_suppress(&m->boxes, 0, .7, DNX_BY_UNION);
@@ -234,13 +235,13 @@ static void cut_window(void *arg, int t, long i) {
                      side, m->windows + (size_t)i * (size_t)(side * side * 3), (size_t)side * 3);
 }
 
-/* False for a box without an area (calibration can swap its sides), or outside of the image. */
+/* Returns false for a box outside the image, or without area: calibration can swap two sides. */
 static bool is_real(const dnx_mtcnn *m, const dnx_box *b) {
     return b->x2 > b->x1 && b->y2 > b->y1 && b->x2 > 0 && b->y2 > 0 &&
            b->x1 <= m->image.half[0].w && b->y1 <= m->image.half[0].h;
 }
 
-/* Runs a network on all boxes and keeps those above its threshold. */
+/* Runs R-Net or O-Net on all boxes and keeps the boxes whose score exceeds its threshold. */
 static void judge(dnx_mtcnn *m, int stage) {
     dnx_net *net = m->net[stage];
     dnx_boxes *l = &m->boxes;
@@ -275,8 +276,8 @@ static void refine(dnx_mtcnn *m) {
     }
 }
 
-/* Runs O-Net. Its points are relative to the box before calibration, so they are converted to
- * pixels (the first is 1) before the box is moved. */
+/* Runs O-Net. Its points are relative to the box before calibration. So the points are converted to
+ * pixels (the first pixel is 1) before the box is calibrated. */
 static void find_points(dnx_mtcnn *m) {
     judge(m, O);
     for (size_t i = 0; i < m->boxes.n; i++) {

@@ -23,7 +23,7 @@ typedef struct {
     role column[FIELDS]; /* what each column of a table contains */
     int columns;
     long folds, each; /* FOLDS and PAIRS of the first line, or 0 */
-    char *half;       /* the first image of a pair that has two lines */
+    char *half;       /* the first image of a pair, until the line of the second is read */
     long half_same;
     bool has_folds, is_vague; /* is_vague: all lines so far could also be IMAGE IMAGE SAME */
 } reader;
@@ -124,7 +124,7 @@ static dnx_status take_table(reader *r, char **f, int n, dnx_err *err) {
 static dnx_status take(reader *r, char **f, int n, dnx_err *err) {
     long v = 0, fold = -1;
     if (r->is == TABLE) return take_table(r, f, n, err);
-    while (n && !*f[n - 1]) n--; /* spreadsheets add commas */
+    while (n && !*f[n - 1]) n--; /* spreadsheets add commas at the end */
     kind is = kind_of(f, n);
     for (int i = 0; i < n; i++)
         if (!*f[i]) is = NONE;
@@ -163,8 +163,8 @@ static role role_of(const char *s) {
     return !strncasecmp(s, "imagenum", 8) || !strncasecmp(s, "image_num", 9) ? NUMBER : IMAGE;
 }
 
-/* Reads a line of column names: no field is a number or a path. It is the first line of a table, or
- * of LFW's list as Kaggle distributes it. */
+/* Reads the first line if it has column names, that is, no field is a number or a path. Column
+ * names begin a table, and LFW's list as Kaggle distributes it. Returns false for another line. */
 static bool take_header(reader *r, char **f, int n, dnx_status *st, dnx_err *err) {
     int count[NUMBER + 1] = {0};
     long v;
@@ -204,7 +204,7 @@ static bool take_first(reader *r, char **f, int n, dnx_status *st, dnx_err *err)
 
 static int by_fold(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
 
-/* Numbers the folds that a column of a table gives: 0, 1, 2... */
+/* Renumbers the folds that the list gives as 0, 1, 2, ... */
 static dnx_status count_folds(reader *r, dnx_err *err) {
     dnx_pairs *p = r->p;
     int *seen = malloc((p->n + 1) * sizeof *seen), k = 0;

@@ -1,19 +1,19 @@
 /* pairs.h - reads lists of pairs of faces for verification. Fields are separated by tabs, commas or
  * white space (base/lines.h). All lines of a list have one of these layouts:
  *
- *   NAME I J, NAME I OTHER J   LFW's layout: I stands for the image NAME/NAME_000I. The first line
- *                              may be FOLDS PAIRS or PAIRS: then each fold has PAIRS pairs of the
- *                              same person and PAIRS pairs of two people
+ *   NAME I J, NAME I OTHER J   LFW's layout: images NAME/NAME_000I and NAME/NAME_000J, or of OTHER.
+ *                              The first line may be FOLDS PAIRS or PAIRS: then each fold has PAIRS
+ *                              pairs of the same person and PAIRS pairs of two people
  *   IMAGE IMAGE SAME [FOLD]    SAME: 1 or True; 0, -1 or False
  *   SAME IMAGE IMAGE
- *   IMAGE SAME                 CALFW and CPLFW: two lines are a pair. SAME is not 0 for one person
+ *   IMAGE SAME                 CALFW and CPLFW: two lines are a pair. SAME > 0: the same person
  *   a table                    the first line names its columns: two with images, one named `same`
  *                              or `label`, and perhaps one named `fold`; the reader ignores `id`
  *                              and `pair_id`
  *
- * A list without folds is divided into ten. Each fold has a tenth of the pairs of the same person
- * and a tenth of the others, in the order of the list. For LFW's list without its first line these
- * are LFW's own folds. */
+ * A list without folds is divided into ten folds. Each fold has a tenth of the pairs of the same
+ * person and a tenth of the pairs of two people, in the order of the list. For LFW's list without
+ * its first line, these are LFW's own folds. */
 #ifndef DNX_PAIRS_H
 #define DNX_PAIRS_H
 #include "base/lines.h"
@@ -21,7 +21,7 @@
 #include "dnx.h"
 
 typedef struct {
-    char *name[2]; /* the two images, relative to a folder, with or without a suffix */
+    char *name[2]; /* paths of the two images in a folder, with or without a suffix */
     bool same;     /* both images show the same person */
     int fold;      /* counts from 0 */
 } dnx_face_pair;
@@ -30,22 +30,22 @@ typedef struct {
     dnx_face_pair *pair;
     size_t n;
     int folds;
-    uint64_t checksum; /* of all pairs: two different lists have different checksums */
+    uint64_t checksum; /* of all pairs: it differs between different lists */
 } dnx_pairs;
 
-/* Reads a list. DNX_EIO when it cannot be read. DNX_EPARSE when a line has no known layout, or not
- * that of the other lines; when there are too few or too many pairs; or when all pairs are of the
- * same person, or all of two people. DNX_EMEM. Free p in any case. */
+/* Reads a list. DNX_EIO when it cannot be read. DNX_EPARSE when a line has none of these layouts,
+ * or another layout than the other lines; when the number of pairs is not that of the first line;
+ * or when all pairs are of the same person, or none is. DNX_EMEM. Free p, also after an error. */
 dnx_status dnx_pairs_open(const char *file, dnx_pairs *p, dnx_err *err);
-/* Makes the pairs of a verification set. The names are the numbers of its images. As in
- * InsightFace, each fold is a run of neighbouring pairs. The lengths of the folds differ by at most
- * one, and longer folds come first. DNX_EMEM. */
+/* Makes the pairs of a verification set. The names are the numbers of the set's images. As in
+ * InsightFace, each fold has consecutive pairs. The lengths of the folds differ by at most one, and
+ * longer folds come first. `file` is for messages. DNX_EMEM. */
 dnx_status dnx_pairs_of_set(const dnx_binset *s, const char *file, dnx_pairs *p, dnx_err *err);
 void dnx_pairs_free(dnx_pairs *p);
 
-/* Finds an image in the folder `faces`, by its whole name or by the part after the last slash, with
- * or without the suffix of an image. The caller frees *path, which is NULL when there is no such
- * image. Returns false when memory runs out. */
+/* Finds the file of an image in the folder `faces`: by the complete name, else by the part after
+ * the last slash; as written, else with the suffix of an image added. The caller frees *path, which
+ * is NULL when there is no such file. Returns false when memory runs out. */
 bool dnx_pairs_find(const char *faces, const char *name, char **path);
 /* Returns true when the path names a verification set, NAME.bin. */
 bool dnx_pairs_is_set(const char *path);

@@ -31,7 +31,7 @@ static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
     return fault ? dnx_fail_at(err, DNX_EPARSE, path, "%s", image->why) : DNX_OK;
 }
 
-/* Uses the whole image as the crop of one face. */
+/* Uses the complete image as the crop of one face. */
 static dnx_status take_crop(const dnx_matcher *m, const char *path, dnx_portrait *p, dnx_err *err) {
     const int side = m->net->in.h;
     const size_t size = (size_t)side * (size_t)side * 3;

@@ -4,7 +4,7 @@
 #include "face/mtcnn.h"
 #include "net/net.h"
 
-/* The parts that compute features. The caller owns net and detector. */
+/* What computes the features of faces. The caller owns net and detector. */
 typedef struct {
     dnx_net *net;        /* a network that predicts and takes square images */
     int last;            /* index of the layer whose output is the feature */
@@ -12,8 +12,8 @@ typedef struct {
     double least;        /* side of the smallest face to find, pixels */
 } dnx_matcher;
 
-/* DNX_ESHAPE when the network's input is not a square image of 1 or 3 channels, or when the network
- * has no embedding. */
+/* Checks m->net. DNX_ESHAPE when the input is not a square image of 1 or 3 channels, of at most 256
+ * pixels, or when no layer comes before the first loss. */
 dnx_status dnx_matcher_check(const dnx_matcher *m, dnx_err *err);
 
 typedef struct {
@@ -24,9 +24,10 @@ typedef struct {
     float *features;      /* n x D; each has length 1 */
 } dnx_portrait;
 
-/* Finds the faces of a photograph, cuts them out and computes their features. DNX_EIO when the file
- * cannot be read. DNX_EPARSE when it cannot be decoded. DNX_ESHAPE when a crop has another size
- * than the network's. DNX_ENUMBER when a feature is not finite. DNX_EMEM. Free p in any case. */
+/* Finds the faces of a photograph, crops them and computes their features. Without a detector, the
+ * image is the crop. DNX_EIO when the file cannot be read. DNX_EPARSE when it cannot be decoded.
+ * DNX_ESHAPE when such a crop has not the size of the network's input. DNX_ENUMBER when a feature
+ * is not finite. DNX_EMEM. Free p, also after an error. */
 dnx_status dnx_portrait_read(const dnx_matcher *m, const char *path, dnx_portrait *p, dnx_err *err);
 void dnx_portrait_free(dnx_portrait *p);
 #endif

@@ -4,12 +4,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define FACTOR 0.709 /* ratio of two neighbouring scales in the paper: half the area */
+#define FACTOR 0.709 /* ratio of consecutive scales in the MTCNN paper: half the area */
 enum { OVERLAP = DNX_CELL - 2, ROUND = 16 };
 
-enum { MOST_ROOMS = 64 }; /* the smallest rooms are dropped, which costs a little space */
+enum { MOST_ROOMS = 64 }; /* further rooms are dropped, which wastes a little space */
 
-/* The empty rectangles of the pages. */
+/* The empty rectangles (rooms) of the pages. */
 typedef struct {
     struct room {
         int page, x, y, w, h;
@@ -24,8 +24,8 @@ static void add_room(rooms *r, int page, int x, int y, int w, int h) {
     r->room[r->n++] = (struct room){page, x, y, w, h};
 }
 
-/* Returns the room in which a piece makes the pages grow least; among equal ones the smallest. -1
- * when no room is large enough. */
+/* Returns the room in which a piece of w x h makes the pages grow least; of equal rooms, the
+ * smallest. Returns -1 when no room is large enough. */
 static int best_room(const dnx_pyramid *p, const rooms *r, int w, int h) {
     int best = -1, least = 0, smallest = 0;
     for (int i = 0; i < r->n; i++) {
@@ -51,7 +51,7 @@ static void place(dnx_pyramid *p, rooms *r, dnx_piece *piece) {
         add_room(r, p->pages++, 0, 0, DNX_PAGE, DNX_PAGE);
     }
     const struct room o = r->room[i];
-    const bool is_tall = o.w - w > o.h - h; /* keeps the larger rest whole */
+    const bool is_tall = o.w - w > o.h - h; /* does not cut the larger rest */
     r->room[i] = r->room[--r->n];
     add_room(r, o.page, o.x + w, o.y, o.w - w, is_tall ? o.h : h);
     add_room(r, o.page, o.x, o.y + h, is_tall ? w : o.w, o.h - h);
@@ -75,7 +75,7 @@ static bool add(dnx_pyramid *p, const dnx_piece *piece, rooms *r) {
     return true;
 }
 
-/* Cuts a scale of w x h pixels. Pieces begin at even numbers, as P-Net's cells do. */
+/* Cuts a scale of w x h pixels into pieces that begin at even pixels, as P-Net's windows do. */
 static bool cut(dnx_pyramid *p, double scale, int w, int h, rooms *r) {
     enum { STEP = DNX_PAGE - OVERLAP };
     for (int y = 0; y == 0 || y + OVERLAP < h - 1; y += STEP)
@@ -101,7 +101,7 @@ bool dnx_pyramid_plan(dnx_pyramid *p, int w, int h, double least) {
         if (!cut(p, scale, sw, sh, &r)) return false;
     }
     if (p->pages > 1) p->page_w = p->page_h = DNX_PAGE;
-    p->page_w = (p->page_w + ROUND - 1) / ROUND * ROUND; /* P-Net is then rarely resized */
+    p->page_w = (p->page_w + ROUND - 1) / ROUND * ROUND; /* so P-Net is rarely resized */
     p->page_h = (p->page_h + ROUND - 1) / ROUND * ROUND;
     return true;
 }

@@ -1,6 +1,6 @@
-/* search.c - exact search. A first pass over blocks of rows finds the products that may be among
- * the best. It uses products of bytes where the processor has instructions for them, else of
- * floats. Only the products that it finds are then computed exactly. */
+/* search.c - exact search. A first pass over blocks of rows computes approximate products: of bytes
+ * when the processor has instructions for them, else of floats. Only products that may be among the
+ * best are then computed exactly. */
 #include "face/search.h"
 
 #include <math.h>
@@ -35,14 +35,14 @@ typedef struct {
     dnx_hit *hits;             /* threads x q x k */
 } job;
 
-/* Inserts a row into a list of k in falling order. */
+/* Inserts a row into a list of k hits with falling cosines. The last hit is dropped. */
 static void insert(dnx_hit *list, int k, size_t row, float cosine) {
     int i = k - 1;
     for (; i > 0 && list[i - 1].cosine < cosine; i--) list[i] = list[i - 1];
     list[i] = (dnx_hit){row, cosine};
 }
 
-/* The cosine that is reported: a sum in double, which is the same on every processor. */
+/* Returns the cosine for a hit, summed in double in a fixed order: the same on every processor. */
 static float exact(const float *a, const float *b, int dim) {
     double sum[4] = {0};
     int k = 0;
@@ -52,8 +52,8 @@ static float exact(const float *a, const float *b, int dim) {
     return (float)(sum[0] + sum[1] + (sum[2] + sum[3]));
 }
 
-/* The most by which the product of the first pass can be below the exact one: each of dim floats
- * rounds a sum of at most 1, and the bound for bytes rounds a few times. */
+/* Returns the largest rounding error of the first pass: 1.2e-7 for each of dim additions of floats,
+ * and 3e-6 for the few operations of the bound for bytes. */
 static float slack(int dim) { return 3e-6f + 1.2e-7f * (float)dim; }
 
 static size_t look_at_floats(const job *j, const float *rows, int count, float *y,
@@ -75,8 +75,8 @@ static size_t look_at_floats(const job *j, const float *rows, int count, float *
     return n;
 }
 
-/* Computes the products that the first pass has found. first: the row of the table at which the
- * block begins. */
+/* Computes the products that entry f of the first pass marks, and inserts them into the hits.
+ * first: the row of the table at which the block begins. */
 static void take(const job *j, size_t first, const dnx_byte_find *f, float *limit, dnx_hit *hits) {
     const size_t row = first + f->row;
     const float *a = j->table + row * (size_t)j->dim;
@@ -84,7 +84,7 @@ static void take(const job *j, size_t first, const dnx_byte_find *f, float *limi
         const int i = (int)f->panel * PANEL + __builtin_ctz(bits);
         dnx_hit *list = hits + (size_t)i * (size_t)j->k;
         const float cosine = exact(a, j->queries + (size_t)i * (size_t)j->dim, j->dim);
-        if (!(cosine > list[j->k - 1].cosine)) continue; /* the first of equal ones stays */
+        if (!(cosine > list[j->k - 1].cosine)) continue; /* of equal cosines, the first row stays */
         insert(list, j->k, row, cosine);
         limit[i] = list[j->k - 1].cosine - slack(j->dim);
     }

@@ -1,4 +1,4 @@
-/* sheet.h - pictures for people: photographs with boxes and points, crops side by side. */
+/* sheet.h - contact sheets: photographs with boxes and points, crops side by side. */
 #ifndef DNX_SHEET_H
 #define DNX_SHEET_H
 #include "face/mtcnn.h"
@@ -6,15 +6,14 @@
 /* Makes a white picture of w x h pixels; free it with dnx_image_free(). Returns false when there is
  * no memory. */
 bool dnx_sheet_make(dnx_image *sheet, int w, int h);
-/* Copies a picture, h x w x 3 bytes, to (x, y). Parts outside of the sheet are left out. */
+/* Copies a picture, h x w x 3 bytes, to (x, y). Parts outside the sheet are not drawn. */
 void dnx_sheet_paste(dnx_image *sheet, const unsigned char *rgb, int w, int h, int x, int y);
-/* Draws an image, scaled to fit into a square of `side` pixels at (x, y) but at most to twice its
- * size. Draws the boxes and points of n faces over it, each face in another colour. Returns the
- * scale. */
+/* Draws an image into a square of `side` pixels at (x, y), and the boxes and points of n faces over
+ * it, each face in another colour. Scales the image to fit, at most by 2. Returns the scale. */
 double dnx_sheet_photo(dnx_image *sheet, const dnx_shrunk *image, const dnx_found *faces, size_t n,
                        int side, int x, int y);
-/* Draws the outline of a rectangle, t pixels thick, in one of six colours, with OpenCV if it is
- * built in. dnx_sheet_box_plain() draws the same pixels by our own loop. */
+/* Draws the outline of a rectangle, t pixels thick, in colour number `colour` mod 6. Uses OpenCV if
+ * it is built in. dnx_sheet_box_plain() draws the same pixels without OpenCV. */
 void dnx_sheet_box(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size_t colour);
 void dnx_sheet_box_plain(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size_t colour);
 /* Writes the sheet as a JPEG file. DNX_EIO, DNX_EMEM. */

@@ -47,15 +47,15 @@ void dnx_shrunk_free(dnx_shrunk *s) {
 
 enum { TAPS = 4, REACH = 2 * DNX_PIECE_MOST + 8 };
 
-/* The weights along one axis: output = w[0] * pixel[first] + ... + w[n-1] * pixel[first + n -
- * 1]. */
+/* The n weights of an output pixel along one axis: w[0] pixel[first] + w[1] pixel[first + 1] +
+ * ... */
 typedef struct {
     int first, n;
     float w[TAPS];
 } taps;
 
-/* Shrinking: output i is the mean of the pixels from at + i * step to at + (i + 1) * step; step >=
- * 1 need not be a whole number. */
+/* For shrinking: output i is the mean of the pixels from at + i * step to at + (i + 1) * step. step
+ * is 1 or more, and need not be a whole number. */
 static void average(double at, double step, int i, taps *t) {
     const double lo = at + i * step, hi = lo + step;
     t->first = (int)floor(lo);
@@ -64,7 +64,8 @@ static void average(double at, double step, int i, taps *t) {
         t->w[t->n++] = (float)((fmin(hi, p + 1) - fmax(lo, p)) / step);
 }
 
-/* Enlarging: output i of n is interpolated between two pixels of the piece. */
+/* For enlarging: output i of n is interpolated between two pixels of the piece that starts at
+ * `at`. */
 static void interpolate(double at, double step, int i, int n, taps *t) {
     const double last = at + n * step - 1;
     double c = fmin(fmax(at + (i + .5) * step - .5, at), fmax(last, at));
@@ -92,7 +93,7 @@ static void axis(double at, double step, int n, int len, taps *t) {
     }
 }
 
-/* sum[0 .. hi-lo) = the weighted sum of the rows of t, bytes lo to hi of each. */
+/* Sets sum[i] to the weighted sum of byte lo + i of the rows in t, for 0 <= i < hi - lo. */
 static void add_rows(const dnx_image *image, const taps *t, size_t lo, size_t hi, float *sum) {
     memset(sum, 0, sizeof *sum * (hi - lo));
     for (int k = 0; k < t->n; k++) {

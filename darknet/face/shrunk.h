@@ -12,16 +12,16 @@ typedef struct {
 } dnx_shrunk;
 
 /* Computes the halves down to one pixel. The image must outlive s. Returns false when memory runs
- * out. */
+ * out. Call dnx_shrunk_free(), also after a failure. */
 bool dnx_shrunk_make(dnx_shrunk *s, const dnx_image *image);
 /* Frees the halves, but not the image. */
 void dnx_shrunk_free(dnx_shrunk *s);
 
-/* Cuts out the rectangle with corner (x, y) and sides w, h (pixels of the image) and scales it to W
- * x H pixels, each at most DNX_PIECE_MOST. Outside of the image pixels are black. out: H rows of W
- * x 3 floats, (pixel - 127.5) / 128; the distance between rows is `ld` floats. Shrinking takes the
- * mean over the area of each output pixel, from the smallest half that is large enough. Enlarging
- * is bilinear. Thread safe. */
+/* Cuts out the rectangle with upper left corner (x, y) and sides w, h (pixels of the image) and
+ * scales it to W x H pixels, both at most DNX_PIECE_MOST. Pixels outside the image are black. out:
+ * H rows of W x 3 floats, (pixel - 127.5) / 128; rows are `ld` floats apart. When shrinking, an
+ * output pixel is the mean over its area in the smallest half that is large enough. Enlarging is
+ * bilinear. Thread safe. */
 void dnx_shrunk_piece(const dnx_shrunk *s, double x, double y, double w, double h, int W, int H,
                       float *out, size_t ld);
 #endif

@@ -22,8 +22,8 @@ static const char *skip_space(const char *s) {
     return s;
 }
 
-/* Reads a string in quotes or a word without quotes into out. Escapes stay as they are. Returns the
- * text after it, or NULL when there is no such word. */
+/* Reads a word, in quotes or not, into out. Escapes stay as they are. Returns the text after the
+ * word, or NULL when there is no word. */
 static const char *read_word(const char *s, char *out, size_t room) {
     const bool is_quoted = *s == '"';
     size_t n = 0;
@@ -67,7 +67,7 @@ static bool read_fields(const char *s, fields *f) {
     return !*skip_space(s + 1);
 }
 
-/* Reads a finite number. Returns false when the text is not a finite number. */
+/* Reads a number. Returns false when the text is not a finite number. */
 static bool number(const char *text, double *v) {
     char *end;
     *v = strtod(text, &end);

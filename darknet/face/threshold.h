@@ -1,5 +1,5 @@
 /* threshold.h - the decision threshold: two faces are the same person when their cosine is above
- * it. A user gives it as a number, or as the file threshold.json that scripts/eval_lfw.py and
+ * the threshold. A user gives a number, or the file threshold.json that scripts/eval_lfw.py and
  * scripts/eval_identification.py write. */
 #ifndef DNX_THRESHOLD_H
 #define DNX_THRESHOLD_H
@@ -8,19 +8,19 @@
 typedef struct {
     bool is_known; /* false when the user gave no threshold */
     double cosine;
-    double rate;      /* false-match rate: the share of pairs of different people whose cosine is
-                       * above the threshold. 0 when the user gave a number */
+    double rate;      /* false-match rate: the share of pairs of different people with a cosine
+                       * above the threshold; 0 when the user gave a number */
     bool has_network; /* the file names the network with which it was measured */
     uint64_t network; /* that network's dnx_net_fingerprint() */
 } dnx_threshold;
 
-/* Reads a threshold. text: a number from -1 to 1, the path of such a file, or NULL when the user
- * gave none. DNX_EIO when the file cannot be read. DNX_EPARSE when it is another kind of file, a
- * number is missing or out of bounds, or it was measured on features that include the mirrored
- * image. */
+/* Reads a threshold. text: a number from -1 to 1, the path of a threshold.json, or NULL when the
+ * user gave none. DNX_EIO when the file cannot be read. DNX_EPARSE when it is another kind of file,
+ * a number is missing or out of bounds, or the features included the mirrored image. */
 dnx_status dnx_threshold_read(const char *text, dnx_threshold *t, dnx_err *err);
-/* Checks that the threshold was measured with this network. network: its dnx_net_fingerprint();
- * text: as above, for the message. DNX_EPARSE when it was another network. */
+/* Checks that the threshold was measured with the network of fingerprint `network`
+ * (dnx_net_fingerprint), and returns DNX_EPARSE if not. text: as for dnx_threshold_read(), for the
+ * message. */
 dnx_status dnx_threshold_fits(const dnx_threshold *t, const char *text, uint64_t network,
                               dnx_err *err);
 #endif

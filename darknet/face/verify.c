@@ -18,8 +18,8 @@ static dnx_status no_memory(const char *file, dnx_err *err) {
 
 /* ---- a list of pairs ---- */
 
-/* Sorts the names, removes doubles, and sets the images of each pair. names: memory for 2 * p->n
- * names. */
+/* Stores the different image names of all pairs in `names`, sorted, and the indices of each pair's
+ * names in v->pairs. names has space for 2 * p->n names. */
 static void unite(dnx_verify *v, const dnx_pairs *p, char **names) {
     size_t n = 0;
     for (size_t i = 0; i < p->n; i++)
@@ -36,7 +36,7 @@ static void unite(dnx_verify *v, const dnx_pairs *p, char **names) {
     }
 }
 
-/* Finds the files of all names, in their order. */
+/* Stores the path of the file of names[i] in v->images.name[i]. */
 static dnx_status find_files(dnx_verify *v, char **names, const char *pairs, const char *faces,
                              dnx_err *err) {
     dnx_loc at = {pairs, 0};
@@ -57,7 +57,7 @@ static dnx_status find_files(dnx_verify *v, char **names, const char *pairs, con
 
 typedef struct {
     char *name, *path; /* path: the element of v->images.name */
-    size_t person;     /* length of the name's folder */
+    size_t person;     /* length of the folder in the name */
 } face;
 
 static int by_person(const void *a, const void *b) {
@@ -68,7 +68,7 @@ static int by_person(const void *a, const void *b) {
     return order ? order : strcmp(x->name, y->name);
 }
 
-/* Sorts the images by person, which is the folder of an image's name. names: the images' names. */
+/* Sorts the images by person, which is the folder in an image's name. names: for each image. */
 static dnx_status find_people(dnx_verify *v, char *const *names, const char *file, dnx_err *err) {
     face *faces = malloc(((size_t)v->n + 1) * sizeof *faces);
     v->person = malloc(((size_t)v->n + 1) * sizeof *v->person);

@@ -24,14 +24,14 @@ typedef struct {
 
 static int images_of(const dnx_verify *v) { return v->n + v->n_others; }
 
-/* Returns the list of image i, where distractors follow the other images. *at: the image's index in
- * this list. */
+/* Returns the list of image i and, in *at, its index in this list. The distractors follow the
+ * images of v->images. */
 static const dnx_images *list_of(const dnx_verify *v, int i, size_t *at) {
     *at = (size_t)(i < v->n ? i : i - v->n);
     return i < v->n ? &v->images : &v->others;
 }
 
-/* Loads image i of the batch. Tries for a while when reading fails, because the disk may
+/* Loads image i of the batch. When reading fails, it tries for two seconds, because the disk may
  * recover. */
 static void load_image(const job *j, int i, dnx_err *err) {
     float *x = j->x + (size_t)i * dnx_size(j->net->in);
@@ -49,7 +49,7 @@ static void load_one(void *arg, int t, long i) {
     if (!j->errors[t].status) load_image(j, (int)i, &j->errors[t]);
 }
 
-/* Loads the images from j->first on: a batch, or the rest. */
+/* Loads up to net->batch images from j->first on and sets j->count to their number. */
 static dnx_status load_batch(job *j, dnx_err *err) {
     dnx_net *net = j->net;
     const int left = images_of(j->v) - j->first;
@@ -81,7 +81,7 @@ dnx_status dnx_verify_check(dnx_verify *v, dnx_net *net, dnx_err *err) {
 
 /* ---- scores ---- */
 
-/* Computes the unit features of all images: n x D. */
+/* Computes the features of all images, of length 1: out, images x D. */
 static dnx_status features(job *j, int last, float *out, dnx_err *err) {
     dnx_net *net = j->net;
     const dnx_verify *v = j->v;

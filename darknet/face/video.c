@@ -47,7 +47,6 @@ bool dnx_video_is_named(const char *path) {
     return false;
 }
 
-/* Sets the name: "walk" for path/walk.avi, "camera-0" for camera:0. */
 static void set_name(dnx_video *v) {
     const char *slash = strrchr(v->path, '/'), *name = slash ? slash + 1 : v->path;
     const char *dot = strrchr(name, '.');

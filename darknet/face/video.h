@@ -7,25 +7,25 @@
 
 typedef struct dnx_video dnx_video;
 
-/* True when the path is camera:N, or ends like a video's name: .avi .mp4 .mov .mkv .webm .mpg .mpeg
- * .m4v .wmv, in any case. */
+/* Returns true when the path is camera:N, or ends like a video's name: .avi .mp4 .mov .mkv .webm
+ * .mpg .mpeg .m4v .wmv, in any case. */
 bool dnx_video_is_named(const char *path);
 bool dnx_video_is_camera(const char *path);
-/* Opens a video. DNX_EIO when it cannot be opened or is not a video, or this build has no OpenCV.
- * DNX_EMEM. The caller closes v. */
+/* Opens a video; path must outlive v. The caller closes v. DNX_EIO when the video cannot be opened,
+ * is another kind of file, or this build has no OpenCV. DNX_EMEM. */
 dnx_status dnx_video_open(const char *path, dnx_video **v, dnx_err *err);
 void dnx_video_close(dnx_video *v);
 /* Moves to the next frame. Returns false at the end. */
 bool dnx_video_next(dnx_video *v);
-/* Copies the pixels of this frame; free them with dnx_image_free(). DNX_EIO when it cannot be
- * decoded, or is larger than an image may be. DNX_EMEM. */
+/* Copies the pixels of the current frame; free them with dnx_image_free(). DNX_EIO when the frame
+ * cannot be decoded, or is larger than an image may be. DNX_EMEM. */
 dnx_status dnx_video_frame(dnx_video *v, dnx_image *frame, dnx_err *err);
-/* The number of the current frame, from 1. */
+/* Returns the number of the current frame, from 1. */
 long dnx_video_number(const dnx_video *v);
-/* After the last frame: checks that the file did not end early. DNX_EIO when its header gives more
- * than two frames more, and a later time. */
+/* Call it after the last frame. Checks that the file was complete. DNX_EIO when the header promises
+ * more than two further frames and the last frame was not near the end of the duration. */
 dnx_status dnx_video_end(const dnx_video *v, dnx_err *err);
-/* The name of the video for people and folders: "walk" for path/walk.avi, "camera-0" for
+/* Returns a name of the video for messages and folders: "walk" for path/walk.avi, "camera-0" for
  * camera:0. */
 const char *dnx_video_name(const dnx_video *v);
 #endif

@@ -1,10 +1,10 @@
-/* warp.c - cuts a piece out of an image: bilinear, black outside. */
+/* warp.c - applies an affine transform: bilinear, black outside the image. */
 #include "face/warp.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Channel c of the pixel (x, y); 0 outside of the image. */
+/* Returns channel c of the pixel (x, y), or 0 outside the image. */
 static double sample(const unsigned char *rgb, int w, int h, int x, int y, int c) {
     return x < 0 || y < 0 || x >= w || y >= h
                ? 0
