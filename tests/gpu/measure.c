@@ -1,9 +1,12 @@
-/* measure.c CFG BATCH PRECISION step|predict|same [cpu] - needs only the driver, not libdarknet.
- * step and predict measure the milliseconds of a pass on GPU 0, and print one line: the median,
- * smallest and largest time of 20 passes, after 6 passes that are not measured, and what a pass
- * starts. With `cpu` the processor computes. same trains 20 updates twice on the GPU and once on
- * the processor, and compares the weights; the exit status is 1 when the two runs differ in a bit
- * or are not near the processor's weights. */
+/* measure.c - measures passes of a network on GPU 0. It needs only the driver, not libdarknet.
+ *
+ *   measure CFG BATCH PRECISION step|predict|same [cpu]
+ *
+ * step, predict: prints the median, smallest and largest milliseconds of 20 passes, after 6 passes
+ * that are not measured, and the kernels, lists and graphs of a pass. step is a training step. With
+ * `cpu` the processor computes.
+ * same: trains 20 updates twice on the GPU and once on the processor, and compares the weights. The
+ * exit status is 1 when the two runs differ in a bit, or are not near those of the processor. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +61,9 @@ static int measure(dnx_net *net, const char *name, const char *where) {
         const double start = dnx_now();
         const float *now = x[k & 1], *next = x[!(k & 1)];
         const dnx_work before = dnx_gpu_work();
-        if (net->trains) dnx_net_images(net, now, next); /* as training does */
+        if (net->trains)
+            dnx_net_images(net, now,
+                           next); /* copies the next images during the step, as training does */
         if (net->trains) step(net, now, truth, 1e-6f);
         else dnx_net_run(net, now, net->batch, (int)last, out);
         if (dnx_net_status(net, &err)) return fail(&err);
@@ -77,9 +82,10 @@ static int measure(dnx_net *net, const char *name, const char *where) {
     return 0;
 }
 
-/* ---- the same weights ---- */
+/* ---- same ---- */
 
-/* Trains a network of the cfg and returns its parameters, *count floats, which the caller frees. */
+/* Trains a network of the cfg 20 updates. Returns its parameters, *count floats, which the caller
+ * frees; NULL after a failure. */
 static float *train(const dnx_cfg *cfg, const dnx_build *how, size_t *count, dnx_err *err) {
     dnx_net *net;
     dnx_param list[DNX_MAX_PARAMS];

@@ -1,4 +1,4 @@
-"""browser.py - Chromium without a window: opens a page and reads its contents."""
+"""browser.py - runs Chromium without a window, for tests of pages."""
 import json
 import os
 import shutil
@@ -10,7 +10,7 @@ from common import Skipped, Wrong
 
 
 def find():
-    """Returns the path of Chromium, or raises Skipped."""
+    """Returns the path of Chromium. Raises Skipped when Chromium is not installed."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if not program:
         raise Skipped("Chromium is not installed (apt install chromium)")
@@ -18,8 +18,8 @@ def find():
 
 
 class Browser:
-    """Use: `with Browser() as b: b.open(url); b.value("document.title")`. It uses Chromium's
-    DevTools protocol over two pipes; each message is a JSON text and a byte 0."""
+    """A running Chromium: `with Browser() as b: b.open(url); b.value("document.title")`. Messages
+    of Chromium's DevTools protocol go through two pipes; each is a JSON text and a byte 0."""
 
     def __enter__(self):
         program = find()
@@ -72,7 +72,7 @@ class Browser:
         return result["result"].get("value")
 
     def wait(self, script, seconds=20):
-        """Waits until the value of the script is true."""
+        """Waits until the value of the script is true. Raises Wrong after this many seconds."""
         end = time.time() + seconds
         while not self.value(script):
             if time.time() > end:

@@ -1,5 +1,5 @@
-"""cfg_networks.py - the networks of cfg/ that scripts/write_cfg.py writes: the counts of their
-papers, and a short training of each."""
+"""cfg_networks.py - checks of the networks in cfg/ that scripts/write_cfg.py writes: their counts
+against those of the papers, and a short training."""
 import functools
 import json
 import os
@@ -8,9 +8,9 @@ import re
 from common import ROOT, darknet, expect, expect_end, peak_memory, read, write
 
 CFG = os.path.join(ROOT, "cfg")
-MOST = 20e9  # bytes that one batch of a large network may take
+MOST = 20e9  # bytes that the training of a network may take
 # (parameters, multiply-adds) in millions, with the digits that the paper, its authors' code or
-# torchvision gives; "" when there is no other count
+# torchvision gives; "" when none of them gives a count
 SMALL = {
     "mobilenet-v1": ("4.232", "568.7"),
     "mobilenet-v2": ("3.505", "300.8"),
@@ -43,14 +43,14 @@ def checked(cfg):
 
 
 def agrees(value, text, what):
-    """Checks that value equals the number in the text, in millions, to its digits."""
+    """Checks that value / 1e6, rounded to the digits of the text, equals the text."""
     if text:
         digits = len(text.partition(".")[2])
         expect(f"{value / 1e6:.{digits}f}" == text, f"{value:,} {what}, not {text} M")
 
 
 def header(name):
-    """Returns the parameters and multiply-adds in the header of the file."""
+    """Returns [parameters, multiply-adds], as the header of cfg/NAME.cfg gives them."""
     text = read(os.path.join(CFG, name + ".cfg")).decode().split("\n[net]")[0]
     found = re.search(r"^# Parameters ([\d,]+) .*\n# Work       ([\d,]+) multiply-adds", text, re.M)
     expect(found, f"cfg/{name}.cfg has no header")
@@ -58,8 +58,8 @@ def header(name):
 
 
 def counts(name, is_built):
-    """The numbers of the header are those of the paper; with is_built also those of the built
-    network."""
+    """Checks that the header of the cfg has the counts of the paper. With is_built also compares
+    them with those of `darknet check`."""
     said, known = header(name), {**SMALL, **LARGE}[name]
     agrees(said[0], known[0], "parameters")
     agrees(said[1], known[1], "multiply-adds")
@@ -71,7 +71,8 @@ def counts(name, is_built):
 
 
 def trainable(name, batch):
-    """Returns the text of the network with a loss and a schedule of a few batches."""
+    """Returns the text of the cfg with a schedule of two batches, and with a loss if it has
+    none."""
     net, _, rest = read(os.path.join(CFG, name + ".cfg")).decode().partition("\n[net]\n")
     options, _, layers = rest.partition("\n[")
     options = "\n".join(line for line in options.split("\n")
@@ -83,7 +84,8 @@ def trainable(name, batch):
 
 
 def trains(name, batch, batches):
-    """Trains a network. It must take the memory that check predicts, and less than MOST."""
+    """Trains a network. Checks that its peak memory is about what `darknet check` predicts, and
+    that the prediction is below MOST."""
     cfg = write(f"{name}.cfg", trainable(name, batch))
     seen = darknet("check", "-json", cfg, "-data", "faces/faces.data")
     expect_end(seen)

@@ -1,5 +1,5 @@
-/* check.h - helpers for tests in C: comparing numbers, networks from texts, a folder for files, and
- * child processes for each kernel set. tap.h counts the checks. */
+/* check.h - helpers for tests in C: comparisons of numbers, networks from texts, a folder for
+ * files, and a child process for each set of kernels. tap.h counts the checks. */
 #ifndef CHECK_H
 #define CHECK_H
 #include <math.h>
@@ -28,12 +28,12 @@ static inline bool near(const char *name, double got, double want, double tolera
     return check_value(fabs(got - want) <= tolerance * (1 + fabs(want)), name, got, want);
 }
 
-/* Returns the larger error. NaN counts as the largest. */
+/* Returns the larger of two errors; NaN when one of them is NaN. */
 static inline double worse(double worst, double e) {
     return e <= worst || isnan(worst) ? worst : e;
 }
 
-/* Returns the largest difference of n numbers, each divided by 1 + |a|. */
+/* Returns the largest |a[i] - b[i]| / (1 + |a[i]|) of n numbers; NaN when one of them is NaN. */
 static inline double apart(const float *a, const float *b, size_t n) {
     double worst = 0;
     for (size_t i = 0; i < n; i++)
@@ -41,7 +41,7 @@ static inline double apart(const float *a, const float *b, size_t n) {
     return worst;
 }
 
-/* Prints the last line of a test. Returns its exit status. */
+/* Removes the test's folder and prints its last lines. Returns the exit status of the test. */
 static inline int summary(void) {
     char line[64];
     snprintf(line, sizeof line, "rm -rf %s", folder);
@@ -49,17 +49,16 @@ static inline int summary(void) {
     return tap_summary();
 }
 
-/* Ends the test when a condition fails and the test cannot continue. */
+/* Counts a check without which the test cannot continue: ends the test when it fails. */
 static inline void must(bool ok, const char *what) {
     if (!check(ok, "%s", what)) exit(summary());
 }
 
 /* ---- files ---- */
 
-/* Makes the folder for the test's files; summary() removes it. */
 static inline void make_folder(void) { must(mkdtemp(folder) != NULL, "cannot make a folder"); }
 
-/* Returns folder/name. The text is valid for the next three calls. */
+/* Returns folder/name. The fourth call after this one overwrites the text. */
 static inline char *path(const char *name) {
     static char ring[4][200];
     static int turn;
@@ -79,7 +78,7 @@ static inline void write_text(const char *name, const char *text) {
     write_bytes(name, text, strlen(text));
 }
 
-/* Returns the number of bytes read; 0 when there is no such file. */
+/* Reads at most `most` bytes. Returns their number, or 0 when the file cannot be opened. */
 static inline size_t read_bytes(const char *name, void *bytes, size_t most) {
     FILE *f = fopen(name, "rb");
     size_t n = f ? fread(bytes, 1, most, f) : 0;
@@ -89,8 +88,8 @@ static inline size_t read_bytes(const char *name, void *bytes, size_t most) {
 
 /* ---- networks ---- */
 
-/* Builds the network of a cfg text, or returns NULL and sets *err. batch 0: the batch of the
- * text. */
+/* Builds the network of a cfg text, or returns NULL and sets *err. file: the name for messages.
+ * With batch 0 the batch of the text is used. The caller frees the network. */
 static inline dnx_net *try_net(const char *text, const char *file, bool trains, int batch,
                                int threads, dnx_err *err) {
     dnx_cfg *cfg;
@@ -113,8 +112,8 @@ static inline dnx_net *make_net(const char *text, const char *file, bool trains,
     return net;
 }
 
-/* Adds a random number to every parameter: between -by/2 and by/2 to trained ones, between 0 and by
- * to the others, so that variances stay positive. */
+/* Adds a random number to each value of all parameters: from -by/2 to by/2 when the parameter is
+ * trained, else from 0 to by, so that variances stay positive. */
 static inline void scatter(dnx_net *net, uint64_t seed, float by) {
     dnx_param list[DNX_MAX_PARAMS];
     dnx_rng r;
@@ -128,14 +127,15 @@ static inline void scatter(dnx_net *net, uint64_t seed, float by) {
 
 /* ---- kernel sets ---- */
 
-/* What a child does, in memory that it shares with its parent: set it before a check that may end
- * with a signal. */
+/* A text in memory that a child process shares with its parent, which prints it when the child ends
+ * by a signal. Use IN_CHECK() before a check that may raise a signal. */
 enum { DOING = 200 };
 static char *doing;
 #define IN_CHECK(...) (doing ? snprintf(doing, DOING, __VA_ARGS__) : 0)
 
-/* Runs all() in a child process with DNX_ISA=set, because a process chooses its kernels only once.
- * The checks are a group. A child that ends early is a failure. */
+/* Runs all() in a child process with the environment DNX_ISA=set, because a process chooses its
+ * kernels only once. The child's checks are a group, and are counted in the parent. A child that
+ * ends early is a failure. */
 static inline void in_child(const char *set, void (*all)(void)) {
     int ends[2], counts[2] = {0}, status = 0;
     if (!doing)
@@ -168,7 +168,7 @@ static inline void in_child(const char *set, void (*all)(void)) {
     tap_end();
 }
 
-/* Returns the result of ask() in a child process with DNX_ISA=set. */
+/* Returns the result of ask(), called in a child process with the environment DNX_ISA=set. */
 static inline bool child_says(const char *set, bool (*ask)(void)) {
     int status = 1;
     fflush(stdout);
@@ -183,7 +183,8 @@ static inline bool child_says(const char *set, bool (*ask)(void)) {
     return answer == 0;
 }
 
-/* Calls in_child() for each set of float kernels that this processor can run. */
+/* Calls in_child() for each set of float kernels, and skips those that this processor cannot
+ * run. */
 static inline void in_each_set(void (*all)(void)) {
     static const char *const sets[] = {"plain", "avx2", "avx512"};
     for (int i = 0; i < 3; i++) {

@@ -1,6 +1,6 @@
-"""common.py - helpers for tests in Python: counting and the TAP lines for `prove`, running
-commands, files, modules that may be missing. Each check(), and each function that attempt() runs,
-is one line. Details of failures are '#' lines."""
+"""common.py - helpers for tests in Python: TAP lines for `prove`, commands, files, and modules that
+may be missing. Each check(), and each function that attempt() runs, prints one TAP line. Details of
+failures are '#' lines."""
 import contextlib
 import csv
 import importlib.util
@@ -24,15 +24,15 @@ count = {"passed": 0, "failed": 0, "skipped": 0}
 
 
 class Wrong(Exception):
-    """expect() failed."""
+    """A condition of expect() is false."""
 
 
 class Skipped(Exception):
-    """The test cannot run here; the text is the reason."""
+    """The test cannot run on this machine; the text is the reason."""
 
 
 def report(ok, what, *details):
-    """Prints a TAP line, and the details of a failure."""
+    """Counts a check and prints its TAP line; prints the details first when it failed."""
     count["passed" if ok else "failed"] += 1
     for text in () if ok else details:
         print("# " + str(text).replace("\n", "\n#   "))
@@ -42,18 +42,18 @@ def report(ok, what, *details):
 
 
 def check(ok, what, *got):
-    """Counts a check, and prints the values `got` when it fails."""
+    """Counts a check. Prints the values `got` when it fails."""
     report(ok, what, *(f"got {g!r}" for g in got))
 
 
 def expect(condition, text):
-    """Raises an exception, which ends the test function, when the condition is false."""
+    """Ends the test function, by the exception Wrong, when the condition is false."""
     if not condition:
         raise Wrong(text)
 
 
 def expect_end(done, status=0, *texts):
-    """Checks the exit status of a command, and that its errors contain these texts."""
+    """Checks the exit status of a command, and that its stderr contains each of these texts."""
     expect(done.returncode == status,
            f"{done.args}: exit status {done.returncode}: {done.stderr[-800:]}")
     for text in texts:
@@ -61,13 +61,13 @@ def expect_end(done, status=0, *texts):
 
 
 def skip(what, why):
-    """Counts a test that cannot run here."""
+    """Counts a test that cannot run on this machine, and prints the reason `why`."""
     count["skipped"] += 1
     print(f"ok {sum(count.values())} - {what} # SKIP {why}", flush=True)
 
 
 def attempt(name, test, *args):
-    """Runs a function and counts it as one test. With -v prints its time."""
+    """Runs test(*args) and counts it as one test. With -v prints how long it took."""
     start = time.time()
     try:
         test(*args)
@@ -83,7 +83,7 @@ def attempt(name, test, *args):
 
 
 def attempt_all(start, *tests):
-    """Runs start() and then the test functions in a new folder, and counts them."""
+    """Runs start() and then each test function, all in one new temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         start()
@@ -107,7 +107,7 @@ def skip_sanitizer():
 
 
 def summary():
-    """Prints the last lines of a test and ends it. A test without checks fails."""
+    """Prints the last lines of a test and ends the program. A test without checks fails."""
     if not any(count.values()):
         report(False, "nothing was checked")
     print(f"1..{sum(count.values())}")
@@ -117,20 +117,21 @@ def summary():
 
 
 def skip_all(why, tests=1):
-    """Skips the whole test; ends it."""
+    """Skips the whole test file, which counts as `tests` tests, and ends the program."""
     for _ in range(tests):
         skip(TEST, why)
     summary()
 
 
-# Modules that may be missing. When another import fails, the test fails.
+# Modules that may be missing. When any other import fails, the test fails.
 OPTIONAL = {"numpy", "scipy", "PIL", "matplotlib", "torch", "onnx", "onnxruntime", "cv2",
             "faiss", "sklearn", "skimage"}
 
 
 @contextlib.contextmanager
 def needed():
-    """For a `with` block with imports: the whole test is skipped when a module is missing."""
+    """For a `with` block with imports: skips the whole test file when an OPTIONAL module is
+    missing."""
     try:
         yield
     except ModuleNotFoundError as e:
@@ -140,13 +141,12 @@ def needed():
 
 
 def has(module):
-    """True when this module is installed."""
     return importlib.util.find_spec(module) is not None
 
 
 def needs(*modules):
-    """Skips the whole test when one of these modules, which only the tested scripts use, is
-    missing."""
+    """Skips the whole test file when one of these modules is missing. Use it for modules that the
+    test itself does not import, but the tested scripts."""
     with needed():
         for module in modules:
             importlib.import_module(module)
@@ -168,7 +168,7 @@ def script(name, *words, **more):
 
 
 def program(name):
-    """Builds a C program of tests/, "unit/test_kd" for example, and returns its path."""
+    """Builds a C program of tests/, such as "unit/test_kd", and returns its path."""
     obj = os.environ.get("OBJ") or run("make", "-s", "-C", ROOT, "print-obj").stdout.strip()
     built = os.path.join(obj, "tests", name)
     made = run("make", "-s", "-C", ROOT, built)
@@ -177,7 +177,7 @@ def program(name):
 
 
 def raw(cfg, weights, x, *options, **more):
-    """Returns the outputs of `classifier raw` for the images x, one row for each."""
+    """Returns the outputs of `classifier raw`, one row for each image. x: images, B x H x W x C."""
     import numpy as np
     with tempfile.TemporaryDirectory() as folder:
         fin, fout = os.path.join(folder, "in.f32"), os.path.join(folder, "out.f32")
@@ -194,7 +194,7 @@ def read(path):
 
 
 def write(path, data):
-    """Writes text or bytes into a file, and makes its folder. Returns the path."""
+    """Writes text or bytes into a file, after making the file's folder. Returns the path."""
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(path, "wb") as f:
         f.write(data if isinstance(data, bytes) else data.encode())
@@ -202,7 +202,8 @@ def write(path, data):
 
 
 def dnxe(names, rows):
-    """Returns the bytes of a file in the format of `darknet embed`."""
+    """Returns the bytes of a file of features, as `darknet embed` writes it. names: of the images;
+    rows: the feature of each image."""
     out = b"DNXE" + struct.pack("<3I", 1, len(names), len(rows[0]))
     for n in names:
         out += struct.pack("<I", len(n.encode())) + n.encode()
@@ -210,20 +211,21 @@ def dnxe(names, rows):
 
 
 def column(path, name):
-    """Returns the numbers of a column in a log of training."""
+    """Returns the numbers in one column of the CSV log of a training."""
     with open(path, newline="", encoding="utf-8") as f:
         return [float(row[name]) for row in csv.DictReader(f)]
 
 
 def write_png(path, width, height, rgb):
-    """Writes a PNG without Pillow."""
+    """Writes a PNG without Pillow. rgb: 3 * width * height bytes."""
     rows = b"".join(b"\0" + rgb[3 * width * y:3 * width * (y + 1)] for y in range(height))
     write(path, png_file(struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), rows))
 
 
 def python2(images, same):
-    """Returns a verification set as cPickle of Python 2 writes it with protocol 2: strings are str,
-    and memo indices begin at 1."""
+    """Returns the bytes of a verification set as cPickle of Python 2 writes them with protocol 2:
+    strings are str, and memo indices begin at 1. images: bytes of image files, two for each pair;
+    same: for each pair, whether both show one person."""
     kept = [0]
 
     def keep():

@@ -1,12 +1,11 @@
-/* faults.c - a library for LD_PRELOAD that makes system calls fail or raise a signal.
- *
- * FAULTS="CALLS:TEXT:FROM:COUNT:WHAT" selects calls on files with TEXT in their absolute path. They
- * are numbered from 1. COUNT of them, beginning with number FROM, fail. WHAT > 0: they set errno to
- * WHAT. WHAT = 0: they set errno to a value that fits the call. WHAT = -SIGNAL: they raise SIGNAL.
- * CALLS is a name of the table below, "files" for all of them, or "all" for these, fork and
- * pthread_create. FAULTS_LOG=FILE: writes a line "NAME ERRNO PATH" for each call that failed or
- * raised a signal; with COUNT = 0 for each call that is selected. FAULTS_COUNT=FILE: several
- * processes count their calls together. PAGES=N: the machine seems to have N pages of memory. */
+/* faults.c - a library for LD_PRELOAD that makes chosen system calls fail or raise a signal.
+ * FAULTS="CALLS:TEXT:FROM:COUNT:WHAT" selects calls on files with TEXT in their absolute path, and
+ * numbers them from 1. COUNT calls from number FROM on fail:
+ *   CALLS  a name of the table below; "files": all of the table but fork and thread; "all": all
+ *   WHAT   > 0: the calls set errno to WHAT; 0: to a value of the table; -SIGNAL: they raise SIGNAL
+ * FAULTS_LOG=FILE: appends a line "NAME ERRNO PATH" for each call that fails or raises a signal;
+ * with COUNT = 0 for each selected call. FAULTS_COUNT=FILE: processes with the same FILE number
+ * their calls together. PAGES=N: sysconf() reports N pages of memory. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -44,7 +43,7 @@ static struct {
 static atomic_int own;
 static atomic_int *counted = &own;
 
-/* System calls without libc's wrapper, because this file replaces the wrapper. */
+/* Opens a file without open(), which this library replaces. */
 static long raw_open(const char *path, int flags) {
     return syscall(SYS_openat, AT_FDCWD, path, flags, 0666);
 }
@@ -76,7 +75,8 @@ static bool concerns(int call) {
                       (is_file && !strcmp(set.calls, "files")));
 }
 
-/* Counts this call. Returns true, and sets errno, when it must fail. */
+/* Counts a selected call. Returns true, and sets errno, when the call must fail. May raise a
+ * signal. */
 static bool counts(int call, const char *path) {
     int n = atomic_fetch_add(counted, 1) + 1;
     int why = set.what ? set.what : calls[call].why[n % 2];
@@ -115,7 +115,7 @@ static bool fails_fd(int call, int fd) {
     return n > 0 && strstr(path, set.text) && counts(call, path);
 }
 
-/* Like counts(), for a stream; also sets its error flag. */
+/* Like fails_fd(), for a stream. Also sets the error flag of a stream whose call must fail. */
 static bool fails_stream(int call, FILE *f) {
     if (!f || !fails_fd(call, fileno(f))) return false;
     f->_flags |= 0x20; /* glibc's _IO_ERR_SEEN */
@@ -154,8 +154,8 @@ OPENS(open64)
 OPENS_AT(openat)
 OPENS_AT(openat64)
 
-/* WRAP(type of the result, name, parameters, arguments, condition of failure, result of a
- * failure) */
+/* Defines a function that calls libc's function of the same name, unless `failure` is true: then it
+ * returns `value`. */
 #define WRAP(type, name, params, args, failure, value)                                             \
     type name params {                                                                             \
         NEXT(name);                                                                                \
@@ -196,7 +196,7 @@ WRAP(int, pthread_create,
       void *restrict arg),
      (t, a, f, arg), concerns(THREAD) && counts(THREAD, "-"), errno)
 
-/* Closes the file in any case, like a close that fails. */
+/* Closes the file also when the call must fail, as the kernel does after an error. */
 int close(int fd) {
     NEXT(close);
     bool bad = fails_fd(CLOSE, fd);

@@ -1,5 +1,5 @@
-"""gpu_command.py - the command with a GPU, for tests. The stand-in of tests/lib/gpu replaces the
-GPU: it computes on the processor."""
+"""gpu_command.py - builds the command with code for GPUs, and a stand-in for the driver
+(tests/lib/gpu) that runs the kernels on the processor."""
 import os
 import shutil
 

@@ -1,4 +1,5 @@
-/* host_common.h - helpers for tests that run networks in libdarknet. Include it after darknet.h. */
+/* host_common.h - helpers for tests that run networks in libdarknet, the library of the Debian
+ * package darknet. Include this file after darknet.h. */
 #ifndef HOST_COMMON_H
 #define HOST_COMMON_H
 #include <fcntl.h>
@@ -19,7 +20,8 @@ static inline void fill(float *v, int n, float lo, float hi) {
     for (int i = 0; v && i < n; i++) v[i] = uniform(lo, hi);
 }
 
-/* Sets random biases and running statistics, so that they change the output. */
+/* Sets random biases, scales and running statistics, so that each of them changes the output; for
+ * [local] also random weights. */
 static inline void randomise_layer(layer *l) {
     layer *const parts[] = {l->input_layer, l->self_layer, l->output_layer, l->wz, l->wr, l->wh,
                             l->uz,          l->ur,         l->uh,           l->wi, l->wf, l->wo,
@@ -39,7 +41,8 @@ static inline void randomise_layer(layer *l) {
     fill(l->rolling_variance, n, .5f, 1.5f);
 }
 
-/* Parses a network in libdarknet, gives it random weights and writes them into a file. */
+/* Returns the network that libdarknet makes from the cfg `path`, with random weights. Writes them
+ * into the file `weights`. The caller calls free_host(). */
 static inline network *parse_host(char *path, char *weights) {
     srand(5);
     network *net = parse_network_cfg(path);
@@ -49,8 +52,8 @@ static inline network *parse_host(char *path, char *weights) {
     return net;
 }
 
-/* Frees what free_layer() does not: inner layers, the buffers of [lstm], losses, the mask of
- * [yolo]. */
+/* Frees memory that free_layer() does not: inner layers, the buffers of [lstm], the losses of
+ * [softmax] and [logistic], the mask of [yolo]. */
 static inline void free_rest(layer *l) {
     layer *const parts[] = {l->input_layer, l->self_layer, l->output_layer, l->wz, l->wr, l->wh,
                             l->uz,          l->ur,         l->uh,           l->wi, l->wf, l->wo,
@@ -61,7 +64,8 @@ static inline void free_rest(layer *l) {
                               l->dh_cpu};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (!parts[i]) continue;
-        if (parts[i]->output == l->output) parts[i]->output = parts[i]->delta = NULL; /* shared */
+        if (parts[i]->output == l->output)
+            parts[i]->output = parts[i]->delta = NULL; /* the same buffer */
         free_layer(*parts[i]);
         free(parts[i]);
     }
@@ -71,7 +75,8 @@ static inline void free_rest(layer *l) {
     if (l->type == YOLO) free(l->mask);
 }
 
-/* Frees a network, with the memory that free_network() leaks (H16). */
+/* Frees a network of libdarknet, with the memory that free_network() leaks: see H16 in
+ * tests/host/test_host_facts.c. */
 static inline void free_host(network *net) {
     for (int i = 0; i < net->n; i++) free_rest(&net->layers[i]);
     free(net->seen);
@@ -94,7 +99,7 @@ static inline dnx_net *build(const char *path, bool trains, int batch, dnx_err *
     return net;
 }
 
-/* Copies in, B x H x W x C, to out, B x C x H x W. */
+/* Copies `in`, batch x H x W x C, to `out`, batch x C x H x W. */
 static inline void to_planes(const float *in, int batch, dnx_shape s, float *out) {
     int pixels = s.h * s.w;
     for (int b = 0; b < batch; b++)
@@ -103,7 +108,8 @@ static inline void to_planes(const float *in, int batch, dnx_shape s, float *out
                 out[(b * s.c + c) * pixels + p] = in[(b * pixels + p) * s.c + c];
 }
 
-/* Returns the largest difference, divided by the largest value of a; NaN when a or b has one. */
+/* Returns the largest difference of a and b, divided by the largest |a|; NaN when a or b has
+ * NaN. */
 static inline double difference(const float *a, const float *b, size_t n) {
     double worst = 0, largest = 1e-30;
     for (size_t i = 0; i < n; i++) {
@@ -115,8 +121,8 @@ static inline double difference(const float *a, const float *b, size_t n) {
     return worst / largest;
 }
 
-/* Hides the lines that libdarknet prints on stderr for every layer and file. Returns the argument
- * for restore_stderr(). */
+/* Hides stderr, where libdarknet prints a line for each layer and file. Returns the argument for
+ * restore_stderr(). */
 static inline int silence_stderr(void) {
     int err = dup(2), null = open("/dev/null", O_WRONLY);
     dup2(null, 2);

@@ -1,25 +1,26 @@
-/* layer_bench.h - makes a single layer with random inputs and parameters, without a network, for
+/* layer_bench.h - makes a single layer without a network, with random inputs and parameters, for
  * test_layers.c and test_forward.c. */
 #include "layer/classifier.h"
 #include "lib/node.h"
 #include "net/build.h"
 
 enum {
-    SEPARATE = 1, /* inputs are .05 or more apart, and as far from integers, where kinks are */
+    SEPARATE =
+        1, /* inputs are .05 from integers, where kinks are, and differ (not in [activation]) */
     TOGETHER = 2, /* the output of an image depends on the other images of the batch */
-    /* The gradient of a sign is an estimate, which differences cannot check; test_binary.c compares
-     * it with a replacement function. ESTIMATED: only the gradient of the weights is an estimate.
-     * SIGNS: the gradients of everything before the signs are. */
+    /* The gradient of a sign is an estimate, which finite differences cannot check; test_binary.c
+     * checks it. ESTIMATED: only the gradient of the weights is an estimate. SIGNS: also the
+     * gradients of all values before the signs are. */
     ESTIMATED = 4,
     SIGNS = 8,
-    NO_TEACHER = 16 /* the network has no teacher, as when it only predicts */
+    NO_TEACHER = 16 /* without a teacher, as in prediction */
 };
 typedef struct {
     const char *name, *type, *text;
     int B, H, W, C;
     double tol;
     int flags;
-    dnx_shape second;   /* of input 1 or of the teacher's output; 0: the shape of input 0 */
+    dnx_shape second;   /* shape of input 1 or of the teacher's output; 0: as input 0 */
     double loss_factor; /* the gradient is this factor times the derivative; 0 means 1 */
 } row;
 
@@ -40,9 +41,10 @@ static inline void close_bench(bench *b) {
     dnx_free(b->p.scratch);
 }
 
-/* Inputs are found by the builder's rule. The layer has number 5. All layers before it have the
- * shape of the row, or `second` when the layer names them in an option. A distillation loss reads
- * the layer before it and gets a target, because there are no files of a teacher. */
+/* Sets the inputs of the layer, which is layer 5, by dnx_net_inputs(), as in a network. Layer 4 has
+ * the shape of the row. Layers 0 to 3, which options may name, have the shape `second` if the row
+ * has one. A distillation loss reads layer 4; it gets a target here, because there are no files of
+ * a teacher. */
 enum { BENCH_INDEX = 5 };
 static inline dnx_status bench_inputs(bench *b, const row *r, dnx_err *err) {
     dnx_node *n = &b->n, before[BENCH_INDEX + 1] = {{0}};
@@ -83,7 +85,7 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
         b->x[i] = dnx_alloc(count);
         b->dx[i] = dnx_alloc(count);
         for (size_t k = 0; k < count; k++) b->x[i][k] = dnx_rng_normal(&g);
-        if (r->flags & SEPARATE) /* k*.1 + .05, shuffled: at least .05 from integers */
+        if (r->flags & SEPARATE) /* k*.1 + .05, shuffled */
             for (size_t k = 0; k < count; k++) {
                 size_t o = (size_t)(dnx_rng_next(&g) % (k + 1));
                 b->x[i][k] = b->x[i][o];
@@ -91,7 +93,7 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
             }
         for (size_t k = 0; (r->flags & SEPARATE) && !strcmp(r->type, "activation") && k < count;
              k++)
-            b->x[i][k] = fmodf(b->x[i][k], 9); /* keeps the distance from integers */
+            b->x[i][k] = fmodf(b->x[i][k], 9); /* does not change the distance from integers */
     }
     size_t count = B * dnx_size(n->out);
     b->y = dnx_alloc(count);
@@ -107,8 +109,7 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
     for (size_t k = 0; k < wanted; k++) b->target[k] = dnx_rng_normal(&g);
     b->has_loss = n->type->is_loss && !strstr(r->text, "noloss=1");
     b->p.scratch = dnx_alloc(n->scratch);
-    /* Changes the initial values of all parameters, so that biases, scales and slopes have
-     * effect. */
+    /* Changes all parameters, so that biases, scales and slopes have an effect. */
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = 0, np = node_params(n, list); i < np; i++)
         for (size_t k = 0; k < list[i].count; k++)
@@ -129,8 +130,8 @@ static inline void set_pass(bench *b, int batch, bool training) {
     p->target = dnx_target_of(b->n.type) ? b->target : NULL;
 }
 
-/* Returns the function to minimise: the loss, or -<weight, y>, whose descent direction for y is
- * `weight`. */
+/* Runs forward() and returns the function to minimise: the loss of a loss layer, else minus the
+ * inner product of weight and y. The descent direction of y is then `weight`. */
 static inline double objective(bench *b, int batch, bool training) {
     set_pass(b, batch, training);
     if (b->n.scratch) memset(b->p.scratch, 0xff, sizeof(float) * b->n.scratch);

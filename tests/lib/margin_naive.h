@@ -1,20 +1,20 @@
-/* margin_naive.h - helpers for the tests of [margin_softmax]: a naive version in double, and a
- * layer without a network. */
+/* margin_naive.h - helpers for tests of [margin_softmax]: a simple version of the loss in double,
+ * and a layer without a network. common/face/margin.h has the formulas and their letters. */
 #include "lib/node.h"
 
 #define MAX 4096
 #define MOST 16 /* images in a batch */
 #define PI 3.14159265358979323846
 
-/* ---- the naive version: one sample after the other, all in double ---- */
+/* ---- the simple version: one image after the other, in double ---- */
 
 typedef struct {
     const char *margin;
     double s, m, m1, m2, m3, t, e;
     bool easy;
-    double keep, focus; /* for mining=hard and mining=focal; 0 when not used */
-    bool by_length;     /* s is |x| */
-    double ramp_end;    /* 0 means the whole margin */
+    double keep, focus; /* keep: for mining=hard, else 0; focus: for mining=focal, else 0 */
+    bool by_length;     /* scale=length: |x| replaces s */
+    double ramp_end;    /* the share of the margin that applies; 0 means 1 */
 } head;
 
 static bool is(const head *h, const char *name) { return strcmp(h->margin, name) == 0; }
@@ -36,7 +36,8 @@ static double f(const head *h, double c) {
     return (lambda * c + psi) / (1 + lambda);
 }
 
-/* Returns the sum of the losses of images with a known class, with mining applied. */
+/* Returns the sum of the losses of images with a known class, weighted by mining=
+ * (common/face/mining.h). y: classes, below 0 when unknown. */
 static double mined(const head *h, const double *loss, const int *y, int B) {
     double sum = 0, rest[MOST] = {0};
     int known = 0, kept = 0;
@@ -56,7 +57,8 @@ static double mined(const head *h, const double *loss, const int *y, int B) {
     return known ? sum * known / kept : 0;
 }
 
-/* Returns the loss. y[b] is below 0 when the class of image b is unknown. */
+/* Returns the loss of B images. x: B x D; w: N x D; y: classes, below 0 when unknown. Stores in
+ * *right how many images have their class as the largest cosine. */
 static double naive(const head *h, const double *x, const double *w, const int *y, int B, int N,
                     int D, int *right) {
     double loss[MOST] = {0}, c[64], z[64];
@@ -79,7 +81,7 @@ static double naive(const head *h, const double *x, const double *w, const int *
             bool hard = h->margin[0] == 'm' && target < c[j];
             bool is_sv = h->margin[1] == 'v' && h->margin[0] == 's';
             z[j] = s * (j == y[b] ? target : hard ? (1 + h->t) * c[j] + h->t : c[j]);
-            if (is_sv && j != y[b] && target < c[j]) /* the logarithm of h */
+            if (is_sv && j != y[b] && target < c[j]) /* adds log h */
                 z[j] += s * (h->t - 1) * (c[j] + 1);
             if (j != y[b] && c[j] >= c[y[b]]) first = false;
             mean += z[j] / N;
@@ -139,7 +141,7 @@ static dnx_param weights(layer *l) {
     return list[0];
 }
 
-/* dL/d*at by a central difference. */
+/* Returns the derivative of naive() with respect to *at, by a central difference. */
 static double difference(const head *h, double *at, const double *x, const double *w, const int *y,
                          int B, int N, int D) {
     int right;

@@ -1,12 +1,13 @@
-"""ncnn.py - reads ncnn's .param and .bin, and computes the network in double, layer by layer. It
-follows ncnn's description of the format and shares no code with scripts/exchange/ncnn_out.py."""
+"""ncnn.py - reads a network from ncnn's .param and .bin files and computes it in double. The code
+follows ncnn's description of the format, and shares nothing with scripts/exchange/ncnn_out.py."""
 import numpy as np
 
 from common import expect, read
 
 
 def parameters(words):
-    """Parses parameters {number: value}: integers, floats, and arrays at -23300 - number."""
+    """Returns {number: value} of the words `number=value`. An array of parameter n has the number
+    -23300 - n, and its length before its values."""
     out = {}
     for word in words:
         key, text = word.split("=")
@@ -43,8 +44,8 @@ class Net:
         return a.astype(np.float64)
 
     def scaled(self, p, filters, biases, count):
-        """With 8-bit filters also a scale for each of `count` parts of them, and the scale of the
-        input."""
+        """Returns filters and biases. With 8-bit filters (parameter 8) also reads and returns the
+        scales of the filters, `count` numbers, and the scale of the input."""
         return (filters, biases, *([self.floats(count), self.floats(1)] if p.get(8) else []))
 
     def tagged(self, n):
@@ -73,7 +74,7 @@ class Net:
                     kind, lambda: None)()
 
     def run(self, image):
-        """Computes the network for an image, C x H x W. Returns the blob `output`, flat."""
+        """Computes the network for an image, C x H x W. Returns the flattened blob `output`."""
         blobs = {}
         for (kind, ins, outs, p), w in zip(self.rows, self.weights):
             x = [blobs.pop(i) for i in ins]
@@ -97,8 +98,9 @@ def fused(y, p):
 
 
 def integers(x, w):
-    """Returns input and filters as the integers that an 8-bit layer multiplies, and for each part
-    of the filters the value of a product of two of them."""
+    """Returns the input as the integers that an 8-bit layer multiplies, and the factors that turn
+    the layer's integer sums into floats, one for each scale of the filters. Other layers get x and
+    1."""
     if len(w) == 2:
         return x, 1
     scale = np.divide(1, w[2] * w[3], where=w[2] != 0, out=np.zeros_like(w[2]))
@@ -130,7 +132,7 @@ def inner(x, p, w):
 
 
 def each(a, x):
-    """Reshapes one number per channel so that it can be combined with x."""
+    """Reshapes a, one number for each channel, so that numpy broadcasts it over x."""
     return a.reshape(-1, *[1] * (x.ndim - 1))
 
 

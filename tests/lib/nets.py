@@ -1,4 +1,5 @@
-"""nets.py - makes networks with random weights, and computes their outputs with other programs."""
+"""nets.py - writes random weights for a cfg, and computes the outputs with darknet, ONNX Runtime
+and OpenCV."""
 import os
 import struct
 import tempfile
@@ -14,7 +15,7 @@ SPREAD = {"scales": (.5, 1.5), "variance": (.5, 1.5), "slopes": (-.1, .6), "bias
 
 
 def randomise(cfg, path, seed=3):
-    """Writes random weights, also random running statistics of batch norms."""
+    """Writes a weights file with random weights and random running statistics. Returns its path."""
     rng = np.random.default_rng(seed)
     with open(path, "wb") as f:
         f.write(struct.pack("<iiiQ", 0, 2, 0, 0))
@@ -31,8 +32,9 @@ def randomise(cfg, path, seed=3):
 
 
 def settle(cfg, weights, x):
-    """Replaces the running statistics in a file of weights by those of the images x, as training
-    would. With random statistics a deep network amplifies the rounding errors of its layers."""
+    """Replaces the running statistics in a weights file by the statistics of the images x, as
+    training would do. With random statistics a deep network amplifies the rounding errors of its
+    layers."""
     import torch
     from bench import peer_torch
     module, network = peer_torch.build(cfg, weights), Network(cfg)
@@ -53,13 +55,14 @@ def settle(cfg, weights, x):
 
 
 def images(shape, count, seed=5):
-    """Returns random images, B x C x H x W, for a network's input (h, w, c)."""
+    """Returns `count` random images, count x C x H x W. shape: (h, w, c)."""
     h, w, c = shape
     return np.random.default_rng(seed).uniform(-1, 1, (count, c, h, w)).astype(np.float32)
 
 
 def ours(cfg, weights, x, *options):
-    """Returns our outputs, one row for each image, in the order channel, row, column."""
+    """Returns the outputs of bin/darknet for images x, B x C x H x W: one row for each image, in
+    the order channel, row, column."""
     network = Network(cfg)
     network.end_at()
     h, w, c = network.last.out
@@ -78,14 +81,14 @@ def onnx_runtime(model, x, output=""):
 
 
 def difference(a, b):
-    """Returns the largest difference, divided by the largest value."""
+    """Returns the largest difference of a and b, divided by the largest |b|."""
     if a.shape != b.shape:
         return float("inf")
     return float(np.abs(a - b).max() / np.abs(b).max())
 
 
 def opencv(model, x):
-    """Returns the outputs of OpenCV's DNN module."""
+    """Returns the outputs of OpenCV's DNN module, one row for each image."""
     import cv2
     net = cv2.dnn.readNetFromONNX(model)
     net.setInput(x)

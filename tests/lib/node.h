@@ -12,8 +12,8 @@ static inline const dnx_layer_type *find_type(const char *name) {
     return NULL;
 }
 
-/* Sets the type and the options of a node; the caller has set its other members. Free it with
- * shut_node(), also after an error. */
+/* Sets type, options and state of a node from the name of its type and the lines of its options.
+ * The caller has set n->loc, and calls shut_node() afterwards, also after an error. */
 static inline dnx_status parse_node(dnx_node *n, const char *type, const char *options,
                                     dnx_err *err) {
     char text[700];
@@ -30,7 +30,7 @@ static inline dnx_status parse_node(dnx_node *n, const char *type, const char *o
     return st;
 }
 
-/* Makes a layer of that type; the caller has also set the shapes of the node. */
+/* Calls parse_node() and the make() of the type. The caller has set the other members of n. */
 static inline dnx_status open_node(dnx_node *n, const char *type, const char *options,
                                    dnx_err *err) {
     dnx_status st = parse_node(n, type, options, err);

@@ -1,4 +1,4 @@
-"""onnx_net.py - builds ONNX files node by node, and imports them by scripts/import_onnx.py."""
+"""onnx_net.py - builds ONNX files node by node, and imports them with scripts/import_onnx.py."""
 import os
 
 import numpy as np
@@ -12,7 +12,8 @@ RNG = np.random.default_rng(4)
 
 
 class Net:
-    """An ONNX file to which each call adds a node."""
+    """An ONNX graph. node(), conv(), norm(), prelu() and gemm() add a node with random weights, and
+    return the name of its output. save() writes the file."""
 
     def __init__(self, shape=(1, 3, 12, 12), kind=TensorProto.FLOAT):
         self.nodes, self.tensors, self.kind = [], [], kind
@@ -65,7 +66,8 @@ def numbers(n, low, high):
 
 
 def bring(path, *options, **changes):
-    """Imports the file and returns the sections of the cfg."""
+    """Imports an ONNX file. Checks that the cfg has the lines KEY=VALUE of `changes`. Returns the
+    names of its sections without [net], and its text."""
     cfg, weights = os.path.join(os.path.dirname(path), "net.cfg"), path + ".weights"
     done = script("import_onnx.py", path, cfg, weights, "--force", *options)
     expect_end(done)

@@ -1,4 +1,4 @@
-"""outside.py - builds the command with the layers of tests/data/layers."""
+"""outside.py - builds the command with the additional layer types of tests/data/layers."""
 import os
 
 from common import ROOT, expect_end, run
@@ -12,7 +12,7 @@ def make(*words):
 
 
 def build_command():
-    """Builds the command with the examples, which is not bin/darknet, and returns its path."""
+    """Builds the command with these types in the build folder, not in bin/. Returns its path."""
     built = make("LAYERS=tests/data/layers", "print-obj").stdout.strip()
     expect_end(make("LAYERS=tests/data/layers", f"{built}/bin/darknet"))
     return os.path.join(ROOT, built, "bin", "darknet")

@@ -1,4 +1,5 @@
-"""pictures.py - makes image files, byte by byte, also in formats that Pillow cannot write."""
+"""pictures.py - makes the bytes of image files, also of files that Pillow cannot write. Pixels are
+numpy arrays."""
 import struct
 import zlib
 
@@ -8,13 +9,14 @@ def chunk(kind, data):
 
 
 def png_file(head, data, chunks=b""):
-    """head: the bytes of IHDR; data: the rows with their filters, not compressed."""
+    """Returns a PNG. head: the bytes of IHDR; data: the rows, each with its filter byte, not
+    compressed; chunks: other chunks before IDAT."""
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunks +
             chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b""))
 
 
 def pack_row(samples, depth):
-    """Packs samples of 1 to 16 bits into bytes, the first sample in the highest bits."""
+    """Packs samples of `depth` bits, 1 to 16, into bytes. The first sample has the highest bits."""
     bits = "".join(format(int(v), f"0{depth}b") for v in samples)
     bits += "0" * (-len(bits) % 8)
     return bytes(int(bits[i:i + 8], 2) for i in range(0, len(bits), 8))
@@ -25,7 +27,8 @@ ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (
 
 
 def png(pixels, depth=8, colour=2, chunks=b"", interlaced=False):
-    """pixels: h x w x channels; colour: PNG's type (0 grey, 2 RGB, 3 palette, 4 LA, 6 RGBA)."""
+    """Returns a PNG. pixels: h x w x channels; depth: bits of a sample; colour: PNG's type (0 grey,
+    2 RGB, 3 palette, 4 grey and alpha, 6 RGBA)."""
     h, w = pixels.shape[:2]
     data = b""
     for x, y, dx, dy in ADAM7 if interlaced else ((0, 0, 1, 1),):
@@ -37,13 +40,14 @@ def png(pixels, depth=8, colour=2, chunks=b"", interlaced=False):
 
 
 def palette(colours, alpha=None):
-    """Returns the chunks PLTE and tRNS."""
+    """Returns the chunk PLTE, and with alpha also the chunk tRNS."""
     out = chunk(b"PLTE", bytes(v for c in colours for v in c))
     return out + (chunk(b"tRNS", bytes(alpha)) if alpha is not None else b"")
 
 
 def bmp(rows, width, bits, colours=(), form=0, masks=(), top_down=False, header=40):
-    """rows: bytes of each row from the top, without padding; colours: (R, G, B)."""
+    """Returns a BMP. rows: the bytes of each row from the top, without padding; bits: of a pixel;
+    colours: a palette of (R, G, B); form: BMP's compression type; header: bytes of the header."""
     height = len(rows)
     body = b"".join(r + bytes(-len(r) % 4) for r in (rows if top_down else rows[::-1]))
     if header == 12:
@@ -60,7 +64,8 @@ def bmp(rows, width, bits, colours=(), form=0, masks=(), top_down=False, header=
 
 
 def pnm(kind, pixels, most=255, comment=""):
-    """pixels: h x w (x 3)."""
+    """Returns a PNM file of type P1 to P6. pixels: h x w, for P3 and P6 h x w x 3; most: the
+    largest sample."""
     h, w = pixels.shape[:2]
     head = f"P{kind}\n{comment}{w} {h}\n" + ("" if kind in (1, 4) else f"{most}\n")
     if kind <= 3:
@@ -71,14 +76,14 @@ def pnm(kind, pixels, most=255, comment=""):
 
 
 def exif(orientation, order="<"):
-    """Returns EXIF data: a TIFF structure with another tag before the orientation."""
+    """Returns EXIF data: a TIFF structure with two tags, the second of which is the orientation."""
     mark = b"II*\0" if order == "<" else b"MM\0*"
     return mark + struct.pack(order + "IHHHIHHHHIHHI", 8, 2, 0x10e, 3, 1, 7, 0,
                               0x112, 3, 1, orientation, 0, 0)
 
 
 def with_exif(jpeg, tiff):
-    """Returns a JPEG with the marker APP1 after its first marker."""
+    """Returns the JPEG with the EXIF data `tiff` in a segment APP1, after the first marker."""
     data = b"Exif\0\0" + tiff
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(data) + 2) + data + jpeg[2:]
 
@@ -88,7 +93,7 @@ GIF = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0, 0, 0) + b"," + struct.pack(
     "<HHHHB", 0, 0, 8, 8, 0) + b"\x02\x02\x4c\x01\0" + bytes(6) + b";"
 TGA = struct.pack("<BBBHHBHHHHBB", 0, 1, 1, 0, 0, 24, 0, 0, 8, 8, 8, 0) + bytes(64)
 
-# Files that are refused: their bytes, and the reason in the message.
+# Files that the command refuses: {name: (bytes, the reason in the message)}.
 HUGE = "claims more pixels than an image may have: 16384 on a side, 67108864 in all"
 ONLY = "; JPEG, PNG, BMP and PNM are read"
 FOREIGN = {

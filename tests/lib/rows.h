@@ -1,13 +1,12 @@
-/* rows.h - reads the rows of a layer type from NAME.rows. Lines that begin with # are comments;
- * each other line is
+/* rows.h - reads the test cases of a layer type from NAME.rows. A line that begins with # is a
+ * comment. All other lines have this form; B, H, W and C are the shape of input 0:
  *
  *     B H W C TOLERANCE [WORD]... [OPTION=VALUE;OPTION=VALUE]
- *
- * OPTION=* makes a row with each word that the option can have. Each WORD is one of
- *     kinks      the inputs keep a distance from integers, where the derivative may jump
+ * OPTION=* makes a case for each word that the option can have. Each WORD is one of
+ *     kinks      all inputs are at least .05 from integers, where the derivative may jump
  *     together   the output of an image depends on the other images of the batch
  *     estimated  the gradient of the weights is an estimate
- *     signs      also that of everything before the signs is an estimate
+ *     signs      the gradients of the weights and of all values before the signs are estimates
  *     second:HxWxC  the shape of the second input, or of the teacher's output
  *     half       the gradient is half of the derivative */
 #include "lib/layer_bench.h"
@@ -25,7 +24,8 @@ static inline char *text_of(const char *format, ...) {
     return strdup(text);
 }
 
-/* Adds a row with those options, or, where they contain =*, a row with each word. */
+/* Adds a row with these options. When they contain OPTION=*, adds a row for each word of the
+ * option. options: OPTION=VALUE;OPTION=VALUE. */
 static inline void add_row(row r, const char *options) {
     const char *star = strstr(options, "=*");
     if (!star) {
@@ -63,7 +63,7 @@ static inline void add_word(row *r, const char *word) {
     else must(sscanf(word, "second:%dx%dx%d", &s->h, &s->w, &s->c) == 3, word);
 }
 
-/* Adds the rows of a file. Its name, without the folder and .rows, is the type. */
+/* Adds the rows of the file FOLDER/TYPE.rows. */
 static inline void read_rows(const char *path) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     const char *type = text_of("%.*s", (int)strcspn(name, "."), name);

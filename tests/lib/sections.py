@@ -1,8 +1,10 @@
-"""sections.py - the sections of small networks, which have every section that can be exported."""
+"""sections.py - small networks for tests of exports. Together they have every section that can be
+exported."""
 CONV = "[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=linear\n"
 ONE = "[convolutional]\nfilters=4\nactivation=linear\n"
 SIGNS = "[binary]\nfilters=4\nsize=3\nstride=2\npad=1\n"
-# Each network tests a branch of exchange/onnx_out.py that the others do not.
+# {name: sections without [net]}. Each network tests branches of scripts/exchange/onnx_out.py that
+# no other one tests.
 NETS = {
     "filters": "[convolutional]\nfilters=6\nsize=3\nstride=2\npad=1\ngroups=3\nbatch_normalize=1\n"
                "activation=prelu\n[depthwise]\nsize=2\npadding=1\nmultiplier=2\nbatch_normalize=1\n"

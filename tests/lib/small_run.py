@@ -1,5 +1,5 @@
-"""small_run.py - helpers for tests of training: a small network, a few images that it learns in a
-second, and failing system calls."""
+"""small_run.py - helpers for tests of training: a small network, 60 images that it learns in a
+second, and environments in which system calls fail."""
 import os
 import subprocess
 
@@ -41,8 +41,8 @@ SHORT = ("-batches", "20", "-threads", "1")
 
 
 def make_inputs():
-    """Writes net.cfg and faces/NAME/00.jpg and so on: noise around the colour of the class. Sizes
-    differ, and a few images are grey or PNG."""
+    """Writes net.cfg, and the images faces/NAME/00.jpg to 19.jpg of each class: noise around the
+    colour of the class. Their sizes differ, and 05.jpg is a PNG file."""
     write("net.cfg", CFG)
     rng = np.random.default_rng(1)
     for c, name in enumerate(NAMES):
@@ -68,7 +68,7 @@ def train(data_file, *args, cfg="net.cfg", threads=2, **more):
 
 
 def make_run():
-    """Trains 20 batches in a/, and 40 batches for comparison."""
+    """Trains 20 batches into a/, and for comparison 40 batches without a break into whole/."""
     make_inputs()
     expect_end(train(data("faces", "a"), *SHORT))
     expect_end(train(data("faces", "whole"), "-batches", "40", "-threads", "1"))
@@ -79,26 +79,27 @@ def refuses(data_file, *texts, status=1, args=(), cfg="net.cfg"):
 
 
 def start(data_file, *args, cfg="net.cfg", **more):
-    """Starts a run in the background. Its output is discarded unless stdout or stderr is given."""
+    """Starts a training in the background and returns its process. stdout and stderr are discarded,
+    unless `more` sets them."""
     more.setdefault("stdout", subprocess.DEVNULL)
     more.setdefault("stderr", subprocess.DEVNULL)
     return subprocess.Popen([DARKNET, "classifier", "train", data_file, cfg, *args], **more)
 
 
 def listing():
-    """Returns the lines `path class` of a list with all images."""
+    """Returns the lines of a list of all images, each with a path and a class."""
     return [f"faces/{n}/{i:02}.jpg {c}\n" for c, n in enumerate(NAMES) for i in range(EACH)]
 
 
 def faults(text, first, count, what, calls="open", log=None):
-    """Returns an environment in which these calls fail for files with `text` in their path: `count`
-    calls, beginning with number `first`. They set errno to `what`, or raise the signal -what. See
-    faults.c."""
+    """Returns an environment in which system calls on files with `text` in their path fail: `count`
+    calls from number `first` on. They set errno to `what`, or raise the signal -what. faults.c
+    describes `calls` and `log`. Raises Skipped without faults.so."""
     shim = os.path.join(ROOT, os.environ.get("OBJ", ""), "tests", "faults.so")
     if not os.path.exists(shim):
         raise Skipped("no faults.so: make test builds it")
     more = {"FAULTS": f"{calls}:{text}:{first}:{count}:{int(what)}", "LD_PRELOAD": shim}
-    if b"__asan_init" in read(DARKNET):  # its library must come first
+    if b"__asan_init" in read(DARKNET):  # the sanitizer's library must come first
         more["LD_PRELOAD"] = run("cc", "-print-file-name=libasan.so").stdout.strip() + " " + shim
     if log:
         more.update(FAULTS_LOG=log, FAULTS_COUNT=log + ".count")

@@ -1,5 +1,6 @@
-/* tap.h - counts checks, and prints TAP lines for `prove`: one line for each group of checks and
- * for each skip. Failed checks are '#' lines before it. A test without groups has one line. */
+/* tap.h - counts checks and prints TAP lines for `prove`: one for each group of checks, and one for
+ * each skip. Failed checks are '#' lines before the line of their group. In a test without groups
+ * all checks are one group. */
 #ifndef TAP_H
 #define TAP_H
 #include <errno.h>
@@ -10,13 +11,13 @@
 #include <string.h>
 
 static int passed, failed, skipped;
-static const char *where = "FAILED"; /* printed before each message */
+static const char *where = "FAILED"; /* printed before the message of each failure */
 static struct {
     char name[120];
-    int rows, passed, failed; /* lines printed; the counts when the group began */
+    int rows, passed, failed; /* rows: TAP lines printed; the others: counts when the group began */
 } tap;
 
-/* Prints a TAP line. Replaces '#' in the name, which has a meaning for prove. */
+/* Prints a TAP line. In the name, '#' becomes a blank, because prove reads a comment after '#'. */
 static inline void tap_row(const char *word, const char *name, const char *tail) {
     printf("%s %d - ", word, ++tap.rows);
     for (; *name; name++) putchar(*name == '\n' || *name == '#' ? ' ' : *name);
@@ -24,7 +25,7 @@ static inline void tap_row(const char *word, const char *name, const char *tail)
     fflush(stdout);
 }
 
-/* Ends the group and prints its line, if it had checks. */
+/* Ends the group. Prints its TAP line when it had checks. */
 static inline void tap_end(void) {
     int good = passed - tap.passed, bad = failed - tap.failed;
     char tail[60];
@@ -36,7 +37,7 @@ static inline void tap_end(void) {
     tap.name[0] = 0;
 }
 
-/* Begins a group: the following checks share one line with this name. */
+/* Begins a group with this name: all checks until the next group share one TAP line. */
 __attribute__((format(printf, 1, 2))) static inline void group(const char *fmt, ...) {
     va_list args;
     tap_end();
@@ -45,7 +46,7 @@ __attribute__((format(printf, 1, 2))) static inline void group(const char *fmt, 
     va_end(args);
 }
 
-/* Counts a check, and prints the message when it failed. Returns ok. */
+/* Counts a check, and prints the message when ok is false. Returns ok. */
 __attribute__((format(printf, 2, 3))) static inline bool check(bool ok, const char *fmt, ...) {
     char text[2000];
     va_list args;
@@ -64,8 +65,9 @@ __attribute__((format(printf, 2, 3))) static inline bool check(bool ok, const ch
     return false;
 }
 
-/* Prints that a check cannot run here, and the reason. With REQUIRE=1 a skip is a failure, except
- * for the reason NEVER_HERE: this processor does not have the instructions. */
+/* Counts a check that cannot run on this machine, and prints the reason `why`. With REQUIRE=1
+ * tests/run.py takes a skip for a failure, except for the reason NEVER_HERE: this processor lacks
+ * the instructions. */
 #define NEVER_HERE "not on this processor"
 static inline void skip(const char *what, const char *why) {
     char tail[300];
@@ -74,7 +76,8 @@ static inline void skip(const char *what, const char *why) {
     tap_row("ok", what, tail);
 }
 
-/* Prints the last lines of a test. Returns its exit status. A test without checks fails. */
+/* Prints the last lines of a test. Returns its exit status, 1 after a failure. A test without
+ * checks fails. */
 static inline int tap_summary(void) {
     if (passed + failed + skipped == 0) check(false, "nothing was checked");
     tap_end();

@@ -1,5 +1,5 @@
-/* taught.h - texts of three teachers and of a student, for tests of networks that learn from a
- * teacher. The cfg files are in the folder cfg/, the weights in the folder above. */
+/* taught.h - cfg texts of three teachers and of a student, for tests of distillation. In the test's
+ * folder, cfg files are in cfg/, and weights beside cfg/. */
 #ifndef TAUGHT_H
 #define TAUGHT_H
 #include <sys/stat.h>
@@ -12,8 +12,8 @@
 #define INPUT "channels=3\ninput_mean=127.5\ninput_scale=.0078125\n"
 #define BN "batch_normalize=1\nactivation="
 
-/* The shortcut is merged into layer 2. Layer 6 is the feature. The student does not have its 9
- * classes. */
+/* Layer 3, the shortcut, is merged into layer 2. Layer 6 gives the feature. The teacher has 9
+ * classes, the student 3. */
 #define TEACHER                                                                                    \
     "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\n" BN "prelu\n"                           \
     "[convolutional]\nfilters=12\n" BN "prelu\n"                                                   \
@@ -26,11 +26,11 @@
 static const char same[] = "[net]\nheight=12\nwidth=12\n" INPUT TEACHER;
 static const char other[] =
     "[net]\nheight=20\nwidth=16\nchannels=3\ninput_mean=100\ninput_scale=.0039\nseed=2\n" TEACHER;
-static const char large[] = /* one image at a time */
+static const char large[] = /* so large that it runs with one image at a time */
     "[net]\nheight=160\nwidth=150\nchannels=3\n"
     "[convolutional]\nfilters=8\nsize=8\nstride=16\n" BN "relu\n[avgpool]\n";
 
-/* 0: 6x6x8, 1: 6x6x6, 2: 1x1x6, 3: 1x1x10 */
+/* Outputs, H x W x C: layer 0: 6x6x8, layer 1: 6x6x6, layer 2: 1x1x6, layer 3: 1x1x10. */
 #define STUDENT                                                                                    \
     "[net]\nbatch=4\nheight=12\nwidth=12\nseed=3\n" INPUT                                          \
     "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\n" BN "prelu\n"                           \
@@ -49,7 +49,8 @@ static inline dnx_net *must_build(const char *text, const char *name, bool train
     return make_net(text, path(name), trains, trains ? 0 : B, 2);
 }
 
-/* Writes the files of a teacher: its cfg into cfg/, its weights into the folder above. */
+/* Writes the files cfg/NAME.cfg and NAME.weights of a teacher with random weights. Returns its
+ * network, which the caller frees. */
 static inline dnx_net *make_teacher(const char *name, const char *text, uint64_t seed) {
     char file[80];
     snprintf(file, sizeof file, "cfg/%s.cfg", name);

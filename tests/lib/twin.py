@@ -1,5 +1,5 @@
-"""twin.py - compares a network with the same network in PyTorch: outputs, and the gradients of a
-training step. Both have the same random weights, batch norm statistics and images."""
+"""twin.py - compares a network in darknet with the same network in PyTorch: outputs, and the
+gradients of a training step. Both get the same random parameters and images."""
 import os
 
 import numpy as np
@@ -12,8 +12,8 @@ from lib import darknet_files
 
 
 def random_weights(layers, seed, slopes=(-.1, .6), gain=1.5):
-    """Returns random parameters. gain: the variance of a layer's output when its input has variance
-    1."""
+    """Returns {name: array} for each layer, with random parameters. slopes: range of the slopes of
+    PReLU; gain: variance of a convolution's output when its input has variance 1."""
     rng = np.random.default_rng(seed)
 
     def draw(name, shape):
@@ -28,7 +28,8 @@ def random_weights(layers, seed, slopes=(-.1, .6), gain=1.5):
 
 
 def made(cfg, folder, **how):
-    """Writes random weights for a cfg. Returns (path of the weights, net, layers)."""
+    """Writes random weights for a cfg. Returns the path of the weights, and the net and layers of
+    plan()."""
     net, layers = plan(cfg)
     weights = os.path.join(folder, "w.weights")
     darknet_files.write_weights(weights, layers, random_weights(layers, 7, **how))
@@ -41,12 +42,13 @@ def images(net, count):
 
 
 def planes(x):
-    """Returns x, B x H x W x C, as a PyTorch tensor, B x C x H x W."""
+    """Returns x, B x H x W x C, as a PyTorch tensor B x C x H x W."""
     return torch.from_numpy(x).permute(0, 3, 1, 2)
 
 
 def output_difference(cfg, folder, count, batch, gain=1.5):
-    """Returns the largest difference of the outputs, divided by PyTorch's largest output."""
+    """Returns the largest difference of the outputs for `count` images, divided by PyTorch's
+    largest output. batch: the batch of darknet."""
     weights, net, _ = made(cfg, folder, gain=gain)
     x = images(net, count)
     with torch.no_grad():
@@ -61,10 +63,10 @@ def gradient_difference(cfg, folder, batch):
     """Returns the largest difference of a gradient, divided by the largest gradient of its layer,
     and the name of that layer.
 
-    Some inputs of activations are so near 0 that float32 and double have different signs. At the
-    kink of a PReLU even PyTorch's own float32 and double gradients then differ by 3e-2. Slopes near
-    1 remove the kink. A bias before a batch norm has the gradient 0, so only rounding errors are
-    left; for this reason the difference is divided by the largest gradient of the layer."""
+    Slopes near 1 remove the kink of PReLU. Some of its inputs are so near 0 that they have other
+    signs in float32 than in double; with a kink even PyTorch's own gradients in float32 and double
+    differ by 3e-2. A bias before a batch norm has a gradient of only rounding errors, so
+    differences are divided by the largest gradient of the layer, not of the array."""
     weights, net, layers = made(cfg, folder, slopes=(.999, 1.001))
     x = images(net, batch)
     peer = peer_torch.build(cfg, weights).double().train()

@@ -12,12 +12,12 @@ static const dnx_placement *gpu;
 
 typedef struct {
     const char *name, *text;
-    int h, w, c, there; /* there: the number of layers that run on the device */
-    double tolerance;   /* 0 means 1e-5; batch norm over few numbers needs more */
-    int deferring;      /* the number of layers that leave batch norm to their reader; 0: any */
+    int h, w, c, there; /* shape of the input; there: layers that run on the device */
+    double tolerance;   /* relative; 0 means 1e-5. Batch norm over few numbers needs more */
+    int deferring;      /* layers that defer batch norm to their reader; 0: any number */
 } net_case;
 
-/* [here]: y = 2x, a type that has no GPU version. */
+/* [here]: a layer type without a GPU version, y = 2x. */
 static dnx_status make_here(dnx_node *n, dnx_err *err) {
     (void)err;
     n->out = n->in[0];
@@ -79,9 +79,9 @@ static void fill(float *x, size_t n, uint64_t seed) {
     for (size_t i = 0; i < n; i++) x[i] = dnx_rng_normal(&r);
 }
 
-static double most_apart; /* the largest difference of all cases with tolerance 1e-5 */
+static double most_apart; /* the largest difference in the cases with tolerance 1e-5 */
 
-/* Returns the largest difference, divided by the largest number. */
+/* Returns the largest difference of a and b, divided by the largest |a|. */
 static double off(const float *a, const float *b, size_t n) {
     double worst = 0, largest = 1e-3;
     for (size_t i = 0; i < n; i++) {
@@ -109,7 +109,8 @@ static void compare_params(const char *name, dnx_net *a, dnx_net *b, double tole
                off(a->sgd.momentum, b->sgd.momentum, a->sgd.of[a->n].momentum_at), tolerance);
 }
 
-/* Compares three updates on both sides, then predictions. */
+/* Trains a network three updates on the processor and on the device, and compares losses,
+ * parameters and momentum. Then compares outputs, also of a network that only predicts. */
 static void check_case(const net_case *c, const dnx_placement *placed, double tolerance) {
     static const float truth[] = {1, 3, -1};
     dnx_net *here = build(c, true, NULL), *there = build(c, true, placed);

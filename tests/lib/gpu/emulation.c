@@ -1,5 +1,5 @@
 /* emulation.c - runs the blocks of a launch on this processor. The threads of a block are fibres of
- * one thread: each has a stack of its own and runs until it waits for the others. */
+ * one thread: each has its stack, and runs until it waits for other threads of the block. */
 #include "emulation.h"
 
 #include <math.h>
@@ -20,7 +20,7 @@ typedef struct {
     bool has_started, is_done;
 } fibre;
 
-/* A copy to shared memory that has not been made yet. */
+/* An asynchronous copy to shared memory, which is made when the thread waits for it. */
 typedef struct {
     float *to;
     const float *from;
@@ -28,11 +28,11 @@ typedef struct {
     unsigned long group;
 } copy;
 
-/* The copies of one thread of a block. */
+/* The pending copies of one thread of a block. */
 typedef struct {
     copy list[COPIES];
     int n;
-    unsigned long groups; /* ended */
+    unsigned long groups; /* groups that were closed */
 } copies;
 
 static _Thread_local struct {
@@ -43,21 +43,22 @@ static _Thread_local struct {
     ucontext_t main, start;
     void (*kernel)(const void *);
     const void *args;
-    unsigned waiting, done;              /* threads at the barrier; threads that have ended */
-    unsigned long barriers;              /* that all threads have reached */
-    unsigned long warp_waits[MOST];      /* of each thread, within its warp */
-    float numbers[MOST / WARP][WARP][4]; /* operands of mma.sync */
+    unsigned waiting, done;         /* threads that are at the barrier, and that have ended */
+    unsigned long barriers;         /* barriers that all threads have reached */
+    unsigned long warp_waits[MOST]; /* how often each thread has called warp_sync() */
+    float numbers[MOST / WARP][WARP][4];
+    /* The operands of mma.sync, for each warp and lane. */
     unsigned a[MOST / WARP][WARP][4], b[MOST / WARP][WARP][2];
 } run;
 
 static fibre *mine(void) { return &run.fibres[dnx_emulated.thread]; }
 
-/* Lets the other threads of the block run. */
+/* Lets other threads of the block run; returns when this thread is next. */
 static void yield(void) {
     if (!_setjmp(mine()->here)) _longjmp(run.scheduler, 1);
 }
 
-/* Lets the threads continue when all have reached the barrier or have ended. */
+/* Opens the barrier when each thread of the block waits at it or has ended. */
 static void release(void) {
     if (run.waiting == 0 || run.waiting + run.done < dnx_emulated.threads) return;
     run.waiting = 0;
@@ -188,7 +189,8 @@ unsigned dnx_emulated_tf32(float x) {
     return isfinite(x) ? (bits_of(x) + 0x1000) & ~0x1fffu : bits_of(x);
 }
 
-/* Element (row, k) of A and (k, column) of B, from the registers of the threads that hold them. */
+/* Return element (row, k) of A and (k, column) of B of warp w, from the registers of its
+ * threads. */
 static float a_of(unsigned w, int row, int k, bool is_bf16) {
     const int lane = row % 8 * 4 + (is_bf16 ? k % 8 / 2 : k % 4);
     const int word = row / 8 + (is_bf16 ? k / 8 : k / 4) * 2;

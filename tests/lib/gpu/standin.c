@@ -1,11 +1,13 @@
-/* standin.c - a libcuda.so.1 for tests. Memory of the device is memory of this process to which the
- * program has no access, and emulation.c runs the kernels. The environment makes calls fail:
- *   STANDIN_DEVICES=N (1)  STANDIN_SM=80  STANDIN_DRIVER=12040  STANDIN_MB=N of memory (4096)
- *   STANDIN_BUSY=N: other processes use N MB of it (0)
- *   STANDIN_FAIL=CALL:N:RESULT: the N-th call of this function returns RESULT; with "+" after N all
- *   later calls do, too. CALL may be "kernel": at the N-th kernel the device is lost.
- * Memory that is not freed is reported when the device is closed. With STANDIN_SAY the number of
- * calls of each function is printed, too. */
+/* standin.c - a libcuda.so.1 for tests. Memory of the device is memory of this process, and
+ * emulation.c runs the kernels. The environment describes the device and makes calls fail:
+ *   STANDIN_DEVICES=1   the number of devices
+ *   STANDIN_SM=80       the compute capability, here 8.0
+ *   STANDIN_DRIVER=12040  the CUDA version of the driver, here 12.4
+ *   STANDIN_MB=4096     the memory of the device; STANDIN_BUSY=0: MB that other processes use
+ *   STANDIN_FAIL=CALL:N:RESULT  the N-th call of the function CALL returns RESULT; with N+ later
+ *                       calls do, too. CALL "kernel": the device is lost at the N-th kernel
+ * Prints memory that is not freed when the device is closed; with STANDIN_SAY also the number of
+ * calls of each function. */
 #include "standin.h"
 
 #include <stdint.h>
@@ -23,7 +25,7 @@ DNX_CUDA_KERNELS(CALL)
 #define ROW(name, waits) {#name, call_##name, sizeof(struct name##_args), waits},
 static const kernel kernels[] = {DNX_CUDA_KERNELS(ROW)};
 
-static _Thread_local bool has_context; /* for each thread, as in a real driver */
+static _Thread_local bool has_context; /* a context belongs to a thread, as in CUDA */
 static int lost_with;
 
 static long number(const char *key, long none) {
@@ -34,7 +36,7 @@ static long number(const char *key, long none) {
 void lose_device(int result) { lost_with = result; }
 int lost(void) { return lost_with; }
 
-/* Returns the result that STANDIN_FAIL gives for this call. */
+/* Counts a call. Returns the RESULT of STANDIN_FAIL when this call must fail, else 0. */
 static int fails(const char *name) {
     static struct {
         char name[64];
@@ -81,7 +83,7 @@ static size_t used;
 static size_t all(void) { return (size_t)number("STANDIN_MB", 4096) << 20; }
 static size_t taken(void) { return (size_t)number("STANDIN_BUSY", 0) << 20; }
 
-/* A block of memory, of the device or pinned. */
+/* An allocation: memory of the device, or pinned memory. */
 typedef struct block {
     struct block *next;
     size_t bytes;

@@ -1,4 +1,4 @@
-/* standin.h - the structs and functions that the files of the stand-in driver share. */
+/* standin.h - what the files of the stand-in driver share. OK, INVALID ... are results of CUDA. */
 #ifndef STANDIN_H
 #define STANDIN_H
 #include <stdbool.h>
@@ -18,25 +18,26 @@ typedef struct {
     bool waits;
 } kernel;
 
-/* Returns the result that STANDIN_FAIL gives for this call of `name`. Without a context, or after
- * the device was lost, returns that error. */
+/* To be called at the begin of each function of the driver: counts the call. Returns 0, or the
+ * error that the function must return: of STANDIN_FAIL, of a lost device, or of a missing
+ * context. */
 int enter(const char *name);
 #define ENTER(name)                                                                                \
     do {                                                                                           \
         int r_ = enter(name);                                                                      \
         if (r_) return r_;                                                                         \
     } while (0)
-/* After this call all calls fail with this result. */
+/* After lose_device(r) all functions of the driver return r. lost() returns r; 0 before. */
 void lose_device(int result);
 int lost(void);
 
-/* Returns true when all bytes are in memory that was allocated and not freed. */
+/* Return true when all bytes are in allocated memory of the device, or in pinned memory. */
 bool is_of_device(pointer p, size_t bytes);
 bool is_pinned(const void *p, size_t bytes);
 
-/* Runs all work that is queued. */
+/* Runs all work that is queued in any stream. */
 void run_all_streams(void);
-/* Prints the streams, events and graphs that were not freed. With STANDIN_SAY also prints how many
- * kernels were started alone and by graphs. */
+/* Prints how many streams, events and graphs were not freed. With STANDIN_SAY also prints how many
+ * kernels were started alone, and how many by graphs. */
 void report_streams(void);
 #endif

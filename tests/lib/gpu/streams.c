@@ -1,6 +1,6 @@
-/* streams.c - streams, events and graphs of the stand-in driver. Work runs as late as a real driver
- * may run it: when the program waits for it. So a missing wait, or memory that is overwritten
- * before the work has run, gives wrong numbers here. */
+/* streams.c - streams, events and graphs of the stand-in driver. Work runs when the program waits
+ * for it, as late as a real driver may run it. So a missing wait gives wrong numbers, and so does
+ * memory that is overwritten before the work has run. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +11,8 @@
 
 typedef struct stream stream;
 typedef struct {
-    stream *on;           /* NULL before it is recorded */
-    unsigned long number; /* the number of a piece of work in that stream */
+    stream *on;           /* the stream; NULL before cuEventRecord() */
+    unsigned long number; /* the work of this stream up to this number is waited for */
 } event;
 
 typedef struct work {
@@ -20,7 +20,7 @@ typedef struct work {
     enum { KERNEL, COPY, CLEAR, WAIT } kind;
     const kernel *k;
     unsigned blocks[3], threads;
-    void *own; /* arguments of the kernel; bytes of a copy from memory that is not pinned */
+    void *own; /* copied bytes: arguments of a kernel, or a source that is not pinned */
     void *to;
     const void *from;
     size_t bytes;
@@ -37,7 +37,7 @@ struct stream {
     stream *next;
     work *first;
     unsigned long queued, done;
-    graph *captured; /* NULL outside of a capture */
+    graph *captured; /* the graph of the capture; NULL without a capture */
     bool is_invalid; /* the capture has failed */
 };
 
