@@ -253,7 +253,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     if (n->trains) dnx_norm_act_end(&s->norm, n, p);
 }
 
-/* For `rows` outputs from p on: e = dz K, and dk = the sum of dz z / K over the filters. */
+/* Computes for `rows` outputs from p on: e = dz K, and dk = sum of dz z / K over the filters. */
 static void unscale(job *j, long p, int rows, float *e) {
     const state *s = j->n->state;
     size_t N = (size_t)s->N, at = (size_t)p * N;

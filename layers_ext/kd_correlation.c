@@ -48,7 +48,7 @@ static const dnx_opt options[] = {
 
 typedef struct {
     size_t D, T;
-    float *unit, *inv;           /* student: u, batch x D; 1/|f|, batch, 0 for a zero vector */
+    float *unit, *inv;           /* student: u, batch x D; 1/|f| (0 for a zero f), batch */
     float *target_unit;          /* teacher: u, batch x T floats */
     float *slope;                /* batch x batch: dloss/du_i = sum_j slope_ij u_j */
     float series[MAX_ORDER + 1]; /* coefficients of phi */

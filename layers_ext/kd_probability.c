@@ -288,7 +288,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     dnx_clear_dx(n, p, 0);
     if (!has_loss(n, p)) return;
     dnx_node *head = n->distillation->head;
-    if (head && !head->trains) return; /* after stopbackward the head does not train */
+    if (head && !head->trains) return; /* stopbackward=1 has frozen the head */
     for (int lo = 0; lo < s->N; lo += BLOCK) {
         job j = block_at(n, p, lo);
         int width = j.hi - lo;

@@ -67,13 +67,13 @@ typedef struct {
     int K;              /* number of thresholds */
     float *known;       /* K of a, K of b, then 1 or 0 as in the weights file */
     float *now;         /* the thresholds a and b of this pass */
-    float *unit, *inv;  /* student: u, batch x D; 1/|f|, batch, 0 for a zero vector */
+    float *unit, *inv;  /* student: u, batch x D; 1/|f| (0 for a zero f), batch */
     float *target_unit; /* teacher: f/|f|, batch x T floats */
     float *s, *t;       /* batch x batch: the cosines s_ij and t_ij */
     float *slope;       /* batch x batch: dloss/ds_ij */
     pair *pairs;        /* B (B - 1) / 2, B images: impostors in front, genuine at the end */
-    double *teachers;   /* as many: t_ij of the impostor pairs */
-    double *half;       /* batch: y */
+    double *teachers;   /* B (B - 1) / 2: t_ij of the impostor pairs */
+    double *half;       /* batch: y before rounding to float */
 } state;
 
 static float rate_of(const opts *o, int k) {
@@ -163,8 +163,7 @@ static int by_cosine(const void *a, const void *b) {
     return c ? c : x->i != y->i ? x->i - y->i : x->j - y->j;
 }
 
-/* Sets s->now and, in a training pass, moves s->known. s->pairs begins with P > 0 impostor pairs,
- * sorted by s. */
+/* Sets s->now and, in a training pass, moves s->known. s->pairs has P > 0 sorted impostor pairs. */
 static void set_thresholds(dnx_node *n, const dnx_pass *p, int P) {
     const opts *o = n->opts;
     state *s = n->state;

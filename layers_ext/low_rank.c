@@ -47,7 +47,7 @@ typedef struct {
     bool reads_in_place;
     float *v, *d_v;               /* R x C x size x size, file order */
     float *p, *d_p;               /* N x R */
-    float *vk;                    /* packing V as R x K, then P as N x R; NULL when predicting */
+    float *vk;                    /* scratch: V as R x K, then P as N x R; NULL when predicting */
     float *packed_v, *packed_p;   /* panels of V^T, K x R (K = C*size*size), and of P^T, R x N */
     float *packed_vt, *packed_pt; /* panels of V and P, for dx and dt; NULL when predicting */
     float *t;                     /* training: batch x OH x OW x R */
@@ -111,7 +111,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         if (!st) st = dnx_new(n, &s->d_all, threads * R * (K + N), err);
     }
     if (st) return st;
-    dnx_rng r; /* t has the variance of x; P has variance 2/R (He et al.) */
+    dnx_rng r; /* variances: V 1/K, so that t is like x; P 2/R (He et al.) */
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
     for (size_t i = 0; i < K * R; i++) s->v[i] = dnx_rng_normal(&r) / sqrtf((float)K);
     for (size_t i = 0; i < R * N; i++) s->p[i] = dnx_rng_normal(&r) * sqrtf(2.f / (float)R);

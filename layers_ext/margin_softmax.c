@@ -96,13 +96,13 @@ typedef struct {
     dnx_class_sample sample;
     dnx_mining mining;
     dnx_centres centres;
-    float *block;        /* B x sample.most; NULL when predicting: then p->scratch has it */
+    float *block;        /* B x sample.most; NULL when predicting: the block is in p->scratch */
     dnx_margin_row *row; /* B */
     double *factor;      /* B: dF/dL */
     double *length;      /* B: |x|; NULL without scale=length */
     float *along;        /* B: dF/d|x| / |x| at constant logits; NULL without scale=length */
     dnx_mined *mined;    /* B; NULL without mining */
-    bool has_slopes;     /* block now holds gradients instead of cosines */
+    bool has_slopes;     /* block has gradients instead of cosines */
 } state;
 
 static dnx_status check(const dnx_node *n, const dnx_margin *g, dnx_err *err) {
@@ -297,8 +297,7 @@ static double macs(const dnx_node *n) {
 
 static int classes(const dnx_node *n) { return ((const opts *)n->opts)->classes; }
 
-/* Returns the factor of the cosines in logits(). With scale=length it is 1, because the features
- * keep their length. */
+/* Returns the factor of the cosines in logits(): 1 with scale=length, where features keep |x|. */
 static float factor_of_logits(const state *s) { return s->length ? 1 : (float)s->margin.s; }
 
 static void logits(dnx_node *n, const float *x, int batch, int lo, int hi, float *z) {

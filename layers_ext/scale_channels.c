@@ -104,7 +104,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
 
 static long blocks_of(const dnx_node *n) { return (n->out.c + BLOCK - 1) / BLOCK; }
 
-/* Gradient of s when scale_wh=0. Row i of this job is block i % blocks of image i / blocks. */
+/* Computes the gradient of s for scale_wh=0. Row i is block i % blocks of image i / blocks. */
 static void channels_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     size_t C = (size_t)n->out.c;
     long hw = (long)n->out.h * n->out.w, blocks = blocks_of(n);
@@ -123,7 +123,7 @@ static void channels_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     }
 }
 
-/* Gradient of s when scale_wh=1, for pixels [lo, hi). */
+/* Computes the gradient of s for scale_wh=1, for pixels [lo, hi). */
 static void pixels_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     for (long i = lo; i < hi; i++) {
         double sum = 0;
@@ -137,7 +137,7 @@ static void pixels_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     }
 }
 
-/* Gradient of f for pixels [lo, hi). */
+/* Computes the gradient of f for pixels [lo, hi). */
 static void map_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     for (long i = lo; i < hi; i++)
         for (size_t from = 0; from < (size_t)n->out.c; from += BLOCK) {

@@ -54,7 +54,7 @@ static bool has_loss(const dnx_node *n, const dnx_pass *p) {
     return p->truth && !o->noloss && o->groups == 1;
 }
 
-/* Index of image b's class among its N numbers, or -1 when the image has no class. */
+/* Returns the index of image b's class among its N numbers, or -1 when the class is unknown. */
 static long class_at(const dnx_node *n, const dnx_pass *p, long b) {
     float t = p->truth[b];
     if (!(t >= 0 && (double)t < (double)dnx_size(n->out))) return -1;

@@ -52,7 +52,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return dnx_distances_make(&s->distances, n, err);
 }
 
-/* Adds a triplet to used and sum, and its derivatives to g, still without the factor M/T. */
+/* Adds a triplet to `used` and `sum`, and its derivatives to g, still without the factor M/T. */
 static void use(dnx_node *n, const dnx_pass *p, int a, int pos, int neg) {
     state *s = n->state;
     const opts *o = n->opts;
@@ -78,7 +78,7 @@ static void use_hardest(dnx_node *n, const dnx_pass *p, int a) {
     if (pos >= 0 && neg >= 0) use(n, p, a, pos, neg);
 }
 
-/* Draws a semi-hard n for the pair (a, pos) by Knuth's reservoir sampling; uses this triplet. */
+/* Draws a semi-hard n for the pair (a, pos) by Knuth's reservoir sampling, and calls use(). */
 static void use_semihard(dnx_node *n, const dnx_pass *p, int a, int pos, dnx_rng *r) {
     const opts *o = n->opts;
     const double *d = ((state *)n->state)->distances.d + (size_t)a * (size_t)p->batch;

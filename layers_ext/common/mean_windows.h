@@ -6,7 +6,7 @@
 #include "dnx.h"
 
 typedef struct {
-    int size, stride;  /* of the windows, pixels; size 0: one window, the whole map */
+    int size, stride;  /* size and step of the windows, pixels; size 0: one window, the whole map */
     int before;        /* how many pixels above and left of the map the first window begins */
     bool counts_zeros; /* the mean counts pixels outside of the map, as zeros */
 } dnx_mean_windows;

@@ -25,8 +25,8 @@ typedef struct dnx_norm_act {
     double *sums;     /* threads x 3 x C: the sums of act_back() or stats() */
 } dnx_norm_act;
 
-/* Call it after n->out is set and before the weights are declared. Declares biases; with has_bn
- * scales, mean, variance; for PReLU slopes, always last in the file. Fails with DNX_EMEM. */
+/* Call it after n->out is set and before the weights are declared. Declares biases, with has_bn
+ * also scales, mean and variance, and for PReLU slopes (last in the file). Fails with DNX_EMEM. */
 dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err);
 /* Declares the slopes of a PReLU: n->out.c floats that start at .25. Fails with DNX_EMEM. */
 dnx_status dnx_new_slopes(dnx_node *n, float **slopes, float **d_slopes, dnx_err *err);
@@ -45,10 +45,10 @@ static inline float *dnx_norm_act_out(const dnx_norm_act *t, const dnx_pass *p) 
 static inline dnx_scaled_act dnx_norm_act_scaled(const dnx_norm_act *t) {
     return (dnx_scaled_act){t->c, t->scale, t->shift, t->act, t->slopes};
 }
-/* For dnx_fusion.adds_residual: returns true. */
+/* Use it as dnx_fusion.adds_residual. Returns true. */
 bool dnx_norm_act_adds_residual(const dnx_node *n);
-/* For dnx_fusion.defer. When the network trains and the activation is cheap, returns t and sets *z
- * to t->z, else returns NULL. The activation must be cheap because it is computed twice. */
+/* Call it from dnx_fusion.defer. When the network trains and the activation is cheap (it is
+ * computed twice then), returns t and sets *z to t->z. Else returns NULL. */
 dnx_norm_act *dnx_norm_act_defer(dnx_norm_act *t, float **z);
 
 /* Forward pass of a network that trains. Call begin() once. Then each thread calls stats() for the

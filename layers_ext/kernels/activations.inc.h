@@ -1,7 +1,6 @@
 /* activations.inc.h - the functions that the table of activations.h uses, for activations.c
- * (processor) and cuda/act.h (GPU). These files first define number, the type; INLINE, in front of
- * a function; exp_of(u), tanh_of(u), floor_of(u), softplus(u) = ln(1 + e^u); and C(x), a constant
- * of that type. */
+ * (processor) and cuda/act.h (GPU). These files first define number, a type; INLINE, in front of a
+ * function; exp_of(u), tanh_of(u), floor_of(u), softplus(u) = ln(1 + e^u); and C(x), a constant. */
 INLINE number square(number u) { return u * u; }
 /* Returns min(max(u, 0), 6). */
 INLINE number cut(number u) { return u < 0 ? 0 : u > 6 ? 6 : u; }

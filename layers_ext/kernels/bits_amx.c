@@ -14,7 +14,7 @@
 #include "kernels/bits_avx512.inc.h"
 
 #define PANEL 32
-#define HALF 16   /* rows, and filters, of a tile */
+#define HALF 16   /* rows of a tile, and filters of a tile */
 #define TILE 1024 /* bytes of a tile */
 #define WORDS 12  /* words converted to bytes at a time: 24 KiB */
 #define PIXELS 4  /* pixels whose signs are computed together */
@@ -106,8 +106,8 @@ DNX_INLINE void add(const int8_t *x, const size_t *offset, const int8_t *w, int 
     _tile_stored(3, sums + 768, 64);
 }
 
-/* Computes the results of `count` positions, without those in the padding between rows. *column and
- * *output are the column and the output of the next position, and advance. */
+/* Computes the results of `count` positions; skips positions in the padding between rows. *column
+ * and *output belong to the next position and advance. */
 static inline void finish(const dnx_tile_job *j, const int32_t *sums, int count, const end16 *end,
                           int *column, size_t *output, const float *residual, float *y) {
     for (int i = 0; i < count; i++, *column = *column + 1 == j->pitch ? 0 : *column + 1) {

@@ -153,8 +153,7 @@ static inline __attribute__((always_inline)) void tile(const uint16_t *table, in
         }
     }
     for (int q = 0; q < panels; q++) {
-        /* The odd bytes of `lower` are right, and equal what the shift moved into the even
-         * bytes. */
+        /* The odd bytes of `lower` are right. The shift has moved them into the even bytes. */
         __m256i lower = _mm256_sub_epi8(all[q], sixteen(shifted[q]));
         __m256i high = _mm256_sub_epi8(shifted[q], sixteen(_mm256_srli_epi16(lower, 8)));
         add_bytes(a + (size_t)q * 2 * PANEL, _mm256_sub_epi8(all[q], sixteen(high)));
@@ -168,7 +167,7 @@ static void widen(int32_t *out, int panels) {
         const uint8_t *from = (const uint8_t *)out + (size_t)q * 2 * PANEL;
         __m256i even = LOAD(from), odd = LOAD(from + PANEL);
         __m256i a = _mm256_unpacklo_epi16(even, odd), b = _mm256_unpackhi_epi16(even, odd);
-        uint8_t *to = (uint8_t *)(out + (size_t)q * PANEL); /* a: 0-7 16-23, b: 8-15 24-31 */
+        uint8_t *to = (uint8_t *)(out + (size_t)q * PANEL); /* a: filters 0-7, 16-23; b: the rest */
         STORE(to, _mm256_cvtepu16_epi32(_mm256_castsi256_si128(a)));
         STORE(to + 32, _mm256_cvtepu16_epi32(_mm256_castsi256_si128(b)));
         STORE(to + 64, _mm256_cvtepu16_epi32(_mm256_extracti128_si256(a, 1)));

@@ -68,7 +68,7 @@ static void pack(const uint64_t *rows, int L, int N, void *packed) {
 
 static size_t scratch_size(int L) { return sizeof(uint64_t) * (size_t)even(L) * DNX_BIT_ROWS; }
 
-/* Counts for rows <= ROWS and panels <= PANELS, which are constants when inlined. L is even. */
+/* Computes counts of a tile; rows <= ROWS and panels <= PANELS are inlined constants. L is even. */
 DNX_INLINE void tile(const uint64_t *a, int rows, size_t L, const uint64_t *w, int panels,
                      int32_t *out, size_t ldc) {
     __m512i sums[ROWS][PANELS], parity[ROWS][PANELS];

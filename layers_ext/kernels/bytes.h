@@ -25,9 +25,9 @@ typedef struct dnx_byte_set {
     void (*pack)(const float *queries, int K, int N, void *packed);
     /* Finds the rows of a (P x K, P <= 65,535, rows of length at most 1) whose product with query i
      * may be larger than limit[i] + 1e-6. limit has an entry for every query in the panels; entries
-     * from N on are infinity. Stores up to P * panels entries in `found` and returns their number.
-     * The entries of a query are in the order of the rows. Prefetches the rows at `next`, those of
-     * the next call. */
+     * from N on are infinity. Stores up to P * panels entries in `found`, for each query in the
+     * order of the rows, and returns their number. Prefetches the rows at `next`, those of the next
+     * call. */
     size_t (*look)(const float *a, int P, int K, const void *packed, int N, const float *limit,
                    const float *next, dnx_byte_find *found);
 } dnx_byte_set;

@@ -2,7 +2,7 @@
  * of pixels, the inner one over channels, so that memory is read in order. */
 
 #define STRIP 4      /* output pixels whose sums are in registers together */
-#define DW_STRIP 8   /* pixels summed into a filter gradient together */
+#define DW_STRIP 8   /* output pixels summed together for a filter gradient */
 #define MAX_TAPS 512 /* largest kh */
 
 INLINE int at_least(int a, int b) { return a > b ? a : b; }
@@ -137,8 +137,8 @@ static void dw_row(const float *const *rows, const dnx_rows *r, int C, const flo
     }
 }
 
-/* Gradients of S neighbouring input pixels from ix on, for a filter of width 3. `at` is the offset
- * of an output in the rows of d:
+/* Computes the gradients of S neighbouring input pixels from ix on, for a filter of width 3. `at`
+ * is the offset of an output in the rows of d:
  *   stride 1: output ix + pad - 2; dx[i] = sum_kx w[kx] d[i + 2 - kx].
  *   stride 2: ix + pad is even, output (ix + pad)/2 - 1; pixels with even ix + pad are read by taps
  *   0 and 2, all others by tap 1. */
@@ -179,7 +179,8 @@ DX_STRIP_FN(1, 1)
 DX_STRIP_FN(2, 4)
 DX_STRIP_FN(2, 2)
 
-/* Gradient of one input pixel: outputs x, x - 1, ... read it with taps kx, kx + stride, ... */
+/* Computes the gradient of an input pixel that outputs x, x - 1, ... read by taps kx, kx +
+ * stride... */
 NOINLINE void dx_pixel(const float *const *d, const float *const *w, int count, int kx, int x,
                        int taps, int stride, int C, float *dx, bool adds) {
     size_t step = (size_t)C, first = (size_t)kx * step, from = (size_t)x * step;

@@ -70,7 +70,7 @@ static void stats(const float *x, long P, int C, double *sum, double *sum_sq) {
     }
 }
 
-/* Applies a slow activation, or its derivative, to the first n numbers of a vector one by one. */
+/* Applies f, dnx_activate() or dnx_activate_grad(), to n numbers of a vector one by one. */
 NOINLINE void slow(float *u, int n, dnx_act act, float (*f)(float, dnx_act, float)) {
     for (int i = 0; i < n; i++) u[i] = f(u[i], act, 0);
 }

@@ -29,12 +29,12 @@ INLINE vf pick(const int V, const float *p, vi at, const int m) {
 #endif
 }
 
-/* Which inputs the lanes of each vector of outputs read. */
+/* Tells which inputs the lanes of each vector of outputs read. */
 typedef struct {
     int C, N, a, b;
     int steps, rest; /* VW outputs hold `steps` whole groups and `rest` more outputs */
     int V;           /* V for pick(), the same for all outputs */
-    vi at;           /* what inputs_of() returns for the first VW outputs */
+    vi at;           /* result of inputs_of() for the first VW outputs */
 } lane_map;
 
 /* For a vector whose lane 0 is output k of a group: returns how many channels input 0 of each
@@ -117,7 +117,7 @@ INLINE void group_vector(const int V, const int S, const int kw, const int strid
     finish_strip(acc, S, e, c, y, step, residual, n);
 }
 
-/* Adds the gradients of these taps from outputs c.. of S pixels to dw. Like group_vector(). */
+/* Adds the gradients from outputs c.. of S pixels to dw. Other arguments: see group_vector(). */
 INLINE void group_dw_vector(const int V, const int S, const int kw, const int stride, int kx0,
                             int kx1, const float *const *rows, long ix, const lane_map *map,
                             float *dw, int kh, const float *dy, int c, vi at, int in, const int n,

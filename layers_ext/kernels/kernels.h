@@ -14,11 +14,11 @@
 typedef struct {
     const float *bias;     /* N numbers that are added; may be NULL */
     dnx_act act;           /* in vectors if dnx_act_is_cheap(), else number by number */
-    const float *slope;    /* N, for PRELU */
+    const float *slope;    /* N slopes, for PRELU */
     const float *residual; /* added after act; shape and stride of the output; may be NULL */
     bool adds;             /* adds to the output instead of storing */
-    const float *next;     /* P x K floats that the next product will read: mm prefetches them. When
-                            * NULL, it prefetches the memory after its rows */
+    const float *next;     /* P x K floats that the next product will read: mm() prefetches them.
+                            * When NULL, mm() prefetches the rows of a that follow */
 } dnx_epilogue;
 
 /* Three arrays that will be read soon: mmt_ahead() prefetches them while it computes. */
@@ -27,8 +27,8 @@ typedef struct {
     size_t floats[3];
 } dnx_ahead;
 
-/* A convolution of C inputs in groups of a inputs and b outputs. Output n reads the inputs n/b*a +
- * j, j < a. */
+/* A convolution of C inputs in groups of a inputs and b outputs. Output n reads n/b*a + j, j <
+ * a. */
 typedef struct {
     int C, a, b;
 } dnx_groups;
@@ -43,14 +43,14 @@ typedef struct {
 /* y = act(u), u = x*scale[c] + shift[c], for rows of C channels. */
 typedef struct {
     int C;
-    const float *scale, *shift; /* scale NULL: 1; shift NULL: 0 */
+    const float *scale, *shift; /* C floats each; NULL means scale 1, shift 0 */
     dnx_act act;
-    const float *slope; /* C, for PRELU */
+    const float *slope; /* C slopes, for PRELU */
 } dnx_scaled_act;
 
 typedef struct {
     const char *name; /* "plain", "avx2", "avx512" */
-    int panel;        /* columns of a packed panel (NR) */
+    int panel;        /* columns of a packed panel */
 
     /* Returns the floats of a packed K x N matrix: K * ceil(N/panel)*panel. */
     size_t (*packed)(int K, int N);
@@ -65,15 +65,15 @@ typedef struct {
     void (*mmt_ahead)(const float *a, size_t lda, const float *d, size_t ldd, int P, int K, int N,
                       float *w, size_t ldw, const dnx_ahead *next);
 
-    /* Depthwise convolution, one output row x C channels, then the epilogue. w is [kh][kw][C].
+    /* Computes a row of a depthwise convolution, out_w x C, then the epilogue. w is [kh][kw][C].
      * rows[ky] points at pixel 0 of input row ky, or is NULL for a row of padding. */
     void (*dw_row)(const float *const *rows, const dnx_rows *s, int C, const float *w, float *y,
                    const dnx_epilogue *e);
-    /* Input gradient of one input row, in_w x C. rows[ky] is the row of dy whose output reads this
-     * input row with taps w[ky], or NULL when there is none. With adds, it adds to dx. */
+    /* Computes the gradient of an input row, in_w x C. rows[ky] is the row of dy whose output reads
+     * this input row with taps w[ky], or NULL without such a row. If adds, adds to dx. */
     void (*dw_dx)(const float *const *rows, const dnx_rows *s, int C, const float *w, float *dx,
                   bool adds);
-    /* Filter gradient of one output row: dw[kh][kw][C] += x rows * dy row. */
+    /* Adds the filter gradient of one output row: dw[kh][kw][C] += x rows * dy row. */
     void (*dw_row_dw)(const float *const *rows, const dnx_rows *s, int C, float *dw,
                       const float *dy);
 
@@ -111,8 +111,8 @@ typedef struct {
     /* Returns the sum of a[i]*b[i]. */
     double (*dot)(const float *a, const float *b, size_t n);
 
-    /* Winograd's F(m x m, 3 x 3), m = 2 or 4: transforms one input tile of a x a pixels x C,
-     * a = m + 2, that starts at x. Element e < a*a of channel c goes to v[e*step + c]. */
+    /* Winograd's F(m x m, 3 x 3), m = 2 or 4: transforms an input tile of a x a pixels x C, a = m +
+     * 2, at x with rows ldx floats apart. Element e < a*a of channel c goes to v[e*step + c]. */
     void (*wino_in)(int m, const float *x, size_t ldx, int C, float *v, size_t step);
     /* Transforms the products v[e*step + c] into h x w <= m x m outputs of N channels, stored at
      * y + i*row + j*ldy. The residual has the same strides. The epilogue's `adds` must be false. */
@@ -128,6 +128,6 @@ const dnx_kernel_set *dnx_kernels(void);
  * compiled without AVX-512, so that every machine can test it (test builds only). */
 const dnx_kernel_set *dnx_kernels_named(const char *name);
 
-/* Makes this thread flush denormal numbers to zero (x86): else untrained networks are slow. */
+/* Makes the thread flush denormals to zero (x86). Without this, untrained networks are slow. */
 void dnx_flush_denormals(void);
 #endif

@@ -51,7 +51,7 @@ INLINE vf set1(float x) {
 #endif
 }
 
-/* a*b + c in one instruction. With -std=c11 the compiler fuses no products and sums itself. */
+/* a*b + c in one instruction. With -std=c11 the compiler does not fuse products and sums. */
 INLINE vf fma_(vf a, vf b, vf c) {
 #if defined(USE_AVX512)
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
@@ -167,7 +167,7 @@ INLINE vf act_vector(vf u, const epi *e, vf leak) {
     return e->is_capped ? if_pos(u - set1(6), set1(6), u) : u;
 }
 
-/* The derivative act'(u). */
+/* Returns the derivative act'(u). */
 INLINE vf grad_vector(vf u, const epi *e, vf leak) {
     vf one = set1(1);
     if (e->is_capped) one = if_pos(set1(6) - u, one, zero());

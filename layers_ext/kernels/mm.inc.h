@@ -58,8 +58,8 @@ NOINLINE void add_rows(const float *u, int rows, int width, float *w, size_t ldw
         for (int i = 0; i < width; i++) w[i] += u[i];
 }
 
-/* w[m][width] += sum over `rows` rows of a[m] d[V*VW]. Prefetches `rows` cache lines at `next`,
- * which may be NULL. */
+/* w[m][width] += sum over `rows` rows of a[m] d[V*VW]. Prefetches `rows` lines at `next`, or
+ * none. */
 INLINE void mmt_tile(const int m, const int V, const float *a, size_t lda, const float *d, int rows,
                      float *w, size_t ldw, int width, const float *next) {
     vf acc[MR][2];

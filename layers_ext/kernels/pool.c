@@ -85,8 +85,8 @@ static void wake(bed *b) {
 static void sleep_until(bed *b, bool (*ready)(void *), void *arg) {
     do {
         atomic_store(&b->is_asleep, true);
-        /* The condition is true already: return, unless wake() has cleared is_asleep. Then wake()
-         * posts `sem`, so wait for the post. */
+        /* If the condition is already true, returns. But if wake() has cleared is_asleep, it posts
+         * `sem`, and this post must be taken. */
         if (ready(arg) && atomic_exchange(&b->is_asleep, false)) return;
         while (sem_wait(&b->sem) && errno == EINTR) continue;
     } while (!ready(arg));

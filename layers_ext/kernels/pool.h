@@ -12,11 +12,11 @@
 
 typedef struct dnx_pool dnx_pool;
 
-/* 1 <= threads <= 256; at most dnx_processors() threads are started. 1 <= shares <= 256: every job
- * has that many shares, and results depend on this number alone. With more shares than threads a
- * late thread delays a job less, but each share costs memory and time for its sums. A pool of 1
- * share runs in the caller, and several threads may use it at a time. Returns NULL when memory runs
- * out or the system cannot start a thread. The caller frees the pool with dnx_pool_free(). */
+/* Makes a pool, which the caller frees with dnx_pool_free(). 1 <= threads <= 256, but at most
+ * dnx_processors() threads are started. Every job has `shares` shares, 1 to 256; results depend on
+ * this number alone. With more shares than threads a late thread delays a job less, but each share
+ * costs memory and time for its sums. A pool of 1 share runs in the caller, and several threads may
+ * use it at a time. Returns NULL when memory runs out or the system cannot start a thread. */
 dnx_pool *dnx_pool_new_shares(int threads, int shares);
 /* Like dnx_pool_new_shares(), with as many shares as threads. */
 dnx_pool *dnx_pool_new(int threads);
@@ -29,8 +29,7 @@ int dnx_pool_threads(const dnx_pool *p); /* the number of shares */
 void dnx_pool_run(dnx_pool *p, void (*fn)(void *arg, int t, int T), void *arg);
 
 /* Calls fn(arg, t, i) once for each i in 0..n-1. A free thread takes the next i, so the calls may
- * take different times. Their results must be independent. fn may use scratch t, as in
- * dnx_pool_run(). */
+ * take different times. Results must be independent. fn may use scratch t, as in dnx_pool_run(). */
 void dnx_pool_each(dnx_pool *p, long n, void (*fn)(void *arg, int t, long i), void *arg);
 
 /* Calls fn(arg, lo, hi) in parallel for ranges lo <= i < hi that together cover 0..n-1: the pieces

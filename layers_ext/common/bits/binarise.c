@@ -32,7 +32,7 @@ void dnx_binarise(const dnx_binariser *how, const float *w, float *b, float *alp
     int n = how->C * how->taps;
     if (how->centers && !is_binary(w, n)) center(w, how->C, how->taps, b);
     else memmove(b, w, sizeof *b * (size_t)n);          /* memmove, because b may be w */
-    *alpha = how->has_alpha ? mean_magnitude(b, n) : 1; /* exactly a for a filter of +-a */
+    *alpha = how->has_alpha ? mean_magnitude(b, n) : 1; /* a filter of +-a gets exactly alpha = a */
     for (int i = 0; i < n; i++) b[i] = b[i] >= 0 ? 1 : -1;
 }
 

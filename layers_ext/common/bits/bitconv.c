@@ -174,7 +174,7 @@ static size_t pixel(const place *w, int ky) {
 }
 
 #define SEGMENT 64                         /* neighbouring outputs that share column sums */
-#define COLUMNS ((SEGMENT - 1) * 64 + 255) /* most input columns: stride 64 and size 255 */
+#define COLUMNS ((SEGMENT - 1) * 64 + 255) /* columns of a segment at stride 64, size 255 */
 
 void dnx_bitconv_map(const dnx_bitconv *k, long p, int count, float *map) {
     const dnx_patches *at = &k->at;

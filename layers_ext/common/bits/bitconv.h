@@ -42,8 +42,8 @@ void dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads, lo
 /* Packs b, the filters in file order with values of +1 and -1. Fails with DNX_EMEM. */
 dnx_status dnx_bitconv_pack(dnx_bitconv *k, dnx_node *n, const float *b, dnx_err *err);
 /* Computes the bits of sign(u) and `sum` for pixels [lo, hi), with u = x*scale + shift. scale,
- * shift: C floats each, or NULL. signs: gets +1 and -1 in the shape of x, or NULL; NULL with
- * tiles. */
+ * shift: C floats each, or NULL. signs: NULL or, without tiles, gets +1 and -1 in the shape of
+ * x. */
 void dnx_bitconv_sign(dnx_bitconv *k, const float *x, long lo, long hi, const float *scale,
                       const float *shift, float *signs);
 /* Sets map[i] to K of output p + i, for i < count. K is NaN when any u under the window is NaN. */

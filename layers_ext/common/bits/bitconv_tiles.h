@@ -16,17 +16,16 @@ typedef struct {
     int N, words;   /* words: 64-bit words of a window */
     int pitch;      /* places in a row of a cut image */
     size_t plane;   /* bytes of one cut image with 64 channels */
-    size_t image;   /* bytes of a batch item: [L][stride*stride][rows][pitch][64],
-                       * L: words of a pixel */
+    size_t image;   /* bytes of an image: [L][stride*stride][rows][pitch][64], L words a pixel */
     int8_t *x;      /* batch x image */
     size_t *offset; /* bytes from a window's first place to each of its words, [L][size*size] */
     void *packed;
     char *scratch; /* threads x dnx_tiles()->scratch_size bytes */
 } dnx_bitconv_tiles;
 
-/* True when tiles are faster than counting bits: the processor has them, there are at least 6 x 6
- * outputs, and most computed positions are outputs. (Rows of positions are wider than rows of
- * outputs. Large filters with little padding waste many positions.) */
+/* Returns true when tiles are faster than counting bits: the processor has tiles, there are at
+ * least 6 x 6 outputs, and most computed positions are outputs. (Rows of positions are wider than
+ * rows of outputs. Large filters with little padding waste many positions.) */
 bool dnx_bitconv_tiles_pay(const dnx_patches *at);
 dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_patches *at,
                                   dnx_err *err);

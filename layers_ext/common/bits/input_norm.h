@@ -10,7 +10,7 @@ typedef struct {
     int c;
     bool has_bn;
     dnx_norm norm; /* its arrays are NULL without batch norm */
-    double *sums;  /* threads x 2 x C */
+    double *sums;  /* threads x 2 x C: sums of x and x^2, or of du and du*x */
 } dnx_input_norm;
 
 /* With has_bn, declares the parameters shifts, scales, mean and variance. Fails with DNX_EMEM. */

@@ -16,7 +16,7 @@ bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool tr
 
 static bool is_depthwise(const dnx_dwconv *s) { return s->g.a == 1 && s->g.b == 1; }
 
-/* The number of rows of dz that a thread keeps: those that one row of dx needs. */
+/* Returns the number of rows of dz that a thread keeps: the rows that one row of dx needs. */
 static int kept_rows(const dnx_node *n, const dnx_dwconv *s) {
     return s->kh < n->out.h ? s->kh : n->out.h;
 }
@@ -28,7 +28,7 @@ static int kept_pixels(const dnx_node *n, const dnx_dwconv *s) {
     return (n->out.w - 1) * kept_step(s) + 1;
 }
 
-/* Floats of scratch for each thread when training: the kept rows, and one row without zeros. */
+/* Returns the floats of scratch for a thread that trains: kept rows, and one row without zeros. */
 static size_t scratch_size(const dnx_node *n, const dnx_dwconv *s) {
     int pixels = kept_rows(n, s) * kept_pixels(n, s) + (kept_step(s) > 1 ? n->out.w : 0);
     return (size_t)pixels * (size_t)n->out.c;

@@ -22,12 +22,12 @@ typedef struct {
 
 #define DNX_MAX_TAPS 512 /* largest kh */
 
-/* Returns true when this file is faster than matrix products and Winograd for groups of `inputs`
- * and `outputs` channels. Both of these leave much of a vector unused for narrow groups. Filters of
- * size 1, 3, 5 with stride 1 and of size 3 with stride 2 are fast here. All others are computed
- * pixel by pixel, so the limits for them are half as large. */
+/* Returns true when dnx_dwconv is faster than matrix products and Winograd for groups of `inputs`
+ * and `outputs` channels, because those leave much of a vector unused. Filters of size 1, 3, 5 with
+ * stride 1 and of size 3 with stride 2 are fast here. All others are computed pixel by pixel, so
+ * the limits for them are half as large. */
 bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool trains);
-/* Before this call, set n->out and the members groups to pad of s. Fails with DNX_EMEM. */
+/* Before this call, set n->out and s->groups to s->pad. Fails with DNX_EMEM. */
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err);
 void dnx_dwconv_forward(dnx_node *n, dnx_pass *p);
 void dnx_dwconv_backward(dnx_node *n, dnx_pass *p);

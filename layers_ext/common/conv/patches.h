@@ -12,7 +12,7 @@ typedef struct {
     int c0, c; /* the windows read input channels [c0, c0 + c) */
 } dnx_patches;
 
-/* Option rows for size, stride, pad and padding, for an option struct with these fields. */
+/* Rows of an option table for size, stride, pad and padding, which are members of struct s. */
 #define DNX_WINDOW_OPTIONS(s)                                                                      \
     DNX_OPT_INT(s, size, 1, 1, 255, "side of the filters, pixels"),                                \
         DNX_OPT_INT(s, stride, 1, 1, 64, "step between outputs, pixels"),                          \
@@ -30,7 +30,7 @@ static inline bool dnx_patches_in_place(const dnx_patches *s) {
 }
 
 /* Returns the rows of `count` output pixels from pixel p on, *lda floats apart: pointers into x if
- * in place, else gathered into block (count x size*size*c floats). */
+ * dnx_patches_in_place(), else gathered into block (count x size*size*c floats). */
 const float *dnx_patches_rows(const dnx_patches *s, const float *x, long p, int count, float *block,
                               size_t *lda);
 /* Gives thread t its output pixels [lo, hi) in a backward pass of `batch` images. When scatter()

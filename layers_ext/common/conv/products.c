@@ -189,7 +189,7 @@ static void sum_share(void *arg, int t, int threads) {
     }
 }
 
-/* With few rows: computes thread t's filters' gradients directly in d_w, then its columns of dx. */
+/* With few rows: computes thread t's part of d_w directly, then its part of the columns of dx. */
 static void few_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_products *s = j->s;

@@ -9,7 +9,7 @@
 #include "common/conv/patches.h"
 #include "common/norm_act.h"
 
-#define DNX_PRODUCT_BLOCK 84 /* pixels at a time: a multiple of every tile height */
+#define DNX_PRODUCT_BLOCK 84 /* pixels at a time: a multiple of the rows of a register tile */
 
 typedef struct {
     dnx_patches at;
@@ -17,7 +17,7 @@ typedef struct {
     bool reads_in_place;
     bool has_few_rows; /* fewer pixels than filters: threads share the filters, not the pixels */
     float *w, *d_w;    /* N x C/groups x size x size, file order */
-    float *wk;         /* groups x N x K in the order of the rows; NULL if w has it */
+    float *wk;         /* groups x N x K in the order of the rows; NULL if w has this order */
     float *packed;     /* groups x packed panels of K x N */
     float *packed_t;   /* groups x packed panels of N x K, for dx */
     float *d_wk;       /* threads x groups x N x K; NULL with has_few_rows */
@@ -31,8 +31,7 @@ size_t dnx_products_block(const dnx_products *s, const dnx_node *n);
  * members in front of `w`, and declare w. needs_block: true when windows are gathered, or when a
  * deferred batch norm is applied to rows. Fails with DNX_EMEM. */
 dnx_status dnx_products_make(dnx_products *s, dnx_node *n, bool needs_block, dnx_err *err);
-/* Packs w. When predicting, multiplies filter f by scale[f], unless scale is NULL. Fails with
- * DNX_EMEM. */
+/* Packs w. When predicting, scales filter f by scale[f], if not NULL. Fails with DNX_EMEM. */
 dnx_status dnx_products_prepare(dnx_products *s, dnx_node *n, const float *scale, dnx_err *err);
 /* Forward and backward pass: the products, then the batch norm and activation of `norm`. */
 void dnx_products_forward(dnx_products *s, dnx_node *n, dnx_pass *p, dnx_norm_act *norm);

@@ -28,18 +28,18 @@ static int least_tiles(const dnx_winograd *s) { return s->m == 2 ? 48 : 24; }
 
 static int area(const dnx_winograd *s) { return (s->m + 2) * (s->m + 2); }
 
-/* Floats from one matrix of transformed tiles to the next, and from one product to the next. */
+/* Return the floats from one matrix of transformed tiles, or of products, to the next. */
 static size_t step_in(const dnx_winograd *s) { return (size_t)s->tiles * (size_t)s->at.in.c + GAP; }
 static size_t step_out(const dnx_winograd *s) {
     return (size_t)s->tiles * (size_t)s->columns + GAP;
 }
 
-/* Floats of scratch for each thread: one input tile, transformed tiles, products. */
+/* Returns the floats of scratch for a thread: one input tile, transformed tiles, products. */
 static size_t scratch_size(const dnx_winograd *s) {
     return (size_t)area(s) * ((size_t)s->at.in.c + step_in(s) + step_out(s));
 }
 
-/* Floats of the packed filters of one group, for one of the a*a elements. */
+/* Returns the floats of the packed filters of one group, for one of the a*a elements. */
 static size_t group_size(const dnx_winograd *s) { return dnx_kernels()->packed(s->Cg, s->Ng); }
 
 dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,
@@ -68,7 +68,7 @@ dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at
     return dnx_new(n, &s->filters, (size_t)area(s) * group_size(s) * (size_t)s->groups, err);
 }
 
-/* t[0], t[step], ... = G g, where g is g[0], g[by], g[2 by]. */
+/* Computes the m + 2 numbers t[0], t[step], ... = G g from g[0], g[by] and g[2 by]. */
 static void filter_line(int m, const double *g, int by, double *t, int step) {
     const double a = sqrt(.5), b = sqrt(2);
     double even = g[0] + g[2 * by], half = g[0] + g[2 * by] / 2, two = g[0] + 2 * g[2 * by];
@@ -142,8 +142,7 @@ static void normalise(const dnx_winograd *s, const dnx_norm_act *before, const f
     }
 }
 
-/* Transforms `count` tiles from `tile` on: v[e][i][c] = element e of tile i. spare: a*a*C floats
- * of scratch. */
+/* Transforms `count` tiles: v[e][i][c] = element e of tile number tile + i. spare: a*a*C floats. */
 static void transform_in(const dnx_winograd *s, const dnx_pass *p, long tile, int count, float *v,
                          float *spare) {
     const float *x = p->x[0];
@@ -197,7 +196,7 @@ static void multiply(const dnx_winograd *s, int e, const float *v, int count, in
     }
 }
 
-/* Computes the outputs of tiles [lo, hi) for filters [first, end), whole panels or groups. */
+/* Computes outputs of tiles [lo, hi) for filters [first, end), which are whole panels or groups. */
 static void forward_part(const job *j, int t, long lo, long hi, int first, int end) {
     const dnx_winograd *s = j->s;
     float *spare = j->p->scratch + (size_t)t * scratch_size(s), *v = spare + area(s) * s->at.in.c;

@@ -25,8 +25,7 @@ typedef struct {
 /* Returns the fastest m for `filters` filters over these windows, in in.c/at->c groups. Returns 0
  * when Winograd is not faster, or when the windows are not 3 x 3 with stride 1. */
 int dnx_winograd_side(const dnx_patches *at, int filters);
-/* For a node that predicts: sets s->m and, if m is not 0, all other members and n->scratch. Fails
- * with DNX_EMEM. */
+/* For a node that predicts: sets s->m and, unless m is 0, everything else. Fails with DNX_EMEM. */
 dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,
                              dnx_err *err);
 /* Transforms and packs the filters w, N x Cg x 3 x 3 in file order. Filter f is multiplied by

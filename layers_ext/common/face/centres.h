@@ -56,8 +56,7 @@ dnx_target_kind dnx_centres_take(int centres, bool has_margins);
  * comment "dnx_centres_make() sets these". Fails with DNX_EOPTION, with DNX_ESHAPE when the
  * teacher's embedding or number of classes differs, and with DNX_EMEM. */
 dnx_status dnx_centres_make(dnx_centres *c, dnx_node *n, dnx_err *err);
-/* For prepare(): copies inherited centres from the teacher again, because a weights file may have
- * replaced them. */
+/* For prepare(): copies inherited centres again, because a weights file may have replaced them. */
 void dnx_centres_inherit(dnx_centres *c, const dnx_node *n);
 /* Moves the centres and sets the margins. Call it before the loss of a pass with truth. In a pass
  * without a teacher's features all margins are m. */

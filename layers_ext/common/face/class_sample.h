@@ -1,9 +1,8 @@
 /* class_sample.h - the classes of one update when a loss uses a sample of them: partial FC.
  * An 2021, algorithm 1.
  *
- * The sample has the classes of the batch, and random other classes up to ceil(share N) of N
- * classes. All sub-batches of an update draw the same other classes; each adds those of its
- * images. */
+ * The sample has the classes of the batch, and random other classes up to ceil(share N) of all N.
+ * All sub-batches of an update draw the same other classes; each also has its images' classes. */
 #ifndef DNX_CLASS_SAMPLE_H
 #define DNX_CLASS_SAMPLE_H
 #include "dnx.h"
@@ -16,7 +15,7 @@ typedef struct {
     float share;
 } dnx_class_sample;
 
-/* Allocates. With share = 1 or when predicting, the sample is all classes. Fails with DNX_EMEM. */
+/* Allocates the sample: all classes when share = 1 or when predicting. Fails with DNX_EMEM. */
 dnx_status dnx_class_sample_make(dnx_class_sample *s, dnx_node *n, int classes, float share,
                                  dnx_err *err);
 /* Draws the classes of update p->update. Truths outside 0..classes-1 are ignored. Does nothing when

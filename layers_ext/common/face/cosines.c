@@ -8,7 +8,7 @@
 #include "kernels/pool.h"
 
 #define BLOCK 128 /* classes of one matrix product */
-#define UNIT 32   /* classes: threads take whole units */
+#define UNIT 32   /* the classes of a thread begin at a multiple of 32 */
 
 dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int classes, bool is_trained,
                             dnx_err *err) {

@@ -39,8 +39,8 @@ typedef struct {
 void dnx_cosines_forward(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
                          float *out, size_t ld);
 /* Call it after dnx_cosines_forward() with the same x and classes; batch <= B. d: descent
- * directions of `out`, in its layout. Adds to d_w. Stores dx or, with `adds`, adds to dx, which may
- * be NULL. */
+ * directions in the layout of `out`. Adds to d_w. Stores dx or, with `adds`, adds to dx. dx may be
+ * NULL. */
 void dnx_cosines_back(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
                       const float *d, size_t ld, float *dx, bool adds);
 #endif

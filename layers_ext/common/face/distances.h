@@ -1,5 +1,5 @@
 /* distances.h - distances between the features of a batch, scaled to unit length, and their
- * gradients. Metric losses share it.
+ * gradients: for [contrastive], [triplet] and [kd_relation].
  *
  *   f_i = x_i / |x_i|,   d_ij = |f_i - f_j|^2, or its root
  *
@@ -12,13 +12,13 @@ typedef struct {
     size_t D;
     bool is_plain; /* true: d_ij is the distance; false: its square */
     float *f;      /* B x D */
-    double *inv;   /* B: 1/|x|, for a zero feature 0 */
+    double *inv;   /* B: 1/|x|; 0 for a zero feature */
     double *d;     /* B x B */
     double *g;     /* B x B: the caller sets g_ij to the derivative of the loss by d_ij. The
                     * derivatives of (i,j) and (j,i) are added */
 } dnx_distances;
 
-/* Set is_plain first. Allocates for the features of input 0 of n. Fails with DNX_EMEM. */
+/* Allocates for the features of input 0 of n. Set is_plain before. Fails with DNX_EMEM. */
 dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, dnx_err *err);
 /* Fills f and d, and sets g to 0. */
 void dnx_distances_forward(dnx_distances *s, const dnx_pass *p);
@@ -38,6 +38,6 @@ int dnx_known(const dnx_pass *p);
 /* Sets y[b] to 1 when the nearest other image of the batch has the class of image b, else to 0. */
 void dnx_mark_nearest(const dnx_distances *s, dnx_pass *p);
 
-/* For dnx_classifier.classes of a loss that works with any number of classes: returns 2^30. */
+/* Use it as dnx_classifier.classes when any number of classes is allowed. Returns 2^30. */
 int dnx_any_classes(const dnx_node *n);
 #endif
