@@ -108,7 +108,7 @@ typedef struct {
     bool is_terminal;
     bool is_open;           /* the last line of the terminal is a progress line without an end */
     double shown;           /* time of the last line, by dnx_now() */
-    double images, seconds; /* of the updates since `shown`, including the wait for images */
+    double images, seconds; /* sums over the updates since `shown`, with the wait for images */
 } screen;
 
 /* Prints the losses by name, as means over the images, and the number of triplets or pairs that

@@ -19,7 +19,7 @@ typedef struct {
 /* A photograph, or a frame of a video, that a worker processes. */
 typedef struct {
     const char *name;
-    char frame_name[300]; /* of a frame; `name` points to this text */
+    char frame_name[300]; /* the name of a frame; `name` then points here */
     dnx_image frame;      /* pixels of a frame; a photograph is read by the worker */
     dnx_found *faces;
     size_t n;

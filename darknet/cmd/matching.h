@@ -30,8 +30,8 @@ typedef struct {
     uint64_t network; /* fingerprint of m.net */
 } dnx_matching;
 
-/* Opens network, detector and threshold. Returns their errors. Call dnx_matching_close() also after
- * an error. */
+/* Opens network, detector and threshold. Returns the errors of opening. Call dnx_matching_close()
+ * also after an error. */
 dnx_status dnx_matching_open(const dnx_matching_args *a, dnx_matching *t, dnx_err *err);
 void dnx_matching_close(dnx_matching *t);
 /* Reads a photograph as dnx_portrait_read() does. Also returns DNX_EIO when it has no face. */

@@ -27,7 +27,7 @@ static int place_of(const dnx_placed *p, const float *images) {
     return -1;
 }
 
-/* Starts to copy images to a free buffer, unless they are there or no buffer is free. */
+/* Starts to copy images to a free buffer, unless they are copied already or no buffer is free. */
 static void bring_beside(dnx_net *net, const float *images) {
     dnx_placed *p = dnx_placed_of(net);
     const int k = p->image_of[0] ? 1 : 0;

@@ -34,7 +34,7 @@ typedef struct {
     const float *image_of[2]; /* the processor's images that are copied, or being copied, to
                                * images[k] */
     int image;                /* index of this pass's images; -1 before they are copied */
-    int batch;                /* of the last forward pass */
+    int batch;                /* images of the last forward pass */
     float *outputs, *deltas, *scratch;
 } dnx_placed;
 

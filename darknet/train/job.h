@@ -12,8 +12,7 @@
 #include "train/train.h"
 
 enum { DNX_RUN_FILES = 8 };
-extern const char *const dnx_run_ends[DNX_RUN_FILES]; /* the ends of their names: ".state",
-                                                       * ".weights" ... */
+extern const char *const dnx_run_ends[DNX_RUN_FILES]; /* ".state", ".weights" and so on */
 
 struct dnx_train_job {
     const dnx_train_args *a;
@@ -28,16 +27,16 @@ struct dnx_train_job {
         struct {
             char *state, *weights, *best, *score, *names, *skipped_file, *csv, *run;
         };
-        char *path[DNX_RUN_FILES]; /* these eight paths, in the order of dnx_run_ends */
+        char *path[DNX_RUN_FILES]; /* the eight paths above, in the order of dnx_run_ends */
     };
     dnx_log log;
-    dnx_events curves;            /* for -tensorboard */
-    dnx_page *page;               /* for -port; else NULL */
-    uint64_t batch, last, first;  /* updates done; of the run; before this process */
+    dnx_events curves;            /* the curves of -tensorboard */
+    dnx_page *page;               /* the page of -port, or NULL */
+    uint64_t batch, last, first;  /* updates: now, at the end, at the start */
     uint64_t saved_batch;         /* batch of this process's last checkpoint, or UINT64_MAX */
-    double saved, flushed, began; /* times, by dnx_now() */
-    double *losses;               /* of this update: a loss for each layer, per image */
-    long *used;                   /* of this update: triplets or pairs that each layer used */
+    double saved, flushed, began; /* times of checkpoint, flush and start, by dnx_now() */
+    double *losses;               /* this update's loss of each layer, per image */
+    long *used;                   /* triplets or pairs that each layer used in this update */
     float *statistics;            /* copy of untrained parameters: see dnx_train_keep() */
     int classifier;               /* the layer whose output gives the accuracy, or -1 */
     dnx_record inputs;            /* everything that the results depend on */
@@ -121,8 +120,8 @@ dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err);
 void dnx_train_skip(dnx_train_job *j, const char *line);
 /* For -resume: reads the lines that earlier processes wrote into NAME.skipped. */
 void dnx_train_read_skipped(dnx_train_job *j);
-/* Writes NAME.skipped if there are new lines; removes an old file if there are no lines. Errors:
- * DNX_EIO, DNX_EMEM. */
+/* Writes NAME.skipped if there are new lines, or removes it if there are no lines. Errors: DNX_EIO,
+ * DNX_EMEM. */
 dnx_status dnx_train_save_skipped(dnx_train_job *j, dnx_err *err);
 
 /* ---- checkpoint.c ---- */

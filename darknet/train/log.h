@@ -42,7 +42,7 @@ void dnx_log_amend(dnx_log *log, double verified);
 void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *line);
 /* Returns the line that was last written or amended, up to its '\n', or NULL after a flush. */
 const char *dnx_log_last(const dnx_log *log);
-/* Returns the titles of the columns, with commas; the caller frees them. NULL: no memory. */
+/* Returns the columns' titles with commas, or NULL without memory. The caller frees the text. */
 char *dnx_log_titles(const dnx_log *log, const dnx_net *net);
 /* Writes the waiting lines. When that fails, returns DNX_EIO and keeps the lines in memory. */
 dnx_status dnx_log_flush(dnx_log *log, dnx_err *err);

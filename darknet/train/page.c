@@ -29,7 +29,7 @@ enum { CLIENTS = 64, TICK = 250, KEPT = 1 << 16, MOST_WAITING = 8 << 20 };
 
 extern const char dnx_page_html[]; /* the text of page.html; the Makefile makes it */
 
-typedef enum { ASKS, LISTENS, TAKES, PARTS } stage; /* of a client, see serve() */
+typedef enum { ASKS, LISTENS, TAKES, PARTS } stage; /* a client's stage, see serve() */
 
 typedef struct {
     int fd; /* -1 when this struct is free */
