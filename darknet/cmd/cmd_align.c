@@ -86,7 +86,7 @@ static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
 }
 
 /* Computes the transform m from the chosen face in the image to the crop. Returns DNX_EIO when the
- * face cannot be used, or with -several skip when there are several. */
+ * face cannot be used, or when the image has several faces and -several is skip. */
 static dnx_status place(const job *j, const dnx_crop *it, const char *path, int w, int h,
                         double m[6], dnx_err *err) {
     dnx_face template;

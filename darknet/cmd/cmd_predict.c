@@ -1,5 +1,5 @@
-/* darknet classifier predict and valid: the syntax and output of Darknet's own command, computed
- * without libdarknet. */
+/* darknet classifier predict and valid: the syntax and output are those of Darknet's own command,
+ * but the network is a dnx_net. */
 #include <errno.h>
 #include <limits.h>
 #include <math.h>

@@ -167,8 +167,8 @@ static bool is_due(const dnx_train_job *j) {
            (j->replaces && j->batch == j->first + 1); /* -force: files of two runs must not mix */
 }
 
-/* Saves a checkpoint. If that fails, the next attempt is in AGAIN_SECONDS, because the disk may
- * have space by then. Returns an error only when a parameter is not finite. */
+/* Saves a checkpoint. If that fails, the next attempt follows after AGAIN_SECONDS, because the disk
+ * may have space by then. Returns an error only when a parameter is not finite. */
 static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     dnx_err why = {0};
     dnx_status st = dnx_train_save(j, &why);
