@@ -42,8 +42,7 @@ typedef struct {
     dnx_images images;
     dnx_video *video;            /* the video, or NULL when there are images */
     char **crop;                 /* paths of the first crop of each image, sorted */
-    size_t *todo, n_todo, first; /* indices of images not in the record; first: the next to
-                                  * process */
+    size_t *todo, n_todo, first; /* images not in the record; first: index of the next one */
     size_t seen, is_new;         /* frames read so far; photographs or frames done by this run */
     dnx_finding_item item[DNX_FINDING_ROUND];
     dnx_mtcnn **detector;     /* one for each worker */

@@ -6,9 +6,9 @@
 
 /* Prints layers, multiply-adds and errors. */
 void dnx_low_rank_print(const dnx_low_rank *c);
-/* Prints what dnx_low_rank_print() prints as JSON; errors that were not measured are null.
- * held_out: names of the c->measured images with which errors were measured. skipped: number of
- * unreadable images. */
+/* Prints layers, multiply-adds and errors as JSON; an error that was not measured is null.
+ * held_out: names of the c->measured images for the errors. skipped: number of unreadable
+ * images. */
 void dnx_low_rank_json(const dnx_low_rank *c, const char *const *held_out, size_t skipped);
 /* Writes each eigenvalue as a line for scripts/plot_energy.py. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_low_rank_csv(const dnx_low_rank *c, const char *path, dnx_err *err);
