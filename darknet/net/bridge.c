@@ -10,7 +10,7 @@
 #include "net/bridge_rows.h"
 #include "net/weights.h"
 
-/* The number of classes of a layer; 0 when it is not a classifier. */
+/* Returns the number of classes of a layer, or 0 when the layer is no classifier. */
 static size_t classes_of(const dnx_node *n) {
     const dnx_classifier *c = n->type->classifier;
     return c && c->classes ? (size_t)c->classes(n) : 0;
@@ -18,7 +18,7 @@ static size_t classes_of(const dnx_node *n) {
 
 /* ---- the table ---- */
 
-/* Writes the shape of the largest parameter: filters x floats of a filter. */
+/* Writes the shape of the largest of `count` parameters: filters x floats of a filter. */
 static void shape_of(const dnx_node *n, const dnx_param *list, int count, char *text, size_t size) {
     const dnx_param *most = list;
     for (int k = 1; k < count; k++)
@@ -52,7 +52,7 @@ dnx_bridge_row *dnx_bridge_add(dnx_bridge *b, dnx_net *net, int layer, dnx_fate 
     return row;
 }
 
-/* True for two layers taken in a row: they share a line of the table. */
+/* True when both rows can share a line: their layers were taken with the same shift. */
 static bool is_next(const dnx_bridge_row *a, const dnx_bridge_row *b) {
     return a->fate == DNX_TAKEN && b->fate == DNX_TAKEN && a->shift == b->shift;
 }
@@ -106,10 +106,10 @@ void dnx_bridge_free(dnx_bridge *b) {
 
 /* Lengths of a file, a network and its backbone. */
 typedef struct {
-    size_t floats; /* in the file */
-    size_t need;   /* in the network */
-    size_t core;   /* in its backbone */
-    int layers;    /* in the backbone */
+    size_t floats; /* floats in the file */
+    size_t need;   /* floats in the network */
+    size_t core;   /* floats in its backbone */
+    int layers;    /* layers in its backbone */
     size_t width;  /* floats of the embedding */
 } reach;
 
@@ -120,22 +120,23 @@ static reach measure(dnx_net *net, size_t floats) {
                    dnx_size(out)};
 }
 
-/* True when the floats after the backbone can be a head: a row for each class, with or without a
- * bias. */
+/* True when the floats after the backbone can be a head: for each class a row of `width` floats,
+ * with or without a bias. */
 static bool is_head(const reach *r) {
     size_t rest = r->floats > r->core ? r->floats - r->core : 0;
     return r->core > 0 && rest > 0 && (rest % r->width == 0 || rest % (r->width + 1) == 0);
 }
 
-/* The number of layers whose parameters the file holds completely, if it ends exactly after a
- * layer. Layers without parameters count. Returns 0 when the file ends inside a layer. */
+/* Returns how many layers, from the first on, have exactly `floats` parameters together, or 0 when
+ * `floats` ends inside a layer. Layers without parameters are included. */
 static int layers_of(dnx_net *net, size_t floats) {
     for (int layers = net->n; floats && layers > 0; layers--)
         if (dnx_weights_floats(net, layers) == floats) return layers;
     return 0;
 }
 
-/* Loads the first `layers` layers and fills in the table. */
+/* Loads the first `layers` layers and fills the table. why: the reason shown for the other
+ * layers. */
 static dnx_status take(dnx_net *net, const char *path, int layers, const reach *r, const char *why,
                        dnx_bridge *b, dnx_err *err) {
     const uint64_t seen = net->seen;
@@ -164,7 +165,7 @@ static dnx_status take(dnx_net *net, const char *path, int layers, const reach *
     return DNX_OK;
 }
 
-/* Fails with the message of `said`. For weights of another network it adds a hint. */
+/* Fails with the status and message of `said`, and adds the hint to DNX_EWEIGHTS. */
 static dnx_status with_hint(const dnx_err *said, const char *hint, dnx_err *err) {
     return dnx_fail_at(err, said->status, NULL, "%s%s", said->text,
                        said->status == DNX_EWEIGHTS ? hint : "");

@@ -14,7 +14,7 @@ static bool same_shapes(dnx_net *from, int f, dnx_net *to, int t) {
     if (n != dnx_net_params(to, t, b)) return false;
     for (int k = 0; k < n; k++)
         if (strcmp(a[k].name, b[k].name) || a[k].count != b[k].count) return false;
-    /* equal counts with other channels would mix up the filters */
+    /* equal counts with other output channels would mix up the filters */
     return from->nodes[f].out.c == to->nodes[t].out.c;
 }
 
@@ -24,8 +24,8 @@ static const dnx_param *find(const dnx_param *list, int n, dnx_role role) {
     return NULL;
 }
 
-/* Copies the first filters, and the first channels of each. Weights are O x I x taps; O and I may
- * differ. Returns false when the taps or the groups differ. */
+/* Copies the first filters, and the first channels of each filter. Weights are O filters x I
+ * channels x taps; O and I may differ. Returns false when the taps or the groups differ. */
 static bool copy_weights(const dnx_node *f, const dnx_param *a, const dnx_node *t,
                          const dnx_param *b) {
     size_t Oa = (size_t)f->out.c, Ob = (size_t)t->out.c;
@@ -40,7 +40,8 @@ static bool copy_weights(const dnx_node *f, const dnx_param *a, const dnx_node *
     return true;
 }
 
-/* Copies the parameters of layer f that fit. Adds the number of floats to *floats. */
+/* Copies the first filters and channels of layer f, and their bias and norm, to layer t. Adds the
+ * number of floats copied to *floats. Returns false when the weights do not fit. */
 static bool copy_part(dnx_net *from, int f, dnx_net *to, int t, size_t *floats) {
     dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS];
     const dnx_node *nf = &from->nodes[f], *nt = &to->nodes[t];
@@ -66,8 +67,8 @@ typedef struct {
     dnx_net *from, *to;
     dnx_bridge_how how;
     dnx_bridge *b;
-    bool *is_used; /* for each layer of the source */
-    int next;      /* layer of the source that comes next in order */
+    bool *is_used; /* for each layer of the source: it was copied */
+    int next;      /* the next layer of the source, when matching in order */
     bool in_order; /* all layers since the last name have matched */
 } walk;
 
@@ -79,7 +80,8 @@ static int find_name(const dnx_net *net, const char *name) {
     return -1;
 }
 
-/* Copies the parameters of layer f that fit to layer t. Returns false when none fits. */
+/* Copies the parameters of layer f of the source that fit to layer t, and adds a row to the table.
+ * Returns false when no parameter fits. */
 static bool try_layer(walk *w, int f, int t, bool is_named) {
     const dnx_node *nf = &w->from->nodes[f], *nt = &w->to->nodes[t];
     size_t before = w->b->taken;

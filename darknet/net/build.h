@@ -4,14 +4,14 @@
 #include "net/net.h"
 #include "net/options.h"
 
-#define DNX_MAX_FLOATS 8589934592. /* the largest tensor: 32 GiB */
+#define DNX_MAX_FLOATS 8589934592. /* most floats of a tensor: 32 GiB */
 
-/* Finds the inputs of layer n, the last one built so far: the layer before, and the layers that its
- * options name. A loss of distillation also gets its teacher. DNX_EOPTION when an option names a
- * layer that is not before this one. Also returns the errors of opening a teacher. */
+/* Finds the inputs of n, the layer that is being built: the previous layer, and the layers that its
+ * options name. Also opens the teacher of a loss, by the options `teacher`. DNX_EOPTION when an
+ * option names a layer that is not before n. Also returns the errors of opening a teacher. */
 dnx_status dnx_net_inputs(dnx_net *net, dnx_node *n, dnx_teacher_opts *teacher, dnx_err *err);
 
-/* Call after all layers are made. Merges layers that can do part of a neighbour's work; see
+/* Call it after all layers are made. Merges layers that can do part of a neighbour's work; see
  * layer/fusion.h. */
 void dnx_net_fuse(dnx_net *net);
 #endif

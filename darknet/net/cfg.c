@@ -1,5 +1,4 @@
-/* cfg.c - the parser of .cfg text. dnx_cfg_parse() reads from memory; dnx_cfg_read() loads a
- * file. */
+/* cfg.c - the parser of .cfg text. */
 #include "net/cfg.h"
 
 #include <stdio.h>
@@ -8,7 +7,7 @@
 
 #include "base/lines.h"
 
-enum { MAX_BYTES = 16 << 20 }; /* so every count is below INT_MAX */
+enum { MAX_BYTES = 16 << 20 }; /* keeps every count below INT_MAX */
 
 /* Returns a copy of s, or NULL when memory runs out. */
 static char *copy(const char *s) {
@@ -85,7 +84,7 @@ static dnx_status parse_lines(dnx_cfg *cfg, dnx_lines *l, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Parses the lines and frees them. */
+/* Parses l and frees it, also after an error. */
 static dnx_status parse(dnx_lines *l, dnx_cfg **out, dnx_err *err) {
     dnx_cfg *cfg = calloc(1, sizeof *cfg);
     dnx_status st = DNX_OK;
@@ -132,7 +131,7 @@ dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, 
     return DNX_OK;
 }
 
-/* The option classes=auto of a section, or NULL. */
+/* Returns the option classes=auto of a section, or NULL. */
 static const dnx_pair *asking(const dnx_section *s) {
     for (int i = 0; i < s->n; i++)
         if (!strcmp(s->pairs[i].key, "classes") && !strcmp(s->pairs[i].value, "auto"))

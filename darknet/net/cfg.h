@@ -1,4 +1,4 @@
-/* cfg.h - reads the text of a .cfg into sections of key=value pairs. It does not interpret them. */
+/* cfg.h - reads the text of a .cfg into sections of key=value pairs, without interpreting them. */
 #ifndef DNX_CFG_H
 #define DNX_CFG_H
 #include "dnx.h"
@@ -24,23 +24,24 @@ typedef struct dnx_cfg {
     int n;
 } dnx_cfg;
 
-/* Parses len bytes. '#' and ';' start a comment at the start of a line or after white space.
- * base/lines.h describes the accepted text. DNX_EPARSE: no section, an option before the first
- * section, a line without '=', an empty key or value, a NUL byte, an unclosed bracket. */
+/* Parses len bytes; the caller frees *out. '#' and ';' start a comment at the start of a line or
+ * after white space. base/lines.h describes the accepted text. DNX_EPARSE when there is no section,
+ * an option before the first section, a line without '=', an empty key or value, a NUL byte, or an
+ * unclosed bracket. DNX_EMEM. */
 dnx_status dnx_cfg_parse(const char *text, size_t len, const char *file, dnx_cfg **out,
                          dnx_err *err);
-/* Reads the file at path (at most 16 MB) and parses it. */
+/* Like dnx_cfg_parse(), for a file of at most 16 MB. Also DNX_EIO. */
 dnx_status dnx_cfg_read(const char *path, dnx_cfg **out, dnx_err *err);
-/* Sets an option of section i: replaces its value, or appends the option. DNX_EMEM. */
+/* Replaces the value of an option of section i, or appends the option. DNX_EMEM. */
 dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, dnx_err *err);
-/* True when a section has classes=auto: the number of classes comes from the images. */
+/* True when a section has classes=auto, for which the caller must find the number of classes. */
 bool dnx_cfg_asks_classes(const dnx_cfg *cfg);
 /* Replaces classes=auto by n. DNX_EOPTION when a section has it and n is 0 (unknown); DNX_EMEM. */
 dnx_status dnx_cfg_set_classes(dnx_cfg *cfg, int n, dnx_err *err);
-/* Index of the section with name=NAME, or -1. */
+/* Returns the index of the section with this name=, or -1. */
 int dnx_cfg_named(const dnx_cfg *cfg, const char *name);
-/* Checks the names of layers. A name is a letter or '_', then letters, digits and "_.-", at most 63
- * characters. Names must differ. DNX_EOPTION: a name breaks these rules. */
+/* Checks the values of name=: a letter or '_', then letters, digits and "_.-", at most 63
+ * characters, and no name twice. DNX_EOPTION when a name breaks these rules. */
 dnx_status dnx_cfg_check_names(const dnx_cfg *cfg, dnx_err *err);
 void dnx_cfg_free(dnx_cfg *cfg);
 #endif

@@ -1,13 +1,13 @@
-/* classes.c - finds the number for classes=auto from the length of a weights file. The floats of a
- * network are a + b*classes; two networks, with 1 and 2 classes, give a and b. */
+/* classes.c - finds the number for classes=auto from the length of a weights file. A network with k
+ * classes has a + b k floats; networks with 1 and 2 classes give a and b. */
 #include "net/classes.h"
 
 #include <limits.h>
 
 #include "net/weights.h"
 
-/* Counts the floats of the network. Returns 0 when it cannot be built, or when parameters depend on
- * a teacher that is missing. */
+/* Returns the floats of the network with this number of classes. Returns 0 when it cannot be built,
+ * or when parameters depend on a teacher that is missing. */
 static size_t floats_with(const char *path, int classes, const dnx_build *how) {
     dnx_cfg *cfg;
     dnx_net *net = NULL;
@@ -25,7 +25,7 @@ static size_t floats_with(const char *path, int classes, const dnx_build *how) {
     return floats;
 }
 
-/* Returns the number of classes of the network in the weights file, or 0 when none fits. */
+/* Returns the number of classes that gives the network the length of the weights file, or 0. */
 static int classes_in(const char *cfg, const char *weights, const dnx_build *how) {
     size_t there;
     const size_t one = floats_with(cfg, 1, how);

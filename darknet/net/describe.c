@@ -8,7 +8,7 @@
 #include "net/options.h"
 #include "net/rate.h"
 
-enum { MOST = 1024 }; /* bytes for a value */
+enum { MOST = 1024 }; /* most bytes of a value */
 
 typedef struct {
     dnx_describe_fn *fn;

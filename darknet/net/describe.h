@@ -13,6 +13,6 @@ typedef void dnx_describe_fn(void *arg, const char *key, const char *value, cons
  * run. filters= is listed after width_multiplier has changed it. Files of teachers are not
  * listed. */
 void dnx_net_describe(const dnx_net *net, dnx_describe_fn *fn, void *arg);
-/* Lists the options of one layer's own type. The keys are bare: "filters". */
+/* Lists the options of one layer's own type. Keys have no prefix: "filters". */
 void dnx_layer_describe(const dnx_node *n, dnx_describe_fn *fn, void *arg);
 #endif

@@ -1,5 +1,5 @@
-/* fingerprint.c - a checksum of what a network computes. The sum of a layer covers its type, its
- * options, its parameters and the sums of its inputs, so the numbers of layers do not matter. */
+/* fingerprint.c - a checksum of what a network computes. The checksum of a layer covers its type,
+ * options and parameters, and the checksums of its inputs, but not its index. */
 #include "net/fingerprint.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@
 
 typedef struct {
     uint64_t sum;
-    const char *layers_key; /* the sums of the inputs stand for this option; may be NULL */
+    const char *layers_key; /* an option to skip, because it names inputs; may be NULL */
 } describer;
 
 static void add_option(void *arg, const char *key, const char *value, const char *usual) {

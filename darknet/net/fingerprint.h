@@ -4,15 +4,14 @@
 #define DNX_FINGERPRINT_H
 #include "net/net.h"
 
-/* Continues the checksum h with the size, mean and scale of the input. Returns the new checksum. */
+/* Returns the checksum h, continued over the size, mean and scale of the input. */
 uint64_t dnx_net_fingerprint_input(const dnx_net *net, uint64_t h);
-/* Stores a checksum of the parameters of layer i. The functions that read a weights file call it
- * before the network releases them. */
+/* Stores a checksum of the parameters of layer i in net->links[i].loaded. The functions that read a
+ * weights file call it before the network releases the parameters. */
 void dnx_net_fingerprint_params(dnx_net *net, int i, const dnx_param *list, int n);
-/* Returns a checksum for the output of layer `last`, -1 for the image. It covers the input, and the
- * types, options and loaded parameters of the layers that this output needs. Losses, heads and
- * options that every section has, such as learning_rate=, do not matter: a trained network and what
- * `darknet strip` makes of it have the same checksum. Parameters that were not read from a file
- * count as absent. */
+/* Returns a checksum for the output of layer `last`, or of the image when last is -1. It covers the
+ * input, and the types, options and loaded parameters of the layers that this output needs. Losses,
+ * heads, and options that every section has, such as learning_rate=, do not change the checksum:
+ * `darknet strip` keeps it. Parameters that were not read from a file are not covered. */
 uint64_t dnx_net_fingerprint(dnx_net *net, int last);
 #endif

@@ -1,13 +1,14 @@
-/* finite.h - finds the layer where NaN or infinity began. */
+/* finite.h - finds the layer where NaN or infinity begins. */
 #ifndef DNX_FINITE_H
 #define DNX_FINITE_H
 #include "net/net.h"
 
-/* After a forward pass: DNX_ENUMBER names the first layer whose output is not finite. */
+/* Call it after a forward pass of net->batch images. DNX_ENUMBER when an output is not finite; the
+ * message names the first such layer. */
 dnx_status dnx_check_outputs(dnx_net *net, dnx_err *err);
-/* Checks n results of the network before they are printed or saved. The message names the file
- * `of`. DNX_ENUMBER when one of them is not finite. */
+/* Checks n results of the network before they are printed or saved. DNX_ENUMBER when a number is
+ * not finite; the message names the file `of`. */
 dnx_status dnx_check_numbers(const float *v, size_t n, const char *of, dnx_err *err);
-/* DNX_ENUMBER names the first layer with a parameter that is not finite. */
+/* DNX_ENUMBER when a parameter is not finite; the message names its layer. */
 dnx_status dnx_check_params(dnx_net *net, dnx_err *err);
 #endif

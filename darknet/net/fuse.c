@@ -11,8 +11,8 @@ static bool adds_residual(const dnx_net *net, int i) {
     return n->type->fusion && n->type->fusion->adds_residual && n->type->fusion->adds_residual(n);
 }
 
-/* If a layer is a plain sum and the only reader of the layer before, the layer before adds the
- * other input when it stores its output: it gets that input by dnx_residual(). */
+/* Merges a plain sum into the layer before it, if the sum is the only reader of that layer. The
+ * layer then adds the sum's other input, dnx_residual(), while it stores its output. */
 static void merge_sums(dnx_net *net, const int *uses) {
     for (int i = 1; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];
@@ -27,8 +27,8 @@ static void merge_sums(dnx_net *net, const int *uses) {
     }
 }
 
-/* If only the next layer reads a layer's output and both support it, the layer defers its batch
- * norm and activation to the next one. */
+/* In training, lets a layer defer its batch norm and activation to the next layer, if the next
+ * layer is the only reader of its output and both types support it. */
 static void defer_norm_acts(dnx_net *net, const int *uses) {
     for (int i = 0; i + 1 < net->n; i++) {
         dnx_node *n = &net->nodes[i], *next = n + 1;
@@ -43,8 +43,8 @@ static void defer_norm_acts(dnx_net *net, const int *uses) {
     }
 }
 
-/* Predicting: if a layer is only batch norm and activation, and its only reader can apply them, the
- * reader reads the layer's input instead of its output. */
+/* When predicting, skips a layer that is only batch norm and activation, if its only reader can
+ * apply them: the reader reads the skipped layer's input. */
 static void hand_on_norm_acts(dnx_net *net, const int *uses) {
     for (int i = 0; i + 1 < net->n; i++) {
         dnx_node *n = &net->nodes[i], *next = n + 1;
@@ -80,5 +80,5 @@ void dnx_net_fuse(dnx_net *net) {
 void dnx_net_unmerge(dnx_net *net, int i) {
     if (net->plan.of[i].residual_of < 0) return;
     net->plan.of[i].residual_of = -1;
-    net->plan.of[i + 1].merged_into = -1; /* the sum is in place: both outputs share memory */
+    net->plan.of[i + 1].merged_into = -1; /* layer i + 1 adds in place: the outputs share memory */
 }

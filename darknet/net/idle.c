@@ -25,7 +25,7 @@ static bool is_word(const char *words, const char *word) {
     }
 }
 
-/* The default of an option as text, or "" when the table does not have the option. */
+/* Returns the default of an option as text, or "" when the table does not have the option. */
 static const char *default_of(const dnx_opt *table, const char *key, char *text, size_t size) {
     const dnx_opt *o = dnx_opt_find(table, key);
     text[0] = 0;
@@ -43,7 +43,7 @@ static void note_pair(dnx_net *net, const dnx_section *s, const dnx_pair *p, con
              "[%.40s] %.40s=%.60s: has no effect %s", s->name, p->key, p->value, why);
 }
 
-/* Adds a note for each option of `keys` that the section gives while r->needs has none of the
+/* Adds a note for each option of r->keys that the section gives while r->needs has none of the
  * values in r->words. */
 static void note_needs(dnx_net *net, const dnx_section *s, const dnx_needs *r,
                        const dnx_opt *table) {
@@ -61,7 +61,7 @@ static void note_needs(dnx_net *net, const dnx_section *s, const dnx_needs *r,
     }
 }
 
-/* Finds options that every section may have, in sections where they have no effect. */
+/* Adds notes for options that every section may have, but that have no effect in this one. */
 static void check_common(dnx_net *net, const dnx_section *s, int layer) {
     static const char *const of_weights[] = {"learning_rate", "decay"};
     const dnx_node *n = &net->nodes[layer];
@@ -76,7 +76,7 @@ static void check_common(dnx_net *net, const dnx_section *s, int layer) {
         note_pair(net, s, p, "beside pad=1, which pads by size/2");
 }
 
-/* Adds a note for an option of layer n that its type finds doubtful. */
+/* Adds a note for the option that doubts() of the layer's type returns. */
 static void note_doubts(dnx_net *net, const dnx_section *s, const dnx_node *n) {
     char text[200];
     const dnx_advice *a = n->type->advice;

@@ -3,6 +3,7 @@
 #define DNX_IDLE_H
 #include "net/net.h"
 
-/* Adds a note with its line to net->origin.notes for each such option. net was built from cfg. */
+/* Adds a note to net->origin.notes for each option of cfg, from which net was built, that has no
+ * effect. */
 void dnx_note_idle(dnx_net *net, const dnx_cfg *cfg);
 #endif

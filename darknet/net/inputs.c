@@ -47,7 +47,7 @@ bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int 
     return *source >= 0;
 }
 
-/* Finds input 0 of a loss of distillation, and the teacher's output that it imitates. */
+/* Finds input 0 of a loss of distillation, and opens the teacher whose output it imitates. */
 static dnx_status find_pair(dnx_net *net, dnx_node *n, dnx_teacher_opts *o, dnx_err *err) {
     const char *name = n->type->name, *key = n->type->layers_key, *why;
     const dnx_list *refs = dnx_opts_field(n, key);
@@ -66,8 +66,8 @@ static dnx_status find_pair(dnx_net *net, dnx_node *n, dnx_teacher_opts *o, dnx_
     n->in[0] = net->nodes[n->from[0]].out;
     const dnx_teacher_source *source = net->teacher_source;
     if (net->trains && source) return source->open(net, n, o, err);
-    /* In prediction only the shape of the teacher's output is needed, for parameters that the loss
-     * trains. */
+    /* When predicting, only the shape of the teacher's output is needed, for the loss's
+     * parameters. */
     if (!n->type->classifier->needs_shape) return DNX_OK;
     if (net->depth > 1 || !source || source->open(net, n, o, NULL)) {
         n->distillation->target = (dnx_shape){0, 0, 0};

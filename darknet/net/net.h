@@ -6,7 +6,7 @@
 #include "layer/fusion.h"
 #include "net/notes.h"
 
-/* Options of [net]. Options that libdarknet also has mean the same as there. */
+/* Options of [net]. Options that libdarknet has, too, have the same meaning. */
 typedef struct {
     int batch, subdivisions, height, width, channels, inputs, time_steps, notruth, random, adam;
     int max_batches, burn_in, max_crop, min_crop, flip, center, nesterov, seed;
@@ -20,20 +20,20 @@ typedef struct {
     dnx_list steps, scales;
 } dnx_net_opts;
 
-/* The line of the cfg that has an option of [net]. */
+/* An option of [net] and its line in the cfg. */
 typedef struct {
     char key[24];
     int line;
 } dnx_place;
 
-/* What the network knows of a layer beside its node. */
+/* A layer's data beside its node. */
 typedef struct {
     char *name;          /* name= of the section, or NULL */
     int teacher_output;  /* for a loss with a teacher: index of the teacher's output; else -1 */
-    const float *target; /* this output for the batch; NULL when it is not computed */
-    double loss;         /* of the last dnx_net_forward_layer() on this processor */
-    uint64_t loaded;     /* checksum of the parameters as read from a file; 0 before */
-    uint64_t sum;        /* see dnx_net_fingerprint() */
+    const float *target; /* the teacher's output for the batch; NULL when not computed */
+    double loss;         /* loss of the last dnx_net_forward_layer() on this processor */
+    uint64_t loaded;     /* checksum of the parameters read from a file, else 0 */
+    uint64_t sum;        /* checksum, see dnx_net_fingerprint() */
 } dnx_link;
 
 struct dnx_teachers;
@@ -42,31 +42,31 @@ struct dnx_net;
 
 /* Opens the teachers of a network while it is built. */
 typedef struct {
-    /* Opens the teacher of `loss` and fills loss->distillation; keeps it in net->teachers. */
+    /* Opens the teacher of `loss`, keeps it in net->teachers, and fills loss->distillation. */
     dnx_status (*open)(struct dnx_net *net, dnx_node *loss, const struct dnx_teacher_opts *o,
                        dnx_err *err);
     void (*close)(struct dnx_teachers *t);
 } dnx_teacher_source;
 typedef struct dnx_build dnx_build;
 
-/* Functions that run layers on a device instead of this processor (gpu/place.h). The members of a
+/* Functions that run layers on a device instead of this processor (gpu/place.h). The pointers of a
  * dnx_pass point to the processor's memory, as for a layer on the processor. */
 typedef struct dnx_placement {
     /* Called when the network is built. DNX_EMEM, DNX_EIO. */
     dnx_status (*place)(struct dnx_net *net, const struct dnx_placement *p, dnx_err *err);
     void (*remove)(struct dnx_net *net);
-    /* Before the tensors are planned: true when the device runs layer i of a network that predicts,
-     * and adds dnx_residual() to its output there. */
+    /* Called before the tensors are planned. True when the device runs layer i of a network that
+     * predicts, and adds dnx_residual() to the output of layer i. */
     bool (*adds_residual)(const struct dnx_net *net, int i);
-    /* Allocates memory of the processor that the device reads directly. It is not zeroed. NULL when
-     * there is none; ordinary memory can be used then. */
+    /* Allocates memory of the processor that the device reads directly, not zeroed. Returns NULL
+     * when there is no such memory: the caller then uses ordinary memory. */
     float *(*new_images)(const struct dnx_net *net, size_t floats);
     void (*free_images)(const struct dnx_net *net, float *images);
     /* Does the work of dnx_net_images(). */
     void (*images)(struct dnx_net *net, const float *now, const float *next);
     void (*forward)(struct dnx_net *net, int i, dnx_pass *p);
     void (*backward)(struct dnx_net *net, int i, dnx_pass *p);
-    /* Waits, and returns the loss of layer i, which the device runs. NaN after a failure. */
+    /* Waits, and returns the loss of layer i, which runs on the device; NaN after a failure. */
     double (*loss)(struct dnx_net *net, int i);
     /* Called when the gradient of layer i's output has been set to 0 on the processor. */
     void (*clear_dy)(struct dnx_net *net, int i, int batch);
@@ -77,65 +77,67 @@ typedef struct dnx_placement {
     void (*catch_up)(struct dnx_net *net, int i);
     /* Called after the parameters or the momentum of layer i have changed on the processor. */
     void (*changed)(struct dnx_net *net, int i);
-    /* Copies the gradients and the statistics of the layers that the processor updates to the
-     * processor, and clears these gradients on the device. */
+    /* For the device's layers that the processor updates: copies gradients and running statistics
+     * to the processor, and sets these gradients to 0 on the device. */
     void (*fetch_gradients)(struct dnx_net *net);
     /* Called before the processor updates any layer. Updates all layers that the device updates.
-     * Without clip_norm it calls fetch_gradients() for the others. */
+     * Without clip_norm it calls fetch_gradients() for the other layers. */
     void (*update)(struct dnx_net *net, int batch, float rate, float momentum, float decay);
     /* True when the processor must not update layer i: the device has done it, or has failed. */
     bool (*is_updated)(struct dnx_net *net, int i);
-    dnx_status (*status)(struct dnx_net *net, dnx_err *err); /* the first failure of the device */
-    bool (*is_elsewhere)(const struct dnx_net *net, int i);  /* the device runs layer i */
+    dnx_status (*status)(struct dnx_net *net, dnx_err *err); /* the device's first failure */
+    bool (*is_elsewhere)(const struct dnx_net *net, int i);  /* true: the device runs layer i */
     void *device;
     char name[128]; /* the device and its precision, for messages */
 } dnx_placement;
 
-/* The output of a layer, its gradient, and the neighbours that do parts of its work. */
+/* A layer's output, its gradient, and the layers that do part of its work. */
 typedef struct {
-    float *y, *dy; /* y: the output in the first lane. dy is NULL when predicting, and when no
-                          * layer needs it */
-    struct dnx_norm_act *deferred; /* the next layer applies it, and y holds z; else NULL */
-    int merged_into; /* for a merged [shortcut]: the layer that adds it in forward. For a batch
-                          * norm that its reader applies: the layer that stores its input. Forward
-                          * skips this layer, and its y is the y of layer merged_into. Else -1 */
+    float *y, *dy; /* the output in the first lane; its gradient, NULL when predicting */
+    struct dnx_norm_act *deferred; /* norm that the next layer applies to z in y; else NULL */
+    /* Index of the layer that does the work of this one in forward, or -1. For a merged [shortcut]:
+     * the layer that adds. For a batch norm that its reader applies: the layer that stores its
+     * input. y is then the y of that layer. */
+    int merged_into;
     int residual_of; /* the layer whose output this layer adds when it stores y; else -1 */
     bool dy_written; /* in this backward pass a later layer has already written dy */
 } dnx_layer_plan;
 
 /* Memory of a network, and how its threads share it. */
 typedef struct {
-    dnx_layer_plan *of;     /* of layer i */
-    struct dnx_pool *alone; /* with lanes > 1 a pool of one thread, used by all nodes; else NULL */
-    int lanes;      /* number of threads that run all layers in parallel, each on its own chunk of
-                      * images, with its own outputs and scratch. With 1 lane, the threads share the
-                      * rows of one chunk */
-    double *laps;   /* lanes x n seconds: dnx_net_run() adds each layer's time. The caller owns
-                      * it. NULL when time is not measured */
+    dnx_layer_plan *of;     /* of[i]: layer i */
+    struct dnx_pool *alone; /* with lanes > 1: one thread, for reentrant layers; else NULL */
+    /* Each of `lanes` threads takes its own chunk of images through all layers, in its own outputs
+     * and scratch. With 1 lane, the threads share the rows of one chunk. */
+    int lanes;
+    /* lanes x layers: dnx_net_run() adds the seconds of each layer. The caller owns the array. NULL
+     * when time is not measured. */
+    double *laps;
     float *scratch; /* lanes x scratch_floats */
-    float *outputs; /* lanes x all y. When predicting, outputs that are not needed at the same time
-                      * share memory */
-    float *deltas;  /* all dy, which share memory in the same way; NULL when predicting */
-    float *result;  /* the result of dnx_net_predict(): batch x outputs */
-    size_t output_floats, delta_floats, scratch_floats; /* of one lane */
+    /* lanes x output_floats: all y. When predicting, outputs that are not needed at the same time
+     * share memory. */
+    float *outputs;
+    float *deltas; /* delta_floats: all dy, which share memory too; NULL when predicting */
+    float *result; /* the result of dnx_net_predict(): batch x outputs */
+    size_t output_floats, delta_floats, scratch_floats; /* in one lane */
 } dnx_plan;
 
 /* How the optimiser changes the parameters of a layer. */
 typedef struct {
-    float rate, decay;  /* multipliers of the learning rate and the weight decay */
+    float rate, decay;  /* multiply the learning rate and the weight decay */
     float exclusivity;  /* factor of the weight exclusivity of this layer's filters */
-    size_t momentum_at; /* where its momentum starts */
+    size_t momentum_at; /* index in `momentum` where the layer begins */
 } dnx_layer_sgd;
 
 /* State of the optimiser, and results of the last update. */
 typedef struct {
-    dnx_layer_sgd *of;    /* of layer i; momentum_at of layer n is the length of `momentum` */
-    float *momentum;      /* one float per trained parameter, in params order */
+    dnx_layer_sgd *of;    /* of[i]: layer i; of[n].momentum_at: length of `momentum` */
+    float *momentum;      /* a float for each trained float, in file order */
     float *average;       /* with ema=: the average of all parameters, see net/average.h */
-    bool has_exclusivity; /* at least one layer has a factor above 0 */
-    double exclusivity;   /* in the last update: see dnx_net_update_layer() */
+    bool has_exclusivity; /* exclusivity= is above 0 for a layer */
+    double exclusivity;   /* sum of E (update.c) over all layers in the last update */
     double norm;          /* norm of the last update's gradient, with clip_norm */
-    float clip;           /* factor of the last update's gradients, with clip_norm */
+    float clip;           /* factor of the last update's gradients, with clip_norm, else 1 */
 } dnx_optimiser;
 
 /* The cfg that a network came from. */
@@ -148,24 +150,23 @@ typedef struct {
 
 typedef struct dnx_net {
     dnx_net_opts o;
-    char *file; /* the cfg's name */
+    char *file; /* path of the cfg */
     int n;      /* layers */
     dnx_node *nodes;
     dnx_link *links;
     dnx_shape in;
     int batch; /* o.batch / o.subdivisions, or dnx_build.batch */
-    int chunk; /* images that pass through the layers together. Training: batch.
-                           * Predicting: so few that the activations stay in the cache */
+    int chunk; /* images that go through the layers together: batch when training; fewer when
+                * predicting, so that the outputs stay in the cache */
     bool trains;
     bool keeps_no_weights; /* nodes release weights, except while a file is loaded */
-    bool is_partial;       /* a loss lacks its teacher, and so the parameters that depend on the
-                            * shape of the teacher's output */
-    int first_trained;     /* first layer that trains: the one after the last stopbackward=1 */
-    int depth;             /* 0: the network itself; 1: a teacher; 2: a teacher's teacher (only its
-                           * shapes are used) */
-    uint64_t seen;         /* images trained on, from the weights file */
-    int threads;           /* as requested. Results depend only on the number of shares of a job,
-                           * dnx_pool_threads(pool): at least min(8, batch / 8) when training */
+    bool is_partial;   /* a loss lacks the teacher on which the shape of its parameters depends */
+    int first_trained; /* first layer that trains: after the last stopbackward=1 */
+    int depth;         /* 1: a teacher; 2: a teacher's teacher, for its shapes only; 0: any other */
+    uint64_t seen;     /* images trained on, from the weights file */
+    /* Threads requested. Results depend only on dnx_pool_threads(pool), the number of shares of a
+     * job: at least min(8, batch / 8) when training. */
+    int threads;
     struct dnx_pool *pool;
     dnx_plan plan;
     dnx_optimiser sgd;
@@ -184,7 +185,7 @@ struct dnx_build {
                             * memory. dnx_net_params() then gives counts, but no values */
     int batch;             /* 0 means the cfg's batch / subdivisions */
     int threads;           /* 0 means as many as there are processors */
-    const dnx_layer_type *const *types; /* added to those of the registry; ends with NULL */
+    const dnx_layer_type *const *types; /* more than the registry has, then NULL; may be NULL */
     const dnx_teacher_source *teachers; /* NULL when losses have no teacher */
     const dnx_placement *placement;     /* NULL for this processor alone */
     const dnx_net *student; /* for a teacher: its student, whose threads it uses; else NULL */
@@ -194,89 +195,91 @@ struct dnx_build {
  * DNX_EMEM; the message has the line of the cfg. */
 dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out, dnx_err *err);
 void dnx_net_free(dnx_net *net);
-/* Lets a network that predicts take images of h x w pixels; its weights stay. Do not call it with
- * keeps_no_weights. DNX_ESHAPE when a layer does not fit or its weights depend on the size;
+/* Lets a network that predicts take images of h x w pixels, with the same weights. Do not call it
+ * with keeps_no_weights. DNX_ESHAPE when a layer does not fit or its weights depend on the size;
  * DNX_EOPTION; DNX_EMEM. After DNX_EMEM the network may only be freed; after other errors it has
  * its old size. */
 dnx_status dnx_net_resize(dnx_net *net, int h, int w, dnx_err *err);
 
-/* Finds the layer that a distillation loss imitates: `given`, or with given < 0 the last suitable
- * layer before `end`. *head: the classifier that turns the output of *source into logits, or NULL
- * when the output itself is imitated. Returns false when no layer is suitable; *why is the reason
- * in a few words. */
+/* Finds the layer that a loss with a teacher reads, in the student or in the teacher: layer
+ * `given`, or the last suitable layer before layer `end` when given < 0. kind: what the loss
+ * imitates. Sets *source to the layer, and *head to the classifier that turns its output into
+ * logits, or to NULL when the loss reads the output itself. Returns false when no layer is
+ * suitable, with the reason in *why. */
 bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int *source,
                     dnx_node **head, const char **why);
 
-/* The layer that stores the output of layer i: another one when layer i is merged into it. */
+/* Returns the layer that stores the output of layer i: i, or the layer that i is merged into. */
 static inline int dnx_net_root(const dnx_net *net, int i) {
     return net->plan.of[i].merged_into >= 0 ? net->plan.of[i].merged_into : i;
 }
-/* Index of the layer with this number (from 0) or this name, or -1. */
+/* Returns the index of the layer with this number (from 0) or this name, or -1. */
 int dnx_net_find(const dnx_net *net, const char *text);
-/* Index of the layer whose output is the embedding: input 0 of the last loss without a teacher. If
- * there is no such loss, it is the last layer that is not a loss. -1 when the loss reads the
- * image. */
+/* Returns the index of the layer whose output is the embedding: the last layer without losses of
+ * distillation, or input 0 of this layer when it is a loss. -1 when the loss reads the image. */
 int dnx_net_embedding(const dnx_net *net);
-/* File and line of that option of [net], or of [net] itself when the option is not given. */
+/* Returns file and line of option `key` of [net], or of [net] itself when `key` is not given. */
 dnx_loc dnx_net_at(const dnx_net *net, const char *key);
 
-/* Predicting: returns the output of layer i for images x. Call it right after layer i has run. It
- * returns plan.of[i].y. Only for a batch norm that its reader applies, it computes the output into
- * `room` (batch x outputs) and returns room. */
+/* Returns the output of layer i for images x in a network that predicts. Call it right after layer
+ * i. Normally returns plan.of[i].y. But a batch norm that its reader applies has no output: this
+ * function computes it into `room` (batch x outputs floats) and returns room. */
 const float *dnx_net_own_output(dnx_net *net, int i, const float *x, int batch, float *room);
-/* If layer i adds a merged [shortcut], makes it store its own output as before. Predicting only. */
+/* If a [shortcut] is merged into layer i, undoes this: layer i stores its own output, and the
+ * [shortcut] runs. Only for a network that predicts. */
 void dnx_net_unmerge(dnx_net *net, int i);
 
 typedef enum { DNX_PREDICTING, DNX_TRAINING } dnx_phase;
 /* Runs one layer forward for at most net->chunk images. x: the images, B x H x W x C. truth: class
- * indices or NULL. A loss layer stores its sum over the batch in *loss, which may be NULL: then a
- * device need not finish before dnx_net_loss(). */
+ * indices or NULL. A loss layer stores its sum over the batch in *loss. With loss NULL the call
+ * does not wait for a device; dnx_net_loss() then waits. */
 void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, dnx_phase phase,
                            const float *truth, double *loss);
-/* The loss of layer i in the last dnx_net_forward_layer(), summed over the batch. */
+/* Returns the loss of layer i in the last dnx_net_forward_layer(), summed over the batch. */
 double dnx_net_loss(dnx_net *net, int i);
-/* Allocates memory for images that the device of the network reads fast; without a device, ordinary
- * memory. Give *is_of_net to dnx_net_free_images(). NULL when there is no memory. */
+/* Allocates memory for images that the device of the network reads fast, or ordinary memory without
+ * a device. Pass *is_of_net to dnx_net_free_images(). Returns NULL when memory runs out. */
 float *dnx_net_new_images(const dnx_net *net, size_t floats, bool *is_of_net);
 void dnx_net_free_images(const dnx_net *net, float *images, bool is_of_net);
-/* Announces the images of the next pass and, when next is not NULL, those of the pass after it. A
+/* Announces `now`, the images of the next pass, and `next`, those of the pass after it, or NULL. A
  * GPU copies `next` while the first pass runs. Both have net->batch images and must not change
  * until their pass has ended. The call is optional. */
 void dnx_net_images(dnx_net *net, const float *now, const float *next);
-/* Runs one layer backward. Call dnx_net_backward_begin() once, then this for the layers from the
- * last to the first. If the last layer is not a loss, the caller first writes its dy. */
+/* The backward pass: call dnx_net_backward_begin() once, then dnx_net_backward_layer() for the
+ * layers from the last to the first. If the last layer is not a loss, the caller first writes its
+ * dy. */
 void dnx_net_backward_begin(dnx_net *net);
 void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, const float *truth);
-/* Call before the layers of an update. With clip_norm, stores the norm of the mean gradient of all
- * layers in net->sgd.norm, and the factor min(1, clip_norm / norm) in net->sgd.clip. Sets
+/* Call it before dnx_net_update_layer(). With clip_norm, stores the norm of the mean gradient of
+ * all layers in net->sgd.norm, and the factor min(1, clip_norm / norm) in net->sgd.clip. Sets
  * net->sgd.exclusivity to 0. */
 void dnx_net_update_begin(dnx_net *net, int batch);
-/* Updates the parameters of layer i, calls prepare() and clears the gradients. The gradient of
- * weight exclusivity is added first. The rule is libdarknet's, with gradients that point downhill:
- * v = momentum*v + grad - decay*batch*w; w += rate/batch*v; o.nesterov: Nesterov's momentum. */
+/* Updates the parameters of layer i, calls prepare() and clears the gradients. First adds the
+ * gradient of weight exclusivity. The rule is libdarknet's, for a parameter w with the descent
+ * direction grad: v = momentum*v + grad - decay*batch*w; w += rate/batch*v. With o.nesterov:
+ * Nesterov's momentum. */
 void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay);
 
-/* Runs layers 0..last forward without training. out: the output of layer `last`, B x H x W x C. In
- * a network that trains, `last` must not be a layer that defers its batch norm. */
+/* Runs layers 0..last forward without training. out: the output of layer `last`, batch x H x W x C.
+ * In a network that trains, `last` must not be a layer that defers its batch norm. */
 void dnx_net_run(dnx_net *net, const float *x, int batch, int last, float *out);
-/* An output to copy. dnx_net_run_taps() copies the outputs of several layers, in any order. */
+/* An output that dnx_net_run_taps() copies. The taps may be in any order. */
 typedef struct {
     int layer;
-    float *out; /* batch x the layer's output */
+    float *out; /* batch x outputs of the layer */
 } dnx_tap;
 void dnx_net_run_taps(dnx_net *net, const float *x, int batch, const dnx_tap *taps, int n);
 /* Runs all layers. Returns the output of the last one, which is valid until the next call. */
 const float *dnx_net_predict(dnx_net *net, const float *x, int batch);
-/* Calls prepare() of every layer. Call it once after loading weights into a network that
- * predicts. */
+/* Calls prepare() of every layer. Call it after writing parameters into the network. */
 dnx_status dnx_net_prepare(dnx_net *net, dnx_err *err);
-/* Call before writing weights into layer i: allocates the parameters that the network does not
- * keep, and lists them. Call dnx_net_release_params() afterwards. DNX_EMEM. */
+/* Call it before writing weights into layer i: allocates the parameters that the network has
+ * released, lists them, and sets *count. Call dnx_net_release_params() afterwards. DNX_EMEM. */
 dnx_status dnx_net_restore_params(dnx_net *net, int i, dnx_param *list, int *count, dnx_err *err);
-/* Calls prepare() of layer i. A network that keeps no weights then frees them. */
+/* Calls prepare() of layer i, which frees the parameters when the network keeps no weights. */
 dnx_status dnx_net_release_params(dnx_net *net, int i, dnx_err *err);
 
-/* The output of layer i after a pass over `batch` images, wherever the layer runs. */
+/* Returns the output of layer i after a pass over `batch` images, also from a device. */
 const float *dnx_net_output(dnx_net *net, int i, int batch);
 /* Returns the first failure of the device that layers run on, or DNX_OK. After a failure the
  * parameters are those of the last complete update. */
@@ -285,8 +288,8 @@ dnx_status dnx_net_status(dnx_net *net, dnx_err *err);
 /* Lists the parameters of layer i in file order. Returns their number. list may be NULL. */
 int dnx_net_params(dnx_net *net, int i, dnx_param *list);
 size_t dnx_net_count(dnx_net *net, int i); /* the trained floats of layer i */
-/* Copies the parameters of layer i of `from` to layer k of `to`, which has the same ones. Returns
- * the number of floats. */
+/* Copies the parameters of layer i of `from` to layer k of `to`, which has parameters of the same
+ * sizes. Returns the number of floats. */
 size_t dnx_net_copy_params(dnx_net *from, int i, dnx_net *to, int k);
 size_t dnx_net_memory(const dnx_net *net); /* bytes: outputs, deltas, scratch */
 #endif

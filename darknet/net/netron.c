@@ -1,12 +1,14 @@
 /* netron.c - writes a cfg that Netron's reader of Darknet files (source/darknet.js) understands.
  *
- * Netron shows no shapes after the first section that it does not know. So a layer keeps its
- * section if Netron knows it, or shows itself in other ones (layer/view.h, or layer/compression.h
- * for a convolution). A loss becomes [cost]. Any other layer becomes [activation] with its name if
- * it keeps the shape of its input, else a [crop] to its size and a convolution to its channels.
+ * Netron shows no shapes after the first section that it does not know. So each layer is written by
+ * sections that Netron knows, the first possible of these: the sections of show() (layer/view.h);
+ * its own section; a convolution, if layer/compression.h describes it as one; [cost] for a loss;
+ * [activation], if its output has the shape of its input; a [crop] to its height and width and a
+ * convolution to its channels.
  *
- * Netron loses the length of some outputs, and the height and width of others. If the next section
- * needs them, [upsample] with stride=1 comes between: it copies, and Netron finds its shape. */
+ * Netron does not compute the length of some outputs, and the height and width of others. Where the
+ * next section needs them, an [upsample] with stride=1 is inserted: it copies, and Netron computes
+ * its shape. */
 #include "net/netron.h"
 
 #include <stdio.h>
@@ -17,7 +19,7 @@
 #include "net/describe.h"
 #include "net/types.h"
 
-/* Sections of Netron whose shapes it computes. These lists are its own; they are not our layers. */
+/* Names of Netron's sections, not of our layers. Netron computes the shapes of KNOWN. */
 #define KNOWN                                                                                      \
     "activation|avgpool|batchnorm|connected|convolutional|cost|crop|detection|dropout|"            \
     "gru|local|lstm|maxpool|region|reorg|rnn|route|sam|scale_channels|shortcut|"                   \
@@ -26,8 +28,8 @@
 #define LOSES_MAP "connected|softmax|rnn|gru|lstm|cost|region|detection"
 #define NEEDS_LENGTH "connected|softmax|rnn|gru|lstm|cost|region|detection|dropout"
 #define NEEDS_MAP "convolutional|maxpool|avgpool|crop|local"
-#define NAMES_FROM "shortcut|sam|scale_channels" /* the second input is from= */
-#define JOINS "route"                            /* all inputs are layers= */
+#define NAMES_FROM "shortcut|sam|scale_channels" /* from= names the second input */
+#define JOINS "route"                            /* layers= names all inputs */
 
 static bool is(const dnx_shown *s, const char *names) {
     return dnx_is_one_of(names, s->section, strlen(s->section));
@@ -37,7 +39,7 @@ static bool is(const dnx_shown *s, const char *names) {
 
 typedef struct {
     FILE *f;
-    const char *but; /* an option that is left out; may be NULL */
+    const char *but; /* an option to skip; may be NULL */
 } option_sink;
 
 static void put_option(void *arg, const char *key, const char *value, const char *usual) {
@@ -80,7 +82,7 @@ static void replace(const dnx_node *n, dnx_view *v) {
     dnx_show_convolution(v, cut, out, &c, "");
 }
 
-/* Shows every layer. */
+/* Adds the sections of all layers to v. last[i]: the section that has the output of layer i. */
 static void fill(const dnx_net *net, dnx_view *v, int *last) {
     for (int i = 0; i < net->n && !v->no_memory; i++) {
         const dnx_node *n = &net->nodes[i];
@@ -100,7 +102,7 @@ typedef struct {
     FILE *f;
     const dnx_net *net;
     const dnx_view *v;
-    int *number; /* of each section of the view in the file */
+    int *number; /* for each section of the view: its number in the file */
     int image;   /* number of the section that copies the image, or -1 */
     int n;       /* sections in the file */
 } writer;
@@ -123,7 +125,7 @@ static void put_helper(writer *w, const dnx_shown *s, const char *section, int l
     w->n++;
 }
 
-/* Writes the options. Netron has another word for one function. */
+/* Writes the options. Netron calls the activation hswish h_swish. */
 static void put_options(const writer *w, const char *options) {
     const char *word = strstr(options, "activation=hswish\n");
     int before = word ? (int)(word - options) : (int)strlen(options);
@@ -152,8 +154,8 @@ static void put(writer *w, int i) {
     w->number[i] = w->n++;
 }
 
-/* True when a section other than the first reads the image, or [route] does. No number of a section
- * stands for the image, so a first section must copy it. */
+/* True when a section other than the first reads the image, or a [route] does. Options cannot name
+ * the image, so the file then begins with a section that copies it. */
 static bool reads_image_later(const dnx_view *v) {
     for (int i = 0; i < v->n; i++)
         for (int k = 0; k < v->list[i].n; k++)

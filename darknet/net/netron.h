@@ -1,9 +1,10 @@
-/* netron.h - writes a cfg for Netron, which then finds the shapes of all layers. The cfg is only to
- * look at: its sections compute something else. */
+/* netron.h - writes a cfg from which the viewer Netron finds the shapes of all layers. The cfg is
+ * only to look at: its sections compute something else. */
 #ifndef DNX_NETRON_H
 #define DNX_NETRON_H
 #include "net/net.h"
 
-/* *text: the cfg, which the caller frees; *sections: how many it has without [net]. DNX_EMEM. */
+/* Sets *text to the cfg, which the caller frees, and *sections to its number of sections without
+ * [net]. DNX_EMEM. */
 dnx_status dnx_netron_cfg(const dnx_net *net, char **text, int *sections, dnx_err *err);
 #endif

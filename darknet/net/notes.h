@@ -1,5 +1,5 @@
-/* notes.h - notes about a cfg that is valid, but may not mean what its writer thinks. `darknet
- * check` and `classifier train` print them. */
+/* notes.h - notes about a valid cfg that may not mean what its author thinks. `darknet check` and
+ * `classifier train` print them. */
 #ifndef DNX_NOTES_H
 #define DNX_NOTES_H
 #include "dnx.h"

@@ -32,8 +32,8 @@ static dnx_status out_of_range(const place *at, const dnx_opt *o, const char *wh
                     at->p->value, what, o->min, o->max);
 }
 
-/* Parses a finite decimal number that fills the text. strtod() alone also accepts "nan", "0x1p3"
- * and " 1". */
+/* Parses text that is, as a whole, a finite decimal number. strtod() alone also accepts "nan",
+ * "0x1p3" and " 1". */
 static bool to_number(const char *text, size_t len, double *v) {
     char buf[MAX_WORD], *end;
     if (len == 0 || len >= sizeof buf) return false;
@@ -99,7 +99,7 @@ static dnx_status unknown_layer(const place *at, const char *name) {
                     near ? near : "", near ? "'?" : "");
 }
 
-/* Sets *v to the number of the layer whose name is the len bytes of text. */
+/* Sets *v to the number of the layer whose name is text[0..len-1]. */
 static dnx_status find_layer(const place *at, const char *text, size_t len, double *v) {
     char name[MAX_WORD];
     snprintf(name, sizeof name, "%.*s", (int)(len < sizeof name ? len : sizeof name), text);
@@ -218,8 +218,7 @@ static dnx_status unknown(const place *at, const dnx_opt *const *tables, int n) 
                     at->p->key, at->p->value, near);
 }
 
-/* Takes the pairs in the order of their lines and reports the first wrong one. The loop ends at an
- * unknown or repeated option, so that a long section cannot make it slow. */
+/* Sets the options in the order of their lines. Fails at the first wrong one. */
 static dnx_status take_pairs(const dnx_opt *const *tables, void *const *outs, int n,
                              const dnx_section *s, const char *file, dnx_notes *notes,
                              dnx_err *err) {
@@ -276,8 +275,8 @@ const dnx_pair *dnx_opts_given(const dnx_section *s, const char *key) {
     return NULL;
 }
 
-/* Edit distance: how many letters must be changed, added, removed or swapped with the next one.
- * Both texts are shorter than MAX_WORD. */
+/* Returns the edit distance: how many letters must be changed, added, removed, or swapped with
+ * their neighbour. Both texts are shorter than MAX_WORD. */
 static int distance(const char *a, const char *b) {
     int rows[3][MAX_WORD], na = (int)strlen(a), nb = (int)strlen(b);
     for (int i = 0; i <= na; i++) {
@@ -307,7 +306,7 @@ const char *dnx_nearest(const char *w, const char *const *list, int n) {
         best = list[i];
         limit = d;
     }
-    for (int i = 0; i < n && !best && len > 2; i++) /* the beginning of a name */
+    for (int i = 0; i < n && !best && len > 2; i++) /* w may begin a name */
         if (!strncasecmp(w, list[i], len)) best = list[i];
     return best;
 }

@@ -1,4 +1,4 @@
-/* plan.h - allocates the tensors of a network. Used by build.c. */
+/* plan.h - allocates the tensors of a network. For build.c and resize.c. */
 #ifndef DNX_NET_MEMORY_H
 #define DNX_NET_MEMORY_H
 #include "net/net.h"

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* The number of this random stream; streams of layers and images have other numbers. */
+/* Makes this random stream differ from those of layers and images. */
 #define STREAM 0x72617465ull
 
 static float times(const dnx_net_opts *o, double factor) {

@@ -6,11 +6,10 @@
 /* The values of policy=, in the order of its words in options.c. */
 enum { DNX_CONSTANT, DNX_STEP, DNX_EXP, DNX_POLY, DNX_STEPS, DNX_SIGMOID, DNX_RANDOM, DNX_COSINE };
 
-/* Returns true when the policy's rate falls to 0 at max_batches; the policy then needs this
- * option. */
+/* Returns true when the rate falls to 0 at max_batches; the policy then needs max_batches=. */
 bool dnx_rate_ends(const dnx_net_opts *o);
 
-/* The rate of update `number`, counted from 1. It depends only on o and number. r = learning_rate:
+/* Returns the rate of update `number`, counted from 1, from o and number alone. r = learning_rate:
  *   number < burn_in   r (number / burn_in)^power
  *   constant           r
  *   step               r scale^(number / step, rounded down)
@@ -21,7 +20,7 @@ bool dnx_rate_ends(const dnx_net_opts *o);
  *   random             r u^power, u uniform in [0, 1) drawn from (seed, number)
  *   cosine             r (1 + cos(pi (number - burn_in) / (max_batches - burn_in))) / 2, 0 from
  *                      max_batches on
- * It equals libdarknet's rate bit for bit, except where libdarknet is wrong: sigmoid before `step`
+ * The rate equals libdarknet's bit for bit, except where libdarknet is wrong: sigmoid before `step`
  * (its rate is 0), poly after max_batches (the power of a negative number), and random (not seeded,
  * and drawn at each call). libdarknet has no cosine. */
 float dnx_rate(const dnx_net_opts *o, uint64_t number);

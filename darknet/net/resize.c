@@ -5,7 +5,7 @@
 #include "net/build.h"
 #include "net/plan.h"
 
-/* Frees the state of the first n nodes. */
+/* Frees the array `nodes`, with memory and state of its first n nodes. */
 static void drop(dnx_node *nodes, int n) {
     for (int i = 0; nodes && i < n; i++) {
         dnx_free_owned(nodes[i].memory);
@@ -14,7 +14,8 @@ static void drop(dnx_node *nodes, int n) {
     free(nodes);
 }
 
-/* Copies the values of the parameters of `from`, which has the same type and options. */
+/* Copies the parameters of `from` to `to`, which has the same type and options, and prepares
+ * `to`. */
 static dnx_status take_params(const dnx_node *from, dnx_node *to, dnx_err *err) {
     const dnx_param *a = from->params, *b = to->params;
     const dnx_layer_type *type = to->type;
@@ -31,7 +32,8 @@ static dnx_status take_params(const dnx_node *from, dnx_node *to, dnx_err *err) 
     return type->prepare ? type->prepare(to, err) : DNX_OK;
 }
 
-/* Makes layer i in `nodes`, with the shapes that its inputs have in `nodes`. */
+/* Makes nodes[i] like layer i, but with the shapes of its inputs in `nodes`. in: shape of the
+ * image. */
 static dnx_status make(const dnx_net *net, dnx_shape in, dnx_node *nodes, int i, dnx_err *err) {
     dnx_node *n = &nodes[i];
     *n = net->nodes[i];
@@ -48,7 +50,7 @@ static dnx_status make(const dnx_net *net, dnx_shape in, dnx_node *nodes, int i,
     return st ? st : take_params(&net->nodes[i], n, err);
 }
 
-/* Allocates all tensors for the new shapes. */
+/* Fuses the layers again and allocates all tensors for the new shapes. */
 static dnx_status allocate(dnx_net *net, dnx_err *err) {
     dnx_plan *p = &net->plan;
     dnx_free(p->outputs);

@@ -29,7 +29,7 @@ static dnx_fused fused_of(const dnx_net *net, int lane, int i) {
                        .deferred = before < 0 ? NULL : net->plan.of[before].deferred};
 }
 
-/* Runs layer i forward. Returns its loss, summed over the batch. */
+/* Runs layer i forward in a lane. Returns its loss, summed over the batch. */
 static double forward(dnx_net *net, int lane, int i, const float *x, int batch, dnx_phase phase,
                       const float *truth) {
     if (net->plan.of[i].merged_into >= 0) return 0;
@@ -88,7 +88,7 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
     p.fused = &fused;
     p.dy = l->dy_written ? l->dy : NULL;
     for (int k = 0; k < n->n_in; k++) {
-        if (n->from[k] < net->first_trained) continue; /* a frozen layer, or the image */
+        if (n->from[k] < net->first_trained) continue; /* the input is frozen, or the image */
         dnx_layer_plan *to = &net->plan.of[dnx_net_root(net, n->from[k])];
         p.dx[k] = to->dy;
         p.dx_adds[k] = to->dy_written;
@@ -122,7 +122,7 @@ dnx_status dnx_net_status(dnx_net *net, dnx_err *err) {
     return net->placement ? net->placement->status(net, err) : DNX_OK;
 }
 
-/* See dnx_net_own_output(). */
+/* Does the work of dnx_net_own_output() in any lane. */
 static const float *output(dnx_net *net, int lane, int i, const float *x, int batch, float *room) {
     if (net->trains || !net->plan.of[i].deferred)
         return dnx_net_output(net, i, batch) + (size_t)lane * net->plan.output_floats;
@@ -154,7 +154,7 @@ static void copy(const job *j, int lane, int layer, const float *x, int first, i
     }
 }
 
-/* Runs chunk c of the images through the layers. */
+/* Takes chunk c of the images through the layers, and copies the outputs of the taps. */
 static void run_chunk(void *arg, int lane, long c) {
     job *j = arg;
     dnx_net *net = j->net;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#define XXH_STATIC_LINKING_ONLY /* for a state on the stack */
+#define XXH_STATIC_LINKING_ONLY /* for variables of type XXH3_state_t */
 #include <xxhash.h>
 
 #include "base/files.h"
@@ -15,10 +15,10 @@
 static const char magic[8] = "DNXSTAT";
 enum { VERSION = 3 };
 
-/* The file begins with this header. Then follow the text of the inputs, filled with zeros to a
- * multiple of 4, the parameters in file order, the momentum, with ema= the average of the
- * parameters, and a checksum of all bytes before it. The length shows whether there is an average.
- * The byte order is the machine's. The header has no padding. */
+/* The header of the file, without padding. After it: the text of the inputs, padded with zeros to a
+ * multiple of 4; the parameters in file order; the momentum; with ema= the average of the
+ * parameters; a checksum of all bytes before it. The length of the file shows whether it has an
+ * average. The byte order is the machine's. */
 typedef struct {
     char magic[8];
     uint64_t version, seen, params, momentum, net, text;
@@ -79,12 +79,12 @@ dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dn
     return st;
 }
 
-/* Bytes between the header and the checksum. */
+/* Returns the bytes between header and checksum. average: floats of the average, or 0. */
 static size_t length_of(const header *h, size_t average) {
     return padded(h->text) + 4 * (h->params + h->momentum + average);
 }
 
-/* Checks that the len bytes are a consistent state file. Returns NULL or the fault. */
+/* Returns NULL when the len bytes are a consistent state file, else what is wrong with them. */
 static const char *fault(const char *bytes, size_t len, const header *h) {
     uint64_t sum;
     if (len < sizeof *h + sizeof sum) return "too short for a state file";

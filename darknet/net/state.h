@@ -8,20 +8,21 @@
 
 typedef struct {
     uint64_t seen;  /* images trained on */
-    char *inputs;   /* the text that was saved */
+    char *inputs;   /* text about the run's inputs, as saved */
     uint64_t net;   /* checksum of the parameters' names and sizes */
-    float *numbers; /* parameters in file order, momentum, then with ema= the average */
-    size_t params, momentum, average; /* average: params, or 0 */
+    float *numbers; /* parameters in file order; momentum; with ema= the average */
+    size_t params, momentum, average; /* floats; average is equal to params, or 0 */
 } dnx_state;
 
-/* Writes the file. After an error the old file is unchanged. DNX_EIO, DNX_EMEM. */
+/* Writes `inputs` and the state of net to the file `path`. After an error the old file is
+ * unchanged. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dnx_err *err);
-/* Reads the file. Free s also after an error. DNX_EWEIGHTS when the file is not a state file, is
- * truncated or damaged, or has another version; DNX_EIO, DNX_EMEM. */
+/* Reads the file `path`. Call dnx_state_free() also after an error. DNX_EWEIGHTS when the file is
+ * not a state file, is truncated or damaged, or has another version; DNX_EIO, DNX_EMEM. */
 dnx_status dnx_state_read(const char *path, dnx_state *s, dnx_err *err);
 /* Copies the parameters, the momentum, net->seen and, with ema=, the average into the network, and
- * prepares it. The message names path. DNX_EWEIGHTS when the state belongs to another network, or
- * has no average although ema= needs one; net is unchanged. DNX_EMEM. */
+ * prepares it. DNX_EWEIGHTS when the state belongs to another network, or has no average although
+ * ema= needs it; net is then unchanged, and the message names `path`. DNX_EMEM. */
 dnx_status dnx_state_apply(const dnx_state *s, dnx_net *net, const char *path, dnx_err *err);
 void dnx_state_free(dnx_state *s);
 #endif

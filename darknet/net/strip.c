@@ -9,7 +9,8 @@
 #include "net/options.h"
 #include "net/opts.h"
 
-/* Sets place[i] to the number of layer i in the new network, or to -1 when it is left out. */
+/* Sets place[i] to the index of layer i in the new network, or to -1 when layer i is left out.
+ * Returns the number of layers of the new network. */
 static int number_layers(const dnx_net *net, int last, int *place) {
     int n = 0;
     for (int i = 0; i <= last; i++) place[i] = -1;
@@ -22,7 +23,7 @@ static int number_layers(const dnx_net *net, int last, int *place) {
     return n;
 }
 
-/* Writes a list of layers with their new numbers. Names stay. */
+/* Writes a list of layers with their new numbers; names are unchanged. */
 static void put_layers(FILE *f, const char *value, int layer, const int *place) {
     for (const char *p = value; *p; p += *p == ',') {
         p += strspn(p, " \t");
@@ -44,7 +45,7 @@ static bool is_kept(const dnx_layer_type *type, const char *key) {
     return !o || !o->only_trains;
 }
 
-/* type: NULL for [net]. */
+/* Writes section s of layer `layer`, or of [net] when type is NULL. */
 static void put_section(FILE *f, const dnx_section *s, const dnx_layer_type *type, int layer,
                         const int *place) {
     const char *layers_key = type ? type->layers_key : NULL;

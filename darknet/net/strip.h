@@ -3,11 +3,13 @@
 #define DNX_STRIP_H
 #include "net/net.h"
 
-/* Builds the smallest network that computes the output of layer `last` of net: the layers that this
- * output depends on, in order, with the options that have an effect there (dnx_opt.only_trains).
- * References to layers are renumbered.
- * *text: its cfg; the caller frees it. *out: the network, built to predict, with net's parameters.
- * note: comment lines for the top of the cfg, each with '#' and newline. DNX_EMEM. */
+/* Builds the smallest network that computes the output of layer `last` of net: only the layers on
+ * which this output depends, in order, and only options that have an effect in prediction.
+ * Renumbers references to layers. net was built from cfg. note: comment lines for the top of the
+ * new cfg, each with '#' and newline.
+ *
+ * *text: the new cfg; the caller frees it. *out: the network, built to predict, with net's
+ * parameters. DNX_EMEM. */
 dnx_status dnx_net_strip(dnx_net *net, const dnx_cfg *cfg, int last, const char *note, char **text,
                          dnx_net **out, dnx_err *err);
 #endif

@@ -6,7 +6,7 @@
 #include "kernels/pool.h"
 #include "net/net.h"
 
-#define POSITIONS 256 /* positions of filters that one pass takes */
+#define POSITIONS 256 /* weights of each filter in one pass of exclude() */
 #define SMALL 65536   /* with fewer floats, a second thread is not faster */
 
 void dnx_net_update_begin(dnx_net *net, int batch) {
@@ -25,13 +25,14 @@ void dnx_net_update_begin(dnx_net *net, int batch) {
         net->sgd.clip = (float)(net->o.clip_norm / net->sgd.norm);
 }
 
-/* Weight exclusivity of M filters w_i of D weights, by position p (EC-KD, Wang et al. 2020; the
- * squared exclusive norm of ECMSC without its diagonal):
+/* Subtracts factor * dE/dw from the gradient and returns E, the weight exclusivity of M filters w_i
+ * of D weights, by position p (EC-KD, Wang et al. 2020; the squared exclusive norm of ECMSC without
+ * its diagonal):
  *   E = 1/(M-1) sum_p sum_{i != j} |w_ip| |w_jp|,  dE/dw_ip = 2/(M-1) sign(w_ip) (S_p - |w_ip|),
  * S_p = sum_i |w_ip|. Because of the division, the gradient of a weight is twice the mean magnitude
- * of the others, for any width. `exclusivity` is lambda: the loss of an image grows by lambda times
- * the sum of E over all layers. If all magnitudes are equal, E = |W|^2, and lambda acts like a
- * weight decay of 2 lambda. Subtracts factor * dE/dw from the gradient; returns E. */
+ * of the other weights at p, for any width. The option exclusivity= is lambda: the loss of an image
+ * grows by lambda times the sum of E over all layers. If all magnitudes are equal, E = |W|^2, and
+ * lambda acts like a weight decay of 2 lambda. */
 static double exclude(const dnx_param *w, double factor) {
     size_t M = (size_t)w->filters, D = w->count / M;
     double e = 0, scale = 1 / (double)(M - 1), f = 2 * factor * scale;
@@ -53,7 +54,7 @@ static double exclude(const dnx_param *w, double factor) {
     return e * scale;
 }
 
-/* Stochastic gradient descent of one tensor. */
+/* Gradient descent of a parameter: values w, descent directions g, momentum v. */
 typedef struct {
     float *w, *g, *v;
     size_t count;

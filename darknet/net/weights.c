@@ -24,7 +24,7 @@ static dnx_status cannot_read(const char *path, dnx_err *err) {
     return dnx_fail(err, DNX_EIO, at, "cannot open: %s", strerror(errno));
 }
 
-/* A weights file that is being read, block by block, so that it is never in memory as a whole. */
+/* A weights file that is read block by block, because it may be larger than memory. */
 typedef struct {
     const char *path;
     FILE *file;
@@ -39,8 +39,8 @@ static dnx_status ends_early(const source *s, dnx_err *err) {
     return dnx_fail_at(err, DNX_EIO, s->path, "cannot be read to its end: %s", why);
 }
 
-/* Fails because the variance of a channel is negative. If the file and the network also have
- * different lengths, a layer up to this one has another size in the file. */
+/* Fails because the variance of a channel of layer n is negative. If file and network have
+ * different lengths, the message says that a layer up to n has another size in the file. */
 static dnx_status bad_variance(dnx_net *net, const source *s, const dnx_node *n, size_t channel,
                                float v, dnx_err *err) {
     const size_t need = dnx_weights_floats(net, net->n);
@@ -56,7 +56,8 @@ static dnx_status bad_variance(dnx_net *net, const source *s, const dnx_node *n,
                     need, s->floats, n->index, n->type->name);
 }
 
-/* Checks the next `count` floats. They belong to a parameter of layer n, or to no layer. */
+/* Checks that the next `count` floats are valid for parameter `of` of layer n. Both are NULL for
+ * floats after the last parameter. */
 static dnx_status check_span(dnx_net *net, const source *s, const dnx_node *n, const dnx_param *of,
                              size_t count, dnx_err *err) {
     float block[4096];
@@ -81,8 +82,8 @@ static dnx_status check_span(dnx_net *net, const source *s, const dnx_node *n, c
     return DNX_OK;
 }
 
-/* Checks that all numbers are valid for their parameters. A file that ends early is checked up to
- * its end. */
+/* Checks that all numbers in the file are valid for their parameters, also when the file is too
+ * short. */
 static dnx_status check_numbers(dnx_net *net, const source *s, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     size_t left = s->floats;
@@ -104,7 +105,7 @@ size_t dnx_weights_floats(dnx_net *net, int layers) {
     return count;
 }
 
-/* Checks that the file has the length of the network's parameters. */
+/* Checks that the file has as many floats as the network. */
 static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     dnx_loc at = {s->path, 0};
     dnx_param list[DNX_MAX_PARAMS];
@@ -134,9 +135,9 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Stores the parameters of the first `layers` layers, in file order. A network that keeps no
- * weights is prepared layer by layer, so that it never holds all of them. Other networks are
- * prepared when all are stored, so that a failure leaves nothing half loaded. */
+/* Stores the parameters of the first `layers` layers, in file order. Prepares a network that keeps
+ * no weights layer by layer, so that it never holds all of them. The caller prepares other
+ * networks, after all parameters are stored. */
 static dnx_status store(dnx_net *net, const source *s, int layers, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = 0, n; i < layers; i++) {
@@ -151,7 +152,7 @@ static dnx_status store(dnx_net *net, const source *s, int layers, dnx_err *err)
     return DNX_OK;
 }
 
-/* Reads the header of a file of len bytes. */
+/* Reads the header, and computes the number of floats from len, the bytes of the file. */
 static dnx_status read_header(source *s, size_t len, dnx_err *err) {
     dnx_loc at = {s->path, 0};
     unsigned char bytes[DNX_KIND_BYTES];
@@ -184,7 +185,7 @@ static dnx_status to_floats(const source *s, dnx_err *err) {
 }
 
 /* Loads the parameters of the first `layers` layers; the file may be longer. With layers = -1 loads
- * all, and the length must fit. */
+ * all parameters; the length must then fit. */
 static dnx_status load_plain(dnx_net *net, source *s, size_t len, int layers, dnx_err *err) {
     dnx_status st = read_header(s, len, err);
     if (!st) st = to_floats(s, err);
@@ -206,7 +207,7 @@ static dnx_status load_packed(dnx_net *net, const char *path, dnx_err *err) {
     return st;
 }
 
-/* Opens the file. Sets *is_packed for a packed file. */
+/* Opens the file, and sets *len to its bytes and *is_packed. */
 static dnx_status open_source(source *s, const char *path, size_t *len, bool *is_packed,
                               dnx_err *err) {
     unsigned char magic[DNX_PACKED_MAGIC];
@@ -260,7 +261,7 @@ dnx_status dnx_weights_load_first(dnx_net *net, const char *path, int layers, dn
     st = is_packed ? load_packed(net, path, err) : load_plain(net, &s, len, layers, err);
     fclose(s.file);
     if (!st) st = dnx_net_prepare(net, err);
-    dnx_return_memory(); /* what prepare() has freed */
+    dnx_return_memory(); /* memory that prepare() has freed */
     return st;
 }
 

@@ -1,30 +1,32 @@
-/* weights.h - Darknet's .weights files: int32 major, minor, revision; uint64 seen; float32 ... */
+/* weights.h - Darknet's .weights files: int32 major, minor, revision; uint64 seen; then all
+ * parameters as float32. */
 #ifndef DNX_WEIGHTS_H
 #define DNX_WEIGHTS_H
 #include "net/net.h"
 
-/* Loads all parameters or none, and prepares the network. It recognises a packed file
- * (weights_packed.h) by its first bytes. DNX_EWEIGHTS when the file is too short (the message names
- * the layer where it ends) or too long, has an invalid number, or lacks Darknet's header. DNX_EIO
- * when it cannot be read. */
+/* Loads all parameters, and prepares the network. Checks the file first: after DNX_EWEIGHTS no
+ * parameter has changed. A packed file (weights_packed.h) is recognised by its first bytes.
+ * DNX_EWEIGHTS when the file is too short (the message names the layer where it ends) or too long,
+ * has an invalid number, or lacks Darknet's header. DNX_EIO when the file cannot be read. */
 dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err);
 /* Loads only the parameters of the first `layers` layers; the file may be longer. A packed file
  * must fit the whole network. Returns the errors of dnx_weights_load(). */
 dnx_status dnx_weights_load_first(dnx_net *net, const char *path, int layers, dnx_err *err);
-/* Writes the file. After an error the old file is unchanged. DNX_EIO, DNX_EMEM. */
+/* Writes all parameters and net->seen. After an error the old file is unchanged. DNX_EIO,
+ * DNX_EMEM. */
 dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err);
 /* Like dnx_weights_save(), but writes only the first `layers` layers. */
 dnx_status dnx_weights_save_first(dnx_net *net, const char *path, int layers, dnx_err *err);
 
-/* Counts the floats after the header. For a packed file it sets *is_packed to true and *floats to
- * 0. Returns the errors of dnx_weights_load(). */
+/* Counts the floats after the header. For a packed file sets *is_packed to true and *floats to 0.
+ * Returns the errors of dnx_weights_load(). */
 dnx_status dnx_weights_count(const char *path, size_t *floats, bool *is_packed, dnx_err *err);
-/* Counts the parameters in the file, also in a packed one. Returns the errors of
+/* Counts the parameters in a file, which may be packed. Returns the errors of
  * dnx_weights_load(). */
 dnx_status dnx_weights_held(const char *path, size_t *numbers, dnx_err *err);
-/* Returns `seen` of a weights file: the images that its network was trained on. Returns UINT64_MAX
- * when the file cannot be read. */
+/* Returns `seen` of a weights file: the number of images trained on. Returns UINT64_MAX when the
+ * file cannot be read. */
 uint64_t dnx_weights_seen(const char *path);
-/* Returns the number of floats that the first `layers` layers have in a file. */
+/* Returns the number of parameters of the first `layers` layers. */
 size_t dnx_weights_floats(dnx_net *net, int layers);
 #endif

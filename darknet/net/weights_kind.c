@@ -19,7 +19,7 @@ static bool ends_with(const unsigned char *name, size_t n, const char *end) {
     return n >= len && !memcmp(name + n - len, end, len);
 }
 
-/* The kind of a zip archive, by the name of its first member, at byte 30. */
+/* Recognises a zip archive by the name of its first member, which begins at byte 30. */
 static const char *zip_kind(const unsigned char *b, size_t n) {
     size_t len = n < 30 ? 0 : b[26] + ((size_t)b[27] << 8);
     const unsigned char *name = b + 30;
@@ -35,8 +35,8 @@ static const char *zip_kind(const unsigned char *b, size_t n) {
     return "this is a zip archive";
 }
 
-/* Protocol Buffers. ONNX begins with a version (field 1, a number). Caffe begins with the name of
- * the network (field 1, text), followed by layers. */
+/* Recognises Protocol Buffers. ONNX begins with a version (field 1, a number), Caffe with the name
+ * of the network (field 1, text), followed by layers. */
 static const char *protobuf_kind(const unsigned char *b, size_t n) {
     if (n > 3 && b[0] == 8 && b[1] >= 1 && b[1] <= 32 &&
         (b[2] == 0x12 || b[2] == 0x1a || b[2] == 0x22 || b[2] == 0x28 || b[2] == 0x3a ||
@@ -54,7 +54,7 @@ static bool is_text(const unsigned char *b, size_t n) {
     return n > 0;
 }
 
-/* ncnn writes a tag in front of each layer's numbers: 0 before float32. */
+/* ncnn writes a tag before the numbers of each layer; the tag 0 means float32. */
 static bool is_ncnn(const unsigned char *b, size_t n) {
     if (n < 64) return false;
     uint32_t tag = word(b, 0);

@@ -170,7 +170,7 @@ static float number(const unsigned char *from, uint32_t bits, const dnx_param *p
     return signs[i % len / 8] >> (i % len % 8) & 1 ? v : -v;
 }
 
-/* Reads one tensor, and stores its numbers if `stores` is true. */
+/* Checks one tensor of the file, and stores its numbers when `stores` is true. */
 static dnx_status get_tensor(reader *r, dnx_net *net, int i, const dnx_param *p, bool stores,
                              dnx_err *err) {
     dnx_loc at = {r->path, 0};

@@ -13,18 +13,20 @@
 #define DNX_PACKED_H
 #include "net/net.h"
 
-#define DNX_PACKED_MAGIC 8 /* first bytes of a file that dnx_packed_is() needs */
+#define DNX_PACKED_MAGIC 8 /* bytes that dnx_packed_is() needs */
 bool dnx_packed_is(const unsigned char *bytes, size_t len);
-/* Loads all parameters or none. Does not prepare the network. DNX_EWEIGHTS when the file is
- * truncated or damaged, or belongs to another version or network. */
+/* Loads all parameters; the caller calls dnx_net_prepare() afterwards. Checks the file first: after
+ * DNX_EWEIGHTS no parameter has changed. DNX_EWEIGHTS when the file is truncated or damaged, or
+ * belongs to another version or network. */
 dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *bytes, size_t len,
                            dnx_err *err);
-/* Counts the numbers of all tensors, up to the first fault of the file. */
+/* Returns the number of parameters in the file, up to its first fault. */
 size_t dnx_packed_numbers(const unsigned char *bytes, size_t len);
-/* The bits of a weight, when it is not one bit. All other parameters have 32. */
+/* The bits of each float in DNX_WEIGHTS that is not packed to one bit. Other parameters have 32. */
 typedef enum { DNX_HALF = 16, DNX_SINGLE = 32 } dnx_weight_bits;
-/* Writes a prepared network that predicts. After an error the old file is unchanged. DNX_EWEIGHTS
- * when a weight does not fit 16 bits. */
+/* Writes a network that predicts, after prepare(). After an error the old file is unchanged.
+ * DNX_EWEIGHTS when a weight does not fit 16 bits, or a filter of a [binary] layer is not binary;
+ * DNX_EIO, DNX_EMEM. */
 dnx_status dnx_packed_save(dnx_net *net, const char *path, dnx_weight_bits bits, dnx_err *err);
 size_t dnx_packed_size(dnx_net *net, dnx_weight_bits bits); /* bytes of the file */
 #endif
