@@ -116,8 +116,8 @@ typedef struct dnx_layer_type {
     size_t state_size;
     dnx_status (*make)(dnx_node *n, dnx_err *err); /* checks options and shapes, sets n->out */
     void (*forward)(dnx_node *n, dnx_pass *p);
-    void (*backward)(dnx_node *n, dnx_pass *p);       /* NULL when the type can only predict */
-    double (*macs)(const dnx_node *n);                /* multiply-adds for one image; NULL when 0 */
+    void (*backward)(dnx_node *n, dnx_pass *p); /* NULL when the type can only predict */
+    double (*macs)(const dnx_node *n); /* multiply-adds of one image; NULL: see helpers.h */
     dnx_status (*prepare)(dnx_node *n, dnx_err *err); /* folds norms, packs filters; may be NULL */
     const struct dnx_fusion *fusion; /* optional parts (layer/); NULL in most types */
     const struct dnx_classifier *classifier;

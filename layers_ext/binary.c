@@ -179,11 +179,6 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-static double macs(const dnx_node *n) {
-    const state *s = n->state;
-    return (double)dnx_size(n->out) * s->K;
-}
-
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
@@ -346,7 +341,6 @@ const dnx_layer_type dnx_binary = {
     .make = make,
     .forward = forward,
     .backward = backward,
-    .macs = macs,
     .prepare = prepare,
     .description = &description,
     .fusion = &fusion,

@@ -113,11 +113,6 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-static double macs(const dnx_node *n) {
-    const state *s = n->state;
-    return (double)s->D * s->N;
-}
-
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
@@ -193,7 +188,6 @@ const dnx_layer_type dnx_connected = {
     .make = make,
     .forward = forward,
     .backward = backward,
-    .macs = macs,
     .prepare = prepare,
     .fusion = &fusion,
 };

@@ -129,11 +129,6 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     return st;
 }
 
-static double macs(const dnx_node *n) {
-    const state *s = n->state;
-    return (double)dnx_size(n->out) * s->m.K;
-}
-
 static void forward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
     if (s->is_narrow) dnx_dwconv_forward(n, p);
@@ -180,7 +175,6 @@ const dnx_layer_type dnx_convolutional = {
     .make = make,
     .forward = forward,
     .backward = backward,
-    .macs = macs,
     .prepare = prepare,
     .fusion = &fusion,
     .description = &description,

@@ -149,11 +149,6 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-static double macs(const dnx_node *n) {
-    const state *s = n->state;
-    return (double)n->out.h * n->out.w * s->R * ((double)s->K + s->N);
-}
-
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
@@ -275,7 +270,6 @@ const dnx_layer_type dnx_low_rank = {
     .make = make,
     .forward = forward,
     .backward = backward,
-    .macs = macs,
     .prepare = prepare,
     .description = &description,
     .fusion = &fusion,

@@ -5,6 +5,15 @@
 
 #include "kernels/pool.h"
 
+double dnx_macs(const dnx_node *n) {
+    double sum = 0;
+    if (n->type->macs) return n->type->macs(n);
+    for (int k = 0; k < n->n_params; k++)
+        if (n->params[k].role == DNX_WEIGHTS || n->params[k].role == DNX_BASIS)
+            sum += (double)n->params[k].count;
+    return sum * n->out.h * n->out.w;
+}
+
 dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err) {
     if (!n->memory) n->memory = dnx_alloc(0);
     *p = n->memory ? dnx_alloc(count) : NULL;

@@ -5,8 +5,9 @@
 
 static inline size_t dnx_size(dnx_shape s) { return (size_t)s.h * (size_t)s.w * (size_t)s.c; }
 
-/* The multiply-adds of a layer for one image. */
-static inline double dnx_macs(const dnx_node *n) { return n->type->macs ? n->type->macs(n) : 0; }
+/* The multiply-adds of a layer for one image: macs() or, without it, each number of DNX_WEIGHTS and
+ * DNX_BASIS once for each output pixel. */
+double dnx_macs(const dnx_node *n);
 
 /* The number of output pixels in a pass. */
 static inline long dnx_pixels(const dnx_node *n, const dnx_pass *p) {

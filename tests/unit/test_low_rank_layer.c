@@ -131,9 +131,8 @@ static void check_layer(const shape *s) {
         dnx_net_run(pair, x, s->B, 1, z);
         double e = apart(y, z, (size_t)s->B * dnx_size(o));
         check_part(e < 2e-5, name, "differs from two sections", e, 0);
-        double a = net->nodes[0].type->macs(&net->nodes[0]);
-        double b = pair->nodes[0].type->macs(&pair->nodes[0]) +
-                   pair->nodes[1].type->macs(&pair->nodes[1]);
+        double a = dnx_macs(&net->nodes[0]);
+        double b = dnx_macs(&pair->nodes[0]) + dnx_macs(&pair->nodes[1]);
         check_part(a == b, name, "multiply-adds", a, b);
         if (trains) check_training(s, net, pair, x, name);
         dnx_free(x), dnx_free(y), dnx_free(z);

@@ -90,11 +90,6 @@ dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-double dnx_dwconv_macs(const dnx_node *n) {
-    const dnx_dwconv *s = n->state;
-    return (double)dnx_size(n->out) * s->kh * s->kw * s->g.a;
-}
-
 static dnx_norm_act *defer(dnx_node *n, float **z) {
     return dnx_norm_act_defer(&((dnx_dwconv *)n->state)->norm, z);
 }

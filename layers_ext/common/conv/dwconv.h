@@ -31,7 +31,6 @@ bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool tr
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err);
 void dnx_dwconv_forward(dnx_node *n, dnx_pass *p);
 void dnx_dwconv_backward(dnx_node *n, dnx_pass *p);
-double dnx_dwconv_macs(const dnx_node *n);
 dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err);
 /* Viewers show a [convolutional] in groups, or an [avgpool] when the filters are not square. */
 extern const dnx_description dnx_dwconv_description;
@@ -41,7 +40,6 @@ extern const dnx_compression dnx_dwconv_compression;
 /* The members of a type whose state is a dnx_dwconv, except name, summary, options and make. */
 #define DNX_DWCONV_MEMBERS                                                                         \
     .is_reentrant = true, .state_size = sizeof(dnx_dwconv), .forward = dnx_dwconv_forward,         \
-    .backward = dnx_dwconv_backward, .macs = dnx_dwconv_macs, .prepare = dnx_dwconv_prepare,       \
-    .fusion = &dnx_dwconv_fusion, .description = &dnx_dwconv_description,                          \
-    .compression = &dnx_dwconv_compression
+    .backward = dnx_dwconv_backward, .prepare = dnx_dwconv_prepare, .fusion = &dnx_dwconv_fusion,  \
+    .description = &dnx_dwconv_description, .compression = &dnx_dwconv_compression
 #endif

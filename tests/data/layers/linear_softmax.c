@@ -82,8 +82,6 @@ static void backward(dnx_node *n, dnx_pass *p) {
     logits_back(n, p->x[0], p->batch, 0, N, p->scratch, p->dx[0]);
 }
 
-static double macs(const dnx_node *n) { return (double)classes(n) * (double)dnx_size(n->in[0]); }
-
 static const dnx_classifier classifier = {
     .output = DNX_VALUES, .classes = classes, .logits = logits, .logits_back = logits_back};
 const dnx_layer_type dnx_linear_softmax = {
@@ -95,6 +93,5 @@ const dnx_layer_type dnx_linear_softmax = {
     .make = make,
     .forward = forward,
     .backward = backward,
-    .macs = macs,
     .classifier = &classifier,
 };

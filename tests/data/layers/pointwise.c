@@ -56,8 +56,6 @@ static void backward(dnx_node *n, dnx_pass *p) {
     dnx_products_backward(&s->m, n, p, &s->norm);
 }
 
-static double macs(const dnx_node *n) { return (double)dnx_size(n->out) * n->in[0].c; }
-
 static dnx_norm_act *defer(dnx_node *n, float **z) {
     return dnx_norm_act_defer(&((state *)n->state)->norm, z);
 }
@@ -85,7 +83,6 @@ const dnx_layer_type dnx_pointwise = {
     .make = make,
     .forward = forward,
     .backward = backward,
-    .macs = macs,
     .prepare = prepare,
     .fusion = &fusion,
     .compression = &compression,
