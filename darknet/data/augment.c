@@ -25,9 +25,9 @@
 #define SMALLEST_COPY .25f /* lowres: the image is shrunk to no less than this share of its side */
 #define HOLE 127.5f
 
-/* Returns true when an option asks for a crop. Sets the range of dnx_augmentation.side, *least to
- * *most. Without options of the range, side is the input's width W. When only one end is given, the
- * default of libdarknet is the other: max_crop = 2 W, min_crop = W. */
+/* Returns true when an option asks for a crop. Sets *least and *most, the range of
+ * dnx_augmentation.side. Both are the input's width W by default. When only one of them is given,
+ * the other has libdarknet's default: max_crop = 2 W, min_crop = W. */
 static bool crops(const dnx_net *net, int *least, int *most) {
     const dnx_net_opts *o = &net->o;
     const int W = net->in.w;
@@ -59,8 +59,7 @@ dnx_status dnx_augment_check(const dnx_net *net, dnx_err *err) {
     return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, key), "[net] %s: needs channels=3", key);
 }
 
-/* A random shift is zero for only one image in (2 shift + 1)^2, so an image is almost always
- * shifted. */
+/* A random shift alters almost every image: only one in (2 shift + 1)^2 is not shifted. */
 const char *dnx_augment_always(const dnx_net *net) {
     const dnx_net_opts *o = &net->o;
     const struct {

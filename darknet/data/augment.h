@@ -13,24 +13,24 @@ typedef struct {
     float angle, aspect; /* rotation in radians; the width is divided by aspect */
     float dx, dy;        /* position of the crop: -1 left or top, 0 centre, 1 right or bottom */
     int shift_x, shift_y;
-    float hue, saturation, exposure; /* hue is added (1: full circle); the rest are factors */
+    float hue, saturation, exposure; /* hue is added (1: full circle), the others are factors */
     bool is_gray;
     float shrink; /* lowres: scale of the image before it is enlarged again; 1: unchanged */
-    float erase_x, erase_y, erase_w, erase_h; /* shares of the input; erase_w = 0: no hole */
+    float erase_x, erase_y, erase_w, erase_h; /* hole, in shares of the input; erase_w = 0: none */
 } dnx_augmentation;
 
-/* Checks the options of [net]. DNX_EOPTION when center=1 and an option of the crop are given, the
+/* Checks the options of [net]. DNX_EOPTION when center=1 is given with an option of the crop, the
  * range of the crop's side is empty, or a colour option is given without channels=3. */
 dnx_status dnx_augment_check(const dnx_net *net, dnx_err *err);
-/* Returns an option of [net] that alters (is_altered) almost every image; NULL without one. */
+/* Returns an option of [net] that alters (is_altered) almost every image, or NULL. */
 const char *dnx_augment_always(const dnx_net *net);
 /* Draws the changes of image `number` of a run, by the options of [net]. The random numbers depend
  * only on (seed, number): setting one option does not change the numbers of the other options. */
 void dnx_augment_draw(const dnx_net *net, uint64_t seed, uint64_t number, dnx_augmentation *a);
 
-/* Crops or resizes, shifts and mirrors: rgb, h x w x 3 bytes, to out, H x W x 3 floats, 0..255. */
+/* Crops or resizes, shifts and mirrors rgb, h x w x 3 bytes. out: H x W x 3 floats, 0..255. */
 void dnx_augment_place(const dnx_augmentation *a, const unsigned char *rgb, int w, int h, int W,
                        int H, float *out);
-/* Changes colours, applies lowres and erases the hole, in rgb. scratch, rgb: H x W x 3 floats. */
+/* Changes colours, blurs (lowres) and erases in place. rgb, scratch: H x W x 3 floats. */
 void dnx_augment_paint(const dnx_augmentation *a, int W, int H, float *rgb, float *scratch);
 #endif

@@ -1,5 +1,4 @@
-/* batches.c - threads that decode images ahead of training, and replace images that cannot be
- * decoded. */
+/* batches.c - threads that decode images ahead of training and replace images with a fault. */
 #include "data/batches.h"
 
 #include <errno.h>
@@ -14,10 +13,9 @@
 
 enum { SLOTS = 4, MOST_READERS = 16 };
 
-/* A reader waits for an image that cannot be read. After so many seconds: */
-#define REPORT_AFTER .5 /* it reports that it waits */
-#define ALONE_AFTER 2.  /* it skips the image if other images can be read */
-#define END_AFTER 600.  /* training ends */
+#define REPORT_AFTER .5 /* seconds until a reader reports that it waits for an image */
+#define ALONE_AFTER 2.  /* seconds until a reader skips the image if other images can be read */
+#define END_AFTER 600.  /* seconds until training ends because of the image */
 
 typedef struct {
     float *x, *truth;
@@ -27,7 +25,6 @@ typedef struct {
     bool altered, ready, is_of_net; /* is_of_net: dnx_net_free_images() frees x */
 } slot;
 
-/* A message from a reader. */
 typedef struct note {
     struct note *next;
     char text[];
@@ -36,17 +33,17 @@ typedef struct note {
 struct dnx_batches {
     const dnx_data *data;
     const dnx_net *net;
-    uint64_t seed, start; /* start: number in the run of the first image of this process */
+    uint64_t seed, start; /* start: number of this process's first image in the run */
     dnx_sampler *sampler;
     pthread_mutex_t lock;
     pthread_cond_t space, filled;
     pthread_t reader[MOST_READERS];
     int readers;
     slot slots[SLOTS];
-    uint64_t claimed, given, released; /* sub-batches: begun by readers, given out, given back */
+    uint64_t claimed, given, released; /* counts of sub-batches: begun, returned, free again */
     bool stops, failed, lacks_memory;
     char lost[600];        /* error text for an image that stayed unreadable, else "" */
-    bool is_waiting;       /* that readers wait was reported, but not that they continue */
+    bool is_waiting;       /* the wait of the readers was reported, but not its end */
     unsigned char *is_bad; /* for each image of the list: true when it cannot be decoded */
     size_t n_bad, most_bad;
     note *notes, **last_note;
@@ -93,8 +90,8 @@ static bool is_ended(dnx_batches *f) {
     return stops || dnx_stop_asked();
 }
 
-/* Reports once for all readers that they wait, and once that they continue. They continue when the
- * image can be read again and when it is skipped; the text is true in both cases. */
+/* Reports once for all readers that they wait, and once that they continue, because image i can be
+ * read again or is skipped. */
 static void report_waiting(dnx_batches *f, size_t i, bool waits, int reason) {
     char text[200];
     if (waits) snprintf(text, sizeof text, "cannot be read: %s; waiting for it", strerror(reason));
@@ -240,8 +237,8 @@ dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t s
     f->net = net;
     f->seed = seed;
     f->start = net->seen;
-    /* Training tolerates 1 % of bad images. dnx_scan() has already dropped `broken` of them. This
-     * is not negative, because the scan fails above 1 %. */
+    /* Training tolerates 1 % of bad images. dnx_scan() has already dropped `broken` of them. The
+     * difference is not negative, because the scan fails above 1 %. */
     f->most_bad = data->listed / 100 - data->broken;
     f->last_note = &f->notes;
     pthread_mutex_init(&f->lock, NULL);

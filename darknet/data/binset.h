@@ -15,7 +15,7 @@ typedef struct {
 } dnx_binset_image;
 
 typedef struct {
-    char *data; /* the whole file; NULL after dnx_binset_parse() */
+    char *data; /* content of the file; NULL after dnx_binset_parse() */
     dnx_pickle pickle;
     dnx_binset_image *image;
     size_t n;   /* number of images, two for each pair */

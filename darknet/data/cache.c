@@ -101,7 +101,7 @@ dnx_status dnx_cache_begin(dnx_cache_out *f, const char *path, const dnx_cache_h
     sink out = {.file = &f->file};
     count_rows(f, &head, &end);
     seek(f, 0);
-    put_head(&out, h); /* also over an equal checksum, because the names before it may be damaged */
+    put_head(&out, h); /* repairs names that are damaged */
     dnx_outfile_put(&f->file, &out.sum, SUM);
     seek(f, end);
     if (ftruncate(fileno(f->file.file), (off_t)end) && !f->file.why) f->file.why = errno;

@@ -12,8 +12,7 @@
  *   a list file (list.h)            class = the number in the line, else the class whose label
  *                                   (from labels= or names=) occurs in the path
  * With several sources, the classes of a folder or a .rec begin after the largest class of the
- * sources before it; a list keeps its class numbers. Without classes=, or with classes=0, all
- * images
+ * sources before it; a list keeps its class numbers. Without classes=, or with classes=0, images
  * are unlabelled: then a folder may contain images directly, and a line of a list needs no class.
  * Names in a .data file are relative to the current folder. */
 typedef struct {
@@ -84,6 +83,5 @@ bool dnx_data_others_can_be_read(const dnx_data *d, size_t i);
 bool dnx_data_add(dnx_data *d, uint64_t at, int class_of);
 /* Like dnx_data_name(), for the image of source s at offset `at`. */
 void dnx_source_name(const dnx_data *d, const dnx_source *s, uint64_t at, char *out, size_t size);
-/* Returns a line of the .data file as the location of an error. */
 static inline dnx_loc dnx_data_at(const dnx_data *d, int line) { return (dnx_loc){d->file, line}; }
 #endif

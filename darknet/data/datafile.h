@@ -1,12 +1,11 @@
-/* datafile.h - the .data file of libdarknet: lines key=value, for training, predicting and
- * validating. */
+/* datafile.h - the .data file of libdarknet: lines key=value. */
 #ifndef DNX_DATAFILE_H
 #define DNX_DATAFILE_H
 #include "base/lines.h"
 #include "dnx.h"
 #include "net/cfg.h"
 
-/* eval, map and results have no effect. They are accepted, as in files for libdarknet. */
+/* eval, map and results have no effect. Files for libdarknet have them. */
 typedef struct {
     int classes, top;                              /* when absent: classes = 0, top = 1 */
     char *train, *valid, *labels, *names, *backup; /* NULL when absent; backup is then "backup" */

@@ -17,8 +17,8 @@ typedef enum { NONE, JPEG, PNG, BMP, PNM, FOREIGN } group;
 
 #define ONLY "; JPEG, PNG, BMP and PNM are read"
 
-/* A kind is an index into this table. A file has the first kind whose n bytes `magic` it starts
- * with; ? matches any byte. `why` tells why the kind is refused. */
+/* The kinds of files. A kind is the index of the first row whose `magic` (n bytes, '?' is any byte)
+ * begins the file. `why` is NULL, or the reason why the kind is refused. */
 static const struct {
     group group;
     size_t n;
@@ -143,8 +143,7 @@ dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image
     return decode_shrunk(bytes, n, 1, image);
 }
 
-/* Returns true for an errno that may be brief: a disk or server failed, or too many files are
- * open. */
+/* Returns true for a transient error: of a disk or server, or too many open files. */
 static bool may_pass(int why) {
     return why == EIO || why == ESTALE || why == ETIMEDOUT || why == EAGAIN || why == EMFILE ||
            why == ENFILE;

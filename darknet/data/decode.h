@@ -27,10 +27,10 @@ typedef struct {
 } dnx_image;
 
 /* Returns the *n bytes of an image file; free() them. Returns NULL and sets errno on failure. After
- * an error that may be brief, such as EIO, it reads once more, 0.1 s later. */
+ * an error that may be transient, such as EIO, reads once more, 0.1 s later. */
 char *dnx_image_file(const char *path, size_t *n);
-/* Decode an image from memory, or from a file. Call dnx_image_free() afterwards. After a fault
- * there is nothing to free. */
+/* Decode an image from memory or a file. Call dnx_image_free() afterwards, unless there is a
+ * fault. */
 dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 dnx_image_fault dnx_image_read(const char *path, dnx_image *image);
 /* Like dnx_image_read(), but decodes a JPEG at 1/shrink of its width and height, which is faster.
@@ -48,8 +48,8 @@ int dnx_image_kind(const unsigned char *head, size_t n);
 /* Returns NULL when images of this kind can be decoded, else the reason why not, a constant. */
 const char *dnx_image_kind_why(int kind);
 
-/* True when the name ends like an image's: .jpg .jpeg .png .bmp .ppm .pgm .pbm .pnm, in any case.
- * Names only choose the images of a folder. The content of a file decides how it is decoded. */
+/* Returns true when a name ends like an image's: .jpg .jpeg .png .bmp .ppm .pgm .pbm .pnm, in any
+ * case. Names only choose the images of a folder; the content decides how a file is decoded. */
 bool dnx_image_is_named(const char *name);
 /* Returns true for the names of files that our commands write beside images, such as faces.index of
  * `darknet find`. Code that reads a folder skips these files without a message. */

@@ -1,7 +1,6 @@
 /* decoders.h - the decoders of single formats, for decode.c. Each decoder accepts any bytes. On
  * success it sets image->rgb, w and h and returns NULL. Otherwise it returns the reason, a
- * constant,
- * and leaves nothing to free. Thread safe. */
+ * constant, and leaves nothing to free. Thread safe. */
 #ifndef DNX_DECODERS_H
 #define DNX_DECODERS_H
 #include "data/decode.h"

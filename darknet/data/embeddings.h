@@ -59,7 +59,6 @@ const char *dnx_feature_fault(const float *v, size_t dim);
 dnx_status dnx_features_keep(float *v, int *count, size_t dim, char **name, dnx_skipped *skipped,
                              dnx_err *err);
 
-/* A whole file in memory. */
 typedef struct {
     size_t n, dim;
     dnx_embeddings_kind kind;
@@ -67,10 +66,10 @@ typedef struct {
     float *v; /* n x dim */
 } dnx_embeddings;
 
-/* Reads a file of `darknet embed` (versions 1 and 2). Does not register it as an input of the
- * process (base/inputs.h), because gallery.c replaces an old faces.index after reading it. DNX_EIO
- * when the file cannot be opened. DNX_EPARSE when it is another kind of file, is damaged, or has a
- * feature with a fault. DNX_EMEM. Free e, also after an error. */
+/* Reads a file of `darknet embed` (versions 1 and 2). The file is not registered as an input
+ * (base/inputs.h), because gallery.c may replace a faces.index that it has read. DNX_EIO when the
+ * file cannot be opened. DNX_EPARSE when it is another kind of file, is damaged, or has a feature
+ * with a fault. DNX_EMEM. Free e, also after an error. */
 dnx_status dnx_embeddings_read(const char *path, dnx_embeddings *e, dnx_err *err);
 void dnx_embeddings_free(dnx_embeddings *e);
 #endif

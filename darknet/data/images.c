@@ -81,8 +81,7 @@ static bool is_image(const char *path) {
     return memchr(head, 0, (size_t)n);
 }
 
-/* Adds the images of a verification set. Their names have six digits, so that sorting keeps the
- * order of the set. */
+/* Adds the images of a verification set. Six digits in the names keep the order when sorted. */
 static dnx_status add_set(dnx_images *l, const char *path, dnx_err *err) {
     char name[24];
     dnx_status st = dnx_binset_open(path, &l->set, err);

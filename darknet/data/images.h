@@ -8,7 +8,7 @@
 #include "net/net.h"
 
 typedef struct {
-    char **name; /* as listed; for a folder, relative to it */
+    char **name; /* as listed; in a folder, relative to the folder */
     size_t n, capacity;
     char *base; /* the folder of relative names, "" for the current folder; or the path of a set */
     dnx_skipped left_out; /* files in a folder that are not named as images */

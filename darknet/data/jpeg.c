@@ -45,8 +45,7 @@ static void refuse(j_decompress_ptr d, picture *p, const char *why) {
     give_up((j_common_ptr)d);
 }
 
-/* Refuses files with too many scans. Each scan covers the whole picture, so a small file could take
- * minutes. */
+/* Refuses files with too many scans, because each scan takes time for the complete picture. */
 static void count_scans(j_common_ptr c) {
     enum { MOST_SCANS = 100 }; /* encoders write about ten scans */
     if (((j_decompress_ptr)(void *)c)->input_scan_number > MOST_SCANS) give_up(c);

@@ -1,4 +1,4 @@
-/* jpeg.h - writes JPEG with libjpeg-turbo (decode.h reads it). Thread safe. */
+/* jpeg.h - writes JPEG with libjpeg-turbo; decode.h reads JPEG. Thread safe. */
 #ifndef DNX_JPEG_H
 #define DNX_JPEG_H
 #include <stddef.h>

@@ -48,7 +48,7 @@ static dnx_status take_tabs(char *line, dnx_loc at, dnx_listed *to, dnx_err *err
     return DNX_OK;
 }
 
-/* Returns the number at the end of the line, or NULL. *cut: the end of the text before it. */
+/* Returns the last number of the line, or NULL. *cut: the end of the text before the number. */
 static char *last_number(char *line, char **cut) {
     char *p = line + strlen(line);
     while (p > line && isdigit((unsigned char)p[-1])) p--;
@@ -86,7 +86,7 @@ static dnx_status take_line(char *line, dnx_loc at, dnx_listed *to, dnx_err *err
         return DNX_OK;
     }
     *cut = kept;
-    to->number = number; /* a class, or part of the path: settle() decides by the files */
+    to->number = number; /* a class, or part of the path: settle() looks for the files */
     return DNX_OK;
 }
 

@@ -47,7 +47,7 @@ void dnx_image_list_free(dnx_image_list *l);
 
 /* Returns the path of image i; free() it. NULL when memory runs out. */
 char *dnx_image_list_path(const dnx_image_list *l, size_t i);
-/* Checks that no path has two classes. DNX_EOPTION when a path has. DNX_EMEM. */
+/* Returns DNX_EOPTION when two lines give one path different classes. DNX_EMEM. */
 dnx_status dnx_image_list_check(const dnx_image_list *l, dnx_err *err);
 /* Stores the class of image i. DNX_EOPTION unless the line has a class from 0 to classes - 1. */
 dnx_status dnx_listed_class(const dnx_image_list *l, size_t i, int classes, int *class_of,

@@ -179,8 +179,8 @@ static dnx_status find_mark(const machine *m, size_t *mark, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Makes a list or a tuple of the stack's values from index `first` on, and puts it at index
- * `place`, the new top of the stack. */
+/* Puts a list or a tuple of the stack's values from index `first` on at index `place`, the new
+ * top. */
 static dnx_status collect(machine *m, size_t place, size_t first, bool is_tuple, dnx_err *err) {
     dnx_status st = put_list(m, is_tuple, err);
     if (st) return st;
@@ -202,8 +202,7 @@ static dnx_status collect_marked(machine *m, bool is_tuple, dnx_err *err) {
     return st ? st : collect(m, mark, mark + 1, is_tuple, err);
 }
 
-/* Appends the stack's values from index `first` on to the list at index `place`, the new top of the
- * stack. */
+/* Appends the stack's values from index `first` on to the list at index `place`, the new top. */
 static dnx_status append(machine *m, size_t place, size_t first, dnx_err *err) {
     value list = m->stack.v[place];
     if (list.is != DNX_PY_LIST || list.b)

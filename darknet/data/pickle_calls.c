@@ -163,8 +163,8 @@ dnx_status dnx_py_call(machine *m, dnx_err *err) {
     }
 }
 
-/* The state of an array is (version, shape, type, is in Fortran order, contents). Of the state of a
- * type, only the byte order is checked. */
+/* Opcode BUILD: applies the state of an array, (version, shape, type, is in Fortran order,
+ * contents), or checks the byte order in the state of a type. */
 dnx_status dnx_py_build(machine *m, dnx_err *err) {
     static const char wrong[] = "an array that NumPy would not write";
     if (m->stack.n < 2) return dnx_py_bad(m, wrong, err);

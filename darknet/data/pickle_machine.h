@@ -39,6 +39,6 @@ dnx_status dnx_py_global(dnx_pickle_machine *m, dnx_err *err);
 dnx_status dnx_py_stack_global(dnx_pickle_machine *m, dnx_err *err);
 /* Opcode REDUCE: replaces a name and a tuple of arguments by the result of the call. */
 dnx_status dnx_py_call(dnx_pickle_machine *m, dnx_err *err);
-/* Opcode BUILD: pops the state of the array or type below it on the stack, and applies it. */
+/* Opcode BUILD: pops a state from the stack and applies the state to the array or type below it. */
 dnx_status dnx_py_build(dnx_pickle_machine *m, dnx_err *err);
 #endif

@@ -40,8 +40,7 @@ static void take(png_structp png, png_bytep to, size_t n) {
     r->at += n;
 }
 
-/* Keeps palette indices as they are, because libpng would replace an index out of range by
- * black. */
+/* Keeps palette indices, because libpng would replace an index out of range by black. */
 static void choose_form(png_structp png, png_infop info) {
     if (png_get_color_type(png, info) == PNG_COLOR_TYPE_PALETTE) {
         png_set_packing(png);

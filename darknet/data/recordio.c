@@ -50,8 +50,8 @@ static const char *read_frame(int fd, uint64_t size, uint64_t at, unsigned *part
     return size - at - FRAME < *len ? "is cut short" : NULL;
 }
 
-/* Returns the content of a record, *n bytes, joined from its parts; free() it. On failure returns
- * NULL and sets *why. */
+/* Returns the *n bytes of a record's content, joined from its parts; free() them. Returns NULL and
+ * sets *why on failure. */
 static unsigned char *read_content(int fd, uint64_t size, uint64_t at, size_t *n,
                                    const char **why) {
     static const uint32_t magic = MAGIC;
@@ -176,8 +176,8 @@ static dnx_status read_index(const char *path, entry **list, size_t *n, dnx_err 
     return st;
 }
 
-/* Stores the offsets of all images in r->at. When record 0 is InsightFace's header, it gives the
- * range of the images' keys. */
+/* Stores the offsets of all images in r->at. Record 0 may be a header with the range of the
+ * keys. */
 static dnx_status choose(const char *path, const char *index, dnx_records *r, const entry *list,
                          size_t n, dnx_err *err) {
     dnx_loc at = {path, 0};

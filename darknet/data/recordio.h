@@ -15,9 +15,8 @@ typedef struct {
 /* Opens a .rec and reads its .idx, which has lines `key offset`. When record 0 has labels a, b and
  * no image, it is InsightFace's header: keys 1 to a-1 are images, and the other records describe
  * identities. Without this header all records are images. DNX_EIO when a file cannot be read, or
- * the
- * header is damaged or contradicts the index. DNX_EPARSE for a wrong line or a repeated key in the
- * index. DNX_EMEM. Free r, also after an error. */
+ * the header is damaged or contradicts the index. DNX_EPARSE for a wrong line or a repeated key in
+ * the index. DNX_EMEM. Free r, also after an error. */
 dnx_status dnx_records_open(const char *path, dnx_records *r, dnx_err *err);
 void dnx_records_free(dnx_records *r); /* does not close r->fd: the caller does */
 
@@ -25,7 +24,7 @@ void dnx_records_free(dnx_records *r); /* does not close r->fd: the caller does 
  * first *n bytes of the record's image. Returns NULL or the fault. Thread safe. */
 const char *dnx_record_label(int fd, uint64_t size, uint64_t at, float *label,
                              unsigned char head[DNX_IMAGE_HEAD], size_t *n);
-/* Returns the bytes of the record's image; free() them. On failure returns NULL and sets *why.
- * Thread safe. */
+/* Returns the *len bytes of the image in the record at offset `at`; free() them. On failure returns
+ * NULL and sets *why. Thread safe. */
 unsigned char *dnx_record_image(int fd, uint64_t size, uint64_t at, size_t *len, const char **why);
 #endif

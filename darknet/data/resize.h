@@ -10,8 +10,9 @@ typedef struct {
     float share;
 } dnx_sample;
 
-/* Returns the mix for pixel i of n, from a row of `size` pixels. The borders of both rows coincide:
- * pixel centres are at i + 0.5, as in OpenCV and in PyTorch with align_corners=False. */
+/* Returns the mix for pixel i of a row of n pixels, from a row of `size` pixels. The borders of
+ * both rows coincide: pixel centres are at i + 0.5, as in OpenCV and in PyTorch with
+ * align_corners=False. */
 dnx_sample dnx_sample_borders(int i, int n, int size);
 /* Like dnx_sample_borders(), but the centres of the first and last pixels of both rows coincide, as
  * in libdarknet and in PyTorch with align_corners=True. */
@@ -21,8 +22,7 @@ static inline float dnx_mix(float a, float b, float c, float d, float fx, float 
     return (1 - fy) * ((1 - fx) * a + fx * b) + fy * ((1 - fx) * c + fx * d);
 }
 
-/* Mixes four pixels: rows y.low, y.high and columns x.low, x.high. A row has `stride` RGB
- * pixels. */
+/* Mixes the RGB pixels at rows y and columns x of an image with `stride` pixels in a row. */
 static inline void dnx_mix_pixel(const unsigned char *rgb, int stride, dnx_sample y, dnx_sample x,
                                  float to[3]) {
     const unsigned char *upper = rgb + (size_t)y.low * (size_t)stride * 3;

@@ -86,7 +86,7 @@ static bool group(dnx_sampler *s) {
         if (!n) continue;
         if (n > most) most = n;
         s->start[k + 1] = s->start[k] + n;
-        count[c] = s->start[k++]; /* from now on: where the next image of class c goes */
+        count[c] = s->start[k++]; /* from now on: index in member[] of class c's next image */
     }
     s->turn = malloc(sizeof *s->turn * (most + 1));
     bool ok = s->start && s->member && s->place && s->turn;

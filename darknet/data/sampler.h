@@ -28,9 +28,9 @@ void dnx_sampler_free(dnx_sampler *s); /* s may be NULL */
  *
  * sampler=balanced: a sub-batch has `images` adjacent images of each of `identities` identities. A
  * round permutes all identities by (seed, round) and cuts them into sub-batches. The remainder is
- * not used. In each round, an identity gives the next `images` of its images in a random order,
- * which is drawn again when it has no further group of `images`. An identity with fewer images
- * repeats them. */
+ * not used. In each round, an identity gives the next `images` images of a permutation of its
+ * images. When fewer are left, a new permutation is drawn. An identity with fewer images than
+ * `images` repeats them. */
 void dnx_sampler_pick(dnx_sampler *s, uint64_t first, uint32_t *image);
 /* Returns the image to try in place of `image`, which cannot be decoded: with sampler=balanced the
  * next image of the same identity, until its images are exhausted, else the next image of the list.

@@ -18,8 +18,8 @@ enum {
     THREADS = 8,
     PIECE = 256,
     SAMPLE = 4096,   /* bytes of a read; a sampled scan reads so many at each end of a file */
-    MOST_SHOWN = 20, /* reported images when more than 1 % are broken */
-    RETRIES = 50     /* most retries of a scan, after errors that may be brief */
+    MOST_SHOWN = 20, /* images that are reported when more than 1 % are broken */
+    RETRIES = 50     /* most retries in a scan, after errors that may be transient */
 };
 
 /* ---- threads ---- */
@@ -70,13 +70,12 @@ static int fault_of_head(const unsigned char *head, size_t n) {
 typedef struct {
     const dnx_data *d;
     unsigned char *fault; /* for each image: 0, an errno, or a code from KIND on */
-    bool is_sampled;      /* the checksum covers only the ends of each image */
+    bool is_sampled;      /* the checksum covers only the first and last bytes of each image */
     atomic_int retries;
     atomic_uint_fast64_t content; /* sum of the checksums of all sound images */
 } scan;
 
-/* Returns true for an errno that may be brief: the disk failed, or memory or file handles ran
- * out. */
+/* Returns true for a transient error: of the disk, too many open files, or too little memory. */
 static bool may_pass(int why) {
     return why == EIO || why == ESTALE || why == EMFILE || why == ENFILE || why == EINTR ||
            why == ENOMEM;
@@ -128,7 +127,7 @@ static int read_record(const scan *s, const dnx_source *from, uint64_t at, unsig
     return bytes ? 0 : DAMAGED;
 }
 
-/* Returns the fault of image i, or 0 after it has stored the checksum of the image. */
+/* Returns the fault of image i. Without a fault, returns 0 and stores the image's checksum. */
 static int check_image(scan *s, size_t i, uint64_t *content) {
     const dnx_source *from = dnx_data_source(s->d, i);
     unsigned char head[SAMPLE];

@@ -32,7 +32,7 @@ static int next_class(const dnx_data *d) {
     return most + 1;
 }
 
-/* The caller's function that gets the files which are not used, and its argument. */
+/* The caller's function for files that are not used, and its argument. */
 typedef struct {
     void (*broken)(void *, const char *, const char *);
     void *arg;

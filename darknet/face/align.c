@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* The template of InsightFace for 112 columns. A crop of 96 columns lacks 8 on both sides. */
+/* InsightFace's template for 112 columns. A crop of 96 columns lacks 8 columns on each side. */
 static const double template_x[] = {38.2946, 73.5318, 56.0252, 41.5493, 70.7299};
 static const double template_y[] = {51.6963, 51.5014, 71.7366, 92.3655, 92.2041};
 

@@ -4,7 +4,7 @@
 #define DNX_ALIGN_H
 #include "dnx.h"
 
-/* The points: left eye, right eye, nose, left and right corner of the mouth. Left: in the image. */
+/* Left eye, right eye, nose, left and right corner of the mouth (left in the image). */
 enum { DNX_POINTS = 5 };
 
 typedef struct {
@@ -12,8 +12,7 @@ typedef struct {
     double size; /* area of the face's box, or of the rectangle around the points, in pixels */
 } dnx_face;
 
-/* Sets *f to ArcFace's template: the five points in a crop of 112 rows and `width` columns, which
- * is 112 or 96. */
+/* Sets *f to ArcFace's five points in a crop of 112 rows and `width` columns, 112 or 96. */
 void dnx_face_template(int width, dnx_face *f);
 
 /* Finds the similarity transform m (rotation, scale, shift; no reflection) that moves the points of
@@ -28,5 +27,6 @@ typedef enum { DNX_LARGEST, DNX_CENTER, DNX_SKIP } dnx_several;
  * DNX_CENTER: the face whose mean point is nearest to the centre of a w x h image. The first face
  * wins a tie. */
 size_t dnx_face_choose(const dnx_face *faces, size_t n, dnx_several how, int w, int h);
-bool dnx_face_is_inside(const dnx_face *f, int w, int h); /* all points lie in the image */
+/* Returns true when all points lie inside a w x h image. */
+bool dnx_face_is_inside(const dnx_face *f, int w, int h);
 #endif

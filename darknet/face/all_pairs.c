@@ -1,4 +1,4 @@
-/* all_pairs.c - counts the scores of all pairs of faces in tiles of products. */
+/* all_pairs.c - computes the scores of all pairs of faces, tile by tile, and counts them. */
 #include "face/all_pairs.h"
 
 #include <math.h>
@@ -8,12 +8,13 @@
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 
-enum { ROWS = 84, COLUMNS = 2048, BUCKETS = 1 << 16 }; /* tiles whose products stay in the cache */
+enum { ROWS = 84, COLUMNS = 2048, BUCKETS = 1 << 16 }; /* ROWS x COLUMNS products fit the cache */
 
 typedef struct scan scan;
 
-/* Evaluates the scores of face i with the faces lo..hi-1; y[0] is the score with face s->first. At
- * a time only one thread gets face i, so results of this face need no lock. t: the thread. */
+/* Evaluates the scores of face i with the faces lo..hi-1; y[0] is the score with face s->first.
+ * Only one thread at a time gets face i, so results of face i need no lock. t: that thread's
+ * number. */
 typedef void take_fn(scan *s, int t, int i, const float *y, int lo, int hi);
 
 struct scan {
@@ -22,14 +23,14 @@ struct scan {
     int *end;
     float *packed, *products; /* columns of a tile for mm(); threads x ROWS x COLUMNS */
     take_fn *take;
-    bool is_genuine;                 /* compares a face only with faces of its own person */
+    bool is_genuine;                 /* a face is compared only with faces of the same person */
     int first, count, row, last_row; /* a tile: `count` columns; rows row..last_row-1 */
 
     uint64_t *counts; /* threads x BUCKETS */
     uint32_t bucket;  /* upper 16 bits of the keys that the second pass counts */
     uint32_t *next;   /* for each thread: the smallest key above this bucket */
     double threshold;
-    uint64_t *hits; /* threads */
+    uint64_t *hits; /* for each thread: number of matches */
     float *best;    /* for each face: the best score with another person */
 };
 

@@ -1,7 +1,7 @@
 /* all_pairs.h - verification and identification over all pairs of a set of faces. Results equal
- * those of scripts/eval_identification.py, also with ties. The score of a pair is the product of
- * two rows. Scores are computed in blocks, counted and dropped, so memory grows with the number of
- * faces and not of pairs. */
+ * those of scripts/eval_identification.py, also with ties. The score of a pair is the dot product
+ * of two features. Scores are computed in blocks, counted and dropped, so memory grows with the
+ * number of faces and not of pairs. */
 #ifndef DNX_ALL_PAIRS_H
 #define DNX_ALL_PAIRS_H
 #include "dnx.h"
@@ -22,12 +22,12 @@ typedef struct {
 
 typedef struct {
     double tar;                  /* 0..1; NAN when fewer than DNX_FEWEST_ABOVE impostors match */
-    double threshold;            /* two faces match when their score is above it */
+    double threshold;            /* two faces match when their score is above the threshold */
     uint64_t genuine, impostors; /* numbers of pairs of the same person, of different people */
     uint64_t above;              /* impostor pairs that match, at most rate * impostors */
 } dnx_tar;
 
-/* Counts the pairs of the same person and of different people. person: for each face, sorted. */
+/* Counts the pairs of the same person and of different people. person[i]: see dnx_face_rows. */
 void dnx_count_pairs(const int *person, int faces, int distractors, uint64_t *genuine,
                      uint64_t *impostors);
 

@@ -19,8 +19,7 @@ void dnx_boxes_free(dnx_boxes *l) {
 
 /* ---- suppression ---- */
 
-/* Sorts by falling score. Boxes of equal score are sorted by position, so that the order is always
- * the same. */
+/* Sorts by falling score; boxes of equal score by position, so that the order is unique. */
 static int by_score(const void *a, const void *b) {
     const dnx_box *p = a, *q = b;
     if (p->score != q->score) return p->score < q->score ? 1 : -1;

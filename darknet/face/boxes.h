@@ -10,7 +10,7 @@ typedef struct {
     double x1, y1, x2, y2;
     double score;     /* probability of a face */
     double shift[4];  /* network's corrections of x1, y1, x2, y2, as shares of width or height */
-    double point[10]; /* five x, then five y, as shares of width or height; only by O-Net */
+    double point[10]; /* five x, then five y, as shares of width or height; set only by O-Net */
 } dnx_box;
 
 typedef struct {
@@ -22,16 +22,15 @@ typedef struct {
 bool dnx_boxes_add(dnx_boxes *l, const dnx_box *b);
 void dnx_boxes_free(dnx_boxes *l);
 
-/* Overlap of two boxes: the area of the intersection, divided by the area of the union or of the
- * smaller box. */
+/* Overlap of two boxes: the area of the intersection / the area of the union or the smaller box. */
 typedef enum { DNX_BY_UNION, DNX_BY_SMALLER_BOX } dnx_overlap;
 /* Non-maximum suppression of the boxes from index `first` on. Sorts these boxes by falling score
  * and removes each box that overlaps a remaining box of higher score by more than `most`. */
 void dnx_boxes_suppress(dnx_boxes *l, size_t first, double most, dnx_overlap by);
-/* Moves the sides by `shift` times width and height. The width is x2 - x1 + more, the height
- * y2 - y1 + more. The authors use more = 0 after P-Net and 1 after R-Net and O-Net. */
+/* Moves the sides by `shift` times width and height. The width is x2 - x1 + more, the height y2 -
+ * y1 + more. MTCNN's authors use more = 0 after P-Net, more = 1 after R-Net and O-Net. */
 void dnx_box_calibrate(dnx_box *b, double more);
-/* Replaces the box by a square with the same centre and the longer side. Truncates the coordinates
- * to whole numbers. */
+/* Replaces the box by a square with the box's centre and longer side, truncated to whole
+ * numbers. */
 void dnx_box_square(dnx_box *b);
 #endif

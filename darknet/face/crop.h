@@ -11,8 +11,8 @@ enum { DNX_CROP = 112, DNX_CROP_QUALITY = 95 };
  * centres of the box and of the image. */
 void dnx_faces_sort(dnx_found *faces, size_t n, int w, int h);
 
-/* Converts *f from an image that was decoded at 1/by of its size (dnx_image.shrink) to pixels of
- * the file. */
+/* Converts *f from an image decoded at 1/by of its size (dnx_image.shrink) to pixels of the
+ * file. */
 void dnx_found_enlarge(dnx_found *f, int by);
 
 /* Crops a face: moves its five points to ArcFace's template (align.h), scaled to `side` pixels.

@@ -37,8 +37,8 @@ static int by_crop(const void *a, const void *b) {
 
 /* ---- names without a suffix ---- */
 
-/* Returns the image of a name without a suffix. Returns NULL when there is no such image, and NULL
- * with an error when there are several. */
+/* Returns the image that a name without a suffix means. Returns NULL when no image fits, and NULL
+ * with an error when several images fit. */
 static const char *with_suffix(const dnx_images *images, const char *name, dnx_err *err) {
     size_t lo = 0, hi = images->n, n = strlen(name);
     const char *found = NULL;
@@ -64,7 +64,7 @@ static int by_path(const void *a, const void *b) {
     return strcmp(((const dnx_landmarked *)a)->path, ((const dnx_landmarked *)b)->path);
 }
 
-/* Adds the suffix of the image to names that have none. */
+/* Adds the suffix of the image to the names in l that have no suffix, and sorts l by name. */
 static dnx_status complete(dnx_landmarks *l, const dnx_images *images, dnx_err *err) {
     for (size_t i = 0; i < l->n; i++) {
         dnx_landmarked *m = &l->image[i];

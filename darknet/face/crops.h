@@ -1,5 +1,4 @@
-/* crops.h - lists the crops to make: one for each image of a folder and for each image that a
- * landmark file names. */
+/* crops.h - lists the crops to make: one for each image of a folder or of a landmark file. */
 #ifndef DNX_CROPS_H
 #define DNX_CROPS_H
 #include "data/images.h"
@@ -14,14 +13,13 @@ typedef struct {
     dnx_crop_outcome is;         /* set and read only by the caller */
 } dnx_crop;
 
-/* Lists the crops to make in `folder`, sorted by `out`. Names in l without a suffix (as in VGGFace2
- * and FDDB) get that of their image. l and images must outlive the list. DNX_EIO when a name
- * without a suffix fits several images. DNX_EMEM. Free the list, also after an error. */
+/* Lists the crops to make in `folder`, sorted by `out`. A name in l without a suffix (as in
+ * VGGFace2 and FDDB) gets the suffix of its image. l and images must outlive the list. DNX_EIO when
+ * such a name fits several images. DNX_EMEM. Free the list, also after an error. */
 dnx_status dnx_crops_list(dnx_landmarks *l, const dnx_images *images, const char *folder,
                           dnx_crop **crops, size_t *n, dnx_err *err);
 void dnx_crops_free(dnx_crop *crops, size_t n);
-/* Returns false when a path leads out of its folder, and so out of the folder of crops: it starts
- * with / or has a part "..". */
+/* Returns false when a path starts with / or has a part "..": the crop would leave its folder. */
 bool dnx_crop_stays(const char *path);
 /* Returns FOLDER/a/b.jpg for the image a/b.png, and with number 2 FOLDER/a/b.2.jpg; free() it.
  * NULL when memory runs out. */

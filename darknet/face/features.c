@@ -10,8 +10,8 @@
 typedef struct {
     dnx_features *f;
     size_t first;     /* index of the batch's first image */
-    float *x;         /* batch x H x W x C, then their mirror images */
-    float *sides, *y; /* sides: of the images or the mirror images; y: both combined */
+    float *x;         /* batch x H x W x C, then the mirror images */
+    float *sides, *y; /* sides: features of the images or mirror images; y: combined */
     dnx_err *errors;  /* for each image of the batch */
     char **name;      /* names of the images that could be loaded */
 } job;

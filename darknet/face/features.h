@@ -10,8 +10,8 @@ typedef struct {
     const dnx_images *images;
     dnx_flip flip;
     dnx_skipped skipped; /* lines about images that cannot be used; the caller frees them */
-    /* Gets the features of the next images, count x dim floats (dnx_features_dim), which it may
-     * change, and their names, which belong to `images`. */
+    /* Gets the features of the next images and may change them. rows: count x dnx_features_dim().
+     * The names belong to `images`. */
     dnx_status (*take)(void *arg, char *const *name, float *rows, int count, dnx_err *err);
     void *arg;
 } dnx_features;

@@ -9,8 +9,8 @@ typedef struct {
     float score;
 } dnx_scored_pair;
 
-/* Returns the mean accuracy of the folds on n pairs. The threshold of a fold is that with the
- * fewest errors on the other folds, or on the fold itself when there is only one. Each fold must
- * have a pair. Sorts the pairs by score. */
+/* Returns the mean accuracy of the folds on n pairs. The threshold of a fold has the fewest errors
+ * on the other folds or, when there is only one fold, on the fold itself. Each fold must have a
+ * pair. Sorts the pairs by score. */
 double dnx_folds_accuracy(dnx_scored_pair *pairs, int n, int folds);
 #endif

@@ -18,7 +18,7 @@ enum { DNX_FOUND_OPTIONS = 4400 }; /* longest OPTIONS in bytes: they contain a p
 
 typedef struct {
     char *path;
-    size_t first, n; /* its faces are face[first] to face[first + n - 1] of the list */
+    size_t first, n; /* the faces of the photograph are face[first..first + n - 1] */
 } dnx_found_photo;
 
 typedef struct {
@@ -30,8 +30,8 @@ typedef struct {
     size_t bytes; /* length of the text up to the last complete photograph */
 } dnx_found_list;
 
-/* Reads a record: len bytes, then a NUL. `file` is for messages. DNX_EPARSE when the text is not
- * such a record. DNX_EMEM. Free l, also after an error. */
+/* Reads a record: len bytes, then a NUL. `file` is for messages. DNX_EPARSE when the text is not a
+ * record of `darknet faces`. DNX_EMEM. Free l, also after an error. */
 dnx_status dnx_found_parse(const char *text, size_t len, const char *file, dnx_found_list *l,
                            dnx_err *err);
 /* Adds a photograph with n faces. DNX_EMEM. */
@@ -39,7 +39,7 @@ dnx_status dnx_found_add(dnx_found_list *l, const char *path, const dnx_found *f
                          dnx_err *err);
 /* Sorts the photographs by path, for dnx_found_get. */
 void dnx_found_sort(dnx_found_list *l);
-/* Finds a photograph in a sorted list. NULL when the list does not have it. */
+/* Finds a photograph in a sorted list. Returns NULL when the list does not have the path. */
 const dnx_found_photo *dnx_found_get(const dnx_found_list *l, const char *path);
 void dnx_found_free(dnx_found_list *l);
 

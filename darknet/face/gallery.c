@@ -46,7 +46,6 @@ static uint64_t hash_images(const dnx_images *l) {
 
 /* ---- a folder ---- */
 
-/* Appends features to the gallery. */
 static dnx_status take(void *arg, char *const *name, float *rows, int count, dnx_err *err) {
     dnx_gallery *g = arg;
     memcpy(g->e.v + g->e.n * g->e.dim, rows, sizeof *rows * (size_t)count * g->e.dim);
@@ -102,7 +101,8 @@ static dnx_status open_folder(const dnx_matcher *m, uint64_t network, const char
         dnx_embeddings_free(&g->e);
         g->e.kind = (dnx_embeddings_kind){.network = network};
         st = compute(m, &l, path, g, err);
-        if (!st && !g->skipped.n) save(g, index, made_of, text); /* skipped crops may recover */
+        /* Without an index, the next call tries the skipped crops again. */
+        if (!st && !g->skipped.n) save(g, index, made_of, text);
     }
     free(there);
     free(index);
@@ -113,7 +113,6 @@ static dnx_status open_folder(const dnx_matcher *m, uint64_t network, const char
 
 /* ---- a file ---- */
 
-/* Checks that a file of features fits the network. */
 static dnx_status check_file(const dnx_matcher *m, uint64_t network, const char *path,
                              const dnx_embeddings *e, dnx_err *err) {
     const size_t dim = dnx_size(m->net->nodes[m->last].out);

@@ -12,7 +12,7 @@ typedef struct {
     int name; /* index in DNX_LANDMARK_FORMS; KNOWN: recognised by its count alone */
     int n;    /* count of numbers */
     box box;
-    int at, step; /* index of the first point; distance of points, 0 for five x, five y */
+    int at, step; /* index of the first point; step from point to point, 0: five x, five y */
     int score;    /* index of the score; -1 when the form has none */
 } form;
 
@@ -90,8 +90,8 @@ static bool fits(const form *f, const double *v, double *rms) {
 typedef struct {
     const dnx_landmark_row *rows;
     size_t n;
-    int count;         /* count of numbers in each row of this group */
-    size_t of[COUNT];  /* for each form: the number of rows that it fits */
+    int count;         /* count of numbers; only rows with this count are considered */
+    size_t of[COUNT];  /* for each form: the number of rows that fit the form */
     double rms[COUNT]; /* for each form: the mean rms of these rows */
 } choice;
 

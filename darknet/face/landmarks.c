@@ -22,8 +22,7 @@ typedef struct {
     bool is_listed;      /* the last heading named an image; rows of numbers follow it */
 } reader;
 
-/* Returns the separator of a table's fields. Spreadsheets in some countries write semicolons
- * instead of commas. */
+/* Returns the separator of a table's fields. Some spreadsheets write semicolons for commas. */
 static char separator(const char *line) {
     char usual = dnx_separator(line);
     return usual == ' ' && strchr(line, ';') ? ';' : usual;
@@ -142,8 +141,8 @@ static int csv_line(char *line, char **path, double v[MOST]) {
     return n - 1;
 }
 
-/* Returns true for a line of column names, as in tables and CelebA's own lists: many words, no
- * numbers. */
+/* Returns true for a line of column names in a table or in CelebA's lists: ten words or more, and
+ * no number among them. */
 static bool is_header(const char *line) {
     double v;
     char *copy = strdup(line), *f[DNX_ROW_MOST];
@@ -220,8 +219,7 @@ static dnx_status line(reader *r, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Skips the column names at the start of a table, or the count and column names of CelebA's own
- * lists. */
+/* Skips the column names at the start of a table; in CelebA's lists, a count comes before them. */
 static void skip_header(reader *r) {
     double v[MOST];
     if (!next_line(r)) return;

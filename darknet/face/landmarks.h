@@ -29,7 +29,7 @@
 
 typedef struct {
     char *path;
-    size_t first, n; /* its faces are face[first] to face[first + n - 1] of dnx_landmarks */
+    size_t first, n; /* the image's faces are face[first..first + n - 1] of dnx_landmarks */
 } dnx_landmarked;
 
 typedef struct {

@@ -56,7 +56,7 @@ static dnx_status open_net(dnx_mtcnn *m, int i, const char *cfg, const char *wei
     dnx_cfg *sections;
     dnx_status st = dnx_cfg_read(cfg, &sections, err);
     if (st) return st;
-    /* Each thread runs P-Net on one page at a time, so that the page stays in its cache. */
+    /* Each thread runs P-Net on one page at a time, which stays in the thread's cache. */
     const dnx_build how = {
         .batch = i == P ? threads : BATCH, .threads = threads, .keeps_no_weights = i != P};
     st = dnx_net_build(sections, &how, &m->net[i], err);
@@ -166,7 +166,7 @@ static void draw_piece(void *arg, int t, long i) {
                      piece->w, piece->h, page + (size_t)piece->y * ld + 3 * (size_t)piece->x, ld);
 }
 
-/* Adds a box for each cell of a piece whose score reaches P-Net's threshold. */
+/* Adds a box for each window of a piece whose score reaches P-Net's threshold. */
 static bool propose(dnx_mtcnn *m, const dnx_piece *piece) {
     const dnx_net *net = m->net[P];
     const dnx_shape out = net->nodes[net->n - 1].out;
@@ -241,7 +241,7 @@ static bool is_real(const dnx_mtcnn *m, const dnx_box *b) {
            b->x1 <= m->image.half[0].w && b->y1 <= m->image.half[0].h;
 }
 
-/* Runs R-Net or O-Net on all boxes and keeps the boxes whose score exceeds its threshold. */
+/* Runs R-Net or O-Net on all boxes and keeps boxes with a score above the network's threshold. */
 static void judge(dnx_mtcnn *m, int stage) {
     dnx_net *net = m->net[stage];
     dnx_boxes *l = &m->boxes;

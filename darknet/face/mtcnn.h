@@ -31,11 +31,11 @@ dnx_status dnx_mtcnn_open(const char *folder, int threads, dnx_mtcnn **m, dnx_er
 void dnx_mtcnn_close(dnx_mtcnn *m); /* m may be NULL */
 
 /* Finds the faces whose boxes have sides of about `least` pixels (12 or more) or larger, sorted by
- * falling score. *faces, *n faces, belongs to m and is valid until the next call. DNX_EMEM. Two
- * threads must not use the same m at the same time. */
+ * falling score. *faces has *n elements; it belongs to m and is valid until the next call.
+ * DNX_EMEM. Two threads must not use the same m at the same time. */
 dnx_status dnx_mtcnn_find(dnx_mtcnn *m, const dnx_image *image, double least,
                           const dnx_found **faces, size_t *n, dnx_err *err);
-/* Returns the image of the last dnx_mtcnn_find() with its halves, valid as long as that image. */
+/* Returns the image of the last dnx_mtcnn_find() with its halves. Valid as long as the image. */
 const dnx_shrunk *dnx_mtcnn_image(const dnx_mtcnn *m);
 /* Returns the times of the last dnx_mtcnn_find(). */
 const dnx_mtcnn_times *dnx_mtcnn_timed(const dnx_mtcnn *m);

@@ -12,19 +12,18 @@ extern "C" {
 bool dnx_box_opencv(unsigned char *rgb, int w, int h, int x1, int y1, int x2, int y2, int t,
                     const unsigned char colour[3]);
 
-/* Open a video file or a camera. Return NULL when that fails. */
+/* Open a video file or a camera. Return NULL on failure. */
 void *dnx_capture_file(const char *path);
 void *dnx_capture_camera(int number);
 void dnx_capture_close(void *capture);
-/* Moves to the next frame. Does not decode the frame if the format allows that. Returns false at
- * the end. */
+/* Moves to the next frame, if possible without decoding it. Returns false at the end. */
 bool dnx_capture_next(void *capture);
 /* Decodes the current frame: h rows of w x 3 bytes, blue first; rows are `step` bytes apart. The
  * pixels are valid until the next call. Returns false when the frame cannot be decoded. */
 bool dnx_capture_frame(void *capture, const unsigned char **bgr, int *w, int *h, int *step);
-/* Call it at the end, after `read` frames. Returns the number of frames in the file's header.
- * Returns `read` when the header has no number, or when the last frame was near the end of the
- * duration: the number is only an estimate when frames have unequal durations. */
+/* Returns the number of frames in the file's header, after all `read` frames were read. Returns
+ * `read` when the header has no number, or when the last frame was near the end of the duration:
+ * the number is only an estimate when frames have unequal durations. */
 long dnx_capture_frames(void *capture, long read);
 #ifdef __cplusplus
 }

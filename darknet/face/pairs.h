@@ -1,7 +1,7 @@
 /* pairs.h - reads lists of pairs of faces for verification. Fields are separated by tabs, commas or
  * white space (base/lines.h). All lines of a list have one of these layouts:
  *
- *   NAME I J, NAME I OTHER J   LFW's layout: images NAME/NAME_000I and NAME/NAME_000J, or of OTHER.
+ *   NAME I J, NAME I OTHER J   LFW: images NAME/NAME_000I and NAME/NAME_000J, or OTHER/OTHER_000J.
  *                              The first line may be FOLDS PAIRS or PAIRS: then each fold has PAIRS
  *                              pairs of the same person and PAIRS pairs of two people
  *   IMAGE IMAGE SAME [FOLD]    SAME: 1 or True; 0, -1 or False

@@ -4,7 +4,7 @@
 #include "face/mtcnn.h"
 #include "net/net.h"
 
-/* What computes the features of faces. The caller owns net and detector. */
+/* The network and the detector that compute the features of faces. Both belong to the caller. */
 typedef struct {
     dnx_net *net;        /* a network that predicts and takes square images */
     int last;            /* index of the layer whose output is the feature */
@@ -18,16 +18,16 @@ dnx_status dnx_matcher_check(const dnx_matcher *m, dnx_err *err);
 
 typedef struct {
     dnx_image image;
-    dnx_found *faces;     /* the main face first (crop.h), then by area */
+    dnx_found *faces;     /* the main face first (crop.h), the others by falling area */
     size_t n;             /* 0 when no face was found */
     unsigned char *crops; /* n x H x W x 3 bytes */
     float *features;      /* n x D; each has length 1 */
 } dnx_portrait;
 
 /* Finds the faces of a photograph, crops them and computes their features. Without a detector, the
- * image is the crop. DNX_EIO when the file cannot be read. DNX_EPARSE when it cannot be decoded.
- * DNX_ESHAPE when such a crop has not the size of the network's input. DNX_ENUMBER when a feature
- * is not finite. DNX_EMEM. Free p, also after an error. */
+ * image is the crop: DNX_ESHAPE when it does not have the size of the network's input. DNX_EIO when
+ * the file cannot be read. DNX_EPARSE when it cannot be decoded. DNX_ENUMBER when a feature is not
+ * finite. DNX_EMEM. Free p, also after an error. */
 dnx_status dnx_portrait_read(const dnx_matcher *m, const char *path, dnx_portrait *p, dnx_err *err);
 void dnx_portrait_free(dnx_portrait *p);
 #endif

@@ -40,7 +40,7 @@ static int best_room(const dnx_pyramid *p, const rooms *r, int w, int h) {
     return best;
 }
 
-/* Places a piece into the corner of a room, or on a new page. The rest of the room becomes two
+/* Places a piece into the corner of a room or a new page. The rest of the room becomes two
  * rooms. */
 static void place(dnx_pyramid *p, rooms *r, dnx_piece *piece) {
     const int w = (piece->w + 1) & ~1, h = (piece->h + 1) & ~1;
@@ -51,7 +51,7 @@ static void place(dnx_pyramid *p, rooms *r, dnx_piece *piece) {
         add_room(r, p->pages++, 0, 0, DNX_PAGE, DNX_PAGE);
     }
     const struct room o = r->room[i];
-    const bool is_tall = o.w - w > o.h - h; /* does not cut the larger rest */
+    const bool is_tall = o.w - w > o.h - h; /* the corner goes to the larger rest */
     r->room[i] = r->room[--r->n];
     add_room(r, o.page, o.x + w, o.y, o.w - w, is_tall ? o.h : h);
     add_room(r, o.page, o.x, o.y + h, is_tall ? w : o.w, o.h - h);

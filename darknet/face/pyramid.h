@@ -17,18 +17,18 @@ typedef struct {
     double scale;        /* width of the scale divided by width of the image */
     int level;           /* k, the number of the scale */
     int left, top, w, h; /* the piece's rectangle, in pixels of its scale */
-    int page, x, y;      /* place of the piece: number of the page, corner on it; x, y are even */
+    int page, x, y;      /* page number, upper left corner of the piece there; x, y are even */
 } dnx_piece;
 
 typedef struct {
-    dnx_piece *piece; /* in the order of their scales */
+    dnx_piece *piece; /* in the order of the scales */
     int n, capacity;
     int levels, pages, page_w, page_h;
 } dnx_pyramid;
 
-/* Plans the pyramid of a w x h image for faces of `least` pixels and more. *p must be zeroed or
- * have an earlier pyramid, whose memory is reused. p->n becomes 0 when the image is smaller than a
- * face. Returns false when memory runs out. */
+/* Plans the pyramid of a w x h image for faces of `least` pixels and more. *p must be zeroed or an
+ * earlier pyramid, whose memory is reused. p->n becomes 0 when the image is smaller than a face.
+ * Returns false when memory runs out. */
 bool dnx_pyramid_plan(dnx_pyramid *p, int w, int h, double least);
 void dnx_pyramid_free(dnx_pyramid *p);
 #endif

@@ -11,7 +11,7 @@
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 
-enum { BLOCK = 84, PANEL = DNX_BYTE_PANEL }; /* rows at a time: their products stay in the cache */
+enum { BLOCK = 84, PANEL = DNX_BYTE_PANEL }; /* the products of BLOCK rows fit the cache */
 
 bool dnx_unit(float *v, size_t dim) {
     const double norm = sqrt(dnx_kernels()->dot(v, v, dim));
@@ -26,7 +26,7 @@ void dnx_unit_rows(float *v, size_t n, size_t dim) {
 typedef struct {
     const float *table, *queries;
     size_t n;
-    int q, dim, k, panels;     /* panels: panels of PANEL queries */
+    int q, dim, k, panels;     /* panels: number of panels of PANEL queries */
     const dnx_byte_set *bytes; /* NULL when the first pass uses floats */
     float *packed;             /* the queries for the first pass */
     float *products;           /* threads x BLOCK x q; only for floats */

@@ -1,5 +1,5 @@
-/* search.h - exact search for the nearest of many features. It computes all cosines, block by
- * block, and keeps a list of the best for each query. The table is read once for all queries. */
+/* search.h - exact search for the nearest of many features. Compares all rows of a table, block by
+ * block, and keeps the best rows for each query. Reads the table once for all queries. */
 #ifndef DNX_SEARCH_H
 #define DNX_SEARCH_H
 #include "dnx.h"
@@ -22,8 +22,8 @@ void dnx_unit_rows(float *v, size_t n, size_t dim);
  * equal. The threads of the pool share the rows of the table. DNX_EMEM. */
 dnx_status dnx_search(const float *table, size_t n, const float *queries, int q, int dim, int k,
                       struct dnx_pool *pool, dnx_hit *hits, dnx_err *err);
-/* Like dnx_search(), with a first pass by bytes (bytes.h), or by floats when bytes is NULL. The
- * hits are the same. */
+/* Like dnx_search() with the same hits. The caller chooses how a first pass selects the rows: by
+ * bytes (kernels/bytes.h), or by floats when bytes is NULL. */
 dnx_status dnx_search_by(const struct dnx_byte_set *bytes, const float *table, size_t n,
                          const float *queries, int q, int dim, int k, struct dnx_pool *pool,
                          dnx_hit *hits, dnx_err *err);

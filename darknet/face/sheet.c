@@ -46,8 +46,7 @@ void dnx_sheet_box(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size
     dnx_sheet_box_plain(sheet, x1, y1, x2, y2, t, colour);
 }
 
-/* Draws the photograph, scaled by `by`, piece by piece, because dnx_shrunk_piece() makes only small
- * pieces. */
+/* Draws the photograph at scale `by`, in pieces that are small enough for dnx_shrunk_piece(). */
 static void draw_photo(dnx_image *sheet, const dnx_shrunk *image, double by, int w, int h, int left,
                        int top) {
     static const int most = DNX_PIECE_MOST / 2;

@@ -3,13 +3,13 @@
 #define DNX_SHEET_H
 #include "face/mtcnn.h"
 
-/* Makes a white picture of w x h pixels; free it with dnx_image_free(). Returns false when there is
- * no memory. */
+/* Makes a white picture of w x h pixels; free it with dnx_image_free(). Returns false when memory
+ * runs out. */
 bool dnx_sheet_make(dnx_image *sheet, int w, int h);
 /* Copies a picture, h x w x 3 bytes, to (x, y). Parts outside the sheet are not drawn. */
 void dnx_sheet_paste(dnx_image *sheet, const unsigned char *rgb, int w, int h, int x, int y);
-/* Draws an image into a square of `side` pixels at (x, y), and the boxes and points of n faces over
- * it, each face in another colour. Scales the image to fit, at most by 2. Returns the scale. */
+/* Draws an image into a square of `side` pixels at (x, y), scaled to fit, at most by 2. Then draws
+ * the boxes and points of n faces, each face in another colour. Returns the scale. */
 double dnx_sheet_photo(dnx_image *sheet, const dnx_shrunk *image, const dnx_found *faces, size_t n,
                        int side, int x, int y);
 /* Draws the outline of a rectangle, t pixels thick, in colour number `colour` mod 6. Uses OpenCV if

@@ -8,7 +8,7 @@
 /* ---- halves ---- */
 
 /* Each output pixel is the mean of 2 x 2 pixels of rows a and b. When w is odd, the last output
- * pixel is the mean of two. */
+ * pixel is the mean of two pixels. */
 static void halve_row(const unsigned char *a, const unsigned char *b, int w, unsigned char *out) {
     for (int x = 0; x + 1 < w; x += 2, a += 6, b += 6, out += 3)
         for (int c = 0; c < 3; c++)
@@ -47,8 +47,7 @@ void dnx_shrunk_free(dnx_shrunk *s) {
 
 enum { TAPS = 4, REACH = 2 * DNX_PIECE_MOST + 8 };
 
-/* The n weights of an output pixel along one axis: w[0] pixel[first] + w[1] pixel[first + 1] +
- * ... */
+/* The n weights of an output pixel along one axis: w[0] pixel[first] + w[1] pixel[first + 1] ... */
 typedef struct {
     int first, n;
     float w[TAPS];
@@ -64,8 +63,7 @@ static void average(double at, double step, int i, taps *t) {
         t->w[t->n++] = (float)((fmin(hi, p + 1) - fmax(lo, p)) / step);
 }
 
-/* For enlarging: output i of n is interpolated between two pixels of the piece that starts at
- * `at`. */
+/* For enlarging: output i of n is interpolated between two pixels of the piece from `at` on. */
 static void interpolate(double at, double step, int i, int n, taps *t) {
     const double last = at + n * step - 1;
     double c = fmin(fmax(at + (i + .5) * step - .5, at), fmax(last, at));

@@ -67,7 +67,6 @@ static bool read_fields(const char *s, fields *f) {
     return !*skip_space(s + 1);
 }
 
-/* Reads a number. Returns false when the text is not a finite number. */
 static bool number(const char *text, double *v) {
     char *end;
     *v = strtod(text, &end);

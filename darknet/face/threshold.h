@@ -10,17 +10,16 @@ typedef struct {
     double cosine;
     double rate;      /* false-match rate: the share of pairs of different people with a cosine
                        * above the threshold; 0 when the user gave a number */
-    bool has_network; /* the file names the network with which it was measured */
-    uint64_t network; /* that network's dnx_net_fingerprint() */
+    bool has_network; /* the file names the network that the threshold was measured with */
+    uint64_t network; /* dnx_net_fingerprint() of this network */
 } dnx_threshold;
 
 /* Reads a threshold. text: a number from -1 to 1, the path of a threshold.json, or NULL when the
  * user gave none. DNX_EIO when the file cannot be read. DNX_EPARSE when it is another kind of file,
  * a number is missing or out of bounds, or the features included the mirrored image. */
 dnx_status dnx_threshold_read(const char *text, dnx_threshold *t, dnx_err *err);
-/* Checks that the threshold was measured with the network of fingerprint `network`
- * (dnx_net_fingerprint), and returns DNX_EPARSE if not. text: as for dnx_threshold_read(), for the
- * message. */
+/* Returns DNX_EPARSE when the threshold was measured with another network than that of fingerprint
+ * `network` (dnx_net_fingerprint). text: as for dnx_threshold_read(), for the message. */
 dnx_status dnx_threshold_fits(const dnx_threshold *t, const char *text, uint64_t network,
                               dnx_err *err);
 #endif

@@ -1,5 +1,4 @@
-/* verify.c - opens the lists of pairs and the folders of people on which a network is verified
- * while it trains. */
+/* verify.c - opens the lists of pairs and the folders of people that a network is verified on. */
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -56,7 +55,7 @@ static dnx_status find_files(dnx_verify *v, char **names, const char *pairs, con
 /* ---- people ---- */
 
 typedef struct {
-    char *name, *path; /* path: the element of v->images.name */
+    char *name, *path; /* path: the image's element of v->images.name */
     size_t person;     /* length of the folder in the name */
 } face;
 
@@ -68,7 +67,7 @@ static int by_person(const void *a, const void *b) {
     return order ? order : strcmp(x->name, y->name);
 }
 
-/* Sorts the images by person, which is the folder in an image's name. names: for each image. */
+/* Sorts the images by person, which is the folder in an image's name. names[i]: of image i. */
 static dnx_status find_people(dnx_verify *v, char *const *names, const char *file, dnx_err *err) {
     face *faces = malloc(((size_t)v->n + 1) * sizeof *faces);
     v->person = malloc(((size_t)v->n + 1) * sizeof *v->person);
@@ -164,7 +163,6 @@ static dnx_status read_pairs(dnx_verify *v, const char *pairs, const char *faces
     return st;
 }
 
-/* Lists all images of a folder of people. */
 static dnx_status read_folder(dnx_verify *v, const char *faces, dnx_err *err) {
     dnx_status st = dnx_images_find(faces, &v->images, err);
     if (!st && v->images.n > INT_MAX / 2) st = dnx_fail_at(err, DNX_EIO, faces, "too many images");

@@ -1,5 +1,4 @@
-/* verify_run.c - reads the images of a verification, and measures the number that the judge
- * names. */
+/* verify_run.c - reads the images of a verification, and measures the judge's number. */
 #include <stdlib.h>
 
 #include "base/stop.h"
@@ -24,15 +23,13 @@ typedef struct {
 
 static int images_of(const dnx_verify *v) { return v->n + v->n_others; }
 
-/* Returns the list of image i and, in *at, its index in this list. The distractors follow the
- * images of v->images. */
+/* Returns the list of image i and, in *at, its index there. Distractors come after v->images. */
 static const dnx_images *list_of(const dnx_verify *v, int i, size_t *at) {
     *at = (size_t)(i < v->n ? i : i - v->n);
     return i < v->n ? &v->images : &v->others;
 }
 
-/* Loads image i of the batch. When reading fails, it tries for two seconds, because the disk may
- * recover. */
+/* Loads image i of the batch. Retries for two seconds when the disk cannot be read. */
 static void load_image(const job *j, int i, dnx_err *err) {
     float *x = j->x + (size_t)i * dnx_size(j->net->in);
     size_t at;
@@ -81,7 +78,7 @@ dnx_status dnx_verify_check(dnx_verify *v, dnx_net *net, dnx_err *err) {
 
 /* ---- scores ---- */
 
-/* Computes the features of all images, of length 1: out, images x D. */
+/* Computes the features of all images and scales them to length 1. out: images x D. */
 static dnx_status features(job *j, int last, float *out, dnx_err *err) {
     dnx_net *net = j->net;
     const dnx_verify *v = j->v;

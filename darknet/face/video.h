@@ -1,5 +1,4 @@
-/* video.h - the frames of a video file or a camera, read by OpenCV in a build with
- * `make OPENCV=1`. */
+/* video.h - the frames of a video file or a camera, read by OpenCV (`make OPENCV=1`). */
 #ifndef DNX_VIDEO_H
 #define DNX_VIDEO_H
 #include "base/err.h"
@@ -22,10 +21,9 @@ bool dnx_video_next(dnx_video *v);
 dnx_status dnx_video_frame(dnx_video *v, dnx_image *frame, dnx_err *err);
 /* Returns the number of the current frame, from 1. */
 long dnx_video_number(const dnx_video *v);
-/* Call it after the last frame. Checks that the file was complete. DNX_EIO when the header promises
+/* Call it after the last frame. Checks that the file is complete. DNX_EIO when the header promises
  * more than two further frames and the last frame was not near the end of the duration. */
 dnx_status dnx_video_end(const dnx_video *v, dnx_err *err);
-/* Returns a name of the video for messages and folders: "walk" for path/walk.avi, "camera-0" for
- * camera:0. */
+/* Returns a name for messages and folders: "walk" for path/walk.avi, "camera-0" for camera:0. */
 const char *dnx_video_name(const dnx_video *v);
 #endif
