@@ -56,8 +56,8 @@ NETWORKS = {
     "googlenet": lambda: imagenet(
         "GoogLeNet (Inception V1)", IMAGENET, inceptions, lambda net: classes(net, dropout=.4),
         "Going deeper with convolutions, Szegedy et al., arXiv 1409.4842, Table 1",
-        ("Note", ["batch norm after every convolution instead of local response normalisation, and",
-                  "without the two auxiliary classifiers"])),
+        ("Note", ["batch norm after every convolution replaces local response normalisation.",
+                  "The two auxiliary classifiers are left out"])),
     "vgg16": lambda: imagenet(
         "VGG-16", IMAGENET, vgg_body, vgg_head,
         "Very deep convolutional networks, Simonyan et al., arXiv 1409.1556, Table 1, D")}

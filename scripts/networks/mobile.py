@@ -141,16 +141,16 @@ def shufflenet_v2_body(net, pool, act):
 
 IN_TABLE_2 = "(Chen et al., arXiv 1804.07573, Table 2) compares it: stride 1 in the first layer"
 SQUEEZE = ("Squeeze", [
-    "to a quarter of the expanded width, rounded to 8, with biases; after the",
-    "activation of the depthwise layer, as torchvision has it"])
+    "to a quarter of the expanded width, rounded to a multiple of 8, with biases. It comes",
+    "after the activation of the depthwise layer, as in torchvision"])
 V3 = "Searching for MobileNetV3, Howard et al., arXiv 1905.02244, Table "
 V2_FACE = [
     "MobileNetV2, Sandler et al., arXiv 1801.04381, Table 2, as the MobileFaceNets",
     "paper (Chen et al., arXiv 1804.07573, Table 2) compares it: stride 1 in the first", "layer"]
 SHUFFLE_NOTE = ("Groups", [
-    "for another number, change groups= of each grouped [convolutional] and of each",
+    "for another number of groups, change groups= of each grouped [convolutional] and",
     "[channel_shuffle], and the widths of the three stages: 144, 200, 240, 272 and 384 for",
-    "1, 2, 3, 4 and 8 groups in the first stage, doubled in each next one. The first 1x1",
+    "1, 2, 3, 4 and 8 groups in the first stage, doubled in each next stage. The first 1x1",
     "convolution has no groups"])
 V2_WIDTHS = ("Width", [
     "1x. Channels of the stages at other widths: 48, 96, 192 at 0.5x; 176, 352, 704 at 1.5x;",
@@ -162,7 +162,7 @@ NETWORKS = {
         "MobileNets, Howard et al., arXiv 1704.04861, Table 1",
         ("Width", ["width_multiplier in [net]: .75, .5 and .25 have 2.586, 1.332 and 0.470 M",
                    "parameters, 325.4, 149.5 and 41.0 M multiply-adds"]),
-        ("Note", "the last depthwise has stride 1: the paper's table has 2, its sizes need 1")),
+        ("Note", "the last depthwise has stride 1: the paper's table has 2, its map sizes need 1")),
     "mobilenet-v1-face": lambda: face(
         "MobileNet V1 for faces", FACE + WIDTH, lambda net: v1_body(net, 1), gap,
         ["MobileNets, Howard et al., arXiv 1704.04861, Table 1, as the MobileFaceNets paper",
@@ -186,7 +186,7 @@ NETWORKS = {
         lambda net: v3_head(net, 576, 1024), V3 + "2", SQUEEZE),
     "shufflenet-v1": lambda: imagenet(
         "ShuffleNet V1, 3 groups", IMAGENET, lambda net: shufflenet_v1_body(net, 2), classes,
-        ["ShuffleNet, Zhang et al., arXiv 1707.01083, Table 1; the shuffle stands before the",
+        ["ShuffleNet, Zhang et al., arXiv 1707.01083, Table 1; the shuffle comes before the",
          "depthwise layer, as in the paper"], SHUFFLE_NOTE,
         output="1000 classes; the classifier has biases, the authors' has none"),
     "shufflenet-v1-face": lambda: face(
