@@ -32,7 +32,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     n->out = n->in[0];
     n->scratch = n->trains ? (size_t)dnx_pool_threads(n->pool) * BLOCK * (size_t)n->out.c : 0;
     dnx_status st = dnx_norm_act_make(&s->norm, n, true, (dnx_act)o->activation, err);
-    if (!st && !o->shift) /* the biases are not saved: removes the first parameter */
+    if (!st && !o->shift) /* removes the biases: they are not saved */
         memmove(n->params, n->params + 1, sizeof *n->params * (size_t)--n->n_params);
     return st;
 }

@@ -76,7 +76,7 @@ typedef struct {
     int K, N;     /* K: floats of a filter (not K of the formula); N: filters */
     float *block; /* threads x BLOCK x K: gathered windows; NULL when bits are counted */
     float *signs; /* batch x H x W x C: sign(u), only when training xnor or bnn */
-    float *slope; /* N copies of the slope of has_slope(), when bits are counted; else NULL */
+    float *slope; /* N floats, each the slope of has_slope(); NULL unless bits are counted */
 } state;
 
 static dnx_status check_shapes(dnx_node *n, dnx_err *err) {

@@ -12,9 +12,9 @@
  * with stride 1 and enough channels use common/conv/winograd.h. All other convolutions are products
  * of matrices, common/conv/products.h.
  *
- * The layer before may defer its batch norm and activation. This layer then applies them to x while
- * it reads x: when training, with 1x1 filters or narrow groups; when predicting, a [batchnorm] with
- * Winograd, or with one group and no padding. */
+ * When training, a layer with 1x1 filters or narrow groups applies the deferred batch norm and
+ * activation of the layer before while it reads x. When predicting, a layer with Winograd, or with
+ * one group and no padding, does so for a [batchnorm] before it. */
 #include "common/conv/dwconv.h"
 #include "common/conv/products.h"
 #include "common/conv/winograd.h"

@@ -13,8 +13,8 @@
  * So a pair has a loss when its cosine exceeds a threshold for the student but not for the teacher,
  * or the reverse. Sort the cosines of the P impostor pairs of a pass in falling order: threshold k
  * of the pass is the cosine at place floor(P rates_k) + 1. The first training pass sets a and b to
- * the thresholds of the pass. Each later training pass first moves a, and b alike:
- * a_k += pace (threshold k of the pass - a_k).
+ * the thresholds of the pass. Each later training pass first moves a and b:
+ * a_k += pace (threshold k of the pass - a_k), and b_k likewise.
  *
  * n is the number of images in the pass (batch / subdivisions). Pairs with an image of unknown
  * class are ignored. Use sampler=balanced, so that a pass has genuine pairs.

@@ -3,7 +3,7 @@
  *   y = act(x * f)
  *
  * x (the layer before), f (`from`) and y: B x H x W x C. No weights.
- * Wang et al. 2017, "Residual attention network", equation 1. AlexeyAB's Darknet has the name. */
+ * Wang et al. 2017, "Residual attention network", equation 1. Named as in AlexeyAB's Darknet. */
 #include "common/bare_act.h"
 
 #define BLOCK 256 /* numbers at a time in backward() */

@@ -1,5 +1,5 @@
-/* mean_windows.h - the mean of each channel over square windows of a map. [avgpool] and
- * [local_avgpool] use it; their n->state is a dnx_mean_windows.
+/* mean_windows.h - the mean of each channel over square windows of a map, for [avgpool] and
+ * [local_avgpool]. Their n->state is a dnx_mean_windows.
  * x: B x H x W x C, y: B x OH x OW x C. */
 #ifndef DNX_MEAN_WINDOWS_H
 #define DNX_MEAN_WINDOWS_H

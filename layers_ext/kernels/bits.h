@@ -26,8 +26,8 @@ typedef struct {
 
     /* Computes the signs of u = x[c]*scale[c] + shift[c] for P pixels (scale NULL: u = x), and
      * sum[p] = sum over c of |u|, which is NaN when any u is NaN. All sets add in the same order:
-     * 16 sums of every sixteenth channel each; then half of the sums are added to the other half
-     * until one sum is left. */
+     * 16 partial sums of the channels with equal c % 16; then the second half of the partial sums
+     * is added to the first half until one is left. */
     void (*sign)(const float *x, long P, int C, const float *scale, const float *shift,
                  uint64_t *rows, float *sum);
     /* Returns the bytes of N packed filters of L words. */

@@ -107,7 +107,7 @@ DNX_INLINE void add(const int8_t *x, const size_t *offset, const int8_t *w, int 
 }
 
 /* Computes the results of `count` positions; skips positions in the padding between rows. *column
- * and *output belong to the next position and advance. */
+ * and *output belong to the next position; finish() advances both. */
 static inline void finish(const dnx_tile_job *j, const int32_t *sums, int count, const end16 *end,
                           int *column, size_t *output, const float *residual, float *y) {
     for (int i = 0; i < count; i++, *column = *column + 1 == j->pitch ? 0 : *column + 1) {

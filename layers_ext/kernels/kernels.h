@@ -92,8 +92,8 @@ typedef struct {
     /* Like scale_act(), for a y larger than the cache: stores y past the cache. */
     void (*scale_act_stream)(const float *x, long P, const dnx_scaled_act *s, const float *residual,
                              float *y);
-    /* Backward of y = act(u), u = z*scale[c] + shift[c], with z as forward stored it. Stores du =
-     * dy * act'(u). du may be dy, or NULL: then only the sums are computed. Adds to the sums:
+    /* Backward pass of y = act(u), u = z*scale[c] + shift[c], with z of the forward pass. Stores du
+     * = dy * act'(u). du may be dy, or NULL: then only the sums are computed. Adds to the sums:
      * sum_du[c] += du, sum_duz[c] += du*z and, if not NULL, sum_slope[c] += dy*u where u < 0. */
     void (*act_back)(const float *dy, const float *z, long P, const dnx_scaled_act *s, float *du,
                      double *sum_du, double *sum_duz, double *sum_slope);

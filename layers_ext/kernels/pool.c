@@ -18,7 +18,9 @@
 #define SPIN_NS 50000     /* a waiting thread spins at most this long, then sleeps */
 #define LEAST_SPIN_NS 800 /* a thread spins at least this long */
 #define SOON_NS 1000000   /* after more unusual waiting than this, the pool uses fewer threads */
-#define USUAL 0.45 /* usual share of the time spent waiting; 0.5 if half the threads are late */
+#define USUAL                                                                                      \
+    0.45 /* waiting for this share of the time is usual; 0.5 if half the threads are
+                    * late */
 #define FIRST_REST 8000000LL
 #define LONGEST_REST 256000000LL
 

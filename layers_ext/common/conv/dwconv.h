@@ -1,5 +1,5 @@
-/* dwconv.h - a convolution in narrow groups, then batch norm and activation. [depthwise] and
- * [global_depthwise] use it, and [convolutional] when its groups are narrow.
+/* dwconv.h - a convolution in narrow groups, then batch norm and activation: for [depthwise],
+ * [global_depthwise], and [convolutional] when its groups are narrow.
  * x: B x H x W x C, y: B x OH x OW x N, filters in a file: N x C/groups x kh x kw. Each vector lane
  * computes one output channel, so a group may be narrower than a vector. Depthwise: groups = C. */
 #ifndef DNX_DWCONV_H

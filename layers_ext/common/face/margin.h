@@ -48,7 +48,7 @@ typedef struct {
 } dnx_margin;
 
 typedef struct {
-    double loss, sum; /* sum of e^{z - peak} */
+    double loss, sum; /* sum: of e^{z - peak} over the logits z */
     float peak;       /* the largest logit of the softmax */
     bool is_right;    /* c_y is the largest cosine */
 } dnx_margin_row;
