@@ -22,12 +22,12 @@
 #define CHANGES 0x100c5u
 #define SMALLEST_HOLE .02f /* area of the hole, as a share of the area of the image */
 #define LARGEST_HOLE .2f
-#define SMALLEST_COPY .25f /* lowres: the image is shrunk to no less than this share of its side */
+#define SMALLEST_COPY .25f /* lowres: smallest scale of the image */
 #define HOLE 127.5f
 
 /* Returns true when an option asks for a crop. Sets *least and *most, the range of
- * dnx_augmentation.side. Both are the input's width W by default. When only one of them is given,
- * the other has libdarknet's default: max_crop = 2 W, min_crop = W. */
+ * dnx_augmentation.side. Both are the input's width W by default. When only one limit is given, the
+ * other has libdarknet's default: max_crop = 2 W, min_crop = W. */
 static bool crops(const dnx_net *net, int *least, int *most) {
     const dnx_net_opts *o = &net->o;
     const int W = net->in.w;

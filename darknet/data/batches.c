@@ -1,4 +1,5 @@
-/* batches.c - threads that decode images ahead of training and replace images with a fault. */
+/* batches.c - threads that decode images ahead of training. An image that cannot be decoded is
+ * replaced by another image. */
 #include "data/batches.h"
 
 #include <errno.h>

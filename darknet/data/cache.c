@@ -14,8 +14,8 @@
 
 enum { VERSION = 4, HEAD = 32, ALIGN = 64, BLOCK = 256 /* rows */, SUM = sizeof(uint64_t) };
 
-/* Returns the checksum of a block. The index of the block's first row is part of it, so that blocks
- * in a wrong order are found. A block of zeros does not have checksum 0. */
+/* Returns the checksum of a block. The sum includes the index of the block's first row, so that
+ * blocks in a wrong order are found. A block of zeros does not have checksum 0. */
 static uint64_t sum_of(size_t first_row, const void *bytes, size_t n) {
     return dnx_hash(DNX_HASH_START ^ first_row, bytes, n);
 }

@@ -52,8 +52,8 @@ typedef struct {
  * dropped and reported, in order, to broken(arg, name, why), which may be NULL. When more than 1 %
  * are broken, only the first 20 are reported. Files beside identity folders are reported, too.
  *
- * DNX_EOPTION or DNX_EPARSE when a line is wrong: the message names this line, and the line of the
- * .data file that names its file. DNX_EIO when a file cannot be read, a .rec is damaged, there are
+ * DNX_EOPTION or DNX_EPARSE when a line is wrong: the message names this line and, in another file,
+ * the option that names the file. DNX_EIO when a file cannot be read, a .rec is damaged, there are
  * no images, or more than 1 % are broken. DNX_ESTOP when a signal stopped the scan. DNX_EMEM. */
 dnx_status dnx_data_open(const char *file, void (*broken)(void *, const char *, const char *),
                          void *arg, dnx_data **out, dnx_err *err);

@@ -1,8 +1,8 @@
 /* decode.h - decodes image files, or their bytes, to 8-bit RGB. All images of the program are
  * decoded by these functions. Thread safe.
  *
- * The first bytes of a file decide its kind, not its name. libjpeg-turbo decodes JPEG, libpng
- * decodes PNG, our own decoders read BMP and PNM (P1 to P6). Other kinds are refused. The EXIF
+ * The kind of a file is decided by the first bytes, not by the name. libjpeg-turbo decodes JPEG,
+ * libpng decodes PNG, our decoders read BMP and PNM (P1 to P6). Other kinds are refused. The EXIF
  * orientation of JPEG and PNG is applied. Transparent pixels are blended with black, which is also
  * what `darknet align` puts outside a picture. All samples are scaled to 0..255. */
 #ifndef DNX_DECODE_H

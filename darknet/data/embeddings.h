@@ -46,7 +46,7 @@ void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows);
 /* Shortens the list of names, when some images gave no row. Call it after the last row. name: the
  * `count` names that remain, one for each row, in the order of writing. */
 void dnx_embeddings_keep(dnx_embeddings_out *f, char *const *name, size_t count);
-/* Syncs the file and renames it to its path. DNX_EIO. */
+/* Syncs the temporary file and renames it to the path. DNX_EIO. */
 dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, dnx_err *err);
 void dnx_embeddings_discard(dnx_embeddings_out *f);
 

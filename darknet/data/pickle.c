@@ -179,8 +179,7 @@ static dnx_status find_mark(const machine *m, size_t *mark, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Puts a list or a tuple of the stack's values from index `first` on at index `place`, the new
- * top. */
+/* Replaces the stack from index `place` on by a list or tuple of the values from `first` on. */
 static dnx_status collect(machine *m, size_t place, size_t first, bool is_tuple, dnx_err *err) {
     dnx_status st = put_list(m, is_tuple, err);
     if (st) return st;
@@ -202,7 +201,7 @@ static dnx_status collect_marked(machine *m, bool is_tuple, dnx_err *err) {
     return st ? st : collect(m, mark, mark + 1, is_tuple, err);
 }
 
-/* Appends the stack's values from index `first` on to the list at index `place`, the new top. */
+/* Appends the stack's values from index `first` on to the list at index `place`, and pops them. */
 static dnx_status append(machine *m, size_t place, size_t first, dnx_err *err) {
     value list = m->stack.v[place];
     if (list.is != DNX_PY_LIST || list.b)

@@ -10,7 +10,7 @@
 typedef enum {
     DNX_PY_MARK,  /* only while reading: a mark on the stack */
     DNX_PY_NAME,  /* only while reading: a class or a function */
-    DNX_PY_DTYPE, /* only while reading: a NumPy type; a: its letter; b: its bytes */
+    DNX_PY_DTYPE, /* only while reading: a NumPy type; a: the letter; b: bytes of a value */
     DNX_PY_NONE,
     DNX_PY_NUMBER, /* a: the number; b: 1 for True and False */
     DNX_PY_BYTES,  /* p: the bytes; a: their number */

@@ -1,5 +1,5 @@
-/* pickle_calls.c - the functions that a pickle may name and call: those with which Python and NumPy
- * write bytes, numbers and arrays. This file computes their results; no Python code runs. */
+/* pickle_calls.c - computes the results of the functions that a pickle may call: the functions with
+ * which Python and NumPy write bytes, numbers and arrays. No Python code runs. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -34,11 +34,11 @@ char *dnx_py_own(dnx_pickle_machine *m, size_t n, dnx_err *err);
 /* ---- pickle_calls.c: the opcodes for names, calls and arrays ---- */
 
 /* Opcodes GLOBAL and STACK_GLOBAL: read the name of a function or class from two lines, or from the
- * stack, and push it. Names that are not in the table known[] are refused. */
+ * stack, and push the name. Names that are not in the table known[] are refused. */
 dnx_status dnx_py_global(dnx_pickle_machine *m, dnx_err *err);
 dnx_status dnx_py_stack_global(dnx_pickle_machine *m, dnx_err *err);
 /* Opcode REDUCE: replaces a name and a tuple of arguments by the result of the call. */
 dnx_status dnx_py_call(dnx_pickle_machine *m, dnx_err *err);
-/* Opcode BUILD: pops a state from the stack and applies the state to the array or type below it. */
+/* Opcode BUILD: pops a state from the stack and applies it to the new top, an array or a type. */
 dnx_status dnx_py_build(dnx_pickle_machine *m, dnx_err *err);
 #endif

@@ -17,7 +17,7 @@
 enum {
     THREADS = 8,
     PIECE = 256,
-    SAMPLE = 4096,   /* bytes of a read; a sampled scan reads so many at each end of a file */
+    SAMPLE = 4096,   /* bytes of a read; a sampled scan reads SAMPLE bytes at each end of a file */
     MOST_SHOWN = 20, /* images that are reported when more than 1 % are broken */
     RETRIES = 50     /* most retries in a scan, after errors that may be transient */
 };

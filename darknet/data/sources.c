@@ -279,7 +279,7 @@ static bool ends_with(const char *s, const char *end) {
     return n > m && !strcmp(s + n - m, end);
 }
 
-/* Refuses NAME.idx when NAME.rec exists: its lines would be read as paths and classes. */
+/* Refuses an index NAME.idx beside NAME.rec, as its lines would be read as paths and classes. */
 static dnx_status refuse_index(const char *name, dnx_err *err) {
     char *records = strdup(name);
     if (!records) return no_memory(name, err);

@@ -8,7 +8,7 @@
 
 typedef struct dnx_pool dnx_pool;
 
-enum { DNX_FEWEST_ABOVE = 10 }; /* TAR needs at least so many impostor pairs above the threshold */
+enum { DNX_FEWEST_ABOVE = 10 }; /* fewest impostor pairs above a threshold for a TAR */
 
 /* Features: n rows of dim numbers, of length 1 and finite. The first `faces` rows are faces of
  * people, sorted by person[i], which counts from 0. The other rows are distractors: faces of other

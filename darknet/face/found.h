@@ -14,7 +14,7 @@
 
 #include "face/mtcnn.h"
 
-enum { DNX_FOUND_OPTIONS = 4400 }; /* longest OPTIONS in bytes: they contain a path */
+enum { DNX_FOUND_OPTIONS = 4400 }; /* most bytes of OPTIONS, which contain a path */
 
 typedef struct {
     char *path;

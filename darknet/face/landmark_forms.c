@@ -92,7 +92,7 @@ typedef struct {
     size_t n;
     int count;         /* count of numbers; only rows with this count are considered */
     size_t of[COUNT];  /* for each form: the number of rows that fit the form */
-    double rms[COUNT]; /* for each form: the mean rms of these rows */
+    double rms[COUNT]; /* for each form: the mean rms of the rows that fit */
 } choice;
 
 static bool is_candidate(const form *f, int count, int given) {

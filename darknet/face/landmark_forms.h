@@ -6,7 +6,7 @@
 #define DNX_LANDMARK_FORMS_H
 #include "face/align.h"
 
-enum { DNX_ROW_MOST = 20 }; /* the most numbers in a row */
+enum { DNX_ROW_MOST = 20 }; /* the most numbers that a row stores */
 
 typedef struct {
     size_t image; /* index of the image; later rows have the same or a larger index */
@@ -27,7 +27,7 @@ enum { DNX_ROW_106 = 212, DNX_ROW_106_BOX = 216, DNX_ROW_LST = 17 };
 bool dnx_landmark_count(int n);
 /* Converts rows[i] to faces[i] for n rows. form: the index of a name above, or -1 to recognise the
  * form. Rows with the same count of numbers have the same form. DNX_EPARSE, with the line, when no
- * form fits half of these rows, when two forms fit and give different faces, or when `form` has
+ * form fits half of the rows, when two forms fit and give different faces, or when `form` has
  * another count of numbers. */
 dnx_status dnx_landmark_faces(const dnx_landmark_row *rows, size_t n, int form, const char *file,
                               dnx_face *faces, dnx_err *err);

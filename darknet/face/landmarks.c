@@ -219,7 +219,8 @@ static dnx_status line(reader *r, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Skips the column names at the start of a table; in CelebA's lists, a count comes before them. */
+/* Skips the column names at the start of a table, and in CelebA's lists the count before the
+ * names. */
 static void skip_header(reader *r) {
     double v[MOST];
     if (!next_line(r)) return;

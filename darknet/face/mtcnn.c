@@ -31,7 +31,7 @@ struct dnx_mtcnn {
     dnx_shrunk image;
     dnx_pyramid pyramid;
     dnx_boxes boxes;
-    float *pages, *maps;        /* pixels of all pages; P-Net's outputs for them */
+    float *pages, *maps;        /* pages: pixels of all pages; maps: P-Net's outputs */
     size_t page_room, map_room; /* allocated floats of pages and maps */
     float *windows, *out;       /* inputs and outputs for BATCH windows */
     dnx_found *faces;

@@ -30,12 +30,13 @@ typedef struct {
     dnx_face_pair *pair;
     size_t n;
     int folds;
-    uint64_t checksum; /* of all pairs: it differs between different lists */
+    uint64_t checksum; /* of all pairs, to tell lists apart */
 } dnx_pairs;
 
-/* Reads a list. DNX_EIO when it cannot be read. DNX_EPARSE when a line has none of these layouts,
- * or another layout than the other lines; when the number of pairs is not that of the first line;
- * or when all pairs are of the same person, or none is. DNX_EMEM. Free p, also after an error. */
+/* Reads a list. DNX_EIO when it cannot be read. DNX_EPARSE when a line has none of the layouts
+ * above, or another layout than the other lines; when the number of pairs is not that of the first
+ * line; or when all pairs are of one person, or all are of two people. DNX_EMEM. Free p, also after
+ * an error. */
 dnx_status dnx_pairs_open(const char *file, dnx_pairs *p, dnx_err *err);
 /* Makes the pairs of a verification set. The names are the numbers of the set's images. As in
  * InsightFace, each fold has consecutive pairs. The lengths of the folds differ by at most one, and

@@ -51,7 +51,7 @@ static void place(dnx_pyramid *p, rooms *r, dnx_piece *piece) {
         add_room(r, p->pages++, 0, 0, DNX_PAGE, DNX_PAGE);
     }
     const struct room o = r->room[i];
-    const bool is_tall = o.w - w > o.h - h; /* the corner goes to the larger rest */
+    const bool is_tall = o.w - w > o.h - h; /* the right rest gets the full height */
     r->room[i] = r->room[--r->n];
     add_room(r, o.page, o.x + w, o.y, o.w - w, is_tall ? o.h : h);
     add_room(r, o.page, o.x, o.y + h, is_tall ? w : o.w, o.h - h);
@@ -101,7 +101,7 @@ bool dnx_pyramid_plan(dnx_pyramid *p, int w, int h, double least) {
         if (!cut(p, scale, sw, sh, &r)) return false;
     }
     if (p->pages > 1) p->page_w = p->page_h = DNX_PAGE;
-    p->page_w = (p->page_w + ROUND - 1) / ROUND * ROUND; /* so P-Net is rarely resized */
+    p->page_w = (p->page_w + ROUND - 1) / ROUND * ROUND; /* P-Net is rarely resized */
     p->page_h = (p->page_h + ROUND - 1) / ROUND * ROUND;
     return true;
 }

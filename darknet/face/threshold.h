@@ -18,8 +18,9 @@ typedef struct {
  * user gave none. DNX_EIO when the file cannot be read. DNX_EPARSE when it is another kind of file,
  * a number is missing or out of bounds, or the features included the mirrored image. */
 dnx_status dnx_threshold_read(const char *text, dnx_threshold *t, dnx_err *err);
-/* Returns DNX_EPARSE when the threshold was measured with another network than that of fingerprint
- * `network` (dnx_net_fingerprint). text: as for dnx_threshold_read(), for the message. */
+/* Returns DNX_EPARSE when the threshold was measured with another network. network:
+ * dnx_net_fingerprint() of the current network. text: as for dnx_threshold_read(), for the
+ * message. */
 dnx_status dnx_threshold_fits(const dnx_threshold *t, const char *text, uint64_t network,
                               dnx_err *err);
 #endif
