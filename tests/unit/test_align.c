@@ -10,7 +10,7 @@ static double uniform(dnx_rng *r, double lo, double hi) {
     return lo + (hi - lo) * (double)dnx_rng_uniform(r);
 }
 
-/* Moves points by a known transform; dnx_similarity() must find its inverse exactly. */
+/* Moves points by a known transform; dnx_similarity() must find the inverse transform. */
 static void test_known(void) {
     dnx_rng r;
     dnx_rng_seed(&r, 1, 0);
@@ -149,7 +149,7 @@ static const dnx_landmarked *find(const dnx_landmarks *l, const char *name) {
 
 static const double ten[] = {38, 52, 74, 52, 56, 72, 42, 92, 71, 92};
 
-/* Checks that face k of the image `name` has the points ten[], moved by `more`, and this size. */
+/* Checks that face k of the image `name` has the points ten[], moved by `more`, and this area. */
 static void has(const dnx_landmarks *l, const char *name, size_t k, double more, double size) {
     const dnx_landmarked *m = find(l, name);
     bool ok = m && k < m->n;

@@ -57,7 +57,7 @@ static dnx_tar naive_tar(int faces, int n, double rate) {
     uint64_t above = 0;
     for (uint64_t i = 0; i < t.genuine; i++) above += good[i] > v;
     if (t.above >= 10) t.tar = (double)above / (double)t.genuine;
-    t.threshold = v; /* the true threshold lies above v */
+    t.threshold = v; /* v: the best score that is refused */
     free(good);
     free(bad);
     return t;

@@ -28,7 +28,7 @@ static dnx_net *scattered(const char *text, uint64_t seed) {
     return net;
 }
 
-/* Counts the layers below `layers` that have parameters, equal in both networks. */
+/* Counts how many of the first `layers` layers have parameters, equal in both networks. */
 static int equal_layers(dnx_net *a, dnx_net *b, int layers) {
     dnx_param p[DNX_MAX_PARAMS], q[DNX_MAX_PARAMS];
     int equal = 0;
@@ -50,7 +50,7 @@ static int count_fates(const dnx_bridge *b, dnx_fate fate) {
 }
 
 /* Saves a network of `from` and loads it into one of `to`. `taken` layers must come from the file,
- * the others stay. remark: the expected remark. want: the expected error, or NULL. */
+ * the other layers must stay. remark: the expected remark. want: the expected error, or NULL. */
 static void loads(const char *name, const char *from, const char *to, dnx_fit fit, int taken,
                   const char *remark, const char *want) {
     dnx_net *a = scattered(from, 1), *b = scattered(to, 2), *untouched = scattered(to, 2);

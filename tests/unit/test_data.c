@@ -157,7 +157,7 @@ static void test_balanced(void) {
     int shown[45] = {0}, by_class[9] = {0}, last_turn[45];
     bool grouped = true, distinct = true, same = true, once = true, turns = true;
     memset(last_turn, -1, sizeof last_turn);
-    for (uint64_t b = 0; b < 2 * ROUNDS; b++) { /* a round: 2 sub-batches */
+    for (uint64_t b = 0; b < 2 * ROUNDS; b++) { /* a round of all classes: 2 sub-batches */
         bool used[9] = {false};
         dnx_sampler_pick(s, b * B, image);
         for (int p = 0; p < P; p++) {

@@ -16,7 +16,8 @@ static double uniform(double lo, double hi) { return lo + (hi - lo) * (double)dn
 
 /* ---- boxes ---- */
 
-/* Returns the overlap of a and b by counting pixels. Coordinates are integers from 0 to 59. */
+/* Returns the overlap of a and b, by counting pixels: common pixels / all pixels, or with
+ * by_minimum / pixels of the smaller box. Coordinates are integers from 0 to 59. */
 static double counted(const dnx_box *a, const dnx_box *b, bool by_minimum) {
     long in = 0, of_a = 0, of_b = 0;
     for (int y = 0; y < 60; y++)
@@ -190,7 +191,7 @@ static void test_pyramid(int w, int h, double least, int levels) {
     dnx_pyramid_free(&p);
 }
 
-/* The time of P-Net grows with the pixels of the pages, so little of them may be empty. */
+/* The time of P-Net grows with the pixels of the pages, so pages may have at most `most` pixels. */
 static void test_packing(int w, int h, long most) {
     dnx_pyramid p = {0};
     must(dnx_pyramid_plan(&p, w, h, 40), "memory");
@@ -265,7 +266,7 @@ static void test_main_face(void) {
     dnx_faces_sort(f, 0, 200, 200);
 }
 
-/* The crop must have the points of a face on the template. scale: image size / template size. */
+/* In the crop the face's points must lie on the template. scale: image size / template size. */
 static void test_crop(double scale, int side) {
     const int w = (int)(160 * scale);
     dnx_image im = {.w = w, .h = w, .rgb = calloc((size_t)w * (size_t)w, 3)};

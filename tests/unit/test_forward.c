@@ -99,7 +99,7 @@ static double naive(const plain_row *r, const bench *b, const float *w, int i, i
     double sum = 0, largest = -INFINITY;
     if (!strcmp(r->type, "batchnorm")) return pixel(b, i, y, x, c);
     if (!strcmp(r->type, "upsample")) return pixel(b, i, y / r->stride, x / r->stride, c);
-    if (!strcmp(r->type, "channel_shuffle")) /* transposes groups x (C / groups) */
+    if (!strcmp(r->type, "channel_shuffle")) /* transposes a table of channels */
         return pixel(b, i, y, x, c % r->groups * (r->C / r->groups) + c / r->groups);
     const bool is_mean = !strcmp(r->type, "local_avgpool");
     if (is_mean || !strcmp(r->type, "maxpool")) {
@@ -136,7 +136,7 @@ static const float *param(const dnx_param *list, int n, const char *name) {
     return NULL;
 }
 
-/* Compares the outputs with naive() and norm_act. training: batch norm uses this batch. */
+/* Compares the outputs with naive() and norm_act. training: batch norm uses batch statistics. */
 static void check_forward(const plain_row *r, bool trains, bool training) {
     row q = {r->type, r->type, r->text, r->B, r->H, r->W, r->C};
     char name[120];
@@ -233,7 +233,7 @@ static void check_pair(const char *type, const char *text, dnx_shape first, dnx_
             for (int c = 0; c < o.c; c++) {
                 int part = first.c / 3, image = i / (o.h * o.w);
                 double f = (double)b.x[1][i * second.c + (joins ? 0 : c)], want;
-                if (joins) /* the channels of group_id=2 of groups=3, of both inputs */
+                if (joins) /* group 2 of 3, of both inputs' channels */
                     want = c < part ? (double)b.x[0][i * first.c + 2 * part + c]
                                     : (double)b.x[1][i * second.c + 2 * (second.c / 3) + c - part];
                 else want = f * (double)b.x[0][by_pixel ? i : (is_sam ? i : image) * first.c + c];

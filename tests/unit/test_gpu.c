@@ -76,7 +76,7 @@ static const net_case cases[] = {
     {"pools", "[convolutional]\nfilters=5\n[maxpool]\nsize=3\nstride=2\n[maxpool]\nsize=2\n"
      "stride=1\n"
      "[avgpool]\nsize=3\nstride=2\npad=1\n[avgpool]\n" END, 11, 9, 3, 7},
-    /* The GPU has no kernel for [here]: gradients of both sides are added. */
+    /* [here] runs on the processor: gradients of both sides are added. */
     {"borders", "[convolutional]\nfilters=6\nactivation=relu\n[here]\n[convolutional]\n"
      "filters=6\nactivation=linear\n[shortcut]\nfrom=0\n[here]\n[route]\nlayers=-1,0,1\n"
      "[here]\n"

@@ -6,11 +6,11 @@
 #define MAX 60000
 static float x[MAX], w[MAX], dy[MAX], y[MAX], first[MAX], bias[600], slope[600];
 static double want[MAX];
-static const float edge = 12345.f; /* fills memory that must not be written */
+static const float edge = 12345.f; /* marks the float behind a result, which must not change */
 
 typedef struct {
     int G, a, b, kh, kw, stride, pad, in_w;
-    int no; /* the filter row in the padding; kh or more: no row is */
+    int no; /* the filter row in the padding; none when no >= kh */
 } shape;
 
 static bool is_close(const float *got, size_t n) {

@@ -99,7 +99,7 @@ static void check_feature(void) {
         if (r == 2) near("towards the teacher", (double)b.p.dx[0][11], -7, 1e-6);
         close_bench(&b);
     }
-    /* distances d = 0, 2, sqrt 2; hard=power, power=2: weights d^2 / mean(d^2) = 0, 2, 1 */
+    /* The distances d are 0, 2, sqrt 2. hard=power, power=2: weights d^2 / mean(d^2) = 0, 2, 1 */
     if (!open_bench(&b, "kd_feature", "hard=power;power=2;weight=3", 3, D, D, true))
         check_value(false, "open", 0, 0);
     set_three(&b);
@@ -137,7 +137,7 @@ static void check_feature(void) {
     check_value(isfinite(b.p.loss) && largest(b.p.dx[0], 8) == 0, "zero vectors have no gradient",
                 largest(b.p.dx[0], 8), 0);
     close_bench(&b);
-    /* features that are far apart and not normalised: e^d would overflow */
+    /* The features are far apart and not normalised: e^d would overflow. */
     if (!open_bench(&b, "kd_feature", "hard=softmax;normalize=0", 2, D, D, true))
         check_value(false, "open", 0, 0);
     b.x[0] = 1000, b.x[4] = 2000;

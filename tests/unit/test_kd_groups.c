@@ -64,7 +64,7 @@ static int falling(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-/* Sets k->leads from logits z, as leading.h defines it. Returns how many classes lead. */
+/* Sets k->leads from logits z by the definition in leading.h. Returns how many classes lead. */
 static int mark(bench *k, const double *z, double share) {
     const int N = k->N;
     double *mass = calloc((size_t)N, sizeof *mass), *row = calloc((size_t)N, sizeof *row), held = 0;

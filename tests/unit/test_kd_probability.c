@@ -74,7 +74,7 @@ typedef struct {
     dnx_pool *pool;
     int in_s, in_t;
     float *w_s, *d_w, *w_t;
-    double *x, *t, *w, *v; /* in double: student's features, teacher's, their class weights */
+    double *x, *t, *w, *v; /* features of student and teacher, class weights of both */
 } setup;
 
 static double *doubles(const float *f, size_t n) {
@@ -199,7 +199,7 @@ static void agrees(const kind *k) {
     if (before)
         check_value(!memcmp(before, u.w_t, sizeof *before * teacher), "the teacher's weights stay",
                     0, 0);
-    /* A second pass adds to dx and to the gradient of the classifier; dx may be NULL. */
+    /* The second pass adds to dx and to the classifier's gradient; in the third pass dx is NULL. */
     float dx = u.p.dx[0][1], dw = u.d_w ? u.d_w[1] : 0, *keep = u.p.dx[0];
     u.p.dx_adds[0] = true;
     run(&u);

@@ -8,7 +8,7 @@ static const dnx_kernel_set *k;
 #define MAX 40000
 static float a[MAX], b[MAX], d[MAX], y[MAX], start[MAX], res[MAX], bias[512], slope[512], pk[MAX];
 static double want[MAX];
-static const float edge = 12345.f; /* fills memory that must not be written */
+static const float edge = 12345.f; /* marks the float behind a result, which must not change */
 
 static unsigned rng = 1;
 static float rnd(void) {

@@ -3,7 +3,7 @@
 #include "base/lines.h"
 #include "lib/check.h"
 
-/* Reads all lines of a text. want: NUMBER:LINE of each, joined with '|'. */
+/* Reads all lines of `text`. want: NUMBER:LINE of each line, joined with '|'. */
 static void reads(const char *name, const char *text, size_t len, const char *want) {
     dnx_lines l;
     dnx_err err = {0};

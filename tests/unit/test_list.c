@@ -5,7 +5,8 @@
 #include "data/list.h"
 #include "lib/check.h"
 
-/* want: PATH=CLASS|... or the error without the file's name. LIST/: the folder of the list. */
+/* Reads a list. want: PATH=CLASS of each image, joined with '|', or the error without the list's
+ * name. In `want`, LIST is the list's folder. */
 static void reads(const char *text, size_t len, const char *want) {
     dnx_image_list l;
     dnx_err err = {0};

@@ -94,7 +94,7 @@ static void make_data(data *d) {
         }
     }
     memcpy(d->x, d->y, sizeof d->x);
-    for (int k = 0; k < DIM; k++) d->slopes[k] = .3f - .05f * (float)k; /* some < 0 */
+    for (int k = 0; k < DIM; k++) d->slopes[k] = .3f - .05f * (float)k; /* some slopes < 0 */
     dnx_moments_make(&m, DIM, NULL);
     dnx_moments_add(&m, d->y, SAMPLES);
     dnx_eigen(m.cross, DIM, d->sigma, d->vectors, NULL);
@@ -170,8 +170,8 @@ static void check_nonlinear(data *d, dnx_act act, const char *name, double at_mo
     dnx_pool_free(pool);
 }
 
-/* Inputs x that are a linear mixture of the responses y: with full rank the solution undoes the
- * mixture. Constant inputs have no effect. */
+/* With inputs x that are a linear mixture of the responses y, and full rank, the solution undoes
+ * the mixture. Constant inputs have no effect. */
 static void check_asymmetric(const data *d) {
     dnx_pool *pool = dnx_pool_new(1);
     dnx_rng g;
@@ -203,8 +203,8 @@ static void check_asymmetric(const data *d) {
     dnx_pool_free(pool);
 }
 
-/* Half of the responses have the largest variance but are always below 0, so a ReLU removes them.
- * The linear solution uses its rank for them; the nonlinear solution must use it for the others. */
+/* Half of the responses have the largest variance but are always below 0, so ReLU removes them. The
+ * linear solution fits them first; the nonlinear solution must fit the other responses. */
 static void check_hidden(void) {
     static float y[SAMPLES * DIM], x[SAMPLES * DIM];
     dnx_pool *pool = dnx_pool_new(1);

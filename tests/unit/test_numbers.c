@@ -1,4 +1,4 @@
-/* test_numbers.c - arrays of floats, and random numbers. */
+/* test_numbers.c - dnx_alloc() and dnx_new(), random numbers, and dnx_hash(). */
 #include "lib/check.h"
 
 static void test_alloc(void) {

@@ -82,8 +82,8 @@ static void check_target(dnx_net *net, int i, dnx_net *teacher, const char *text
 }
 
 static void check_targets(dnx_net *a, dnx_net *b, dnx_net *c) {
-    /* Targets: 4 the embedding of a; 5 its layer before the shortcut, 6 the shortcut; 7, 8 the
-     * embedding of b; 9 layer 1 of c */
+    /* Targets of layers: 4: embedding of a; 5: the layer before the shortcut of a; 6: that
+     * shortcut; 7, 8: embedding of b; 9: layer 1 of c. */
     dnx_net *net = must_build(STUDENT "[kd_feature]\n" SAME "[kd_feature]\nfrom=0\nlayer=2\n" SAME
                                       "[kd_feature]\nfrom=0\nlayer=3\n" SAME
                                       "[kd_correlation]\n" OTHER "[kd_feature]\nfrom=-5\n" OTHER
@@ -180,7 +180,7 @@ static bool same_bits(dnx_net *a, dnx_net *b) {
     return true;
 }
 
-/* weight=0, and a loss without a target, change no bit; weight=1 does. */
+/* Losses with weight=0 or without a target change no bit; losses with weight=1 change bits. */
 static void check_weight_0(void) {
     dnx_net *alone = must_build(STUDENT HEAD, "cfg/student.cfg", true);
     double want = train(alone, 6, false, true);
