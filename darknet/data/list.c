@@ -86,7 +86,7 @@ static dnx_status take_line(char *line, dnx_loc at, dnx_listed *to, dnx_err *err
         return DNX_OK;
     }
     *cut = kept;
-    to->number = number; /* a class, or part of the path: settle() looks for the files */
+    to->number = number; /* a class, or part of the path: settle() decides */
     return DNX_OK;
 }
 

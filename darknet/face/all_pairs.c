@@ -21,7 +21,7 @@ struct scan {
     const dnx_face_rows *f;
     int *start; /* the faces of face i's person are start[i]..end[i]-1 */
     int *end;
-    float *packed, *products; /* columns of a tile for mm(); threads x ROWS x COLUMNS */
+    float *packed, *products; /* columns of a tile, packed; threads x ROWS x COLUMNS products */
     take_fn *take;
     bool is_genuine;                 /* a face is compared only with faces of the same person */
     int first, count, row, last_row; /* a tile: `count` columns; rows row..last_row-1 */

@@ -27,8 +27,8 @@ typedef enum { DNX_BY_UNION, DNX_BY_SMALLER_BOX } dnx_overlap;
 /* Non-maximum suppression of the boxes from index `first` on. Sorts these boxes by falling score
  * and removes each box that overlaps a remaining box of higher score by more than `most`. */
 void dnx_boxes_suppress(dnx_boxes *l, size_t first, double most, dnx_overlap by);
-/* Moves the sides by `shift` times width and height. The width is x2 - x1 + more, the height y2 -
- * y1 + more. MTCNN's authors use more = 0 after P-Net, more = 1 after R-Net and O-Net. */
+/* Moves each side by its `shift`, times the width x2 - x1 + more or the height y2 - y1 + more.
+ * MTCNN's authors use more = 0 after P-Net, more = 1 after R-Net and O-Net. */
 void dnx_box_calibrate(dnx_box *b, double more);
 /* Replaces the box by a square with the box's centre and longer side, truncated to whole
  * numbers. */

@@ -21,7 +21,7 @@ typedef struct {
     dnx_images images; /* each image once */
     dnx_images others; /* the distractors */
     int n, n_others;
-    uint64_t checksum; /* of the pairs; for TAR and rank-1 also of names of images and judge */
+    uint64_t checksum; /* of the pairs; for TAR and rank-1, of the image names and the judge */
     char on[160];   /* to print after dnx_judge_text(): "" or " (...)" with the number of pairs */
     bool is_fitted; /* there is only one fold: the threshold is fitted on the pairs that test it,
                         * so the accuracy is too high */
