@@ -1,5 +1,5 @@
-/* video_opencv.cc - videos by OpenCV, in C++. Its C API still declares captures, but since OpenCV
- * 4.6 these functions only print an error. No exception may reach C code. */
+/* video_opencv.cc - reads videos with OpenCV's C++ classes, because OpenCV's C functions for videos
+ * only print an error since OpenCV 4.6. Exceptions must not reach C code. */
 #include "face/opencv.h"
 
 #include <opencv2/core/utils/logger.hpp>
@@ -11,17 +11,17 @@ namespace {
 struct Capture {
     cv::VideoCapture from;
     cv::Mat frame;
-    double time = 0, longest = 0; /* of the last frame; between two frames; seconds */
+    double time = 0, longest = 0; /* seconds: time of the last frame, longest frame so far */
 };
 
-/* The caller reports a failure. */
+/* Opens a file or, when path is NULL, a camera. Returns NULL on failure. */
 Capture *opened(const char *path, int camera) {
     Capture *c = nullptr;
     try {
         cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
         c = new Capture;
-        /* FFmpeg, then OpenCV's own reader of Motion JPEG. Other readers would take a path with
-         * digits as a pattern for many images. */
+        /* Tries FFmpeg, then OpenCV's reader of Motion JPEG. Other readers would take a path with
+         * digits for a pattern of image files. */
         if (path ? c->from.open(path, cv::CAP_FFMPEG) || c->from.open(path, cv::CAP_OPENCV_MJPEG)
                  : c->from.open(camera))
             return c;

@@ -1,4 +1,4 @@
-/* warp_opencv.cc - warps with OpenCV's C API. Since OpenCV 4 its headers compile only as C++. */
+/* warp_opencv.cc - warps with OpenCV's C API, whose headers compile only as C++ since OpenCV 4. */
 #include "face/warp.h"
 
 #include <opencv2/core/core_c.h>
