@@ -21,8 +21,8 @@ dnx_status dnx_batches_check_net(const dnx_net *net, dnx_err *err);
 /* Checks the network and the data, before a run creates files. Returns the errors of
  * dnx_batches_check_net() and of dnx_sampler_check(). */
 dnx_status dnx_batches_check(const dnx_data *data, const dnx_net *net, dnx_err *err);
-/* Starts `threads` reader threads, at most 16, which decode up to 4 sub-batches ahead, beginning
- * with image number net->seen of the run. dnx_sampler_pick() chooses the images and
+/* Starts `threads` reader threads, at most 16, which decode up to 4 sub-batches ahead. The first
+ * image is number net->seen of the run. dnx_sampler_pick() chooses the images and
  * dnx_augment_draw() their changes. So the batches do not depend on the number or speed of the
  * readers, or on where a run was resumed. An image that cannot be decoded is replaced by another
  * image. When no image can be read, because a disk or folder is missing for a while, the readers

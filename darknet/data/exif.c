@@ -36,7 +36,7 @@ int dnx_exif_orientation(const unsigned char *bytes, size_t n) {
 
 /* ---- turning ---- */
 
-/* Computes where the pixels of the upright picture are in the stored image of w x h pixels: column
+/* Computes where the pixels of the upright picture are in the stored image of w x h pixels. Column
  * x of row y has the index `start` + x * `along` + y * `down`. */
 static void steps(int orientation, long w, long h, long *start, long *along, long *down) {
     const bool is_swapped = orientation >= 5;

@@ -32,8 +32,8 @@ void dnx_sampler_free(dnx_sampler *s); /* s may be NULL */
  * images. When fewer are left, a new permutation is drawn. An identity with fewer images than
  * `images` repeats them. */
 void dnx_sampler_pick(dnx_sampler *s, uint64_t first, uint32_t *image);
-/* Returns the image to try in place of `image`, which cannot be decoded: with sampler=balanced the
- * next image of the same identity, until its images are exhausted, else the next image of the list.
- * `tries` is the number of this attempt, from 1. Thread safe. */
+/* Returns the image to try in place of `image`, which cannot be decoded: the next image of the
+ * list. With sampler=balanced, images of the same identity are tried first. `tries` is the number
+ * of this attempt, from 1. Thread safe. */
 size_t dnx_sampler_instead(const dnx_sampler *s, size_t image, size_t tries);
 #endif

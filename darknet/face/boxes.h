@@ -1,6 +1,6 @@
 /* boxes.h - the boxes of possible faces in MTCNN: suppression and calibration. Coordinates are as
- * in the code of MTCNN's authors: the first pixel is 1, and a box covers the pixels from x1 to x2
- * and from y1 to y2, both included. */
+ * in the code of MTCNN's authors: the first pixel is 1. A box covers the pixels from x1 to x2 and
+ * from y1 to y2, both included. */
 #ifndef DNX_BOXES_H
 #define DNX_BOXES_H
 #include <stdbool.h>

@@ -7,8 +7,8 @@
 enum { DNX_CROP = 112, DNX_CROP_QUALITY = 95 };
 
 /* Sorts the faces of a w x h image: the main face first, the other faces by falling area. The main
- * face has the largest (area of the box - 2 d^2), where d is the distance in pixels between the
- * centres of the box and of the image. */
+ * face has the largest (area of the box - 2 d^2). d: distance of the centres of box and image,
+ * pixels. */
 void dnx_faces_sort(dnx_found *faces, size_t n, int w, int h);
 
 /* Converts *f from an image decoded at 1/by of its size (dnx_image.shrink) to pixels of the

@@ -1,7 +1,6 @@
 /* landmark_forms.h - recognises the order (form) of the numbers of a face, which differs among face
  * detectors. Several forms have the same count of numbers, so all of them are tried. In the right
- * form the points look like two eyes, a nose and the corners of a mouth inside the box, and the
- * score is between -1 and 1. */
+ * form the points look like eyes, nose and mouth inside the box. The score is between -1 and 1. */
 #ifndef DNX_LANDMARK_FORMS_H
 #define DNX_LANDMARK_FORMS_H
 #include "face/align.h"

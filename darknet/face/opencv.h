@@ -22,8 +22,8 @@ bool dnx_capture_next(void *capture);
  * pixels are valid until the next call. Returns false when the frame cannot be decoded. */
 bool dnx_capture_frame(void *capture, const unsigned char **bgr, int *w, int *h, int *step);
 /* Returns the number of frames in the file's header, after all `read` frames were read. Returns
- * `read` when the header has no number, or when the last frame was near the end of the duration:
- * the number is only an estimate when frames have unequal durations. */
+ * `read` when the header has no number, or the last frame was near the end of the duration. In that
+ * case the number is only an estimate, because frames may have unequal durations. */
 long dnx_capture_frames(void *capture, long read);
 #ifdef __cplusplus
 }

@@ -1,6 +1,6 @@
-/* verify.h - face verification while a network trains. Measures either the accuracy of LFW's
- * ten-fold protocol on cosines of two features, like scripts/eval_lfw.py, or TAR at FAR or rank-1
- * over all pairs of a set of faces, like scripts/eval_identification.py. */
+/* verify.h - face verification while a network trains. Accuracy is that of LFW's ten-fold protocol
+ * on cosines of two features, as in scripts/eval_lfw.py. TAR at FAR and rank-1 use all pairs of a
+ * set of faces, as in scripts/eval_identification.py. */
 #ifndef DNX_VERIFY_H
 #define DNX_VERIFY_H
 #include "data/images.h"
