@@ -121,14 +121,14 @@ def network_row(text, faces):
 
 
 def ms_of(cfg, weights):
-    """Returns the milliseconds of one face on one thread; None when the network is not there."""
+    """Returns the milliseconds of one face on one thread; None when a file is missing."""
     if not all(p and os.path.isfile(p) for p in (cfg, weights)):
         return None
     return timed(cfg, weights, "-batch", 1, "-threads", 1, "-runs", 50)["ms_per_image"]
 
 
 def add_p(rows):
-    """Adds McNemar's exact p against PCA with the cosine, on the same features."""
+    """Sets "p" of each row: McNemar's exact p against PCA and cosine, on the same features."""
     for r in rows:
         base = next((b for b in rows if (b["features"], b["way"]) == (r["features"], "pca")), None)
         r["p"] = mcnemar(r["right"], base["right"])[2] if base and base is not r else None

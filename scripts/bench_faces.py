@@ -52,7 +52,7 @@ def scales(width, height, least):
 
 def seen(args, folder):
     """Runs `darknet faces`. Returns ((width, height) of the photographs, pages, (height, width) of
-    a page, windows of R-Net, windows of O-Net). The three numbers are for a photograph."""
+    a page, windows of R-Net, windows of O-Net). The counts are means per photograph."""
     photos = images_below(args.photographs)[:args.photos]
     if not photos:
         raise Failure(f"{args.photographs}: no photographs")
@@ -100,7 +100,7 @@ class Bench:
         self.version = peer.version
         mine = bench_peers.raw(self.args, cfg, weights, ours, batch, folder)
         theirs = bench_peers.process_output(peer, batch, folder)
-        if theirs.shape == mine.shape and letter == "p":  # they have channels first, we last
+        if theirs.shape == mine.shape and letter == "p":  # ONNX has channels first, ours are last
             theirs = theirs.reshape(batch, 6, -1).transpose(0, 2, 1).reshape(batch, -1)
             mine = mine.reshape(batch, -1)
         bench_peers.compare(f"{letter.upper()}-Net", mine, theirs)

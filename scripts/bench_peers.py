@@ -61,7 +61,7 @@ def ours_ms(args, cfg, weights, batch, runs, *more):
 
 
 def median_ms(run, images, seconds, least):
-    """Runs for that many seconds, at least `least` times. Returns the median milliseconds per
+    """Calls run() for `seconds`, at least `least` times. Returns the median milliseconds per
     image."""
     times, stop = [], time.perf_counter() + seconds
     while len(times) < least or time.perf_counter() < stop:
@@ -283,7 +283,7 @@ def available(args):
     args.peers = [p for p in args.peers if p not in missing]
     if "pytorch" in args.peers:
         import torch
-        torch.set_flush_denormal(True)  # before PyTorch starts threads: they inherit it
+        torch.set_flush_denormal(True)  # set before PyTorch starts threads, which inherit it
         torch.set_num_threads(args.threads)
         torch.set_grad_enabled(False)
         print(f"PyTorch {torch.__version__}")

@@ -36,7 +36,7 @@ from lib.lock import folder_lock
 from lib.skipping import cut_out, run_to
 from lib.text import counted
 
-MOST = 30000  # faces
+MOST = 30000  # the most faces that can be grouped at a time
 TILE, COLUMNS, ROWS = 112, 8, 12  # a face's pixels; faces in a row and in a column of a sheet
 MADE = "people", "alone", "sheets", "people.csv"
 
@@ -96,7 +96,7 @@ def group(rows, threshold):
 
 
 def draw(crops, names, path):
-    """Draws a contact sheet of the first faces."""
+    """Draws a contact sheet of the first COLUMNS x ROWS faces."""
     shown = names[:COLUMNS * ROWS]
     sheet = Image.new("RGB", (TILE * min(COLUMNS, len(shown)),
                               TILE * math.ceil(len(shown) / COLUMNS)), "white")

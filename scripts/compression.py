@@ -107,14 +107,14 @@ def binary(args, data, full):
 
 
 def plain(args, name, cfg, weights):
-    """Removes the loss from the trained network. Returns its cfg and weights."""
+    """Writes the trained network without its loss. Returns the paths of the new cfg and weights."""
     kept = tuple(os.path.join(args.out, name, "plain" + end) for end in (".cfg", ".weights"))
     run([darknet(), "strip", cfg, weights, *kept, "-force"], capture=True)
     return kept
 
 
 def packed_bytes(args, name, cfg, weights):
-    """Returns the size of the file with binary filters as bits and all other numbers as floats."""
+    """Returns the bytes of the packed file: binary filters as bits, all other numbers as floats."""
     with tempfile.TemporaryDirectory() as folder:
         packed = os.path.join(folder, "packed")
         run([darknet(), "compress", "pack", *plain(args, name, cfg, weights), packed], capture=True)
@@ -217,7 +217,7 @@ def show(rows, columns, cells):
 
 
 def work(args):
-    args.seeds = [args.seed]  # for the titles
+    args.seeds = [args.seed]  # summary() names the seeds
     data = make_data(args)
     if args.teacher_weights:
         run([darknet(), "check", args.teacher_cfg, args.teacher_weights], capture=True)

@@ -100,7 +100,7 @@ def pairs_of_photos(folder, out):
 
 
 def resized(path, out):
-    """Writes the crop in the input size of the small network; returns its path."""
+    """Writes a copy of the crop with SIZE x SIZE pixels. Returns the path of the copy."""
     small = os.path.join(out, "small", os.path.relpath(path, out).replace("/", "_"))
     make_folder(os.path.dirname(small))
     with Image.open(path) as face, whole_file(small, binary=True) as f:
@@ -123,7 +123,7 @@ def judged(truth, is_same):
 
 
 def draw(rows, note, path):
-    """Draws a contact sheet. rows: [(path, path, text)]; note: lines below them."""
+    """Draws a contact sheet. rows: [(path, path, text)]; note: lines below the rows."""
     side, gap = 168, 12
     height = len(rows) * (side + gap) + gap
     sheet = Image.new("RGB", (2 * side + 3 * gap + 260, height + (40 if note else 0)), "white")

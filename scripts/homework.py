@@ -69,8 +69,8 @@ def student_row(args, data, runs):
 
 
 def cache_words(args, runs):
-    """Returns a text about the time that the teacher's outputs took: the time of all trainings with
-    distillation, without their updates."""
+    """Returns a text with the time of computing the teacher's outputs: the sessions of all
+    trainings with distillation, without their updates."""
     if not args.cache:
         return "no cache was used"
     taught = [r.name for r in runs if r.method != "scratch"]

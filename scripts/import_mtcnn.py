@@ -64,8 +64,8 @@ def filters(w):
 
 
 def matrix(w, channels):
-    """Returns the N x D matrix that follows a map that is not transposed, with D in the order
-    channel, row, column. channels: those of the map."""
+    """Returns the N x D matrix for maps that are not transposed. D has the order channel, row,
+    column. channels: the channels of the map."""
     side = round((w.shape[0] / channels) ** .5)
     return w.reshape(side, side, channels, -1).transpose(3, 2, 1, 0).reshape(w.shape[1], -1)
 

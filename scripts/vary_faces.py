@@ -41,7 +41,7 @@ from lib.pictures import read_rgb
 from lib.processes import each
 from lib.text import counted
 
-BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # of broken images
+BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # raised by broken images
 
 
 class Unread(Exception):

@@ -103,7 +103,7 @@ def store(args, rows, about):
 
 
 def times_before(args):
-    """Returns {network: its times, and where they were measured} from an earlier call."""
+    """Returns {network: {"ms": its times, "timed": where and when}} from an earlier call."""
     path = os.path.join(args.out, RESULTS)
     rows = read_json(path, "networks")["networks"] if os.path.exists(path) else []
     return {r["network"]: {"ms": r["ms"], "timed": r["timed"]} for r in rows if r["ms"]}
@@ -122,7 +122,7 @@ def work(args):
     args.timed = times_before(args)
     if args.times_only:
         return times_only(args)
-    args.seeds = [args.seed]  # for the titles
+    args.seeds = [args.seed]  # summary() names the seeds
     data = make_data(args)
     args.test = [("cfp", args.cfp, args.cfp_pairs)] if args.cfp else []
     tests = tests_of(args, data)

@@ -126,7 +126,7 @@ def main():
         name = f"{'bfloat16' if half else 'TF32'}{', compiled' if compiled else ''}"
         try:
             measure(name, half, compiled, table, at)
-        except (RuntimeError, AttributeError) as e:  # no compiler, no memory, an old PyTorch
+        except (RuntimeError, AttributeError) as e:  # PyTorch lacks a compiler or memory, or is old
             note(table, name, (str(e).splitlines() or ["failed"])[0])
 
 

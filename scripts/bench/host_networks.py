@@ -13,7 +13,7 @@ from lib.processes import checked
 
 
 def twin(cfg, weights, batch, folder):
-    """Writes a network with libdarknet's sections: returns (cfg, weights). Slopes must be 0.1."""
+    """Writes a network with libdarknet's sections: (cfg, weights). PReLU slopes must be 0.1."""
     net, layers = plan(cfg)
     arrays = darknet_files.read_weights(weights, layers)
     text = [f"[net]\nbatch={batch}\nsubdivisions=1\n" + "".join(f"{k}={net[k]}\n" for k in net)]

@@ -76,8 +76,7 @@ def serve(cfg, weights, fin, batch, say):
 
 
 def main():
-    # libdarknet prints to standard output, so that becomes standard error; answers go to a copy of
-    # it
+    # libdarknet's messages on standard output go to standard error; answers go to a copy of stdout
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 

@@ -53,8 +53,7 @@ class Layer(nn.Module):
         self.trained[name] = parameter
 
     def linear(self, layer, a):
-        """Returns the Conv2d or Linear of a layer, with biases when no batch norm follows; None for
-        others."""
+        """Returns a layer's Conv2d or Linear, with biases when no batch norm follows, or None."""
         if "shape" in layer:
             filters, _, kh, kw = layer["shape"]
             core = nn.Conv2d(layer["cin"], filters, (kh, kw), layer["stride"], layer["pad"],

@@ -57,7 +57,7 @@ def gradients(grey):
 
 
 def raw(grey):
-    """32 x 32 pixels with mean 0 and deviation 1."""
+    """Returns 32 x 32 pixels, scaled to mean 0 and deviation 1."""
     small = resize(grey, (PIXELS, PIXELS), anti_aliasing=True)
     return ((small - small.mean()) / max(small.std(), 1e-6)).ravel().astype(np.float32)
 

@@ -10,7 +10,7 @@ from lib.errors import Failure
 
 RATES = (1e-3, 1e-4, 1e-5, 1e-6)
 ALARMS = (1e-1, 1e-2, 1e-3)
-MOST = 100  # the largest rank that results have
+MOST = 100  # the largest rank in the results
 LARGEST = 20_000_000  # the most impostor scores that are kept
 
 
@@ -123,7 +123,7 @@ def verify(probes, others, args):
 
 def curve_of(genuine, falling, pairs, points=60):
     """Returns points [(false-match rate, TAR)] for a picture. falling: the largest of `pairs`
-    impostor scores, sorted. They can only measure low rates."""
+    impostor scores, sorted; these scores can only measure low rates."""
     reach = len(falling) - 1 if len(falling) < pairs else len(falling)
     if reach <= statistics.FEWEST or not len(genuine):
         return []

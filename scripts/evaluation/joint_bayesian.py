@@ -6,7 +6,7 @@ numbers of the paper's equations."""
 import numpy as np
 from scipy.linalg import inv
 
-RIDGE = 1e-6  # this share of the mean variance is added to both covariances: they become invertible
+RIDGE = 1e-6  # share of the mean variance that is added to both covariances to make them invertible
 
 
 class JointBayesian:

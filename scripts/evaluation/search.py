@@ -41,7 +41,7 @@ def watch_list(probes, person, blocks):
     other: the best score of a probe with another person of the list.
     alarms: the best score of each search for a person who is not on the list. These are the rows of
     the blocks or, without blocks, each probe while its own person is removed from the list.
-    has_more: True for probes whose person has another image; own and other have only these."""
+    has_more: True for probes whose person has more images; only these are in own and other."""
     sums, gallery = means(probes, person)
     count = np.bincount(person, minlength=len(sums))
     has_more = count[person] > 1

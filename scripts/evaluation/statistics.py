@@ -55,7 +55,7 @@ def pair_trials(a, b, images, others=0):
     counts = np.diff(first, append=len(pairs)).astype(float)
     one, two = (v.astype(np.int32) for v in np.divmod(pairs[first], people + others))
     del pairs, first  # frees memory: there may be ten million pairs
-    # Two people a, b have m_ab trials and e_ab errors. Their residual is r_ab = e_ab - p m_ab.
+    # Two people a, b have m_ab trials, e_ab errors and residual e_ab - p m_ab (p: the error rate).
     m = images[one]
     m *= np.append(images, 1)[np.minimum(two, people)]
     trials = (faces ** 2 - (images ** 2).sum()) / 2 + others * faces
@@ -116,8 +116,7 @@ class Tail:
             self.n += len(at)
 
     def cut(self):
-        """Removes all but the `keep` largest scores. Which of several equal scores stay is not
-        defined."""
+        """Removes all but the `keep` largest scores. Of equal scores, any may stay."""
         if self.n <= self.keep:
             return
         scores = self.scores[:self.n]
@@ -138,10 +137,10 @@ class Tail:
 
 
 def threshold_at(falling, rate, trials):
-    """Returns (threshold, number of scores above it). It is the lowest threshold that at most
-    rate * trials of the scores exceed; it never separates equal scores. falling: the largest scores
-    of all trials, sorted. Returns (None, 0) when falling has too few scores, or when the rate lets
-    all trials pass."""
+    """Returns (threshold, number of scores above the threshold). The threshold is the lowest that
+    at most rate * trials of the scores exceed. It never separates equal scores. falling: the
+    largest scores of all trials, sorted. Returns (None, 0) when falling has too few scores, or when
+    the rate lets all trials pass."""
     k = math.floor(rate * trials * (1 + 1e-12))
     if k >= len(falling):
         return None, 0
@@ -164,8 +163,8 @@ def impostor_pairs(images, others):
 
 def verification(genuine, tail, trials, rates):
     """Returns {rate: {"tar", "threshold", "false_matches"}}. genuine: the scores of all pairs of
-    the same person; tail: the result of Tail.sorted(); trials: the number of impostor pairs. A rate
-    has None when fewer than ten impostor pairs lie above the threshold."""
+    the same person; tail: the result of Tail.sorted(); trials: the number of impostor pairs. The
+    value is None when fewer than ten impostor pairs lie above the threshold."""
     rising, out = np.sort(genuine), {}
     for rate in rates:
         threshold, above = threshold_at(tail[0], rate, trials)
@@ -231,8 +230,8 @@ def open_set(own, other, alarms, rates):
     `rate` of searches for people who are not on the list raises an alarm; fnir is the share of
     missed searches. own: the score of each search with its own person; other: its best score with
     another person of the list; alarms: the best score of each search for a person who is not on the
-    list. missed: True for each search whose person is below the threshold or not first. A rate has
-    None when fewer than ten alarms lie above the threshold."""
+    list. missed: True for each search whose person is below the threshold or not first. The value
+    is None when fewer than ten alarms lie above the threshold."""
     falling, out = -np.sort(-np.asarray(alarms)), {}
     for rate in rates:
         threshold, above = threshold_at(falling, rate, len(falling))

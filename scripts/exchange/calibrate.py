@@ -14,8 +14,8 @@ CUTS = range(BINS // 16, BINS + 1, BINS // 128)  # candidates for the bins below
 
 
 def images_of(folder, shape, most):
-    """Returns at most `most` images of a folder, at equal steps in their order: B x H x W x C
-    float32 with values 0..255. shape: (H, W, C)."""
+    """Returns at most `most` images, evenly spaced in the list of a folder: B x H x W x C float32
+    with values 0..255. shape: (H, W, C)."""
     from lib.pictures import read_rgb  # imported here, because only this function needs Pillow
     found = images_below(folder)
     if not found:

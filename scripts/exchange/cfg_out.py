@@ -11,8 +11,8 @@ USUAL = ["biases", *NORM, "weights", "slopes"]
 
 
 class Layer:
-    """A section of a cfg. inputs: numbers of layers, -1 for the network's input. The first is the
-    layer's input; the option from= or layers= names the others. shape: (h, w, c) of the output.
+    """A section of a cfg. inputs: numbers of layers, -1 for the network's input. The first number
+    is the layer's input; from= or layers= names the other numbers. shape: (h, w, c) of the output.
     note: a comment above the section. params: {name: array}."""
 
     def __init__(self, section, options, inputs, shape, note="", **params):

@@ -70,7 +70,7 @@ class Writer:
 
     def weights(self, layer, kind, w, b, params, source):
         """Adds filters w and biases b. source: the layer whose output the filters read, None for
-        the inner convolution of [low_rank]. If it is in `ranges`, the filters are 8-bit and
+        the inner convolution of [low_rank]. If source is in `ranges`, the filters are 8-bit and
         params[8] is 1."""
         if source not in self.ranges:
             self.filters(layer.at, w)
@@ -255,8 +255,8 @@ def check(layer):
 
 
 def with_splits(rows):
-    """Inserts a Split layer after each blob that several layers read, because ncnn needs another
-    name for each reader."""
+    """Inserts a Split layer after each blob that several layers read, because ncnn needs a name per
+    reader."""
     uses = Counter(i for _, _, inputs, _, _ in rows for i in inputs)
     out, taken = [], Counter()
     for kind, name, inputs, outputs, params in rows:

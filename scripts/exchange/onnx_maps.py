@@ -94,7 +94,7 @@ def maximum(t, n, x):
 
 
 def inside(t, n, x, section):
-    """Adds a pool whose windows ignore pixels outside of the map. section: [maxpool] or another."""
+    """Adds a pool that ignores pixels outside of the map. section: maxpool or local_avgpool."""
     kernel, strides = n.get("kernel_shape"), n.get("strides", [1, 1])
     if any(d != 1 for d in n.get("dilations", [1, 1])):
         t.fail(f"dilations={n.get('dilations')}: has no layer here")

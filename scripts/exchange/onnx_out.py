@@ -181,7 +181,7 @@ def avgpool(t, layer, x):
     if o["size"] == 0:
         return Tensor(t.g.node("GlobalAveragePool", [t.map(x)]), layer.out)
     pad, x = o["size"] // 2 if o["pad"] else 0, t.map(x)
-    if pad:  # OpenCV leaves a pool's padding out of the mean, a Pad node not
+    if pad:  # a Pad node, because OpenCV's pools exclude their padding from the mean
         x = t.g.node("Pad", [x], "padded", pads=[0, 0, pad, pad] * 2)
     return Tensor(t.g.node("AveragePool", [x], kernel_shape=[o["size"]] * 2,
                            strides=[o["stride"]] * 2), layer.out)

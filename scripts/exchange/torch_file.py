@@ -30,7 +30,7 @@ WANTED = "not a file of torch.save"
 
 
 class Sealed:
-    """Base of classes whose fields only the constructor sets, after checks; a pickle cannot."""
+    """Base of classes whose fields a pickle cannot set: only the constructor sets fields."""
 
     def __setstate__(self, _):
         raise pickle.UnpicklingError("a tensor with fields of its own")

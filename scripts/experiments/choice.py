@@ -14,7 +14,7 @@ def words(tuned):
 
 
 def sources(method):
-    """Returns the method and, before it, the methods whose chosen values it also uses."""
+    """Returns a list: the methods whose chosen values `method` also uses, then `method` itself."""
     other = METHODS[method].tuned_as
     return (sources(other) if other else []) + [method]
 

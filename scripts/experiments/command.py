@@ -80,7 +80,7 @@ def finish(p, args, work, *more):
         darknet()
         check_paths(args)
         if args.plan:
-            return work(args, *more)  # writes nothing
+            return work(args, *more)  # a plan writes nothing, so it needs no lock
         with folder_lock(args.out):
             return work(args, *more)
 

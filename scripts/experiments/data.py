@@ -16,7 +16,7 @@ from experiments.verification import find_images
 
 WATCHED = 800  # synthetic pairs for the accuracy curve during training
 WATCHED_SEED = 3
-DEVELOPMENT_SEED = 2  # of the people for choosing loss weights; the test people have seed 1
+DEVELOPMENT_SEED = 2  # for synthetic people that choose loss weights; the test people have seed 1
 
 
 @dataclasses.dataclass
@@ -60,8 +60,8 @@ def synthetic(args, folder, identities_, images, seed, pairs):
 
 
 def images_of(folder, named):
-    """Returns (the number of images that training takes from a folder, the path of the first). They
-    lie in the folders of identities; with named=False, also directly in the folder."""
+    """Returns (the number of images that training takes from a folder, the path of the first). The
+    images lie in the folders of identities; with named=False, also directly in the folder."""
     count, first = 0, None
     places = [os.path.join(folder, i) for i in identities(folder)] + ([] if named else [folder])
     for place in places:
@@ -143,7 +143,7 @@ def tests_of(args, data):
 
 def development_pairs(args):
     """Returns the pairs on which loss weights are chosen: --development-pairs, or synthetic people
-    of another seed than the test."""
+    drawn with another seed than the test people."""
     if args.development_pairs:
         pairs = Pairs(args.development_faces, args.development_pairs,
                       os.path.basename(args.development_pairs))

@@ -38,8 +38,9 @@ def training(args, name, text, batches, more=0):
 
 
 def stages(args, data, planned, tried, teacher, embedding, tests):
-    """Returns the stages of an experiment, like training(). planned: the runs; tried: the result of
-    choice.tried(); teacher: the cfg text of the teacher, which need not be trained yet."""
+    """Returns the stages of an experiment, [(name, estimated seconds, is done)]. planned: the runs;
+    tried: the result of choice.tried(); teacher: the teacher's cfg text. It need not be trained
+    yet."""
     def forward(text):
         return milliseconds(without_losses(text), 32, *on_threads(args.threads)) / 1000
 
@@ -75,7 +76,7 @@ def stages(args, data, planned, tried, teacher, embedding, tests):
             data.watched, args.points, left, not args.teacher_weights), False))
     for name, pairs in tests.items() if left and data.test else ():
         out.append((f"verification of {len(left)} networks on {name}", 5 * len(left) + seconds(
-            pairs, 1, left, args.every_pair), False))  # 5 s: all pairs, pictures
+            pairs, 1, left, args.every_pair), False))  # 5 s for all pairs and pictures of a network
     return out
 
 

@@ -123,7 +123,7 @@ def read_run(out, name):
 
 def read_rows(out):
     """Returns the rows: [{method, width, batches, more, seeds, images, runs, tests: {name:
-    {accuracies, mean, interval, p: {method: {seed: p}}}}}]."""
+    {accuracies, mean, interval, p: {method: [p of each seed]}}}}]."""
     grouped = collections.defaultdict(list)
     for name in sorted(os.listdir(out)):
         run = None if ".old-" in name else read_run(out, name)

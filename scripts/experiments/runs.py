@@ -28,7 +28,7 @@ class Run:
 
     @property
     def row(self):
-        """The name that all runs share which differ only in the seed."""
+        """The name shared by all runs that differ only in the seed."""
         long = "" if self.is_short else f"-{self.batches}" + ("-more" if self.more else "")
         return f"{self.method}-{self.width:g}{long}"
 
@@ -85,7 +85,7 @@ def asked(args, planned):
 
 
 def teacher_of(args, data, run, teacher):
-    """Returns the teacher of a run, like make_teacher(). A method that softens trains it first."""
+    """Returns the teacher of a run, {"cfg", "weights", ...}. Trains it if the method softens."""
     if run.master is None:
         return teacher
     folder = os.path.join(args.out, run.master.name)
@@ -133,7 +133,7 @@ def finish(args, data, run, teacher, tuned, tests):
         "commit": sorted({s.get("commit", "unknown") for s in record["sessions"]}),
         "machine": sorted({s.get("machine", "unknown") for s in record["sessions"]}),
         "date": record["sessions"][-1]["begun"],
-        "command": old.get("command") or command(),  # the command that trained it
+        "command": old.get("command") or command(),  # the command that trained the run
         "tests": {name: {k: r[k] for k in ("accuracy", "standard_error", "tar_at_far", "pairs")}
                   for name, r in results.items()},
         "identification": identified or old.get("identification")})

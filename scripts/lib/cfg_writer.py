@@ -80,7 +80,7 @@ class Cfg:
     # ---- layers without weights; squeeze() adds two convolutions ----
 
     def maxpool(self, size, stride, padding):
-        """Adds a max pool. padding: left plus right, in pixels; also top plus bottom."""
+        """Adds a max pool. padding: pixels, left plus right; the same for top plus bottom."""
         h, w, c = self.shape
         h, w = (h + padding - size) // stride + 1, (w + padding - size) // stride + 1
         return self._section("maxpool", (h, w, c), size=size, stride=stride, padding=padding)

@@ -12,7 +12,7 @@ from lib.processes import checked, darknet
 
 SMALL = 1 << 29  # bytes; for larger folders, sizes and times of files are compared, not contents
 SHAPE = ("height", "width", "channels", "width_multiplier")
-TAUGHT = ("net", "margin_softmax")  # besides kd_*, the sections that can name a teacher
+TAUGHT = ("net", "margin_softmax")  # sections that can name a teacher, besides kd_*
 PATHS = ("teacher", "weights")  # cfg options with paths: the files' contents are compared instead
 
 

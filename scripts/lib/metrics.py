@@ -9,7 +9,7 @@ FEWEST = 10  # with fewer false accepts at a FAR, its TAR is not reported
 
 
 def cosine(a, b):
-    """Returns the cosine of row i of a and row i of b, for each i. It is 0 when a row is zero."""
+    """Returns the cosine of row i of a and row i of b, for each i; 0 when a row is zero."""
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return (a * b).sum(1) / np.where(norms > 0, norms, 1)
 
@@ -21,7 +21,7 @@ def cosines(vectors, pairs):
 
 def best_threshold(scores, same):
     """Returns the threshold with the fewest errors (a pair is accepted when score > threshold).
-    Among equally good thresholds, it takes the middle one."""
+    Returns the middle one of equally good thresholds."""
     order = np.argsort(scores, kind="stable")
     s, y = scores[order], same[order]
     # cut k rejects the k lowest scores

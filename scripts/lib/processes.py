@@ -79,7 +79,7 @@ class Forward:
 
 def start(command, **files):
     """Starts a process in its own process group, so that Ctrl-C in the terminal reaches only this
-    script. Returns the Popen. files: stdout, stderr. Raises a Failure when it cannot be started."""
+    script. Returns the Popen. files: stdout, stderr. Raises a Failure for a bad command."""
     parent = os.getpid()
 
     def prepare():

@@ -30,7 +30,7 @@ def read_lines(path):
 
 
 def counted(n, one, several=None):
-    """Returns a number and its noun: "1 face", "2 faces". several: the plural, unless one + "s"."""
+    """Returns a number and its noun: "1 face", "2 faces". several: an irregular plural."""
     return f"{n} {one if n == 1 else several or one + 's'}"
 
 

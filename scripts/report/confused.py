@@ -35,7 +35,7 @@ def draw_confused(path, results, folder, found):
         try:
             with Image.open(os.path.join(folder, found[name])) as face:
                 sheet.paste(face.convert("RGB").resize((TILE, TILE)), (x, y))
-        except (OSError, SyntaxError, ValueError):  # Pillow cannot read the image: a frame
+        except (OSError, SyntaxError, ValueError):  # a frame for an unreadable image
             pen.rectangle((x, y, x + TILE - 1, y + TILE - 1), outline="gray")
 
     for row, (network, result) in enumerate(results.items()):

@@ -31,7 +31,7 @@ def read(path):
 
 def smooth(values, share=.02):
     """Returns the mean over a window around each point. The window is symmetric, so it is smaller
-    at the ends. share: the part of all points on each side. NaN is ignored."""
+    at the ends. share: half of the window, as a share of all points. NaN is ignored."""
     reach = max(1, int(share * len(values)))
     sums, counts = [0.], [0]
     for v in values:

@@ -20,7 +20,7 @@ MINUS = ("scratch", "teacher")  # the rows whose TAR is subtracted from that of 
 PAIRS = ("pairs right", *(f"p against {a}" for a in AGAINST))
 COLUMNS = ("network", "width", "images", "parameters", "MB", "multiply-adds", "ms", TAR,
            *(f"minus {m}" for m in MINUS), *PAIRS, "training, s")
-REPORT_ONLY = ("images", "MB", "multiply-adds", *PAIRS[1:])  # too many for a terminal
+REPORT_ONLY = ("images", "MB", "multiply-adds", *PAIRS[1:])  # not shown in a terminal
 STYLE = """body { font-family: sans-serif; max-width: 70em; margin: 2em auto }
 td, th { padding: .2em .7em; text-align: right } img { max-width: 100% }"""
 
