@@ -19,8 +19,8 @@ const char *dnx_png_decode(const unsigned char *bytes, size_t n, dnx_image *imag
 const char *dnx_bmp_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 const char *dnx_pnm_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 
-/* Sets image->w and h from the header of a file. Returns NULL, or the reason why an image of this
- * size is refused. Call it before allocating pixels. */
+/* Sets image->w and h from the header of a file, before pixels are allocated. Returns NULL, or the
+ * reason why an image of this size is refused. */
 const char *dnx_image_claim(dnx_image *image, double w, double h);
 
 /* Blends one channel with black: returns c a / 255, rounded. c: value, a: alpha, both 0..255. */

@@ -43,8 +43,8 @@ dnx_status dnx_embeddings_create(dnx_embeddings_out *f, const char *path, size_t
  * write errors and, with is_half, numbers that do not fit 16 bits (dnx_fits_half). */
 void dnx_embeddings_name(dnx_embeddings_out *f, const char *name);
 void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows);
-/* Shortens the list of names, when some images gave no row. Call it after the last row. name: the
- * `count` names that remain, one for each row, in the order of writing. */
+/* Shortens the list of names after the last row, when some images gave no row. name: the `count`
+ * names that remain, one for each row, in the order of writing. */
 void dnx_embeddings_keep(dnx_embeddings_out *f, char *const *name, size_t count);
 /* Syncs the temporary file and renames it to the path. DNX_EIO. */
 dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, dnx_err *err);

@@ -44,9 +44,9 @@ dnx_status dnx_pairs_open(const char *file, dnx_pairs *p, dnx_err *err);
 dnx_status dnx_pairs_of_set(const dnx_binset *s, const char *file, dnx_pairs *p, dnx_err *err);
 void dnx_pairs_free(dnx_pairs *p);
 
-/* Finds the file of an image in the folder `faces`: by the complete name, else by the part after
- * the last slash; as written, else with the suffix of an image added. The caller frees *path, which
- * is NULL when there is no such file. Returns false when memory runs out. */
+/* Finds the file of an image in the folder `faces`. Tries the complete name, then the part after
+ * the last slash, each as written and with the suffixes of images. The caller frees *path, which is
+ * NULL when no file is found. Returns false when memory runs out. */
 bool dnx_pairs_find(const char *faces, const char *name, char **path);
 /* Returns true when the path names a verification set, NAME.bin. */
 bool dnx_pairs_is_set(const char *path);

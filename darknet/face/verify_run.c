@@ -16,7 +16,7 @@ typedef struct {
     dnx_net *net;
     float *x;
     int first, count;
-    dnx_err *errors; /* one for each thread */
+    dnx_err *errors; /* one error for each thread */
 } job;
 
 /* ---- reading the images ---- */

@@ -21,8 +21,8 @@ bool dnx_video_next(dnx_video *v);
 dnx_status dnx_video_frame(dnx_video *v, dnx_image *frame, dnx_err *err);
 /* Returns the number of the current frame, from 1. */
 long dnx_video_number(const dnx_video *v);
-/* Call it after the last frame. Checks that the file is complete. DNX_EIO when the header promises
- * more than two further frames and the last frame was not near the end of the duration. */
+/* Checks, after the last frame, that the file is complete. DNX_EIO when the header promises more
+ * than two further frames and the last frame was not near the end of the duration. */
 dnx_status dnx_video_end(const dnx_video *v, dnx_err *err);
 /* Returns a name for messages and folders: "walk" for path/walk.avi, "camera-0" for camera:0. */
 const char *dnx_video_name(const dnx_video *v);
