@@ -110,7 +110,7 @@ def peers(side, channels):
 def compare(args):
     if args.darknet:
         os.environ["DARKNET_BIN"] = args.darknet
-    os.environ["OMP_NUM_THREADS"] = str(args.threads)  # the threads of oneDNN
+    os.environ["OMP_NUM_THREADS"] = str(args.threads)  # sets the threads of oneDNN
     with tempfile.TemporaryDirectory() as folder:
         cfg = os.path.join(folder, "one.cfg")
         for side, channels in SHAPES:

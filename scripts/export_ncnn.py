@@ -11,8 +11,8 @@ message names section and option, and nothing is written.
 
 --int8 stores filters with 8 bits, and ncnn then computes with 8-bit integers. The scale of a filter
 comes from its largest weight. The scale of a layer's input is the one with the least error of
-rounding and cutting on 64 images of the folder FACES: use faces like those that the network will
-get. Of [low_rank] only the first convolution has 8 bits. Compare accuracy before you use the file.
+rounding and clipping on 64 images of the folder FACES: use faces like those that the network will
+get. In [low_rank] only the first convolution has 8 bits. Compare accuracy before you use the file.
 
 Blob "input": W x H x C floats, RGB, (pixel - input_mean) * input_scale:
 

@@ -20,7 +20,7 @@ cd "${1:-$(dirname "$0")}" || exit 1
 ROOM=$((${GPU_CHECK_SECONDS:-235} + $(date +%s)))
 NET=${GPU_CHECK_NET:-mobilefacenet.cfg} BATCH=${GPU_CHECK_BATCH:-256}
 RESULTS=results.tmp
-# The driver compiles the kernels once and keeps them here.
+# The driver compiles the kernels once and keeps them in this folder.
 export CUDA_CACHE_PATH="$PWD/cache"
 : >"$RESULTS"
 

@@ -73,7 +73,7 @@ class Layer(nn.Module):
         self.take(norm.weight, a, "scales")
         if "biases" in a:
             self.take(norm.bias, a, "biases")
-        else:  # [batchnorm] without shift=1
+        else:  # [batchnorm] without shift=1 has no biases
             norm.bias.data.zero_()
             norm.bias.requires_grad_(False)
         norm.running_mean.data, norm.running_var.data = tensor(a["mean"]), tensor(a["variance"])

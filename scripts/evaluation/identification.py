@@ -95,7 +95,7 @@ def identify(probes, others, args):
 
 
 def verify(probes, others, args):
-    """Measures verification. Returns (this part of the result: TAR with intervals and thresholds,
+    """Measures verification: TAR with intervals and thresholds. Returns (this part of the result,
     the draws of TAR for each rate, the scores of all genuine pairs)."""
     images, n = probes.images, len(others)
     pairs = statistics.impostor_pairs(images, n)

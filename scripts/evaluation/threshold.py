@@ -1,6 +1,6 @@
 """Writes threshold.json: the cosine above which two faces match, for a given false-match rate.
-`darknet compare` and `darknet find` read it. It is one flat object with one key in each line;
-scripts/README.md lists the keys."""
+`darknet compare` and `darknet find` read it. The file is one flat JSON object with one key in each
+line; scripts/README.md lists the keys."""
 import os
 import time
 

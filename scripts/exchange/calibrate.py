@@ -10,7 +10,7 @@ from lib.folders import images_below
 from lib.processes import darknet, run
 
 BINS = 2048
-CUTS = range(BINS // 16, BINS + 1, BINS // 128)  # candidates for the bins below the threshold
+CUTS = range(BINS // 16, BINS + 1, BINS // 128)  # candidates for the threshold, in bins
 
 
 def images_of(folder, shape, most):

@@ -17,7 +17,7 @@ def scaled(g, x, by, label):
 
 
 def hsigmoid(g, x):
-    """Avoids the operator HardSigmoid, because OpenCV 4.6 reads its products as HardSwish."""
+    """Avoids the operator HardSigmoid, because OpenCV 4.6 reads x * HardSigmoid as HardSwish."""
     more = g.node("Add", [x, number(g, "three", 3)], "more")
     return scaled(g, clip(g, more, 0, 6, "cut"), 1 / 6, "")
 

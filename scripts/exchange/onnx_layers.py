@@ -37,7 +37,7 @@ class Importer:
         self.model, self.ones, self.bgr = model, ones, bgr
         self.layers, self.notes, self.node = [], [], None
         self.made = {}  # {name of a value with parts: the value of the layer that computes it}
-        self.mean, self.scale = None, None  # when the graph begins with (input - mean) * scale
+        self.mean, self.scale = None, None  # set when the graph begins with (input - mean) * scale
         self.uses = Counter(i for n in model.nodes for i in n.inputs)
         self.uses[model.output] += 1
         self.values = dict(model.constants)

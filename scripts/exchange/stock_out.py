@@ -1,6 +1,6 @@
 """Writes a cfg and weights with which the stock libdarknet of 2018 computes the same as our
-network. A layer that libdarknet lacks becomes convolutions that compute exactly the same, or is a
-Failure."""
+network. A layer that libdarknet lacks becomes convolutions that compute exactly the same. If none
+do, it is a Failure."""
 import numpy as np
 
 from exchange.cfg_out import Layer, text_of, weights_of

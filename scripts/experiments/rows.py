@@ -144,7 +144,7 @@ def row_of(runs):
     for name in first["tests"]:
         values = [r["tests"][name]["accuracy"] for r in runs]
         error = interval(values)
-        if error is None:  # one seed: a normal interval over its folds
+        if error is None:  # with one seed, a normal interval over the folds
             folds = first["tests"][name]["standard_error"]
             error = None if folds is None else 1.96 * folds
         tests[name] = {"accuracies": values, "mean": sum(values) / len(values), "interval": error}

@@ -63,7 +63,7 @@ def plan(args):
                     own = Run(method, width, batches, seed)
                     if METHODS[method].pupil_of and METHODS[method].pupil_of[0] == method \
                             and not own.master:
-                        continue  # equal to a run of the method "feature"
+                        continue  # the method "feature" has the same run
                     out += with_masters(own) if args.own else []
                     if args.unlabelled and args.more and not METHODS[method].labels:
                         out += with_masters(dataclasses.replace(own, more=True))

@@ -121,7 +121,7 @@ def training_seconds(args, name):
     try:
         lines = read(path).split("\n")
         at = lines[0].split(",").index("images_per_second")
-    except ValueError:  # a Failure: there is no log yet
+    except ValueError:  # also a Failure, when there is no log yet
         return 0.
     total = 0.
     for line in lines[1:]:
@@ -129,7 +129,7 @@ def training_seconds(args, name):
         try:
             total += args.batch / float(cells[at])
         except (IndexError, ValueError, ZeroDivisionError):
-            continue  # an incomplete last line
+            continue  # the last line is incomplete
     return total
 
 

@@ -39,7 +39,7 @@ def find_images(folder, pairs, allow_missing):
         return None
 
     for name in sorted({n for p in pairs for n in p[:2]}):
-        # images in folders of people, as in LFW, or all in one folder
+        # images lie in folders of people, as in LFW, or all in one folder
         path = place(name) or place(name.split("/")[-1])
         if path:
             found[name] = path
@@ -53,7 +53,7 @@ def find_images(folder, pairs, allow_missing):
 
 
 def pairs_of(folder, pairs, found):
-    """Returns the pairs whose images both exist."""
+    """Returns the pairs whose images both exist. Fails when all or none are of the same person."""
     kept = [p for p in pairs if p[0] in found and p[1] in found]
     if not any(p[2] for p in kept) or all(p[2] for p in kept):
         raise Failure(f"{folder}: no same or no different pairs are left")

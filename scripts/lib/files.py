@@ -26,7 +26,7 @@ def whole_file(path, binary=False, sync=True):
     if mode is not None and not stat.S_ISREG(mode):
         if stat.S_ISDIR(mode):
             raise Failure(f"{path}: is a folder")
-        with open(target, "wb" if binary else "w", **text) as f:  # a device or a pipe
+        with open(target, "wb" if binary else "w", **text) as f:  # the target is a device or a pipe
             yield f
         return
     if mode is not None and not os.access(target, os.W_OK):

@@ -55,7 +55,7 @@ def of_folder(folder):
             try:
                 found.append((os.path.relpath(path, folder), path, os.stat(path)))
             except OSError:
-                found.append((os.path.relpath(path, folder), path, None))  # a broken link
+                found.append((os.path.relpath(path, folder), path, None))  # a link is broken
     small = sum(s.st_size for _, _, s in found if s) <= SMALL
     h = hashlib.blake2b(digest_size=8)
     for name, path, s in found:

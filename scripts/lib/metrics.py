@@ -57,7 +57,7 @@ def roc(scores, same):
     ends = np.append(s[1:] < s[:-1], True)
     tar = np.concatenate([[0], np.cumsum(y)[ends] / y.sum()])
     far = np.concatenate([[0], np.cumsum(~y)[ends] / (~y).sum()])
-    kept = s[ends]  # accept: score > threshold
+    kept = s[ends]  # a pair is accepted when score > threshold
     between = np.append((kept[:-1] + kept[1:]) / 2, kept[-1] - 1e-6)
     return far, tar, np.concatenate([[s[0] + 1e-6], between])
 
