@@ -4,7 +4,7 @@
 # project.
 #
 #   1 compares all layers, three training steps and predictions with the processor's results; trains
-#     20 updates twice and compares the two
+#     20 updates twice and compares the two runs
 #   2 milliseconds of a training step and of predictions, bfloat16 first
 #   3 the same times in PyTorch, when python3 has it
 #   4 compute-sanitizer of NVIDIA's toolkit on a small network, when it is installed

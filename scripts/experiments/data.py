@@ -34,7 +34,7 @@ class Faces:
     """Images to train on."""
     path: str  # .data file
     images: int
-    source: dict  # fingerprint
+    source: dict  # fingerprint of the images
 
 
 @dataclasses.dataclass

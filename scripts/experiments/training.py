@@ -34,7 +34,7 @@ def made_from(args, text, source, teacher, options, start):
 
 def check_record(args, folder, now):
     """Returns the record of a training that is finished or can continue, or None for a new
-    training. Raises a Failure when its inputs were different."""
+    training. Raises a Failure when the training had other inputs, unless args.force is set."""
     path = os.path.join(folder, RECORD)
     if not os.path.exists(os.path.join(folder, "net.cfg")) and not os.path.exists(path):
         return None
