@@ -178,7 +178,7 @@ def forward(args, name, batch, folder, stack):
                 module(image)
 
             def turn(module=module):
-                for _ in range(3):  # fill the caches, which have the data of another side
+                for _ in range(3):  # fills the caches again after another side's turn
                     module(image)
                 return median_ms(lambda: module(image), batch, args.seconds, 5)
             sides[label] = turn

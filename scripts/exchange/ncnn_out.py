@@ -255,8 +255,8 @@ def check(layer):
 
 
 def with_splits(rows):
-    """Inserts a Split layer after each blob that several layers read, because in ncnn a blob has
-    one reader."""
+    """Inserts a Split layer after each blob with several readers: ncnn allows one reader per
+    blob."""
     uses = Counter(i for _, _, inputs, _, _ in rows for i in inputs)
     out, taken = [], Counter()
     for kind, name, inputs, outputs, params in rows:

@@ -12,7 +12,7 @@ def time_of(path):
 
 
 def run_to(result, *command, show=False):
-    """Runs a `darknet` command. Raises a Failure when it fails and `result` is not new."""
+    """Runs a `darknet` command. Raises a Failure when it fails before it writes `result`."""
     before = time_of(result)
     try:
         run([darknet(), *command], show=show)
