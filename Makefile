@@ -3,11 +3,11 @@
 # CC=clang, T=part of a test's path, PREFIX, DESTDIR, PYTHON.
 
 # Give options on the command line. From the environment make takes only PYTHON, PREFIX, DESTDIR, CC
-# and CXX, because common names such as DEBUG, OUT and T may belong to other programs there.
+# and CXX: other programs may use variables such as DEBUG, OUT and T.
 ASKED := PHOTOS V DEBUG ASAN FUZZ OPENCV GPU MPI DARKNET LAYERS LAYER T OUT ARGS FACES LFW PAIRS TEACHER BENCH SECONDS
 $(foreach v,$(ASKED),$(if $(findstring environment,$(origin $v)),$(eval override $v :=)))
 
-# $(call quote,TEXT) is one word for the shell, with any characters in TEXT.
+# $(call quote,TEXT) is TEXT as one word for the shell, whatever characters TEXT has.
 quote = '$(subst ','\'',$(1))'
 
 override DARKNET := $(or $(DARKNET),/usr/lib/darknet)
@@ -34,7 +34,8 @@ FUZZER := -fsanitize=fuzzer-no-link,address,undefined
 FLAGS  += $(if $(FUZZ),$(FUZZER))
 LIBS   := -lm -pthread -ljpeg -lpng -llapacke -lxxhash
 HOSTLIB := -L$(call quote,$(DARKNET)) -ldarknet -Wl,-rpath,$(call quote,$(DARKNET))
-# Only these three libraries of OpenCV; opencv4.pc is in the much larger package libopencv-dev.
+# Only these three libraries of OpenCV are needed. opencv4.pc, which pkg-config reads, is in
+# libopencv-dev, a much larger package.
 OPENCV_INCLUDE = $(or $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I opencv4 2>/dev/null)),-isystem /usr/include/opencv4)
 OPENCV_LIBS = $(shell pkg-config --libs-only-L opencv4 2>/dev/null) -lopencv_videoio -lopencv_imgproc -lopencv_core -lstdc++
 ISA_avx2   := -mavx2 -mfma
@@ -44,14 +45,15 @@ ISA_vnni   := $(ISA_avx512) -mavx512vnni
 ISA_amx    := $(ISA_avx512) -mamx-tile -mamx-int8
 ISA_wide   := -mavx2 -mfma -Wno-psabi
 
-# One object directory per set of flags, so that builds cannot mix.
+# Each set of flags has its own object directory, so that builds do not mix.
 HASH := $(shell echo $(call quote,$(CC) $(FLAGS) $(DARKNET)) | cksum | cut -d' ' -f1)
 OBJ  := build/$(HASH)
-# Files that depend on the list of layers. With LAYERS=/my/folder only these are built again.
+# The directory of the files that depend on the list of layer types. With LAYERS=/my/folder only
+# these files are built again.
 SET  := $(OBJ)$(if $(LAYERS),/with-$(shell echo $(call quote,$(LAYERS)) | cksum | cut -d' ' -f1))
 
 TYPES   := $(wildcard layers_ext/*.c)
-# make LAYERS=/my/folder builds the layer types of that folder in, too.
+# make LAYERS=/my/folder adds the layer types of this folder to the command.
 OUTSIDE := $(if $(LAYERS),$(wildcard $(LAYERS)/*.c))
 $(if $(LAYERS),$(if $(OUTSIDE),,$(error LAYERS=$(LAYERS): no *.c there)))
 HOST    := $(wildcard darknet/host/*.c)
@@ -65,17 +67,17 @@ TESTS    = $(sort $(wildcard $(foreach g,$(1),$(patsubst %,tests/$(g)/test_*.%,c
 obj = $(patsubst %.c,$(OBJ)/%.o,$(1))
 LIB := $(SET)/libthinface.a
 
-# With `make -j deps run`, packages are installed before the first file is compiled.
+# Makes `make -j deps run` install packages before the first file is compiled.
 FIRST := $(filter deps opencv-deps eval-deps gpu-deps,$(MAKECMDGOALS))
 
 all: bin/darknet ## build bin/darknet
 
-# The library: everything except the command itself. A program links the parts that it needs.
+# The library: all code but the command (darknet/cmd). A program links the parts that it needs.
 $(LIB): $(call obj,$(PARTS) $(TYPES)) $(OUTSIDE:$(LAYERS)/%.c=$(SET)/outside/%.o) $(SET)/registry.o $(OBJ)/darknet/train/page_html.o $(if $(OPENCV),$(patsubst %.cc,$(OBJ)/%.o,$(wildcard darknet/face/*_opencv.cc)))
 	@echo "  archive $@"
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-# With GPU=1: the kernels as PTX, and the list of the layers that run on a GPU.
+# For GPU=1: the kernels as PTX, and the list of the layer types that run on a GPU.
 CUDA := $(wildcard layers_ext/cuda/layers/*.c)
 WITH_GPU := $(SET)/gpu_list.o $(SET)/gpu_ptx.o
 $(SET)/gpu_list.c: Makefile $(CUDA) | $(SET)
@@ -110,11 +112,11 @@ $(SET)/bin/darknet: $(call obj,$(COMMAND)) $(LIB)
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
 
-# A copy, so that bin/darknet always has the flags of the last build.
+# bin/darknet is a copy, so that it always has the flags of the last build.
 bin/darknet: $(SET)/bin/darknet$(if $(GPU),-gpu) FORCE | bin
 	@cmp -s $< $@ || { cp $< $@.new && mv $@.new $@; }
 
-# The list of layer types, from the names of their files.
+# Writes the list of layer types from the names of their files.
 NAMES = $(notdir $(basename $(TYPES) $(OUTSIDE)))
 $(SET)/registry.c: Makefile $(TYPES) $(OUTSIDE) | $(SET)
 	@{ echo '#include "registry.h"'; \
@@ -138,14 +140,14 @@ $(OBJ)/%_avx512.o: ISA = $(ISA_avx512)
 $(OBJ)/%_vpopcnt.o: ISA = $(ISA_vpopcnt)
 $(OBJ)/%_vnni.o: ISA = $(ISA_vnni)
 $(OBJ)/%_amx.o: ISA = $(ISA_amx)
-# Without this flag gcc keeps some sums in memory, which takes a tenth more time.
+# Without -fno-tree-coalesce-vars gcc keeps some sums in memory, which takes a tenth more time.
 $(OBJ)/layers_ext/kernels/bits_avx2.o: ISA = $(ISA_avx2) $(if $(findstring clang,$(CC)),,-fno-tree-coalesce-vars)
 $(OBJ)/%_wide.o: ISA = $(ISA_wide)
 $(OBJ)/darknet/host/%.o: ISA = -isystem $(call quote,$(DARKNET)/include)
 $(OBJ)/tests/host/%.o: ISA = -isystem $(call quote,$(DARKNET)/include)
-# No coverage of the kernels for fuzzing: they read no file, and clang takes minutes to add it.
+# The fuzzer does not instrument the kernels: they read no file, and clang would take minutes.
 $(OBJ)/layers_ext/kernels/%.o: FLAGS := $(filter-out $(FUZZER),$(FLAGS))
-# A file as a C array that ends with 0: page.html becomes dnx_page_html.
+# Makes a C string of an HTML file: page.html becomes the symbol dnx_page_html.
 $(OBJ)/%_html.o: %.html | $(FIRST)
 	@mkdir -p $(@D)
 	@{ echo '.section .rodata'; echo '.globl dnx_$(*F)_html'; echo 'dnx_$(*F)_html:'; \
@@ -163,15 +165,15 @@ $(OBJ)/%.o: %.cc | $(FIRST)
 bin $(sort $(OBJ) $(SET)):
 	@mkdir -p $@
 
-# Only tests/host links libdarknet.
+# Only the tests in tests/host link libdarknet.
 $(SET)/tests/%: LIBS += $(if $(filter $(SET)/tests/host/%,$@),$(HOSTLIB))
 $(SET)/tests/%: $(OBJ)/tests/%.o $(LIB) $(OBJ)/layers_ext/kernels/kernels_wide.o
 	@mkdir -p $(@D)
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) $(if $(findstring tests/fuzz/,$@),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
 
-# A GPU driver for tests: it runs the kernels on the processor, and tests can make its calls fail. Kernels may have
-# the name of a function of libdarknet or libc: -Bsymbolic.
+# A GPU driver for tests: it runs the kernels on the processor, and tests can make its calls fail. -Bsymbolic, because
+# a kernel may have the name of a function of libdarknet or libc.
 STANDIN := $(SET)/tests/standin/libcuda.so.1
 $(STANDIN): Makefile $(wildcard tests/lib/gpu/*.c layers_ext/cuda/*.cu layers_ext/cuda/*.h layers_ext/kernels/activations*.h)
 	@mkdir -p $(@D)
@@ -183,7 +185,7 @@ $(WITH_STANDIN): LIBS += -Wl,-rpath,'$$ORIGIN/../standin' -L$(SET)/tests/standin
 $(WITH_STANDIN): $(STANDIN)
 $(SET)/tests/unit/test_gpu: $(SET)/gpu_list.o
 
-# The files that scripts/gpu_check.sh needs on a machine that has only a driver.
+# The programs that scripts/gpu_check.sh runs on a machine that has a GPU and only its driver.
 $(SET)/gpu-check/check: $(OBJ)/tests/gpu/real.o $(WITH_GPU) $(LIB)
 $(SET)/gpu-check/measure: $(OBJ)/tests/gpu/measure.o $(WITH_GPU) $(LIB)
 $(SET)/gpu-check/%:
@@ -197,14 +199,14 @@ gpu-check: $(SET)/gpu-check/check $(SET)/gpu-check/measure ## make the folder bu
 		> build/gpu-check/mobilefacenet.cfg
 	@du -sh build/gpu-check
 
-# A library that tests preload to make system calls fail.
+# A library that tests load by LD_PRELOAD to make system calls fail.
 FAULTS := $(SET)/tests/faults.so
 $(FAULTS): tests/lib/faults.c
 	@mkdir -p $(@D)
 	@echo "  link $@"
 	$(Q)$(CC) -shared -fPIC -O1 -std=c11 $(WARN) -o $@ $< -ldl
 
-# The parser of the command line belongs to the command, which is not in the library.
+# These programs test the parser of the command line, which is not in the library.
 $(SET)/tests/fuzz/fuzz_args $(SET)/tests/unit/test_fuzz: $(call obj,darknet/cmd/args.c darknet/cmd/help.c)
 
 comma := ,
@@ -212,12 +214,12 @@ wrap = $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup free $(1))
 $(SET)/tests/host/test_host_alloc: LIBS += $(call wrap,aligned_alloc posix_memalign strndup)
 $(SET)/tests/unit/test_cfg: LIBS += $(call wrap)
 
-# Programs in Python that use the command.
+# ---- targets that run scripts ----
 python = $(call quote,$(PYTHON))
-# Fails at once, and not after hours of training.
+# Checks the Python packages first, so that a missing one is not found after hours of training.
 packages = cd scripts && $(python) -c 'import sys; sys.argv[0] = "make"; from lib.errors import needs; needs("numpy", "scipy")'
 out = --out $(call quote,$(or $(OUT),$@))
-# TEACHER=1 uses the network of `make teacher`.
+# With TEACHER=1 the teacher is the network of `make teacher`.
 GIVEN := $(if $(filter-out 0,$(TEACHER)),build/teacher/teacher)
 REAL := $(if $(GIVEN),--teacher-cfg $(GIVEN).cfg --teacher-weights $(GIVEN).weights) $(if $(FACES),--faces $(call quote,$(FACES)) --lfw $(call quote,$(LFW)) --pairs $(call quote,$(PAIRS)))
 run homework: | $(if $(GIVEN),teacher)
@@ -245,7 +247,7 @@ notebooks: bin/darknet ## run the notebooks and write build/notebooks/*.html
 print-obj:
 	@echo $(SET)
 
-# make test T=part runs the tests, slow ones too, whose path has "part" in it.
+# make test T=part runs all tests whose path contains "part", also slow ones.
 chosen = $(if $(T),$(foreach t,$(call TESTS,$(GROUPS) $(SLOW)),$(if $(findstring $(T),$t),$t)),$(call TESTS,$(1)))
 programs = $(patsubst %.c,$(SET)/%,$(filter %.c,$(1)))
 RUN = OBJ=$(SET) PYTHON=$(python) $(python) tests/run.py
@@ -311,7 +313,7 @@ lint-deps: ## install what `make lint` and `make format` use (pycodestyle, pyfla
 bench-deps: ## install what `make bench` compares with (apt; npm into build/bench)
 	@sh scripts/install/bench_deps.sh
 
-# The installed files; `under` is their folder.
+# The installed files. $(call under,FILE) is the path where FILE is installed.
 under = $(call quote,$(DESTDIR)$(PREFIX)/$(1))
 COMMAND_FILE := bin/darknet
 BASH_FILE := share/bash-completion/completions/darknet

@@ -1,6 +1,6 @@
 #!/bin/sh
-# format.sh [-i] - lists the C files that clang-format 14 would change by .clang-format; -i changes
-# them. Other versions of clang-format break some lines elsewhere.
+# format.sh [-i] - lists the C files that clang-format would change; with -i changes them. Only
+# version 14 is used, because other versions break some lines at other places.
 cd "$(dirname "$0")/.." || exit 1
 format=$(command -v clang-format-14) || { echo "needs clang-format-14: make lint-deps" >&2; exit 2; }
 find darknet layers_ext tests -name '*.[ch]' -o -name '*.cc' -o -name '*.cu' | sort |

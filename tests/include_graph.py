@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""include_graph.py [--dot] - checks the includes of the C code. The folders are floors, and a file
-may include only files of lower floors. Prints every include that points up or sideways, and every
-circle of files; then the exit status is 1. --dot prints the graph of the folders for Graphviz."""
+"""include_graph.py [--dot] - checks the includes of the C code. Folders have floors: a file may
+include files of its folder and of lower floors only. Prints each include that breaks this rule, and
+a circle of files that include each other; the exit status is then 1. --dot prints the graph of the
+folders for Graphviz instead."""
 import collections
 import os
 import re
 import sys
 
-# From the bottom to the top. Folders of the same floor must not include each other.
+# The floors from the bottom to the top. Folders of one floor must not include each other.
 FLOORS = (("base", "kernels"), ("dnx",), ("common",), ("layers", "cuda"), ("registry",), ("net",),
           ("data", "gpu"),
           ("host",), ("face", "compress", "synth"), ("train",), ("cmd",))
@@ -16,7 +17,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 
 
 def room(path):
-    """Returns the folder to which a file belongs."""
+    """Returns the name of the folder in FLOORS to which a file belongs."""
     parts = path.split(os.sep)
     if parts[0] == "layers_ext":
         return parts[1] if len(parts) > 2 else "layers"
@@ -26,7 +27,7 @@ def room(path):
 
 
 def read(top):
-    """Returns {file: [included files]} for the product."""
+    """Returns {file: [included files]} of darknet/ and layers_ext/."""
     found = {}
     for root in ("darknet", "layers_ext"):
         for folder, _, names in os.walk(os.path.join(top, root)):
@@ -42,7 +43,8 @@ def read(top):
 
 
 def circle(graph):
-    """Returns files that include each other in a circle, or []."""
+    """Returns the files of a circle of includes, with the first one again at the end; [] without a
+    circle."""
     state, trail = {}, []
 
     def visit(file):

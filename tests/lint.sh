@@ -1,10 +1,11 @@
 #!/bin/sh
-# lint.sh - checks rules for the sources: which files may include, print or exit; line width and
-# white space.
+# lint.sh - checks rules for the sources: which files may include others, print or exit, unused
+# functions, names of layers, line width, white space and format.
 cd "$(dirname "$0")/.." || exit 1
 bad=0
 
-# complain RULE: prints the rule and the lines on stdin, if there are any.
+# complain RULE: reads lines that break the rule from stdin. Prints the rule and the lines, unless
+# stdin is empty.
 complain() {
     lines=$(cat)
     [ -z "$lines" ] && return
@@ -13,7 +14,7 @@ complain() {
 }
 
 sources() { find darknet layers_ext tests -name '*.[ch]' | sort; }
-below() { # all files that could be in a library: everything except the commands
+below() { # all files of the product but the commands
     find darknet layers_ext -name '*.[ch]' ! -path 'darknet/cmd/*' | sort
 }
 
@@ -28,7 +29,7 @@ complain 'a function that one file uses is static, one that nothing uses goes' <
 $(python3 tests/unused.py)
 END
 layers="$(ls layers_ext/*.c | sed 's#.*/##; s#\.c$##' | tr '\n' '|')kd_"
-# Exceptions: netron.c and view.c have the names of Netron's sections.
+# Exceptions: netron.c and view.c contain the names of sections, for files of Netron.
 complain 'generic code knows no layer by its name: use a member of its type' <<END
 $(find darknet -name '*.[ch]' ! -path 'darknet/host/*' ! -name netron.c ! -name view.c |
     xargs grep -nE "\"($layers)\"" /dev/null)
@@ -59,7 +60,8 @@ END
 complain 'no tab, and no blank at the end of a line' <<END
 $({ sources; scripts; } | xargs grep -nE "$(printf '\t')|[[:space:]]\$" /dev/null)
 END
-# have PROGRAM WHAT: false, with a note, when a program of `make lint-deps` is missing.
+# have PROGRAM NOTE: returns false and prints the note when PROGRAM, which `make lint-deps`
+# installs, is missing.
 have() {
     command -v "$1" >/dev/null && return
     echo "lint: $1 is not installed: $2" >&2

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""run.py TEST... - runs tests (tests/unit/test_cfg.c, tests/cli/test_kd.py, ...) with prove, JOBS
-at a time (2). Prints the failures, the reasons of skips, and the tests that took the most CPU time.
-The last line is 'N passed, N failed, N skipped', summed over all checks. REQUIRE=1: a skip is a
-failure, unless this processor can never run it."""
+"""run.py TEST... - runs tests (tests/unit/test_cfg.c, tests/cli/test_kd.py, ...) with prove, JOBS=2
+at a time. Prints the failures, the reasons of skips, and the tests that took the most CPU time. The
+last line is 'N passed, N failed, N skipped', the sums over all checks. With REQUIRE=1 a skip is a
+failure, except when this processor lacks the instructions."""
 import collections
 import os
 import re
@@ -22,15 +22,15 @@ def log_of(test):
 
 
 def cpu_seconds(log):
-    """Returns CPU seconds from the output of `times`: user and system time of the shell, then of
-    its children."""
+    """Returns the CPU seconds of a test from the output of `times`, which has the user and system
+    time of the shell, then of its children."""
     with open(log + ".cpu", encoding="utf-8") as f:
         return sum(60 * int(m) + float(s) for m, s in re.findall(r"(\d+)m([\d.]+)s", f.read()))
 
 
 def read_log(test):
-    """Returns the output of a test and its counts: passed, failed, skipped. A test without a
-    summary has failed."""
+    """Returns the output of a test and its counts [passed, failed, skipped]. A test without a
+    summary counts as one failure."""
     try:
         with open(log_of(test), encoding="utf-8", errors="replace") as f:
             text = f.read()

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""unused.py - prints functions that are not used: functions in C that are not static and that no
-other file names, and functions in scripts/ whose name occurs only once. The exit status is 1 when
-there are any."""
+"""unused.py - prints unused functions: C functions that are not static and that no other file
+names, and Python functions in scripts/ whose name occurs only once. The exit status is 1 when it
+prints one."""
 import collections
 import os
 import re
 import sys
 
-# A definition at the start of a line: type, name, and arguments, which may have several lines.
+# The definition of a C function: type, name and arguments, which may have several lines.
 ARGUMENTS = r"\([^;{}()]*(?:\([^;{}()]*\)[^;{}()]*)*\)"
 IN_C = re.compile(r"^(?!static\b|typedef\b)[a-z][\w \t*]*?\b(\w+)" + ARGUMENTS + r"\s*\{", re.M)
 IN_PYTHON = re.compile(r"^ *(?:def|class) (\w+)", re.M)
@@ -17,7 +17,7 @@ COMMENT = re.compile(r"/\*.*?\*/", re.S)
 
 
 def read(top, roots, ends):
-    """Returns {path: text}, without the comments of C files."""
+    """Returns {path: text} of the files in these roots, without the comments of C files."""
     found = {}
     for root in roots:
         for folder, _, names in os.walk(os.path.join(top, root)):
@@ -32,8 +32,8 @@ def read(top, roots, ends):
 
 
 def in_c(top):
-    """A function is used when another .c file names it, or when a header names it outside of its
-    declaration."""
+    """Returns lines about unused C functions. A function is used when another .c file names it, or
+    when a header names it a second time, besides its declaration."""
     files = read(top, ("darknet", "layers_ext", "tests"), (".c", ".h", ".cc", ".cu"))
     words = {path: collections.Counter(WORD.findall(text)) for path, text in files.items()}
     bad = []

@@ -1,5 +1,5 @@
-/* fuzz_args.c - libFuzzer target: each line of the input is a word of a command line, for a verb
- * with options of all types. */
+/* fuzz_args.c - libFuzzer target: each line of the input is a word of a command line. The verb has
+ * options of all types. */
 #include "cmd/args.h"
 #include "fuzz/file.h"
 
@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     while (n < MOST && (line = strsep(&rest, "\n"))) word[n++] = line;
     if (!nowhere) nowhere = fopen("/dev/null", "w");
     FILE *before = stderr;
-    if (nowhere) stderr = nowhere; /* the parser's messages go there */
+    if (nowhere) stderr = nowhere; /* discards the parser's messages */
     int status = dnx_args_parse(&args_verb, n, word, &a);
     if (dnx_args_have_help(n, word)) dnx_print_help(stderr, &args_verb);
     stderr = before;

@@ -1,4 +1,5 @@
-/* fuzz_embeddings.c - libFuzzer target: the input is a file of features. */
+/* fuzz_embeddings.c - libFuzzer target: the input is a file of features, as darknet embed writes
+ * it. */
 #include <math.h>
 
 #include "data/embeddings.h"

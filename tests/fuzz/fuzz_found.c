@@ -1,5 +1,5 @@
-/* fuzz_found.c - libFuzzer target: the input is a record of `darknet faces`. It is read, printed
- * and read again; both must be equal. */
+/* fuzz_found.c - libFuzzer target: the input is a record of the faces that `darknet faces` has
+ * found. */
 #include "face/found.h"
 #include "fuzz/file.h"
 

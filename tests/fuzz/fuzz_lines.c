@@ -1,4 +1,5 @@
-/* fuzz_lines.c - libFuzzer target: the input is a text; reads its lines, fields and numbers. */
+/* fuzz_lines.c - libFuzzer target: the input is a text, whose lines, fields and numbers are
+ * read. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* fuzz_log.c - libFuzzer target: the input is the CSV log of a run that continues after batch 3.
- * The lines of later batches must be removed, the others stay as they are, and no line is
- * incomplete. */
+/* fuzz_log.c - libFuzzer target: the input is the CSV log of a training that continues after batch
+ * 3. Opening the log must remove the lines of later batches and incomplete lines, and keep all
+ * other lines unchanged. */
 #include <math.h>
 
 #include "fuzz/file.h"
@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     dnx_log log;
     if (size > 1 << 16 || !fuzz_write(path, data, size)) return 0;
     dnx_status st = dnx_log_open(&log, path, log_net(), "pairs", 3, NULL);
-    if (st) { /* the log has the verifications of another judge */
+    if (st) { /* its verifications are of another kind than `pairs` */
         fuzz_must(st == DNX_EOPTION);
         dnx_log_close(&log);
         return 0;

@@ -1,5 +1,6 @@
-/* fuzz_packed.c - libFuzzer target: the input is a file of packed weights. It is read as it is, and
- * with the length and the checksum in its header corrected. A refused file must change nothing. */
+/* fuzz_packed.c - libFuzzer target: the input is a file of packed weights. The target loads it
+ * unchanged, and with corrected length and checksum in its header. When the file is refused, the
+ * network must not change. */
 #include "base/hash.h"
 #include "fuzz/file.h"
 #include "net/weights_packed.h"
@@ -37,7 +38,7 @@ static void packed_load(const uint8_t *bytes, size_t size) {
     fuzz_must(!st == !err.text[0] && (!st || packed_sum(net) == before));
 }
 
-/* Corrects the header, as weights_packed.h describes it. */
+/* Corrects length and checksum in the header, which net/weights_packed.h describes. */
 static void packed_repair(uint8_t *bytes, size_t size) {
     enum { LENGTH = 24, CHECKED = 32, HEADER = 40 };
     uint64_t len = size, sum;

@@ -1,4 +1,4 @@
-/* fuzz_request.c - libFuzzer target: the input is an HTTP request to the page of a training run. */
+/* fuzz_request.c - libFuzzer target: the input is an HTTP request for the page of a training. */
 #include "fuzz/file.h"
 #include "train/page_request.h"
 

@@ -1,5 +1,6 @@
-/* fuzz_state.c - libFuzzer target: the input is the checkpoint NAME.state of a small network. It is
- * read as it is, and with the checksum at its end corrected. A refused file must change nothing. */
+/* fuzz_state.c - libFuzzer target: the input is the checkpoint NAME.state of a small network. The
+ * target reads it unchanged, and with a corrected checksum at its end. When the file is refused,
+ * the network must not change. */
 #include "base/hash.h"
 #include "fuzz/file.h"
 #include "net/state.h"

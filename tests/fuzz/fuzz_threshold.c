@@ -1,4 +1,4 @@
-/* fuzz_threshold.c - libFuzzer target: the input is threshold.json. */
+/* fuzz_threshold.c - libFuzzer target: the input is a file threshold.json. */
 #include <math.h>
 
 #include "face/threshold.h"

@@ -1,6 +1,5 @@
-/* fuzz_weights.c - libFuzzer target: the input is a .weights file for a small network. It is read
- * from a temporary file. A refused file must change nothing. test_weights.c runs this target on
- * tests/data/corpus/weights. */
+/* fuzz_weights.c - libFuzzer target: the input is a .weights file for a small network. When the
+ * file is refused, the network must not change. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* 14 floats of the convolution, 4 of the depthwise layer, 9 of the connected one: 27. */
+/* The file has 27 floats: 14 of the convolution, 4 of the depthwise layer, 9 of the connected
+ * layer. */
 static const char weights_cfg[] = "[net]\nbatch=1\nheight=2\nwidth=2\nchannels=3\n"
                                   "[convolutional]\nfilters=2\nsize=1\nbatch_normalize=1\n"
                                   "[depthwise]\nsize=1\n"

@@ -1,6 +1,6 @@
 """make_corpus.py - writes the corpora of the fuzz targets packed, state, cache, rec, log and args
-into tests/data/corpus. bin/darknet writes the files that it can write. The networks are those of
-the targets."""
+into tests/data/corpus. bin/darknet makes their files where it can. The networks are those of the
+targets."""
 import os
 import struct
 import sys

@@ -1,5 +1,5 @@
-"""make_image_corpus.py - writes tests/data/corpus/image: a small picture in each format that is
-read, ok-*, and some that are refused, bad-*."""
+"""make_image_corpus.py - writes tests/data/corpus/image: ok-* is a small image in each format that
+darknet reads, bad-* are files that it refuses."""
 import io
 import os
 import sys

@@ -1,4 +1,4 @@
-/* [clipped]: y = min(max(x, 0), ceiling), for ceiling=6 the ReLU6 of MobileNetV2.
+/* [clipped]: y = min(max(x, 0), ceiling). With ceiling=6 this is the ReLU6 of MobileNetV2.
  * x and y: B x H x W x C. No weights. */
 #include "dnx.h"
 
@@ -12,7 +12,7 @@ static const dnx_opt options[] = {
 };
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
-    (void)err; /* every input shape is right */
+    (void)err; /* all input shapes are allowed */
     n->out = n->in[0];
     return DNX_OK;
 }
@@ -21,7 +21,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     const opts *o = n->opts;
     const float *x = p->x[0];
     size_t count = (size_t)p->batch * dnx_size(n->out);
-    for (size_t i = 0; i < count; i++) /* in this order NaN stays NaN */
+    for (size_t i = 0; i < count; i++) /* comparisons in this order keep NaN */
         p->y[i] = x[i] < 0 ? 0 : x[i] > o->ceiling ? o->ceiling : x[i];
 }
 
@@ -33,7 +33,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     size_t count = (size_t)p->batch * dnx_size(n->out);
     for (size_t i = 0; i < count; i++) {
         float d = x[i] < 0 || x[i] > o->ceiling ? 0 : p->dy[i];
-        dx[i] = p->dx_adds[0] ? dx[i] + d : d; /* another reader of x may have been here first */
+        dx[i] = p->dx_adds[0] ? dx[i] + d : d; /* another reader of x may have stored dx before */
     }
 }
 

@@ -2,7 +2,7 @@
  *
  *   z_j = w_j.x,   y = softmax(z),   loss = sum_b -log y[b, class of b],   dz = onehot - y
  *
- * x: B x D (D = H W C), y: B x N. Without truth, or with the truth -1, loss and gradient are 0.
+ * x: B x D (D = H W C), y: B x N. Without a label, or with the label -1, loss and gradient are 0.
  * File: weights N x D. */
 #include <math.h>
 
@@ -36,7 +36,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return st;
 }
 
-/* z: B x (hi - lo), the logits of classes lo to hi - 1. */
+/* Computes the logits of classes lo to hi - 1. z: batch x (hi - lo). */
 static void logits(dnx_node *n, const float *x, int batch, int lo, int hi, float *z) {
     const size_t D = dnx_size(n->in[0]);
     for (size_t b = 0; b < (size_t)batch; b++)

@@ -1,4 +1,4 @@
-/* [product]: multiplies the output of the layer before by that of another layer, value by value.
+/* [product]: multiplies the outputs of the layer before and of another layer, element by element.
  *
  *   y = x * f,  dx += dy * f,  df += dy * x
  *

@@ -1,4 +1,4 @@
-/* [sum]: adds the outputs of earlier layers to that of the layer before.
+/* [sum]: adds the outputs of earlier layers to the output of the layer before.
  *
  *   y = x + sum_k f_k,   dx += dy,  df_k += dy
  *
@@ -42,7 +42,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
             p->dx[k][i] = p->dx_adds[k] ? p->dx[k][i] + p->dy[i] : p->dy[i];
 }
 
-/* The layer before then adds `from` while it stores its output, and forward() is not called. */
+/* When true, the layer before may add `from` to its output; forward() is then not called. */
 static bool is_plain_sum(const dnx_node *n) { return n->n_in == 2; }
 
 static const dnx_fusion fusion = {.is_plain_sum = is_plain_sum};
