@@ -1,5 +1,4 @@
-/* alloc.c - arrays of floats, aligned to 64 bytes and zeroed, with 64 readable bytes after the end;
- * and lists that grow. */
+/* alloc.c - arrays of floats, aligned and zeroed, and lists that grow. */
 #include "base/alloc.h"
 
 #include <stdint.h>
@@ -14,8 +13,8 @@
 
 enum { ALIGN = 64, PAGE = 4096, LARGE = 4 << 20 };
 
-/* Requests large pages for arrays of at least LARGE bytes: a pass over such an array is then up to
- * 1.4 times as fast. */
+/* Requests large pages for arrays of at least LARGE bytes: a pass is then up to 1.4 times as
+ * fast. */
 static void use_large_pages(char *p, size_t size) {
 #ifdef __linux__
     char *first = p + (-(uintptr_t)p & (PAGE - 1));

@@ -4,7 +4,6 @@
 #include <stddef.h>
 
 double dnx_now(void); /* seconds since some fixed moment; never goes back */
-/* Writes the local date and time, such as "2026-11-26 09:40:12 +0000", to out. size: bytes of out,
- * at least 26. */
+/* Writes the local date and time to out (size >= 26 bytes), as "2026-11-26 09:40:12 +0000". */
 void dnx_clock_text(char *out, size_t size);
 #endif

@@ -1,6 +1,5 @@
 /* err.h - the status and the message of an error. A function that can fail returns dnx_status. The
- * function that finds the fault writes the message; its callers only pass the status on. A dnx_err
- * keeps its first error. */
+ * function that finds the fault writes the message into a dnx_err, which keeps its first error. */
 #ifndef DNX_ERR_H
 #define DNX_ERR_H
 #include <stddef.h>

@@ -10,7 +10,6 @@
 /* Returns the XXH3 checksum of n bytes. The seed h is the checksum of earlier bytes, or 0. Two
  * calls for two parts give another result than one call for all bytes. */
 uint64_t dnx_hash(uint64_t h, const void *bytes, size_t n);
-/* Updates the checksum *h with the bytes of a file. Returns false and sets errno when the file
- * cannot be read. */
+/* Updates the checksum *h with the bytes of a file. Returns false with errno on failure. */
 bool dnx_hash_file(const char *path, uint64_t *h);
 #endif

@@ -1,6 +1,5 @@
-/* inputs.c - the list of files that this process has read. It holds names, not inodes: when an
- * editor replaces a cfg while training runs, the system may give the cfg's old inode to a
- * checkpoint. */
+/* inputs.c - the files that this process has read. The list has names, not inodes: when an editor
+ * replaces a cfg during training, the system may give the cfg's old inode to a checkpoint. */
 #include "base/inputs.h"
 
 #include <pthread.h>

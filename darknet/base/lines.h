@@ -26,8 +26,8 @@ typedef struct {
  * bytes, DNX_EPARSE when it is not text, or DNX_EMEM. Call dnx_lines_free() only after success. */
 dnx_status dnx_lines_open(dnx_lines *l, const char *file, const char *what, size_t most,
                           dnx_err *err);
-/* Like dnx_lines_open(), but copies len bytes of `text`. `file` serves only for messages.
- * DNX_EPARSE, DNX_EMEM. */
+/* Like dnx_lines_open(), but copies len bytes of `text`. `file`: for messages. DNX_EPARSE,
+ * DNX_EMEM. */
 dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char *file,
                           const char *what, dnx_err *err);
 void dnx_lines_free(dnx_lines *l);
@@ -36,8 +36,7 @@ void dnx_lines_free(dnx_lines *l);
 void dnx_lines_report_marks(void (*report)(const char *file, const char *mark));
 
 /* Returns the next line without white space at both ends, or NULL at the end of the text. Skips
- * empty lines and lines that start with a character of `comments`. The caller may change the
- * line. */
+ * lines that are empty or start with a character of `comments`. The caller may change the line. */
 char *dnx_lines_next(dnx_lines *l, const char *comments);
 /* Returns the file and number of the line that was returned last, for messages. */
 dnx_loc dnx_lines_at(const dnx_lines *l);

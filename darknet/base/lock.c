@@ -64,8 +64,7 @@ static bool is_same_file(int fd, const char *path) {
 typedef enum { TAKEN, HELD, FAILED } outcome;
 
 /* Tries to take the lock without waiting. TAKEN: *fd is the locked file, or -1 on a file system
- * without locks. HELD: `holder` is the line of the process that has the lock. FAILED: errno has the
- * reason. */
+ * without locks. HELD: `holder` is the line of the process that has the lock. FAILED: see errno. */
 static outcome try(const char *path, int *fd, char holder[TEXT]) {
     for (int i = 0; i < TRIES; i++) {
         *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);

@@ -65,7 +65,7 @@ static int open_folder(const char *file) {
 static bool is_read_only(const struct stat *s) { return (s->st_mode & 0222) == 0; }
 
 /* Checks that f->target may be replaced. Sets *old to the target's stat, or old->st_mode to 0 when
- * there is no target. */
+ * the target does not exist. */
 static dnx_status check(const dnx_outfile *f, struct stat *old, dnx_err *err) {
     dnx_loc at = {f->path, 0};
     char input[200];

@@ -25,8 +25,7 @@ typedef struct {
 } dnx_outfile;
 
 /* Checks before a command starts its work that `path` can be written. Leaves no new file, and
- * removes temporary files of `path` from dead processes. Returns DNX_EIO when `path` cannot be
- * written, or DNX_EMEM. */
+ * removes temporary files of `path` from dead processes. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_try(const char *path, dnx_err *err);
 /* Like dnx_outfile_try(), for a result that must not replace a file. DNX_EIO, "exists; -force
  * replaces it", when a file of this name exists and is not empty. */
@@ -41,8 +40,7 @@ dnx_status dnx_outfile_open(dnx_outfile *f, const char *path, dnx_err *err);
 dnx_status dnx_outfile_stream(dnx_outfile *f, const char *path, dnx_err *err);
 /* Like dnx_outfile_open(), for a file that takes long to make: another process can continue it. The
  * temporary file PATH.partial keeps the bytes of earlier processes; read them by f->file. The
- * caller holds a lock (lock.h) on PATH. dnx_outfile_pause() closes f and keeps PATH.partial for the
- * next process. */
+ * caller holds a lock (lock.h) on PATH. dnx_outfile_pause() closes f and keeps PATH.partial. */
 dnx_status dnx_outfile_continue(dnx_outfile *f, const char *path, dnx_err *err);
 void dnx_outfile_pause(dnx_outfile *f);
 /* Appends n bytes. dnx_outfile_sync() and dnx_outfile_commit() report the errors. */

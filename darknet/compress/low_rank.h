@@ -2,8 +2,8 @@
  * Deep Convolutional Networks for Classification and Detection", arXiv 1505.06798.
  *
  * A layer computes d responses y = W x + b, and applies its activation r to them. The approximation
- * replaces y by M y + c, where M = P Q has rank R, P is d x R, Q is R x d. Sums and eigenvalues are
- * computed in double. */
+ * replaces y by M y + c, where M = P Q has rank R; P is d x R, Q is R x d. All sums are in
+ * double. */
 #ifndef DNX_LOW_RANK_H
 #define DNX_LOW_RANK_H
 #include "dnx.h"

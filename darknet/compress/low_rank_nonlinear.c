@@ -1,10 +1,10 @@
-/* low_rank_nonlinear.c - fits M x + c to responses y through the activation r, with targets z for M
- * x + c (arXiv 1505.06798):
+/* low_rank_nonlinear.c - fits M x + c to responses y through the activation r (arXiv 1505.06798).
+ * Auxiliary variables z stand for M x + c:
  *
  *   min sum_i |r(y_i) - r(z_i)|^2 + lambda |z_i - (M x_i + c)|^2
  *
- * Each step computes z for fixed M and c, element by element, and then M and c for fixed z, by
- * reduced-rank regression. */
+ * Each step finds z for fixed M and c, element by element, then M and c by reduced-rank
+ * regression. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +38,7 @@ bool dnx_low_rank_knows(dnx_act act) {
 
 static double squared(double v) { return v * v; }
 
-/* Returns the z that minimises (ry - r(z))^2 + lambda (z - m)^2, where r(z) is z above 0, a z
- * below. */
+/* Returns the z with the least (ry - r(z))^2 + lambda (z - m)^2; r(z) is z above 0, a z below 0. */
 static float best_z(double ry, double m, double a, double lambda) {
     double above = (lambda * m + ry) / (lambda + 1);
     double below = (a * ry + lambda * m) / (a * a + lambda);
@@ -104,8 +103,8 @@ static void sum_all(solver *s, dnx_pool *pool) {
     }
 }
 
-/* Computes c = a b, or c = a b^T when `transposed`. a is n x k; b is k x m, or m x k when
- * transposed; c is n x m. */
+/* Computes c = a b, or a b^T if `transposed`. a: n x k; b: k x m, or m x k if transposed; c: n x
+ * m. */
 static void product(const double *a, const double *b, bool transposed, size_t n, size_t k, size_t m,
                     double *c) {
     memset(c, 0, sizeof *c * n * m);

@@ -21,9 +21,9 @@ typedef struct {
     size_t first, end;
 } range;
 
-/* Runs the images of.first..of.end-1 through net, and through small when `both`, up to layer
- * `last`. Calls before() before each of c->layers[first..end-1] runs, and after(), unless NULL,
- * after each image. */
+/* Runs the images of.first..of.end-1 through net up to layer `last`, and through small when `both`.
+ * Calls before() before each of c->layers[first..end-1], and after() after each image; after may be
+ * NULL. */
 static dnx_status run(dnx_low_rank *c, const char *what, range of, bool both, int first, int end,
                       int last, visit *before, void (*after)(dnx_low_rank *c), dnx_err *err) {
     float *x = dnx_alloc(dnx_size(c->net->in));
@@ -154,8 +154,7 @@ static void add_samples(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const 
     else memcpy(l->x + at, l->y + at, sizeof(float) * (size_t)l->r.positions * (size_t)l->r.N);
 }
 
-/* Packs M^T for the kernels: a row y of samples becomes y M^T. Returns NULL when memory runs
- * out. */
+/* Packs M^T for the kernels: a row y of samples becomes y M^T. NULL when memory runs out. */
 static float *pack_product(const dnx_factors *f) {
     size_t d = (size_t)f->d, R = (size_t)f->rank;
     float *m = dnx_alloc(d * d), *packed = dnx_alloc(dnx_kernels()->packed(f->d, f->d));
@@ -268,8 +267,7 @@ static double distance(const dnx_low_rank_layer *l, const float *packed, const f
     return sum;
 }
 
-/* Adds the errors of image i to those of the layer. l->x holds the packed M, followed by room for
- * samples of small. */
+/* Adds the errors of image i to the layer's. l->x: the packed M, then room for samples of small. */
 static void add_errors(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x) {
     if (!l->rank) return;
     float *of_small = l->x + dnx_kernels()->packed(l->r.N, l->r.N);

@@ -1,6 +1,5 @@
-/* low_rank_run.h - compresses the convolutions of a network by means of sample images: collect,
- * choose ranks (low_rank_choose.h), solve, measure. The last images are held out: only measuring
- * uses them. */
+/* low_rank_run.h - compresses a network's convolutions by means of sample images: collect, choose
+ * ranks (low_rank_choose.h), solve, measure. The last images are held out for measuring. */
 #ifndef DNX_LOW_RANK_RUN_H
 #define DNX_LOW_RANK_RUN_H
 #include "compress/low_rank_net.h"
@@ -51,17 +50,15 @@ typedef struct {
 } dnx_low_rank;
 
 /* Finds the layers, holds images out, runs the other images once and decomposes the covariance of
- * each layer's responses. The memory does not depend on the number of images. DNX_ESHAPE when no
- * layer can be replaced, or there are too few images for a covariance of full rank; the message
- * gives the number needed. */
+ * each layer's responses, in constant memory. DNX_ESHAPE when no layer can be replaced, or there
+ * are too few images for a covariance of full rank; the message gives the number needed. */
 dnx_status dnx_low_rank_collect(dnx_low_rank *c, dnx_err *err);
 /* Computes the parameters of all layers with rank > 0, and writes them into small. The linear
  * method uses the covariances. The others run the images again and keep samples in memory: the
  * nonlinear method those of several layers, the asymmetric method those of one layer, in the order
  * of the layers. DNX_ESHAPE when a rank is larger than the rank of the samples. */
 dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err);
-/* Runs net and small on the held-out images and computes the errors. DNX_ENUMBER when the output is
- * not finite. */
+/* Computes the errors of small on the held-out images. DNX_ENUMBER when an output is not finite. */
 dnx_status dnx_low_rank_measure(dnx_low_rank *c, dnx_err *err);
 void dnx_low_rank_close(dnx_low_rank *c); /* does not free the networks */
 #endif

@@ -1,6 +1,5 @@
-/* responses.h - samples a convolution's responses at random pixels of an image that runs through a
- * predicting network. Responses are y = W x + b before the activation, with batch norm folded into
- * W and b. */
+/* responses.h - samples a convolution's responses y = W x + b, before the activation and with batch
+ * norm folded into W and b, at random pixels of an image that runs through a predicting network. */
 #ifndef DNX_RESPONSES_H
 #define DNX_RESPONSES_H
 #include "common/conv/patches.h"
@@ -29,8 +28,7 @@ void dnx_responses_free(dnx_responses *r);
 
 /* Writes the responses of layer r->layer into y, positions x N. Call it when this layer is the next
  * to run for image x. `net` is the network of dnx_responses_make(), or a compressed network with
- * the same shapes. The choice of pixels depends only on the layer, the seed and the image's
- * number. */
+ * the same shapes. The pixels depend only on the layer, the seed and the number of the image. */
 void dnx_responses_sample(const dnx_responses *r, dnx_net *net, const float *x, uint64_t seed,
                           uint64_t image, float *y);
 /* Returns the values of the parameter with this role among n parameters, or NULL. */

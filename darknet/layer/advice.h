@@ -14,8 +14,7 @@ typedef struct {
 typedef struct dnx_advice {
     const dnx_needs *needs; /* ends with keys == NULL; may be NULL */
     /* Called after make(). If an option is probably a mistake, returns its key and writes the
-     * reason to `text`. The user then sees the note "[section] key=value: reason". Returns NULL
-     * otherwise. */
+     * reason to `text`: the user sees the note "[section] key=value: reason". Else returns NULL. */
     const char *(*doubts)(const dnx_node *n, char *text, size_t size);
 } dnx_advice;
 #endif

@@ -51,8 +51,7 @@ typedef struct dnx_classifier {
 /* n->distillation of a loss with a teacher. Input 0 of a loss of distillation is the layer that the
  * option `layers_key` names, or the last suitable layer before the loss. p->target is the teacher's
  * output, batch x target floats, or NULL without a teacher, as in `darknet classifier raw`. Without
- * p->target a loss of distillation sets loss to 0, stores 0 in dx, and stores finite numbers in
- * y. */
+ * p->target a loss of distillation sets loss and dx to 0, and y to finite numbers. */
 typedef struct dnx_distillation {
     dnx_shape target; /* {0} when there is no teacher, which is allowed in prediction */
     dnx_node *head;   /* for DNX_LOGITS: turns in[0] into logits; NULL when in[0] is logits */
@@ -79,8 +78,8 @@ static inline dnx_target_kind dnx_target_of(const dnx_layer_type *t) {
 static inline bool dnx_may_have_teacher(const dnx_layer_type *t) {
     return dnx_target_of(t) != DNX_NO_TARGET || (t->classifier && t->classifier->takes);
 }
-/* Returns which output of its teacher this layer uses, or DNX_NO_TARGET. Call it after the options
- * are parsed. */
+/* Returns which output of its teacher n uses, or DNX_NO_TARGET. Call it after parsing the
+ * options. */
 static inline dnx_target_kind dnx_takes(const dnx_node *n) {
     const dnx_classifier *c = n->type->classifier;
     return c && c->takes ? c->takes(n) : dnx_target_of(n->type);

@@ -21,8 +21,8 @@ typedef enum {
 typedef struct dnx_compression {
     /* Describes the layer in *view. Returns false when its options do not make it a convolution;
      * The member is NULL in a type that never is one. The caller finds the parameters by their
-     * roles: DNX_WEIGHTS, and, where the layer has them, DNX_BIASES, DNX_SCALES with DNX_MEAN and
-     * DNX_VARIANCE, DNX_SLOPES. */
+     * roles: DNX_WEIGHTS, and if present DNX_BIASES, DNX_SCALES with DNX_MEAN and DNX_VARIANCE, and
+     * DNX_SLOPES. */
     bool (*as_convolution)(const dnx_node *n, dnx_convolution *view);
     dnx_arithmetic (*arithmetic)(const dnx_node *n); /* NULL means DNX_MULTIPLY_ADDS */
     bool is_low_rank; /* DNX_BASIS and DNX_WEIGHTS are the factors of a convolution's filters */

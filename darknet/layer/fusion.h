@@ -8,8 +8,7 @@
 struct dnx_norm_act; /* layers_ext/common/norm_act.h: batch norm or bias, then an activation */
 
 typedef struct dnx_fusion {
-    /* True when forward() adds dnx_residual(p) to y before it stores y, in prediction and in
-     * training. */
+    /* True when forward() adds dnx_residual(p) to y before it stores y, also in training. */
     bool (*adds_residual)(const dnx_node *n);
     /* True when the layer is y = x[0] + x[1] and nothing else: the layer of x[0] can add x[1]. */
     bool (*is_plain_sum)(const dnx_node *n);
@@ -24,9 +23,8 @@ typedef struct dnx_fusion {
      * nothing else. If only one layer reads y, that reader may read x[0] and apply norm and
      * activation. forward() is then not called. */
     struct dnx_norm_act *(*hand_on)(dnx_node *n);
-    /* When predicting: makes the layer apply dnx_deferred(p) to x[0] while it reads x[0]. Its
-     * padding stays 0. The function may increase n->scratch. Returns false when the options do not
-     * allow it. */
+    /* When predicting: makes the layer apply dnx_deferred(p) to x[0] while it reads x[0]. Padding
+     * stays 0. May increase n->scratch. Returns false when the options do not allow it. */
     bool (*take_on)(dnx_node *n);
 } dnx_fusion;
 

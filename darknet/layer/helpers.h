@@ -1,5 +1,5 @@
-/* helpers.h - helpers for layer files: sizes, memory, rows shared among threads. Layer files get it
- * from dnx.h. */
+/* helpers.h - helpers for layer files, included by dnx.h: sizes, memory, rows shared among
+ * threads. */
 #ifndef DNX_HELPERS_H
 #define DNX_HELPERS_H
 
@@ -25,8 +25,7 @@ void *dnx_new_array(dnx_node *n, size_t count, size_t size, dnx_err *err);
  * parameter that is not trained. The caller sets the members of p up to is_one_bit. Slopes are
  * always last in the file: a parameter declared after them is stored before them. DNX_EMEM. */
 dnx_status dnx_new_param(dnx_node *n, float **value, float **grad, dnx_param p, dnx_err *err);
-/* Called at the end of prepare(): when the node keeps no weights, frees *value and sets it to
- * NULL. */
+/* Frees *value and sets it to NULL, if n keeps no weights. Call it at the end of prepare(). */
 void dnx_release_param(dnx_node *n, float **value);
 /* Allocates the values of all released parameters again, as zeros. DNX_EMEM. */
 dnx_status dnx_restore_params(dnx_node *n, dnx_err *err);

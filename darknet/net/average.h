@@ -16,7 +16,6 @@
 dnx_status dnx_average_begin(dnx_net *net, dnx_err *err);
 /* Updates the average after update t, counted from 1. Does nothing without ema=. */
 void dnx_average_update(dnx_net *net, uint64_t t);
-/* Exchanges the parameters and their average; a second call restores both bit for bit. Does nothing
- * without ema=. */
+/* Exchanges the parameters and their average, if any; a second call restores both bit for bit. */
 void dnx_average_swap(dnx_net *net);
 #endif

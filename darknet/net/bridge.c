@@ -1,5 +1,4 @@
-/* bridge.c - loads weights files that fit only the first layers of a network. bridge_match.c copies
- * between two networks. */
+/* bridge.c - loads weights files that may fit only the first layers of a network. */
 #include "net/bridge.h"
 
 #include <stdarg.h>
@@ -120,7 +119,7 @@ static reach measure(dnx_net *net, size_t floats) {
                    dnx_size(out)};
 }
 
-/* True when the floats after the backbone can be a head: for each class a row of `width` floats,
+/* True when the floats after the backbone can be a head: a row of `width` floats for each class,
  * with or without a bias. */
 static bool is_head(const reach *r) {
     size_t rest = r->floats > r->core ? r->floats - r->core : 0;
@@ -135,8 +134,7 @@ static int layers_of(dnx_net *net, size_t floats) {
     return 0;
 }
 
-/* Loads the first `layers` layers and fills the table. why: the reason shown for the other
- * layers. */
+/* Loads the first `layers` layers and fills the table. why: the reason for the other layers. */
 static dnx_status take(dnx_net *net, const char *path, int layers, const reach *r, const char *why,
                        dnx_bridge *b, dnx_err *err) {
     const uint64_t seen = net->seen;

@@ -1,11 +1,10 @@
 /* bridge.h - copies parameters between networks that differ: another head, fewer layers, another
- * width. A table lists for each layer whether its parameters were taken, were left out, or keep
- * their initial values.
+ * width. A table lists for each layer whether its parameters were taken, left out, or initial.
  *
  * A weights file has neither names nor shapes, so it is read from the first layer on. The backbone
  * is all layers up to the embedding (dnx_net_embedding()); the layers after it are the head. If the
- * cfg of the source is known, dnx_bridge_net() matches layers by name, and the layers between two
- * names by order. */
+ * source's cfg is known, dnx_bridge_net() matches layers by name, and the layers between two names
+ * by order. */
 #ifndef DNX_BRIDGE_H
 #define DNX_BRIDGE_H
 #include "net/net.h"
@@ -30,8 +29,7 @@ typedef struct {
 } dnx_bridge;
 
 typedef enum {
-    /* To inspect, or to run up to the embedding: file and network may have different heads, or no
-     * head. */
+    /* To inspect, or to run up to the embedding: file and network may differ in the head. */
     DNX_FIT_FEATURES,
     /* To train: the file has the whole network, or exactly its backbone. */
     DNX_FIT_START,
@@ -51,10 +49,10 @@ typedef struct {
     bool widths;    /* where widths differ, the first filters and channels are copied */
 } dnx_bridge_how;
 
-/* Copies the parameters of `from`, whose weights are loaded, to `to`, prepares `to` and fills the
- * table b. A layer with name= gets those of the layer with this name. The layers after it are
- * matched in order, up to the first pair with different sections or shapes. DNX_EMEM; DNX_EWEIGHTS
- * when no layer fits. */
+/* Copies the parameters of `from`, which are loaded, to `to`, prepares `to` and fills the table b.
+ * A layer with name= gets those of the layer with this name. The layers after it are matched in
+ * order, up to the first pair with different sections or shapes. DNX_EMEM; DNX_EWEIGHTS when no
+ * layer fits. */
 dnx_status dnx_bridge_net(dnx_net *from, dnx_net *to, dnx_bridge_how how, dnx_bridge *b,
                           dnx_err *err);
 

@@ -58,8 +58,7 @@ dnx_loc dnx_net_at(const dnx_net *net, const char *key) {
     return (dnx_loc){net->file, net->origin.line};
 }
 
-/* True when layer i has several filters over the same inputs, to which weight exclusivity
- * applies. */
+/* True when layer i has filters over the same inputs: weight exclusivity applies to them. */
 static bool has_filters(dnx_net *net, int i) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
@@ -188,8 +187,8 @@ static int count_frozen(const dnx_cfg *cfg) {
 }
 
 /* Returns the number of shares of a job. In training there are 8, so that 1 to 8 threads give the
- * same bits and a late thread delays little; but a share has at least 8 images, because each share
- * has its own sums. */
+ * same bits and a late thread delays little. Each share has its own sums, and so at least 8
+ * images. */
 static int shares_of(const dnx_net *net) {
     int shares = !net->trains ? 1 : net->batch / 8 < 8 ? net->batch / 8 : 8;
     return shares > net->threads ? shares : net->threads;

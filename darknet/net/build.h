@@ -11,7 +11,7 @@
  * option names a layer that is not before n. Also returns the errors of opening a teacher. */
 dnx_status dnx_net_inputs(dnx_net *net, dnx_node *n, dnx_teacher_opts *teacher, dnx_err *err);
 
-/* Call it after all layers are made. Merges layers that can do part of a neighbour's work; see
- * layer/fusion.h. */
+/* Merges layers that can do part of a neighbour's work (layer/fusion.h). Call it after all
+ * make(). */
 void dnx_net_fuse(dnx_net *net);
 #endif

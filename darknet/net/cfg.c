@@ -16,8 +16,7 @@ static char *copy(const char *s) {
     return out ? memcpy(out, s, size) : NULL;
 }
 
-/* Makes room for one more element after n. When memory runs out, returns NULL and keeps the
- * array. */
+/* Makes room for element n of an array. Returns NULL and keeps the array when memory runs out. */
 static void *grown(void *array, int n, size_t size) {
     if (n & (n - 1)) return array; /* capacities are powers of two */
     return realloc(array, (n ? 2 * (size_t)n : 1) * size);

@@ -9,8 +9,7 @@
  * DNX_EOPTION when the number is 0; DNX_EMEM. */
 dnx_status dnx_classes_resolve(dnx_cfg *cfg, const char *path, const char *weights, int otherwise,
                                const dnx_build *how, dnx_err *err);
-/* Reads a cfg file into *out and replaces its classes=auto. Also returns the errors of
- * dnx_cfg_read(). */
+/* Reads a cfg file and replaces its classes=auto. Also returns the errors of dnx_cfg_read(). */
 dnx_status dnx_cfg_open(const char *path, const char *weights, int otherwise, const dnx_build *how,
                         dnx_cfg **out, dnx_err *err);
 #endif

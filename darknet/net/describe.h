@@ -8,10 +8,9 @@
  * value as text, and its default, or NULL if it has none. The texts are valid during the call. */
 typedef void dnx_describe_fn(void *arg, const char *key, const char *value, const char *usual);
 
-/* Lists the options of [net], then the type, multipliers and options of each layer. max_batches is
- * listed only with policy=poly or cosine, where it changes the rates; otherwise it only ends the
- * run. filters= is listed after width_multiplier has changed it. Files of teachers are not
- * listed. */
+/* Lists the options of [net], then the type, multipliers and options of each layer, without files
+ * of teachers. max_batches is listed only with policy=poly or cosine, where it changes the rates;
+ * otherwise it only ends the run. filters= is listed after width_multiplier has changed it. */
 void dnx_net_describe(const dnx_net *net, dnx_describe_fn *fn, void *arg);
 /* Lists the options of one layer's own type. Keys have no prefix: "filters". */
 void dnx_layer_describe(const dnx_node *n, dnx_describe_fn *fn, void *arg);

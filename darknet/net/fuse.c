@@ -1,5 +1,5 @@
-/* fuse.c - lets a layer do part of its neighbour's work while the data is in the cache; see
- * layer/fusion.h. */
+/* fuse.c - lets layers do part of a neighbour's work while data is in the cache
+ * (layer/fusion.h). */
 #include <stdlib.h>
 
 #include "net/build.h"

@@ -3,7 +3,6 @@
 #define DNX_IDLE_H
 #include "net/net.h"
 
-/* Adds a note to net->origin.notes for each option of cfg, from which net was built, that has no
- * effect. */
+/* Adds a note to net->origin.notes for each option without effect. net was built from cfg. */
 void dnx_note_idle(dnx_net *net, const dnx_cfg *cfg);
 #endif

@@ -72,7 +72,7 @@ typedef struct dnx_placement {
     void (*clear_dy)(struct dnx_net *net, int i, int batch);
     /* Copies the output of layer i to the processor, unless it is there already. */
     void (*fetch)(struct dnx_net *net, int i, int batch);
-    /* Copies the parameters and the momentum of layer i to the processor, unless they are there
+    /* Copies the parameters and momentum of layer i to the processor, unless it has them
      * already. */
     void (*catch_up)(struct dnx_net *net, int i);
     /* Called after the parameters or the momentum of layer i have changed on the processor. */
@@ -245,9 +245,8 @@ void dnx_net_free_images(const dnx_net *net, float *images, bool is_of_net);
  * GPU copies `next` while the first pass runs. Both have net->batch images and must not change
  * until their pass has ended. The call is optional. */
 void dnx_net_images(dnx_net *net, const float *now, const float *next);
-/* The backward pass: call dnx_net_backward_begin() once, then dnx_net_backward_layer() for the
- * layers from the last to the first. If the last layer is not a loss, the caller first writes its
- * dy. */
+/* The backward pass: call dnx_net_backward_begin() once, then dnx_net_backward_layer() for all
+ * layers from last to first. If the last layer is not a loss, the caller first writes its dy. */
 void dnx_net_backward_begin(dnx_net *net);
 void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, const float *truth);
 /* Call it before dnx_net_update_layer(). With clip_norm, stores the norm of the mean gradient of

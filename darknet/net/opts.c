@@ -32,8 +32,8 @@ static dnx_status out_of_range(const place *at, const dnx_opt *o, const char *wh
                     at->p->value, what, o->min, o->max);
 }
 
-/* Parses text that is, as a whole, a finite decimal number. strtod() alone also accepts "nan",
- * "0x1p3" and " 1". */
+/* Converts len bytes that are a finite decimal number, and nothing else. strtod() alone also
+ * accepts "nan", "0x1p3" and " 1". */
 static bool to_number(const char *text, size_t len, double *v) {
     char buf[MAX_WORD], *end;
     if (len == 0 || len >= sizeof buf) return false;

@@ -1,5 +1,4 @@
-/* plan.c - the memory of a network's tensors. Tensors that are not needed at the same time share
- * memory. */
+/* plan.c - the memory of tensors, which is shared by tensors not needed at the same time. */
 #include "net/plan.h"
 
 #include <stdlib.h>

@@ -14,8 +14,7 @@ static void drop(dnx_node *nodes, int n) {
     free(nodes);
 }
 
-/* Copies the parameters of `from` to `to`, which has the same type and options, and prepares
- * `to`. */
+/* Copies the parameters of `from` to `to`, of the same type and options, and prepares `to`. */
 static dnx_status take_params(const dnx_node *from, dnx_node *to, dnx_err *err) {
     const dnx_param *a = from->params, *b = to->params;
     const dnx_layer_type *type = to->type;
@@ -32,8 +31,7 @@ static dnx_status take_params(const dnx_node *from, dnx_node *to, dnx_err *err) 
     return type->prepare ? type->prepare(to, err) : DNX_OK;
 }
 
-/* Makes nodes[i] like layer i, but with the shapes of its inputs in `nodes`. in: shape of the
- * image. */
+/* Makes nodes[i] from layer i, with the new shapes of its inputs. in: the image's new shape. */
 static dnx_status make(const dnx_net *net, dnx_shape in, dnx_node *nodes, int i, dnx_err *err) {
     dnx_node *n = &nodes[i];
     *n = net->nodes[i];

@@ -1,7 +1,6 @@
 /* state.h - NAME.state has everything that a run needs to continue bit for bit. Parameters and
- * momentum are in this one file, so a killed process cannot leave files of different updates.
- * The .weights file beside it is only an export. NAME.state also has the text of the run's inputs,
- * which -resume compares. */
+ * momentum are in one file, so a killed process cannot leave files of different updates.
+ * NAME.weights is only an export. The text of the run's inputs is for -resume to compare. */
 #ifndef DNX_STATE_H
 #define DNX_STATE_H
 #include "net/net.h"

@@ -1,5 +1,4 @@
-/* strip.c - writes the cfg of a network without its parts for training, and copies the
- * parameters. */
+/* strip.c - writes the cfg of a network without parts for training, and copies its parameters. */
 #include "net/strip.h"
 
 #include <stdio.h>

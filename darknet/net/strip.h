@@ -5,10 +5,10 @@
 
 /* Builds the smallest network that computes the output of layer `last` of net: only the layers on
  * which this output depends, in order, and only options that have an effect in prediction.
- * Renumbers references to layers. net was built from cfg. note: comment lines for the top of the
- * new cfg, each with '#' and newline.
+ * Renumbers references to layers. net was built from cfg. note: lines "# ...\n" for the top of the
+ * new cfg.
  *
- * *text: the new cfg; the caller frees it. *out: the network, built to predict, with net's
+ * *text: the new cfg, freed by the caller. *out: the network, built to predict, with net's
  * parameters. DNX_EMEM. */
 dnx_status dnx_net_strip(dnx_net *net, const dnx_cfg *cfg, int last, const char *note, char **text,
                          dnx_net **out, dnx_err *err);

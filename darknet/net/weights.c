@@ -82,8 +82,7 @@ static dnx_status check_span(dnx_net *net, const source *s, const dnx_node *n, c
     return DNX_OK;
 }
 
-/* Checks that all numbers in the file are valid for their parameters, also when the file is too
- * short. */
+/* Checks that all numbers in the file are valid for their parameters, also in a short file. */
 static dnx_status check_numbers(dnx_net *net, const source *s, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     size_t left = s->floats;

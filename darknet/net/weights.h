@@ -1,5 +1,4 @@
-/* weights.h - Darknet's .weights files: int32 major, minor, revision; uint64 seen; then all
- * parameters as float32. */
+/* weights.h - reads and writes Darknet's .weights files. net/README.md has their layout. */
 #ifndef DNX_WEIGHTS_H
 #define DNX_WEIGHTS_H
 #include "net/net.h"
@@ -21,11 +20,10 @@ dnx_status dnx_weights_save_first(dnx_net *net, const char *path, int layers, dn
 /* Counts the floats after the header. For a packed file sets *is_packed to true and *floats to 0.
  * Returns the errors of dnx_weights_load(). */
 dnx_status dnx_weights_count(const char *path, size_t *floats, bool *is_packed, dnx_err *err);
-/* Counts the parameters in a file, which may be packed. Returns the errors of
- * dnx_weights_load(). */
+/* Counts the parameters in a file, also a packed one. Returns the errors of dnx_weights_load(). */
 dnx_status dnx_weights_held(const char *path, size_t *numbers, dnx_err *err);
-/* Returns `seen` of a weights file: the number of images trained on. Returns UINT64_MAX when the
- * file cannot be read. */
+/* Returns `seen` of a weights file, the number of images trained on, or UINT64_MAX when the file
+ * cannot be read. */
 uint64_t dnx_weights_seen(const char *path);
 /* Returns the number of parameters of the first `layers` layers. */
 size_t dnx_weights_floats(dnx_net *net, int layers);

@@ -25,8 +25,8 @@ size_t dnx_packed_numbers(const unsigned char *bytes, size_t len);
 /* The bits of each float in DNX_WEIGHTS that is not packed to one bit. Other parameters have 32. */
 typedef enum { DNX_HALF = 16, DNX_SINGLE = 32 } dnx_weight_bits;
 /* Writes a network that predicts, after prepare(). After an error the old file is unchanged.
- * DNX_EWEIGHTS when a weight does not fit 16 bits, or a filter of a [binary] layer is not binary;
- * DNX_EIO, DNX_EMEM. */
+ * DNX_EWEIGHTS when a weight does not fit 16 bits, or a filter of [binary] is not binary; DNX_EIO,
+ * DNX_EMEM. */
 dnx_status dnx_packed_save(dnx_net *net, const char *path, dnx_weight_bits bits, dnx_err *err);
 size_t dnx_packed_size(dnx_net *net, dnx_weight_bits bits); /* bytes of the file */
 #endif
