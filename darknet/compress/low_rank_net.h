@@ -20,7 +20,7 @@ typedef struct {
 dnx_status dnx_low_rank_cfg(const dnx_low_rank_source *of, const int *ranks, const char *note,
                             char **out, dnx_err *err);
 
-/* Copies the parameters of all layers, except those that become [low_rank] in `to`, and `seen`. */
+/* Copies `seen`, and the parameters of all layers except those that become [low_rank] in `to`. */
 void dnx_low_rank_copy(dnx_net *from, dnx_net *to);
 
 /* Sets the parameters of the [low_rank] layer r->layer of net: weights P, basis Q W, biases P Q b +

@@ -49,7 +49,7 @@ static float best_z(double ry, double m, double a, double lambda) {
     return (float)(cost_below < cost_above ? below : above);
 }
 
-/* Writes z - shift of one block, and adds to all sums. With has_z, z holds m = M x + c before. */
+/* Stores z - shift of one block in z, and adds to `sums`. When has_z, z holds M x + c on entry. */
 static void make_targets(solver *s, const float *y, float *z, int rows, double *sums) {
     size_t d = (size_t)s->d;
     for (int r = 0; r < rows; r++, y += d, z += d)
@@ -124,7 +124,7 @@ static void product(const double *a, const double *b, bool transposed, size_t n,
 typedef struct {
     size_t r;                             /* rank of sum x x^T */
     double *w;                            /* d x r */
-    double *sigma, *vectors, *g, *a, *ug; /* scratch: d; d x d; d x d; d x d; d x R */
+    double *sigma, *vectors, *g, *a, *ug; /* sigma: d; vectors, g, a: d x d; ug: d x R */
 } regression;
 
 /* Minimises sum |z - M x|^2 over M = P Q of rank R, for centred z and x. zx: d x d, S_zx = sum z

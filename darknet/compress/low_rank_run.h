@@ -32,8 +32,8 @@ typedef struct {
     dnx_low_rank_method method;
     int positions; /* the most pixels that are sampled in an image */
     size_t images;
-    /* The share of the images that is held out, the last ones. Their number is rounded down, but at
-     * least 1 unless held_out is 0, and smaller when fitting needs more images. */
+    /* The share of the images, the last ones, that is held out. Their number is rounded down. It is
+     * at least 1 unless held_out is 0, but smaller when fitting needs more images. */
     double held_out;
     uint64_t seed;
     dnx_low_rank_read *read;

@@ -7,8 +7,8 @@
 /* Options `keys` that have an effect only when the option `needs` has a value of `words`. */
 typedef struct {
     const char *keys;  /* "a|b": the options */
-    const char *needs; /* the option that they need */
-    const char *words; /* "c|d": the values that it needs */
+    const char *needs; /* the option that `keys` need */
+    const char *words; /* "c|d": its values that give `keys` an effect */
 } dnx_needs;
 
 typedef struct dnx_advice {

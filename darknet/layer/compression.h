@@ -19,7 +19,7 @@ typedef enum {
 } dnx_arithmetic;
 
 typedef struct dnx_compression {
-    /* Describes the layer in *view. Returns false when its options do not make it a convolution;
+    /* Describes the layer in *view. Returns false when its options do not make it a convolution.
      * The member is NULL in a type that never is one. The caller finds the parameters by their
      * roles: DNX_WEIGHTS, and if present DNX_BIASES, DNX_SCALES with DNX_MEAN and DNX_VARIANCE, and
      * DNX_SLOPES. */

@@ -19,7 +19,7 @@ typedef struct dnx_view {
     dnx_shown *list;
     int n, room;
     int layer;            /* the layer that is being shown */
-    int from[DNX_MAX_IN]; /* the sections that give its inputs; -1: the image */
+    int from[DNX_MAX_IN]; /* the sections that give this layer's inputs; -1: the image */
     bool no_memory;       /* memory ran out, and a section is missing */
 } dnx_view;
 

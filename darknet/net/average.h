@@ -11,8 +11,8 @@
 #define DNX_AVERAGE_H
 #include "net/net.h"
 
-/* Allocates net->sgd.average, in the order of the .weights file, and sets it to the parameters,
- * with which training starts. Does nothing without ema=. DNX_EMEM. */
+/* Allocates net->sgd.average, in the order of the .weights file, and sets it to the parameters.
+ * Call it before the first update. Does nothing without ema=. DNX_EMEM. */
 dnx_status dnx_average_begin(dnx_net *net, dnx_err *err);
 /* Updates the average after update t, counted from 1. Does nothing without ema=. */
 void dnx_average_update(dnx_net *net, uint64_t t);

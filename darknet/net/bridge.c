@@ -107,8 +107,8 @@ void dnx_bridge_free(dnx_bridge *b) {
 typedef struct {
     size_t floats; /* floats in the file */
     size_t need;   /* floats in the network */
-    size_t core;   /* floats in its backbone */
-    int layers;    /* layers in its backbone */
+    size_t core;   /* floats in the network's backbone */
+    int layers;    /* layers in the network's backbone */
     size_t width;  /* floats of the embedding */
 } reach;
 

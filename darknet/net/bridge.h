@@ -50,9 +50,9 @@ typedef struct {
 } dnx_bridge_how;
 
 /* Copies the parameters of `from`, which are loaded, to `to`, prepares `to` and fills the table b.
- * A layer with name= gets those of the layer with this name. The layers after it are matched in
- * order, up to the first pair with different sections or shapes. DNX_EMEM; DNX_EWEIGHTS when no
- * layer fits. */
+ * A layer with name= gets the parameters of the layer with this name. The layers after it are
+ * matched in order, up to the first pair with different sections or shapes. DNX_EMEM; DNX_EWEIGHTS
+ * when no layer fits. */
 dnx_status dnx_bridge_net(dnx_net *from, dnx_net *to, dnx_bridge_how how, dnx_bridge *b,
                           dnx_err *err);
 

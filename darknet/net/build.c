@@ -187,8 +187,8 @@ static int count_frozen(const dnx_cfg *cfg) {
 }
 
 /* Returns the number of shares of a job. In training there are 8, so that 1 to 8 threads give the
- * same bits and a late thread delays little. Each share has its own sums, and so at least 8
- * images. */
+ * same bits and a late thread delays little. A share has at least 8 images, because it has its own
+ * sums. */
 static int shares_of(const dnx_net *net) {
     int shares = !net->trains ? 1 : net->batch / 8 < 8 ? net->batch / 8 : 8;
     return shares > net->threads ? shares : net->threads;

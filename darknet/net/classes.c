@@ -25,7 +25,7 @@ static size_t floats_with(const char *path, int classes, const dnx_build *how) {
     return floats;
 }
 
-/* Returns the number of classes that gives the network the length of the weights file, or 0. */
+/* Returns the number of classes with which the network has the weights file's length, or 0. */
 static int classes_in(const char *cfg, const char *weights, const dnx_build *how) {
     size_t there;
     const size_t one = floats_with(cfg, 1, how);

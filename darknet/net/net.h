@@ -26,7 +26,7 @@ typedef struct {
     int line;
 } dnx_place;
 
-/* A layer's data beside its node. */
+/* Data of a layer besides its node. */
 typedef struct {
     char *name;          /* name= of the section, or NULL */
     int teacher_output;  /* for a loss with a teacher: index of the teacher's output; else -1 */
