@@ -2,7 +2,7 @@
  * Deep Convolutional Networks for Classification and Detection", arXiv 1505.06798.
  *
  * A layer computes d responses y = W x + b, and applies its activation r to them. The approximation
- * replaces y by M y + c, where M = P Q has rank R; P is d x R, Q is R x d. All sums are in
+ * replaces y by M y + c, where M = P Q has rank R; P is d x R, Q is R x d. Solutions are in
  * double. */
 #ifndef DNX_LOW_RANK_H
 #define DNX_LOW_RANK_H
@@ -16,7 +16,7 @@ typedef struct {
     double n;      /* vectors added */
     double *mean;  /* d numbers */
     double *cross; /* d x d, upper triangle: sum of (y - mean)(y - mean)^T */
-    double *delta; /* 2 x d, scratch */
+    double *delta; /* scratch: 2 x d numbers */
 } dnx_moments;
 
 dnx_status dnx_moments_make(dnx_moments *m, int d, dnx_err *err);

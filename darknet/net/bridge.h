@@ -29,11 +29,11 @@ typedef struct {
 } dnx_bridge;
 
 typedef enum {
-    /* To inspect, or to run up to the embedding: file and network may differ in the head. */
+    /* For inspecting a network, or running it up to the embedding: the file's head may differ. */
     DNX_FIT_FEATURES,
-    /* To train: the file has the whole network, or exactly its backbone. */
+    /* For training: the file has the whole network, or exactly its backbone. */
     DNX_FIT_START,
-    /* To train a new head: the head keeps its initial values, and net->seen becomes 0. A file that
+    /* For training a new head, which keeps its initial values; net->seen becomes 0. A file that
      * ends after an earlier layer gives the layers up to that one. */
     DNX_FIT_BACKBONE
 } dnx_fit;

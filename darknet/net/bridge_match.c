@@ -14,7 +14,7 @@ static bool same_shapes(dnx_net *from, int f, dnx_net *to, int t) {
     if (n != dnx_net_params(to, t, b)) return false;
     for (int k = 0; k < n; k++)
         if (strcmp(a[k].name, b[k].name) || a[k].count != b[k].count) return false;
-    /* equal counts with other output channels would mix up the filters */
+    /* counts can be equal when channels are not: the filters would be mixed up */
     return from->nodes[f].out.c == to->nodes[t].out.c;
 }
 

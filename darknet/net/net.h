@@ -140,7 +140,7 @@ typedef struct {
     float clip;           /* factor of the last update's gradients, with clip_norm, else 1 */
 } dnx_optimiser;
 
-/* The cfg that a network came from. */
+/* The cfg from which the network was built. */
 typedef struct {
     int line;          /* the line of [net] */
     dnx_place *places; /* the lines of the options that [net] gives */
@@ -185,7 +185,8 @@ struct dnx_build {
                             * memory. dnx_net_params() then gives counts, but no values */
     int batch;             /* 0 means the cfg's batch / subdivisions */
     int threads;           /* 0 means as many as there are processors */
-    const dnx_layer_type *const *types; /* more than the registry has, then NULL; may be NULL */
+    const dnx_layer_type *const
+        *types; /* types besides the registry's, ending with NULL; or NULL */
     const dnx_teacher_source *teachers; /* NULL when losses have no teacher */
     const dnx_placement *placement;     /* NULL for this processor alone */
     const dnx_net *student; /* for a teacher: its student, whose threads it uses; else NULL */
@@ -209,14 +210,14 @@ dnx_status dnx_net_resize(dnx_net *net, int h, int w, dnx_err *err);
 bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int *source,
                     dnx_node **head, const char **why);
 
-/* Returns the layer that stores the output of layer i: i, or the layer that i is merged into. */
+/* Returns the layer that stores the output of layer i: i itself, or the layer it is merged into. */
 static inline int dnx_net_root(const dnx_net *net, int i) {
     return net->plan.of[i].merged_into >= 0 ? net->plan.of[i].merged_into : i;
 }
 /* Returns the index of the layer with this number (from 0) or this name, or -1. */
 int dnx_net_find(const dnx_net *net, const char *text);
-/* Returns the index of the layer whose output is the embedding: the last layer without losses of
- * distillation, or input 0 of this layer when it is a loss. -1 when the loss reads the image. */
+/* Returns the index of the layer whose output is the embedding: the last layer that is not a loss
+ * of distillation, or, if that layer is a loss, its input 0. -1 when the loss reads the image. */
 int dnx_net_embedding(const dnx_net *net);
 /* Returns file and line of option `key` of [net], or of [net] itself when `key` is not given. */
 dnx_loc dnx_net_at(const dnx_net *net, const char *key);

@@ -14,7 +14,7 @@ void dnx_note(dnx_notes *notes, dnx_loc loc, const char *fmt, ...) {
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    dnx_fail(&line, DNX_EOPTION, loc, "%s", text); /* adds FILE:LINE as for an error */
+    dnx_fail(&line, DNX_EOPTION, loc, "%s", text); /* puts file and line before the text */
     char **more = realloc(notes->text, sizeof *more * (size_t)(notes->n + 1));
     if (more) notes->text = more;
     char *copy = more ? strdup(line.text) : NULL;

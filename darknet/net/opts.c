@@ -306,7 +306,7 @@ const char *dnx_nearest(const char *w, const char *const *list, int n) {
         best = list[i];
         limit = d;
     }
-    for (int i = 0; i < n && !best && len > 2; i++) /* w may begin a name */
+    for (int i = 0; i < n && !best && len > 2; i++) /* or a word that begins with w */
         if (!strncasecmp(w, list[i], len)) best = list[i];
     return best;
 }

@@ -1,4 +1,4 @@
-/* plan.c - the memory of tensors, which is shared by tensors not needed at the same time. */
+/* plan.c - lets tensors that are not needed at the same time share memory. */
 #include "net/plan.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* state.h - NAME.state has everything that a run needs to continue bit for bit. Parameters and
  * momentum are in one file, so a killed process cannot leave files of different updates.
- * NAME.weights is only an export. The text of the run's inputs is for -resume to compare. */
+ * NAME.weights is only an export. -resume compares the saved text of the run's inputs. */
 #ifndef DNX_STATE_H
 #define DNX_STATE_H
 #include "net/net.h"
@@ -10,7 +10,7 @@ typedef struct {
     char *inputs;   /* text about the run's inputs, as saved */
     uint64_t net;   /* checksum of the parameters' names and sizes */
     float *numbers; /* parameters in file order; momentum; with ema= the average */
-    size_t params, momentum, average; /* floats; average is equal to params, or 0 */
+    size_t params, momentum, average; /* number of floats of each; average may be 0 */
 } dnx_state;
 
 /* Writes `inputs` and the state of net to the file `path`. After an error the old file is

@@ -29,8 +29,8 @@ typedef struct {
     const char *path;
     FILE *file;
     uint64_t seen;
-    size_t header; /* bytes */
-    size_t floats; /* after the header */
+    size_t header; /* bytes of the header */
+    size_t floats; /* floats after the header */
 } source;
 
 /* Fails because reading returned fewer bytes than the file should have. */

@@ -69,7 +69,8 @@ static bool is_ncnn(const unsigned char *b, size_t n) {
 }
 
 const char *dnx_weights_kind(const unsigned char *b, size_t n) {
-    if (n >= 12 && word(b, 0) == 0 && word(b, 4) < 10) return NULL; /* .weights 0.x */
+    if (n >= 12 && word(b, 0) == 0 && word(b, 4) < 10)
+        return NULL; /* a .weights file of version 0.x */
     if (IS("PK\3\4")) return zip_kind(b, n);
     if (IS("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19")) return pytorch;
     if (n > 1 && b[0] == 0x80 && b[1] >= 2 && b[1] <= 5)
