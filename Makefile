@@ -334,5 +334,5 @@ help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: FORCE all run homework notebooks print-obj test test-all fuzz asan check-layer bench lint lint-graph gpu-check deps opencv-deps eval-deps gpu-deps bench-deps install uninstall clean help
-.SECONDARY: # keep objects
+.SECONDARY: # make does not remove object files, which are intermediate files
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -44,7 +44,7 @@ $(below | xargs grep -nE '(^|[^a-zA-Z0-9_])(exit|_exit|abort|quick_exit|v?printf
     grep -vE '^[^:]*:[0-9]+:[[:space:]]*(/?\*|//)' | grep -v 'format(printf')
 $(below | xargs grep -nE '(fprintf|fputs|fputc|fwrite)[[:space:]]*\(.*(stderr|stdout)|fprintf[[:space:]]*\([[:space:]]*std' /dev/null)
 END
-# Exceptions: log.c and events.c append to their files; main.c opens /dev/null.
+# Exceptions: train/log.c and train/events.c append to their files; cmd/main.c opens /dev/null.
 complain 'only darknet/base writes files: use outfile.h' <<END
 $(find darknet layers_ext -name '*.c' ! -path 'darknet/base/*' | sort |
     xargs grep -nE '(^|[^_a-z])(fopen|fdopen)[[:space:]]*\(.*, "[^"]*[wa+]|(^|[^_a-z])(open|openat|creat)[[:space:]]*\(.*(O_WRONLY|O_RDWR|O_CREAT)' /dev/null |

@@ -11,7 +11,7 @@
  * each filter of C x taps weights; alpha and centred have one number for each filter. */
 struct binarise_args {
     float *w, *v, *b, *scaled, *alpha;
-    float *centred; /* stores 1 when the mean was subtracted, else 0 */
+    float *centred; /* output: 1 when the mean was subtracted, else 0 */
     int C, taps;
     bool centers, has_alpha, clamps;
 };
@@ -34,7 +34,7 @@ struct signs_args {
 /* signs_back: du is the gradient of the signs. Replaces it by the gradient of u: du [|u| <= 1] +
  * map sign(u). map is the gradient of `sum`, one number for each row. */
 struct signs_back_args {
-    const float *x, *scale, *shift, *map; /* map may be NULL: 0 */
+    const float *x, *scale, *shift, *map; /* when map is NULL, it is 0 */
     float *du;
     long rows;
     int C;

@@ -43,7 +43,7 @@
 
 enum { DNX_CUDA_TILE = 64 };    /* a block computes 64 x 64 outputs of a matrix product */
 enum { DNX_CUDA_COLUMNS = 32 }; /* channels in a block that sums over rows */
-enum { DNX_CUDA_ROWS = 8 };     /* rows that this block adds at a time */
+enum { DNX_CUDA_ROWS = 8 };     /* rows that such a block adds at a time */
 enum { DNX_CUDA_SIDE = 8 };     /* pixels of a side of a depthwise tile */
 /* The floats of shared memory of a depthwise tile: for its windows, and for sums in _dw_tiles. */
 enum { DNX_CUDA_WINDOWS = 17 * 17 * 32, DNX_CUDA_SUMS = 9 * 8 * 32 };
@@ -193,7 +193,7 @@ struct norm_statistics_args {
 struct norm_back_args {
     const double *parts;
     const float *scales, *batch_mean, *inv_std;
-    float *d_biases, *d_scales, *d_slopes; /* NULL when the layer has no such parameter */
+    float *d_biases, *d_scales, *d_slopes; /* each is NULL when the layer lacks this parameter */
     float *p, *q, *r;
     long rows;
     int C, slabs;
@@ -289,9 +289,9 @@ struct avgpool_args {
     struct dnx_cuda_window at;
     const float *x;
     float *y;
-    float factor;     /* y = factor * sum, without is_mean */
+    float factor;     /* without is_mean: y = factor * sum of the window */
     bool is_mean;     /* y = the mean of the window */
-    bool is_of_image; /* the mean does not count padding */
+    bool is_of_image; /* the mean divides by the pixels inside of the image */
     bool adds;
 };
 struct avgpool_back_args {
@@ -304,7 +304,7 @@ struct avgpool_back_args {
 /* descend: one step of SGD for each tensor in `descents`, as in net/update.c. w, g and v are the
  * weights, gradients and momentum of all tensors. Clears g. Blocks: (DNX_CUDA_DESCENT, tensors). */
 struct dnx_cuda_descent {
-    long at, count; /* the tensor has the indices at to at + count - 1 */
+    long at, count; /* indices of the tensor in w, g and v: at to at + count - 1 */
     float rate, momentum, decay;
     int nesterov;
 };
@@ -353,7 +353,7 @@ struct shuffle_args {
 struct softmax_args {
     const float *x;
     float *y;
-    const int *label; /* index in the row, -1 when unknown; NULL: no losses */
+    const int *label; /* index in the row, -1 when unknown; with NULL no losses are computed */
     double *losses;
     double temperature;
     long size;
@@ -371,19 +371,19 @@ struct softmax_back_args {
  * DNX_CUDA_ROWS rounded up. */
 struct unit_rows_args {
     const float *x;
-    const int *rows;   /* row i of unit is row rows[i] of x, or 0 for -1; NULL: row i of x */
+    const int *rows;   /* row i of unit is made of row rows[i] of x; -1: it is 0; NULL: of row i */
     float *unit, *inv; /* unit: count x size, or NULL; inv: count */
     long count, from;  /* row `from` of unit and all later rows are 0 */
     int size;
     bool as_it_is; /* unit = x, inv = 1 */
-    float least;   /* inv is at most 1/sqrt(least); with 0 it is 0 for |x| <= 1e-15 */
+    float least;   /* |x|^2 is at least this number; with 0, inv = 0 when |x| <= 1e-15 */
 };
 /* unit_back: dx = factor * inv * (d - (d.unit) unit) for each row i. With is_along, along[i]
  * replaces d.unit, or 0 when along is NULL. d is the sum of `parts` arrays. Array k begins at d +
  * k*part; its rows are ld floats apart. Blocks: as for unit_rows. */
 struct unit_back_args {
     const float *d, *unit, *inv, *along;
-    const int *rows; /* row i goes to row rows[i] of dx, nowhere for -1; NULL: to row i */
+    const int *rows; /* row i goes to row rows[i] of dx, or is dropped for -1; NULL: to row i */
     float *dx;
     long count, ld, part;
     int size, parts;

@@ -16,7 +16,7 @@ typedef struct dnx_gpu_layer {
     dnx_node *node;
     dnx_device *device;
     dnx_precision precision;
-    float *value[DNX_MAX_PARAMS];    /* on the device, as grad and momentum */
+    float *value[DNX_MAX_PARAMS];    /* on the device, in the order of node->params */
     float *grad[DNX_MAX_PARAMS];     /* NULL when the parameter is not trained */
     float *momentum[DNX_MAX_PARAMS]; /* NULL when the parameter is not trained */
     float *scratch;                  /* on the device; shared by all layers of the network */

@@ -10,7 +10,7 @@ typedef struct dnx_gpu_norm {
     bool has_bn;
     dnx_act act;
     float *z; /* rows x C; NULL when z is stored in y: see dnx_gpu_z() */
-    float *scale, *shift, *batch_mean, *inv_std, *p, *q, *r; /* C each: see kernels.h */
+    float *scale, *shift, *batch_mean, *inv_std, *p, *q, *r; /* C numbers each: see kernels.h */
     double *parts; /* slabs x 3 x C: sums over each slab of rows */
 } dnx_gpu_norm;
 

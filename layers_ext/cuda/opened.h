@@ -21,7 +21,7 @@ struct dnx_device {
                    * So equal steps use equal addresses. */
     size_t used;  /* bytes of the buffer that copies use */
     bool is_busy; /* work has been queued since the last wait */
-    bool counts;  /* between dnx_device_count_begin() and _end() */
+    bool counts;  /* between dnx_device_count_begin() and dnx_device_count_end() */
     size_t counted;
     dnx_cu_result failure; /* result of the first call that failed, or 0 */
     const char *failed;    /* the name of that call, for the message */

@@ -29,7 +29,7 @@ struct product {
     long row, rows;                       /* the first row of the tile; the rows of all tiles */
     int column, columns;
     int lo, hi;                 /* the terms k: lo to hi - 1 */
-    bool four_left, four_right; /* true: one copy of four numbers */
+    bool four_left, four_right; /* four numbers are copied at once */
 };
 
 /* Where the window of a pixel begins. In FORWARD and DW the pixel is an output, and its window has
@@ -130,7 +130,7 @@ DEVICE void normalise(const struct product *p, int kind, struct spot s, int k, f
         const int n = along ? line : line + i, t = along ? term + i : term;
         if (i == 0 || !four)
             is_in = along ? left_at(p, kind, s, n, t) != 0 : right_at(p, kind, s, n, t) != 0;
-        const int m = along ? t : p->column + n; /* counts taps and channels */
+        const int m = along ? t : p->column + n; /* index of tap and channel: tap * Cg + channel */
         if (is_in) to[i] = loaded(p->of_x, to[i], p->g * p->Cg + (has_taps ? m % p->Cg : m));
     }
 }

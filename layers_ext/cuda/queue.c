@@ -146,7 +146,7 @@ dnx_cu_result dnx_queue_flush(dnx_queue *q) {
     known *k = q->now.commands < FEW || q->refusal ? NULL : find(q);
     if (k && !k->exec) r = capture(q, k);
     if (k && !r) r = q->cu->cuGraphLaunch(k->exec, q->stream);
-    if (r) q->refusal = r; /* start_all() still starts the list, without a graph */
+    if (r) q->refusal = r; /* start_all() below starts the list without a graph */
     q->work.lists++;
     q->work.kernels += q->now.kernels;
     q->work.graphs += k && !r;

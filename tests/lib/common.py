@@ -24,7 +24,7 @@ count = {"passed": 0, "failed": 0, "skipped": 0}
 
 
 class Wrong(Exception):
-    """A condition of expect() is false."""
+    """Ends a test function that has failed; the text is the reason."""
 
 
 class Skipped(Exception):

@@ -65,7 +65,7 @@ static inline void free_rest(layer *l) {
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (!parts[i]) continue;
         if (parts[i]->output == l->output)
-            parts[i]->output = parts[i]->delta = NULL; /* the same buffer */
+            parts[i]->output = parts[i]->delta = NULL; /* both layers have the same buffers */
         free_layer(*parts[i]);
         free(parts[i]);
     }

@@ -93,7 +93,7 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
             }
         for (size_t k = 0; (r->flags & SEPARATE) && !strcmp(r->type, "activation") && k < count;
              k++)
-            b->x[i][k] = fmodf(b->x[i][k], 9); /* does not change the distance from integers */
+            b->x[i][k] = fmodf(b->x[i][k], 9); /* smaller, but as far from integers */
     }
     size_t count = B * dnx_size(n->out);
     b->y = dnx_alloc(count);

@@ -93,9 +93,9 @@ GIF = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0, 0, 0) + b"," + struct.pack(
     "<HHHHB", 0, 0, 8, 8, 0) + b"\x02\x02\x4c\x01\0" + bytes(6) + b";"
 TGA = struct.pack("<BBBHHBHHHHBB", 0, 1, 1, 0, 0, 24, 0, 0, 8, 8, 8, 0) + bytes(64)
 
-# Files that the command refuses: {name: (bytes, the reason in the message)}.
 HUGE = "claims more pixels than an image may have: 16384 on a side, 67108864 in all"
 ONLY = "; JPEG, PNG, BMP and PNM are read"
+# Files that the command refuses: {name: (bytes, the reason in the message)}.
 FOREIGN = {
     "a.pic": (PIC, "is a Softimage PIC image" + ONLY),
     "a.gif": (GIF, "is a GIF image" + ONLY),

@@ -12,7 +12,7 @@
 typedef struct stream stream;
 typedef struct {
     stream *on;           /* the stream; NULL before cuEventRecord() */
-    unsigned long number; /* the work of this stream up to this number is waited for */
+    unsigned long number; /* the event waits for the first `number` pieces of work of `on` */
 } event;
 
 typedef struct work {
@@ -37,7 +37,7 @@ struct stream {
     stream *next;
     work *first;
     unsigned long queued, done;
-    graph *captured; /* the graph of the capture; NULL without a capture */
+    graph *captured; /* receives the work during a capture, else NULL */
     bool is_invalid; /* the capture has failed */
 };
 
