@@ -44,8 +44,7 @@ FILE *dnx_file_open(const char *path, size_t most, size_t *len) {
     return noted(dnx_file_open_unnoted(path, most, len), path);
 }
 
-/* Opens a FIFO. Returns NULL with ENXIO when nothing is written to it within WAIT_MS
- * milliseconds. */
+/* Opens a FIFO. Returns NULL with ENXIO when nothing is written to it within WAIT_MS. */
 static FILE *open_fifo(const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct pollfd is_written = {.fd = fd, .events = POLLIN};

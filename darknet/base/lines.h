@@ -26,8 +26,7 @@ typedef struct {
  * bytes, DNX_EPARSE when it is not text, or DNX_EMEM. Call dnx_lines_free() only after success. */
 dnx_status dnx_lines_open(dnx_lines *l, const char *file, const char *what, size_t most,
                           dnx_err *err);
-/* Like dnx_lines_open(), but copies len bytes of `text`. `file`: for messages. DNX_EPARSE,
- * DNX_EMEM. */
+/* Like dnx_lines_open(), but copies len bytes of `text`. DNX_EPARSE, DNX_EMEM. */
 dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char *file,
                           const char *what, dnx_err *err);
 void dnx_lines_free(dnx_lines *l);

@@ -30,8 +30,7 @@ static void command_line(char *text, size_t n) {
         if (text[i] == 0 || text[i] == '\n') text[i] = ' ';
 }
 
-/* Writes a line about this process into the lock file. Ignores errors: messages of other processes
- * then have less detail. */
+/* Writes a line about this process into the lock file. If this fails, messages name no holder. */
 static void sign(int fd) {
     char host[65] = "", since[32] = "", command[200], text[TEXT];
     time_t now = time(NULL);

@@ -153,8 +153,7 @@ static int fewer(int rank, int step) {
     return r > 0 ? r : rank;
 }
 
-/* Returns the share of the layer's energy that the next step removes for each multiply-add
- * saved. */
+/* Returns the share of l's energy that the next step removes, per multiply-add that it saves. */
 static double price(const dnx_rank_layer *l, int step) {
     int next = fewer(l->rank, step);
     double lost = 0, kept = 0;

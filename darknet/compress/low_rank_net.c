@@ -72,7 +72,7 @@ dnx_status dnx_low_rank_cfg(const dnx_low_rank_source *of, const int *ranks, con
     size_t size = 0;
     const dnx_layer_type *to = low_rank_type();
     FILE *f = open_memstream(out, &size);
-    int line = 0, at = -1; /* line: its number, from 1; at: its section, i + 1 for layer i */
+    int line = 0, at = -1; /* number of the line; index of its section, i + 1 for layer i */
     bool ok = f && fprintf(f, "%s", note) >= 0;
     for (size_t i = 0, n; ok && i < of->length; i += n) {
         const char *start = of->text + i, *end = memchr(start, '\n', of->length - i);

@@ -3,8 +3,7 @@
  *
  *   min sum_i |r(y_i) - r(z_i)|^2 + lambda |z_i - (M x_i + c)|^2
  *
- * Each step finds z for fixed M and c, element by element, then M and c by reduced-rank
- * regression. */
+ * Each step finds z for fixed M and c, by element, then M and c by reduced-rank regression. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,8 +102,8 @@ static void sum_all(solver *s, dnx_pool *pool) {
     }
 }
 
-/* Computes c = a b, or a b^T if `transposed`. a: n x k; b: k x m, or m x k if transposed; c: n x
- * m. */
+/* Computes c (n x m) = a b, or a b^T if `transposed`. a: n x k; b: k x m, or m x k if
+ * transposed. */
 static void product(const double *a, const double *b, bool transposed, size_t n, size_t k, size_t m,
                     double *c) {
     memset(c, 0, sizeof *c * n * m);

@@ -20,8 +20,8 @@ float *dnx_param_find(const dnx_param *list, int n, dnx_role role) {
     return NULL;
 }
 
-/* Computes r->w and r->b with batch norm folded in, and packs w for rows in the order (ky, kx,
- * channel). wk: K x N scratch. */
+/* Folds batch norm into r->w and r->b, and packs w for rows (ky, kx, channel). wk: K x N
+ * scratch. */
 static void fold(dnx_responses *r, const dnx_param *list, int n, float *wk) {
     const float *w = dnx_param_find(list, n, DNX_WEIGHTS),
                 *biases = dnx_param_find(list, n, DNX_BIASES);

@@ -1,5 +1,4 @@
-/* helpers.h - helpers for layer files, included by dnx.h: sizes, memory, rows shared among
- * threads. */
+/* helpers.h - helpers for layer files, included by dnx.h: sizes, memory, rows shared by threads. */
 #ifndef DNX_HELPERS_H
 #define DNX_HELPERS_H
 

@@ -32,8 +32,7 @@ typedef struct dnx_description {
 } dnx_description;
 
 /* Adds a section that reads the sections from[0..n-1], and returns its number. options: a printf()
- * format for lines "key=value\n", or NULL. When memory runs out, sets v->no_memory and returns
- * -1. */
+ * format for lines "key=value\n", or NULL. When memory runs out, returns -1 and sets no_memory. */
 __attribute__((format(printf, 6, 7))) int dnx_show(dnx_view *v, const char *section,
                                                    const int *from, int n, dnx_shape out,
                                                    const char *options, ...);

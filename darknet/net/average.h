@@ -1,6 +1,5 @@
 /* average.h - the option ema= of [net]: a moving average of the parameters over training. It does
- * not change the updates. .weights files hold the average, and verification during training uses
- * it.
+ * not change the updates. .weights files and verification during training use the average.
  *
  *   before update 1   a = w
  *   after update t    a <- d a + (1 - d) w,  d = min(ema, (1 + t) / (10 + t))

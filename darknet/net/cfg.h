@@ -36,10 +36,10 @@ dnx_status dnx_cfg_read(const char *path, dnx_cfg **out, dnx_err *err);
 dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, dnx_err *err);
 /* True when a section has classes=auto, for which the caller must find the number of classes. */
 bool dnx_cfg_asks_classes(const dnx_cfg *cfg);
-/* Replaces classes=auto by n. DNX_EOPTION when there is classes=auto and n is 0 (unknown);
+/* Replaces classes=auto by n. DNX_EOPTION when a section has classes=auto and n is 0 (unknown);
  * DNX_EMEM. */
 dnx_status dnx_cfg_set_classes(dnx_cfg *cfg, int n, dnx_err *err);
-/* Returns the index of the section with this name=, or -1. */
+/* Returns the index of the section that has name=`name`, or -1. */
 int dnx_cfg_named(const dnx_cfg *cfg, const char *name);
 /* Checks the values of name=: a letter or '_', then letters, digits and "_.-", at most 63
  * characters, and no name twice. DNX_EOPTION when a name breaks these rules. */

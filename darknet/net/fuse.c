@@ -1,5 +1,4 @@
-/* fuse.c - lets layers do part of a neighbour's work while data is in the cache
- * (layer/fusion.h). */
+/* fuse.c - lets layers do part of a neighbour's work; see layer/fusion.h. */
 #include <stdlib.h>
 
 #include "net/build.h"

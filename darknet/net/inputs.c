@@ -1,5 +1,4 @@
-/* inputs.c - finds the inputs of a layer: the layer before, layers that options name, and for a
- * loss with a teacher the teacher's output. */
+/* inputs.c - finds the inputs of a layer and its teacher. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

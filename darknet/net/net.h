@@ -72,8 +72,7 @@ typedef struct dnx_placement {
     void (*clear_dy)(struct dnx_net *net, int i, int batch);
     /* Copies the output of layer i to the processor, unless it is there already. */
     void (*fetch)(struct dnx_net *net, int i, int batch);
-    /* Copies the parameters and momentum of layer i to the processor, unless it has them
-     * already. */
+    /* Copies parameters and momentum of layer i to the processor, unless it has them already. */
     void (*catch_up)(struct dnx_net *net, int i);
     /* Called after the parameters or the momentum of layer i have changed on the processor. */
     void (*changed)(struct dnx_net *net, int i);

@@ -83,7 +83,7 @@ static dnx_status set_word(const place *at, const dnx_opt *o, int *field) {
     return wrong(at, text);
 }
 
-/* Fails with "no layer has the name X", and suggests the nearest name. */
+/* Fails with "no layer before this one has the name 'X'", and suggests the nearest name. */
 static dnx_status unknown_layer(const place *at, const char *name) {
     const char *names[MAX_KEYS];
     const dnx_cfg *cfg = at->s->of;

@@ -5,8 +5,7 @@
 
 /* Builds the smallest network that computes the output of layer `last` of net: only the layers on
  * which this output depends, in order, and only options that have an effect in prediction.
- * Renumbers references to layers. net was built from cfg. note: lines "# ...\n" for the top of the
- * new cfg.
+ * Renumbers references to layers. net was built from cfg. note: lines "# ...\n" for the new cfg.
  *
  * *text: the new cfg, freed by the caller. *out: the network, built to predict, with net's
  * parameters. DNX_EMEM. */

@@ -25,7 +25,7 @@ size_t dnx_packed_numbers(const unsigned char *bytes, size_t len);
 /* The bits of a number in DNX_WEIGHTS, unless it is one bit. Numbers of other parameters have
  * 32. */
 typedef enum { DNX_HALF = 16, DNX_SINGLE = 32 } dnx_weight_bits;
-/* Writes a network that predicts, after prepare(). After an error the old file is unchanged.
+/* Writes a network that predicts, after prepare(). An error leaves the old file unchanged.
  * DNX_EWEIGHTS when a weight does not fit 16 bits, or a filter of [binary] is not binary; DNX_EIO,
  * DNX_EMEM. */
 dnx_status dnx_packed_save(dnx_net *net, const char *path, dnx_weight_bits bits, dnx_err *err);
