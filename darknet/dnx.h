@@ -35,8 +35,7 @@ typedef struct {
     int h, w, c;
 } dnx_shape;
 
-/* The role of a parameter: code that folds, packs or decomposes a layer finds arrays by their
- * role. */
+/* The role of a parameter, by which code that folds, packs or decomposes layers finds arrays. */
 typedef enum {
     DNX_OTHER,
     DNX_WEIGHTS,

@@ -13,8 +13,7 @@
 
 enum { ALIGN = 64, PAGE = 4096, LARGE = 4 << 20 };
 
-/* Requests large pages for arrays of at least LARGE bytes: passes are then up to 1.4 times
- * faster. */
+/* Requests large pages for large arrays: a pass over an array is then up to 1.4 times as fast. */
 static void use_large_pages(char *p, size_t size) {
 #ifdef __linux__
     char *first = p + (-(uintptr_t)p & (PAGE - 1));

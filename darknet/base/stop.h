@@ -8,8 +8,7 @@
 
 /* After this call, SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGUSR1 and SIGPIPE (a closed pipe) set the
  * flag instead of ending the process; a second SIGINT ends the process at once. Signals ignored
- * when the process started (nohup) stay ignored. SIGXFSZ, a file over its limit, is a write
- * error. */
+ * when the process started (nohup) stay ignored. SIGXFSZ (a file too long) is a write error. */
 void dnx_stop_on_signals(void);
 /* Returns true after a signal has asked to stop. Always false before dnx_stop_on_signals(). */
 bool dnx_stop_asked(void);

@@ -23,11 +23,10 @@ dnx_status dnx_low_rank_cfg(const dnx_low_rank_source *of, const int *ranks, con
 /* Copies `seen`, and the parameters of all layers except those that become [low_rank] in `to`. */
 void dnx_low_rank_copy(dnx_net *from, dnx_net *to);
 
-/* Sets the parameters of the [low_rank] layer r->layer of net: weights P, basis Q W, biases P Q b +
- * c, and the slopes of r. W, b are those of r; P, Q, c those of f. With batch norm, mean and
- * variance become those of P Q W x on the samples. Scale and bias cancel them: the output is
- * unchanged, and training starts with fitting statistics. variance: of M y + c, N numbers.
- * DNX_EMEM. */
+/* Sets the parameters of [low_rank] layer r->layer: weights P, basis Q W, biases P Q b + c, and the
+ * slopes of r. W, b are those of r; P, Q, c those of f. With batch norm, mean and variance become
+ * those of P Q W x on the samples. Scale and bias cancel them: the output is unchanged, and
+ * training starts with true statistics. variance: N variances of M y + c. DNX_EMEM. */
 dnx_status dnx_low_rank_set(dnx_net *net, const dnx_responses *r, const dnx_factors *f,
                             const double *variance, dnx_err *err);
 #endif

@@ -78,8 +78,7 @@ static inline dnx_target_kind dnx_target_of(const dnx_layer_type *t) {
 static inline bool dnx_may_have_teacher(const dnx_layer_type *t) {
     return dnx_target_of(t) != DNX_NO_TARGET || (t->classifier && t->classifier->takes);
 }
-/* Returns which output of its teacher n uses, or DNX_NO_TARGET. Call it after options are
- * parsed. */
+/* Returns which output of a teacher n uses, or DNX_NO_TARGET. Call it when options are parsed. */
 static inline dnx_target_kind dnx_takes(const dnx_node *n) {
     const dnx_classifier *c = n->type->classifier;
     return c && c->takes ? c->takes(n) : dnx_target_of(n->type);

@@ -3,8 +3,7 @@
  * Netron shows no shapes after the first section that it does not know. So each layer is written by
  * sections that Netron knows, the first possible of these: the sections of show() (layer/view.h);
  * its own section; a convolution, if layer/compression.h describes it as one; [cost] for a loss;
- * [activation], if its output has the shape of its input; a [crop] to its size and a convolution to
- * its channels.
+ * [activation], if input and output have one shape; a [crop] to its size, then a convolution.
  *
  * Netron does not compute the length of some outputs, and the height and width of others. Where the
  * next section needs them, an [upsample] with stride=1 is inserted: it copies, and Netron computes

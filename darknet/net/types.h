@@ -3,8 +3,8 @@
 #define DNX_TYPES_H
 #include "net/cfg.h"
 
-/* Returns the type with this name or alias, from the registry or from `more`, a list that ends with
- * NULL or is NULL. Returns NULL when there is no such type. */
+/* Returns the type with this name or alias in the registry or in `more`, or NULL when there is
+ * none. `more` is a list that ends with NULL, or is NULL. */
 const dnx_layer_type *dnx_type_find(const char *name, const dnx_layer_type *const *more);
 /* True when the n bytes at word are one of the words "a|b|c". words may be NULL. */
 bool dnx_is_one_of(const char *words, const char *word, size_t n);

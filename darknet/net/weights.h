@@ -11,7 +11,7 @@ dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err);
 /* Loads only the parameters of the first `layers` layers; the file may be longer. A packed file
  * must fit the whole network. Returns the errors of dnx_weights_load(). */
 dnx_status dnx_weights_load_first(dnx_net *net, const char *path, int layers, dnx_err *err);
-/* Writes all parameters and net->seen. An error leaves the old file unchanged. DNX_EIO,
+/* Writes the parameters and net->seen. An error leaves the old file unchanged. DNX_EIO,
  * DNX_EMEM. */
 dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err);
 /* Like dnx_weights_save(), but writes only the first `layers` layers. */
