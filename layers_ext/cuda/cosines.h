@@ -8,14 +8,14 @@
 #include "cuda/layer.h"
 
 typedef struct {
-    int N, D;              /* the most classes in a pass; the size of a vector */
-    int ld, groups;        /* the columns of block; the parts of a sum over classes */
+    int N, D;              /* N: the most classes in a pass; D: the size of a vector */
+    int ld, groups;        /* ld: columns of block; groups: parts of a sum over classes */
     bool by_length;        /* features keep their length: block holds cosines times |x| */
-    const float *along;    /* B: with by_length, along[b] x_b is subtracted from dx_b; or NULL */
-    float *unit_w, *w_inv; /* ld x D: w/|w|; ld: 1/|w|; rows from N on are 0 */
-    float *unit_x, *x_inv; /* B x D: x/|x|; B: 1/|x| */
+    const float *along;    /* B: with by_length, subtract along[b] x_b from dx_b; may be NULL */
+    float *unit_w, *w_inv; /* unit_w: w/|w|, ld x D; w_inv: 1/|w|, ld; 0 from row N on */
+    float *unit_x, *x_inv; /* unit_x: x/|x|, B x D; x_inv: 1/|x|, B */
     float *d_x;            /* B x groups x D: parts of dx; NULL without has_back */
-    float *d_w;            /* dnx_gpu_matrix_parts() x ld x D: parts of d_w; or NULL */
+    float *d_w;            /* dnx_gpu_matrix_parts() x ld x D: parts of d_w; may be NULL */
 } dnx_gpu_cosines;
 
 /* Allocates the arrays and sets all members except by_length and along. The arrays are freed with

@@ -17,7 +17,7 @@ enum {
     DNX_CU_OLD_DRIVER = 222, /* the PTX needs a newer driver */
     DNX_CU_NOT_FOUND = 500   /* the driver lacks a function */
 };
-enum { DNX_CU_MULTIPROCESSORS = 16, DNX_CU_MAJOR = 75, DNX_CU_MINOR = 76 }; /* of a device */
+enum { DNX_CU_MULTIPROCESSORS = 16, DNX_CU_MAJOR = 75, DNX_CU_MINOR = 76 }; /* attributes */
 enum {
     DNX_CU_LOG = 5,
     DNX_CU_LOG_BYTES = 6

@@ -367,11 +367,12 @@ struct softmax_back_args {
     bool adds;
 };
 
-/* unit_rows: unit = the rows of x scaled to length 1; inv = 1/|x| of each row. Blocks: count /
- * DNX_CUDA_ROWS rounded up. */
+/* unit_rows: unit = the rows of x scaled to length 1; inv = 1/|x| of each row. Row i of unit comes
+ * from row rows[i] of x, and is 0 when rows[i] is -1. When rows is NULL, it comes from row i.
+ * Blocks: count / DNX_CUDA_ROWS rounded up. */
 struct unit_rows_args {
     const float *x;
-    const int *rows;   /* row i of unit is made of row rows[i] of x; -1: it is 0; NULL: of row i */
+    const int *rows;   /* may be NULL */
     float *unit, *inv; /* unit: count x size, or NULL; inv: count */
     long count, from;  /* row `from` of unit and all later rows are 0 */
     int size;
@@ -379,11 +380,12 @@ struct unit_rows_args {
     float least;   /* |x|^2 is at least this number; with 0, inv = 0 when |x| <= 1e-15 */
 };
 /* unit_back: dx = factor * inv * (d - (d.unit) unit) for each row i. With is_along, along[i]
- * replaces d.unit, or 0 when along is NULL. d is the sum of `parts` arrays. Array k begins at d +
- * k*part; its rows are ld floats apart. Blocks: as for unit_rows. */
+ * replaces d.unit, or 0 when along is NULL. d is the sum of `parts` arrays. Array k begins at
+ * d + k*part; its rows are ld floats apart. The result goes to row rows[i] of dx, and nowhere when
+ * rows[i] is -1. When rows is NULL, it goes to row i. Blocks: as for unit_rows. */
 struct unit_back_args {
     const float *d, *unit, *inv, *along;
-    const int *rows; /* row i goes to row rows[i] of dx, or is dropped for -1; NULL: to row i */
+    const int *rows; /* may be NULL */
     float *dx;
     long count, ld, part;
     int size, parts;

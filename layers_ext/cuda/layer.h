@@ -25,10 +25,11 @@ typedef struct dnx_gpu_layer {
     double *losses;
     struct dnx_gpu_layer *head; /* the GPU version of node->distillation->head; may be NULL */
     struct dnx_gpu_norm *norm;  /* the layer's batch norm and activation; may be NULL */
-    bool defers; /* forward() stores z in y, and the only reader applies batch norm and activation
-                  * when it loads z; darknet/gpu/place.c decides it */
+    /* Set by darknet/gpu/place.c: forward() stores z in y, and the only reader applies batch norm
+     * and activation when it loads z. */
+    bool defers;
     struct dnx_gpu_layer *deferred[DNX_MAX_IN]; /* [k]: the layer of input k if it defers */
-    /* bring() sets it for a pass without labels or teacher. y, losses and dx are then 0, and
+    /* bring() sets is_idle for a pass without labels or teacher. y, losses and dx are then 0, and
      * neither forward() nor backward() is called. */
     bool is_idle;
     void *state; /* type->state_size bytes on the processor, zeroed before make() */

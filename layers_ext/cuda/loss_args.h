@@ -76,7 +76,7 @@ struct centres_args {
 /* center_loss and center_back: one block for each image. label: the class; -1 when it is unknown,
  * -2 when the label is not a class of the network. */
 struct center_args {
-    const float *x, *centres; /* B x D; classes x D */
+    const float *x, *centres; /* x: B x D; centres: classes x D */
     const int *label;
     double *losses;
     float *y, *dx, *d_centres; /* d_centres is added to; it and dx may be NULL */
@@ -159,7 +159,7 @@ struct leading_args {
     const float *scale; /* factor of the cosines of `side` */
     double share;
     const int *label;
-    double *norm, *mass; /* B; N */
+    double *norm, *mass; /* norm: B; mass: N */
     int *count;
     float *least; /* B */
     int N, batch;

@@ -15,7 +15,8 @@ struct dnx_device {
     int device;
     void *context, *module, *functions[DNX_CUDA_KERNEL_COUNT];
     void *stream, *beside; /* beside: the stream of dnx_device_put_beside() */
-    void *before, *copied; /* events of a copy on `beside`: the earlier work, the copy */
+    /* Events of dnx_device_put_beside(): the end of the earlier work, and the end of the copy. */
+    void *before, *copied;
     dnx_queue *queue;
     char *buffer; /* pinned, for small copies. Each copy uses the next part; a wait frees all parts.
                    * So equal steps use equal addresses. */

@@ -26,7 +26,7 @@ struct product {
     const float *left, *right;
     const struct dnx_cuda_deferred *of_x; /* applies to left in FORWARD, to right in DW */
     int g, Cg, Ng;                        /* the group; channels and filters in a group */
-    long row, rows;                       /* the first row of the tile; the rows of all tiles */
+    long row, rows;                       /* row: the first row of the tile; rows: of all tiles */
     int column, columns;
     int lo, hi;                 /* the terms k: lo to hi - 1 */
     bool four_left, four_right; /* four numbers are copied at once */

@@ -127,8 +127,8 @@ static inline void scatter(dnx_net *net, uint64_t seed, float by) {
 
 /* ---- kernel sets ---- */
 
-/* A text in memory that a child process shares with its parent, which prints it when the child ends
- * by a signal. Use IN_CHECK() before a check that may raise a signal. */
+/* A text that a child process shares with its parent. The parent prints it when the child ends by a
+ * signal. Call IN_CHECK() before a check that may raise a signal. */
 enum { DOING = 200 };
 static char *doing;
 #define IN_CHECK(...) (doing ? snprintf(doing, DOING, __VA_ARGS__) : 0)

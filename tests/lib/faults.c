@@ -196,7 +196,7 @@ WRAP(int, pthread_create,
       void *restrict arg),
      (t, a, f, arg), concerns(THREAD) && counts(THREAD, "-"), errno)
 
-/* Closes the file also when the call must fail, as the kernel does after an error. */
+/* Closes the file also when the call must fail, as Linux does. */
 int close(int fd) {
     NEXT(close);
     bool bad = fails_fd(CLOSE, fd);

@@ -12,10 +12,10 @@ typedef struct {
     dnx_gpu_norm norm, input; /* batch norm of the output and of the input */
     struct dnx_cuda_window at;
     bool takes_signs, has_alpha, has_map;
-    float *v, *b, *scaled;    /* N x C x taps: real or centred weights; signs; alpha b */
+    float *v, *b, *scaled;    /* N x C x taps each: w or centred w; sign(v); alpha b */
     float *alpha, *centred;   /* N */
-    float *wk, *wt, *parts;   /* b and alpha b as filters_args orders them; gradients */
-    float *signs, *sum, *map; /* B x h x w x C; B x h x w, sums of |u|; B x oh x ow, K */
+    float *wk, *wt, *parts;   /* b for wk and alpha b for wt (filters_args); gradient of wk */
+    float *signs, *sum, *map; /* sign(u): B x h x w x C; sums of |u|: B x h x w; K: B x oh x ow */
 } state;
 
 static long pixels_in(const dnx_gpu_layer *l, int batch) {

@@ -10,8 +10,8 @@ enum { BILINEAR = 1, MAX_ORDER = 16 };
 typedef struct {
     int D, T, degree;
     float *target;               /* B x T */
-    float *unit, *inv;           /* student: B x D, f/|f|; B, 1/|f| */
-    float *target_unit, *unused; /* teacher: B x T, f/|f|; B, 1/|f|, never read */
+    float *unit, *inv;           /* of the student. unit: f/|f|, B x D; inv: 1/|f|, B */
+    float *target_unit, *unused; /* of the teacher. target_unit: t/|t|, B x T; unused: 1/|t|, B */
     float *own, *theirs;         /* cosines of student and teacher: B x B */
     float *series;               /* degree + 1 coefficients of phi */
 } state;

@@ -14,7 +14,7 @@ typedef struct {
     dnx_gpu_cosines student, teacher; /* cosines of the two heads */
     float *zs, *zt; /* cosines, B x ld; NULL when there is no head: x or target has the logits */
     float *target;
-    float *sums, *now;          /* B x 11 doubles; one struct dnx_cuda_probability */
+    float *sums, *now;          /* sums: B x 11 doubles; now: a struct dnx_cuda_probability */
     dnx_gpu_labels label;       /* with groups */
     float *least;               /* with groups: B */
     float *norm, *mass, *count; /* with groups: B doubles; N doubles; one int */

@@ -13,12 +13,12 @@ typedef struct {
     dnx_gpu_labels label;
     float *block;     /* B x ld: the cosines, then their gradients */
     float *rows;      /* ints: the classes of the sample; NULL when all classes are used */
-    float *row, *now; /* B x 5 doubles; one struct dnx_cuda_margin */
+    float *row, *now; /* row: B x 5 doubles; now: a struct dnx_cuda_margin */
     /* B doubles each. length is NULL without scale=length; m_of is NULL without margins=teacher;
      * factor is NULL with neither mining nor scale=length. */
     float *length, *m_of, *factor;
     float *along;          /* B; NULL without scale=length */
-    float *target, *share; /* B x D; B; NULL without centres=teacher and margins=teacher */
+    float *target, *share; /* B x D; B; both NULL without centres=teacher, margins=teacher */
     bool has_target;       /* the pass has the teacher's features */
 } state;
 

@@ -12,9 +12,9 @@ static const dnx_placement *gpu;
 
 typedef struct {
     const char *name, *text;
-    int h, w, c, there; /* shape of the input; there: layers that run on the device */
+    int h, w, c, there; /* input h x w x c; there: number of layers on the device */
     double tolerance;   /* relative; 0 means 1e-5. Batch norm over few numbers needs more */
-    int deferring;      /* layers that defer batch norm to their reader; 0: any number */
+    int deferring;      /* number of layers that defer; 0: not checked */
 } net_case;
 
 /* [here]: a layer type without a GPU version, y = 2x. */
