@@ -97,7 +97,7 @@ def two_processes_make_it_once():
 
 
 def stop(number, after):
-    """Starts to make the cache, and sends the signal `number` when a part is written."""
+    """Starts to make the cache. Sends the signal `number` after more than `after` bytes of it."""
     child = subprocess.Popen([DARKNET, *command("s-slow")], stdout=subprocess.DEVNULL,
                              stderr=subprocess.PIPE, text=True)
     for _ in range(2000):

@@ -154,8 +154,8 @@ def teaches():
 
 
 def student_of_both():
-    """Beside a loss of class probabilities and a map of features, the weights tell the number.
-    Only training compares it with the teacher's."""
+    """With [kd_feature] and [kd_probability], classes=auto takes the number from the weights. Only
+    training compares the number with the teacher's."""
     loss = "[kd_feature]\nteacher=a.cfg\nweights=a/a.weights\n" \
         "[kd_probability]\nfrom=2\nteacher=a.cfg\nweights=a/a.weights\n"
     for output in ("3", "5"):

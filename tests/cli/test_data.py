@@ -93,8 +93,8 @@ def record(labels, image=b"", many=False):
 
 
 def write_rec(name, items, header=True, many=False):
-    """Writes a record file of items (class, bytes), with InsightFace's header and its identity
-    records after the images. Returns the offsets of the records."""
+    """Writes a record file of items (class, bytes). header: adds InsightFace's header and identity
+    records. many: two labels for each image. Returns the offsets of the records."""
     contents = [record([c], b, many) if not many else record([c, 7], b, True) for c, b in items]
     if header:
         n = len(items)

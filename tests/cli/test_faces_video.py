@@ -105,7 +105,7 @@ def videos_that_end_early():
         found = len({n.split(".")[0] for n in tree(name)})
         expect(found == count if count else 9 < found < 21, (name, found))
     whole = len(tree("cut"))
-    expect_end(faces("cut.avi", "less", "-frames", "3"))  # the frames asked for are there
+    expect_end(faces("cut.avi", "less", "-frames", "3"))  # the first 3 frames are complete
     expect_end(faces("cut.avi", "less", "-frames", "40"), 1, "cut.avi: has 30 frames, but only ")
     expect(len(tree("less")) == whole, (tree("less"), whole))
 

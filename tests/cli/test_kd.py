@@ -38,7 +38,7 @@ def unit(v):
 
 
 def kd_feature(o, x, target, weights=None, biases=None):
-    """Returns the loss, and e, the error of each sample before the weights."""
+    """Returns the loss, and e: the error of each sample, without the weights of hard=."""
     g = x if weights is None else np.einsum("bpc,tc->bpt", x, weights) + biases
     g, target = g.reshape(len(g), -1), target.reshape(len(g), -1)
     if o.get("distance") == "cosine":

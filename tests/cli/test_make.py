@@ -128,7 +128,7 @@ def the_hosts_own_command_stays():
 
 
 def packages():
-    """deps.sh names only packages that both Debian and Ubuntu have."""
+    """deps.sh names libjpeg-dev instead of libjpeg62-turbo-dev, which only Debian has."""
     text = read(os.path.join(ROOT, "scripts/install/deps.sh")).decode()
     expect("libjpeg-dev" in text and "turbo" not in text, "libjpeg62-turbo-dev is Debian's alone")
 

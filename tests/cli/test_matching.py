@@ -240,8 +240,8 @@ def galleries_of_other_networks():
 
 
 def files_of_commands_are_no_surprise():
-    """`embed` and `find` pass over the files that `faces` and `find` put beside the crops, also
-    those of an interrupted run."""
+    """`embed` and `find` ignore the files that `faces` and `find` put beside the crops, also those
+    of an interrupted run."""
     photograph("own/a/face.png", 120, 110, (20, 30))
     photograph("own/none.png", 100, 90)
     write("own/text.png", "text")

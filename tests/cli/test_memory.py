@@ -1,5 +1,5 @@
-"""darknet check: training takes the memory that check prints, to 10 %. A batch that does not fit
-gives a warning."""
+"""darknet check: training takes the memory that check prints, within 10 %. A batch that does not
+fit gives a warning."""
 import os
 import re
 import resource

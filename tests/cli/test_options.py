@@ -62,7 +62,7 @@ class Verb:
         return [words[1] if words else w.split("|")[0] for w in value.split()]
 
     def call(self, places, more=(), but=None):
-        """Returns a command line: the verb, these arguments, and the options that it needs."""
+        """Returns a command line: the verb, `places`, required options except `but`, `more`."""
         must = (w for o, value in self.must.items() if o != but for w in (o, *value))
         return (*self.words, *("bash" if p == "shell" else p for p in places), *must, *more)
 
@@ -109,8 +109,8 @@ def refuses(verb):
 
 
 def refuses_option(verb, option, value, k):
-    """Tests one kind of mistake for each option, another kind for the next one, because each call
-    takes a tenth of a second."""
+    """Tests one mistake for each option, because each call takes a tenth of a second. The number k
+    of the option chooses the mistake."""
     alone = verb.call(verb.needed, but=option)
     bad = ("-1", "x", "", "1e99999", "nan", "0x1", "2 ", "99999999999999999999")[k % 8]
     fault = k % 4 if value else k % 2

@@ -30,7 +30,7 @@ activation=linear
 """
 
 
-EARLIER = bytes([0, 0, 0, 0, 2]) + bytes(40)  # a weights header: weights replace only weights
+EARLIER = bytes([0, 0, 0, 0, 2]) + bytes(40)  # weights may replace only a weights file
 
 
 def make_inputs():

@@ -54,7 +54,7 @@ def start():
     global COMMAND
     COMMAND = build_command()
     make_inputs()
-    for i, name in enumerate(sorted(os.listdir("faces"))):  # images of the size of the network
+    for i, name in enumerate(sorted(os.listdir("faces"))):  # same/: at the network's size
         os.makedirs(f"same/{name}")
         for image in sorted(os.listdir(f"faces/{name}")):
             if int(image[:2]) % 4:
@@ -125,8 +125,8 @@ def width_is_multiplied():
 
 
 def weights_move():
-    """`init -from` matches layers by name, also beside a new layer. Packing and unpacking keeps the
-    weights."""
+    """`init -from` matches layers by name, also when the cfg has one more layer. Packing and
+    unpacking keeps the weights."""
     found = OWN.index("[pointwise]")
     write("deeper.cfg",
           (OWN[:found] + "[pointwise]\nfilters=8\n" + OWN[found:]).replace("auto", "3"))

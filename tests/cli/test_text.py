@@ -116,7 +116,7 @@ def marks_are_told():
 
 
 def told_before_the_folder_is_looked_at():
-    """A run that is refused because of its folder reports its inputs first."""
+    """Before a run is refused because of its folder, byte order marks are reported."""
     write("mine.data", "classes=3\ntrain=told.list\nbackup=mine\n")
     write("mine/net.weights", "not a run of training")
     done = darknet("classifier", "train", "mine.data", "net.cfg")
@@ -177,7 +177,7 @@ def identity_folders():
 def one_rule_for_paths():
     """Training, validation and embedding find the same files for a list."""
     shutil.copytree("faces", "far/faces")
-    Image.new("RGB", (9, 9)).save("faces/0/0.png")  # another size; it must not be used
+    Image.new("RGB", (9, 9)).save("faces/0/0.png")  # must not be used: another size
     shutil.copy("list", "far/list")
     trains(12, train="far/list")
     done = darknet("embed", "bare.cfg", "bare.weights", "far/list", "far.dnxe")

@@ -137,8 +137,8 @@ def refuses_state():
 
 
 def few_broken():
-    """The scan skips and reports 2 of 303 images. A third passes the scan and is replaced while
-    reading."""
+    """The scan skips and reports 2 of 303 images. A third broken image passes the scan and is
+    replaced when training reads it."""
     write("empty.jpg", "")
     write("short.jpg", read("faces/ann/00.jpg")[:300])
     lines = listing() * 5

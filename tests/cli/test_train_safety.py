@@ -51,8 +51,8 @@ def running(name, *args, **more):
 
 
 def is_saved(name, rows=None):
-    """Checks that there are a checkpoint, weights, and a log without gaps or incomplete lines.
-    Returns the number of batches."""
+    """Checks that there are a checkpoint, weights, and a log of `rows` lines without gaps. Returns
+    the number of batches."""
     batches = [int(b) for b in column(f"{name}/net.csv", "batch")]
     expect(batches == list(range(1, len(batches) + 1)), "the log has gaps or doubles")
     expect(rows is None or len(batches) == rows, f"{len(batches)} lines, not {rows}")
