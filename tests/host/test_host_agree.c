@@ -28,7 +28,7 @@ static bool same_layers(const char *name, network *host, dnx_net *ours, const fl
             return false;
         }
         if (l->type == COST) continue; /* without truth libdarknet computes no output here */
-        if (ours->plan.of[i].residual_of >= 0) continue; /* compared at the next layer */
+        if (ours->plan.of[i].residual_of >= 0) continue; /* y is the sum of the next layer */
         float *planes = malloc(size * sizeof *planes);
         if (!planes) return false;
         to_planes(ours->plan.of[i].y, 1, n->out, planes);
@@ -174,7 +174,7 @@ static const struct {
     {"train cost", TRAIN LINEAR3(4) COSTS("sse"), 1e-4},
     {"train masked", TRAIN LINEAR3(4) COSTS("masked"), 1e-4},
     {"train L1", TRAIN LINEAR3(4) COSTS("L1"), 1e-4},
-    /* outputs in 0..1: libdarknet's gradient has the wrong sign when an error is above 1 */
+    /* Outputs lie in 0..1: libdarknet's gradient has the wrong sign when an error is above 1. */
     {"train smooth", TRAIN LINEAR3(4) COSTS("smooth"), 1e-4},
     {"train route", TRAIN LINEAR3(4) CONV(4, "size=3\npad=1\nactivation=leaky")
                     "[route]\nlayers=-1,0\n" LINEAR3(3) HEAD, 1e-4},

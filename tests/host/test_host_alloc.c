@@ -27,7 +27,7 @@ char *__wrap_strndup(const char *s, size_t n);
 void __wrap_free(void *p);
 
 static long count, fails_at = -1, live;
-static bool fails_on; /* all allocations from fails_at on fail, not only that one */
+static bool fails_on; /* from number fails_at on, all allocations fail */
 
 static bool fails(void) {
     count++;

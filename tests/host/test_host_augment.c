@@ -48,7 +48,7 @@ static double colours(const dnx_augmentation *l, dnx_rng *r) {
     for (int i = 0; i < SIDE * SIDE; i++)
         for (int k = 0; k < 3; k++) {
             float v = (float)(dnx_rng_next(r) >> 56);
-            if (i % 7 == 0 && k) v = rgb[i * 3]; /* grey, black and white too */
+            if (i % 7 == 0 && k) v = rgb[i * 3]; /* every seventh pixel is grey */
             if (i == 0 || i == 7) v = i ? 255 : 0;
             rgb[i * 3 + k] = v;
             im.data[k * SIDE * SIDE + i] = v / 255;

@@ -225,8 +225,7 @@ static void symbols(void) {
     fact(sizeof(layer) == 1184, "H12: a layer has 1,184 bytes");
 }
 
-/* ---- H13, H16: memory that is not freed. Freeing it here aborts when it was freed already.
- * ---- */
+/* ---- H13, H16: memory that libdarknet does not free. If it does, freeing here aborts. ---- */
 
 static void free_twice(void) {
     void *volatile p = malloc(1184); /* volatile, or the compiler would remove malloc */

@@ -22,7 +22,7 @@
 static char dir[] = "/tmp/dnx_stock_XXXXXX";
 static char cfg_path[64], host_path[64];
 
-/* ---- double precision, with libdarknet's structs and weights ---- */
+/* ---- a forward pass in double precision, with libdarknet's structs and weights ---- */
 
 static void activate_all(const layer *l, double *y) {
     for (int i = 0; i < l->outputs; i++) switch (l->activation) {
@@ -232,7 +232,7 @@ static double compare(network *host, dnx_net *ours, const float *x, int *at, flo
         }
         dnx_net_forward_layer(ours, i, x, 1, DNX_PREDICTING, NULL, NULL);
         to_planes(ours->plan.of[i].y, 1, n->out, planes);
-        bool is_sum = ours->plan.of[i].residual_of >= 0; /* compared at the next layer */
+        bool is_sum = ours->plan.of[i].residual_of >= 0; /* y is the next layer's sum */
         bool is_cost = host->layers[i].type == COST;     /* no output without truth */
         double d = is_sum || is_cost ? 0 : difference(host->layers[i].output, planes, size);
         if (!(d <= largest)) {

@@ -87,8 +87,8 @@ def tensors_of(layers, floats):
 
 
 def forward(layers, tensors, x):
-    """Returns the output before [softmax]. layers: of `darknet check -json`; tensors: {name:
-    tensor} for each of them."""
+    """Returns the output before [softmax]. layers: the layers of `darknet check -json`; tensors:
+    {name: tensor} for each layer."""
     outputs = []
     for layer, w in zip(layers, tensors):
         name, o = layer["section"], layer["options"]

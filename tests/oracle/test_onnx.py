@@ -7,7 +7,7 @@ import common
 from common import attempt, expect, needed, skip_all, summary
 
 with needed():
-    for module in ("cv2", "onnx"):  # what nets.py and the script import
+    for module in ("cv2", "onnx"):  # nets.py needs cv2, export_onnx.py onnx
         __import__(module)
     import nets
     from bench import peer_process

@@ -9,7 +9,7 @@ import common
 from common import ROOT, attempt, expect, needed, skip_all, summary
 
 with needed():
-    for module in ("cv2", "onnx"):  # what nets.py and the script import
+    for module in ("cv2", "onnx"):  # nets.py needs cv2, export_onnx.py onnx
         __import__(module)
     import numpy as np
     import nets
@@ -28,7 +28,7 @@ TOLERANCE = 1e-5  # of the largest value of the output
 # Networks with more than 20 million parameters take minutes, so only iresnet-50 runs.
 LARGE = ("alexnet", "attention", "densenet", "iresnet-100", "resnet-face-124", "se-resnet", "vgg16")
 TWINS = ("-am", "-kd-")  # variants of another file that only have other losses
-# Rounding can change a sign, and later layers amplify the change: test_onnx.py has small networks
+# Not compared: rounding can change a sign, which later layers amplify. See test_onnx.py
 SIGNED = ("xnor",)
 
 
@@ -53,7 +53,7 @@ def whole(folder, cfg, net):
     weights, model = os.path.join(folder, "w.weights"), os.path.join(folder, "m.onnx")
     nets.randomise(cfg, weights)
     x = faces(net, 1)
-    if ASKED and b"[binary]" not in common.read(cfg):  # settle() runs in PyTorch
+    if ASKED and b"[binary]" not in common.read(cfg):  # settle() uses PyTorch, without [binary]
         nets.settle(cfg, weights, faces(net, 7)[1:])
     else:
         x = np.concatenate([nets.images(net.input, 1), x])
