@@ -133,7 +133,7 @@ def learned():
 
 
 def weights_of_cells():
-    """Only cells 5 and 20 tell people apart, the others are noise. The weights find them."""
+    """Only cells 5 and 20 tell people apart, so weights must improve the scores."""
     rng = np.random.default_rng(6)
     own = rng.random((80, 64 * 8))
     x = rng.random((160, 64, 8))

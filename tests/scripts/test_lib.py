@@ -115,7 +115,7 @@ def full_disk():
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", "folder"], check=False,
                           capture_output=True)
     if done.returncode:
-        return  # not allowed here
+        return  # mounting is not allowed
     try:
         write_whole("folder/a", "old")
         fails("a full disk", "folder/a: No space left", write_whole, "folder/a", "x" * 100000)

@@ -26,7 +26,7 @@ def in_order(got, want):
 # ---- networks like published ones ----
 
 def iresnet(folder):
-    """Batch norm before a block's convolution, joined shortcuts, BN - Flatten - Gemm - BN."""
+    """Imports batch norm before a convolution, joined shortcuts, BN - Flatten - Gemm - BN."""
     t = Net(("N", 3, 12, 12))
     x = t.prelu(t.conv("data", 8, 3, 3), 8)
     y = t.conv(t.prelu(t.conv(t.norm(x, 8), 8, 8, 3), 8), 8, 8, 3, stride=2)
@@ -42,7 +42,7 @@ def iresnet(folder):
 
 
 def mobilefacenet(folder):
-    """Depthwise and global depthwise, view() as Shape - Gather - Concat - Reshape, MatMul, BN."""
+    """Imports depthwise layers, view() as Shape - Gather - Concat - Reshape, MatMul, BN."""
     t = Net(("N", 3, 14, 14))
     x = t.prelu(t.norm(t.conv("data", 8, 3, 3, 2, bias=False), 8), 8)
     y = t.prelu(t.norm(t.conv(x, 16, 8, 1, bias=False), 16), 16)
@@ -60,8 +60,8 @@ def mobilefacenet(folder):
 
 
 def mxnet(folder):
-    """As ArcFace in ONNX's model zoo: normalisation in the graph, spatial=0 for each batch norm,
-    slopes with one dimension, constants among the inputs, Dropout, gammas that do not count."""
+    """Imports a network like ArcFace in ONNX's model zoo: normalisation in the graph, spatial=0,
+    slopes with one dimension, constants among the inputs, Dropout. --fix-gamma reads gamma as 1."""
     t, old = Net(), {"spatial": 0, "epsilon": 2e-5, "momentum": .9}
     x = t.node("Sub", t.node("Identity", "data"), np.float32([127.5]))
     x = t.node("Mul", x, np.float32([.0078125]))
@@ -85,7 +85,7 @@ def mxnet(folder):
 
 
 def mobilenet(folder):
-    """Squeeze and excitation, all forms of hswish and hsigmoid, relu6, pools, an l2 norm."""
+    """Imports squeeze and excitation, every form of hswish and hsigmoid, relu6, pools, l2 norm."""
     t = Net((1, 3, 16, 16))
 
     def written(x, last):
@@ -120,8 +120,8 @@ def mobilenet(folder):
 
 
 def shufflenet(folder):
-    """Split, Concat, shuffle, Resize, Pad, dilations, asymmetric pads, Transpose - Reshape -
-    Gemm."""
+    """Imports Split, Concat, shuffle, Resize, Pad, dilations, asymmetric pads, and Transpose -
+    Reshape - Gemm."""
     t = Net((2, 3, 9, 9))
     x = t.conv("data", 8, 3, 3, 2, pads=[0, 0, 1, 1])
     x = t.node("Relu", t.conv(x, 8, 8, 3, dilations=[2, 2], pads=[2] * 4))
@@ -233,7 +233,7 @@ def fails(path, said, *options, net=None):
 
 
 def files(folder):
-    """Files that are not models, and models with other kinds of inputs or operators."""
+    """Refuses files that are not models, and models with other kinds of inputs or operators."""
     path = os.path.join(folder, "f.onnx")
     fails(path, f"{path}: No such file or directory")
     fails(common.write(path, "[net]\nheight=1\n"), f"{path}: is not an ONNX file, or cut short")
@@ -268,7 +268,7 @@ def files(folder):
 
 
 def nodes(folder):
-    """Nodes without a matching layer: the message has node, operator, attribute and reason."""
+    """Refuses nodes without a matching layer, with node, operator, attribute and reason."""
     path, image = os.path.join(folder, "n.onnx"), (1, 3, 8, 8)
     w = np.zeros((4, 3, 3, 3), np.float32)
     rows = [

@@ -255,7 +255,7 @@ def thresholds():
 
 
 def many_trials():
-    """McNemar's p of networks that differ in thousands of trials needs no warning and no crash."""
+    """mcnemar() neither warns nor crashes for networks that differ in thousands of trials."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         got = mcnemar([1] * 10 + [0] * 20000, [0] * 10 + [1] * 20000)

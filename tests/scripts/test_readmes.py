@@ -84,7 +84,7 @@ def names_of_files():
 
 def names_of_tests():
     """Tests that a page names exist: `tests/cli/test_bad.py`, unit/test_kd, `test_lock`. A name
-    without an end stands for any test file whose name begins so."""
+    without a suffix may be the beginning of a test's name."""
     there = {os.path.relpath(p, f"{ROOT}/tests") for p in glob.glob(f"{ROOT}/tests/*/test_*.*")}
     for path in texts():
         for folder, name in re.findall(r"(?:`|\b(?:tests/)?(\w+)/)(test_[a-z]\w*(?:\.\w+)?)",
