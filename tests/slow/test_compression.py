@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Runs scripts/compression.py on a few small synthetic faces: binary networks, low rank and both
-tables. A second call does nothing twice. The faces are too few to learn from."""
+tables. A second call repeats no work. The faces are too few to learn from."""
 import json
 import os
 import tempfile

@@ -47,7 +47,7 @@ def start():
 
 
 def ends_whole(what, done):
-    """Repeats the command like a user, until it is finished."""
+    """Repeats the command until the training is complete, at most three times."""
     for _ in range(3):
         if done.returncode == 0:
             break

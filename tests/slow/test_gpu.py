@@ -169,14 +169,14 @@ def too_many_pixels():
 
 
 def counts():
-    """Returns stderr, and the number of calls of each function of the driver."""
+    """Trains. Returns stderr, and the number of calls of each function of the driver."""
     said = train("counted", "-batches", "20", "-force", SAY=1).stderr
     same("counted", "whole")
     return said, {k: int(v) for k, v in re.findall(r"stand-in: (\w+) (\d+)$", said, re.M)}
 
 
 def two_processes_on_one_device():
-    """Another process has most of the memory, or has the device for itself."""
+    """The message tells that another process has most of the memory, or the device for itself."""
     expect_end(train("shared", "-batches", "1", MB=8, BUSY=8), 1, "GPU 0: ", "MB are needed, ",
                "0.0 of 8.4 MB are free: a smaller batch or more subdivisions= need less")
     expect(not os.path.exists("shared"), "a refused run left a folder")
@@ -224,8 +224,8 @@ def one_kernel_for_each_layer():
 
 
 def a_driver_that_refuses_graphs():
-    """When the driver refuses graphs, each kernel is started alone: the same bits, and one line
-    about it."""
+    """When the driver refuses graphs, each kernel is started alone: the same bits, and one
+    message."""
     points = (("cuStreamBeginCapture_v2", 1, 801), ("cuStreamEndCapture", 1, 901),
               ("cuGraphInstantiateWithFlags", 2, 2), ("cuGraphLaunch", 1, 999),
               ("cuGraphLaunch", 17, 999))

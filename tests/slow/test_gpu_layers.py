@@ -60,8 +60,8 @@ def accuracies(path):
 
 
 def trains_alike(name):
-    """Signs amplify rounding errors, because weights near 0 change their signs. So binary layers
-    are compared after one update, others after three."""
+    """The GPU and the processor give the same accuracies and nearly the same weights. Signs amplify
+    rounding errors, so binary layers are compared after one update, others after three."""
     updates = "1" if name in ("bwn", "xnor") else "3"
     cfg = f"mobilefacenet-{name}.cfg"
     expect_end(darknet("init", cfg, name + "first"))

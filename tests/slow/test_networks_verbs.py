@@ -12,7 +12,7 @@ with needed():
 
     from lib.cfg_text import edit
 
-IMAGES = 330  # of 4 pixels or 1 pixel: more samples than 1280 or 128 channels
+IMAGES = 330  # with 4 pixels each: more samples than 1280 channels
 
 
 def narrow(name):

@@ -1,5 +1,5 @@
 """Runs scripts/which_network.py on a few small synthetic faces: the table, the picture and low
-rank. A second call does nothing twice, and times are measured separately."""
+rank. A second call repeats no work, and times are measured separately."""
 import json
 import os
 import tempfile
