@@ -24,8 +24,8 @@ typedef struct {
     int why;         /* errno of the first failure, or 0 */
 } dnx_outfile;
 
-/* Checks before a command starts its work that `path` can be written. Leaves no new file, and
- * removes temporary files of `path` from dead processes. DNX_EIO, DNX_EMEM. */
+/* Checks that `path` can be written; commands call it before they start their work. Leaves no new
+ * file, and removes temporary files of `path` from dead processes. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_try(const char *path, dnx_err *err);
 /* Like dnx_outfile_try(), for a result that must not replace a file. DNX_EIO, "exists; -force
  * replaces it", when a file of this name exists and is not empty. */

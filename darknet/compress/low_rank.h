@@ -13,7 +13,7 @@
 
 typedef struct {
     int d;
-    double n;      /* vectors added */
+    double n;      /* number of vectors added */
     double *mean;  /* d numbers */
     double *cross; /* d x d, upper triangle: sum of (y - mean)(y - mean)^T */
     double *delta; /* scratch: 2 x d numbers */

@@ -22,7 +22,8 @@ typedef struct {
 } range;
 
 /* Runs the images of.first..of.end-1 through net up to layer `last`, and through small when `both`.
- * Calls before() before each of c->layers[first..end-1], and after(), or NULL, after each image. */
+ * Calls before() before each of c->layers[first..end-1] runs. Calls after(), unless it is NULL,
+ * after each image. */
 static dnx_status run(dnx_low_rank *c, const char *what, range of, bool both, int first, int end,
                       int last, visit *before, void (*after)(dnx_low_rank *c), dnx_err *err) {
     float *x = dnx_alloc(dnx_size(c->net->in));

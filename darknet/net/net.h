@@ -246,7 +246,7 @@ void dnx_net_free_images(const dnx_net *net, float *images, bool is_of_net);
  * until their pass has ended. The call is optional. */
 void dnx_net_images(dnx_net *net, const float *now, const float *next);
 /* The backward pass: call dnx_net_backward_begin() once, then dnx_net_backward_layer() for all
- * layers from last to first. If the last layer is not a loss, the caller first writes its dy. */
+ * layers from last to first. If the last layer is not a loss, the caller writes its dy before. */
 void dnx_net_backward_begin(dnx_net *net);
 void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, const float *truth);
 /* Call it before dnx_net_update_layer(). With clip_norm, stores the norm of the mean gradient of
