@@ -88,25 +88,31 @@ def teacher_of(args, data, run, teacher):
     """Returns the teacher of a run, {"cfg", "weights", ...}. Trains it if the method softens."""
     if run.master is None:
         return teacher
-    folder = os.path.join(args.out, run.master.name)
-    student = teachers.features_of(teacher, *(os.path.join(folder, "net." + end)
-                                              for end in ("cfg", "weights")))
+    student = teachers.features_of(teacher, *files_of(args, run.master))
     if not METHODS[run.method].softens:
         return student
     return teachers.soften(args, f"{run.name}-teacher", softening(run), faces_of(data, run),
                            teacher, student)
 
 
+def files_of(args, run):
+    """Returns the cfg and the weights of a run."""
+    return [os.path.join(args.out, run.name, "net." + end) for end in ("cfg", "weights")]
+
+
 def softening(run):
-    """Returns the number of batches for which the teacher of a run learns from a student."""
-    return max(1, run.batches // 3)
+    """Returns the number of batches for which the teacher of a run learns from a student. 3,000 are
+    enough: its loss stops falling earlier."""
+    return min(max(1, run.batches // 3), 3000)
 
 
 def trained(args, data, run, method, teacher, tuned, curve=()):
     """Trains a run by a method. Returns the paths of its cfg and weights."""
     taught = teacher_of(args, data, run, teacher) if run.method == method else teacher
     text = student_cfg(args, method, run.width, run.batches, run.seed, data.classes, taught, tuned)
-    return train(args, run.name, text, faces_of(data, run), teachers.files(taught, method), curve)
+    start = [files_of(args, run.master)[1], "-clear"] if METHODS[method].continues else ()
+    return train(args, run.name, text, faces_of(data, run), teachers.files(taught, method), curve,
+                 start)
 
 
 def faces_of(data, run):
