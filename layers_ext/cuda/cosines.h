@@ -1,6 +1,7 @@
 /* cosines.h - cosines of features and class vectors on a GPU, and the gradients of both.
  * common/face/cosines.h has the formulas; this version computes all classes of a pass at once.
-  * x: the features, B x D; w: the class vectors, one row of D for each class; block: the cosines,
+ *
+ * x: the features, B x D; w: the class vectors, one row of D for each class; block: the cosines,
  * B x ld, of which the first N columns are used. A sum over more than 512 classes is computed in
  * parts. They are added in a fixed order, so two runs give the same bits. */
 #ifndef DNX_CUDA_COSINES_H

@@ -1,5 +1,6 @@
 /* device.h - one GPU: its memory, the work on it, and copies to and from it.
-  * Work is queued, and starts when the CPU waits for its results (queue.h). After the first failure
+ *
+ * Work is queued, and starts when the CPU waits for its results (queue.h). After the first failure
  * no more work is queued, and dnx_device_status() reports that failure. So a caller checks once, at
  * the end of its work. Only the thread that opened a device may use it. A pointer to memory of the
  * device must not be dereferenced on the CPU. */

@@ -1,5 +1,6 @@
 /* kernels.h - the kernels of the device and their arguments. The .cu files define the kernels; the
  * .c files queue them.
+ *
  * All tensors are float32, NHWC, on the device. A row is one pixel of a batch with its channels; a
  * slab is a range of rows. A sum over rows takes two kernels. The first stores the sum of each slab
  * in `parts`; the second adds these sums in a fixed order, so two runs give the same bits.
@@ -122,6 +123,7 @@ struct filters_back_args {
 
 /* depthwise: N/C filters for each channel; groups = C. w: N x kh x kw. A thread computes single
  * numbers of y, in depthwise_dx of dx. With scale y = act(convolution * scale + shift).
+ *
  * depthwise_tiles, _dx_tiles and _dw_tiles compute y, dx and the gradient of w when N = C. A tile
  * has DNX_CUDA_SIDE x DNX_CUDA_SIDE pixels of y, in _dx_tiles of dx. Its windows, 32 numbers for
  * each pixel, must fit into DNX_CUDA_WINDOWS numbers of shared memory. _dw_tiles needs 8 x 32

@@ -1,5 +1,6 @@
 /* layer.h - the GPU version of a layer type: layers/NAME.c defines dnx_gpu_NAME.
-  * The builder first makes the layer on the processor, as a dnx_node. The GPU version reads the
+ *
+ * The builder first makes the layer on the processor, as a dnx_node. The GPU version reads the
  * options, shapes and parameters of this node and declares no parameters. The arrays value, grad
  * and momentum below are copies on the device, in the order of node->params. A type without a GPU
  * version runs on the processor, and its inputs and outputs are copied. As in dnx.h, backward()

@@ -4,10 +4,10 @@
 #define DNX_CUDA_MAPS_H
 #include "cuda/layer.h"
 
-/* make() of these layers. Never fails. */
+/* make() of [sam] and [scale_channels]. Never fails. */
 dnx_status dnx_gpu_map_make(dnx_gpu_layer *l, dnx_err *err);
-/* forward() and backward() of these layers. f, s: the indices of the inputs. `by` tells how many
- * numbers s has: DNX_CUDA_EACH, DNX_CUDA_CHANNEL or DNX_CUDA_PIXEL (kernels.h). */
+/* forward() and backward() of [sam] and [scale_channels]. f, s: the indices of the inputs. `by`
+ * tells how many numbers s has: DNX_CUDA_EACH, DNX_CUDA_CHANNEL or DNX_CUDA_PIXEL (kernels.h). */
 void dnx_gpu_map_forward(dnx_gpu_layer *l, dnx_pass *p, int f, int s, int by);
 void dnx_gpu_map_backward(dnx_gpu_layer *l, dnx_pass *p, int f, int s, int by);
 #endif

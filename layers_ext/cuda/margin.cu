@@ -1,5 +1,6 @@
 /* margin.cu - softmax cross-entropy over cosines with a margin. common/face/margin.h has the
  * formulas and their letters.
+ *
  * cosines: B x ld; the first n columns are the classes of the pass. label: the column of each
  * image's class; -1 when the class is unknown, -2 when the label is not a class of the network.
  * margin_loss has one block for each image, which sums over the classes. In margin_slopes each

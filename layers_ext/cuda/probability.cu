@@ -1,5 +1,6 @@
 /* probability.cu - distillation of class probabilities: [kd_probability], also with groups of
  * classes. layers_ext/kd_probability.c and common/face/leading.h have the formulas and papers.
+ *
  * A logit of student or teacher is scale times a cosine, or an output of another layer. The loss is
  * a small difference of large numbers, so exponentials and sums are double. */
 #include "cuda/block.h"

@@ -19,6 +19,7 @@ struct tile {
  *   FORWARD   output pixels  filters        taps and channels
  *   DX        input pixels   channels       taps and filters
  *   DW        filters        taps, channels output pixels lo to hi
+ *
  * DX is the gradient of the input, DW that of the filters. A line is a row or a column. */
 enum { FORWARD, DX, DW };
 struct product {
@@ -26,7 +27,7 @@ struct product {
     const float *left, *right;
     const struct dnx_cuda_deferred *of_x; /* applies to left in FORWARD, to right in DW */
     int g, Cg, Ng;                        /* the group; channels and filters in a group */
-    long row, rows;                       /* row: the first row of the tile; rows: of all tiles */
+    long row, rows;                       /* row: first row of the tile; rows: rows of all tiles */
     int column, columns;
     int lo, hi;                 /* the terms k: lo to hi - 1 */
     bool four_left, four_right; /* four numbers are copied at once */

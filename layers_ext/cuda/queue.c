@@ -29,7 +29,7 @@ typedef struct {
 
 typedef struct {
     list list;
-    void *exec;    /* its graph; NULL before the list is started again */
+    void *exec;    /* graph of the list; NULL until its second start */
     uint64_t used; /* number of the last flush that started it */
 } known;
 

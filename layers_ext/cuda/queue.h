@@ -1,4 +1,5 @@
 /* queue.h - a list of work for a GPU. The list is started when the CPU waits for its results.
+ *
  * The driver needs about as long to start a small kernel as the GPU needs to run it. So when a list
  * is started a second time, it is captured into a CUDA graph, which one call starts. Lists are
  * compared byte by byte: a list with other shapes, addresses or options never starts an old graph.

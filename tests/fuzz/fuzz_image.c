@@ -1,4 +1,5 @@
 /* fuzz_image.c - libFuzzer target: the input is an image file, and also EXIF data.
+ *
  * The checksums of a PNG's chunks are corrected first. Else the decoder would refuse nearly all
  * changes of the fuzzer by their checksums. */
 #include <stdint.h>

@@ -1,4 +1,5 @@
 /* faults.c - a library for LD_PRELOAD that makes chosen system calls fail or raise a signal.
+ *
  * FAULTS="CALLS:TEXT:FROM:COUNT:WHAT" selects calls on files with TEXT in their absolute path, and
  * numbers them from 1. COUNT calls from number FROM on fail:
  *   CALLS  a name of the table below; "files": all of the table but fork and thread; "all": all
@@ -75,7 +76,7 @@ static bool concerns(int call) {
                       (is_file && !strcmp(set.calls, "files")));
 }
 
-/* Counts a selected call. Returns true, and sets errno, when the call must fail. May raise a
+/* Counts a selected call. When the call must fail, sets errno and returns true, or raises the
  * signal. */
 static bool counts(int call, const char *path) {
     int n = atomic_fetch_add(counted, 1) + 1;

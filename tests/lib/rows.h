@@ -2,6 +2,7 @@
  * comment. All other lines have this form; B, H, W and C are the shape of input 0:
  *
  *     B H W C TOLERANCE [WORD]... [OPTION=VALUE;OPTION=VALUE]
+ *
  * OPTION=* makes a case for each word that the option can have. Each WORD is one of
  *     kinks      all inputs are at least .05 from integers, where the derivative may jump
  *     together   the output of an image depends on the other images of the batch
