@@ -39,8 +39,7 @@ def line(path, points, *before):
 
 
 def umeyama(source, target):
-    """Returns the transform, 2 x 3, by the singular value decomposition (eq. 38 to 43 of Umeyama's
-    paper)."""
+    """Returns the similarity transform of `source` to `target`, 2 x 3 (Umeyama's eq. 38 to 43)."""
     ms, mt = source.mean(0), target.mean(0)
     u, d, vt = np.linalg.svd((target - mt).T @ (source - ms) / len(source))
     sign = np.diag([1, np.sign(np.linalg.det(u) * np.linalg.det(vt))])

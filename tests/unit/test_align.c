@@ -257,8 +257,7 @@ static void test_errors(void) {
     dnx_landmarks_free(&l);
 }
 
-/* Reads a file with one face in the form of a face detector. Checks its points and the area of its
- * box. */
+/* Reads a landmark file with one face. Checks the face's points and the area `size` of its box. */
 static void reads(const char *text, const char *name, double size) {
     dnx_landmarks l;
     dnx_err err;
