@@ -23,7 +23,7 @@ typedef struct dnx_classifier {
     dnx_target_kind target;
     dnx_output output;
     bool needs_labels; /* the loss of distillation also learns from the classes of images */
-    bool needs_shape;  /* the parameters depend on the shape of the teacher's output */
+    bool needs_shape;  /* its parameters depend on the shape of the teacher's output */
     bool needs_pairs;  /* learns nothing from a sub-batch without two images of a class */
     /* For a loss over classes, which learns from labels: returns which output of a teacher the loss
      * also uses, given the options of n. Its inputs are found like those of ordinary layers.
@@ -53,7 +53,7 @@ typedef struct dnx_classifier {
  * output, batch x target floats, or NULL without a teacher, as in `darknet classifier raw`. Without
  * p->target a loss of distillation sets loss and dx to 0, and y to finite numbers. */
 typedef struct dnx_distillation {
-    dnx_shape target; /* {0} when there is no teacher, which is allowed in prediction */
+    dnx_shape target; /* {0} without a teacher. Predicting, only types with needs_shape have one */
     dnx_node *head;   /* for DNX_LOGITS: turns in[0] into logits; NULL when in[0] is logits */
     /* For DNX_LOGITS and DNX_VECTORS: the teacher's classifier, which turns p->target into logits.
      * Its parameters are loaded before make() and never change. */
