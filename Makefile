@@ -232,13 +232,13 @@ demo: bin/darknet ## a first result in seconds; PHOTOS=folder (make faces-deps) 
 	@$(python) scripts/demo.py $(out) $(if $(PHOTOS),--photos $(call quote,$(PHOTOS))) $(ARGS)
 .PHONY: demo
 
-homework: bin/darknet ## the same with three seeds and 112 pixels; ARGS="options of scripts/homework.py"
+homework: bin/darknet ## the main job (make run) with three seeds and 112 pixels; ARGS="options of scripts/homework.py"
 	@$(packages)
 	@$(python) scripts/homework.py $(out) --size 112 --seeds 1,2,3 --teacher-batches 4000 \
 		--batches 4000 --identities 1000 --synthetic-pairs 6000 $(REAL) $(ARGS)
 
 .PHONY: which
-which: bin/darknet ## which network to choose: small networks after the same training; FACES=, LFW=, PAIRS= as above
+which: bin/darknet ## which network to choose: small networks after the same training; FACES=, LFW=, PAIRS= as for make run
 	@$(packages)
 	@$(python) scripts/which_network.py $(out) $(REAL) $(ARGS)
 
@@ -268,7 +268,7 @@ fuzz: ## fuzz each reader of files and words for SECONDS=60 (needs clang)
 asan: ## run the tests with the address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory ASAN=1 test
 
-check-layer: $(SET)/tests/unit/test_layers ## check one layer type: LAYER=name; LAYERS=folder when it lies outside
+check-layer: $(SET)/tests/unit/test_layers ## check one layer type: LAYER=name; LAYERS=folder when its file lies outside of layers_ext
 	@$< $(foreach r,$(wildcard $(LAYERS:=/*.rows)),-rows $r) $(or $(LAYER),$(error LAYER=name of a layer type))
 
 bench: bin/darknet ## time networks beside PyTorch, ONNX Runtime and libdarknet; BENCH=-h prints its options

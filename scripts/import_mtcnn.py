@@ -26,8 +26,8 @@ from lib.files import write
 CFGS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cfg")
 # SHA-256 of the file of weights in version 0.22.5
 KNOWN = "20f4d3ac278e42e9a079453441533ec4e79bb6bd2e7cf7bd33e34ee123d674cb"
-# For each network: its name in the package, convolutions, matrices with PReLU, parallel output
-# layers
+# For each network: its name in the package, its convolutions and its matrices (PReLU follows both),
+# and its parallel output layers
 NETWORKS = {
     "p": ("pnet", ["conv1", "conv2", "conv3"], [], ["conv4_1", "conv4_2"]),
     "r": ("rnet", ["conv1", "conv2", "conv3"], ["fc1"], ["fc2_1", "fc2_2"]),

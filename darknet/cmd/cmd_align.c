@@ -155,9 +155,9 @@ static void align_next(void *arg, int t, long i) {
 
 /* ---- all images ---- */
 
-/* Compares the options with OUT/align.txt, which has the options of existing crops, so that a
- * folder never mixes crops of different options. With -force it removes crops of other options;
- * without -force it returns DNX_EIO. */
+/* Compares the options and the checksum of the landmarks with OUT/align.txt, which has those of the
+ * existing crops. When they differ, returns DNX_EIO or, with -force, removes the old crop of each
+ * image of this run; crops of other images stay. Then writes OUT/align.txt. */
 static dnx_status compare_options(job *j, dnx_err *err) {
     char text[200], *path = dnx_path_join(j->out, "align.txt"), *there;
     uint64_t landmarks = DNX_HASH_START;

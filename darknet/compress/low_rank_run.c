@@ -157,14 +157,15 @@ static void add_samples(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const 
 /* Packs M^T for the kernels: a row y of samples becomes y M^T. NULL when memory runs out. */
 static float *pack_product(const dnx_factors *f) {
     size_t d = (size_t)f->d, R = (size_t)f->rank;
-    float *m = dnx_alloc(d * d), *packed = dnx_alloc(dnx_kernels()->packed(f->d, f->d));
-    for (size_t i = 0; m && i < d; i++) /* m = M^T */
+    float *m = dnx_alloc(d * d), *packed = NULL;
+    if (m) packed = dnx_alloc(dnx_kernels()->packed(f->d, f->d));
+    for (size_t i = 0; packed && i < d; i++) /* m = M^T */
         for (size_t j = 0; j < d; j++) {
             double sum = 0;
             for (size_t r = 0; r < R; r++) sum += f->p[i * R + r] * f->q[r * d + j];
             m[j * d + i] = (float)sum;
         }
-    if (m && packed) dnx_kernels()->pack(m, d, 1, f->d, f->d, packed);
+    if (packed) dnx_kernels()->pack(m, d, 1, f->d, f->d, packed);
     dnx_free(m);
     return packed;
 }

@@ -143,16 +143,15 @@ dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image
     return decode_shrunk(bytes, n, 1, image);
 }
 
-/* Returns true for a transient error: of a disk or server, or too many open files. */
-static bool may_pass(int why) {
+bool dnx_is_transient(int why) {
     return why == EIO || why == ESTALE || why == ETIMEDOUT || why == EAGAIN || why == EMFILE ||
-           why == ENFILE;
+           why == ENFILE || why == EINTR || why == ENOMEM;
 }
 
 char *dnx_image_file(const char *path, size_t *n) {
     const double pause = .1;
     char *bytes = dnx_file_read_unnoted(path, DNX_MAX_FILE, n);
-    if (!bytes && may_pass(errno) && dnx_stop_sleep(pause))
+    if (!bytes && dnx_is_transient(errno) && dnx_stop_sleep(pause))
         bytes = dnx_file_read_unnoted(path, DNX_MAX_FILE, n);
     return bytes;
 }

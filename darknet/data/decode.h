@@ -26,6 +26,10 @@ typedef struct {
     const char *why; /* the reason of a refusal, a constant: "is empty", "is a GIF image; ..." */
 } dnx_image;
 
+/* Returns true for an errno that may not occur again: an error of a disk or server, too many open
+ * files, or too little memory. */
+bool dnx_is_transient(int why);
+
 /* Returns the *n bytes of an image file; free() them. Returns NULL and sets errno on failure. After
  * an error that may be transient, such as EIO, reads once more, 0.1 s later. */
 char *dnx_image_file(const char *path, size_t *n);

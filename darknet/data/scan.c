@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/stop.h"
+#include "data/decode.h"
 #include "data/recordio.h"
 
 enum {
@@ -75,12 +76,6 @@ typedef struct {
     atomic_uint_fast64_t content; /* sum of the checksums of all sound images */
 } scan;
 
-/* Returns true for a transient error: of the disk, too many open files, or too little memory. */
-static bool may_pass(int why) {
-    return why == EIO || why == ESTALE || why == EMFILE || why == ENFILE || why == EINTR ||
-           why == ENOMEM;
-}
-
 /* Continues the checksum *content from offset `at` of a file to its end; in a sampled scan, over
  * the last SAMPLE bytes only. Returns 0 or an errno. */
 static int read_rest(const scan *s, int fd, off_t at, off_t size, uint64_t *content) {
@@ -136,7 +131,7 @@ static int check_image(scan *s, size_t i, uint64_t *content) {
     int why;
     if (from->fd >= 0) why = read_record(s, from, at, head, &n, content);
     else
-        while ((why = read_file(s, s->d->text + at, head, &n, content)) && may_pass(why) &&
+        while ((why = read_file(s, s->d->text + at, head, &n, content)) && dnx_is_transient(why) &&
                atomic_fetch_sub(&s->retries, 1) > 0 && dnx_stop_sleep(.1)) {
         }
     return why ? why : fault_of_head(head, n);

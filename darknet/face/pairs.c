@@ -25,7 +25,8 @@ typedef struct {
     long folds, each; /* FOLDS and PAIRS of the first line, or 0 */
     char *half;       /* the first image of a pair, until the line of the second is read */
     long half_same;
-    bool has_folds, is_vague; /* is_vague: all lines so far could also be IMAGE IMAGE SAME */
+    bool has_folds;
+    bool is_vague; /* as `NAME i j`, but all lines so far also fit `IMAGE IMAGE 0|1` */
 } reader;
 
 static const char form[] = "must be `NAME i j` or `NAME i OTHER j`, `IMAGE IMAGE 0|1`, or "

@@ -1,5 +1,5 @@
-/* pyramid.h - plans the scales of an image for P-Net, and their places on pages. P-Net runs once on
- * each page.
+/* pyramid.h - plans the scales of an image for P-Net, and their places on pages, which are inputs
+ * of P-Net. P-Net runs once on each page.
  *
  * Scale k multiplies the sides of the image by 12/least * 0.709^k, so in scale 0 a face of `least`
  * pixels fills P-Net's window of 12 x 12. Scales that are larger than a page are cut into pieces.

@@ -47,6 +47,9 @@ dnx_status dnx_cfg_open(const char *path, const char *weights, int otherwise, co
     dnx_status st = dnx_cfg_read(path, out, err);
     if (st) return st;
     st = dnx_classes_resolve(*out, path, weights, otherwise, how, err);
-    if (st) dnx_cfg_free(*out);
+    if (st) {
+        dnx_cfg_free(*out);
+        *out = NULL;
+    }
     return st;
 }

@@ -18,7 +18,9 @@
 #include "net/describe.h"
 #include "net/types.h"
 
-/* Names of Netron's sections, not of our layers. Netron computes the shapes of KNOWN. */
+/* Names of Netron's sections, not of our layers. Netron computes the output shape of a section in
+ * KNOWN. After a section in LOSES_LENGTH it does not know the length of the output any more, after
+ * one in LOSES_MAP not the height and width. The sections in NEEDS_* must know them. */
 #define KNOWN                                                                                      \
     "activation|avgpool|batchnorm|connected|convolutional|cost|crop|detection|dropout|"            \
     "gru|local|lstm|maxpool|region|reorg|rnn|route|sam|scale_channels|shortcut|"                   \

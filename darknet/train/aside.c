@@ -23,8 +23,8 @@ static bool is_value(const dnx_record *r, const char *key, const char *value) {
     return !strcmp(was ? was : "", value);
 }
 
-/* Sets *arg when the difference makes another run. A remark, such as the machine, does not make
- * another run, unless the remark is about the data. */
+/* Sets *arg to true when the difference means that the two runs are not the same. Differences in
+ * remarks (record.h), such as the processor, do not count, except in remarks about the data. */
 static void differs(void *arg, const char *key, const char *was, const char *is, bool is_remark) {
     bool *any = arg;
     (void)was;

@@ -60,7 +60,7 @@ enum { DNX_CUDA_SPLIT = 4096 }; /* the most rows in a slab of conv_dw */
  * kernel loads z and computes its input x = act(z*scale + shift). Padding stays 0. When scale is
  * NULL, nothing is deferred, and the kernel loads x. */
 struct dnx_cuda_deferred {
-    const float *scale, *shift, *slopes; /* one number for each channel of x; slopes may be NULL */
+    const float *scale, *shift, *slopes; /* one number for each channel of x; or NULL */
     dnx_act act;
     int channels;
 };

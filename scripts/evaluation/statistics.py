@@ -209,8 +209,9 @@ def percentiles(values):
 
 
 def two_sided(values):
-    """Returns the two-sided p value for "the difference is 0". values: draws of the difference. p
-    is twice the smaller share on one side of 0, and at least 2 / (draws + 1)."""
+    """Returns the two-sided p value for "the difference is 0". values: draws of the difference.
+    When n draws are finite, and k of them lie on the side of 0 that has fewer (0 lies on both),
+    p = min(1, 2 (k + 1) / (n + 1)). Returns None when n < 20."""
     good = values[np.isfinite(values)]
     if len(good) < 20:
         return None

@@ -12,7 +12,7 @@ from experiments.runs import RUN
 from lib.files import read_json, read_result
 from lib.metrics import mcnemar, standard_error
 
-AGAINST = ("scratch", "feature")  # methods with a column of p values in tables
+AGAINST = ("scratch", "feature")  # tables have a column of p for each: the others against it
 KEYS = ("method", "width", "batches", "more", "seed", "source", "images", "tests", "tuned")
 
 

@@ -7,7 +7,7 @@ SAMPLE=N tests N points of each case (4), SAMPLE=all tests all points. N points 
 many kinds as possible; each call fails once alone and once with all later ones. Cases that take
 long get fewer points, and none when N is 4. Arguments name the cases to run.
 
-A case works in its own folder, which has an earlier result. `again` is the command that a user
+A case works in its own folder, which may have an earlier result. `again` is the command that a user
 types after the failure; `result` are the files whose bytes are compared."""
 import collections
 import json
@@ -181,8 +181,8 @@ def leftovers(folder):
 
 
 def prepare(case_, base, folder):
-    """Makes the folder as it is before the command: with an earlier result, and for -resume with
-    half of a training."""
+    """Copies base to folder and adds what an earlier command has left: the first half of a training
+    for `resume`, all but the last student for `homework`, an old result for -force and `eval`."""
     shutil.copytree(base, folder)
     if case_.name == "resume":
         expect_end(call(TRAIN, folder))

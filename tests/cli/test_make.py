@@ -61,7 +61,7 @@ def clean_environment():
 
 
 def copy(folder):
-    """Copies what make needs to compile one file, with a slow script for packages."""
+    """Copies what make needs to compile one file: the Makefile, the sources and lint.sh."""
     for name in ("Makefile", "darknet", "layers_ext", "tests/lint.sh"):
         path = os.path.join(ROOT, name)
         to = os.path.join(folder, name)
@@ -75,6 +75,7 @@ def copy(folder):
 def packages_first():
     """Nothing is compiled before `make deps` ends, with any number of jobs."""
     copy("first")
+    # deps.sh is slow: a compiler that starts too early does not find the file "there"
     write("first/scripts/install/deps.sh", "sleep 1\ntouch there\n")
     compiler = os.path.abspath(write("cc", "#!/bin/sh\n[ -e there ] || echo early >> early\n"
                                            "exit 1\n"))

@@ -46,7 +46,6 @@ static _Thread_local struct {
     unsigned waiting, done;         /* threads that are at the barrier, and that have ended */
     unsigned long barriers;         /* barriers that all threads have reached */
     unsigned long warp_waits[MOST]; /* how often each thread has called warp_sync() */
-    float numbers[MOST / WARP][WARP][4];
     /* The operands of mma.sync, for each warp and lane. */
     unsigned a[MOST / WARP][WARP][4], b[MOST / WARP][WARP][2];
 } run;
