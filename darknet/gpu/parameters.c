@@ -127,7 +127,8 @@ static bool updates_on_device(const dnx_net *net, int i) {
 }
 
 /* Copies the gradients and statistics of the layers that the processor updates. With `queues` it
- * queues copies to pinned memory; else it copies from pinned memory to the layers. */
+ * queues copies to pinned memory, and clears the gradients on the device; else it copies from
+ * pinned memory to the layers. */
 static void copy_gradients(dnx_net *net, float *pinned, bool queues) {
     for (int i = net->first_trained; i < net->n; i++) {
         dnx_gpu_layer *l = &dnx_placed_of(net)->halves[i].l;

@@ -38,7 +38,8 @@ static const dnx_gpu_type *type_of(const dnx_net *net, int i) {
 }
 
 /* Returns true when layer i defers its batch norm and activation to its reader: y of layer i then
- * holds z. Layer i must have exactly one reader, which runs on the device. */
+ * holds z. Layer i must train and have exactly one reader. The reader must run on the device and be
+ * able to apply them while it loads. */
 static bool defers(const dnx_net *net, int i) {
     int readers = 0;
     bool loads = false;

@@ -49,7 +49,8 @@ dnx_status dnx_gpu_allocate(dnx_net *net, void *to, size_t bytes, dnx_err *err);
  * make() of all layers. DNX_EMEM. */
 dnx_status dnx_gpu_make_parameters(dnx_net *net, dnx_err *err);
 void dnx_gpu_free_parameters(dnx_net *net);
-/* Copies the processor's parameters of layer i to the device when they are newer. */
+/* Copies the processor's parameters of layer i, and when training their momentum, to the device
+ * when they are newer. */
 void dnx_gpu_upload(dnx_net *net, int i);
 void dnx_gpu_prepare(dnx_net *net, int i);
 void dnx_gpu_changed(dnx_net *net, int i);

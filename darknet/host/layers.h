@@ -24,18 +24,19 @@ typedef struct {
     layer part[DNX_HOST_PARTS];   /* layers inside a recurrent layer */
     float *block[DNX_HOST_PARTS]; /* all parameters of a part */
     int parts;
-    float *x, *dx; /* the input and its gradient, B x C x H x W */
+    float *x, *dx; /* the input and its gradient, B x C x H x W; dx only when training */
 } dnx_host_state;
 
-/* Fills in the shapes of l from n->in[0] and n->out, and allocates x, dx, output and delta. The
- * caller has set n->out. Returns DNX_ESHAPE for more than 2^31 - 1 floats, which libdarknet cannot
- * count; DNX_EMEM. */
+/* Fills in the shapes of l from n->in[0] and n->out, which the caller has set. Allocates x, output,
+ * delta and, when n trains, dx. Returns DNX_ESHAPE when the input or output of a batch has more
+ * than 2^31 - 1 floats, which libdarknet cannot count; DNX_EMEM. */
 dnx_status dnx_host_make(dnx_node *n, dnx_err *err);
 /* Calls libdarknet's forward with p->x[0], and stores the output in p->y. */
 void dnx_host_forward(dnx_node *n, dnx_pass *p);
 /* Like dnx_host_forward(), but libdarknet computes as in prediction, also while training. */
 void dnx_host_predict(dnx_node *n, dnx_pass *p);
-/* Calls libdarknet's backward with p->dy, and stores or adds p->dx[0]. */
+/* Calls libdarknet's backward with p->dy. Stores the gradient of the input into p->dx[0] or, with
+ * p->dx_adds[0], adds it. Stores nothing when p->dx[0] is NULL. */
 void dnx_host_backward(dnx_node *n, dnx_pass *p);
 #endif
 

@@ -2,8 +2,8 @@
  *
  * local: a convolution with different filters at each pixel. File: biases N x H x W, then weights
  *   H x W x N x C x K x K, with N filters of K x K pixels and an output of H x W pixels.
- * crop: the middle part of the image. Training takes a random part and, with flip=1,
- *   mirrors half of the batches; all images of a batch have the same part, as in libdarknet.
+ * crop: the middle part of the image. Training takes a random part and, with flip=1, mirrors a
+ *   random half of the sub-batches. All images of a sub-batch have the same part, as in libdarknet.
  *   y = 2 x - 1, or y = x with noadjust=1.
  * reorg: blocks of stride x stride pixels become channels, or with reverse=1 channels become
  *   blocks, in the order of libdarknet's CPU code.

@@ -5,9 +5,9 @@
 
 typedef struct dnx_host dnx_host;
 
-/* Wraps net, which the caller still owns and which must outlive *out. A network that trains must
- * end in a loss. Returns DNX_EOPTION for a libdarknet with GPU, or for poly or cosine without
- * max_batches=; DNX_ESHAPE when the last layer is not a loss; DNX_EMEM. */
+/* Wraps net, which the caller still owns and which must outlive *out. Returns DNX_EOPTION for a
+ * libdarknet with GPU. When net trains, returns DNX_EOPTION for poly or cosine without
+ * max_batches=, and DNX_ESHAPE when the last layer is not a loss. DNX_EMEM. */
 dnx_status dnx_host_open(dnx_net *net, dnx_host **out, dnx_err *err);
 void dnx_host_close(dnx_host *h); /* h may be NULL */
 

@@ -9,9 +9,9 @@
  *   gru:  z = s(uz(x) + wz(0)), r = s(ur(x) + wr(0)), h = t(uh(x) + wh(r * 0)), y = (1 - z) * h,
  *         t: s, or tanh with tanh=1
  *   lstm: i = s(ui(x) + wi(0)), o = s(uo(x) + wo(0)), g = tanh(ug(x) + wg(0)), y = o * tanh(i * g)
- * The file has one connected layer after the other: biases, weights N x D and, with
- * batch_normalize=1, scales, mean and variance. Order: rnn in, self, out; gru wz, wr, wh, uz, ur,
- * uh; lstm wi, wf, wo, wg, ui, uf, uo, ug. */
+ * The file has one connected layer after the other: biases, weights N x D (N x N when the layer
+ * takes a state) and, with batch_normalize=1, scales, mean and variance. Order: rnn in, self, out;
+ * gru wz, wr, wh, uz, ur, uh; lstm wi, wf, wo, wg, ui, uf, uo, ug. */
 #include <darknet.h>
 
 #define DNX_HOST_STRUCTS

@@ -61,7 +61,8 @@ static bool is_value(const dnx_record *r, const char *key, const char *expected)
     return value && *expected && !strcmp(value, expected);
 }
 
-/* Reads NAME-best.txt. Returns false when it is missing, or belongs to other weights or pairs. */
+/* Reads NAME-best.txt. Returns false when it is missing, or belongs to other weights, other pairs
+ * or another judge. */
 static bool read_score(dnx_train_job *j) {
     dnx_record r = {0};
     char weights[17], pairs[17];
@@ -110,7 +111,8 @@ dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Copies the parameters, or with ema= their average, to j->eval, the network that verifies. */
+/* Copies the parameters of layers 0 to j->feature, or with ema= their average, to j->eval, the
+ * network that verifies. */
 static void copy_parameters(dnx_train_job *j) {
     dnx_param from[DNX_MAX_PARAMS], to[DNX_MAX_PARAMS];
     dnx_average_swap(j->net);

@@ -89,7 +89,8 @@ static message event(uint64_t step, int field, const void *bytes, size_t n) {
     return m;
 }
 
-/* Adds m to the waiting records. m is lost when it is incomplete, or when memory runs out. */
+/* Adds m to the waiting records. m is lost when it is incomplete, when memory runs out, or when
+ * more than MOST_WAITING bytes would wait. */
 static void add(dnx_events *e, const message *m) {
     const size_t need = HEAD + m->len + TAIL;
     if (m->is_full) return;

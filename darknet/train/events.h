@@ -8,7 +8,7 @@
 #include "train/log.h"
 
 typedef struct {
-    char *path;               /* NULL without -tensorboard: then all functions do nothing */
+    char *path;               /* NULL without -tensorboard: the other functions do nothing */
     const char *verification; /* name of the verification's curve */
     int fd;                   /* -1 before the first flush */
     size_t written;           /* size of the file in bytes */

@@ -161,8 +161,8 @@ static void processor(char *out, size_t size) {
     if (f) fclose(f);
 }
 
-/* Lists the remarks: inputs that change only the last bits of the results, or when the run verifies
- * and saves. */
+/* Lists the remarks: inputs that change only the last bits of the results, how often the run
+ * verifies and saves, or by which judge it chooses the best weights. */
 static void list_remarks(dnx_train_job *j) {
     dnx_record *r = &j->inputs;
     char text[256];

@@ -56,7 +56,8 @@ struct dnx_train_job {
     int verifications; /* number of verifications by this process */
     bool caught_up;    /* this process has repeated a verification that was interrupted */
     dnx_err late_file, late_best; /* failures that do not end training: of writing the log,
-                                   * NAME.names, NAME.skipped or NAME.run; of the verification */
+                                   * the curves, NAME.names, NAME.skipped or NAME.run; of the
+                                   * verification */
 
     /* For NAME.run: */
     double loss, accuracy;  /* running means over about 50 updates; NAN without a value */
@@ -71,24 +72,26 @@ void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *for
 /* ---- open.c ---- */
 
 /* Opens everything except the network: images, weights or checkpoint, pairs, libdarknet, the
- * teachers' cache, log, readers. Writes only the files NAME.lock and the cache. */
+ * teachers' cache, log, curves, page, readers. Makes their folders, but writes only the files
+ * NAME.lock and the cache. */
 dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err);
 
 /* ---- place.c ---- */
 
 /* Sets j->first and j->batch to the updates that net->seen images make (0 with -clear), and
- * j->last. Returns DNX_EOPTION when all updates are done, but not with -resume, because some files
- * of the run may still be missing. */
+ * j->last. Returns DNX_EOPTION when j->last updates are done; with -resume only when more are done,
+ * because some files of a complete run may still be missing. */
 dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err);
 /* Returns DNX_EOPTION with the message that nothing is left to train. */
 dnx_status dnx_train_nothing_left(const dnx_train_job *j, dnx_err *err);
-/* Names and locks the files of the run, and checks that they can be written. Without -resume and
- * -force, returns DNX_EOPTION when they belong to an unfinished run, or to the same run. Returns
- * DNX_EIO when another process holds the lock, or a file cannot be written. */
+/* Names and locks the files of the run, makes their folder, and checks that NAME.run can be
+ * written; NAME.state and the weights, too, unless another run's files are renamed first. Without
+ * -resume and -force, returns DNX_EOPTION when the files belong to an unfinished run, or to the
+ * same run. Returns DNX_EIO when another process holds the lock, or a file cannot be written. */
 dnx_status dnx_train_take_files(dnx_train_job *j, dnx_err *err);
-/* Loads the checkpoint, to continue its run. Returns DNX_EOPTION when this run has other inputs, or
- * when more batches are done than this run should train; DNX_EWEIGHTS or DNX_EIO when the
- * checkpoint cannot be read. */
+/* Loads the checkpoint, to continue its run. Returns DNX_EOPTION when this run has other inputs and
+ * -force is not given, or when more batches are done than this run should train; DNX_EWEIGHTS or
+ * DNX_EIO when the checkpoint cannot be read. */
 dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err);
 
 /* ---- aside.c ---- */
@@ -96,8 +99,8 @@ dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err);
 typedef enum { DNX_EARLIER_UNFINISHED, DNX_EARLIER_SAME, DNX_EARLIER_OTHER } dnx_earlier;
 
 /* Returns which run the files of this name belong to. UNFINISHED: a run that is not finished, or
- * has no NAME.run. SAME: a finished run with the same inputs, initial weights, pairs and batches as
- * this run. OTHER: another finished run. */
+ * has no NAME.run. SAME: a finished run with the same inputs, initial weights, pairs, judge and
+ * batches as this run. OTHER: another finished run. */
 dnx_earlier dnx_train_earlier(const dnx_train_job *j);
 /* Renames the files of the earlier run to NAME.old-N.*, with the first free N, and reports N.
  * Returns DNX_EIO when a rename fails: the next call renames the rest. Also DNX_EMEM. */
@@ -126,12 +129,14 @@ dnx_status dnx_train_save_skipped(dnx_train_job *j, dnx_err *err);
 
 /* ---- checkpoint.c ---- */
 
-/* Saves a checkpoint: the log, NAME.state and NAME.weights, then NAME.names, NAME.skipped and
- * NAME.run. A failure to write the log or one of the last three files is only reported. Returns
- * DNX_ENUMBER, and writes nothing, when a parameter is not finite; DNX_EIO, DNX_EMEM. */
+/* Saves a checkpoint: the log, the curves, NAME.state and NAME.weights, then NAME.names,
+ * NAME.skipped and NAME.run. Only a failure to write NAME.state or NAME.weights is returned; others
+ * are reported and stored in j->late_file. Returns DNX_ENUMBER, and writes nothing, when a
+ * parameter is not finite; DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err);
 /* For -resume of a run whose updates are all done: writes NAME.weights, NAME.names, NAME.skipped
- * and NAME.run, if the last process did not write them. Errors: DNX_EIO, DNX_EMEM. */
+ * and NAME.run, if the last process did not write them. Returns DNX_EIO or DNX_EMEM for
+ * NAME.weights; other failures are reported and stored in j->late_file. */
 dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err);
 /* Writes the parameters of the network, or with ema= their average. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save_weights(dnx_train_job *j, const char *path, dnx_err *err);
@@ -148,11 +153,12 @@ const char *dnx_train_verified_on(const dnx_train_args *a);
 void dnx_train_report_best(const dnx_train_job *j);
 
 /* For -resume: sets j->best_verified and j->best_batch, if NAME-best.weights exists. Reads
- * NAME-best.txt. If that file is missing or belongs to other weights or pairs, it verifies the
- * weights again. Returns DNX_ESTOP when a signal stopped the verification. */
+ * NAME-best.txt. If that file is missing or belongs to other weights, pairs or another judge, it
+ * verifies the weights again. Returns DNX_ESTOP when a signal stopped the verification; another
+ * failure is only reported. */
 dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err);
-/* Verifies the current parameters and stores the result in j->verified. Writes NAME-best.weights
- * and NAME-best.txt if the result is better than all earlier ones. */
+/* Verifies the current parameters, or with ema= their average. Stores the result in j->verified.
+ * Writes NAME-best.weights and NAME-best.txt if the result is better than all earlier ones. */
 dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
 
 /* ---- run_file.c ---- */
@@ -162,7 +168,8 @@ dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
 dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err);
 /* For -resume: reads j->start, j->earlier_seconds and j->is_recorded from NAME.run. */
 void dnx_train_read_run(dnx_train_job *j);
-/* Loads the weights file of the command line (start.c), and reports parameters that the file lacks.
- * Returns the errors of reading it. */
+/* Loads the weights file of the command line (start.c). Reports the first layer that was not taken
+ * or, with -from-backbone, a table of the layers. Returns the errors of reading the file and of
+ * building the network of -from-cfg. */
 dnx_status dnx_train_start(dnx_train_job *j, dnx_err *err);
 #endif

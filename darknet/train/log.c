@@ -21,7 +21,8 @@ enum { MOST_WAITING = 64 << 20 }; /* bytes */
 
 /* ---- waiting lines ---- */
 
-/* Adds n bytes of text to the waiting lines. When memory runs out, the text is lost. */
+/* Adds n bytes of text to the waiting lines. When memory runs out, or more than MOST_WAITING bytes
+ * would wait, the text is lost. */
 static void add_bytes(dnx_log *log, const char *text, size_t n) {
     while (log->len + n >= log->capacity) {
         size_t capacity = log->capacity ? 2 * log->capacity : 4096;

@@ -4,8 +4,9 @@
  * counts the triplets or pairs it uses. The column of the verification has the name pairs, tar@RATE
  * or rank-1 (face/judge.h); in older logs, lfw instead of pairs. A field without a value is empty.
  *
- * Lines wait in memory until a flush. If they cannot be written, they wait for the next flush, so a
- * full disk loses no line and cuts none in half. Before the first flush the file is unchanged. */
+ * Lines wait in memory until a flush. If they cannot be written, they wait for the next flush: a
+ * full disk cuts no line in half, and loses no line before 64 MB wait. Before the first flush the
+ * file is unchanged. */
 #ifndef DNX_LOG_H
 #define DNX_LOG_H
 #include "net/net.h"
@@ -35,12 +36,14 @@ typedef struct {
  * file has another title and values; DNX_EMEM. */
 dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net,
                         const char *verification, uint64_t keep, dnx_err *err);
-/* Returns true when the last line that dnx_log_open() kept has no verification. dnx_log_amend()
- * adds the result to that line. */
+/* Call it before dnx_log_write(). Returns true when the last line that dnx_log_open() kept has no
+ * verification; false when dnx_log_open() has changed the title of the verification's column.
+ * dnx_log_amend() adds the result to that line. */
 bool dnx_log_lacks_verification(const dnx_log *log);
 void dnx_log_amend(dnx_log *log, double verified);
 void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *line);
-/* Returns the line that was last written or amended, up to its '\n', or NULL after a flush. */
+/* Returns the last waiting line, with its '\n': the line that was last written or amended. NULL
+ * when no line waits, as after a flush. */
 const char *dnx_log_last(const dnx_log *log);
 /* Returns the columns' titles with commas, or NULL without memory. The caller frees the text. */
 char *dnx_log_titles(const dnx_log *log, const dnx_net *net);

@@ -38,7 +38,8 @@ static int count_right(const dnx_train_job *j, const float *truth) {
 }
 
 /* Returns DNX_ENUMBER, because the loss of the last sub-batch is not finite. The message names the
- * first layer with NaN or infinity. */
+ * first layer whose output is not finite. If all outputs are finite, it names a layer by its
+ * parameters or, at last, by its loss. */
 static dnx_status find_nan(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_check_outputs(j->net, err);
     if (!st) st = dnx_check_params(j->net, err);
@@ -50,7 +51,8 @@ static dnx_status find_nan(dnx_train_job *j, dnx_err *err) {
     return st ? st : dnx_fail_at(err, DNX_ENUMBER, j->a->cfg, "NaN or infinity");
 }
 
-/* Adds the losses of the last sub-batch to j->losses, and its triplets or pairs to j->used. */
+/* Adds the losses of the last sub-batch, divided by subdivisions, to j->losses. Adds its triplets
+ * or pairs to j->used. */
 static void add_losses(dnx_train_job *j) {
     for (int k = 0; k < j->net->n; k++) {
         const dnx_node *n = &j->net->nodes[k];
@@ -120,7 +122,8 @@ static void report(dnx_train_job *j, const dnx_log_line *l) {
     j->flushed = dnx_now();
 }
 
-/* Does one update. After an error the network is in the state of the last complete update. */
+/* Does one update. After an error other than DNX_ENUMBER, the network is in the state of the last
+ * complete update. */
 static dnx_status step(dnx_train_job *j, dnx_err *err) {
     const dnx_net *net = j->net;
     dnx_log_line l = {.batch = j->batch + 1,
@@ -167,8 +170,8 @@ static bool is_due(const dnx_train_job *j) {
            (j->replaces && j->batch == j->first + 1); /* -force: files of two runs must not mix */
 }
 
-/* Saves a checkpoint. If that fails, the next attempt follows after AGAIN_SECONDS, because the disk
- * may have space by then. Returns an error only when a parameter is not finite. */
+/* Saves a checkpoint. If that fails, the next attempt follows after AGAIN_SECONDS at the latest,
+ * because the disk may have space by then. Returns an error only when a parameter is not finite. */
 static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     dnx_err why = {0};
     dnx_status st = dnx_train_save(j, &why);
@@ -182,8 +185,9 @@ static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Saves the last checkpoint when the run ends, also after the error st; but not if no update was
- * done or the network has diverged. Returns st or the error of saving. */
+/* Saves the last checkpoint when the run ends, also after the error st. Saves none when no update
+ * was done or the network has diverged. If earlier processes have done all updates, completes their
+ * files. Returns st or, when st is DNX_OK, the error of saving. */
 static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
     dnx_err why = {0};
     if (j->batch == j->first && !j->caught_up)
@@ -207,8 +211,8 @@ static dnx_status report_late(const dnx_train_job *j, dnx_err *err) {
     return late->status ? dnx_fail_at(err, late->status, NULL, "%s", late->text) : DNX_OK;
 }
 
-/* Writes NAME.run for the last time. Returns st, or the error of writing when st is DNX_OK: -resume
- * then writes the missing files. */
+/* Writes NAME.run for the last time, if the last checkpoint was saved. Returns st, or the error of
+ * writing when st is DNX_OK: -resume then writes the missing files. */
 static dnx_status write_end(dnx_train_job *j, dnx_status st, dnx_err *err) {
     char state[sizeof err->text + 16];
     dnx_err why = {0};

@@ -155,7 +155,8 @@ static void show_broken(void *arg, const char *path, const char *why) {
     free(line);
 }
 
-/* Reports data->left_out, the files in image folders that are not images. */
+/* Adds data->left_out, the files in image folders that are not images, to the lines of
+ * NAME.skipped. Reports the first 20 of them and their number. */
 static void show_left_out(dnx_train_job *j) {
     enum { MOST_SHOWN = 20 };
     const dnx_skipped *s = &j->data->left_out;
@@ -208,8 +209,9 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
     return st;
 }
 
-/* Reads image i for the teachers. While it cannot be read, waits, because a disk may be missing for
- * a while. Gives up when a signal stops the process, or when other images can be read. */
+/* Reads image i for the teachers. While its file cannot be read, waits, because a disk may be
+ * missing for a while. Gives up when the file can be read but is no image; after two seconds, when
+ * other images can be read; and when a signal stops the process. */
 static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
     const dnx_train_job *j = arg;
     const double pause = .2, report_after = .5, alone_after = 2;

@@ -25,7 +25,7 @@ enum { CLIENTS = 64, TICK = 250, KEPT = 1 << 16, MOST_WAITING = 8 << 20 };
 #define TAKE_SECONDS 30.  /* the longest wait for a client that reads nothing */
 #define ALIVE_SECONDS 15. /* after this time without events, a client gets a comment */
 #define PART_SECONDS 2.   /* the longest wait for a client to close after an answer */
-#define END_SECONDS .5
+#define END_SECONDS .5    /* the longest wait for clients when the run ends */
 
 extern const char dnx_page_html[]; /* the text of page.html; the Makefile makes it */
 

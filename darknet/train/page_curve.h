@@ -24,7 +24,8 @@ typedef struct {
 dnx_status dnx_curve_make(dnx_curve *c, int columns, dnx_err *err);
 void dnx_curve_free(dnx_curve *c);
 /* Adds a line of the log, which ends with '\n' or 0. If its batch is that of the last line, only
- * its verification is added. A line without numbers, such as the titles, is ignored. */
+ * its verification is added. A line with text, such as the titles, or with another number of
+ * columns is ignored. */
 void dnx_curve_add(dnx_curve *c, const char *line);
 /* Makes a point from the remaining lines. Call it after the last line. */
 void dnx_curve_end(dnx_curve *c);

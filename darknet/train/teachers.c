@@ -10,7 +10,8 @@
 #include "net/weights.h"
 #include "train/teachers_parts.h"
 
-/* Returns path; a relative one begins at the folder of the file `beside`. The caller frees it. */
+/* Returns a copy of `path`, which the caller frees. A relative path gets the folder of the file
+ * `beside` in front. NULL when memory runs out. */
 static char *resolve(const char *path, const char *beside) {
     const char *slash = strrchr(beside, '/');
     size_t folder = path[0] == '/' || !slash ? 0 : (size_t)(slash - beside) + 1;

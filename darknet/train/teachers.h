@@ -10,13 +10,15 @@ typedef struct dnx_teachers dnx_teachers;
 
 /* A value of dnx_build.teachers. Opens the teacher that teacher= and weights= of a loss name, once
  * for all losses that name the same files. Loads the weights only if the student trains. Returns
- * DNX_EOPTION when teacher= or weights= is missing, or a layer is unsuitable. Also returns the
- * errors of building and loading. */
+ * DNX_EOPTION when teacher= is missing, when a student that trains lacks weights=, or when a layer
+ * is unsuitable. Returns DNX_ESHAPE when the teacher's input has another number of channels. Also
+ * returns the errors of building and loading. */
 extern const dnx_teacher_source dnx_cfg_teachers;
 /* Sets the targets of the losses of net for one sub-batch x: net->batch images of net's input size.
  * image[b] is the index of image b in the list of images; mirrored[b] is 1 when image b is
- * mirrored. If there is a cache, the targets are read from it; else the teachers run. Pass image =
- * NULL when the images were augmented, so that the cache does not apply. */
+ * mirrored. The targets are read from the cache. A teacher runs when it has no cache, or when the
+ * cache lacks one of the images. Pass image = NULL when the images were augmented, so that the
+ * cache does not apply. */
 void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
                       const unsigned char *mirrored);
 
@@ -31,12 +33,13 @@ typedef struct {
     void *arg;
 } dnx_teachers_job;
 
-/* Opens the cache of every teacher's output, folder/NAME-LAYER-SUM.embeddings (data/cache.h), where
- * SUM is a checksum of the teacher. A missing cache is computed for all images of the list and
- * their mirror images. One process computes the cache, and other processes wait; the next call
- * continues an interrupted computation. Errors: DNX_EPARSE when the cache is damaged; DNX_EWEIGHTS
- * when it was made from other images or another input; DNX_ENUMBER when a teacher gives NaN,
- * infinity or a number too large for 16 bits; DNX_EIO, DNX_EMEM, DNX_ESTOP. */
+/* Opens the cache of each teacher's output that a loss imitates: folder/NAME-LAYER-SUM.embeddings
+ * (data/cache.h). NAME is the teacher's weights file, LAYER the layer of the output, SUM a checksum
+ * of the teacher up to this layer. A missing cache is computed for all images of the list and their
+ * mirror images. One process computes the cache, and other processes wait; the next call continues
+ * an interrupted computation. Errors: DNX_EPARSE when the cache is damaged; DNX_EWEIGHTS when it
+ * was made from other images or another input; DNX_ENUMBER when a teacher gives NaN, infinity or a
+ * number too large for 16 bits; DNX_EIO, DNX_EMEM, DNX_ESTOP. */
 dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *list,
                               const dnx_teachers_job *job, dnx_err *err);
 #endif

@@ -39,7 +39,8 @@ typedef struct {
 typedef struct dnx_train_job dnx_train_job;
 
 /* Builds the network, and for verification the same network again, to predict. args and events must
- * outlive *out. Returns the errors of dnx_net_build(). */
+ * outlive *out. Returns the errors of dnx_datafile_cfg() and dnx_net_build(); DNX_EIO when a file
+ * of -teacher does not exist; DNX_EMEM. */
 dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *events,
                           dnx_train_job **out, dnx_err *err);
 /* Returns a message that names an option which the network cannot use, and the reason; NULL when
@@ -47,16 +48,17 @@ dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *ev
 const char *dnx_train_unfit(const dnx_train_job *j, char *text, size_t size);
 /* Opens everything else and trains to the end, or until a signal stops it (base/stop.h).
  *
- * Before the first update, the only files that it writes are NAME.lock and the teachers' cache.
- * After the first update it always saves a checkpoint when the run ends, also after an error,
- * unless a parameter is not finite. Some failures do not end training: a log or a best network that
- * cannot be written, or a verification that fails. They are reported, and the work is tried again
- * later. If the last try fails, too, its error is returned at the end.
+ * Before the first update, the only files that it writes are NAME.lock and the teachers' cache and,
+ * after -resume, results that the last process could not finish. After the first update it saves a
+ * checkpoint when the run ends, also after an error, but not after NaN or infinity. Some failures
+ * do not end training: a log or a best network that cannot be written, or a verification that
+ * fails. They are reported, and the work is tried again later. If the last try fails, too, its
+ * error is returned at the end.
  *
  * *done: the number of updates done; *is_whole: true when the run is complete. Returns DNX_EOPTION
- * when the inputs differ from those of the run that -resume continues, when a run of this name
- * exists, or when nothing is left to train. Also returns the errors of everything that is opened,
- * read and written. */
+ * when nothing is left to train. Without -force, also when the inputs differ from those of the run
+ * that -resume continues, or when the same run or an unfinished run of this name exists. Also
+ * returns the errors of everything that is opened, read and written. */
 dnx_status dnx_train_run(dnx_train_job *j, uint64_t *done, bool *is_whole, dnx_err *err);
 void dnx_train_close(dnx_train_job *j); /* j may be NULL */
 #endif

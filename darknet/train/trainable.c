@@ -169,7 +169,8 @@ void dnx_classes_note(const dnx_net *net, const dnx_data *data, char *text, size
                  dnx_plural((size_t)none, "class never occurs", "classes never occur"));
 }
 
-/* Checks the losses that learn from classes: each needs an output for each class of the images. */
+/* Checks the layers that learn from classes: the images must have classes, and not more than the
+ * layer. A metric loss, which takes any number of classes, must pass check_pairs(). */
 static dnx_status check_classes(const dnx_net *net, const dnx_data *data, dnx_err *err) {
     const int classes = data->o.classes;
     dnx_status st;
@@ -207,7 +208,7 @@ dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx
 /* ---- the memory ---- */
 
 /* Adds up the sizes of all arrays: before training most arrays have no memory yet, only address
- * space. Counts momentum also for statistics, which are few. */
+ * space. */
 double dnx_training_bytes(dnx_net *net) {
     double bytes = (double)dnx_net_memory(net);
     for (int i = 0; i < net->n; i++)
