@@ -13,7 +13,8 @@ def all_pairs(vectors, rate=RATE, draws=1000):
     """Measures TAR at the false-match rate `rate` over all pairs of images. vectors: {PERSON/IMAGE:
     feature}. Returns {"rate", "tar", "low", "high", "threshold", "false_matches", "genuine_pairs",
     "impostor_pairs", "people", "draws"}; low to high is the 95 % interval of tar. tar, low, high,
-    threshold and false_matches are None when fewer than ten impostor pairs exceed the threshold."""
+    threshold and false_matches are None, and draws is empty, when fewer than ten impostor pairs
+    exceed the threshold."""
     names = sorted(vectors, key=lambda n: n.rpartition("/")[0])
     people, person = np.unique([n.rpartition("/")[0] for n in names], return_inverse=True)
     if len(people) < 2:
@@ -49,8 +50,8 @@ def as_array(result):
 
 def difference(mine, theirs):
     """Returns the difference in TAR, mine - theirs, on the same images: {"difference", "low",
-    "high", "p"}, or None when a result has no TAR. Draw k has the same people in both results, so
-    the draws are subtracted one by one."""
+    "high", "p"}, or None when a result has no TAR or the numbers of draws differ. Draw k has the
+    same people in both results, so the draws are subtracted one by one."""
     if mine["tar"] is None or theirs["tar"] is None or len(mine["draws"]) != len(theirs["draws"]):
         return None
     d = as_array(mine) - as_array(theirs)

@@ -8,7 +8,8 @@ from lib.metrics import mcnemar
 
 def differences(mine, theirs):
     """Returns the difference in TAR, mine - theirs: {rate: {"difference", "low", "high", "p"}}.
-    mine, theirs: {rate: draws of TAR}. "difference" is the mean over the draws."""
+    mine, theirs: {rate: draws of TAR}. "difference" is the mean over the draws. A value is
+    None when too few draws are finite."""
     out = {}
     for rate in mine:
         if rate not in theirs or len(mine[rate]) != len(theirs[rate]):
@@ -33,7 +34,8 @@ def rank1_draws(right, person, seed, draws=1000):
 
 def compare(name, mine, theirs, seed=1):
     """Compares two results of identification.measure(). Returns {"other": name, "tar_at_far",
-    "rank1"}, or {"other": name, "not_compared": reason} when their probes or distractors differ."""
+    "rank1"}, or {"other": name, "not_compared": reason} when the names of the probes or the numbers
+    of distractors differ. "rank1" is there only with distractors."""
     if mine["probes"].names != theirs["probes"].names:
         return {"other": name, "not_compared": "the probes are others"}
     if len(mine["others"]) != len(theirs["others"]):

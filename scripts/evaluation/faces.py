@@ -1,6 +1,6 @@
 """Features of faces, read from files of features or computed from folders and lists of images by
 `darknet embed`. Computed features are stored. They are used again while the network, the weights,
-the images and the darknet build stay the same."""
+--flip, the images and the darknet build stay the same."""
 import collections
 import os
 import re
@@ -25,7 +25,8 @@ class Network:
 
     def embed(self, images, folder):
         """Computes the features of a folder or a list of images, unless `folder` has a file with
-        them. Returns the path of the file."""
+        them. Returns the path of the file. Raises a Failure when images cannot be used; with
+        allow_broken, only when no image can be used."""
         source = fingerprints.of_data(images)
         made = {"network": self.fingerprint, "flip": self.flip, "images": source,
                 "darknet build": fingerprints.of_build()}
@@ -70,7 +71,7 @@ class Source:
         self.index = np.arange(self.file.count)
 
     def names(self, first, end):
-        """Returns the names of the faces `first` to `end` - 1, without the ignored faces."""
+        """Returns the names of the faces `first` to `end` - 1. Ignored faces have no number."""
         return [self.file.names[i] for i in self.index[first:end]]
 
     def image(self, name):
@@ -192,7 +193,8 @@ def check_once(paths):
 
 
 def check_one_network(sources):
-    """Raises a Failure when the sources were made with different networks."""
+    """Raises a Failure when the sources differ in the length of features, or in the network or the
+    flip that their files name."""
     for s in sources[1:]:
         if s.file.dim != sources[0].file.dim:
             raise Failure(f"{s.path}: features of {s.file.dim} numbers, {sources[0].path} has "
@@ -205,8 +207,9 @@ def check_one_network(sources):
 
 
 def equal_images(probes, distractors, scores, places):
-    """Returns [(probe, distractor)] with the same file, or with the same features when the files
-    are not there. scores, places: the scores and the numbers of each probe's best distractors."""
+    """Returns [(path of a probe, path of a distractor)] with equal files or, when a file is
+    missing, with a score above 1 - 1e-6. scores, places: the scores and the numbers of each probe's
+    best distractors."""
     found = []
     for i, k in zip(*np.nonzero(scores > .9999)):
         _, path = distractors.name(places[i, k])

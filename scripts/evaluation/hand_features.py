@@ -1,6 +1,6 @@
 """Features that are computed without a neural network: histograms of local binary patterns,
-histograms of gradients, and pixels. Each function takes a grey image of any size, with values from
-0 to 1, and returns a row of float32."""
+histograms of gradients, and pixels. lbp(), gradients() and raw() take a grey image with values from
+0 to 1, and return a row of float32."""
 import time
 
 import numpy as np

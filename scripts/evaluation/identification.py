@@ -11,7 +11,7 @@ from lib.errors import Failure
 RATES = (1e-3, 1e-4, 1e-5, 1e-6)
 ALARMS = (1e-1, 1e-2, 1e-3)
 MOST = 100  # the largest rank in the results
-LARGEST = 20_000_000  # the most impostor scores that are kept
+LARGEST = 20_000_000  # the most impostor scores that are kept, unless the highest rate needs more
 
 
 def load(inputs, network, kept, args):
@@ -55,7 +55,7 @@ def sizes(n):
 def subsets(probes, others, mates, probe, draws, seed):
     """Identifies among random subsets of the distractors, for several sizes. Returns
     [{"distractors", "rank1", "rank10", "rank1_error", "rank10_error", "draws"}]: means over the
-    draws, and their standard errors."""
+    draws, and their standard errors (None for one draw)."""
     out = []
     for n in sizes(len(others))[:-1]:
         got = []

@@ -12,12 +12,12 @@ import numpy as np
 from lib.metrics import FEWEST
 
 Z = 1.959963984540054  # 95 % of the normal distribution lie between -Z and Z
-WORK = 2e9  # limit for draws x (scores in a draw): with more scores there are fewer draws
+WORK = 2e9  # the most draws x scores of a bootstrap that has more than 100 draws
 
 
 def wilson(rate, trials):
     """Returns (low, high): Wilson's 95 % interval for a rate measured in `trials` independent
-    trials."""
+    trials; (None, None) when rate is None, or trials is None or 0."""
     if rate is None or not trials:
         return None, None
     z2 = Z * Z / trials
@@ -30,7 +30,8 @@ def wilson(rate, trials):
 def people_trials(errors, trials):
     """Returns the number of independent trials whose error rate p would have the same variance: p
     (1 - p) / var, where var is the variance of p between people. errors, trials: the numbers for
-    each person. When p is 0 or 1, returns the number of people."""
+    each person. Returns at most the number of trials. When p is 0 or 1, or var is 0, returns the
+    number of people."""
     errors, trials = (np.asarray(v, float)[np.asarray(trials) > 0] for v in (errors, trials))
     n, people = trials.sum(), len(trials)
     if people < 2:
@@ -44,7 +45,7 @@ def pair_trials(a, b, images, others=0):
     """Like people_trials(), for a false-match rate. Each pair of faces of two people is a trial. a,
     b: the people of each false match. images: the number of images of each known person. others:
     the number of faces of further people, one face each, that are compared with all images. Their
-    numbers begin at len(images)."""
+    numbers begin at len(images). Returns None when there is no false match."""
     images = np.asarray(images, float)
     people, faces = len(images), images.sum()
     pairs = np.minimum(a, b).astype(np.int64)
@@ -137,9 +138,10 @@ class Tail:
 
 
 def threshold_at(falling, rate, trials):
-    """Returns (threshold, number of scores above the threshold). The threshold is the lowest that
-    at most rate * trials of the scores exceed. It never separates equal scores. falling: the
-    largest scores of all trials, sorted. Returns (None, 0) when falling has too few scores, or when
+    """Returns (threshold, number of scores above the threshold). The number is the largest that is
+    at most rate * trials and does not separate equal scores. The threshold is the mean of the
+    scores next to it, or 1e-6 above the largest score. falling: the largest scores of all trials,
+    sorted. Returns (None, 0) when falling has too few scores, or when
     the rate lets all trials pass."""
     k = math.floor(rate * trials * (1 + 1e-12))
     if k >= len(falling):
@@ -164,7 +166,8 @@ def impostor_pairs(images, others):
 def verification(genuine, tail, trials, rates):
     """Returns {rate: {"tar", "threshold", "false_matches"}}. genuine: the scores of all pairs of
     the same person; tail: the result of Tail.sorted(); trials: the number of impostor pairs. The
-    value is None when fewer than ten impostor pairs lie above the threshold."""
+    value is None when fewer than FEWEST impostor pairs lie above the threshold, or when there are
+    no genuine scores."""
     rising, out = np.sort(genuine), {}
     for rate in rates:
         threshold, above = threshold_at(tail[0], rate, trials)
@@ -179,8 +182,9 @@ def bootstrap_tar(genuine, person, tail, images, others, rates, seed=1, draws=10
     """Returns {rate: TAR of each draw}. In a draw each person, and each of the other faces, takes
     part with probability 1/2 ("double or nothing"). The threshold and the TAR come from the pairs
     whose faces both take part. person: the person of each genuine score. The same seed draws the
-    same people, so networks can be compared draw by draw. A draw is NaN when it has no pairs, or
-    when its threshold is below all scores of the tail."""
+    same people, so networks can be compared draw by draw. A draw is NaN when it has no
+    genuine pair, or when the tail has too few scores for its threshold. WORK limits the number of
+    draws."""
     falling, a, b = tail
     draws = int(min(draws, max(100, WORK / (len(falling) + len(genuine) + others + 1))))
     order = np.argsort(genuine, kind="stable")
@@ -227,12 +231,12 @@ def ranks(mates, best):
 
 
 def open_set(own, other, alarms, rates):
-    """Returns {rate: {"fnir", "threshold", "missed"}} of a watch list. At the threshold, the share
-    `rate` of searches for people who are not on the list raises an alarm; fnir is the share of
-    missed searches. own: the score of each search with its own person; other: its best score with
-    another person of the list; alarms: the best score of each search for a person who is not on the
-    list. missed: True for each search whose person is below the threshold or not first. The value
-    is None when fewer than ten alarms lie above the threshold."""
+    """Returns {rate: {"fnir", "threshold", "missed"}} of a watch list. Above the threshold
+    lie at most the share `rate` of the alarms; fnir is the share of missed searches. own: the
+    score of each search with its own person; other: its best score with another person of the list;
+    alarms: the best score of each search for a person who is not on the list. missed: True for each
+    search whose person is not above the threshold, or scores lower than another person. The value
+    is None when fewer than FEWEST alarms lie above the threshold, or when own is empty."""
     falling, out = -np.sort(-np.asarray(alarms)), {}
     for rate in rates:
         threshold, above = threshold_at(falling, rate, len(falling))

@@ -34,7 +34,8 @@ def images_of(folder, shape, most):
 
 def threshold(values):
     """Returns the t of the 8-bit range -t..t with the smallest squared error. Values in the range
-    have an error from rounding, larger values from clipping to t."""
+    have an error from rounding, larger values from clipping to t. Returns 1
+    when all values are 0."""
     a = np.abs(values[values != 0])
     if not a.size:
         return 1.

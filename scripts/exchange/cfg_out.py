@@ -12,8 +12,8 @@ USUAL = ["biases", *NORM, "weights", "slopes"]
 
 class Layer:
     """A section of a cfg. inputs: numbers of layers, -1 for the network's input. The first number
-    is the layer's input; from= or layers= names the other numbers. shape: (h, w, c) of the output.
-    note: a comment above the section. params: {name: array}."""
+    is the layer's input, the second stands in from=; [route] has all in layers=. shape: (h, w, c)
+    of the output. note: a comment above the section. params: {name: array}."""
 
     def __init__(self, section, options, inputs, shape, note="", **params):
         self.section, self.options, self.inputs = section, dict(options), list(inputs)
@@ -25,9 +25,9 @@ class Layer:
 
 
 def with_routes(layers):
-    """Inserts a [route] before each layer whose input is not the layer before it. When a later
-    layer reads the network's input, inserts a first layer that copies the input. Returns [(layer,
-    its inputs)] with the layer numbers of the cfg."""
+    """Inserts a [route] before each layer whose input is not the layer before it. When a [route] or
+    a later layer reads the network's input, inserts a first layer that copies the input. Returns
+    [(layer, its inputs)] with the layer numbers of the cfg."""
     out, number = [], {-1: -1}
     if any(-1 in layer.inputs for layer in layers[1:]) or layers[0].section == "route":
         first = Layer("activation", {"activation": "linear"}, [-1], layers[0].shape)

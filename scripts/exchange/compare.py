@@ -11,9 +11,9 @@ from lib.processes import darknet, run
 
 def cleaned(proto, ones, output):
     """Returns a copy of the model with which ONNX Runtime computes what the importer reads. All
-    floats become float32, attributes of old mxnet exporters are removed, PReLU slopes become C x 1
-    x 1. ones: names of the batch norms whose gammas become 1, or "all"; output: the output to keep,
-    or None."""
+    floats become float32, attributes of old mxnet exporters are removed, one-dimensional PReLU
+    slopes of maps become C x 1 x 1. ones: names of the batch norms whose gammas become 1, or "all";
+    output: the output to keep, None for all."""
     model = type(proto)()
     model.CopyFrom(proto)
     graph = model.graph

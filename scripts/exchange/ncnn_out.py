@@ -41,8 +41,9 @@ def rounded(a):
 
 class Writer:
     """Collects the layers and weights. half: store filters as 16-bit floats. ranges: {layer: the
-    largest output in its 8-bit range}. A layer that reads one of these layers gets 8-bit filters,
-    and ncnn computes it with integers. quantized: the number of layers with 8-bit filters."""
+    largest output in its 8-bit range}. A layer with filters that reads one of these layers gets
+    8-bit filters, and ncnn computes it with integers. quantized: the number of layers with 8-bit
+    filters."""
 
     def __init__(self, network, half, ranges):
         self.half, self.rows, self.data, self.at = half, [], [], "input"

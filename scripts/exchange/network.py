@@ -71,7 +71,8 @@ class Layer:
         return self.options.get("groups", 1)
 
     def shape_of(self, name):
-        """Returns the shape of a parameter. Filters: outputs x channels/groups x height x width."""
+        """Returns the shape of a parameter. Filters: outputs x channels/groups x height x width;
+        outputs x inputs for [connected]."""
         count, (h, w, c), n = self.counts[name], self.inputs[0], self.out[2]
         if name == "basis":
             rank, size = self.options["rank"], self.options["size"]

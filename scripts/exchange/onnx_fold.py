@@ -4,7 +4,8 @@ from onnx import numpy_helper
 
 
 def axes_of(node, args):
-    """Returns the axes of a reduction: an attribute up to opset 12, an input from opset 13 on."""
+    """Returns the axes of a node: its second input or, without it, an attribute. None when the node
+    has neither."""
     axes = args[1] if len(args) > 1 and args[1] is not None else node.get("axes")
     return None if axes is None else tuple(int(a) for a in np.ravel(axes))
 

@@ -73,7 +73,8 @@ def load(path):
 
 
 def array_of(path, tensor):
-    """Returns a constant as an array: floats as float32, integers (but not int8) as int64."""
+    """Returns a constant as an array: floats as float32, int8 as int8, other integers and booleans
+    as int64."""
     try:
         a = numpy_helper.to_array(tensor)
     except (ValueError, KeyError, TypeError, RuntimeError) as e:

@@ -2,7 +2,8 @@
 
 A value is a constant or the output of a layer. Some functions consist of several nodes, for example
 x * sigmoid(x). The value of the first node then has `parts`, and no layer computes it yet. The last
-node completes the function. When another node reads the value, layer_of() adds a layer for it."""
+node completes the function. When another node reads the value, layer_of() adds a layer for it, or
+raises a Failure when no layer computes it."""
 from collections import Counter
 
 import numpy as np
@@ -31,7 +32,7 @@ RENAMES = ("Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsq
 class Importer:
     """Makes the layers. model: an onnx_in.Model; size: (height, width) of the input, or None for
     the model's; ones: names of BatchNormalization nodes whose gamma counts as 1, or "all"; bgr:
-    reverse the input channels of the first convolution."""
+    reverse the input channels of convolutions that read the input."""
 
     def __init__(self, model, size=None, ones=(), bgr=False):
         self.model, self.ones, self.bgr = model, ones, bgr
@@ -142,7 +143,8 @@ class Importer:
             self.uses[value.name] == uses else None
 
     def layer_of(self, value):
-        """Returns the value without parts. If it has parts, adds the layer that computes it."""
+        """Returns the value without parts. If it has parts, adds the layer that computes it, or
+        raises a Failure when there is none."""
         if not isinstance(value, Value):
             self.fail("an input is a constant where a layer's output must be")
         if value.parts is None:
@@ -169,8 +171,9 @@ class Importer:
         return value
 
     def activate(self, value, act, slopes=None, uses=1):
-        """Applies an activation function: sets activation= of the layer before when no other node
-        reads that layer; else adds an [activation] layer."""
+        """Applies an activation function: sets activation= of the layer before when it is linear,
+        its section can have this activation, and no other node reads it; else adds an
+        [activation]."""
         base = self.layer_of(value)
         layer = self.alone(base, uses) if base.layer == value.layer else self.layers[base.layer]
         if layer and layer.section in HAS_ACTIVATION and layer.options["activation"] == "linear" \

@@ -11,8 +11,8 @@ from lib.errors import Failure
 
 
 class Writer:
-    """Makes the nodes. keeps_norm: batch norm becomes a BatchNormalization node; otherwise batch
-    norm is folded into the filters."""
+    """Makes the nodes. keeps_norm: batch norm of [connected] and of all convolutions but [binary]
+    becomes a BatchNormalization node; otherwise it is folded into the filters."""
 
     def __init__(self, network, keeps_norm):
         self.g, self.keeps_norm = Graph(), keeps_norm
@@ -254,7 +254,7 @@ SECTIONS = {
 
 def model_of(network, batch, notes, keeps_norm=False):
     """Returns the ONNX model. batch: a number, or the name of an open dimension. The output is
-    N x C*H*W when H = W = 1, else N x C x H x W."""
+    N x C*H*W when H = W = 1 or behind a softmax, else N x C x H x W."""
     t = Writer(network, keeps_norm)
     for layer in network.used:
         t.add(layer)

@@ -6,7 +6,7 @@ import numpy as np
 
 HAS_ACTIVATION = ("convolutional", "depthwise", "global_depthwise", "connected", "batchnorm",
                   "shortcut")
-EXACT = 1e-6  # the largest relative error of a constant such as 1/6
+EXACT = 1e-6  # the largest error of a constant such as 1/6; relative for constants above 1
 
 
 class Value:

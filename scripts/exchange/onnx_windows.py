@@ -1,5 +1,4 @@
-"""Turns windows of ONNX into windows of a cfg: square, with one stride and equal padding on all
-sides."""
+"""Turns windows of ONNX into windows of a cfg, which have one stride and one padding."""
 import numpy as np
 
 
@@ -39,7 +38,7 @@ def embed(t, w, pads, dilations, size):
 
 
 def symmetric(t, kernel, strides, pads):
-    """Returns (size, stride, padding at the start, padding at both ends) of a pooling window."""
+    """Returns (size, stride, padding at the start, start plus end) of a pooling window."""
     if kernel[0] != kernel[1] or strides[0] != strides[1] or min(kernel[0], strides[0]) < 1:
         t.fail(f"kernel_shape={list(kernel)} strides={list(strides)}: must be square and positive")
     if pads[0] != pads[1] or pads[2] != pads[3] or pads[2] - pads[0] not in (0, 1):

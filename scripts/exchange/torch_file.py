@@ -30,7 +30,7 @@ WANTED = "not a file of torch.save"
 
 
 class Sealed:
-    """Base of classes whose fields a pickle cannot set: only the constructor sets fields."""
+    """Base of classes whose fields a pickle cannot set."""
 
     def __setstate__(self, _):
         raise pickle.UnpicklingError("a tensor with fields of its own")
@@ -130,8 +130,8 @@ class Reader(pickle._Unpickler):  # pylint: disable=protected-access
         return type(name, (Foreign,), {"named": f"{module}.{name}"})
 
     def persistent_load(self, pid):
-        """Returns the storage of pid, ('storage', type, key, device, count). A sixth element is a
-        view, which PyTorch has not written since 0.4: it is an error."""
+        """Returns the storage of pid, ('storage', type, key, device, count). A sixth element other
+        than None is a view, which PyTorch has not written since 0.4: it is an error."""
         if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage" or \
                 not isinstance(pid[1], str) or not isinstance(pid[4], int) or pid[4] < 0 or \
                 len(pid) > 5 and pid[5] is not None:
@@ -214,8 +214,9 @@ def tensors_of(value):
 
 
 def read_state(path, part=None):
-    """Returns {name: tensor} in the order of the file. The tensors are those of the saved dict or,
-    when it has none, of a dict in it: `part`, "state_dict", or the only one with tensors."""
+    """Returns {name: tensor} in the order of the file. The tensors are those of the dict `part`
+    in the saved dict. Without `part` they are those of the saved dict itself or, when it has none,
+    of "state_dict" or the only dict with tensors in it."""
     whole, order = read_whole(path)
     if isinstance(whole, Foreign):
         raise Failure(f"{path}: a whole object of {whole.named}; in PyTorch, "

@@ -1,4 +1,4 @@
-"""Reads and changes options in the text of a cfg. All other lines and comments stay the same."""
+"""Reads and changes options in the text of a cfg."""
 import re
 
 from lib.errors import Failure
@@ -9,7 +9,8 @@ OUTPUTS = {"convolutional": "filters", "conv": "filters", "connected": "output",
 
 def edit(text, changes):
     """Returns the cfg text with options set. changes: {section: {key: value}}. All sections with
-    that name change. An option that a section lacks is added at the end of the section."""
+    that name change. An option that a section lacks is added at the end of the section. All
+    other lines stay the same."""
     lines, out, section, left = text.split("\n"), [], None, {}
 
     def close():
@@ -45,7 +46,8 @@ def option(body, key):
 
 
 def without_losses(text):
-    """Returns the cfg text of the network that predicts: all layers before the first loss."""
+    """Returns the cfg text of the network that predicts: all sections before the first loss
+    ([margin_softmax] or [kd_...])."""
     kept = []
     for name, body in sections(text)[1:]:
         if name == "margin_softmax" or name.startswith("kd_"):

@@ -17,7 +17,8 @@ def read_weights(path, layers, behind=0):
     """Reads a .weights file. Returns {name: array} for each layer. layers: a dict for each layer,
     with params, [(name, shape)], and out, the shape of the output. After the network's floats, the
     file may have a classifier (a row of the embedding's length for each class), or `behind` floats
-    of further layers. Raises a Failure for another size, or for a number that is not finite."""
+    of further layers. Raises a Failure for another size, a number that is not finite, or a negative
+    variance."""
     with open(path, "rb") as f:
         data = f.read()
     if data.startswith(PACKED):

@@ -98,7 +98,7 @@ class Embeddings:
 
     def take(self, index):
         """Returns the rows with these indices, in the order of `index`: len(index) x dim float32.
-        Reads at most TAKEN rows at a time, so that the memory does not grow with the file."""
+        Reads at most TAKEN rows at a time, so that a large file is never in memory as a whole."""
         out = np.empty((len(index), self.dim), "<f4")
         order = np.argsort(index, kind="stable")
         ordered = np.asarray(index)[order]

@@ -13,7 +13,7 @@ TARGETS = {"onnx": "make onnx-deps", "faiss": "make eval-deps", "sklearn": "make
 
 
 class Failure(ValueError):
-    """An error message for the user, `file: reason`. run_main() prints it without a traceback."""
+    """An error message, mostly `file: reason`. run_main() prints it without a traceback."""
 
 
 class Stopped(KeyboardInterrupt):

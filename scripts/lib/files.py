@@ -1,5 +1,5 @@
-"""Reads and writes files. Each result of a script is written by whole_file(): the file is complete,
-or it does not exist."""
+"""Reads and writes files. All functions that write use whole_file(): the target gets the complete
+new file, or it stays as it was."""
 import contextlib
 import csv
 import itertools
@@ -16,7 +16,9 @@ def whole_file(path, binary=False, sync=True):
     """Use: with whole_file(path) as f: f.write(...). Writes a temporary file with a unique name
     beside the target, syncs it and renames it to the target. When the block fails, the old file
     stays. A symbolic link stays a link, and the mode of the old file is kept. Missing folders are
-    made. sync=False is faster for many small files, but a power cut may leave an empty file."""
+    made. sync=False is faster for many small files, but a power cut may leave an empty file. A
+    device or a pipe is written directly. Raises a Failure when path is a folder or
+    write-protected."""
     text = {} if binary else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
     target = os.path.realpath(path)
     try:
@@ -72,7 +74,7 @@ def sync_folder(folder):
 
 
 def remove(path):
-    """Removes a file. path may be None, and the file may be missing."""
+    """Removes a file if it can; errors are ignored. path may be None."""
     with contextlib.suppress(OSError, TypeError):
         os.remove(path)
 
@@ -121,8 +123,8 @@ def save_figure(figure, path, dpi):
 
 
 def make_folder(path):
-    """Makes the folder and tries to write into it. Raises a Failure, so that a wrong --out ends the
-    script before the work begins."""
+    """Makes the folder and tries to write into it. Raises a Failure when this is not possible, so
+    that a wrong --out ends the script before the work begins."""
     try:
         os.makedirs(path, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):

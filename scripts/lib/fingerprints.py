@@ -1,5 +1,5 @@
 """A fingerprint describes the inputs of a result: {name of an input: text}. It is stored with the
-result. A later call compares fingerprints and never uses a result of other inputs."""
+result. A later call uses the result only when the fingerprints are equal."""
 import functools
 import hashlib
 import os
@@ -45,9 +45,9 @@ def content(path, size, _time):
 
 @functools.lru_cache(maxsize=None)
 def of_folder(folder):
-    """Returns a text with a hash of all files below a folder: of names and contents or, when the
-    files have more than SMALL bytes, of names, sizes and times. Up to SMALL bytes, a folder keeps
-    its fingerprint when it is moved or copied."""
+    """Returns a text with a hash of all visible files below a folder: of names and contents or,
+    when the files have more than SMALL bytes, of names, sizes and times. Up to SMALL bytes, a
+    folder keeps its fingerprint when it is moved or copied."""
     found = []
     for at, names in walk(folder):
         for name in names:

@@ -84,8 +84,8 @@ def standard_error(values):
 
 
 def metrics(scores, same, folds):
-    """Returns the measures for results.json. At a FAR with fewer than FEWEST false accepts, the TAR
-    and its threshold are None."""
+    """Returns the measures for results.json. The TAR and the threshold at a FAR are None when FAR x
+    impostor pairs is below FEWEST."""
     accuracies, thresholds, right = by_folds(scores, same, folds)
     far, tar, at = roc(scores, same)
     impostors, n = int((~same).sum()), len(accuracies)

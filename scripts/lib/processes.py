@@ -95,8 +95,8 @@ def start(command, **files):
 def run(command, capture=False, show=False):
     """Runs a command to its end. capture: returns the standard output of the command; without it,
     the command prints to the standard output of this script. show: prints the command first. Raises
-    a Failure with the command's messages when its exit status is not 0 (the Failure's `output` is
-    the standard output), and Stopped after a signal."""
+    Stopped after a signal, and a Failure when the exit status is not 0. With capture, the Failure
+    has the end of the command's messages; its `output` is the standard output."""
     if show:
         print("$ " + " ".join(os.path.relpath(c, ROOT) if c.startswith(ROOT + os.sep) else c
                               for c in command), flush=True)

@@ -1,5 +1,5 @@
-"""Reads text files of users: UTF-8, or UTF-16 with a byte order mark, with any line ends. Makes
-words and tables for messages."""
+"""Reads text files of users: UTF-8, or UTF-16 with a byte order mark, with any line ends. Splits
+lines into words, and makes counts and tables for messages."""
 from lib.errors import Failure
 
 LONGEST = 1 << 20  # characters in a line
@@ -35,8 +35,8 @@ def counted(n, one, several=None):
 
 
 def words(line):
-    """Returns the words of a line. When the line has tabs, only tabs separate words, so that names
-    may have spaces."""
+    """Returns the words of a line. When words have tabs between them, only tabs separate words, so
+    that names may have spaces."""
     return [w.strip() for w in line.split("\t")] if "\t" in line.strip() else line.split()
 
 
