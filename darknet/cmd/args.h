@@ -37,7 +37,7 @@ typedef struct {
     const char *value; /* name of the value; shells complete FILE and FOLDER. NULL for a flag */
     double none, min, max;
     bool is_needed;
-    const char *help; /* a phrase with the unit; -h adds the bounds and a default number */
+    const char *help; /* a phrase with the unit; -h adds bounds, and an int's or word's default */
 } dnx_arg;
 
 // clang-format off
@@ -91,7 +91,8 @@ int dnx_args_parse(const dnx_verb *v, int argc, char *const *argv, void *out);
  * before any "--". */
 bool dnx_is_help(const char *word);
 bool dnx_args_have_help(int argc, char *const *argv);
-/* dnx_print_usage() prints the usage; dnx_print_help() also the summary and a line for each row. */
+/* dnx_print_usage() prints the usage. dnx_print_help() also prints the summary, a line for each row
+ * or sub-verb, and the note. */
 void dnx_print_usage(FILE *f, const dnx_verb *v);
 void dnx_print_help(FILE *f, const dnx_verb *v);
 /* Returns the last word of the verb's name. */

@@ -6,7 +6,7 @@
 /* A network with a random batch. */
 typedef struct {
     dnx_net *net;
-    int last; /* the last layer that a prediction runs; losses after it are left out */
+    int last; /* the last layer that a prediction runs, before the first non-reentrant loss */
     float *x, *truth, *out;
     double *lanes; /* seconds of each layer in each lane: net->plan.lanes x net->n */
 } dnx_bench;
@@ -30,7 +30,8 @@ typedef struct {
 dnx_timing dnx_timing_of(double *v, int n);
 
 /* Prints the milliseconds for each image of the network `one`, with one thread, and `all`, with all
- * threads: while the machine is quiet, and while `busy` other processes keep processors busy. A
- * turn has at least `runs` passes. Returns the exit status. */
+ * threads: while the machine is quiet, and while `busy` other processes keep processors busy. Each
+ * number is the median of 7 turns; a turn takes at least `runs` passes and 0.4 seconds. Returns the
+ * exit status. */
 int dnx_bench_busy(dnx_net *one, dnx_net *all, int busy, int runs, bool json);
 #endif

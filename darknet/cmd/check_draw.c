@@ -3,12 +3,12 @@
 
 #include <stdio.h>
 
-#define LEFT 20 /* pixels */
+#define LEFT 20 /* the margin; all numbers except LANES are pixels */
 #define WIDTH 300
 #define HEIGHT 48
-#define STEP 68 /* from the top of one box to the top of the next */
-#define LANE 9  /* distance of the lines beside the boxes */
-#define LANES 24
+#define STEP 68  /* from the top of one box to the top of the next */
+#define LANE 9   /* distance of the lines beside the boxes */
+#define LANES 24 /* most of these lines side by side */
 
 /* Prints a number in short form: 512, 36.9 k, 221 M. */
 static void put_count(double v) {

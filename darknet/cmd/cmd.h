@@ -21,18 +21,20 @@ int dnx_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints the error to stderr. Returns the exit status 1. */
 int dnx_report(const dnx_err *err);
 /* Removes -gpu N, -nogpu and -precision WORD, which any verb accepts, from the command line, and
- * stores their values. For a wrong value it prints a message to stderr and returns 2; else it
- * returns 0. */
+ * stores their values. For a wrong value, or for -gpu with -nogpu, it prints a message to stderr
+ * and returns 2; else it returns 0. Words after "--" stay. */
 int dnx_take_gpu_options(int *argc, char **argv);
 /* Chooses where the networks of this command run: on the GPU of -gpu N or, in a build with GPU=1,
- * on the first GPU. When the first GPU cannot be used, prints a message to stderr and sets *out to
- * NULL: the processor computes. Returns DNX_EIO when the GPU of -gpu N cannot be used. */
+ * on the first GPU. Prints the name of the GPU to stderr. Sets *out to NULL when the processor
+ * computes: with -nogpu, in a build without GPU code, or when the first GPU cannot be used, which a
+ * message on stderr tells. Returns DNX_EIO when the GPU of -gpu N cannot be used. */
 dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
 /* Options of dnx_open(), which reads a cfg, builds the network and loads its weights. */
 typedef struct {
     const char *cfg, *weights; /* weights may be NULL */
-    int classes; /* number for classes=auto when it is above 1. Else data, weights or classes_of
-                  * tell the number; if they do not, 0 is an error, and 1 means one class */
+    int classes; /* With data, the .data file tells the number for classes=auto. Else `classes`
+                  * is the number when it is above 1. Else weights or classes_of tell the number;
+                  * if they do not, 0 is an error, and 1 means one class */
     int batch, threads; /* 0 means the default of dnx_build */
     bool trains;
     bool to_run;                   /* the network will run, where -gpu says; if it only predicts, it

@@ -98,8 +98,8 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
 
 /* ---- training ---- */
 
-/* Returns a->data, or NULL when nothing tells the number for classes=auto; *why is then the reason,
- * and the network is built with one class. */
+/* Returns a->data, which may be NULL. When the cfg is wrong, or nothing tells the number for
+ * classes=auto, sets *why and returns NULL; the network is then built with one class. */
 static const char *find_data(const check_args *a, dnx_err *why) {
     dnx_cfg *cfg;
     const dnx_opening o = {a->cfg, .data = a->data};
@@ -171,7 +171,7 @@ static void print_training(const dnx_check_training *t, bool is_taught, bool is_
                is_taught ? ", beside the teachers" : "");
 }
 
-/* Writes the reason why the network can only predict, or "" when it can be trained. */
+/* Writes the reason why the network can only predict, or "" when all layers have a backward. */
 static void find_predicting(const dnx_net *net, char *text, size_t size) {
     text[0] = 0;
     for (int i = 0; i < net->n; i++)

@@ -16,7 +16,8 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-/* Prints text so that it can stand inside '...'. The caller prints the two quotes. */
+/* Prints text so that it can stand inside '...'. The caller prints the two quotes. With is_word,
+ * also escapes each ':', which for zsh would end the word. */
 static void put_quoted(const char *text, bool is_word) {
     for (; *text; text++)
         if (*text == '\'') printf("'\\''");

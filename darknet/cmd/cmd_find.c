@@ -27,7 +27,8 @@ static const dnx_arg table[] = {
 };
 
 /* The first search returns ROWS_A_PERSON rows for each person to print. Each further search returns
- * more rows, up to about MOST_ROWS. */
+ * ROWS_A_PERSON times as many; none follows a search of MOST_ROWS or more. MOST_SHOWN: the most
+ * skipped crops that are printed. */
 enum { ROWS_A_PERSON = 8, MOST_ROWS = 4096, MOST_SHOWN = 20 };
 
 static bool is_same(const char *a, const char *b) {
@@ -55,8 +56,8 @@ static bool is_above(const dnx_threshold *t, const dnx_hit *best) {
     return t->is_known && (double)best->cosine > t->cosine;
 }
 
-/* Prints the name of the nearest person if the cosine is above the threshold, else "unknown". Then
- * prints the nearest people. */
+/* With a threshold, prints the name of the nearest person if the cosine is above it, else
+ * "unknown". Then prints the nearest people. */
 static void print_face(const dnx_matching *t, const dnx_gallery *g, const dnx_hit *people, int k) {
     size_t len;
     const char *name = dnx_gallery_identity(g->e.name[people->row], &len);
@@ -121,7 +122,8 @@ static void tell(const dnx_gallery *g, const find_args *a) {
         fprintf(stderr, "%s: does not tell which network it was made with\n", a->gallery);
 }
 
-/* Looks up each face: searches for more rows until the rows contain a->top people. */
+/* Looks up each face: searches for more rows until the rows of every face contain a->top people, or
+ * all of the gallery or MOST_ROWS rows were found. */
 static dnx_status look_up(const dnx_matching *t, const dnx_gallery *g, const dnx_portrait *p,
                           const find_args *a, dnx_err *err) {
     dnx_hit *hits = NULL;

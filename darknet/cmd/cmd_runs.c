@@ -103,7 +103,8 @@ static bool is_run(const char *name) {
     return n > 4 && !strcmp(name + n - 4, ".run");
 }
 
-/* Searches a folder and its subfolders, down to level DEEPEST. Does not follow links. */
+/* Searches a folder and its subfolders, down to level DEEPEST, but not hidden folders or links to
+ * folders. */
 static void search(runs *all, const char *folder, int depth) {
     struct dirent **names;
     struct stat info;

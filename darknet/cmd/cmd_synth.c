@@ -83,8 +83,8 @@ static void name_image(char *path, const job *j, int identity, int image) {
 }
 
 /* each_fold(): pairs of the same person in a fold, which has as many pairs of two people.
- * fold_identities(): the people in a fold. Two images of a person give one pair of the same person,
- * four images give two. */
+ * fold_identities(): the people in a fold, at least 2; 0 without pairs. Two images of a person give
+ * one pair of the same person, four images give two. */
 static int each_fold(const set *s) { return s->pairs / (2 * FOLDS); }
 static int fold_identities(const set *s) {
     int n = (each_fold(s) + 1) / 2;
@@ -288,8 +288,8 @@ static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
                               "was made with other options; remove the folder or choose another");
 }
 
-/* Compares the options with the finished set in OUT. Returns DNX_EIO when they differ, or an image
- * is missing. */
+/* Compares the options with the finished set in OUT. Returns DNX_EIO when they differ, or when an
+ * image or faces.data is missing. */
 static dnx_status compare(const set *s, dnx_err *err) {
     dnx_status st = compare_text(s, "synth.txt", err);
     if (!st) st = find_images(training(s), err);

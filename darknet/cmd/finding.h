@@ -43,7 +43,7 @@ typedef struct {
     dnx_video *video;            /* the video, or NULL when there are images */
     char **crop;                 /* paths of the first crop of each image, sorted */
     size_t *todo, n_todo, first; /* images not in the record; first: index of the next one */
-    size_t seen, is_new;         /* frames read so far; photographs or frames done by this run */
+    size_t seen, is_new;         /* frames that -every took so far; items done by this run */
     dnx_finding_item item[DNX_FINDING_ROUND];
     dnx_mtcnn **detector;     /* one for each worker */
     dnx_finding_times *spent; /* one for each worker */
@@ -61,7 +61,7 @@ char *dnx_finding_crop(const dnx_finding *j, const char *photo, size_t number);
 /* Removes the crops of a photograph's first n faces. */
 void dnx_finding_remove(const dnx_finding *j, const char *photo, size_t n);
 /* Fills j->todo with the photographs that are not in the record. Returns DNX_EIO when two
- * photographs would have the same crop; DNX_EMEM. */
+ * photographs would have the same first crop; DNX_EMEM. */
 dnx_status dnx_finding_plan(dnx_finding *j, dnx_err *err);
 /* Puts the next photographs or frames into j->item; returns their number. */
 size_t dnx_finding_next(dnx_finding *j);
@@ -69,8 +69,11 @@ size_t dnx_finding_next(dnx_finding *j);
  * dnx_pool_each(). */
 void dnx_finding_look(void *finding, int t, long i);
 
-/* Reads the results of earlier runs from path, OUT/faces.record, into j->list. Returns DNX_EIO when
- * OUT has crops of other options, of other photographs, or without a record; DNX_EMEM. */
+/* Reads the results of earlier runs from path, OUT/faces.record, into j->list. Leaves out
+ * photographs with a missing crop. Leaves out changed photographs, with -overwrite all photographs,
+ * and removes their crops. Returns DNX_EIO when OUT has images without a record. Without
+ * -overwrite, also returns DNX_EIO when the crops are of other options, other photographs or a
+ * camera. DNX_EPARSE, DNX_EMEM. */
 dnx_status dnx_finding_take_record(dnx_finding *j, const char *path, dnx_err *err);
 /* Writes the record with the photographs of j->list, and opens it to add more. Errors: DNX_EIO,
  * DNX_EMEM. */
@@ -78,8 +81,9 @@ dnx_status dnx_finding_begin_record(dnx_finding *j, const char *path, dnx_err *e
 /* Adds a processed photograph to j->list and to the record. Errors: DNX_EMEM. */
 dnx_status dnx_finding_record(dnx_finding *j, const dnx_finding_item *it, dnx_err *err);
 
-/* Writes OUT/skipped.txt, OUT/no-face.txt and the files of -landmarks and -sheet. *faceless: the
- * number of photographs without a face. Errors: DNX_EIO, DNX_EMEM. */
+/* Writes OUT/skipped.txt, OUT/no-face.txt and the files of -landmarks and -sheet. Removes the first
+ * two when they would be empty. *faceless, 0 before, becomes the number of photographs without a
+ * face. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_finding_finish(dnx_finding *j, size_t *faceless, dnx_err *err);
 /* Prints the numbers of photographs and faces and, with -time, the time of each stage. With -json
  * it prints all of them as JSON. */

@@ -13,7 +13,8 @@
 #include "face/crop.h"
 #include "face/crops.h"
 
-/* Returns the part of a path that stays inside OUT: without a leading '/' or '../'. */
+/* Returns the part of a path that stays inside OUT: without a leading '/', './' or '../'. If the
+ * rest has "/../", returns only the name of the file. */
 static const char *inside(const char *path) {
     for (;;) {
         if (*path == '/') path++;

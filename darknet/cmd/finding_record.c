@@ -1,5 +1,6 @@
 /* finding_record.c - OUT/faces.record of `darknet faces`: the photographs that earlier runs and
- * this run have processed. Crops of other options or other photographs are never mixed. */
+ * this run have processed. A run without -overwrite refuses a folder with crops of other options or
+ * of other photographs. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,8 +17,8 @@
 
 /* ---- the options and photographs of a run ---- */
 
-/* Returns the source of the names: the folder, the video, or for a list with relative names the
- * folder in which these names begin. */
+/* Returns the source of the names: the folder or the video. For a list with relative names, it is
+ * the folder in which these names begin; for a list with only absolute names, it is "/". */
 static const char *source(const dnx_finding *j) {
     bool is_relative = false;
     if (j->video || j->images.is_folder) return j->a->photos;

@@ -77,7 +77,7 @@ static bool is_hosts(const dnx_verb *of, const char *word) {
     return false;
 }
 
-/* Prints that the verb `of` has no sub-verb `word`, and a similar name. Returns 2. */
+/* Prints that the verb `of` has no sub-verb `word`, and a similar name, if any. Returns 2. */
 static int unknown(const dnx_verb *of, const char *word) {
     const char *names[64] = {"help"}, *between = *of->name ? " " : "";
     int n = of == &dnx_command;

@@ -40,7 +40,8 @@ dnx_status dnx_matching_read(const dnx_matching *t, const char *path, dnx_portra
 /* Prints the threshold and its false-match rate, or that no threshold is known. */
 void dnx_matching_print(const dnx_matching *t);
 /* dnx_matching_json_box() prints the box of a face, [x1, y1, x2, y2] in pixels, or null for a crop.
- * dnx_matching_json_end() prints the last keys of an object, "threshold" and "false_match_rate". */
+ * dnx_matching_json_end() prints the last keys of an object, "threshold" and "false_match_rate",
+ * which are null when unknown, and closes the object. */
 void dnx_matching_json_box(const dnx_matching *t, const dnx_found *face);
 void dnx_matching_json_end(const dnx_matching *t);
 #endif

@@ -27,7 +27,7 @@ typedef struct {
     float hole_u, hole_v; /* half axes of a hole, relative to the frame's; 0: no hole */
     bool is_cut;          /* only v < cut + cut_curve (u - cut_u)^2 is painted, before the bend */
     float cut, cut_curve, cut_u;
-    float cut_edge, cut_ragged; /* soft border of the cut, pixels; depth of its zigzag, in v */
+    float cut_edge, cut_ragged; /* soft border of the cut, pixels; twice its zigzag's depth, in v */
     float grain, strands;       /* brightness +- grain / 2 in `strands` stripes over u = -1..1 */
     bool takes_light;
 } dnx_paint;
@@ -42,8 +42,8 @@ void dnx_canvas_paint(dnx_canvas *c, const dnx_frame *f, const dnx_paint *p);
  * the ellipsoid whose outline is the frame. */
 void dnx_canvas_light(dnx_canvas *c, const dnx_frame *f, const float light[3], float ambient,
                       float diffuse);
-/* Blurs by a Gaussian with this standard deviation in pixels, at most 3. Below 0.2 nothing
- * changes. */
+/* Blurs by a Gaussian with this standard deviation in pixels, at most 3. Below 0.2 nothing changes.
+ * Overwrites the plane of the light, so call it after dnx_canvas_light(). */
 void dnx_canvas_blur(dnx_canvas *c, float deviation);
 
 typedef struct {
