@@ -76,7 +76,8 @@ typedef struct {
     int K, N;     /* K: floats of a filter (not K of the formula); N: filters */
     float *block; /* threads x BLOCK x K: gathered windows; NULL when bits are counted */
     float *signs; /* batch x H x W x C: sign(u), only when training xnor or bnn */
-    float *slope; /* N floats, each the slope of has_slope(); NULL unless bits are counted */
+    float
+        *slope; /* N times the slope of has_slope(); NULL when it is false or no bits are counted */
 } state;
 
 static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
@@ -248,7 +249,8 @@ static void forward(dnx_node *n, dnx_pass *p) {
     if (n->trains) dnx_norm_act_end(&s->norm, n, p);
 }
 
-/* Computes for `rows` outputs from p on: e = dz K, and dk = sum of dz z / K over the filters. */
+/* Computes for `rows` outputs from p on: e = dz K and, unless j->dk is NULL, dk = sum of dz z / K
+ * over the filters (0 where K = 0). */
 static void unscale(job *j, long p, int rows, float *e) {
     const state *s = j->n->state;
     size_t N = (size_t)s->N, at = (size_t)p * N;

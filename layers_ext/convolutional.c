@@ -12,9 +12,11 @@
  * with stride 1 and enough channels use common/conv/winograd.h. All other convolutions are products
  * of matrices, common/conv/products.h.
  *
- * When training, a layer with 1x1 filters or narrow groups applies the deferred batch norm and
- * activation of the layer before while it reads x. When predicting, a layer with Winograd, or with
- * one group and no padding, does so for a [batchnorm] before it. */
+ * When training, two kinds of layers apply the deferred batch norm and activation of the layer
+ * before while they read x: those with narrow groups, and those with one group that read x in place
+ * (1x1 filters, stride 1, no padding), unless the batch has no more pixels than filters. When
+ * predicting, a layer with Winograd, or with one group and no padding, does so for a [batchnorm]
+ * before it. */
 #include "common/conv/dwconv.h"
 #include "common/conv/products.h"
 #include "common/conv/winograd.h"

@@ -2,7 +2,7 @@
  *
  *   y = x,  d[b,c] = t[b,c] - x[b,c] with t[b,c] = 1 for the class of image b, else 0
  *   sse     loss = sum d^2                               dx = scale d
- *   masked  as sse, but an image without a class (-1) has loss 0
+ *   masked  as sse, but an image without a class (-1) has no loss and no gradient
  *   smooth  loss = sum d^2 where |d| < 1, else 2 |d| - 1  dx = scale clip(d, -1, 1)
  *   L1      loss = sum |d|                               dx = scale sign(d)
  *   seg     as sse, with loss and dx multiplied by `noobj` where t = 0

@@ -7,21 +7,21 @@
  *   r(v, a) = sum_k 1 / (1 + e^{-(v - a_k) / temperature}), about how many thresholds v exceeds
  *   l_ij = (r(s_ij, a) - r(t_ij, b))^2
  *   L = genuine * mean of l_ij over the genuine pairs (one class)
- *     + impostor * mean of l_ij over the `hardest` impostor pairs, those with the largest s_ij
+ *     + impostor * mean of l_ij over at most `hardest` impostor pairs, those with the largest s_ij
  *   loss = weight n L;  the gradient treats a and b as constants
  *
  * So a pair has a loss when its cosine exceeds a threshold for the student but not for the teacher,
  * or the reverse. Sort the cosines of the P impostor pairs of a pass in falling order: threshold k
- * of the pass is the cosine at place floor(P rates_k) + 1. The first training pass sets a and b to
- * the thresholds of the pass. Each later training pass first moves a and b:
- * a_k += pace (threshold k of the pass - a_k), and b_k likewise.
+ * of the pass is the cosine at place floor(P rates_k) + 1, at most P. The first training pass with
+ * impostor pairs sets a and b to the thresholds of the pass. Each later training pass first moves a
+ * and b: a_k += pace (threshold k of the pass - a_k), and b_k likewise.
  *
  * n is the number of images in the pass (batch / subdivisions). Pairs with an image of unknown
  * class are ignored. Use sampler=balanced, so that a pass has genuine pairs.
  * x: n x H x W x C of `from`, taken as D = H W C numbers; target: n x any shape; y: n x 1, half the
  * sum of the losses of an image's pairs. A zero vector has cosine 0 with all others, and no
  * gradient. With weight=0 nothing is computed.
- * Weights file: a, then b, then 1 if there was a training pass, else 0.
+ * Weights file: a, then b, then 1 if a training pass has set a and b, else 0.
  *
  * Huang et al. 2022, "Evaluation-oriented Knowledge Distillation for Deep Face Recognition" (EKD).
  * Implemented from the authors' code, because the paper was not at hand. In their code a and b
@@ -201,7 +201,8 @@ static double rank_of(const float *a, int K, double v, double temperature, doubl
     return sum;
 }
 
-/* Adds factor * l_ij to the loss for each of `count` pairs, and sets `slope`. */
+/* For each of `count` pairs (i, j): adds factor * l_ij to the loss and half of it to half[i] and
+ * half[j], and sets `slope`. */
 static void add_pairs(dnx_node *n, dnx_pass *p, const pair *list, int count, double factor) {
     const double temperature = (double)((const opts *)n->opts)->temperature;
     state *s = n->state;

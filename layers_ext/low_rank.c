@@ -10,9 +10,9 @@
  * basis V R x C x size x size; with activation=prelu slopes N.
  *
  * A block of t stays in the cache between the two products, so x is read and y is written only
- * once. Training keeps t for the backward pass: R numbers for each output pixel, fewer than the N
- * of z. When predicting, 3x3 filters with stride 1 use Winograd's transforms, which need memory for
- * all of t. */
+ * once. Training keeps t for the backward pass: R numbers for each output pixel, at most the N of
+ * z. When predicting, 3x3 filters with stride 1 use Winograd's transforms where these are faster;
+ * they need memory for all of t. */
 #include <math.h>
 #include <string.h>
 

@@ -18,11 +18,12 @@
  * decay still change them. A network that predicts uses all classes.
  *
  * centres=teacher (AdaDistill): the w_j are centres of the classes in the teacher's features, and
- * move before each loss. centres=inherited (ProxylessKD): the w_j are the class vectors of the
- * teacher's classifier, which has the same classes in the same order. They never change; a weights
- * file does not replace them. margins=teacher (MarginDistillation): each image has its own m. See
- * common/face/centres.h. With centres=teacher or inherited, w has no gradient, no momentum and no
- * weight decay: the labels train only the student's features. Teacher and student have the same D.
+ * move before the loss of each training pass. centres=inherited (ProxylessKD): the w_j are the
+ * class vectors of the teacher's classifier, which has the same classes in the same order. They
+ * never change; a network that trains does not take them from a weights file. margins=teacher
+ * (MarginDistillation): each image has its own m. See common/face/centres.h. With centres=teacher
+ * or inherited, w has no gradient, no momentum and no weight decay: the labels train only the
+ * student's features. Teacher and student have the same D.
  *
  * x: B x D (D = H W C). y: B x 1, 1 if the true class has the largest cosine (without margin), else
  * 0; 0 without truth. Truth -1 is unknown: loss, gradient and accuracy are 0. Any other truth
@@ -30,7 +31,7 @@
  * forward pass, or |x| c_j with scale=length; both are without margin.
  * Weights file: weights N x D, N = classes.
  * Memory: weights, their gradient when they are trained, and one B x N block, which holds cosines,
- * then their gradients. With sample, the block is B x (ceil(sample N) + B). */
+ * then their gradients. With sample, the block is B x min(N, ceil(sample N) + B). */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -52,7 +52,8 @@ bool dnx_norm_act_adds_residual(const dnx_node *n);
 dnx_norm_act *dnx_norm_act_defer(dnx_norm_act *t, float **z);
 
 /* Forward pass of a network that trains. Call begin() once. Then each thread calls stats() for the
- * rows of z that it has just written. end() turns z into y, unless is_deferred. */
+ * rows of z that it has just written. end() computes scale and shift and, unless is_deferred, turns
+ * z into y. */
 void dnx_norm_act_begin(dnx_norm_act *t, const dnx_node *n);
 void dnx_norm_act_stats(dnx_norm_act *t, const dnx_pass *p, int thread, const float *z, long rows);
 void dnx_norm_act_end(dnx_norm_act *t, dnx_node *n, dnx_pass *p);

@@ -136,7 +136,8 @@ KERNEL(k_scale) {
     a.z[i] = a.z[i] * (a.map ? a.map[row] : 1) * a.alpha[n];
 }
 
-/* dk[row] = sum over n of dz z / map[row]; then dz = dz * map[row]. A block computes 8 rows. */
+/* dk[row] = sum over n of dz z / map[row], or 0 when map[row] is 0; then dz = dz * map[row]. A
+ * block computes 8 rows. */
 KERNEL(k_back) {
     const long r = (long)BLOCK_X * DNX_CUDA_ROWS + THREAD / DNX_CUDA_COLUMNS;
     const int lane = THREAD % DNX_CUDA_COLUMNS;

@@ -6,9 +6,10 @@
 
 #include "cuda/window.h"
 
-/* binarise: v = w, with `centers` minus the mean over the channels; b = sign(v); alpha = mean |v|,
- * without has_alpha 1; scaled = alpha b. With `clamps` w is first limited to -1..1. One block for
- * each filter of C x taps weights; alpha and centred have one number for each filter. */
+/* binarise: v = w, with `centers` minus the mean over the channels, unless all |w| are equal; b =
+ * sign(v); alpha = mean |v|, without has_alpha 1; scaled = alpha b. With `clamps` w is first
+ * limited to -1..1. One block for each filter of C x taps weights; alpha and centred have one
+ * number for each filter. */
 struct binarise_args {
     float *w, *v, *b, *scaled, *alpha;
     float *centred; /* output: 1 when the mean was subtracted, else 0 */
@@ -55,8 +56,8 @@ struct k_scale_args {
     long rows;
     int N;
 };
-/* k_back: stores the gradient of map in dk, one number for each row, and replaces dz by dz *
- * map[row]. */
+/* k_back: stores the gradient of map in dk, one number for each row (0 where map is 0), and
+ * replaces dz by dz * map[row]. */
 struct k_back_args {
     float *dz, *dk;
     const float *z, *map;

@@ -14,7 +14,7 @@ typedef struct {
     bool by_length;        /* features keep their length: block holds cosines times |x| */
     const float *along;    /* B: with by_length, subtract along[b] x_b from dx_b; may be NULL */
     float *unit_w, *w_inv; /* unit_w: w/|w|, ld x D; w_inv: 1/|w|, ld; 0 from row N on */
-    float *unit_x, *x_inv; /* unit_x: x/|x|, B x D; x_inv: 1/|x|, B */
+    float *unit_x, *x_inv; /* B x D and B: x/|x| and 1/|x|; with by_length x and 1 */
     float *d_x;            /* B x groups x D: parts of dx; NULL without has_back */
     float *d_w;            /* dnx_gpu_matrix_parts() x ld x D: parts of d_w; may be NULL */
 } dnx_gpu_cosines;

@@ -21,8 +21,8 @@ static long windows_of(const struct dnx_cuda_window *at) {
            ((DNX_CUDA_SIDE - 1L) * at->stride + at->kw) * DNX_CUDA_COLUMNS;
 }
 
-/* True when tiles can be used: one filter for each channel, and the windows of a tile fit into
- * shared memory. They save time only when neighbouring windows share pixels. */
+/* True when tiles can be used and save time: there is one filter for each channel, the windows of a
+ * tile fit into shared memory, and neighbouring windows share pixels. */
 static bool has_tiles(const struct dnx_cuda_window *at) {
     return at->N == at->C && at->kh > at->stride && at->oh > 1 && at->ow > 1 &&
            windows_of(at) <= DNX_CUDA_WINDOWS;

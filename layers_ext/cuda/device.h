@@ -1,9 +1,9 @@
 /* device.h - one GPU: its memory, the work on it, and copies to and from it.
  *
- * Work is queued, and starts when the CPU waits for its results (queue.h). After the first failure
- * no more work is queued, and dnx_device_status() reports that failure. So a caller checks once, at
- * the end of its work. Only the thread that opened a device may use it. A pointer to memory of the
- * device must not be dereferenced on the CPU. */
+ * Work is queued, and starts at the latest when the CPU waits for its results (queue.h). After the
+ * first failure no more work is queued, and dnx_device_status() reports that failure. So a caller
+ * checks once, at the end of its work. Only the thread that opened a device may use it. A pointer
+ * to memory of the device must not be dereferenced on the CPU. */
 #ifndef DNX_CUDA_DEVICE_H
 #define DNX_CUDA_DEVICE_H
 #include <stddef.h>
@@ -24,11 +24,12 @@ typedef struct {
     size_t bytes, bytes_free; /* all and free memory; bytes_free is 0 before the device is opened */
 } dnx_device_facts;
 
-/* Stores the number of devices in *count. DNX_EIO when the driver cannot be opened. */
+/* Stores the number of devices in *count. DNX_EIO when the driver cannot be opened, or fails. */
 dnx_status dnx_device_count(int *count, dnx_err *err);
 /* Opens device `index`, which counts from 0, and loads the kernels from ptx, a string. The caller
  * closes the device. DNX_EIO when there is no device `index`, or when the device or its driver is
- * too old for the PTX; the message gives both versions. DNX_EMEM. */
+ * too old for the PTX; the message gives both versions. DNX_EIO also for other failures of the
+ * driver. DNX_EMEM. */
 dnx_status dnx_device_open(int index, const char *ptx, dnx_device **out, dnx_err *err);
 /* Closes a device. Free all its memory first. d may be NULL. */
 void dnx_device_close(dnx_device *d);
@@ -36,7 +37,7 @@ void dnx_device_close(dnx_device *d);
  * kernel is then started alone. note may be NULL. */
 void dnx_device_notes(dnx_device *d, void (*note)(const char *line));
 /* Stores the facts about device `index` without opening it. DNX_EIO when there is no device
- * `index`. */
+ * `index`, or when the driver fails. */
 dnx_status dnx_device_look(int index, dnx_device_facts *facts, dnx_err *err);
 /* Returns the facts about an open device, which owns them. */
 const dnx_device_facts *dnx_device_is(const dnx_device *d);
@@ -47,11 +48,12 @@ dnx_status dnx_device_new(dnx_device *d, void **p, size_t bytes, dnx_err *err);
 void dnx_device_free(dnx_device *d, void *p);
 /* Counts how many bytes a network will need, without allocating them. Between begin and end no work
  * is queued, and dnx_device_new() and dnx_device_pinned() return an address that must not be used.
- * end returns the sum of the bytes that dnx_device_new() was asked for. */
+ * end returns the sum of the bytes that dnx_device_new() was asked for, each rounded up to a
+ * multiple of 512. */
 void dnx_device_count_begin(dnx_device *d);
 size_t dnx_device_count_end(dnx_device *d);
 /* Checks that `bytes` of the device's memory are free. Else DNX_EMEM; the message gives both
- * numbers. */
+ * numbers. DNX_EIO when the driver fails. */
 dnx_status dnx_device_has(dnx_device *d, size_t bytes, dnx_err *err);
 /* Allocates pinned memory of the CPU, which the device reads and writes directly. The memory is not
  * zeroed; dnx_device_unpin() frees it. DNX_EMEM. */
@@ -75,7 +77,7 @@ void dnx_device_put_beside(dnx_device *d, void *to, const void *from, size_t byt
 /* Makes the work that is queued from now on wait for the copies of dnx_device_put_beside(). */
 void dnx_device_join(dnx_device *d);
 /* Queues a kernel with x * y * z blocks of 256 threads. args: its struct of kernels.h, which is
- * copied. Queues nothing when x, y or z is 0. */
+ * copied. Queues nothing when x, y or z is 0. x > INT_MAX, or y or z > 65535, is a failure. */
 void dnx_device_launch(dnx_device *d, dnx_cuda_kernel kernel, long x, long y, long z,
                        const void *args);
 /* Queues a kernel whose threads loop over `count` elements, in at most 4096 blocks. */

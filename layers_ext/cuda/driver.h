@@ -81,7 +81,8 @@ typedef struct {
 } dnx_driver;
 
 /* Opens and initialises the driver. Later calls return the same pointer, which the caller does not
- * free. DNX_EIO when libcuda.so.1 cannot be opened, lacks a symbol, or finds no device. */
+ * free. DNX_EIO when libcuda.so.1 cannot be opened, lacks one of DNX_CU_SYMBOLS, or finds no
+ * device. */
 dnx_status dnx_driver_open(const dnx_driver **out, dnx_err *err);
 /* Returns the driver's message for a result. The driver owns the string. */
 const char *dnx_driver_why(const dnx_driver *d, dnx_cu_result r);

@@ -49,12 +49,12 @@ enum { DNX_CUDA_SIDE = 8 };     /* pixels of a side of a depthwise tile */
 /* The floats of shared memory of a depthwise tile: for its windows, and for sums in _dw_tiles. */
 enum { DNX_CUDA_WINDOWS = 17 * 17 * 32, DNX_CUDA_SUMS = 9 * 8 * 32 };
 enum { DNX_CUDA_STRIPES = 512 }; /* the most blocks in x of a product that stores parts */
-/* The number of slabs of a sum over rows: one for each 512 rows, at most 256. _SLAB: rows in
- * one. */
+/* _SLABS: the number of slabs of a sum over rows, rows/512 rounded up, at most 256. _SLAB: the rows
+ * in a slab; the last one may have fewer. */
 #define DNX_CUDA_SLABS(rows) ((rows) < 512 * 256 ? ((rows) + 511) / 512 : 256)
 #define DNX_CUDA_SLAB(rows) (((rows) + DNX_CUDA_SLABS(rows) - 1) / DNX_CUDA_SLABS(rows))
 enum { DNX_CUDA_DESCENT = 64 }; /* blocks that update one tensor */
-enum { DNX_CUDA_SPLIT = 4096 }; /* the most rows in a slab of conv_dw */
+enum { DNX_CUDA_SPLIT = 4096 }; /* the most rows in a slab of conv_dw, see dnx_gpu_parts() */
 
 /* The batch norm and activation that the layer before has deferred: it stores z, not its output. A
  * kernel loads z and computes its input x = act(z*scale + shift). Padding stays 0. When scale is
@@ -66,9 +66,9 @@ struct dnx_cuda_deferred {
 };
 
 /* conv_forward: y = (windows of x) * wk; with shift y = act((windows of x) * wk + shift); then
- * residual is added. With parts the kernel also stores the sums of y and y^2 over the rows of each
- * block, as norm_sums does. Blocks: (tiles of output rows, tiles of N/groups, groups); with parts
- * there may be fewer blocks in x. */
+ * residual is added. With parts the kernel also stores the sums of z = (windows of x) * wk and of
+ * z^2 over the rows of each block, as norm_sums does. Blocks: (tiles of output rows, tiles of
+ * N/groups, groups); with parts there may be fewer blocks in x. */
 struct conv_forward_args {
     struct dnx_cuda_window at;
     const float *x;
@@ -129,7 +129,8 @@ struct filters_back_args {
  * each pixel, must fit into DNX_CUDA_WINDOWS numbers of shared memory. _dw_tiles needs 8 x 32
  * numbers more for each tap. Blocks: (tiles, C / DNX_CUDA_COLUMNS rounded up). depthwise_tiles and
  * _dw_tiles may have fewer blocks in x; a block then computes several tiles. With parts
- * depthwise_tiles stores the sums of y and y^2 over the rows of each block, as norm_sums does. */
+ * depthwise_tiles stores the sums of the convolution and of its square over the rows of each block,
+ * as norm_sums does. */
 struct depthwise_args {
     struct dnx_cuda_window at;
     const float *x, *w, *scale, *shift, *slopes;

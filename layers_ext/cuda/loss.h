@@ -17,7 +17,8 @@ dnx_status dnx_gpu_new_labels(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err)
 /* Allocates the labels and l->losses when the layer trains; else does nothing. DNX_EMEM. */
 dnx_status dnx_gpu_new_labelled(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err);
 void dnx_gpu_put_labels(dnx_gpu_layer *l, const dnx_gpu_labels *s, int batch);
-/* Used in place of forward() and backward() when l->is_idle: set y, the losses and dx to 0. */
+/* Used in place of forward() and backward() when l->is_idle: set y and the losses to 0, and dx
+ * unless dx_adds. */
 void dnx_gpu_idle_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_idle_backward(dnx_gpu_layer *l, dnx_pass *p);
 /* Copies the teacher's outputs p->target to `target` on the device, batch x the target's shape, and

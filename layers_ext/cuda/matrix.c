@@ -20,7 +20,8 @@ size_t dnx_gpu_filters(const struct dnx_cuda_window *at) {
 }
 
 /* Divides the rows into parts of 512 to 4096 rows. Takes shorter parts when there are few tiles, so
- * that there are up to 512 blocks, enough for a large GPU. */
+ * that there are up to 512 blocks, enough for a large GPU. Parts are longer than 4096 rows only
+ * when there would be more than 65535 blocks in z. */
 int dnx_gpu_parts(const struct dnx_cuda_window *at) {
     enum { BLOCKS = 512 };
     const long rows = outputs_of(at), most = 65535 / at->groups;

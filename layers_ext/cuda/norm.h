@@ -14,10 +14,10 @@ typedef struct dnx_gpu_norm {
     double *parts; /* slabs x 3 x C: sums over each slab of rows */
 } dnx_gpu_norm;
 
-/* Allocates the arrays of t and sets its members; the caller has set t->of_input. Sets l->norm = t
- * unless t->of_input. There is batch norm when the layer has the parameter scales. The layer's
- * option `activation` gives the activation. keeps_z: also allocate z for backward(), when the layer
- * trains and does not defer. DNX_EMEM. */
+/* Allocates the arrays of t and sets its members; the caller has set t->of_input. An input without
+ * batch norm gets no arrays. Sets l->norm = t unless t->of_input. There is batch norm when the
+ * layer has the parameter scales. The layer's option `activation` gives the activation. keeps_z:
+ * also allocate z for backward(), when the layer trains and does not defer. DNX_EMEM. */
 dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool keeps_z, dnx_err *err);
 /* Computes scale and shift from the running statistics. Without batch norm they become 1 and the
  * bias. */

@@ -229,9 +229,9 @@ DEVICE void product_tile(const struct product *p, int kind, int precision, struc
     SYNC();
 }
 
-/* Returns the product of this block in group g; the caller sets row, rows, columns and hi.
- * wide_left, wide_right: consecutive numbers in memory; they are copied four at a time when their
- * count is a multiple of four. */
+/* Returns the product of this block in group g; the caller sets row, rows, columns and hi, for DW
+ * also column and lo. wide_left, wide_right: consecutive numbers in memory; they are copied four at
+ * a time when their count is a multiple of four, and the array's address a multiple of 16. */
 DEVICE struct product product_of(const struct dnx_cuda_window *at, const float *left,
                                  const float *right, const struct dnx_cuda_deferred *of_x, int g,
                                  int wide_left, int wide_right) {

@@ -119,7 +119,7 @@ static dnx_cu_result capture(dnx_queue *q, known *k) {
 }
 
 /* Returns the remembered list that equals q->now. When there is none, stores q->now in the place of
- * the least recently used list and returns NULL. */
+ * the least recently used list, unless memory runs out, and returns NULL. */
 static known *find(dnx_queue *q) {
     known *oldest = &q->lists[0];
     for (known *k = q->lists; k < q->lists + LISTS; k++) {

@@ -34,7 +34,8 @@ DEVICE double real_floor(double x) {
     return whole > x ? whole - 1 : whole;
 }
 
-/* Returns e^x = 2^n e^r with |r| <= ln 2 / 2. A Taylor series gives e^r. */
+/* Returns e^x = 2^n e^r with |r| <= ln 2 / 2; 0 for x < -700, infinity for x > 709. A Taylor series
+ * gives e^r. */
 DEVICE double real_exp(double x) {
     if (x != x) return x;
     if (x < -700) return 0;

@@ -2,8 +2,9 @@
  *
  *   u_i = x_i / |x_i|,  dx_i = f/|x_i| (d_i - (d_i.u_i) u_i)
  *
- * d_i is the gradient of u_i, f a factor. A row with |x_i| <= 1e-15 has u_i = 0 and no gradient. A
- * block computes 8 rows, with 32 threads for each. Lengths and products are summed in double. */
+ * d_i is the gradient of u_i, f a factor. Without `least` (kernels.h), a row with |x_i| <= 1e-15
+ * has u_i = 0 and no gradient. A block computes 8 rows, with 32 threads for each. Lengths and
+ * products are summed in double. */
 #include "cuda/block.h"
 
 DEVICE long my_row(void) { return (long)BLOCK_X * DNX_CUDA_ROWS + THREAD / DNX_CUDA_COLUMNS; }

@@ -16,7 +16,7 @@
 #define DNX_BIT_WORDS 1023 /* most words of a row, so that counts fit 16 bits */
 
 typedef struct {
-    const float *alpha, *shift, *slope; /* N floats each; shift and slope may be NULL */
+    const float *alpha, *shift, *slope; /* N floats each; shift and slope: both may be NULL */
     const float *residual;              /* may be NULL */
 } dnx_bit_end;
 
@@ -81,7 +81,8 @@ typedef struct {
     void (*multiply)(const dnx_tile_job *j, const void *packed, int N, void *scratch, float *y);
 } dnx_tile_set;
 
-/* Returns NULL when the processor or system lacks AMX, or DNX_ISA names another set than "amx". */
+/* Returns NULL when the processor or system lacks AMX, when the processor lacks the instructions of
+ * the set "avx512", or when DNX_ISA is set to another word than "amx". */
 const dnx_tile_set *dnx_tiles(void);
 
 static inline int dnx_bit_words(int C) { return (C + 63) / 64; }

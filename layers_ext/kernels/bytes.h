@@ -1,6 +1,6 @@
 /* bytes.h - finds the products of many rows with a few queries that may exceed a limit. Rows and
  * queries are rounded to bytes. A bound on the rounding errors makes sure that no product above its
- * limit is missed. The functions allocate nothing and start no threads. */
+ * limit + 1e-6 is missed. The functions allocate nothing and start no threads. */
 #ifndef DNX_BYTES_H
 #define DNX_BYTES_H
 #include <stddef.h>

@@ -1,8 +1,9 @@
 /* groups.inc.h - convolution in narrow groups; a part of kernels.inc.h. The lanes of a vector are
  * neighbouring output channels. Each lane picks its input from vectors of input channels. */
 
-/* Lane i of the result is p[at[i]]. Only the first m floats of p may be read, and at[i] < m. V is
- * the number of vectors that hold all p[at[i]]: 1, 2, or 0 when they need more. */
+/* Lane i of the result is p[at[i]]. Only the first m floats of p may be read; the caller does not
+ * use lanes with at[i] >= m. V is the number of vectors that hold all p[at[i]]: 1, 2, or 0 when
+ * they need more. */
 INLINE vf pick(const int V, const float *p, vi at, const int m) {
     if (V == 0) {
         float t[VW];

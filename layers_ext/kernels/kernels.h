@@ -89,7 +89,8 @@ typedef struct {
     /* y = act(x * scale[c] + shift[c]) + residual. residual may be NULL. y may be x. */
     void (*scale_act)(const float *x, long P, const dnx_scaled_act *s, const float *residual,
                       float *y);
-    /* Like scale_act(), for a y larger than the cache: stores y past the cache. */
+    /* Like scale_act(), for a y larger than the cache: stores y past the cache if C fills whole
+     * vectors and y is aligned to vectors. */
     void (*scale_act_stream)(const float *x, long P, const dnx_scaled_act *s, const float *residual,
                              float *y);
     /* Backward pass of y = act(u), u = z*scale[c] + shift[c], with z of the forward pass. Stores du
@@ -125,7 +126,7 @@ typedef struct {
 const dnx_kernel_set *dnx_kernels(void);
 
 /* Returns the set of that name, or NULL when the processor lacks it; for tests. "wide" is "avx512"
- * compiled without AVX-512, so that every machine can test it (test builds only). */
+ * compiled without AVX-512, so that a machine with AVX2 can test it (test builds only). */
 const dnx_kernel_set *dnx_kernels_named(const char *name);
 
 /* Makes the thread flush denormals to zero (x86). Without this, untrained networks are slow. */

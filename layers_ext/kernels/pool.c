@@ -16,7 +16,7 @@
 
 #define MOST 256          /* most shares, and most threads */
 #define SPIN_NS 50000     /* a waiting thread spins at most this long, then sleeps */
-#define LEAST_SPIN_NS 800 /* a thread spins at least this long */
+#define LEAST_SPIN_NS 800 /* a spin of at most this time is not halved again */
 #define SOON_NS 1000000   /* after more unusual waiting than this, the pool uses fewer threads */
 #define USUAL                                                                                      \
     0.45 /* waiting for this share of the time is usual; 0.5 if half the threads are
@@ -35,7 +35,7 @@ typedef struct {
     bed bed;
     dnx_pool *pool;
     int place;     /* 1..crew-1; the caller has place 0 */
-    unsigned last; /* the number of the last job that this thread took part in */
+    unsigned last; /* the number of the last job that this thread has seen */
     pthread_t thread;
 } worker;
 
@@ -94,8 +94,9 @@ static void sleep_until(bed *b, bool (*ready)(void *), void *arg) {
     } while (!ready(arg));
 }
 
-/* Spins, then sleeps. Returns the time waited in ns; 0 for less than about a microsecond. If the
- * thread slept longer than SPIN_NS, spinning could not have helped: the next spin is shorter. */
+/* Spins if may_spin, then sleeps. Returns the time waited in ns; 0 for less than about a
+ * microsecond. If the thread had to sleep and waited for SPIN_NS or longer, spinning could not have
+ * helped: the next spin is half as long. After a shorter sleep the next spin is SPIN_NS. */
 static long long wait_until(bed *b, bool (*ready)(void *), void *arg, bool may_spin) {
     for (int i = 0; i < 32; i++) {
         if (ready(arg)) return 0;

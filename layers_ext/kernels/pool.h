@@ -1,7 +1,7 @@
 /* pool.h - one pool of threads for the whole network. A job is divided into a fixed number of
  * shares. Threads, and the caller, take shares until none is left. While a thread does not run, the
- * others do its work. Results do not depend on which thread does a share. They depend on the number
- * of shares if a layer adds sums of the shares.
+ * others take the remaining shares. Results do not depend on which thread does a share. They depend
+ * on the number of shares if a layer adds sums of the shares.
  *
  * A waiting thread spins for some microseconds, so that even a layer of 20 us can be shared; then
  * it sleeps. If spinning fails, the next spin is shorter. When other processes use the processors,
@@ -12,11 +12,12 @@
 
 typedef struct dnx_pool dnx_pool;
 
-/* Makes a pool, which the caller frees with dnx_pool_free(). 1 <= threads <= 256, but at most
- * dnx_processors() threads are started. Every job has `shares` shares, 1 to 256; results depend on
- * this number alone. With more shares than threads a late thread delays a job less, but each share
- * costs memory and time for its sums. A pool of 1 share runs in the caller, and several threads may
- * use it at a time. Returns NULL when memory runs out or the system cannot start a thread. */
+/* Makes a pool, which the caller frees with dnx_pool_free(). threads: 1 to 256, the caller among
+ * them; no more than dnx_processors() or `shares` threads work. Every job has `shares` shares, 1 to
+ * 256; results depend on this number alone. With more shares than threads a late thread delays a
+ * job less, but each share costs memory and time for its sums. A pool of 1 share runs in the
+ * caller, and several threads may use it at a time. Returns NULL when memory runs out or the system
+ * cannot start a thread. */
 dnx_pool *dnx_pool_new_shares(int threads, int shares);
 /* Like dnx_pool_new_shares(), with as many shares as threads. */
 dnx_pool *dnx_pool_new(int threads);

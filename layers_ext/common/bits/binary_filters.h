@@ -22,8 +22,9 @@ typedef struct {
 dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, dnx_err *err);
 /* Computes b and alpha from w. Fails with DNX_EMEM. */
 dnx_status dnx_binary_filters_binarise(dnx_binary_filters *f, dnx_node *n, dnx_err *err);
-/* Packs b, multiplied by alpha unless takes_signs, for the float kernels. norm_scale: N factors
- * that alpha is multiplied by first, or NULL. After this, a network that predicts may drop b. */
+/* Fills packed and, when training, packed_t for the float kernels, from b and alpha. First
+ * multiplies alpha by norm_scale, N factors or NULL. After this, a network that predicts may drop
+ * b. */
 void dnx_binary_filters_pack(dnx_binary_filters *f, const dnx_node *n, const float *norm_scale);
 /* Frees b and wk. */
 void dnx_binary_filters_drop(dnx_binary_filters *f);

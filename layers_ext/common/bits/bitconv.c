@@ -74,7 +74,7 @@ void dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads, lo
                        int *first, int *end) {
     int panel = k->has_tiles ? dnx_tiles()->panel : dnx_bits()->panel;
     /* With tiles, each thread converts the bits of its filters to bytes. With 36 or more outputs
-     * per thread, dividing the outputs is faster than dividing the filters. */
+     * per thread, or fewer panels than threads, dividing the outputs is faster. */
     bool has_few = k->has_tiles ? pixels < 36L * threads && k->N >= panel * threads
                                 : pixels < DNX_FEW_OUTPUTS * threads;
     dnx_share_outputs(has_few, pixels, k->N, panel, t, threads, lo, hi, first, end);

@@ -27,7 +27,7 @@ typedef struct {
     int *row_of, *column_of;
     int columns;   /* different values in column_of */
     int32_t *base; /* N for each correction: z = base - 2*count. Each tap adds to base: C when the
-                    * tap is inside the image, else twice the number of its filter's 1 bits */
+                    * tap is inside the image, else twice the filter's 1 bits at this tap */
     void *packed;
     char *scratch; /* threads x scratch_size bytes for count() */
     size_t scratch_size;

@@ -23,9 +23,9 @@ typedef struct {
     char *scratch; /* threads x dnx_tiles()->scratch_size bytes */
 } dnx_bitconv_tiles;
 
-/* Returns true when tiles are faster than counting bits: the processor has tiles, there are at
- * least 6 x 6 outputs, and most computed positions are outputs. (Rows of positions are wider than
- * rows of outputs. Large filters with little padding waste many positions.) */
+/* Returns true when tiles are faster than counting bits: dnx_tiles() is not NULL, an image has at
+ * least 36 outputs, and at least 3/4 of the computed positions are outputs. (Rows of positions are
+ * wider than rows of outputs. Large filters with little padding waste many positions.) */
 bool dnx_bitconv_tiles_pay(const dnx_patches *at);
 dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_patches *at,
                                   dnx_err *err);

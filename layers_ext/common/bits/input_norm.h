@@ -15,9 +15,10 @@ typedef struct {
 
 /* With has_bn, declares the parameters shifts, scales, mean and variance. Fails with DNX_EMEM. */
 dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_err *err);
-/* Computes scale and shift from the running statistics. */
+/* Computes scale and shift from the running statistics. Does nothing without batch norm. */
 void dnx_input_norm_fold(dnx_input_norm *m);
-/* Computes scale and shift from the batch x, rows x C, and updates the running statistics. */
+/* Computes scale and shift from the batch x, rows x C, and updates the running statistics. Does
+ * nothing without batch norm. */
 void dnx_input_norm_batch(dnx_input_norm *m, dnx_node *n, const float *x, long rows);
 
 /* Backward pass through the signs (straight-through), then through batch norm. du, rows x C, has

@@ -25,7 +25,7 @@ typedef struct {
 /* Returns true when dnx_dwconv is faster than matrix products and Winograd for groups of `inputs`
  * and `outputs` channels, because those leave much of a vector unused. Filters of size 1, 3, 5 with
  * stride 1 and of size 3 with stride 2 are fast here. All others are computed pixel by pixel, so
- * the limits for them are half as large. */
+ * their groups must be narrower. */
 bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool trains);
 /* Before this call, set n->out and s->groups to s->pad. Fails with DNX_EMEM. */
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err);

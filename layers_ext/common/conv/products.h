@@ -15,13 +15,15 @@ typedef struct {
     dnx_patches at;
     int groups, K, N; /* each group has N filters of K floats */
     bool reads_in_place;
-    bool has_few_rows; /* fewer pixels than filters: threads share the filters, not the pixels */
-    float *w, *d_w;    /* N x C/groups x size x size, file order */
-    float *wk;         /* groups x N x K in the order of the rows; NULL if w has this order */
-    float *packed;     /* groups x packed panels of K x N */
-    float *packed_t;   /* groups x packed panels of N x K, for dx */
-    float *d_wk;       /* threads x groups x N x K; NULL with has_few_rows */
-    float *block;      /* threads x DNX_PRODUCT_BLOCK x K. NULL when x is read in place, and when
+    bool
+        has_few_rows; /* training, one group, read in place, and no more pixels than filters: in the
+                        * backward pass threads share the filters, not the pixels */
+    float *w, *d_w;   /* N x C/groups x size x size, file order */
+    float *wk;        /* groups x N x K in the order of the rows; NULL if w has this order */
+    float *packed;    /* groups x packed panels of K x N */
+    float *packed_t;  /* groups x packed panels of N x K, for dx */
+    float *d_wk;      /* threads x groups x N x K; NULL with has_few_rows */
+    float *block;     /* threads x DNX_PRODUCT_BLOCK x K. NULL without needs_block, and when
                         * predicting: then the block is in scratch */
 } dnx_products;
 

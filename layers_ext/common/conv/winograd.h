@@ -22,8 +22,9 @@ typedef struct {
     float *filters; /* a*a x groups x packed panels of Cg x Ng */
 } dnx_winograd;
 
-/* Returns the fastest m for `filters` filters over these windows, in in.c/at->c groups. Returns 0
- * when Winograd is not faster, or when the windows are not 3 x 3 with stride 1. */
+/* Returns m for `filters` filters over these windows, in in.c/at->c groups: 4, or 2 when filters
+ * with m = 4 would take too much memory. Returns 0 when Winograd is not faster, or when the windows
+ * are not 3 x 3 with stride 1. */
 int dnx_winograd_side(const dnx_patches *at, int filters);
 /* For a node that predicts: sets s->m and, unless m is 0, everything else. Fails with DNX_EMEM. */
 dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,

@@ -44,21 +44,23 @@ typedef struct {
     size_t D;
     float *w; /* N x D: the head's weights */
     /* dnx_centres_make() sets these. */
-    int *images;     /* B: the images of a class; NULL when predicting */
-    float *share;    /* B: (1 - a_b) / |t_b| */
-    double *m_of;    /* B: m_b; NULL without margins */
+    int *images;     /* B: the images of a class; only when training with centres=teacher */
+    float *share;    /* B: (1 - a_b) / |t_b|; allocated with `images` */
+    double *m_of;    /* B: m_b; NULL without margins, and when predicting */
     bool is_started; /* training has begun, so no file of weights will be loaded */
 } dnx_centres;
 
 /* Returns which outputs of a teacher a loss with these options needs, for dnx_classifier.takes. */
 dnx_target_kind dnx_centres_take(int centres, bool has_margins);
 /* Checks that the teacher fits the options, and allocates. The caller has set the members above the
- * comment "dnx_centres_make() sets these". Fails with DNX_EOPTION, with DNX_ESHAPE when the
- * teacher's embedding or number of classes differs, and with DNX_EMEM. */
+ * comment "dnx_centres_make() sets these". Fails with DNX_EOPTION, and with DNX_EMEM. Fails with
+ * DNX_ESHAPE when the teacher's embedding or, with centres=inherited, its number of classes differs
+ * from the student's. */
 dnx_status dnx_centres_make(dnx_centres *c, dnx_node *n, dnx_err *err);
-/* For prepare(): copies inherited centres again, because a weights file may have replaced them. */
+/* For prepare() in a network that trains: copies inherited centres again, because a weights file
+ * may have replaced them. Does nothing after the first training pass. */
 void dnx_centres_inherit(dnx_centres *c, const dnx_node *n);
-/* Moves the centres and sets the margins. Call it before the loss of a pass with truth. In a pass
- * without a teacher's features all margins are m. */
+/* Call it before the loss of a pass with truth. In a training pass with a teacher's features, moves
+ * the centres with centres=teacher, and sets the margins. In any other pass all margins are m. */
 void dnx_centres_pass(dnx_centres *c, const dnx_node *n, const dnx_pass *p);
 #endif

@@ -2,7 +2,8 @@
  * An 2021, algorithm 1.
  *
  * The sample has the classes of the batch, and random other classes up to ceil(share N) of all N.
- * All sub-batches of an update draw the same other classes; each also has its images' classes. */
+ * The seed of the draw is the same for all sub-batches of an update. Their samples still differ,
+ * because each sub-batch draws from the classes that its images do not have. */
 #ifndef DNX_CLASS_SAMPLE_H
 #define DNX_CLASS_SAMPLE_H
 #include "dnx.h"
@@ -21,6 +22,7 @@ dnx_status dnx_class_sample_make(dnx_class_sample *s, dnx_node *n, int classes, 
 /* Draws the classes of update p->update. Truths outside 0..classes-1 are ignored. Does nothing when
  * the sample is all classes. */
 void dnx_class_sample_draw(dnx_class_sample *s, const dnx_node *n, const dnx_pass *p);
-/* Returns the position of class y in the sample, or 0 when the sample does not have it. */
+/* Returns the position of class y in the sample: y when the sample is all classes, and 0 when the
+ * sample does not have y. */
 int dnx_class_sample_place(const dnx_class_sample *s, int y);
 #endif

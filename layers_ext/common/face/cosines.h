@@ -15,7 +15,7 @@
 
 typedef struct {
     struct dnx_pool *pool;
-    bool by_length;     /* dnx_cosines_make() sets it to false */
+    bool by_length;     /* false unless the layer sets it */
     const float *along; /* B, see above; NULL counts as 0 */
     size_t D;
     float *w, *d_w;       /* N x D. d_w is NULL when predicting or when w is not trained */
@@ -35,7 +35,7 @@ typedef struct {
     int lo, hi;
 } dnx_classes;
 
-/* out[b*ld + i - lo] = scale times the cosine of x_b and class i. batch may be any number. */
+/* out[b*ld + i - lo] = scale c_bi for class i. batch may be any number. */
 void dnx_cosines_forward(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
                          float *out, size_t ld);
 /* Call it after dnx_cosines_forward() with the same x and classes; batch <= B. d: descent

@@ -22,7 +22,8 @@ typedef struct {
 dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, dnx_err *err);
 /* Fills f and d, and sets g to 0. */
 void dnx_distances_forward(dnx_distances *s, const dnx_pass *p);
-/* Writes the descent directions of x to p->dx[0], which may be NULL; without truth they are 0. */
+/* Stores the descent directions of x in p->dx[0], or adds them if p->dx_adds[0]. Without truth they
+ * are 0. p->dx[0] may be NULL. */
 void dnx_distances_back(const dnx_distances *s, const dnx_node *n, dnx_pass *p);
 
 /* dnx_is_same() is true for two different images of one class, dnx_is_other() for images of two

@@ -12,7 +12,7 @@
 typedef struct {
     float share; /* with 0, and when predicting, all classes lead and nothing is allocated */
     int N;
-    float *z;     /* B x N: the caller stores the logits here; choose() changes their order */
+    float *z;     /* B x N: the caller stores the logits here; choose() overwrites them */
     double *norm; /* B: log sum_j e^{z_j} */
     double *mass; /* N: q */
     int *label;   /* B: the caller stores each image's class here, -1 if unknown */

@@ -7,7 +7,7 @@
  *   sphereface  f = (1-r) c + r psi, psi = (-1)^k cos(m th) - 2k, th in [k pi/m, (k+1) pi/m]
  *               Liu 2017, eq. 7; r = ramp, in the authors' code 1 / (1 + lambda)
  *   am          f = c - m                                                  Wang 2018, eq. 6
- *   arcface     f = cos(th + m), Deng 2019, eq. 3; but c - m sin m where th + m > pi, as in
+ *   arcface     f = cos(th + m), Deng 2019, eq. 3; but c - m sin m where th + m >= pi, as in
  *               the code of InsightFace: the paper does not define this case
  *   combined    f = cos(m1 th + m2) - m3                                   Deng 2019, eq. 4
  *   mv-am, mv-arc  f as am, arcface; g = (1+t) c + t where c_k > f(c_y)    Wang 2020
@@ -56,7 +56,8 @@ typedef struct {
 /* Fails with DNX_EOPTION when m, t or smoothing does not suit the kind. */
 dnx_status dnx_margin_check(const dnx_margin *g, const dnx_node *n, dnx_err *err);
 /* Sets ramp and s for an update. Over `warmup` updates the ramp rises from 0 to ramp_end, and s
- * from s_start to s (s_start = 0: s is constant). `warms` is false in a network that predicts. */
+ * from s_start to s (s_start = 0: s is constant). `warms` is false in a network that predicts: then
+ * ramp = ramp_end and s = s at once. */
 void dnx_margin_rise(dnx_margin *g, bool warms, uint64_t update, int warmup, double s,
                      double s_start, double ramp_end);
 /* Returns the t of g = (1+t) c + t. For sv margins it is the option t minus 1. */

@@ -1,5 +1,5 @@
-/* kd_feature.c - the GPU version of [kd_feature]. g = W x + b is a matrix product in the layer's
- * precision. All other values are float32, and sums are double. */
+/* kd_feature.c - the GPU version of [kd_feature]. W x, and the gradients of W and x through it,
+ * are matrix products in the layer's precision. All other values are float32, other sums double. */
 #include "cuda/loss.h"
 #include "cuda/matrix.h"
 

@@ -19,7 +19,7 @@ typedef struct {
     float *length, *m_of, *factor;
     float *along;          /* B; NULL without scale=length */
     float *target, *share; /* B x D; B; both NULL without centres=teacher, margins=teacher */
-    bool has_target;       /* the pass has the teacher's features */
+    bool has_target;       /* this is a training pass with the teacher's features */
 } state;
 
 /* Allocates the arrays that only some options need. */
