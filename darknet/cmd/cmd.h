@@ -46,8 +46,8 @@ dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* Reads the cfg, and replaces classes=auto by a number. */
 dnx_status dnx_open_cfg(const dnx_opening *o, dnx_cfg **cfg, dnx_err *err);
 /* Checks that a verb may write `path`. Call it after reading the inputs and before the work.
- * Returns DNX_EIO when the file cannot be written, is an input, or exists and `replaces` (the
- * option -force) is false. */
+ * Returns DNX_EIO when the file cannot be written or is an input. When `replaces` (the option
+ * -force) is false, also returns DNX_EIO when the file exists and is not empty. */
 dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err);
 /* Like dnx_try_output(), for a file of weights. Also returns DNX_EIO when the old file is not a
  * weights file. */

@@ -160,8 +160,8 @@ static void put(FILE *f, const dnx_finding *j, const dnx_found_photo *p) {
     dnx_found_print(f, p->path, j->list.face + p->first, p->n);
 }
 
-/* Replaces the record in one step, and then appends to the new record, so that a kill loses
- * nothing. */
+/* Writes path.partial in one step, and then appends to it, so that a kill loses no photograph of an
+ * earlier run. */
 dnx_status dnx_finding_begin_record(dnx_finding *j, const char *path, dnx_err *err) {
     char options[DNX_FOUND_OPTIONS], *text = NULL, *partial = malloc(strlen(path) + 9);
     size_t len = 0;

@@ -66,7 +66,7 @@ void dnx_print_usage(FILE *f, const dnx_verb *v) {
     fprintf(f, "`darknet %s -h` explains %s.\n", v->name, v->verbs ? "them" : "it");
 }
 
-/* Formats the numbers of a row: "; default 16; from 1 to 64". */
+/* Formats the default and the bounds of a row: "; default 16; from 1 to 64". */
 static void describe_numbers(const dnx_arg *a, char *text, size_t size) {
     int n = 0;
     *text = 0;

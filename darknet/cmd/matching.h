@@ -30,14 +30,14 @@ typedef struct {
     uint64_t network; /* fingerprint of m.net */
 } dnx_matching;
 
-/* Opens network, detector and threshold. Returns the errors of opening. Call dnx_matching_close()
- * also after an error. */
+/* Opens network, threshold and, without -aligned, the detector. Returns the errors of opening. Call
+ * dnx_matching_close() also after an error. */
 dnx_status dnx_matching_open(const dnx_matching_args *a, dnx_matching *t, dnx_err *err);
 void dnx_matching_close(dnx_matching *t);
 /* Reads a photograph as dnx_portrait_read() does. Also returns DNX_EIO when it has no face. */
 dnx_status dnx_matching_read(const dnx_matching *t, const char *path, dnx_portrait *p,
                              dnx_err *err);
-/* Prints the threshold and its false-match rate, or that no threshold is known. */
+/* Prints the threshold and, if known, its false-match rate; or that no threshold is known. */
 void dnx_matching_print(const dnx_matching *t);
 /* dnx_matching_json_box() prints the box of a face, [x1, y1, x2, y2] in pixels, or null for a crop.
  * dnx_matching_json_end() prints the last keys of an object, "threshold" and "false_match_rate",

@@ -2,7 +2,8 @@
  *
  * The file is a sequence of records: the length of the bytes as uint64, the CRC of the length, the
  * bytes, and the CRC of the bytes. The bytes are an Event of TensorFlow's event.proto: time, step,
- * and numbers with names. Records wait in memory until a flush writes all of them or none. */
+ * and numbers with names. Records wait in memory until a flush writes all of them or none; more
+ * than 64 MB of them are lost. */
 #ifndef DNX_EVENTS_H
 #define DNX_EVENTS_H
 #include "train/log.h"
@@ -19,7 +20,8 @@ typedef struct {
 /* Makes the folder dir/name; the first flush makes the file in it. With keep > 0 the complete
  * records of an old file up to batch `keep` stay, because later batches are trained again.
  * verification: the name of the verification's curve, which must outlive e. Returns DNX_EIO when
- * the folder or the file cannot be made, or the old file is not an event file; DNX_EMEM. */
+ * the folder or the file cannot be made; with keep > 0 also when the old file cannot be read or is
+ * not an event file. DNX_EMEM. */
 dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name,
                            const char *verification, uint64_t keep, dnx_err *err);
 /* Adds the numbers of an update to the waiting records. */

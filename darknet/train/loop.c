@@ -61,7 +61,8 @@ static void add_losses(dnx_train_job *j) {
     }
 }
 
-/* Trains on all sub-batches of an update. Stores their loss, accuracy and time of waiting in *l. */
+/* Trains on all sub-batches of an update. Stores in *l their mean loss, the seconds of waiting for
+ * images and, if the network classifies, the accuracy. */
 static dnx_status train_parts(dnx_train_job *j, dnx_log_line *l, dnx_err *err) {
     const dnx_net *net = j->net;
     const int parts = net->o.subdivisions;
