@@ -57,7 +57,7 @@ typedef struct {
     bool is_one_bit; /* the layer uses each filter as one scale times the signs of its floats */
     bool is_trained; /* false: saved but not trained, such as running statistics */
     float *value;    /* count floats in file order; NULL after dnx_release_param() */
-    float *grad;     /* count floats; NULL when the parameter is not trained */
+    float *grad;     /* count floats; NULL unless the layer trains the parameter */
     float **at;      /* address of the layer's pointer to value */
 } dnx_param;
 
@@ -107,8 +107,9 @@ typedef struct dnx_layer_type {
     const char *summary; /* one line for `darknet layers` */
     bool is_loss;
     bool is_reentrant; /* when predicting, forward() writes only y and scratch; false is safe */
-    /* Key of the option of type DNX_LAYERS that names more inputs; NULL when the type has none.
-     * Input 0 is the previous layer. In the option, negative numbers count back from this layer. */
+    /* Key of the option of type DNX_LAYERS that names inputs; NULL when the type has none. Input 0
+     * is the previous layer, except with only_named_inputs and in a loss of distillation. In the
+     * option, negative numbers count back from this layer. */
     const char *layers_key;
     bool only_named_inputs; /* layers_key names all inputs; the previous layer is not added */
     const dnx_opt *options; /* NULL when the type has no options */

@@ -7,7 +7,7 @@
 typedef enum {
     DNX_OK,
     DNX_EIO,      /* a file cannot be read or written */
-    DNX_EPARSE,   /* a line of a cfg is malformed */
+    DNX_EPARSE,   /* the text of a cfg, a list or a label file is malformed */
     DNX_EOPTION,  /* an option is unknown, given twice, or out of range */
     DNX_ESHAPE,   /* shapes do not fit */
     DNX_EMEM,     /* memory ran out */
@@ -39,6 +39,7 @@ dnx_status dnx_first_error(const dnx_err *errors, int n, dnx_err *err);
 dnx_status dnx_no_memory(const char *path, dnx_err *err);
 /* Returns `one` when n is 1, else `many`. */
 const char *dnx_plural(size_t n, const char *one, const char *many);
-/* Rounds n to a whole number and writes it with commas, such as "1,234,567". Returns `out`. */
+/* Rounds n, at least 0, to a whole number and writes it with commas, such as "1,234,567". Returns
+ * `out`. */
 char *dnx_grouped(double n, char out[32]);
 #endif

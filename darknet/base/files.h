@@ -17,7 +17,8 @@ FILE *dnx_file_open(const char *path, size_t most, size_t *len);
 char *dnx_file_read(const char *path, size_t *len);
 /* Like dnx_file_read(), for a file of at most `most` bytes. */
 char *dnx_file_read_most(const char *path, size_t most, size_t *len);
-/* Opens a file of any length, or a pipe. errno is ENXIO when a FIFO has no writer for 5 seconds. */
+/* Opens a file of any length, or a pipe. errno is ENXIO when nothing is written to a FIFO for 5
+ * seconds. */
 FILE *dnx_file_stream(const char *path);
 
 /* Like dnx_file_open() and dnx_file_read_most(), but without registering: for images, of which

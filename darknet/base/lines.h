@@ -50,7 +50,8 @@ void dnx_comment_cut(char *s);
 char dnx_separator(const char *line);
 /* Splits a line in place into fields without white space at their ends. Stores the first `most` in
  * `field`; returns the number of all. Separator ' ' means any run of white space. With ',' a field
- * may be quoted, with "" for a quote (RFC 4180). Returns -1 when the last quote is missing. */
+ * may be quoted, with "" for a quote (RFC 4180). Returns -1 when the last quote is missing, or when
+ * text follows it before the next ','. */
 int dnx_fields(char *line, char separator, char **field, int most);
 
 /* dnx_whole() converts s to a whole number in lo..hi, dnx_decimal() to a finite decimal number.

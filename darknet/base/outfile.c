@@ -92,7 +92,7 @@ static dnx_status check_folder(const dnx_outfile *f, dnx_err *err) {
     return dnx_fail_at(err, DNX_EIO, f->path, "cannot write: its folder is read-only");
 }
 
-/* Opens PATH.partial. Returns a descriptor, or -1 with errno. */
+/* Opens TARGET.partial. Returns a descriptor, or -1 with errno. */
 static int open_partial(dnx_outfile *f) {
     if (asprintf(&f->temporary, "%s.partial", f->target) < 0) f->temporary = NULL;
     errno = ENOMEM;

@@ -2,8 +2,9 @@
  *
  * Bytes go to a temporary file PATH.PID.N.tmp beside the target; dnx_outfile_commit() syncs it to
  * disk and renames it. A symbolic link stays a link: the file that it points to is replaced. The
- * new file keeps the owner and permissions of the old one. Opening fails for a target that is not a
- * regular file, a read-only file or folder, and an input of this process (inputs.h). */
+ * new file keeps the owner and permissions of the old one, if the system allows it. Opening fails
+ * for a target that is not a regular file, a read-only file or folder, and an input of this process
+ * (inputs.h). */
 #ifndef DNX_OUTFILE_H
 #define DNX_OUTFILE_H
 #include <stdbool.h>
@@ -25,12 +26,14 @@ typedef struct {
 } dnx_outfile;
 
 /* Checks that `path` can be written; commands call it before they start their work. Leaves no new
- * file, and removes temporary files of `path` from dead processes. DNX_EIO, DNX_EMEM. */
+ * file, and removes temporary files of `path` that dead processes wrote over a minute ago. DNX_EIO,
+ * DNX_EMEM. */
 dnx_status dnx_outfile_try(const char *path, dnx_err *err);
 /* Like dnx_outfile_try(), for a result that must not replace a file. DNX_EIO, "exists; -force
  * replaces it", when a file of this name exists and is not empty. */
 dnx_status dnx_outfile_try_new(const char *path, dnx_err *err);
-/* Returns true when two paths lead to one file, even if this file does not exist yet. */
+/* Returns true when two paths, after symbolic links, are one name in one folder. The file need not
+ * exist. */
 bool dnx_outfile_is_same(const char *a, const char *b);
 
 /* Opens the temporary file of `path`. Call dnx_outfile_commit() or dnx_outfile_discard()
@@ -45,7 +48,8 @@ dnx_status dnx_outfile_continue(dnx_outfile *f, const char *path, dnx_err *err);
 void dnx_outfile_pause(dnx_outfile *f);
 /* Appends n bytes. dnx_outfile_sync() and dnx_outfile_commit() report the errors. */
 void dnx_outfile_put(dnx_outfile *f, const void *bytes, size_t n);
-/* Syncs the file to disk: after this only the rename can fail. DNX_EIO. */
+/* Writes all bytes to the file and syncs it to disk, so that a full disk is an error before the
+ * rename. Does not sync a stream. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_sync(dnx_outfile *f, dnx_err *err);
 /* Syncs, renames and closes the file. After an error the old file is unchanged, and the temporary
  * file is removed unless dnx_outfile_continue() opened it. DNX_EIO. */

@@ -77,15 +77,15 @@ typedef struct {
     int d, most;            /* number of responses; the largest useful rank */
     const double *sigma;    /* d eigenvalues */
     double dense, per_rank; /* multiply-adds for an image: of the layer; of each unit of rank */
-    int rank;               /* the result; d: the layer is not replaced */
+    int rank;               /* the result, at most `most` */
 } dnx_rank_layer;
 
 /* Returns the multiply-adds for an image with this rank, at most those of the original layer. */
 double dnx_rank_cost(const dnx_rank_layer *l, int rank);
-/* Chooses the ranks R_l of n layers: maximises the product over l of the energy sum_{a<=R_l}
+/* Chooses the ranks R_l of n layers: aims at the largest product over l of the energy sum_{a<=R_l}
  * sigma_{l,a}, with a total cost of at most `budget` multiply-adds. Greedy: starts at `most` and
- * removes `step` eigenvalues at a time from the layer that loses the smallest share of its energy
- * for each multiply-add saved. Lowered ranks are multiples of step. *least: the total cost of the
- * smallest ranks. Returns false when *least exceeds the budget. */
+ * removes at most `step` eigenvalues at a time from the layer that loses the smallest share of its
+ * energy for each multiply-add saved. Lowered ranks are multiples of step. *least: the total cost
+ * of the smallest ranks. Returns false when *least exceeds the budget. */
 bool dnx_rank_select(dnx_rank_layer *layers, int n, double budget, int step, double *least);
 #endif

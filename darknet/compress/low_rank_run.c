@@ -190,7 +190,8 @@ static dnx_status solve_samples(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err 
     return st ? st : dnx_low_rank_set(c->small, &l->r, &l->f, l->variance, err);
 }
 
-/* Solves c->layers[first..end-1] with all their samples in memory: y and x, n x N. */
+/* Solves those of c->layers[first..end-1] that have a rank, with all their samples in memory: y and
+ * x, n x N. */
 static dnx_status solve_group(dnx_low_rank *c, int first, int end, dnx_err *err) {
     dnx_status st = DNX_OK;
     for (int i = first; i < end && !st; i++) {

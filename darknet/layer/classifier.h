@@ -55,8 +55,9 @@ typedef struct dnx_classifier {
 typedef struct dnx_distillation {
     dnx_shape target; /* {0} without a teacher. Predicting, only types with needs_shape have one */
     dnx_node *head;   /* for DNX_LOGITS: turns in[0] into logits; NULL when in[0] is logits */
-    /* For DNX_LOGITS and DNX_VECTORS: the teacher's classifier, which turns p->target into logits.
-     * Its parameters are loaded before make() and never change. */
+    /* For DNX_LOGITS: the teacher's classifier, which turns p->target into logits; NULL when
+     * p->target is logits. For DNX_VECTORS: the classifier that has the class vectors. When n
+     * trains, its parameters are loaded before make(), and they never change. */
     dnx_node *target_head;
 } dnx_distillation;
 
@@ -88,7 +89,7 @@ static inline bool dnx_is_of_head(dnx_target_kind k) { return k == DNX_LOGITS ||
 static inline bool dnx_has_logits(const dnx_layer_type *t) {
     return t->classifier && t->classifier->logits;
 }
-/* True when the output tells which class an image has. */
+/* False when the output says nothing about the class of an image. */
 static inline bool dnx_answers(const dnx_layer_type *t) {
     return !t->classifier || t->classifier->output != DNX_NO_ANSWER;
 }
@@ -96,7 +97,7 @@ static inline bool dnx_answers(const dnx_layer_type *t) {
 static inline bool dnx_counts_used(const dnx_layer_type *t) {
     return t->classifier && t->classifier->used;
 }
-/* True for a loss that learns from the classes of images. */
+/* True for a loss that learns from the classes of images, and is no loss of distillation. */
 static inline bool dnx_learns_classes(const dnx_layer_type *t) {
     return t->is_loss && dnx_target_of(t) == DNX_NO_TARGET;
 }

@@ -20,7 +20,7 @@ dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err);
 void *dnx_new_array(dnx_node *n, size_t count, size_t size, dnx_err *err);
 
 /* Called in make(): declares the next parameter of the weights file. Allocates its values and sets
- * *value; when the network trains, also allocates its gradient and sets *grad. grad is NULL for a
+ * *value; when the layer trains, also allocates its gradient and sets *grad. grad is NULL for a
  * parameter that is not trained. The caller sets the members of p up to is_one_bit. Slopes are
  * always last in the file: a parameter declared after them is stored before them. DNX_EMEM. */
 dnx_status dnx_new_param(dnx_node *n, float **value, float **grad, dnx_param p, dnx_err *err);
@@ -28,7 +28,8 @@ dnx_status dnx_new_param(dnx_node *n, float **value, float **grad, dnx_param p, 
 void dnx_release_param(dnx_node *n, float **value);
 /* Allocates the values of all released parameters again, as zeros. DNX_EMEM. */
 dnx_status dnx_restore_params(dnx_node *n, dnx_err *err);
-/* Sets p->dx[k] to 0 unless dx_adds[k] is true. After this call backward() can add to p->dx[k]. */
+/* Sets p->dx[k] to 0 unless it is NULL or dx_adds[k] is true. After this call backward() can add to
+ * p->dx[k]. */
 void dnx_clear_dx(const dnx_node *n, dnx_pass *p, int k);
 /* Divides `rows` rows among the threads. Calls fn(n, p, lo, hi) in parallel for ranges
  * lo <= row < hi that together cover all rows, and returns when all are done. The layer decides

@@ -17,7 +17,8 @@ static size_t classes_of(const dnx_node *n) {
 
 /* ---- the table ---- */
 
-/* Writes the shape of the largest of `count` parameters: filters x floats of a filter. */
+/* Writes the shape of the largest of `count` parameters: filters x floats of a filter, or only the
+ * number of floats when it has no filters of several floats. */
 static void shape_of(const dnx_node *n, const dnx_param *list, int count, char *text, size_t size) {
     const dnx_param *most = list;
     for (int k = 1; k < count; k++)
@@ -127,7 +128,7 @@ static bool is_head(const reach *r) {
 }
 
 /* Returns how many layers, from the first on, have exactly `floats` parameters together, or 0 when
- * `floats` ends inside a layer. Layers without parameters are included. */
+ * no number of layers has. Layers without parameters are included. */
 static int layers_of(dnx_net *net, size_t floats) {
     for (int layers = net->n; floats && layers > 0; layers--)
         if (dnx_weights_floats(net, layers) == floats) return layers;

@@ -25,7 +25,8 @@ static const dnx_param *find(const dnx_param *list, int n, dnx_role role) {
 }
 
 /* Copies the first filters, and the first channels of each filter. Weights are O filters x I
- * channels x taps; O and I may differ. Returns false when the taps or the groups differ. */
+ * channels x taps; O and I may differ. Filters of different lengths must have I x taps floats, with
+ * the same taps in both layers: else returns false. */
 static bool copy_weights(const dnx_node *f, const dnx_param *a, const dnx_node *t,
                          const dnx_param *b) {
     size_t Oa = (size_t)f->out.c, Ob = (size_t)t->out.c;
@@ -67,7 +68,7 @@ typedef struct {
     dnx_net *from, *to;
     dnx_bridge_how how;
     dnx_bridge *b;
-    bool *is_used; /* for each layer of the source: it was copied */
+    bool *is_used; /* for each layer of the source: it was copied, at least in part */
     int next;      /* the next layer of the source, when matching in order */
     bool in_order; /* all layers since the last name have matched */
 } walk;

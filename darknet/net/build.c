@@ -18,8 +18,9 @@
 #include "net/types.h"
 
 #define MAX_LAYERS 10000
-/* A network that predicts takes chunks of about this many input floats through all layers: one face
- * of 112 x 112 x 3. MobileFaceNet at batch 32 takes a quarter longer without chunks. */
+/* A network that predicts takes chunks of at most this many input floats, but at least one image,
+ * through all layers: one face of 112 x 112 x 3. MobileFaceNet at batch 32 takes a quarter longer
+ * without chunks. */
 #define CHUNK_FLOATS 65536
 
 static dnx_status net_options(dnx_net *net, const dnx_section *s, dnx_err *err) {
@@ -66,8 +67,8 @@ static bool has_filters(dnx_net *net, int i) {
     return false;
 }
 
-/* Rounds to the nearest multiple of `divisor`, but up if rounding down would remove more than a
- * tenth, as MobileNet's code does. */
+/* With divisor 1, rounds v to the nearest whole number. Else returns n = divisor * floor((v +
+ * divisor / 2) / divisor), at least divisor, or n + divisor if n < .9 v, as in MobileNet's code. */
 static double round_width(double v, int divisor) {
     if (divisor == 1) return floor(v + .5);
     double n = floor((v + divisor / 2) / divisor) * divisor;
@@ -75,7 +76,8 @@ static double round_width(double v, int divisor) {
     return n < .9 * v ? n + divisor : n;
 }
 
-/* Multiplies *filters by width_multiplier. given: the line filters= of the section, or NULL. */
+/* Multiplies *filters by width_multiplier and rounds it, to at least 1. given: the line filters= of
+ * the section, or NULL. */
 static dnx_status scale_width(dnx_net *net, const dnx_node *n, int *filters, const dnx_pair *given,
                               dnx_err *err) {
     const double by = (double)net->o.width_multiplier;
@@ -186,16 +188,17 @@ static int count_frozen(const dnx_cfg *cfg) {
     return frozen;
 }
 
-/* Returns the number of shares of a job. In training there are 8, so that 1 to 8 threads give the
- * same bits and a late thread delays little. A share has at least 8 images, because it has its own
- * sums. */
+/* Returns the number of shares of a job: at least the number of threads. In training also at least
+ * 8, so that 1 to 8 threads give the same bits and a late thread delays little. With a batch below
+ * 64 at least batch / 8 instead, because each share has its own sums. */
 static int shares_of(const dnx_net *net) {
     int shares = !net->trains ? 1 : net->batch / 8 < 8 ? net->batch / 8 : 8;
     return shares > net->threads ? shares : net->threads;
 }
 
-/* Sets net->chunk and net->plan.lanes. Lanes are faster when each thread has at least one image.
- * Each thread gets two chunks if possible, because threads are never equally fast. */
+/* Sets net->chunk and net->plan.lanes. There are several lanes when the network predicts on this
+ * processor, each thread has at least one image, and all layers are reentrant or losses. Each lane
+ * then gets at least two chunks if possible, because threads are not equally fast. */
 static void set_lanes(dnx_net *net, const dnx_cfg *cfg) {
     int threads = dnx_pool_threads(net->pool), batch = net->batch;
     size_t fit = CHUNK_FLOATS / (dnx_size(net->in) + 1);

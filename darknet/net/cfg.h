@@ -25,9 +25,9 @@ typedef struct dnx_cfg {
 } dnx_cfg;
 
 /* Parses len bytes; the caller frees *out. '#' and ';' start a comment at the start of a line or
- * after white space. base/lines.h describes the accepted text. DNX_EPARSE when there is no section,
- * an option before the first section, a line without '=', an empty key or value, a NUL byte, or an
- * unclosed bracket. DNX_EMEM. */
+ * after white space. base/lines.h describes the accepted text. DNX_EPARSE when the text has no
+ * section, an option before the first section, a line that is neither [NAME] nor KEY=VALUE, a NUL
+ * byte, a line over 1 MB, or more than 16 MB. DNX_EMEM. */
 dnx_status dnx_cfg_parse(const char *text, size_t len, const char *file, dnx_cfg **out,
                          dnx_err *err);
 /* Like dnx_cfg_parse(), for a file of at most 16 MB. Also DNX_EIO. */

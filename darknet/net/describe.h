@@ -1,16 +1,18 @@
-/* describe.h - lists every option of every section after parsing. Two cfgs that differ only in
+/* describe.h - lists the options of all sections after parsing. Two cfgs that differ only in
  * comments, spaces, order of options, or defaults written out give the same list. */
 #ifndef DNX_DESCRIBE_H
 #define DNX_DESCRIBE_H
 #include "net/net.h"
 
 /* Receives one option: its key, such as "[net] momentum" or "layer 3 [convolutional] filters", its
- * value as text, and its default, or NULL if it has none. The texts are valid during the call. */
+ * value as text, and its default. For the type of a layer, key is "layer 3" and usual is NULL. The
+ * texts are valid during the call. */
 typedef void dnx_describe_fn(void *arg, const char *key, const char *value, const char *usual);
 
-/* Lists the options of [net], then the type, multipliers and options of each layer, without files
- * of teachers. max_batches is listed only with policy=poly or cosine, where it changes the rates;
- * otherwise it only ends the run. filters= is listed after width_multiplier has changed it. */
+/* Lists the options of [net], then the type, multipliers and options of each layer, without the
+ * options of teachers, name= and fixed_width=. stopbackward=1 is listed for the last frozen layer.
+ * max_batches is listed only with policy=poly or cosine, where it changes the rates; otherwise it
+ * only ends the run. filters= is listed after width_multiplier has changed it. */
 void dnx_net_describe(const dnx_net *net, dnx_describe_fn *fn, void *arg);
 /* Lists the options of one layer's own type. Keys have no prefix: "filters". */
 void dnx_layer_describe(const dnx_node *n, dnx_describe_fn *fn, void *arg);

@@ -10,8 +10,9 @@ static bool adds_residual(const dnx_net *net, int i) {
     return n->type->fusion && n->type->fusion->adds_residual && n->type->fusion->adds_residual(n);
 }
 
-/* Merges a plain sum into the layer before it, if the sum is the only reader of that layer. The
- * layer then adds the sum's other input, dnx_residual(), while it stores its output. */
+/* Merges a plain sum into the layer before it, if the sum is the only reader of that layer and the
+ * layer can add dnx_residual(). The layer then adds the sum's other input while it stores its
+ * output. */
 static void merge_sums(dnx_net *net, const int *uses) {
     for (int i = 1; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];

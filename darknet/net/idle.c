@@ -1,4 +1,4 @@
-/* idle.c - finds options of a cfg that have no effect. */
+/* idle.c - finds options of a cfg that have no effect or are probably a mistake. */
 #include "net/idle.h"
 
 #include <stdio.h>
@@ -60,7 +60,8 @@ static void note_needs(dnx_net *net, const dnx_section *s, const dnx_needs *r,
     }
 }
 
-/* Adds notes for options that every section may have, but that have no effect in this one. */
+/* Adds notes for options that every section may have, but that have no effect in this one, and for
+ * padding= beside pad=1. */
 static void check_common(dnx_net *net, const dnx_section *s, int layer) {
     static const char *const of_weights[] = {"learning_rate", "decay"};
     const dnx_node *n = &net->nodes[layer];

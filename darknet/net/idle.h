@@ -1,8 +1,9 @@
-/* idle.h - notes about options of a cfg that have no effect. */
+/* idle.h - notes about options of a cfg that have no effect or are probably a mistake. */
 #ifndef DNX_IDLE_H
 #define DNX_IDLE_H
 #include "net/net.h"
 
-/* Adds a note to net->origin.notes for each option without effect. net was built from cfg. */
+/* Adds a note to net->origin.notes for each option that lacks the option it needs, that has no
+ * effect in its section, or that doubts() returns (layer/advice.h). net was built from cfg. */
 void dnx_note_idle(dnx_net *net, const dnx_cfg *cfg);
 #endif

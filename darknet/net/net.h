@@ -6,7 +6,8 @@
 #include "layer/fusion.h"
 #include "net/notes.h"
 
-/* Options of [net]. Options that libdarknet has, too, have the same meaning. */
+/* Options of [net]. Those that libdarknet has, too, have the same meaning, or no effect here: see
+ * options.c. */
 typedef struct {
     int batch, subdivisions, height, width, channels, inputs, time_steps, notruth, random, adam;
     int max_batches, burn_in, max_crop, min_crop, flip, center, nesterov, seed;
@@ -29,7 +30,7 @@ typedef struct {
 /* Data of a layer besides its node. */
 typedef struct {
     char *name;          /* name= of the section, or NULL */
-    int teacher_output;  /* for a loss with a teacher: index of the teacher's output; else -1 */
+    int teacher_output;  /* for a loss whose teacher runs: index of its output; else -1 */
     const float *target; /* the teacher's output for the batch; NULL when not computed */
     double loss;         /* loss of the last dnx_net_forward_layer() on this processor */
     uint64_t loaded;     /* checksum of the parameters read from a file, else 0 */
@@ -42,7 +43,8 @@ struct dnx_net;
 
 /* Opens the teachers of a network while it is built. */
 typedef struct {
-    /* Opens the teacher of `loss`, keeps it in net->teachers, and fills loss->distillation. */
+    /* Opens the teacher of `loss`, keeps it in net->teachers, and sets target and target_head of
+     * loss->distillation. */
     dnx_status (*open)(struct dnx_net *net, dnx_node *loss, const struct dnx_teacher_opts *o,
                        dnx_err *err);
     void (*close)(struct dnx_teachers *t);
@@ -55,8 +57,8 @@ typedef struct dnx_placement {
     /* Called when the network is built. DNX_EMEM, DNX_EIO. */
     dnx_status (*place)(struct dnx_net *net, const struct dnx_placement *p, dnx_err *err);
     void (*remove)(struct dnx_net *net);
-    /* Called before the tensors are planned. True when the device runs layer i of a network that
-     * predicts, and adds dnx_residual() to the output of layer i. */
+    /* Called before the tensors are planned, only for a network that predicts. True when the device
+     * runs layer i, and adds dnx_residual() to the output of layer i. */
     bool (*adds_residual)(const struct dnx_net *net, int i);
     /* Allocates memory of the processor that the device reads directly, not zeroed. Returns NULL
      * when there is no such memory: the caller then uses ordinary memory. */
@@ -94,20 +96,21 @@ typedef struct dnx_placement {
 typedef struct {
     float *y, *dy; /* the output in the first lane; its gradient, NULL when predicting */
     struct dnx_norm_act *deferred; /* norm that the next layer applies to z in y; else NULL */
-    /* Index of the layer that does the work of this one in forward, or -1. For a merged [shortcut]:
-     * the layer that adds. For a batch norm that its reader applies: the layer that stores its
-     * input. y is then the y of that layer. */
+    /* -1, or the index of the layer whose y is also the y of this layer. forward() of this layer is
+     * then not called. For a merged [shortcut]: the layer that adds. For a batch norm that its
+     * reader applies: the layer that stores the input of the norm. */
     int merged_into;
     int residual_of; /* the layer whose output this layer adds when it stores y; else -1 */
-    bool dy_written; /* in this backward pass a later layer has already written dy */
+    bool dy_written; /* in this backward pass dy has been written already */
 } dnx_layer_plan;
 
 /* Memory of a network, and how its threads share it. */
 typedef struct {
     dnx_layer_plan *of;     /* of[i]: layer i */
     struct dnx_pool *alone; /* with lanes > 1: one thread, for reentrant layers; else NULL */
-    /* Each of `lanes` threads takes its own chunk of images through all layers, in its own outputs
-     * and scratch. With 1 lane, the threads share the rows of one chunk. */
+    /* Each of `lanes` threads takes its own chunk of images through the layers, in its own outputs
+     * and scratch, if all these layers are reentrant. Else lane 0 takes one chunk after the other.
+     * With 1 lane, the threads share the rows of one chunk. */
     int lanes;
     /* lanes x layers: dnx_net_run() adds the seconds of each layer. The caller owns the array. NULL
      * when time is not measured. */
@@ -144,7 +147,7 @@ typedef struct {
     int line;          /* the line of [net] */
     dnx_place *places; /* the lines of the options that [net] gives */
     int n_places;
-    dnx_notes notes; /* about options of the cfg that have no effect */
+    dnx_notes notes; /* about options that may be a mistake */
 } dnx_origin;
 
 typedef struct dnx_net {
@@ -155,16 +158,16 @@ typedef struct dnx_net {
     dnx_link *links;
     dnx_shape in;
     int batch; /* o.batch / o.subdivisions, or dnx_build.batch */
-    int chunk; /* images that go through the layers together: batch when training; fewer when
-                * predicting, so that the outputs stay in the cache */
+    int chunk; /* images that go through the layers together: batch when training or on a device;
+                * else at most batch, so that the outputs stay in the cache */
     bool trains;
     bool keeps_no_weights; /* nodes release weights, except while a file is loaded */
     bool is_partial;   /* a loss lacks the teacher on which the shape of its parameters depends */
     int first_trained; /* first layer that trains: after the last stopbackward=1 */
     int depth;         /* 1: a teacher; 2: a teacher's teacher, for its shapes only; 0: any other */
     uint64_t seen;     /* images trained on, from the weights file */
-    /* Threads requested. Results depend only on dnx_pool_threads(pool), the number of shares of a
-     * job: at least min(8, batch / 8) when training. */
+    /* Threads requested. The bits of results depend on dnx_pool_threads(pool), the number of shares
+     * of a job: max(threads, min(8, batch / 8)) when training. */
     int threads;
     struct dnx_pool *pool;
     dnx_plan plan;
@@ -180,25 +183,27 @@ typedef struct dnx_net {
 /* Options of dnx_net_build(). Every member has the default 0. */
 struct dnx_build {
     bool trains;           /* false: the network only predicts */
-    bool keeps_no_weights; /* predicting: parameters are released after they are packed, to save
-                            * memory. dnx_net_params() then gives counts, but no values */
+    bool keeps_no_weights; /* predicting without a placement: layers that pack their parameters
+                            * release them, to save memory. dnx_net_params() then gives their
+                            * counts, but not their values */
     int batch;             /* 0 means the cfg's batch / subdivisions */
-    int threads;           /* 0 means as many as there are processors */
+    int threads;           /* 0 means as many as there are processors; at most 64 */
     const dnx_layer_type *const
         *types; /* types besides the registry's, ending with NULL; or NULL */
     const dnx_teacher_source *teachers; /* NULL when losses have no teacher */
     const dnx_placement *placement;     /* NULL for this processor alone */
-    const dnx_net *student; /* for a teacher: its student, whose threads it uses; else NULL */
+    const dnx_net *student; /* for a teacher: its student, whose threads and placement it uses */
 };
 
 /* Builds the network of a cfg. The caller frees *out. DNX_EPARSE, DNX_EOPTION, DNX_ESHAPE,
- * DNX_EMEM; the message has the line of the cfg. */
+ * DNX_EMEM, and the errors of opening a teacher or placing layers on a device. A message about a
+ * section or an option has its line in the cfg. */
 dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out, dnx_err *err);
 void dnx_net_free(dnx_net *net);
-/* Lets a network that predicts take images of h x w pixels, with the same weights. Do not call it
- * with keeps_no_weights. DNX_ESHAPE when a layer does not fit or its weights depend on the size;
- * DNX_EOPTION; DNX_EMEM. After DNX_EMEM the network may only be freed; after other errors it has
- * its old size. */
+/* Lets a network that predicts take images of h x w pixels, with the same weights. DNX_ESHAPE when
+ * a layer does not fit or its weights depend on the size; DNX_EOPTION when the network trains or
+ * has released weights (keeps_no_weights); DNX_EMEM. After DNX_EMEM the network may only be freed;
+ * after other errors it has its old size. */
 dnx_status dnx_net_resize(dnx_net *net, int h, int w, dnx_err *err);
 
 /* Finds the layer that a loss with a teacher reads, in the student or in the teacher: layer
@@ -237,8 +242,8 @@ void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, dnx_p
                            const float *truth, double *loss);
 /* Returns the loss of layer i in the last dnx_net_forward_layer(), summed over the batch. */
 double dnx_net_loss(dnx_net *net, int i);
-/* Allocates memory for images that the device of the network reads fast, or ordinary memory without
- * a device. Pass *is_of_net to dnx_net_free_images(). Returns NULL when memory runs out. */
+/* Allocates memory for images that the device of the network reads fast, or ordinary memory when
+ * there is none. Pass *is_of_net to dnx_net_free_images(). Returns NULL when memory runs out. */
 float *dnx_net_new_images(const dnx_net *net, size_t floats, bool *is_of_net);
 void dnx_net_free_images(const dnx_net *net, float *images, bool is_of_net);
 /* Announces `now`, the images of the next pass, and `next`, those of the pass after it, or NULL. A
@@ -250,13 +255,15 @@ void dnx_net_images(dnx_net *net, const float *now, const float *next);
 void dnx_net_backward_begin(dnx_net *net);
 void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, const float *truth);
 /* Call it before dnx_net_update_layer(). With clip_norm, stores the norm of the mean gradient of
- * all layers in net->sgd.norm, and the factor min(1, clip_norm / norm) in net->sgd.clip. Sets
- * net->sgd.exclusivity to 0. */
+ * all layers that train in net->sgd.norm, and the factor min(1, clip_norm / norm) in net->sgd.clip.
+ * Sets net->sgd.exclusivity to 0. */
 void dnx_net_update_begin(dnx_net *net, int batch);
-/* Updates the parameters of layer i, calls prepare() and clears the gradients. First adds the
- * gradient of weight exclusivity. The rule is libdarknet's, for a parameter w with the descent
- * direction grad: v = momentum*v + grad - decay*batch*w; w += rate/batch*v. With o.nesterov:
- * Nesterov's momentum. */
+/* Updates the parameters of layer i, clears the gradients and calls prepare(); does nothing for a
+ * frozen layer. Call it for the layers from first to last. First multiplies the gradients by
+ * net->sgd.clip and adds the gradient of weight exclusivity. The rule is libdarknet's, for a
+ * parameter w with the descent direction grad: v = momentum*v + grad - decay*batch*w; w +=
+ * rate/batch*v. With o.nesterov: Nesterov's momentum. The layer's learning_rate= and decay=
+ * multiply rate and decay. */
 void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay);
 
 /* Runs layers 0..last forward without training. out: the output of layer `last`, batch x H x W x C.
@@ -268,17 +275,20 @@ typedef struct {
     float *out; /* batch x outputs of the layer */
 } dnx_tap;
 void dnx_net_run_taps(dnx_net *net, const float *x, int batch, const dnx_tap *taps, int n);
-/* Runs all layers. Returns the output of the last one, which is valid until the next call. */
+/* Runs all layers for at most net->batch images. Returns the output of the last layer, which is
+ * valid until the next call. */
 const float *dnx_net_predict(dnx_net *net, const float *x, int batch);
 /* Calls prepare() of every layer. Call it after writing parameters into the network. */
 dnx_status dnx_net_prepare(dnx_net *net, dnx_err *err);
-/* Call it before writing weights into layer i: allocates the parameters that the network has
- * released, lists them, and sets *count. Call dnx_net_release_params() afterwards. DNX_EMEM. */
+/* Call it before writing weights into layer i: allocates the parameters that the layer has
+ * released, lists all its parameters, and sets *count. Call dnx_net_release_params() afterwards.
+ * DNX_EMEM. */
 dnx_status dnx_net_restore_params(dnx_net *net, int i, dnx_param *list, int *count, dnx_err *err);
 /* Calls prepare() of layer i, which frees the parameters when the network keeps no weights. */
 dnx_status dnx_net_release_params(dnx_net *net, int i, dnx_err *err);
 
-/* Returns the output of layer i after a pass over `batch` images, also from a device. */
+/* Returns the output of layer i after a pass over `batch` images, also from a device. For a layer
+ * that defers its batch norm, returns the values before the norm. */
 const float *dnx_net_output(dnx_net *net, int i, int batch);
 /* Returns the first failure of the device that layers run on, or DNX_OK. After a failure the
  * parameters are those of the last complete update. */

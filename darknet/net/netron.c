@@ -155,8 +155,9 @@ static void put(writer *w, int i) {
     w->number[i] = w->n++;
 }
 
-/* True when a section other than the first reads the image, or a [route] does. Options cannot name
- * the image, so the file then begins with a section that copies it. */
+/* True when the image is read by a section other than the first, by a [route], or as an input other
+ * than input 0. Options cannot name the image, so the file then begins with a section that copies
+ * it. */
 static bool reads_image_later(const dnx_view *v) {
     for (int i = 0; i < v->n; i++)
         for (int k = 0; k < v->list[i].n; k++)

@@ -1,4 +1,4 @@
-/* options.c - the tables of the options of [net], and of the options that every layer has. */
+/* options.c - the tables of the options of [net], of every layer, and of losses with a teacher. */
 #include "net/options.h"
 
 typedef dnx_net_opts N;

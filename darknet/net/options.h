@@ -1,4 +1,4 @@
-/* options.h - the tables of the options of [net], and of the options that every layer has. */
+/* options.h - the tables of the options of [net], of every layer, and of losses with a teacher. */
 #ifndef DNX_NET_OPTIONS_H
 #define DNX_NET_OPTIONS_H
 #include "net/net.h"

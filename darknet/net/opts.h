@@ -5,10 +5,10 @@
 #include "net/notes.h"
 
 /* Fills n structs from one section: first with defaults, then with its pairs. tables[i], which may
- * be NULL, describes outs[i].
+ * be NULL, describes outs[i]. After an error the structs own no memory. DNX_EMEM.
  *
  * DNX_EOPTION when an option is in no table (the message suggests the nearest key), is given twice,
- * is not a number, is out of range, or is not one of the words. Messages:
+ * is not a number, is out of range, is not one of the words, or names no earlier layer. Messages:
  *   FILE:LINE: [SECTION] KEY=VALUE: must be a whole number from MIN to MAX
  *   FILE:LINE: [SECTION] KEY=VALUE: must be a number from MIN to MAX
  *   FILE:LINE: [SECTION] KEY=VALUE: must be one of a, b, c
@@ -28,7 +28,8 @@ const dnx_opt *dnx_opt_find(const dnx_opt *table, const char *key);
 void *dnx_opts_field(const dnx_node *n, const char *key);
 /* Returns the pair with this key, or NULL when the section does not have it. */
 const dnx_pair *dnx_opts_given(const dnx_section *s, const char *key);
-/* Returns the word in list[0..n-1] that is nearest to w by edit distance, or begins with w. Returns
- * NULL when no word is near. */
+/* Returns the word in list[0..n-1] with the smallest edit distance to w, at most max(1, length of w
+ * / 3). If there is none and w has at least 3 letters, returns a word that begins with w in upper
+ * or lower case. Else returns NULL. */
 const char *dnx_nearest(const char *w, const char *const *list, int n);
 #endif

@@ -59,7 +59,8 @@ void dnx_net_backward_begin(dnx_net *net) {
         net->plan.of[dnx_net_root(net, net->n - 1)].dy_written = true;
 }
 
-/* Adds the dy of a merged [shortcut] to the dy of the layer that is its second input. */
+/* Adds the dy of a merged [shortcut] to the dy of the layer that is its second input, or stores it
+ * there when that dy has not been written yet. */
 static void pass_residual_on(dnx_net *net, int i, int batch) {
     dnx_layer_plan *to = &net->plan.of[dnx_net_root(net, net->nodes[i].from[1])];
     size_t size = dnx_size(net->nodes[i].out) * (size_t)batch;

@@ -37,7 +37,7 @@ static void put_layers(FILE *f, const char *value, int layer, const int *place) 
     }
 }
 
-/* Returns true when an option has an effect on a network that predicts. */
+/* Returns false when only training uses the option. */
 static bool is_kept(const dnx_layer_type *type, const char *key) {
     const dnx_opt *o = dnx_opt_find(type ? type->options : dnx_net_options, key);
     if (!o) o = dnx_opt_find(dnx_common_options, key);

@@ -4,11 +4,11 @@
 #include "net/net.h"
 
 /* Builds the smallest network that computes the output of layer `last` of net: only the layers on
- * which this output depends, in order, and only options that have an effect in prediction.
- * Renumbers references to layers. net was built from cfg. note: lines "# ...\n" for the new cfg.
+ * which this output depends, in order, without options that only training uses. Renumbers
+ * references to layers. net was built from cfg. note: lines "# ...\n" for the new cfg.
  *
  * *text: the new cfg, freed by the caller. *out: the network, built to predict, with net's
- * parameters. DNX_EMEM. */
+ * parameters. DNX_EMEM, and the errors of dnx_net_build(). */
 dnx_status dnx_net_strip(dnx_net *net, const dnx_cfg *cfg, int last, const char *note, char **text,
                          dnx_net **out, dnx_err *err);
 #endif

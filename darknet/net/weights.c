@@ -104,7 +104,7 @@ size_t dnx_weights_floats(dnx_net *net, int layers) {
     return count;
 }
 
-/* Checks that the file has as many floats as the network. */
+/* Checks that the file has as many floats as the network, or more if net->is_partial. */
 static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     dnx_loc at = {s->path, 0};
     dnx_param list[DNX_MAX_PARAMS];

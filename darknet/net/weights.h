@@ -6,10 +6,12 @@
 /* Loads all parameters, and prepares the network. Checks the file first: after DNX_EWEIGHTS no
  * parameter has changed. A packed file (weights_packed.h) is recognised by its first bytes.
  * DNX_EWEIGHTS when the file is too short (the message names the layer where it ends) or too long,
- * has an invalid number, or lacks Darknet's header. DNX_EIO when the file cannot be read. */
+ * has an invalid number, or lacks Darknet's header. With net->is_partial a longer file is no error.
+ * DNX_EIO when the file cannot be read. DNX_EMEM. */
 dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err);
-/* Loads only the parameters of the first `layers` layers; the file may be longer. A packed file
- * must fit the whole network. Returns the errors of dnx_weights_load(). */
+/* Loads only the parameters of the first `layers` layers; the file may be longer. But a packed file
+ * must fit the whole network, and all layers are loaded from it. Returns the errors of
+ * dnx_weights_load(). */
 dnx_status dnx_weights_load_first(dnx_net *net, const char *path, int layers, dnx_err *err);
 /* Writes the parameters and net->seen. An error leaves the old file unchanged. DNX_EIO,
  * DNX_EMEM. */
@@ -23,7 +25,7 @@ dnx_status dnx_weights_count(const char *path, size_t *floats, bool *is_packed, 
 /* Counts the parameters in a file, also a packed one. Returns the errors of dnx_weights_load(). */
 dnx_status dnx_weights_held(const char *path, size_t *numbers, dnx_err *err);
 /* Returns `seen` of a weights file, the number of images trained on, or UINT64_MAX when the file
- * cannot be read. */
+ * cannot be read or is packed. */
 uint64_t dnx_weights_seen(const char *path);
 /* Returns the number of parameters of the first `layers` layers. */
 size_t dnx_weights_floats(dnx_net *net, int layers);

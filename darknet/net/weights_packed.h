@@ -17,7 +17,7 @@
 bool dnx_packed_is(const unsigned char *bytes, size_t len);
 /* Loads all parameters; the caller calls dnx_net_prepare() afterwards. Checks the file first: after
  * DNX_EWEIGHTS no parameter has changed. DNX_EWEIGHTS when the file is truncated or damaged, or
- * belongs to another version or network. */
+ * belongs to another version or network. DNX_EMEM. */
 dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *bytes, size_t len,
                            dnx_err *err);
 /* Returns the number of parameters in the file, up to its first fault. */
