@@ -128,7 +128,8 @@ def ms_of(cfg, weights):
 
 
 def add_p(rows):
-    """Sets "p" of each row: McNemar's exact p against PCA and cosine, on the same features."""
+    """Sets "p" of each row: McNemar's exact p against PCA and cosine, on the same features; None
+    for PCA itself, and for features without a row of PCA."""
     for r in rows:
         base = next((b for b in rows if (b["features"], b["way"]) == (r["features"], "pca")), None)
         r["p"] = mcnemar(r["right"], base["right"])[2] if base and base is not r else None

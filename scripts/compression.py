@@ -124,8 +124,8 @@ def packed_bytes(args, name, cfg, weights):
 # ---- low rank ----
 
 def compress(args, name, full, images, speedup, method):
-    """Compresses a network once. Returns (cfg and weights, the output of `darknet compress
-    low-rank`)."""
+    """Compresses a network, unless its folder has a result of the same inputs. Returns (cfg and
+    weights, {"theory", "relative_error" in percent, "cosine", ...})."""
     folder = os.path.join(args.out, name)
     small = tuple(os.path.join(folder, "net" + end) for end in (".cfg", ".weights"))
     path, options = os.path.join(folder, "low-rank.json"), [

@@ -117,7 +117,8 @@ def compare(cfg, weights, a, b, threshold):
 
 
 def judged(truth, is_same):
-    """Returns the verdict as text; when the truth is known, also whether the verdict is right."""
+    """Returns the verdict as text; when the truth and a verdict are known, also whether it is
+    right."""
     known = truth is not None and is_same is not None
     return VERDICTS[is_same] + (("; wrong", "; right")[truth == is_same] if known else "")
 

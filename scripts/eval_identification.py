@@ -20,8 +20,8 @@ the person at that threshold.
 Writes into DIR: results.json, table.csv, identification.png, threshold.json (for `darknet compare`
 and `darknet find`), with --suspects also suspects.png and suspects.txt. Intervals are 95 %
 intervals over people. A rate is measurable only when at least ten pairs of two people exceed its
-threshold. Features are stored in DIR/embeddings and used again while network, weights and images
-are the same. """
+threshold. Features are stored in DIR/embeddings and used again while network, weights, --flip,
+images and the build of darknet are the same. """
 import os
 import sys
 import time

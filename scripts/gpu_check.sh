@@ -11,9 +11,11 @@
 #
 # At the end it compares the results with the goals. It takes less than four minutes. Each step has a
 # time limit, and the script names the parts that it left out. FOLDER/gpu_check.json has the results
-# after each step, also when the script is stopped. The exit status is 1 when a layer disagrees or a
-# tool finds a fault.
+# after each step, also when the script is stopped. The exit status is 1 when a layer disagrees, the
+# check of the layers or the two runs of step 1 do not finish, a tool fails or finds a fault, or the
+# script is stopped.
 #
+# The environment can set GPU_CHECK_SECONDS (235), GPU_CHECK_NET (mobilefacenet.cfg) and
 # GPU_CHECK_BATCH (256).
 set -u
 cd "${1:-$(dirname "$0")}" || exit 1
@@ -45,8 +47,8 @@ ends() {
 child=
 trap '[ -z "$child" ] || kill $child; result "stopped" "by a signal"; ends; exit 1' INT TERM HUP
 
-# limit SECONDS COMMAND...: runs COMMAND. After SECONDS, or when the time of the script is over, it
-# stops COMMAND and returns 124.
+# limit SECONDS COMMAND...: runs COMMAND and returns its status. After SECONDS, or when the time of
+# the script is over, it stops COMMAND (or does not start it) and returns 124.
 limit() {
     left=$((ROOM - $(date +%s)))
     [ "$left" -gt "$1" ] && left=$1

@@ -28,9 +28,9 @@ from lib.files import read, read_json
 from report.experiment import report, show, summary
 
 # Methods with a loss beside the labels' loss. Their default weights were chosen on the reported
-# pairs, so their results are a little too good. Every report says that, and --choose chooses
-# weights on other pairs. The weights are smaller for a given teacher, which was not trained on the
-# students' identities.
+# pairs, so their results are a little too good. A report of default weights says that; --choose
+# chooses weights on other pairs. The default weights are smaller for a given teacher, which was not
+# trained on the students' identities.
 WEIGHTS = ("probability", "correlation")
 
 
@@ -115,7 +115,8 @@ def tell(args, data, rows, notes):
 
 
 def with_width(args):
-    """Returns this command with one more width. The last --widths of a command is used."""
+    """Returns this command with one more width, half of the smallest. The last --widths of a
+    command is used."""
     widths = [*args.widths, min(args.widths) / 2]
     return shlex.join([*sys.argv, "--widths", ",".join(f"{w:g}" for w in widths)])
 

@@ -11,9 +11,9 @@ batch_normalize=1, any other batch norm a [batchnorm]. When a node has no matchi
 message names the node, its operator and its attribute, and nothing is written.
 
 input_mean= and input_scale=: if the graph begins with a subtraction and a multiplication, they come
-from there. Else they come from the metadata of the file (export_onnx.py writes them), or from
---mean and --scale. Else they are (pixel - 127.5) / 127.5, as in InsightFace. --bgr: the file
-expects blue first.
+from there. Else they come from --mean and --scale or, without both options, from the metadata of
+the file (export_onnx.py writes them). Else they are (pixel - 127.5) / 127.5, as in InsightFace.
+--bgr: the file expects blue first.
 
 Old mxnet exporters wrote spatial=0 for a batch norm with one number per channel, and PReLU slopes
 with one dimension; the script reads both with the intended meaning. mxnet also had fix_gamma, which

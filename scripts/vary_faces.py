@@ -77,8 +77,8 @@ def varied(image, r):
 
 
 def mixed(a, b, r):
-    """Returns the average of two faces, or one face on each side of a soft line. Each face may be
-    mirrored."""
+    """Returns a weighted average of two faces, or one face on each side of a soft line. Each face
+    may be mirrored."""
     w, h = a.size
     a, b = (np.asarray(i.transpose(Image.FLIP_LEFT_RIGHT) if r.random() < .5 else i, np.float32)
             for i in (a, b))
@@ -107,7 +107,8 @@ def partner(paths, face, r):
 
 def write_all(i, paths, args):
     """Writes the faces for image i. Returns their number, or the image's path when it is broken, or
-    an Unread. A face that exists already is complete and is not written again."""
+    an Unread. Writes nothing when all faces of the image exist: an existing face that is not empty
+    is complete."""
     r = random.Random(f"{args.seed}/{i}")
     names = [os.path.join(args.out, f"{i:07}-{k}.jpg") for k in range(args.varied + args.mixed)]
     if all(os.path.exists(name) and os.path.getsize(name) for name in names):

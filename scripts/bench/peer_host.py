@@ -33,8 +33,7 @@ def flush_denormals():
 
 
 def load(cfg, weights):
-    """Returns (library, network). weights may be None. libdarknet's messages go to standard
-    error."""
+    """Returns (library, network). weights may be None."""
     lib = ctypes.CDLL(LIBRARY)
     lib.load_network.restype = ctypes.c_void_p
     lib.load_network.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int]

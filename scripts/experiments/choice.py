@@ -21,7 +21,7 @@ def sources(method):
 
 def choices(methods):
     """Returns {method: the values to try} for `methods` and, before them, for the methods whose
-    chosen values they use."""
+    chosen values they use. Methods with fewer than two values are left out."""
     return {s: METHODS[s].choices for m in methods for s in sources(m)
             if len(METHODS[s].choices) > 1}
 
@@ -63,7 +63,8 @@ def choose(args, data, teacher, chosen):
 
 
 def notes(args, chosen):
-    """Returns a text for each choice. args.where: a description of the development pairs."""
+    """Returns a text for each choice that trainings have made. args.where: a description of the
+    development pairs."""
     return [f"{method}: {words(best)} was chosen on {args.where}: " + ", ".join(
         f"{w}: {100 * a:.2f} %" for w, a in all_.items()) + "."
         for method, (best, all_) in chosen.items() if all_]

@@ -59,8 +59,8 @@ def add_run_options(p, known, methods, widths, seeds, teacher_batches):
 
 
 def finish(p, args, work, *more):
-    """Checks the arguments, then calls work(args, *more) with the folder --out locked. Returns the
-    exit status."""
+    """Checks the arguments, then calls work(args, *more) with the folder --out locked (not locked
+    with --plan). Returns the exit status."""
     if args.faces and not (args.lfw and args.pairs):
         p.error("--faces needs --lfw and --pairs")
     if bool(args.teacher_cfg) != bool(args.teacher_weights):

@@ -133,7 +133,7 @@ def data_of_plan(args):
 
 
 def tests_of(args, data):
-    """Returns {name: Pairs} of all pairs to test on. The first one is --pairs."""
+    """Returns {name: Pairs} of all pairs to test on. The first one is data.test."""
     tests = {"lfw": data.test}
     for name, folder, path in args.test:
         tests[name] = Pairs(folder, path, os.path.basename(path))

@@ -44,7 +44,7 @@ def evaluate(args, name, cfg, weights, pairs, folder="lfw", every_pair=False):
 
 
 def measured(args, name, text):
-    """Writes a network without its losses as out/NAME.cfg, for timing. Returns {"network",
+    """Writes `text`, a cfg without losses, as out/NAME.cfg, for timing. Returns {"network",
     "parameters", "macs", "bytes"} from `darknet check`; bytes is the size of its weights file."""
     cfg = os.path.join(args.out, name + ".cfg")
     write(cfg, text)

@@ -19,8 +19,8 @@ def images_by_identity(faces):
 
 
 def draw_pairs(images, count, r):
-    """Draws count / 2 pairs of the same person and as many of two people. The folds have different
-    people. Returns lines `IMAGE IMAGE SAME FOLD`. images: {identity: files}."""
+    """Draws at most count / 2 pairs of the same person, and as many of two people. The folds have
+    different people. Returns lines `IMAGE IMAGE SAME FOLD`. images: {identity: files}."""
     names = sorted(images)
     r.shuffle(names)
     folds = [names[f::FOLDS] for f in range(FOLDS)]

@@ -78,7 +78,8 @@ def tar_of(results):
 
 def add_differences(rows):
     """Sets row["tar"]["minus"] = {method: difference}, for the methods that METHODS names and for
-    the teacher. Only rows with the same training images and test pairs are compared."""
+    the teacher. Compared rows have the same test pairs and, except for the teacher, the same
+    training images."""
     for r in rows:
         if not r["tar"] or r["method"] == "teacher":
             continue
@@ -122,8 +123,9 @@ def read_run(out, name):
 
 
 def read_rows(out):
-    """Returns the rows: [{method, width, batches, more, seeds, images, runs, tests: {name:
-    {accuracies, mean, interval, p: {method: [p of each seed]}}}}]."""
+    """Returns the rows: [{method, width, batches, more, seeds, images, source, tuned, runs,
+    identification, tests: {name: {accuracies, mean, interval, p: {method: [p of each seed]}, minus:
+    {method: result of difference()}}}}]."""
     grouped = collections.defaultdict(list)
     for name in sorted(os.listdir(out)):
         run = None if ".old-" in name else read_run(out, name)

@@ -53,8 +53,8 @@ class Run:
 
 
 def plan(args):
-    """Returns the runs of a study in their order: by width, then by seed, so that every method has
-    a first result early. A run comes after the run of its teacher."""
+    """Returns the runs of a study in their order: by batches, width, then seed, so that every
+    method has a first result early. A run comes after the run of its teacher."""
     out = []
     for batches in args.lengths:
         for width in args.widths:
@@ -75,7 +75,8 @@ def with_masters(run):
 
 
 def asked(args, planned):
-    """Returns the runs of --only, and the runs whose networks teach them."""
+    """Returns the runs that --only names (all runs without --only), and the runs whose networks
+    teach them."""
     kept = [r for r in planned
             if not args.only or any(fnmatch.fnmatch(r.name, p) for p in args.only)]
     if not kept:
@@ -101,8 +102,8 @@ def files_of(args, run):
 
 
 def softening(run):
-    """Returns the number of batches for which the teacher of a run learns from a student. 3,000 are
-    enough: its loss stops falling earlier."""
+    """Returns the number of batches for which the teacher of a run learns from a student: a third
+    of the run's batches, at most 3,000. The loss of this training stops falling earlier."""
     return min(max(1, run.batches // 3), 3000)
 
 

@@ -1,5 +1,6 @@
 """Trains networks. Each has a folder with a record of its inputs. A finished training is not
-repeated, and an interrupted one continues. Other inputs than the recorded ones are an error."""
+repeated, and an interrupted one continues. Other inputs than the recorded ones are an error without
+--force."""
 import math
 import os
 import re
@@ -34,7 +35,8 @@ def made_from(args, text, source, teacher, options, start):
 
 def check_record(args, folder, now):
     """Returns the record of a training that is finished or can continue, or None for a new
-    training. Raises a Failure when the training had other inputs, unless args.force is set."""
+    training. Raises a Failure when the training had other inputs. With args.force it renames the
+    folder instead and returns None."""
     path = os.path.join(folder, RECORD)
     if not os.path.exists(os.path.join(folder, "net.cfg")) and not os.path.exists(path):
         return None
@@ -106,8 +108,8 @@ def train(args, name, text, faces, teacher=(), options=(), start=()):
 
 
 def curve_options(batches, points, pairs):
-    """Returns the options of the trainer for a curve: the accuracy on `pairs`, measured `points`
-    times. The last weights are reported, so these pairs do not choose anything."""
+    """Returns the options of the trainer for a curve: the accuracy on `pairs`, measured at most
+    `points` times. The last weights are reported, so these pairs do not choose anything."""
     if not points or not pairs:
         return []
     return ["-pairs", pairs.path, "-faces", pairs.faces, "-verify",

@@ -1,5 +1,5 @@
 """Verifies pairs of faces with a network: computes features with `darknet embed`, then the metrics.
-Writes roc.png and worst.png, and results.json last: when results.json exists, all files do."""
+Writes roc.png and worst.png, unless pictures is False, and results.json last."""
 import os
 import tempfile
 import time
@@ -21,7 +21,8 @@ NEEDED = ("pair_names", "right", "scores", "same", "made_from")  # keys read fro
 
 
 def find_images(folder, pairs, allow_missing):
-    """Returns ({name: path in folder}, the pairs whose images both exist, missing names)."""
+    """Returns ({name: path in folder}, the pairs whose images both exist, missing names). Raises a
+    Failure when names are missing, unless allow_missing is True."""
     found, missing, listed = {}, [], {}
 
     def place(inside):

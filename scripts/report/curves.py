@@ -74,7 +74,8 @@ def draw_loss(axis, log, colour, label, parts):
 
 
 def names_of(paths):
-    """Returns short, different names of logs: the parts in which their paths differ."""
+    """Returns short, different names of logs: the parts in which their paths differ. For one log:
+    its folder and its name."""
     whole = [os.path.splitext(os.path.abspath(p))[0].split("/") for p in paths]
     at = 0
     while len(paths) > 1 and len({tuple(w[at:at + 1]) for w in whole}) == 1:

@@ -49,7 +49,8 @@ def cells(row):
 
 
 def show(rows):
-    """Returns the table as text, without the columns of REPORT_ONLY and without empty columns."""
+    """Returns the table as text, without the columns of REPORT_ONLY and without empty columns
+    of MINUS."""
     table = [COLUMNS] + [cells(r) for r in rows]
     kept = [i for i, c in enumerate(COLUMNS) if c not in REPORT_ONLY and
             not (c.startswith("minus ") and all(line[i] == "-" for line in table[1:]))]

@@ -1,4 +1,5 @@
-"""Draws pictures with matplotlib, without a display. A picture's file is complete or not there."""
+"""Draws pictures with matplotlib, without a display. A file is replaced only by a complete
+picture."""
 import contextlib
 
 from lib.errors import needs

@@ -82,8 +82,8 @@ def panels(rows):
 
 
 def style(row):
-    """Returns the colour, mark and line style of a row's method. The line style changes when the
-    colours repeat."""
+    """Returns the colour, mark and line style of a row's method. Lines are dashed for rows
+    with `more`, else solid, or dotted when the colours repeat."""
     at = list(METHODS).index(row["method"]) if row["method"] in METHODS else 0
     return {**look(at), "ls": "--" if row["more"] else "-" if at < len(COLOURS) else ":"}
 
@@ -107,7 +107,8 @@ def draw_points(axis, rows, name):
 
 
 def draw_curves(axis, rows, name):
-    """Draws the accuracy during training, as the mean over seeds."""
+    """Draws the accuracy during training, as the mean over the seeds that were measured after the
+    same batches as the first."""
     for r in rows:
         curves = [run["curve"] for run in r["runs"] if run["curve"]]
         if not curves:

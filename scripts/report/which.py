@@ -12,7 +12,7 @@ COLUMNS = ("network", "parameters", "multiply-adds", "bytes", "ms, one face", "L
 GAP, GDCONV = "mobilenet-v2-face", "mobilenet-v2-face-gdconv"
 PLACES = ((8, 6, "left"), (-8, 6, "right"), (8, -12, "left"), (-8, -12, "right"), (0, 14, "center"),
           (0, -20, "center"), (14, 22, "left"), (-14, 22, "right"), (14, -28, "left"),
-          (-14, -28, "right"))  # offsets of a name from its point; names() takes the first free one
+          (-14, -28, "right"))  # offsets of a name from its point; names() takes a free one
 
 
 def ms_of(row):
@@ -99,8 +99,9 @@ def draw(path, rows, about):
 
 
 def names(figure, axis, rows):
-    """Writes each name beside its point, at a place where it covers no other name or point and is
-    inside of the axes."""
+    """Writes each name beside its point, at the first place where it covers no other name or point
+    and is between the left and right edge of the axes. Without such a place, at the place where it
+    covers the fewest."""
     figure.canvas.draw()
     frame = axis.get_window_extent().extents
     points = [axis.transData.transform(r["at"]) for r in rows]
