@@ -76,8 +76,7 @@ typedef struct {
     int K, N;     /* K: floats of a filter (not K of the formula); N: filters */
     float *block; /* threads x BLOCK x K: gathered windows; NULL when bits are counted */
     float *signs; /* batch x H x W x C: sign(u), only when training xnor or bnn */
-    float
-        *slope; /* N times the slope of has_slope(); NULL when it is false or no bits are counted */
+    float *slope; /* N floats, when bits are counted and has_slope(): that slope; else NULL */
 } state;
 
 static dnx_status check_shapes(dnx_node *n, dnx_err *err) {

@@ -1,5 +1,5 @@
 /* distances.h - distances between the features of a batch, scaled to unit length, and their
- * gradients: for [contrastive], [triplet] and [kd_relation].
+ * gradients: for [contrastive] and [triplet]. [kd_relation] uses only dnx_any_classes().
  *
  *   f_i = x_i / |x_i|,   d_ij = |f_i - f_j|^2, or its root
  *

@@ -1,7 +1,7 @@
 /* kd_probability.c - the GPU version of [kd_probability]. The logits of all classes are in memory,
  * B x N for student and teacher; on the processor they are computed in blocks of classes. The class
- * vectors of the teacher's head never change, so they are copied and scaled to length 1 once. The
- * student's head must run on the device, too. Products are in the layer's precision, sums in
+ * vectors of the teacher's head never change, so they are copied and scaled to length 1 once. A
+ * head of the student must run on the device, too. Products are in the layer's precision, sums in
  * double. */
 #include "cuda/cosines.h"
 #include "cuda/loss.h"
