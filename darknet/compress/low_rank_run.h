@@ -58,7 +58,8 @@ dnx_status dnx_low_rank_collect(dnx_low_rank *c, dnx_err *err);
  * nonlinear method those of several layers, the asymmetric method those of one layer, in the order
  * of the layers. DNX_ESHAPE when a rank is larger than the rank of the samples. */
 dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err);
-/* Computes the errors of small on the held-out images. DNX_ENUMBER when an output is not finite. */
+/* Computes the errors of small on the held-out images; does nothing when there are none.
+ * DNX_ENUMBER when an output is not finite. */
 dnx_status dnx_low_rank_measure(dnx_low_rank *c, dnx_err *err);
 void dnx_low_rank_close(dnx_low_rank *c); /* does not free the networks */
 #endif

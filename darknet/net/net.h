@@ -165,7 +165,7 @@ typedef struct dnx_net {
     bool is_partial;   /* a loss lacks the teacher on which the shape of its parameters depends */
     int first_trained; /* first layer that trains: after the last stopbackward=1 */
     int depth;         /* 1: a teacher; 2: a teacher's teacher, for its shapes only; 0: any other */
-    uint64_t seen;     /* images trained on, from the weights file */
+    uint64_t seen;     /* images trained on: from the weights file, increased by training */
     /* Threads requested. The bits of results depend on dnx_pool_threads(pool), the number of shares
      * of a job: max(threads, min(8, batch / 8)) when training. */
     int threads;
