@@ -5,7 +5,8 @@ gives without a failure.
 
 SAMPLE=N tests N points of each case (4), SAMPLE=all tests all points. N points are N/2 calls of as
 many kinds as possible; each call fails once alone and once with all later ones. Cases that take
-long get fewer points, and none when N is 4. Arguments name the cases to run.
+long get fewer points. Arguments name the cases to run; without them such cases are left out when N
+is 4.
 
 A case works in its own folder, which may have an earlier result. `again` is the command that a user
 types after the failure; `result` are the files whose bytes are compared."""
@@ -235,7 +236,7 @@ def tells_skipped(done):
 
 
 def is_progress(case_, path):
-    """True when the case is a training, where a checkpoint in the middle is also a result."""
+    """True for the weights of a training: a checkpoint in the middle is also a result."""
     return case_.command[1] == "classifier" and case_.command[2] == "train" and \
         path.endswith(".weights")
 
@@ -291,9 +292,9 @@ def all_calls(case_, before, folder):
 
 
 def choose(lines, most):
-    """Chooses at most `most` calls and returns their numbers, from 1. Each kind gets the same
-    number of calls, if it has that many. A kind is the same call on files whose names differ only
-    in numbers."""
+    """Chooses at most `most` calls and returns their numbers, from 1. First takes the same number
+    of calls of each kind that has so many, then thins them out evenly to `most`. A kind is the same
+    call on files whose names differ only in numbers."""
     kinds, each = {}, 1
     for at, line in enumerate(lines, 1):
         name, _, path = line.split(" ", 2)

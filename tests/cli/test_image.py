@@ -1,4 +1,4 @@
-"""Reading images: every form of JPEG, PNG, BMP and PNM gives the pixels that Pillow, or the
+"""Reading images: forms of JPEG, PNG, BMP and PNM give the pixels that Pillow, or the
 description of the format, gives. Other files are refused with their names, and each skipped
 file is reported."""
 import io
@@ -60,7 +60,7 @@ def saved(image, form, **options):
 
 
 def by_pillow(data):
-    """Returns the image as Pillow decodes it: upright, transparent pixels over black."""
+    """Returns the image as Pillow decodes it: upright, in RGB, without its alpha."""
     image = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
     return np.asarray(image.convert("RGB"))
 
@@ -273,8 +273,7 @@ def refusals():
 
 
 def alone():
-    """Every command that reads images reports a bad image with its reason and ends with status
-    1."""
+    """embed, predict, valid and align report a bad image with its reason and end with status 1."""
     write("c.cfg", NET + "[connected]\noutput=2\nactivation=linear\n[softmax]\n")
     expect_end(darknet("init", "c.cfg", "c.weights", "-force"))
     write("names", "a\nb\n")
@@ -317,8 +316,9 @@ def within_sets():
 # ---- folders ----
 
 def folders():
-    """Reads images with all suffixes, in upper and lower case. Files that are not images are
-    reported, but are not an error; images that cannot be read are an error."""
+    """Reads images with all suffixes, in upper and lower case. Files with other suffixes are
+    reported, but are not an error; images that cannot be read are an error. Hidden files and files
+    that darknet wrote are not reported."""
     for name in ("a.JPG", "b.jpeg", "c.Png", "d.bmp", "e.ppm", "f.PGM", "g.pbm", "sub/h.pnm"):
         write(f"all/{name}", png(PICTURE))
     for name in ("notes.txt", "sub/Thumbs.db", "i.webp", "no-suffix", ".hidden.png",

@@ -135,8 +135,7 @@ def packages():
 
 
 def python_without_numpy():
-    """With a Python without packages, the message names the missing package and how to install
-    it."""
+    """With a Python without NumPy, the message names the missing package."""
     write("sitecustomize.py", "import sys\nsys.modules['numpy'] = None\n")
     env = {"PYTHONPATH": os.path.abspath("."), "PYTHON": sys.executable}
     for target in ("run", "homework"):

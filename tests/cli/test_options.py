@@ -52,7 +52,7 @@ class Verb:
             self.must["-rank"] = self.options["-rank"]
 
     def good_value(self, option, value):
-        """Returns the words that the option accepts as value; none for a flag."""
+        """Returns a value that the option accepts, as a list of words: empty for a flag."""
         row = re.search(rf"^  {option}[ \n].*(\n     .*)*", self.body, re.M)
         row = " ".join(row[0].split()) if row else ""
         bound = re.search(r"; (from|at least|above) (\d+)", row)
@@ -68,7 +68,7 @@ class Verb:
 
 
 def refused(what, words, *texts):
-    """The call must end with status 2, a message with these texts, then the usage, and nothing on
+    """The call must end with status 2, print "darknet: " and these texts on stderr, and nothing on
     stdout."""
     done = darknet(*words)
     ok = (done.returncode == 2 and not done.stdout and done.stderr.startswith("darknet: ") and
@@ -199,7 +199,8 @@ def never_hands_on_to_itself():
 
 
 def layers():
-    """`darknet layers` accepts every name that a cfg may use, and prints all digits of numbers."""
+    """`darknet layers` accepts the short name conv, prints numbers without an exponent, and helps
+    with unknown names."""
     done = darknet("layers", "conv")
     check(done.returncode == 0 and done.stdout == darknet("layers", "convolutional").stdout and
           "\n  other names: conv\n" in done.stdout, "layers conv", done.stdout, done.stderr)
@@ -217,7 +218,7 @@ def layers():
 
 
 def odd_cfgs():
-    """Reads a cfg from a directory, a pipe without a writer, and pipes with a writer."""
+    """Reads a cfg from pipes with a writer; refuses a directory and a pipe without a writer."""
     os.makedirs("folder.cfg", exist_ok=True)
     os.mkfifo("pipe.cfg")
     for name, why in (("folder.cfg", "Is a directory"),
@@ -266,7 +267,8 @@ def completed(*words):
 
 
 def completes(verbs):
-    """The scripts of `darknet completion` have every verb, option and value."""
+    """The script of `darknet completion bash` has every verb and option, and values and files of
+    some. The script for zsh has no syntax error."""
     done = darknet("completion", "bash")
     check(done.returncode == 0 and not done.stderr, "completion bash", done.stderr)
     write("darknet.bash", done.stdout)
@@ -313,7 +315,7 @@ def descriptors():
 
 
 def by_the_line():
-    """Output into a file or a pipe is written line by line while the command runs."""
+    """Output into a pipe is written line by line while the command runs."""
     cfg = write("slow.cfg", "[net]\nheight=8\nwidth=8\nchannels=3\nbatch=2\nmax_batches=1000000\n"
                             "learning_rate=.001\n[connected]\noutput=2\n[softmax]\n")
     with subprocess.Popen([DARKNET, "classifier", "train", "s/faces.data", cfg, "-out", "slow"],

@@ -72,7 +72,8 @@ def check_fails(layer, text, rows):
 
 def wrong_layers_are_found():
     """The check finds a layer that ignores `dx_adds`, which loses the gradient of another reader of
-    its input, and a loss that reads the teacher's output where a network has no teacher."""
+    its input, a loss that reads the teacher's output where a network has no teacher, a crash, and a
+    wrong .name."""
     text = read(f"{EXAMPLES}/clipped.c").decode()
     right = "p->dx_adds[0] ? dx[i] + d : d;"
     expect(right in text, "the example has changed: change this test")

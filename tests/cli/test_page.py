@@ -63,7 +63,8 @@ class Running:
 
 
 def talk(data=b"", wait=True):
-    """Sends bytes to the port. Returns the socket, or with `wait` the whole answer."""
+    """Sends bytes to the port. Returns the socket, or with `wait` the whole answer; b"closed" when
+    the connection is reset."""
     s = socket.create_connection(("127.0.0.1", PORT), timeout=20)
     try:
         s.sendall(data)

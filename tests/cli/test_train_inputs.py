@@ -154,8 +154,8 @@ def teachers_count():
 # ---- the best network ----
 
 def best_keeps_its_score():
-    """A worse network never replaces the best one, not even after a kill or without its .txt
-    file."""
+    """After -resume a network with a lower score does not replace the best one. Without its .txt
+    file the best one is verified again. A damaged one is replaced."""
     lines = [f"ann\t{k}\t{k + 4}\n" for k in (1, 2)] + [f"ann\t{k}\tbob\t{k}\n" for k in (1, 2)]
     write("pairs.txt", "2\n" + "".join(lines))
     for name in NAMES[:2]:

@@ -51,8 +51,8 @@ def running(name, *args, **more):
 
 
 def is_saved(name, rows=None):
-    """Checks that there are a checkpoint, weights, and a log of `rows` lines without gaps. Returns
-    the number of batches."""
+    """Checks that there are a checkpoint, weights, and a log without gaps, which has `rows` lines
+    unless `rows` is None. Returns the number of batches."""
     batches = [int(b) for b in column(f"{name}/net.csv", "batch")]
     expect(batches == list(range(1, len(batches) + 1)), "the log has gaps or doubles")
     expect(rows is None or len(batches) == rows, f"{len(batches)} lines, not {rows}")
@@ -183,7 +183,8 @@ def nothing_is_left(file, folder, *args):
 
 
 def missing_files_of_a_finished_run():
-    """-resume writes the record and the weights that could not be written at the end of the run."""
+    """-resume of a finished run writes the record if that could not be written, and the weights if
+    they are missing."""
     file, args = data("faces", "end"), ("-batches", "40")
     done = train(file, *args, env=faults("end/net.run", 2, 10**6, errno.EROFS, "rename"))
     expect_end(done, 1, "end/net.run: cannot write: Read-only file system")
@@ -207,8 +208,8 @@ def column_text(path, name):
 # ---- files that fail ----
 
 def disk_fails_for_a_while():
-    """After the scan, twelve calls on images fail with EIO, EMFILE or ESTALE. Training tries again
-    and skips no image."""
+    """After the scan, opening an image fails twelve times with EIO, EMFILE or ESTALE. Training
+    tries again and skips no image."""
     for code in (errno.EIO, errno.EMFILE, errno.ESTALE):
         name = f"errno{code}"
         done = train(data("faces", name), *WHOLE, env=faults("faces/", 400, 12, code))
@@ -265,7 +266,8 @@ def folder_stays_away():
 
 
 def one_image_is_gone():
-    """One image cannot be read, while others can: only this image is skipped."""
+    """One image cannot be read, while others can: it is skipped. The list has it twice, which is
+    more than 1 % of its lines, so the run stops with an error and is saved."""
     shutil.copytree("faces", "fewer")
     lines = "".join(f"fewer/{n}/{i:02}.jpg {c}\n" for c, n in enumerate(NAMES) for i in range(20))
     write("fewer.txt", 2 * lines)

@@ -1,7 +1,7 @@
 /* test_host_agree.c - the same cfg, weights and image give the same numbers in libdarknet and here.
- * The output of every layer is compared, because a saturated softmax would hide differences before
- * it. Then a few steps of training are compared. libdarknet runs with batch 1, because it is
- * slow. */
+ * The outputs of all layers except [cost] and merged ones are compared, because a saturated softmax
+ * would hide differences before it. libdarknet predicts with batch 1, because it is slow. Then some
+ * steps of training are compared. */
 #include <darknet.h>
 
 #include "host/loop.h"

@@ -48,7 +48,7 @@ static void free_host(network *net) {
     free_network(net);
 }
 
-/* ---- child processes: run what() without output and return the wait status ---- */
+/* ---- child processes: run what() without output, exit with 77; return the wait status ---- */
 
 static int child(void (*what)(void)) {
     fflush(NULL);

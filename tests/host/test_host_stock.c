@@ -1,9 +1,10 @@
 /* test_host_stock.c - the stock classifiers in /usr/share/darknet/cfg give the same numbers in
  * libdarknet and here: the same weights, written by the host, and the same image.
  *
- * The output of each layer is compared, because a saturated softmax would hide differences before
- * it. If an output differs by more than 1e-3 of its largest value, both last outputs are compared
- * with a forward pass by plain loops in double precision. libdarknet may be wrong, ours may not.
+ * The outputs of all layers are compared, because a saturated softmax would hide differences before
+ * it; only those of [cost] and of layers with a merged shortcut are not. If an output differs by
+ * more than 1e-3 of its largest value, both last outputs are compared with a forward pass by plain
+ * loops in double precision. libdarknet may be wrong, ours may not.
  *
  *   test_host_stock                 the small networks
  *   test_host_stock -all            all networks, takes minutes: tests/slow/test_stock.sh */
@@ -94,8 +95,8 @@ static void pool_largest(const layer *l, const double *x, double *y) {
         }
 }
 
-/* Adds the other input of a shortcut, w x h x c. When the sizes differ, only every n-th pixel of
- * the larger input is used. */
+/* Adds the other input of a shortcut, w x h x c, to y. When it is n times larger than y, only every
+ * n-th pixel is added. When it is n times smaller, only every n-th pixel of y changes. */
 static void add_other(const layer *l, const double *other, double *y) {
     int step = l->w > l->out_w ? l->w / l->out_w : 1, gap = l->out_w > l->w ? l->out_w / l->w : 1;
     for (int c = 0; c < l->c && c < l->out_c; c++)
@@ -185,9 +186,9 @@ static bool copy_for_host(const char *from) {
     return ok;
 }
 
-/* Sets running statistics near those of a random image, as in a trained network. Variances are at
- * least .05, because eps differs: 1e-5 inside the root in our code, 1e-6 outside of it in
- * libdarknet. */
+/* Sets the running statistics of convolutions with at least 4 output pixels near those of a random
+ * image, as in a trained network, and saves all weights. These variances are at least .05, because
+ * eps differs: 1e-5 inside the root in our code, 1e-6 outside of it in libdarknet. */
 static void calibrate(network *net) {
     float *planes = malloc(sizeof *planes * (size_t)net->inputs);
     if (!planes) return;
@@ -215,9 +216,10 @@ static void calibrate(network *net) {
 
 /* ---- comparing ---- */
 
-/* Runs our network layer by layer, because outputs share memory, and compares each output with
+/* Runs our network layer by layer, because outputs share memory, and compares the outputs with
  * libdarknet's, which has finished its pass. Returns the largest difference, divided by the largest
- * value of the layer; *at: the number of this layer. last: our last output, C x H x W. */
+ * value of its layer, or HUGE_VAL when an output has another size. *at: the number of this layer,
+ * -1 when nothing differs. last: our last output, C x H x W. */
 static double compare(network *host, dnx_net *ours, const float *x, int *at, float *last) {
     double largest = 0;
     *at = -1;

@@ -84,8 +84,8 @@ def trainable(name, batch):
 
 
 def trains(name, batch, batches):
-    """Trains a network. Checks that its peak memory is about what `darknet check` predicts, and
-    that the prediction is below MOST."""
+    """Trains a network. Checks that its peak memory is at most 1.1 times what `darknet check`
+    predicts, plus 200 MB, and that the prediction is below MOST."""
     cfg = write(f"{name}.cfg", trainable(name, batch))
     seen = darknet("check", "-json", cfg, "-data", "faces/faces.data")
     expect_end(seen)

@@ -41,7 +41,8 @@ static inline double apart(const float *a, const float *b, size_t n) {
     return worst;
 }
 
-/* Removes the test's folder and prints its last lines. Returns the exit status of the test. */
+/* Removes the folder, if make_folder() made one, and prints the test's last lines. Returns the exit
+ * status of the test. */
 static inline int summary(void) {
     char line[64];
     snprintf(line, sizeof line, "rm -rf %s", folder);
@@ -168,7 +169,8 @@ static inline void in_child(const char *set, void (*all)(void)) {
     tap_end();
 }
 
-/* Returns the result of ask(), called in a child process with the environment DNX_ISA=set. */
+/* Returns the result of ask(), called in a child process with the environment DNX_ISA=set. Returns
+ * false and counts a failure when the child ends early. */
 static inline bool child_says(const char *set, bool (*ask)(void)) {
     int status = 1;
     fflush(stdout);

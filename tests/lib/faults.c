@@ -1,7 +1,8 @@
 /* faults.c - a library for LD_PRELOAD that makes chosen system calls fail or raise a signal.
  *
  * FAULTS="CALLS:TEXT:FROM:COUNT:WHAT" selects calls on files with TEXT in their absolute path, and
- * numbers them from 1. COUNT calls from number FROM on fail:
+ * numbers them from 1. TEXT does not matter for fork and thread. COUNT calls from number FROM on
+ * fail, or raise a signal and are then executed:
  *   CALLS  a name of the table below; "files": all of the table but fork and thread; "all": all
  *   WHAT   > 0: the calls set errno to WHAT; 0: to a value of the table; -SIGNAL: they raise SIGNAL
  * FAULTS_LOG=FILE: appends a line "NAME ERRNO PATH" for each call that fails or raises a signal;
@@ -76,8 +77,8 @@ static bool concerns(int call) {
                       (is_file && !strcmp(set.calls, "files")));
 }
 
-/* Counts a selected call. When the call must fail, sets errno and returns true, or raises the
- * signal. */
+/* Counts a selected call. When the call must fail, sets errno and returns true. When it must raise
+ * a signal, raises it and returns false. */
 static bool counts(int call, const char *path) {
     int n = atomic_fetch_add(counted, 1) + 1;
     int why = set.what ? set.what : calls[call].why[n % 2];

@@ -20,8 +20,9 @@ static inline void fill(float *v, int n, float lo, float hi) {
     for (int i = 0; v && i < n; i++) v[i] = uniform(lo, hi);
 }
 
-/* Sets random biases, scales and running statistics, so that each of them changes the output; for
- * [local] also random weights. */
+/* Sets random values, so that each of them changes the output: the biases, and with batch norm the
+ * scales and running statistics, of [convolutional], [connected] and inner layers; the biases and
+ * weights of [local]. */
 static inline void randomise_layer(layer *l) {
     layer *const parts[] = {l->input_layer, l->self_layer, l->output_layer, l->wz, l->wr, l->wh,
                             l->uz,          l->ur,         l->uh,           l->wi, l->wf, l->wo,

@@ -5,8 +5,7 @@
 #include "net/build.h"
 
 enum {
-    SEPARATE =
-        1, /* inputs are .05 from integers, where kinks are, and differ (not in [activation]) */
+    SEPARATE = 1, /* `kinks` of rows.h; the inputs differ, except in [activation] */
     TOGETHER = 2, /* the output of an image depends on the other images of the batch */
     /* The gradient of a sign is an estimate, which finite differences cannot check; test_binary.c
      * checks it. ESTIMATED: only the gradient of the weights is an estimate. SIGNS: also the
@@ -43,8 +42,8 @@ static inline void close_bench(bench *b) {
 
 /* Sets the inputs of the layer, which is layer 5, by dnx_net_inputs(), as in a network. Layer 4 has
  * the shape of the row. Layers 0 to 3, which options may name, have the shape `second` if the row
- * has one. A distillation loss reads layer 4; it gets a target here, because there are no files of
- * a teacher. */
+ * has one. A distillation loss reads layer 4; this function sets the shape of its target, because
+ * there are no files of a teacher. With NO_TEACHER it gets no target. */
 enum { BENCH_INDEX = 5 };
 static inline dnx_status bench_inputs(bench *b, const row *r, dnx_err *err) {
     dnx_node *n = &b->n, before[BENCH_INDEX + 1] = {{0}};
@@ -130,8 +129,8 @@ static inline void set_pass(bench *b, int batch, bool training) {
     p->target = dnx_target_of(b->n.type) ? b->target : NULL;
 }
 
-/* Runs forward() and returns the function to minimise: the loss of a loss layer, else minus the
- * inner product of weight and y. The descent direction of y is then `weight`. */
+/* Runs forward() and returns the function to minimise: the loss if has_loss, else minus the inner
+ * product of weight and y. The descent direction of y is then `weight`. */
 static inline double objective(bench *b, int batch, bool training) {
     set_pass(b, batch, training);
     if (b->n.scratch) memset(b->p.scratch, 0xff, sizeof(float) * b->n.scratch);

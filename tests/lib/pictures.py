@@ -47,8 +47,9 @@ def palette(colours, alpha=None):
 
 def bmp(rows, width, bits, colours=(), form=0, masks=(), top_down=False, header=40):
     """Returns a BMP. rows: the bytes of each row from the top, without padding; bits: bits per
-    pixel; colours: a palette of (R, G, B); form: BMP's compression type; header: bytes of the
-    header."""
+    pixel; colours: a palette of (R, G, B); form: BMP's compression type; masks: the bits of R, G,
+    B; top_down: whether the file stores the top row first; header: bytes of the header. With a
+    header of 12 bytes form and masks are ignored."""
     height = len(rows)
     body = b"".join(r + bytes(-len(r) % 4) for r in (rows if top_down else rows[::-1]))
     if header == 12:

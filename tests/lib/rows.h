@@ -1,10 +1,11 @@
-/* rows.h - reads the test cases of a layer type from NAME.rows. A line that begins with # is a
- * comment. All other lines have this form; B, H, W and C are the shape of input 0:
+/* rows.h - reads the test cases of a layer type from NAME.rows. Empty lines and lines that begin
+ * with # are skipped. All other lines have this form; B, H, W and C are the shape of input 0:
  *
  *     B H W C TOLERANCE [WORD]... [OPTION=VALUE;OPTION=VALUE]
  *
  * OPTION=* makes a case for each word that the option can have. Each WORD is one of
- *     kinks      all inputs are at least .05 from integers, where the derivative may jump
+ *     kinks      if B * H * W * C is even, all inputs are at least .05 from integers, where the
+ *                derivative may jump; else they are multiples of .1
  *     together   the output of an image depends on the other images of the batch
  *     estimated  the gradient of the weights is an estimate
  *     signs      the gradients of the weights and of all values before the signs are estimates

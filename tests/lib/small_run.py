@@ -93,8 +93,9 @@ def listing():
 
 def faults(text, first, count, what, calls="open", log=None):
     """Returns an environment in which system calls on files with `text` in their path fail: `count`
-    calls from number `first` on. They set errno to `what`, or raise the signal -what. faults.c
-    describes `calls` and `log`. Raises Skipped without faults.so."""
+    calls from number `first` on. They set errno to `what`, with 0 to a value of faults.c, or raise
+    the signal -what. faults.c describes `calls` and FAULTS_LOG=log. Raises Skipped without
+    faults.so."""
     shim = os.path.join(ROOT, os.environ.get("OBJ", ""), "tests", "faults.so")
     if not os.path.exists(shim):
         raise Skipped("no faults.so: make test builds it")

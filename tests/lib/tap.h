@@ -14,10 +14,11 @@ static int passed, failed, skipped;
 static const char *where = "FAILED"; /* printed before the message of each failure */
 static struct {
     char name[120];
-    int rows, passed, failed; /* rows: TAP lines printed; the others: counts when the group began */
+    int rows, passed, failed; /* rows: TAP lines printed; passed, failed: when the group began */
 } tap;
 
-/* Prints a TAP line. In the name, '#' becomes a blank, because prove reads a comment after '#'. */
+/* Prints a TAP line. In the name, line breaks become blanks, and '#', too, because prove reads a
+ * comment after '#'. */
 static inline void tap_row(const char *word, const char *name, const char *tail) {
     printf("%s %d - ", word, ++tap.rows);
     for (; *name; name++) putchar(*name == '\n' || *name == '#' ? ' ' : *name);

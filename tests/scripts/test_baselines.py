@@ -109,7 +109,8 @@ def by_hand():
 
 
 def learned():
-    """Each method distinguishes people who were not in its training, on features from the model."""
+    """Each method that learns, except "weighted", distinguishes people who were not in its
+    training, on features from the model."""
     x, person, _, _ = people(5, 160, 30)
     x = x @ np.diag(np.linspace(3, .1, 30))
     trained = person < 100

@@ -85,7 +85,7 @@ def mxnet(folder):
 
 
 def mobilenet(folder):
-    """Imports squeeze and excitation, every form of hswish and hsigmoid, relu6, pools, l2 norm."""
+    """Imports squeeze and excitation, hswish and hsigmoid in two forms, relu6, pools, l2 norm."""
     t = Net((1, 3, 16, 16))
 
     def written(x, last):
@@ -233,7 +233,8 @@ def fails(path, said, *options, net=None):
 
 
 def files(folder):
-    """Refuses files that are not models, and models with other kinds of inputs or operators."""
+    """Refuses files that are not models or damaged, other opsets, several outputs without --output,
+    and cycles."""
     path = os.path.join(folder, "f.onnx")
     fails(path, f"{path}: No such file or directory")
     fails(common.write(path, "[net]\nheight=1\n"), f"{path}: is not an ONNX file, or cut short")

@@ -55,7 +55,7 @@ def anchor(heading):
 
 
 def links():
-    """Links lead to files that exist, and to headings that the file has."""
+    """Links that are not http lead to files that exist, and to headings that the file has."""
     for path in texts():
         for target, heading in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", text_of(path)):
             if target.startswith("http"):
@@ -117,7 +117,8 @@ def targets():
 
 
 def networks():
-    """The tables of cfg/README.md have every network, and the counts of `check` for small ones."""
+    """The tables of cfg/README.md have every network except variants such as NAME-am, and for
+    networks below a million parameters the counts of `check`."""
     text = text_of(f"{ROOT}/cfg/README.md")
     for path in glob.glob(f"{ROOT}/cfg/*.cfg"):
         name = os.path.basename(path)

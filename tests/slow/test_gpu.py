@@ -198,8 +198,8 @@ def steps_are_graphs():
 
 
 def a_step_is_one_graph():
-    """With all layers on the GPU one graph is a step, update included. A layer on the processor, or
-    clip_norm, divides it."""
+    """With all layers on the GPU one graph is a step, update included, also with clip_norm. A layer
+    on the processor divides the step into two graphs."""
     for name, more, end, lists in (("one", "", "", 1), ("clipped", "clip_norm=1\n", "", 1),
                                    ("split", "", "[contrastive]\nfrom=2\n"
                                     "margin=.5\n", 2)):

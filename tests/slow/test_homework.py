@@ -122,7 +122,8 @@ def accuracies(out):
 
 
 def torn(out):
-    """Files that a crash left incomplete are made again."""
+    """Torn results are made again. A training with a torn record is an error; --force trains again
+    and keeps the old folder."""
     before = accuracies(out)
     for name in ("results.json", "scratch-0.125-seed1/lfw/results.json", "student-0.125.json"):
         write(os.path.join(out, name), '{"torn')

@@ -65,8 +65,9 @@ static double cosine(const double *a, const double *b) {
 
 static double limited(double v) { return fmin(1, fmax(1e-6, v)); }
 
-/* Moves each centre w to the mean of a w + (1 - a) t/|t| over the images x of its class, t:
- * targets. alpha 0: a = cos(x, t) cos(w, t); 1: a = cos(x, t); both in [1e-6, 1]; 2: a = fixed. */
+/* Moves each centre w to the mean of a w + (1 - a) t/|t| over the images x of its class; t: their
+ * targets, not 0. [v]: v limited to 1e-6..1. alpha 0: a = [cos(x, t) [cos(w, t)]]; 1: a =
+ * [cos(x, t)]; 2: a = fixed. */
 static void naive_move(bench *k, int alpha, double fixed) {
     double moved[N * D];
     memcpy(moved, k->w, sizeof moved);

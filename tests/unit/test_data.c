@@ -84,8 +84,8 @@ static void test_sources(void) {
 
 /* ---- samplers ---- */
 
-/* A change of one byte, near the start, in the middle or at the end of an image, changes the
- * checksum dnx_data.content. */
+/* A change of one byte, at a quarter, in the middle or at the end of an image, changes the checksum
+ * dnx_data.content. */
 static void test_content(void) {
     enum { LONG = 20000, AT = 5000 };
     static char bytes[LONG] = "BM";

@@ -30,7 +30,8 @@ static double counted(const dnx_box *a, const dnx_box *b, bool by_minimum) {
     return (double)in / (double)(by_minimum ? smaller : of_a + of_b - in);
 }
 
-/* Naive suppression: takes the best box, removes all that overlap it, and repeats. */
+/* Naive suppression: takes the best box, removes all that overlap it by more than `most`, and
+ * repeats. Returns the number of boxes in out[]. */
 static size_t naive(const dnx_box *all, size_t n, double most, bool by_minimum, dnx_box *out) {
     bool gone[40] = {false};
     size_t kept = 0;
@@ -89,7 +90,8 @@ static dnx_image noise(int w, int h) {
     return im;
 }
 
-/* Returns the mean of channel c over a rectangle, from 64 x 64 samples, mapped to about -1 to 1. */
+/* Returns the mean of channel c over a rectangle, from 64 x 64 samples, mapped from 0..255 to about
+ * -1 to 1. Samples outside of the image are 0. */
 static double mean_of(const dnx_image *im, double x, double y, double w, double h, int c) {
     enum { N = 64 };
     double sum = 0;
@@ -134,7 +136,8 @@ static void test_pieces(void) {
     dnx_image_free(&im);
 }
 
-/* Halves of a constant image are constant, so no pixel is lost or counted twice. */
+/* In the halves and in a piece of a constant image, the weights of the pixels sum to 1: the colour
+ * stays. Of each half only the first value is checked. */
 static void test_halves(void) {
     for (int w = 1; w < 70; w += 3) {
         dnx_image im = noise(w, 71 - w);
@@ -154,8 +157,8 @@ static void test_halves(void) {
 
 /* ---- the pyramid ---- */
 
-/* Every window of every scale lies in at least one piece. Pieces do not overlap on a page, and all
- * pieces lie on the pages. */
+/* Every window at even x and y of every scale lies in at least one piece. Pieces do not overlap on
+ * a page, and all pieces lie on the pages. */
 static void test_pyramid(int w, int h, double least, int levels) {
     static char used[64][DNX_PAGE][DNX_PAGE];
     dnx_pyramid p = {0};
@@ -266,7 +269,8 @@ static void test_main_face(void) {
     dnx_faces_sort(f, 0, 200, 200);
 }
 
-/* In the crop the face's points must lie on the template. scale: image size / template size. */
+/* In the crop the face's points must lie on the template. scale: pixels of the image for a pixel of
+ * the template of 112 x 112. */
 static void test_crop(double scale, int side) {
     const int w = (int)(160 * scale);
     dnx_image im = {.w = w, .h = w, .rgb = calloc((size_t)w * (size_t)w, 3)};
@@ -301,7 +305,7 @@ static void test_crop(double scale, int side) {
     dnx_image_free(&im);
 }
 
-/* dnx_image_read_shrunk() decodes a JPEG at 1/by of its size. Other images keep their size. */
+/* dnx_image_read_shrunk() decodes a JPEG at 1/by of its size, rounded up. A PNM keeps its size. */
 static void test_shrunk_jpeg(void) {
     dnx_image im = noise(101, 67), small;
     size_t n;

@@ -92,7 +92,7 @@ static double pixel(const bench *b, int i, int y, int x, int c) {
                 (size_t)c];
 }
 
-/* Returns output (i, y, x, c) before norm_act. w: weights in file order, NULL for avgpool. */
+/* Returns output (i, y, x, c) before norm_act. w: weights in file order, NULL without weights. */
 static double naive(const plain_row *r, const bench *b, const float *w, int i, int y, int x,
                     int c) {
     int kh = r->size, kw = r->size, cg = r->C, c0 = 0;

@@ -1,5 +1,5 @@
-/* test_fuzz.c - runs all fuzz targets on the files of their corpora, and on random changes of each
- * file. A target aborts the test when a reader's result is wrong. */
+/* test_fuzz.c - runs all fuzz targets on the files of their corpora, and all but fuzz_cfg on random
+ * changes of each file. A target aborts the test when a reader's result is wrong. */
 #include <glob.h>
 
 #include "lib/check.h"

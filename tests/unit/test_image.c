@@ -1,5 +1,5 @@
-/* test_image.c - decoding images: the fuzz target runs on tests/data/corpus/image and on each good
- * picture cut at every length. Also the kinds of files, and the names of images. */
+/* test_image.c - decoding images: the fuzz target runs on tests/data/corpus/image, and each good
+ * picture is decoded cut at every length. Also the kinds of files, and the names of images. */
 #include <glob.h>
 
 #include "lib/check.h"
@@ -20,7 +20,7 @@ static bool ends(const char *name, const char *end) {
     return n >= k && !strcmp(name + n - k, end);
 }
 
-/* Returns the number of bytes that may be missing at the end of a good file: the padding of a BMP's
+/* Returns how many bytes may be missing at most at the end of a good file: the padding of a BMP's
  * last row, or all but one digit of the last number in a text. */
 static size_t spare(const char *name, const unsigned char *bytes) {
     return ends(name, ".bmp") || (bytes[0] == 'P' && bytes[1] <= '3') ? 3 : 0;

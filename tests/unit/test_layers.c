@@ -54,7 +54,7 @@ static void check_tensor(bench *b, const row *r, float *x, const float *grad, si
     size_t step = count > 40 ? count / 40 : 1;
     for (size_t i = 0, k = 0; i < count && k < 40; i += step, k++) {
         float h = r->flags & SEPARATE ? .02f : 4e-3f;
-        /* When a kink lies between lo and hi, a smaller h is tried. */
+        /* When the error is above tol, as with a kink between lo and hi, a smaller h is tried. */
         double best = INFINITY, num = 0;
         for (int t = 0; t < 3 && best > r->tol; t++, h *= .25f) {
             float hi = x[i] + h, lo = x[i] - h;
@@ -308,7 +308,7 @@ static int without_target(const row *r, bool trains) {
 }
 
 /* p->target is NULL when a network with a loss of distillation predicts, as in `darknet classifier
- * raw`. The loss is then 0, y is finite, and no gradient flows. */
+ * raw`. Then y and the loss are finite; a loss with a target type is 0 and has no gradient. */
 static void check_without_target(const row *r) {
     if (!dnx_may_have_teacher(find_type(r->type))) return;
     for (int trains = 0; trains < 2; trains++) {
@@ -354,7 +354,7 @@ static void check_all(void) {
         if (is_chosen(rows[i].type)) check_row(&rows[i]);
 }
 
-/* Reads the rows of all types. A type without rows is a failure. */
+/* Reads the rows of all types. A chosen type without rows is a failure. */
 static void read_all(void) {
     char path[120];
     for (int t = 0; dnx_layer_types[t]; t++) {

@@ -171,7 +171,7 @@ static void check_nonlinear(data *d, dnx_act act, const char *name, double at_mo
 }
 
 /* With inputs x that are a linear mixture of the responses y, and full rank, the solution undoes
- * the mixture. Constant inputs have no effect. */
+ * the mixture. Constant inputs are no error. */
 static void check_asymmetric(const data *d) {
     dnx_pool *pool = dnx_pool_new(1);
     dnx_rng g;

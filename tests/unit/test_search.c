@@ -83,8 +83,8 @@ static void test_search(const dnx_byte_set *bytes) {
     search(bytes, 1, 1, 1, 1, 4);
 }
 
-/* bytes->look() must name each product above its limit, and few others. Query 0 has the limit minus
- * infinity, query N - 1 infinity. */
+/* bytes->look() must name each product above its limit, and few others (checked for K = 130). The
+ * limit of query N - 1 is infinity, of query 0 minus infinity, also when N is 1. */
 static void bytes_of(const dnx_byte_set *bytes, int K, int N) {
     enum { P = 203, PANELS = 7 };
     static uint16_t above[P * PANELS];

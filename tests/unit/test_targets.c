@@ -36,7 +36,8 @@ static double middle(int i, int to, int from) {
     return fmin(from - 1, fmax(0, (i + .5) * from / to - .5));
 }
 
-/* Scales the student's images to the teacher's input size, by weighted means over all pixels. */
+/* Scales the student's images to the teacher's input size by bilinear weights over all pixels, and
+ * to its input_mean= and input_scale=. */
 static float *converted(const dnx_net *from, const float *x, const dnx_net *to) {
     dnx_shape a = from->in, b = to->in;
     float *out = dnx_alloc(dnx_size(b) * B);

@@ -15,11 +15,11 @@ typedef struct {
     const char *name;
     void (*call)(const void *args);
     size_t size; /* bytes of the arguments */
-    bool waits;
+    bool waits;  /* the threads of a block wait for one another */
 } kernel;
 
-/* To be called at the begin of each function of the driver: counts the call. Returns 0, or the
- * error that the function must return: of STANDIN_FAIL, of a lost device, or of a missing
+/* Functions of the driver that may fail call enter() first. It counts the call, and returns 0, or
+ * the error that the function must return: of a lost device, of STANDIN_FAIL, or of a missing
  * context. */
 int enter(const char *name);
 #define ENTER(name)                                                                                \
@@ -27,7 +27,7 @@ int enter(const char *name);
         int r_ = enter(name);                                                                      \
         if (r_) return r_;                                                                         \
     } while (0)
-/* After lose_device(r) all functions of the driver return r. lost() returns r; 0 before. */
+/* After lose_device(r) enter() and lost() return r. Before, lost() returns 0. */
 void lose_device(int result);
 int lost(void);
 
