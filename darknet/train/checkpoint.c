@@ -19,12 +19,14 @@ static void postpone(dnx_train_job *j, dnx_err *late, const dnx_err *why) {
     if (!late->status) *late = *why;
 }
 
-/* For -force, after the first checkpoint: removes NAME-best.weights, NAME-best.txt and NAME.names,
- * which belong to the replaced run. */
+/* For -force, after the first checkpoint: removes NAME-best.weights, NAME-best.txt and NAME.names
+ * of the replaced run. */
 static void remove_old(dnx_train_job *j) {
     if (!j->replaces) return;
-    remove(j->best);
-    remove(j->score);
+    if (j->best_verified < 0) { /* this run has not replaced them yet */
+        remove(j->best);
+        remove(j->score);
+    }
     remove(j->names);
     j->replaces = false;
 }

@@ -2,8 +2,8 @@
 
 `edit` and `add` contain words in braces, which each training replaces. {cfg} and {weights} are the
 teacher's files. {headed} and {headed_weights} are the files of the teacher with a classifier for
-the identities of our training list. {quarter} is a quarter of the batch, {half} is half of --rate.
-The values of all other words are in `usual`, or are chosen on development pairs."""
+the identities of our training list. {quarter} is a quarter of the batch. The
+values of all other words are in `usual`, or are chosen on development pairs."""
 import dataclasses
 
 TAUGHT = {"teacher": "{cfg}", "weights": "{weights}"}
@@ -29,7 +29,6 @@ class Method:
     # the teacher of the experiment when f * w is 1 or more.
     pupil_of: tuple = ()
     softens: bool = False  # the teacher first learns from the student of pupil_of, then teaches
-    continues: bool = False  # the training begins with the weights of the student of pupil_of
 
 
 def weights(*values):
@@ -132,13 +131,6 @@ METHODS = {
         "features, cosine, the average of the weights", FEATURE, labels=False,
         edit={"net": {**COSINE, "ema": .999}, "kd_feature": {**TAUGHT, "weight": "{weight}"}},
         usual={"weight": 32}, tuned_as="feature", against=("feature", "cosine")),
-    "cosine-average-refo": Method(
-        "the same student, trained again: by a teacher that has learned from it, at half the rate",
-        FEATURE, labels=False,
-        edit={"net": {**COSINE, "ema": .999, "learning_rate": "{half}"},
-              "kd_feature": {**TAUGHT, "weight": "{weight}"}},
-        usual={"weight": 32}, tuned_as="feature", against=("cosine-average",),
-        pupil_of=("cosine-average", 1), softens=True, continues=True),
     "cosine-flips": Method(
         "features, cosine, the sum of the teacher's features of the image and its mirror image",
         FEATURE, labels=False,

@@ -61,7 +61,7 @@ def student_cfg(args, method, width, batches, seed, classes, teacher, tuned):
     "embedding"}, see teachers.py. tuned: values for the method's words in braces."""
     m = METHODS[method]
     values = {k: f"{v:g}" for k, v in tuned.items()}
-    values.update(quarter=str(args.batch // 4), half=f"{args.rate / 2:g}")
+    values["quarter"] = str(args.batch // 4)
     values.update((k, beside(args, v)) for k, v in teacher.items() if k != "embedding")
     changes, more = filled(method, values)
     changes["net"] = {**schedule(args, batches, args.rate), "seed": seed,

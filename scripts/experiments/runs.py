@@ -89,16 +89,13 @@ def teacher_of(args, data, run, teacher):
     """Returns the teacher of a run, {"cfg", "weights", ...}. Trains it if the method softens."""
     if run.master is None:
         return teacher
-    student = teachers.features_of(teacher, *files_of(args, run.master))
+    folder = os.path.join(args.out, run.master.name)
+    student = teachers.features_of(teacher, *(os.path.join(folder, "net." + end)
+                                              for end in ("cfg", "weights")))
     if not METHODS[run.method].softens:
         return student
     return teachers.soften(args, f"{run.name}-teacher", softening(run), faces_of(data, run),
                            teacher, student)
-
-
-def files_of(args, run):
-    """Returns the cfg and the weights of a run."""
-    return [os.path.join(args.out, run.name, "net." + end) for end in ("cfg", "weights")]
 
 
 def softening(run):
@@ -111,9 +108,7 @@ def trained(args, data, run, method, teacher, tuned, curve=()):
     """Trains a run by a method. Returns the paths of its cfg and weights."""
     taught = teacher_of(args, data, run, teacher) if run.method == method else teacher
     text = student_cfg(args, method, run.width, run.batches, run.seed, data.classes, taught, tuned)
-    start = [files_of(args, run.master)[1], "-clear"] if METHODS[method].continues else ()
-    return train(args, run.name, text, faces_of(data, run), teachers.files(taught, method), curve,
-                 start)
+    return train(args, run.name, text, faces_of(data, run), teachers.files(taught, method), curve)
 
 
 def faces_of(data, run):

@@ -63,6 +63,12 @@ def verification(here):
           done.stdout, "one fold: " + done.stdout + done.stderr)
     check("fitted on the tested pairs" in read(os.path.join(here, "one-best.txt")).decode(),
           "one-best.txt")
+    done = run(*train, "-name", "one", "-batches", "1", "-verify", "1", "-force")
+    for end in ("weights", "txt"):
+        path = os.path.join(here, "one-best." + end)
+        check(done.returncode == 0 and os.path.exists(path) and
+              (end == "weights" or "batch=1\n" in read(path).decode()),
+              "-force keeps the best weights of its first batch", done.stderr)
     os.remove(os.path.join(faces, "test0001", "test0001_0002.jpg"))
     done = run(*train, "-force")
     check(done.returncode == 1 and "missing" in done.stderr and "test0001_0002" in done.stderr,
