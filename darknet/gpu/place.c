@@ -55,6 +55,7 @@ static bool defers(const dnx_net *net, int i) {
 }
 
 static bool adds_residual(const dnx_net *net, int i) {
+    if (net->nodes[i].type->is_loss) return false; /* type_of() of a loss needs net->placed */
     const dnx_gpu_type *t = type_of(net, i);
     return t && t->adds_residual;
 }
