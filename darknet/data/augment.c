@@ -20,10 +20,11 @@
  * sampler.c use different random numbers. */
 #define FLIPS 0xf11b5u
 #define CHANGES 0x100c5u
-#define SMALLEST_HOLE .02f /* area of the hole, as a share of the area of the image */
+/* Limits of the hole's area, as shares of the area of the image. */
+#define SMALLEST_HOLE .02f
 #define LARGEST_HOLE .2f
 #define SMALLEST_COPY .25f /* lowres: smallest scale of the image */
-#define HOLE 127.5f
+#define HOLE 127.5f        /* value of the pixels in the hole: grey */
 
 /* Returns true when an option asks for a crop. Sets *least and *most, the range of
  * dnx_augmentation.side. Both are the input's width W by default. When only one limit is given, the

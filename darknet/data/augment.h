@@ -9,7 +9,7 @@ typedef struct {
     bool is_altered;     /* any random change other than mirroring applies */
     bool is_centered;    /* only the middle square of the image is used */
     bool is_cropped;     /* crops as libdarknet does, by side, angle, aspect, dx and dy */
-    int side;            /* length of the image's shorter side after scaling */
+    int side;            /* a w x h image is scaled by side / min(h, floor(w aspect)) */
     float angle, aspect; /* rotation in radians; the width is divided by aspect */
     float dx, dy;        /* position of the crop: -1 left or top, 0 centre, 1 right or bottom */
     int shift_x, shift_y;
@@ -20,7 +20,8 @@ typedef struct {
 } dnx_augmentation;
 
 /* Checks the options of [net]. DNX_EOPTION when center=1 is given with an option of the crop, the
- * range of the crop's side is empty, or a colour option is given without channels=3. */
+ * range of the crop's side is empty or begins below 1, or hue, saturation or gray is given without
+ * channels=3. */
 dnx_status dnx_augment_check(const dnx_net *net, dnx_err *err);
 /* Returns an option of [net] that alters (is_altered) almost every image, or NULL. */
 const char *dnx_augment_always(const dnx_net *net);

@@ -67,7 +67,7 @@ static void add_note(dnx_batches *f, size_t i, const char *text) {
     pthread_cond_broadcast(&f->filled);
 }
 
-/* Marks image i as bad. Returns false when too many images are bad. */
+/* Marks image i as bad and reports it once. Returns false when too many images are bad. */
 static bool note_bad(dnx_batches *f, size_t i, const char *why) {
     char text[200];
     snprintf(text, sizeof text, "skipped: %s", why);
@@ -115,7 +115,8 @@ static void give_up(dnx_batches *f, size_t i, int reason) {
 typedef enum { READABLE, GONE_ALONE, ENDED } outcome;
 
 /* Waits for image i, which could not be read. Returns READABLE as soon as the image can be read,
- * GONE_ALONE when only other images can be read, and ENDED when training stops. */
+ * GONE_ALONE when only other images can be read. Returns ENDED when training stops, or when no
+ * image could be read for END_AFTER seconds. */
 static outcome wait_for(dnx_batches *f, size_t i, int reason) {
     double waited = 0, pause = .1;
     while (!is_ended(f)) {

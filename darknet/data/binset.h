@@ -1,9 +1,9 @@
 /* binset.h - verification sets in the format of InsightFace (lfw.bin, agedb_30.bin, ...).
  *
  * A set is a pickled tuple or list of two lists: the images, and a truth value for each pair. True
- * means that the pair shows one person. Pair i consists of images 2i and 2i + 1. An image is the
- * content of an image file, as bytes or as a NumPy array of bytes. Pickles of Python 2 and 3 are
- * read, protocols 0 to 5 (pickle.h). */
+ * means that the pair shows one person. Tuples and NumPy arrays may stand in place of the lists.
+ * Pair i consists of images 2i and 2i + 1. An image is the content of an image file, as bytes or as
+ * a NumPy array of bytes. Pickles of Python 2 and 3 are read, protocols 0 to 5 (pickle.h). */
 #ifndef DNX_BINSET_H
 #define DNX_BINSET_H
 #include "data/pickle.h"

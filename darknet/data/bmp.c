@@ -1,7 +1,7 @@
-/* bmp.c - decodes bitmaps of Windows and OS/2: a file header of 14 bytes, a header of 12 to 124
- * bytes, a palette of up to 256 colours (B, G, R), and rows padded to a multiple of 4 bytes. Rows
- * run from the bottom up, or from the top down when the height is negative. A pixel has 1, 4, 8,
- * 16, 24 or 32 bits. With 16 or 32 bits, the header may give a mask for each channel. */
+/* bmp.c - decodes bitmaps of Windows and OS/2: a file header of 14 bytes, a header of 12 or 40 to
+ * 124 bytes, a palette of up to 256 colours (B, G, R), and rows padded to a multiple of 4 bytes.
+ * Rows run from the bottom up, or from the top down when the height is negative. A pixel has 1, 4,
+ * 8, 16, 24 or 32 bits. With 16 or 32 bits, the header may give a mask for each channel. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -87,7 +87,7 @@ static const char *read_header(const unsigned char *bytes, size_t n, bitmap *b, 
     return why ? why : check_form(b);
 }
 
-/* Finds the palette and the rows, and checks that they lie within the file. */
+/* Finds the palette or the masks, and the rows. Checks that all lie within the file. */
 static const char *find_parts(const unsigned char *bytes, size_t n, bitmap *b,
                               const dnx_image *image) {
     const size_t rows = number(bytes + 10, 4), start = FILE_HEADER + b->header;

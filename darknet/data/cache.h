@@ -31,16 +31,18 @@ typedef struct {
     uint16_t *block;
 } dnx_cache_out;
 
-/* Begins the file, or continues a file that an earlier process began with an equal head. f->done is
- * the number of rows in the file. The caller must hold the lock of the path (lock.h). After an
- * error (DNX_EIO, DNX_EMEM) do not call dnx_cache_end(). */
+/* Begins the file, or continues a file that an earlier process began with an equal head. When the
+ * head differs, the old rows are dropped. f->done is the number of rows in the file. The caller
+ * must hold the lock of the path (lock.h). After an error (DNX_EIO, DNX_EMEM) do not call
+ * dnx_cache_end(). */
 dnx_status dnx_cache_begin(dnx_cache_out *f, const char *path, const dnx_cache_head *head,
                            dnx_err *err);
 /* Appends v, rows x dim numbers that fit 16 bits (dnx_fits_half) or are NaN. dnx_cache_end()
  * reports write errors. */
 void dnx_cache_put(dnx_cache_out *f, const float *v, size_t rows);
 /* When all rows are written, renames the temporary file to the path. Otherwise keeps the temporary
- * file, PATH.partial, for the next process. DNX_EIO when the file cannot be written. */
+ * file, PATH.partial, for the next process, but without rows of an incomplete block. DNX_EIO when
+ * the file cannot be written. */
 dnx_status dnx_cache_end(dnx_cache_out *f, dnx_err *err);
 /* Removes the temporary file: in place of dnx_cache_end(), when no process can complete the
  * rows. */

@@ -31,8 +31,8 @@ static void name_line(const dnx_data *d, dnx_err *err) {
     snprintf(err->text + used, sizeof err->text - used, " (%s= of %.120s:%d)", key, d->file, line);
 }
 
-/* Refuses fewer identity folders than classes: the class of a folder is its rank, so a missing
- * folder would change the classes of the folders after it. */
+/* Refuses a list without images, and fewer identity folders than classes: the class of a folder is
+ * its rank, so a missing folder would change the classes of the folders after it. */
 static dnx_status check_valid(const dnx_data *d, dnx_err *err) {
     if (!d->n) return dnx_fail_at(err, DNX_EIO, d->from, "lists no images");
     if (!d->ranked || d->ranked == d->o.classes) return DNX_OK;

@@ -8,7 +8,8 @@
 /* train= and valid= have one or several sources, separated by commas:
  *   a folder of identity folders    class = rank of the folder's name in sorted order
  *   NAME.rec, with NAME.idx         class = the record's label (InsightFace, MXNet)
- *   a folder with train.rec         class = the record's label, less than the number in `property`
+ *   a folder with train.rec         class = the record's label; classes= must not be less than the
+ *                                   number of classes in the folder's file `property`
  *   a list file (list.h)            class = the number in the line, else the class whose label
  *                                   (from labels= or names=) occurs in the path
  * With several sources, the classes of a folder or a .rec begin after the largest class of the
@@ -40,25 +41,29 @@ typedef struct {
     size_t broken;        /* number of images that the scan found broken */
     int ranked;           /* 1 + the class of the last identity folder */
     size_t loose;         /* number of files beside identity folders; they have no class */
-    dnx_skipped left_out; /* files in folders that are images neither by name nor by content */
+    dnx_skipped left_out; /* files in folders that are images neither by name nor by content, and
+                            * folders inside identity folders */
     uint64_t content; /* checksum of the bytes and classes of all usable images, in order, but not
                         * of the names of files and folders */
-    bool is_sampled;  /* `content` covers only the size and the first and last bytes of each image,
-                        * because there are more than DNX_DATA_MOST_WHOLE images */
+    bool is_sampled;  /* there are more than DNX_DATA_MOST_WHOLE images: `content` covers only the
+                        * size and the first and last bytes of each file, and the offset and the
+                        * first bytes of each record */
 } dnx_data;
 
 /* Reads the .data file and its sources, and checks all images in threads. An image is broken when
- * the file is missing, empty, or does not start like a JPEG, PNG, BMP or PNM. Broken images are
- * dropped and reported, in order, to broken(arg, name, why), which may be NULL. When more than 1 %
- * are broken, only the first 20 are reported. Files beside identity folders are reported, too.
+ * the file or record cannot be read, is empty, or does not start like a JPEG, PNG, BMP or PNM.
+ * Broken images are dropped and reported, in order, to broken(arg, name, why), which may be NULL.
+ * When more than 1 % are broken, only the first 20 are reported. Files beside identity folders are
+ * reported, too.
  *
- * DNX_EOPTION or DNX_EPARSE when a line is wrong: the message names this line and, in another file,
- * the option that names the file. DNX_EIO when a file cannot be read, a .rec is damaged, there are
- * no images, or more than 1 % are broken. DNX_ESTOP when a signal stopped the scan. DNX_EMEM. */
+ * DNX_EOPTION when train= is missing. DNX_EOPTION or DNX_EPARSE when a line is wrong: the message
+ * names this line and, in another file, the option that names the file. DNX_EIO when a file cannot
+ * be read, a .rec is damaged, there are no images, or more than 1 % are broken. DNX_ESTOP when a
+ * signal stopped the scan. DNX_EMEM. */
 dnx_status dnx_data_open(const char *file, void (*broken)(void *, const char *, const char *),
                          void *arg, dnx_data **out, dnx_err *err);
 /* Like dnx_data_open(), for valid=, but a broken image is only an error when it is read. Also
- * DNX_EOPTION when valid= or classes= is missing, or not every class has an identity folder. */
+ * DNX_EOPTION when valid= or classes= is missing, or only some classes have an identity folder. */
 dnx_status dnx_data_open_valid(const char *file, void (*broken)(void *, const char *, const char *),
                                void *arg, dnx_data **out, dnx_err *err);
 void dnx_data_close(dnx_data *d); /* d may be NULL */
@@ -71,10 +76,10 @@ void dnx_data_name(const dnx_data *d, size_t i, char *out, size_t size);
  * Thread safe. */
 #define DNX_UNREAD "cannot be read"
 unsigned char *dnx_data_bytes(const dnx_data *d, size_t i, size_t *len, const char **why);
-/* Returns true when image i can be read now. Thread safe. */
+/* Returns true unless dnx_data_bytes() fails for image i with DNX_UNREAD. Thread safe. */
 bool dnx_data_can_read(const dnx_data *d, size_t i);
-/* Tries four other images, near and far in the list. Returns true when any of them can be read now:
- * then only image i is missing, not the disk. Thread safe. */
+/* Tries up to four other images, near and far in the list. Returns true when any of them can be
+ * read now: then only image i is missing, not the disk. Thread safe. */
 bool dnx_data_others_can_be_read(const dnx_data *d, size_t i);
 
 /* ---- for the files that fill the list ---- */

@@ -14,9 +14,9 @@ typedef struct {
 } dnx_data_opts;
 
 /* Reads a .data file. '#' and ';' start a comment, at the start of a line or after white space; a
- * value may contain spaces. DNX_EIO. DNX_EPARSE when a line is not key=value, or the file is not
- * text. DNX_EOPTION for an unknown or repeated key, or a number out of range. DNX_EMEM. After an
- * error there is nothing to free. */
+ * value may contain spaces. DNX_EIO. DNX_EPARSE when a line is not key=value, there are more than
+ * 64 such lines, or the file is not text. DNX_EOPTION for an unknown or repeated key, or a number
+ * out of range. DNX_EMEM. After an error there is nothing to free. */
 dnx_status dnx_datafile_read(const char *file, dnx_data_opts *o, dnx_err *err);
 /* Like dnx_datafile_read(), from lines that the caller opened and frees. */
 dnx_status dnx_datafile_parse(dnx_lines *l, dnx_data_opts *o, dnx_err *err);

@@ -17,8 +17,8 @@ typedef enum { NONE, JPEG, PNG, BMP, PNM, FOREIGN } group;
 
 #define ONLY "; JPEG, PNG, BMP and PNM are read"
 
-/* The kinds of files. A kind is the index of the first row whose `magic` (n bytes, '?' is any byte)
- * begins the file. `why` is NULL, or the reason why the kind is refused. */
+/* The kinds of files. A kind is the index of the first row after row 0 whose `magic` (n bytes, '?'
+ * is any byte) begins the file, else 0. `why` is NULL, or the reason why the kind is refused. */
 static const struct {
     group group;
     size_t n;

@@ -19,8 +19,8 @@ typedef struct {
 /* Finds the images of `path`: a folder, a list (list.h), a verification set *.bin (binset.h), or
  * one image. In a folder and its subfolders all files named as images (dnx_image_is_named), also
  * broken links, are images; names are sorted, and names that begin with a dot are ignored. *l must
- * be zeroed. DNX_EIO when a file cannot be read, or there are no images. DNX_EPARSE for a wrong
- * list or set. DNX_EMEM. Free l, also after an error. */
+ * be zeroed. DNX_EIO when a file cannot be read, folders are more than 32 deep, or there are no
+ * images. DNX_EPARSE for a wrong list or set. DNX_EMEM. Free l, also after an error. */
 dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err);
 void dnx_images_free(dnx_images *l);
 /* Returns the path of image `name` of a folder or list; free() it. NULL when memory runs out. */

@@ -58,8 +58,8 @@ static int find_orientation(j_decompress_ptr d) {
     return 1;
 }
 
-/* Refuses CMYK and files that are too short for their width and height. With Huffman coding each
- * block of 8 x 8 pixels takes at least one bit. */
+/* Refuses too large pictures, CMYK, and files that are too short for their width and height. With
+ * Huffman coding each block of 8 x 8 pixels takes at least one bit. */
 static void check_header(j_decompress_ptr d, size_t n, picture *p) {
     enum { MOST_PIXELS_A_BYTE = 8 * 64 };
     const double w = d->image_width, h = d->image_height;

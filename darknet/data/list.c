@@ -48,7 +48,8 @@ static dnx_status take_tabs(char *line, dnx_loc at, dnx_listed *to, dnx_err *err
     return DNX_OK;
 }
 
-/* Returns the last number of the line, or NULL. *cut: the end of the text before the number. */
+/* Returns the whole number at the end of the line when text and a separator precede the number,
+ * else NULL. *cut: the end of this text. */
 static char *last_number(char *line, char **cut) {
     char *p = line + strlen(line);
     while (p > line && isdigit((unsigned char)p[-1])) p--;
@@ -149,7 +150,8 @@ static bool is_found(const char *base, const dnx_listed *m) {
     return found;
 }
 
-/* Replaces the backslashes of a Windows path by '/', unless a file with this name exists. */
+/* Replaces the backslashes of a path without '/', as on Windows, by '/', unless a file with this
+ * name exists. */
 static void take_windows(const char *folder, dnx_listed *m) {
     if (!strchr(m->path, '\\') || strchr(m->path, '/')) return;
     if (is_found(folder, m) || is_found("", m)) return;

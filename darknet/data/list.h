@@ -13,8 +13,8 @@
  * In `a b 007`, 007 is a class unless the file `a b 007` exists. If `a b` exists, too, the line is
  * refused. After a name that ends like an image's (dnx_image_is_named), a number is always a class.
  * A path in double quotes may contain commas. A first line such as `path,class` is a header; after
- * `class,path`, each line has the class first. Backslashes in a Windows path become '/', unless a
- * file with this name exists.
+ * `class,path`, each line has the class first. Backslashes in a path without '/' (as on Windows)
+ * become '/', unless a file with this name exists.
  *
  * All relative paths of a list start in one folder: the folder of the list if the first image that
  * is found is there, else the current folder. */

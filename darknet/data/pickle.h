@@ -51,7 +51,8 @@ typedef struct {
 } dnx_pickle;
 
 /* Reads a pickle of n bytes. The bytes must outlive p, because values point into them. DNX_EPARSE
- * with the text "byte N: why". DNX_EMEM. Free p, also after an error. */
+ * for another pickle: "byte N: why", but without N when its first two bytes are wrong. DNX_EMEM.
+ * Free p, also after an error. */
 dnx_status dnx_pickle_read(const unsigned char *bytes, size_t n, const char *file, dnx_pickle *p,
                            dnx_err *err);
 void dnx_pickle_free(dnx_pickle *p);

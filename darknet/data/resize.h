@@ -15,7 +15,7 @@ typedef struct {
  * align_corners=False. */
 dnx_sample dnx_sample_borders(int i, int n, int size);
 /* Like dnx_sample_borders(), but the centres of the first and last pixels of both rows coincide, as
- * in libdarknet and in PyTorch with align_corners=True. */
+ * in libdarknet and in PyTorch with align_corners=True. With n = 1, returns the last pixel. */
 dnx_sample dnx_sample_corners(int i, int n, int size);
 
 static inline float dnx_mix(float a, float b, float c, float d, float fx, float fy) {

@@ -17,7 +17,7 @@
 
 enum {
     THREADS = 8,
-    PIECE = 256,
+    PIECE = 256,     /* images that a thread takes at a time */
     SAMPLE = 4096,   /* bytes of a read; a sampled scan reads SAMPLE bytes at each end of a file */
     MOST_SHOWN = 20, /* images that are reported when more than 1 % are broken */
     RETRIES = 50     /* most retries in a scan, after errors that may be transient */
@@ -107,7 +107,8 @@ static int read_file(const scan *s, const char *path, unsigned char *head, size_
     return why == EISDIR || why == ESPIPE || why == ENXIO ? NO_FILE : why;
 }
 
-/* Like read_file(), for a record at offset `at`. The checksum includes this offset. */
+/* Like read_file(), for a record at offset `at`, but *n is at most DNX_IMAGE_HEAD. The checksum
+ * covers the offset, the head and, unless the scan is sampled, the image. */
 static int read_record(const scan *s, const dnx_source *from, uint64_t at, unsigned char *head,
                        size_t *n, uint64_t *content) {
     float label;
