@@ -19,13 +19,14 @@ void dnx_face_template(int width, dnx_face *f);
  * `from` closest to those of `target`, by least squares: Umeyama, PAMI 1991, eq. 40-42.
  *   x' = m[0] x + m[1] y + m[2],   y' = m[3] x + m[4] y + m[5]
  * *rms: the root of the mean squared distance between moved points and target, in pixels of the
- * target. Returns false when all points coincide or a coordinate is not finite. */
+ * target. Returns false when the points of a face coincide, a coordinate is not finite, or the best
+ * scale is 0. */
 bool dnx_similarity(const dnx_face *from, const dnx_face *target, double m[6], double *rms);
 
 typedef enum { DNX_LARGEST, DNX_CENTER, DNX_SKIP } dnx_several;
 /* Chooses one of n > 0 faces and returns its index. DNX_LARGEST: the face with the largest size.
  * DNX_CENTER: the face whose mean point is nearest to the centre of a w x h image. The first face
- * wins a tie. */
+ * wins a tie. DNX_SKIP is for callers that use no image with several faces. */
 size_t dnx_face_choose(const dnx_face *faces, size_t n, dnx_several how, int w, int h);
 /* Returns true when all points lie inside a w x h image. */
 bool dnx_face_is_inside(const dnx_face *f, int w, int h);

@@ -160,8 +160,9 @@ static uint32_t find_bucket(scan *s, uint64_t k, uint64_t *above) {
     return b;
 }
 
-/* Sets the threshold between score number k (the largest score is number 0) and the next larger
- * score. *above: the number of scores above the threshold. */
+/* Sets the threshold midway between score number k (the largest score is number 0) and the next
+ * larger score; when no score is larger, 1e-6 above score number k. *above: the number of scores
+ * above the threshold. */
 static void find_threshold(scan *s, uint64_t k, uint64_t *above) {
     const int threads = dnx_pool_threads(s->f->pool);
     *above = 0;

@@ -21,18 +21,20 @@ typedef struct {
 } dnx_face_rows;
 
 typedef struct {
-    double tar;                  /* 0..1; NAN when fewer than DNX_FEWEST_ABOVE impostors match */
+    double tar;                  /* 0..1; NAN without genuine pairs, or with fewer than
+                                  * DNX_FEWEST_ABOVE impostor pairs above the threshold */
     double threshold;            /* two faces match when their score is above the threshold */
     uint64_t genuine, impostors; /* numbers of pairs of the same person, of different people */
     uint64_t above;              /* impostor pairs that match, at most rate * impostors */
 } dnx_tar;
 
-/* Counts the pairs of the same person and of different people. person[i]: see dnx_face_rows. */
+/* Counts the pairs of the same person and of different people. Two distractors are not a pair.
+ * person[i]: see dnx_face_rows. */
 void dnx_count_pairs(const int *person, int faces, int distractors, uint64_t *genuine,
                      uint64_t *impostors);
 
-/* Computes TAR, the share of genuine pairs above the threshold, at FAR = `rate`. The threshold is
- * the lowest that at most rate * impostors impostor pairs exceed. DNX_EMEM. */
+/* Computes TAR, the share of genuine pairs above the threshold, at FAR = `rate`. At the
+ * threshold as many impostor pairs as possible match, but at most rate * impostors. DNX_EMEM. */
 dnx_status dnx_tar_at_far(const dnx_face_rows *f, double rate, dnx_tar *out, dnx_err *err);
 
 /* Computes rank-1 identification. A search compares a face with one other face of its person and

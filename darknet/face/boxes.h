@@ -10,7 +10,8 @@ typedef struct {
     double x1, y1, x2, y2;
     double score;     /* probability of a face */
     double shift[4];  /* network's corrections of x1, y1, x2, y2, as shares of width or height */
-    double point[10]; /* five x, then five y, as shares of width or height; set only by O-Net */
+    double point[10]; /* five x, then five y, as shares of width or height; set only by O-Net.
+                       * find_points() of mtcnn.c converts them to pixels */
 } dnx_box;
 
 typedef struct {

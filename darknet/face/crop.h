@@ -16,8 +16,8 @@ void dnx_faces_sort(dnx_found *faces, size_t n, int w, int h);
 void dnx_found_enlarge(dnx_found *f, int by);
 
 /* Crops a face: moves its five points to ArcFace's template (align.h), scaled to `side` pixels.
- * When the face is more than twice as large as the crop, reads a half of the image (shrunk.h), so
- * that no pixel is skipped. out: side x side x 3 bytes. Returns false when all points coincide or a
- * coordinate is not finite. */
+ * When the face is at least twice as large as the crop, reads a smaller copy of the image
+ * (shrunk.h), so that no pixel is skipped. out: side x side x 3 bytes. Returns false when
+ * dnx_similarity() or dnx_warp() does. */
 bool dnx_face_crop(const dnx_shrunk *image, const dnx_face *points, int side, unsigned char *out);
 #endif

@@ -10,8 +10,8 @@ typedef struct {
     const dnx_images *images;
     dnx_flip flip;
     dnx_skipped skipped; /* lines about images that cannot be used; the caller frees them */
-    /* Gets the features of the next images and may change them. rows: count x dnx_features_dim().
-     * The names belong to `images`. */
+    /* Gets the features of the next images and may change them. rows: count x dnx_features_dim();
+     * count is 0 when no image of a batch can be used. The names belong to `images`. */
     dnx_status (*take)(void *arg, char *const *name, float *rows, int count, dnx_err *err);
     void *arg;
 } dnx_features;
@@ -19,6 +19,6 @@ typedef struct {
 /* Returns the length of a feature: the size of the layer, or twice that with DNX_FLIP_CONCAT. */
 size_t dnx_features_dim(const dnx_features *f);
 /* Runs the network on all images in order, and skips images that cannot be used. Errors: those of
- * dnx_features_keep() and take(), DNX_EMEM, DNX_ESTOP. */
+ * dnx_net_status(), dnx_features_keep() and take(), DNX_EMEM, DNX_ESTOP. */
 dnx_status dnx_features_run(dnx_features *f, dnx_err *err);
 #endif

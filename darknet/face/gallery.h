@@ -1,5 +1,5 @@
 /* gallery.h - the known faces to search in: a folder of crops, or a file of `darknet embed`. The
- * features of a folder are computed once and stored in the folder. */
+ * features of a folder are stored in the folder, unless some of its crops cannot be used. */
 #ifndef DNX_GALLERY_H
 #define DNX_GALLERY_H
 #include "data/embeddings.h"
@@ -14,11 +14,12 @@ typedef struct {
 
 /* Opens the gallery `path`, a folder or a file. The features of a folder are in FOLDER/faces.index,
  * in the format of `darknet embed`. FOLDER/faces.index.txt has a checksum of the names, sizes and
- * modification times of the crops. When the checksum or the network differs, the features are
- * computed again. network: the network's dnx_net_fingerprint(). DNX_EIO when path cannot be read,
- * or no crop can be used. DNX_ESHAPE or DNX_EPARSE for a file of another network or with mirrored
- * images. DNX_ENUMBER when a feature is not finite. DNX_EMEM, DNX_ESTOP. Free g, also after an
- * error. */
+ * modification times of the crops. When the checksum or the network differs, or the index cannot be
+ * read, the features are computed again. The index is written only when all crops can be used.
+ * network: the network's dnx_net_fingerprint(). DNX_EIO when path cannot be read, or no crop can be
+ * used. DNX_ESHAPE or DNX_EPARSE for a file of another network or with mirrored images; a file that
+ * names no network is accepted. DNX_ENUMBER when a feature is not finite. DNX_EMEM, DNX_ESTOP. Free
+ * g, also after an error. */
 dnx_status dnx_gallery_open(const dnx_matcher *m, uint64_t network, const char *path,
                             dnx_gallery *g, dnx_err *err);
 void dnx_gallery_free(dnx_gallery *g);

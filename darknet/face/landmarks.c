@@ -112,8 +112,8 @@ static dnx_status block(reader *r, double count, dnx_err *err) {
 
 /* ---- lines ---- */
 
-/* Reads a line of InsightFace's .lst: aligned, path, label, box, all x, all y. Returns 1, 0 when
- * the line has another layout, or -1 after an error. */
+/* Reads a line of InsightFace's .lst: aligned, path, label, box, all x, all y. Returns 1 after
+ * reading the line, 0 when the line has another layout, or -1 after an error. */
 static int lst_line(reader *r, dnx_err *err) {
     double v[MOST], known[BOX + 2 * DNX_POINTS + 3] = {0};
     const char *path = strchr(r->line, '\t');
@@ -172,8 +172,8 @@ static dnx_status take_heading(reader *r, dnx_err *err) {
     return st;
 }
 
-/* Reads a row of numbers below a heading. Returns 1, 0 when the line has another layout, or -1
- * after an error. */
+/* Reads a row of numbers below a heading. Returns 1 after reading the row, 0 when the line has
+ * another layout, or -1 after an error. */
 static int listed_line(reader *r, dnx_err *err) {
     double v[MOST];
     if (!r->heading && !r->is_listed) return 0;

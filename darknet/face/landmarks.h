@@ -15,14 +15,14 @@
  *                            flag is below 0 has no points and is ignored
  *   path [B] x1,y1 ... y106  FaceX-Zoo's facescrub_face_info.txt: 106 points. Our five points are
  *                            numbers 105, 106, 55, 85 and 91, counted from 1
- *   1 path label B x1 ... x5 y1 ... y5   InsightFace's .lst (tabs; corners)
+ *   1 path label B x1 ... x5 y1 ... y5   InsightFace's .lst (tabs; corners), or with 0 for 1
  *   path                     an image without a face. If the next line is only a number N >= 0, N
  *                            lines without a path follow, one for each face (the layout of FDDB's
  *                            and WIDER FACE's results)
  *
  * landmark_forms.h explains how the order of the numbers is recognised. A path that occurs in
  * several lines has several faces. The reader ignores empty lines, other lines that begin with #,
- * and column names in the first line. */
+ * column names in the first line, and a first line with only a number before column names. */
 #ifndef DNX_LANDMARKS_H
 #define DNX_LANDMARKS_H
 #include "face/landmark_forms.h"

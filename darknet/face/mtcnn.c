@@ -241,7 +241,8 @@ static bool is_real(const dnx_mtcnn *m, const dnx_box *b) {
            b->x1 <= m->image.half[0].w && b->y1 <= m->image.half[0].h;
 }
 
-/* Runs R-Net or O-Net on all boxes and keeps boxes with a score above the network's threshold. */
+/* Drops boxes that are not is_real(), runs R-Net or O-Net on the remaining boxes, and keeps boxes
+ * with a score above the network's threshold. */
 static void judge(dnx_mtcnn *m, int stage) {
     dnx_net *net = m->net[stage];
     dnx_boxes *l = &m->boxes;

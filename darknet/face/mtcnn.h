@@ -1,6 +1,6 @@
 /* mtcnn.h - finds faces and five points of each: MTCNN (Zhang, Zhang, Li, Qiao 2016, arXiv
- * 1604.02878). P-Net scores each window of 12 x 12 pixels in each scale. R-Net and then O-Net score
- * the windows that remain. The thresholds of the scores are 0.6, 0.7 and 0.7. */
+ * 1604.02878). P-Net scores windows of 12 x 12 pixels, 2 pixels apart, in each scale. R-Net and
+ * then O-Net score the windows that remain. The thresholds of the scores are 0.6, 0.7 and 0.7. */
 #ifndef DNX_MTCNN_H
 #define DNX_MTCNN_H
 #include "face/align.h"
@@ -15,7 +15,7 @@ typedef struct {
 /* Times in seconds: halving the image, P-Net, R-Net, O-Net. For one image, or a sum over images. */
 typedef struct {
     double shrink, proposals, refine, output;
-    long windows[2];    /* numbers of windows that R-Net and O-Net scored */
+    long windows[2];    /* numbers of windows that are passed to R-Net and O-Net */
     long pages;         /* pages that P-Net scored */
     int page_w, page_h; /* size of the largest page, pixels */
 } dnx_mtcnn_times;
@@ -35,7 +35,8 @@ void dnx_mtcnn_close(dnx_mtcnn *m); /* m may be NULL */
  * Two threads must not use the same m at the same time. */
 dnx_status dnx_mtcnn_find(dnx_mtcnn *m, const dnx_image *image, double least,
                           const dnx_found **faces, size_t *n, dnx_err *err);
-/* Returns the image of the last dnx_mtcnn_find() with its halves. Valid as long as the image. */
+/* Returns the image of the last dnx_mtcnn_find() with its halves. Valid until the next call,
+ * as long as the image. */
 const dnx_shrunk *dnx_mtcnn_image(const dnx_mtcnn *m);
 /* Returns the times of the last dnx_mtcnn_find(). */
 const dnx_mtcnn_times *dnx_mtcnn_timed(const dnx_mtcnn *m);

@@ -11,7 +11,8 @@
  *                              or `label`, and perhaps one named `fold`; the reader ignores `id`
  *                              and `pair_id`
  *
- * A list without folds is divided into ten folds. Each fold has a tenth of the pairs of the same
+ * A list without folds is divided into ten folds or, with fewer than ten pairs of the same person
+ * or of two people, into that many. With ten folds, each has a tenth of the pairs of the same
  * person and a tenth of the pairs of two people, in the order of the list. For LFW's list without
  * its first line, these are LFW's own folds. */
 #ifndef DNX_PAIRS_H
@@ -34,13 +35,14 @@ typedef struct {
 } dnx_pairs;
 
 /* Reads a list. DNX_EIO when it cannot be read. DNX_EPARSE when a line has none of the layouts
- * above, or another layout than the other lines; when the number of pairs is not that of the first
- * line; or when all pairs are of one person, or all are of two people. DNX_EMEM. Free p, also after
- * an error. */
+ * above, or another layout than the other lines; when the list could have two layouts; when the
+ * number of pairs is not that of the first line; or when all pairs are of one person, or all are of
+ * two people. DNX_EMEM. Free p, also after an error. */
 dnx_status dnx_pairs_open(const char *file, dnx_pairs *p, dnx_err *err);
-/* Makes the pairs of a verification set. The names are the numbers of the set's images. As in
- * InsightFace, each fold has consecutive pairs. The lengths of the folds differ by at most one, and
- * longer folds come first. `file` is for messages. DNX_EMEM. */
+/* Makes the pairs of a verification set. The names are the numbers of the set's images. There are
+ * ten folds, or one for each pair when the set has fewer pairs. As in InsightFace, each fold has
+ * consecutive pairs. The lengths of the folds differ by at most one, and longer folds come first.
+ * `file` is for messages. DNX_EMEM. */
 dnx_status dnx_pairs_of_set(const dnx_binset *s, const char *file, dnx_pairs *p, dnx_err *err);
 void dnx_pairs_free(dnx_pairs *p);
 

@@ -19,7 +19,7 @@ dnx_status dnx_matcher_check(const dnx_matcher *m, dnx_err *err);
 typedef struct {
     dnx_image image;
     dnx_found *faces;     /* the main face first (crop.h), the others by falling area */
-    size_t n;             /* 0 when no face was found */
+    size_t n;             /* 0 when no face was found that can be cropped */
     unsigned char *crops; /* n x H x W x 3 bytes; H x W: the network's input */
     float *features;      /* n rows of length 1; D numbers, the size of the layer */
 } dnx_portrait;
@@ -27,7 +27,7 @@ typedef struct {
 /* Finds the faces of a photograph, crops them and computes their features. Without a detector, the
  * image is the crop: DNX_ESHAPE when it does not have the size of the network's input. DNX_EIO when
  * the file cannot be read. DNX_EPARSE when it cannot be decoded. DNX_ENUMBER when a feature is not
- * finite. DNX_EMEM. Free p, also after an error. */
+ * finite or is all zero. DNX_EMEM. Free p, also after an error. */
 dnx_status dnx_portrait_read(const dnx_matcher *m, const char *path, dnx_portrait *p, dnx_err *err);
 void dnx_portrait_free(dnx_portrait *p);
 #endif

@@ -8,7 +8,7 @@ struct dnx_pool;
 struct dnx_byte_set;
 
 typedef struct {
-    size_t row; /* row of the table; SIZE_MAX when the table has fewer than k rows */
+    size_t row; /* row of the table; SIZE_MAX for the hits after the n-th when n < k */
     float cosine;
 } dnx_hit;
 
@@ -23,7 +23,7 @@ void dnx_unit_rows(float *v, size_t n, size_t dim);
 dnx_status dnx_search(const float *table, size_t n, const float *queries, int q, int dim, int k,
                       struct dnx_pool *pool, dnx_hit *hits, dnx_err *err);
 /* Like dnx_search() with the same hits. The caller chooses how a first pass selects the rows: by
- * bytes (kernels/bytes.h), or by floats when bytes is NULL. */
+ * bytes (kernels/bytes.h), or by floats when bytes is NULL or dim is above DNX_BYTE_MOST. */
 dnx_status dnx_search_by(const struct dnx_byte_set *bytes, const float *table, size_t n,
                          const float *queries, int q, int dim, int k, struct dnx_pool *pool,
                          dnx_hit *hits, dnx_err *err);

@@ -9,11 +9,11 @@ bool dnx_sheet_make(dnx_image *sheet, int w, int h);
 /* Copies a picture, h x w x 3 bytes, to (x, y). Parts outside the sheet are not drawn. */
 void dnx_sheet_paste(dnx_image *sheet, const unsigned char *rgb, int w, int h, int x, int y);
 /* Draws an image into a square of `side` pixels at (x, y), scaled to fit, at most by 2. Then draws
- * the boxes and points of n faces, each face in another colour. Returns the scale. */
+ * the boxes and points of n faces, in six colours in turn. Returns the scale. */
 double dnx_sheet_photo(dnx_image *sheet, const dnx_shrunk *image, const dnx_found *faces, size_t n,
                        int side, int x, int y);
 /* Draws the outline of a rectangle, t pixels thick, in colour number `colour` mod 6. Uses OpenCV if
- * it is built in. dnx_sheet_box_plain() draws the same pixels without OpenCV. */
+ * it is built in and succeeds. dnx_sheet_box_plain() draws the same pixels without OpenCV. */
 void dnx_sheet_box(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size_t colour);
 void dnx_sheet_box_plain(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size_t colour);
 /* Writes the sheet as a JPEG file. DNX_EIO, DNX_EMEM. */

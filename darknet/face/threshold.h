@@ -15,8 +15,9 @@ typedef struct {
 } dnx_threshold;
 
 /* Reads a threshold. text: a number from -1 to 1, the path of a threshold.json, or NULL when the
- * user gave none. DNX_EIO when the file cannot be read. DNX_EPARSE when it is another kind of file,
- * a number is missing or out of bounds, or the threshold is for features with mirrored images. */
+ * user gave none. DNX_EIO when text is neither a number nor a file that can be read. DNX_EPARSE
+ * when it is another kind of file, a number is missing or out of bounds, or the threshold is for
+ * features with mirrored images. */
 dnx_status dnx_threshold_read(const char *text, dnx_threshold *t, dnx_err *err);
 /* Returns DNX_EPARSE when the threshold was measured with another network. network:
  * dnx_net_fingerprint() of the current network. text: as for dnx_threshold_read(), for the

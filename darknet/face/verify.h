@@ -10,7 +10,7 @@
 /* What to verify on. For accuracy: `pairs` is a list (pairs.h) of images in the folder `faces`, or
  * a verification set *.bin, which needs no folder. For TAR and rank-1: the images of this list or,
  * when pairs is NULL, all images of the folder `faces`; the folder of an image is its person.
- * distractors: a folder or list of images of other people, or NULL. */
+ * distractors, for TAR and rank-1: a folder or list of images of other people, or NULL. */
 typedef struct {
     dnx_judge judge;
     const char *pairs, *faces, *distractors;
@@ -21,9 +21,11 @@ typedef struct {
     dnx_images images; /* each image once */
     dnx_images others; /* the distractors */
     int n, n_others;
-    uint64_t checksum; /* of the pairs; for TAR and rank-1, of the image names and the judge */
-    char on[160];   /* to print after dnx_judge_text(): "" or " (...)" with the number of pairs */
-    bool is_fitted; /* there is only one fold: the threshold is fitted on the pairs that test it,
+    uint64_t checksum; /* of the pairs; for TAR and rank-1, also of the names of all images and
+                        * distractors, and of the judge */
+    char on[160];      /* to print after dnx_judge_text(): ""; " (...)" with the number of pairs or
+                        * searches; or a warning when is_fitted */
+    bool is_fitted;    /* there is only one fold: the threshold is fitted on the pairs that test it,
                         * so the accuracy is too high */
 
     int folds, n_pairs; /* for accuracy */
@@ -39,7 +41,7 @@ typedef struct {
 dnx_status dnx_verify_open(const dnx_verified *what, dnx_verify **out, dnx_err *err);
 void dnx_verify_close(dnx_verify *v); /* v may be NULL */
 /* Reads and decodes all images as `net` needs them, so that a broken image is found before hours of
- * training. Errors: those of dnx_images_load(), and DNX_ESTOP. */
+ * training. Errors: those of dnx_images_load(), DNX_EMEM, DNX_ESTOP. */
 dnx_status dnx_verify_check(dnx_verify *v, dnx_net *net, dnx_err *err);
 
 /* Runs layers 0..last of a predicting network on all images. *result: the number that the judge
