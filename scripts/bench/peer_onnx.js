@@ -10,7 +10,7 @@
 //     output FILE         runs once and writes the output as float32; answers "done"
 //     time SECONDS LEAST  runs for SECONDS, at least LEAST times; answers with the ms of each run
 //
-// Something that fails is answered "error TEXT".
+// When a request fails, it answers "error TEXT".
 "use strict";
 const fs = require("fs");
 const path = require("path");
