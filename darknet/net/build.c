@@ -141,10 +141,14 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     const bool is_scaled = filters && !common.fixed_width && net->o.width_multiplier != 1;
     if (is_scaled && !st) st = scale_width(net, n, filters, width, err);
     if (!st) st = dnx_net_inputs(net, n, &teacher, err);
-    dnx_opts_free(dnx_teacher_options, &teacher);
-    if (st) return st;
     dnx_err said = {0};
-    st = type->make(n, &said);
+    if (!st) {
+        st = type->make(n, &said);
+        if (!st && net->trains && net->teacher_source && l->teacher_output >= 0)
+            st = net->teacher_source->load(net, n, &teacher, err);
+    }
+    dnx_opts_free(dnx_teacher_options, &teacher);
+    if (st && !said.status) return st;
     if (st && is_scaled)
         return dnx_fail_at(err, st, NULL, "%s (filters=%d * width_multiplier %g is %d)", said.text,
                            given, net->o.width_multiplier, *filters);

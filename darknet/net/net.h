@@ -47,6 +47,10 @@ typedef struct {
      * loss->distillation. */
     dnx_status (*open)(struct dnx_net *net, dnx_node *loss, const struct dnx_teacher_opts *o,
                        dnx_err *err);
+    /* Loads the teacher's weights for training, after make() of the loss has accepted the target.
+     * Not called for DNX_VECTORS, whose teacher open() loads. */
+    dnx_status (*load)(struct dnx_net *net, const dnx_node *loss, const struct dnx_teacher_opts *o,
+                       dnx_err *err);
     void (*close)(struct dnx_teachers *t);
 } dnx_teacher_source;
 typedef struct dnx_build dnx_build;

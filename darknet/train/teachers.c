@@ -166,7 +166,15 @@ static dnx_status open_for(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o,
     dnx_status st = open_teacher(net, n, o->teacher, cfg, weights, &which, err);
     if (!st) st = fit_input(net, n, o, which, err);
     if (!st) st = find_target(net, n, o, which, err);
-    return st || !net->trains ? st : load(&net->teachers->teachers[which], n, o->weights, err);
+    if (st || !net->trains || dnx_takes(n) != DNX_VECTORS) return st;
+    return load(&net->teachers->teachers[which], n, o->weights, err); /* make() copies vectors */
+}
+
+static dnx_status load_for(dnx_net *net, const dnx_node *n, const dnx_teacher_opts *o,
+                           dnx_err *err) {
+    const dnx_teachers *t = net->teachers;
+    const int which = t->outputs[net->links[n->index].teacher_output].teacher;
+    return load(&t->teachers[which], n, o->weights, err);
 }
 
 static void close_all(dnx_teachers *t) {
@@ -188,7 +196,7 @@ static void close_all(dnx_teachers *t) {
     free(t);
 }
 
-const dnx_teacher_source dnx_cfg_teachers = {open_for, close_all};
+const dnx_teacher_source dnx_cfg_teachers = {open_for, load_for, close_all};
 
 /* Converts an image of network `from` to the size and normalisation of network `to`. */
 static void convert(const dnx_net *from, const float *x, const dnx_net *to, float *out) {
