@@ -51,8 +51,8 @@ typedef struct {
     float *packed_v, *packed_p;   /* panels of V^T, K x R (K = C*size*size), and of P^T, R x N */
     float *packed_vt, *packed_pt; /* panels of V and P, for dx and dt; NULL when predicting */
     float *t;                     /* training: batch x OH x OW x R */
-    float *block; /* threads x BLOCK x (K + R): windows of x, then t or dt; NULL when predicting,
-                   * because the block is in scratch */
+    float *block; /* threads x BLOCK x (K + R): windows of x or their gradients, and dt. NULL when
+                   * predicting: then windows and t are in scratch */
     float *d_all; /* threads x (K x R + R x N): gradients of V and P */
 } state;
 

@@ -9,11 +9,12 @@ typedef enum { DNX_LINEAR_SOLUTION, DNX_NONLINEAR, DNX_ASYMMETRIC } dnx_low_rank
 /* A convolution without groups, before the first loss. */
 typedef struct {
     dnx_responses r;
-    dnx_moments moments;     /* of the exact responses */
-    double *sigma, *vectors; /* of their covariance: N eigenvalues, largest first; N x N, in rows */
-    double dense, per_rank;  /* multiply-adds for an image: of the layer; of each unit of rank */
-    int most;                /* largest rank: min(N, K) */
-    int rank;                /* 0 when the layer is not changed */
+    dnx_moments moments;    /* of the exact responses */
+    double *sigma;          /* N eigenvalues of the responses' covariance, largest first */
+    double *vectors;        /* N x N: row k is the eigenvector of sigma[k] */
+    double dense, per_rank; /* multiply-adds for an image: of the layer; of each unit of rank */
+    int most;               /* largest rank: min(N, K) */
+    int rank;               /* 0 when the layer is not changed */
     dnx_factors f;
     double *variance; /* N variances of the approximated responses */
     /* Errors sum |r(y) - r(M x + c)|^2 / sum |r(y)|^2 on held-out images. alone: x is y. within: x

@@ -133,8 +133,8 @@ static void bring(dnx_net *net, int i, dnx_pass p) {
     if (l->type && l->type->bring) l->type->bring(l, &p);
 }
 
-/* Prepares a pass before its first layer. When training, calls bring() of all layers: copies that
- * must wait then run before the work of the step, and do not split it into two lists. */
+/* Prepares a pass before its first layer. When training, first calls bring() of all layers. Later,
+ * a copy that has to wait for the GPU would divide the kernels of the step into two CUDA graphs. */
 static void begin(dnx_net *net, const dnx_pass *p) {
     dnx_placed_of(net)->image = -1;
     dnx_placed_of(net)->batch = p->batch;

@@ -1,5 +1,5 @@
-/* block.h - sums and maxima over the 256 threads of a block. All threads of the block call these
- * functions, and all get the result. The order of the additions is fixed, so two runs give the same
+/* block.h - sums and maxima over the threads of a block or a row. All these threads must call the
+ * function, and all get the result. The order of the additions is fixed, so two runs give the same
  * bits. */
 #ifndef DNX_CUDA_BLOCK_H
 #define DNX_CUDA_BLOCK_H

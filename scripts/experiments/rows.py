@@ -117,7 +117,7 @@ def has_other_images(rows):
 # ---- the rows of study.py: all finished runs in a folder, with several tests ----
 
 def read_run(out, name):
-    """Returns the contents of run.json with the run's `name`, or None for an unfinished run."""
+    """Returns the contents of run.json, with `name` added, or None for an unfinished run."""
     value = read_result(os.path.join(out, name, RUN), *KEYS)
     return value and dict(value, name=name)
 

@@ -38,8 +38,9 @@ class Run:
 
     @property
     def master(self):
-        """The run whose network teaches this run or, for a method that softens, softens its
-        teacher. None when the teacher of the experiment teaches this run."""
+        """The run whose network is the teacher of this run. For a method that softens, the teacher
+        of the experiment first learns from that network and then teaches this run. None when the
+        teacher of the experiment teaches this run unchanged."""
         if not METHODS[self.method].pupil_of:
             return None
         method, factor = METHODS[self.method].pupil_of

@@ -236,7 +236,7 @@ def tells_skipped(done):
 
 
 def is_progress(case_, path):
-    """True for the weights of a training: a checkpoint in the middle is also a result."""
+    """True for the weights of a training: a checkpoint from its middle is also allowed."""
     return case_.command[1] == "classifier" and case_.command[2] == "train" and \
         path.endswith(".weights")
 

@@ -1,6 +1,6 @@
 """Reading images: forms of JPEG, PNG, BMP and PNM give the pixels that Pillow, or the
-description of the format, gives. Other files are refused with their names, and each skipped
-file is reported."""
+description of the format, gives. Files of other formats are refused by a message that
+names the format. Each skipped file is reported."""
 import io
 import os
 import pickle

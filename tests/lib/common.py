@@ -145,8 +145,8 @@ def has(module):
 
 
 def needs(*modules):
-    """Skips the whole test file when one of these modules is missing. Use it for modules that the
-    test itself does not import, but the tested scripts."""
+    """Skips the whole test file when one of these modules is missing. Use it for modules that only
+    the tested scripts import."""
     with needed():
         for module in modules:
             importlib.import_module(module)

@@ -81,9 +81,9 @@ def check_whole(name):
 
 
 def is_whole(name, status, robbed=False):
-    """True when a run has ended by itself, or was killed after its last checkpoint, so that nothing
-    is left to train. robbed: the cache was removed while it ran; a run that was just writing it
-    ends with an error that names the file."""
+    """Returns True when the training is complete: the process has ended with status 0, or has
+    reported that nothing is left to train. Then also checks the results. robbed: the cache was
+    removed while the process ran, so an error that names a missing cache file is allowed."""
     text = read(f"{name}.err").decode()
     whole = status == 0 or (status == 1 and "nothing is left to train" in text)
     lost = robbed and status == 1 and "shared/" in text and "No such file" in text

@@ -147,7 +147,7 @@ static void agrees(int N, const char *options, bool by_teacher, double share, do
     take_down(&k);
 }
 
-/* When all classes lead, the loss equals the loss without group=. */
+/* When all classes lead and group_within is 1, the loss equals the loss without group=. */
 static void all_lead(void) {
     bench a, b;
     if (!set_up(&a, 30, "temperature=2", 1)) return;

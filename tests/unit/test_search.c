@@ -84,7 +84,7 @@ static void test_search(const dnx_byte_set *bytes) {
 }
 
 /* bytes->look() must name each product above its limit, and few others (checked for K = 130). The
- * limit of query N - 1 is infinity, of query 0 minus infinity, also when N is 1. */
+ * limit of query 0 is minus infinity. When N > 1, the limit of query N - 1 is infinity. */
 static void bytes_of(const dnx_byte_set *bytes, int K, int N) {
     enum { P = 203, PANELS = 7 };
     static uint16_t above[P * PANELS];

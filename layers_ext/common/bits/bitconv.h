@@ -14,7 +14,7 @@
 
 typedef struct {
     dnx_patches at;  /* windows of the float input */
-    int N, L, words; /* L: 64-bit words of a pixel; words: of a window */
+    int N, L, words; /* 64-bit words: L of a pixel, `words` of a window */
     bool has_map, has_tiles;
     float *sum; /* batch x H x W: sum over the channels of |u| */
     dnx_bitconv_tiles tiles;
