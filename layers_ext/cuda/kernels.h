@@ -350,25 +350,6 @@ struct shuffle_args {
     int C, groups;
     bool adds;
 };
-/* softmax: y = exp(x/T) / sum exp(x/T) for each row of `size` numbers, T = temperature. With label
- * also the cross-entropy of each row. softmax_back: dx = y (dy - <y, dy>) / T, with label plus
- * (onehot - y) / T. One block for each row. */
-struct softmax_args {
-    const float *x;
-    float *y;
-    const int *label; /* index in the row, -1 when unknown; with NULL no losses are computed */
-    double *losses;
-    double temperature;
-    long size;
-};
-struct softmax_back_args {
-    const float *y, *dy; /* when dy is NULL, it is 0 */
-    const int *label;
-    float *dx;
-    double temperature;
-    long size;
-    bool adds;
-};
 
 /* unit_rows: unit = the rows of x scaled to length 1; inv = 1/|x| of each row. Row i of unit comes
  * from row rows[i] of x, and is 0 when rows[i] is -1. When rows is NULL, it comes from row i.

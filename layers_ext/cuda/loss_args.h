@@ -6,6 +6,26 @@
 
 #include "common/face/margin_kinds.h"
 
+/* softmax: y = exp(x/T) / sum exp(x/T) for each row of `size` numbers, T = temperature. With label
+ * also the cross-entropy of each row. softmax_back: dx = y (dy - <y, dy>) / T, with label plus
+ * (onehot - y) / T. One block for each row. */
+struct softmax_args {
+    const float *x;
+    float *y;
+    const int *label; /* index in the row, -1 when unknown; with NULL no losses are computed */
+    double *losses;
+    double temperature;
+    long size;
+};
+struct softmax_back_args {
+    const float *y, *dy; /* when dy is NULL, it is 0 */
+    const int *label;
+    float *dx;
+    double temperature;
+    long size;
+    bool adds;
+};
+
 /* The dnx_margin of this pass (common/face/margin.h), and n, the number of classes. */
 struct dnx_cuda_margin {
     double s, m, m1, m2, m3, smoothing, ramp;

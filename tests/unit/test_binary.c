@@ -161,8 +161,7 @@ typedef struct {
 static double clip(double v) { return v < -1 ? -1 : v > 1 ? 1 : v; }
 static double sign(double v) { return v >= 0 ? 1 : -1; }
 
-/* Computes u, the input after batch norm (if q->norm), and v, the weights (centred if
- * q->centers). */
+/* Computes u, the input (normalised with q->norm), and v, the weights (centred with q->centers). */
 static void before(const problem *q, double *u, double *v) {
     for (int c = 0; c < C; c++) {
         double m = 0, var = 0;
@@ -260,8 +259,7 @@ static void gradients(int mode, int how, int centers, int has_map, int norm) {
     float *x = noise(PX * C);
     dnx_param list[DNX_MAX_PARAMS];
     scatter(net, 6, .6f);
-    int np = dnx_net_params(net, 1, list);
-    const dnx_param *w = &list[np - 1];
+    const dnx_param *w = &list[dnx_net_params(net, 1, list) - 1];
     for (int i = 0; i < N * KK; i++) w->value[i] *= 2; /* some weights become larger than 1 */
     dnx_net_prepare(net, NULL);
     q0 = (problem){mode, how, centers, has_map, norm, {0}, {0}, {0}, {0}, {0}};
