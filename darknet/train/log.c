@@ -165,12 +165,12 @@ dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net,
 }
 
 bool dnx_log_lacks_verification(const dnx_log *log) {
-    const char *cell = log->written && log->len ? column(log->text, DNX_LOG_VERIFIED) : NULL;
+    const char *cell = column(dnx_log_last(log), DNX_LOG_VERIFIED);
     return cell && *cell == ',';
 }
 
 void dnx_log_amend(dnx_log *log, double verified) {
-    char *rest = strdup(column(log->text, DNX_LOG_VERIFIED));
+    char *rest = strdup(column(dnx_log_last(log), DNX_LOG_VERIFIED));
     if (!rest) return;
     log->len -= strlen(rest);
     add(log, "%.5f", verified);

@@ -37,8 +37,7 @@ typedef struct {
 dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net,
                         const char *verification, uint64_t keep, dnx_err *err);
 /* Call it before dnx_log_write(). Returns true when the last line that dnx_log_open() kept has no
- * verification; false when dnx_log_open() has changed the title of the verification's column.
- * dnx_log_amend() adds the result to that line. */
+ * verification. dnx_log_amend() adds the result to that line. */
 bool dnx_log_lacks_verification(const dnx_log *log);
 void dnx_log_amend(dnx_log *log, double verified);
 void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *line);
