@@ -2,12 +2,11 @@
 # make help lists the targets. Options: V=1, DEBUG=1, ASAN=1, OPENCV=1, GPU=1, DARKNET=/path/of/libdarknet,
 # CC=clang, T=part of a test's path, PREFIX, DESTDIR, PYTHON.
 
-# Give options on the command line. From the environment make takes only PYTHON, PREFIX, DESTDIR, CC
-# and CXX: other programs may use variables such as DEBUG, OUT and T.
+# These variables count only on the command line: the environment may have a DEBUG of another program.
 ASKED := PHOTOS V DEBUG ASAN FUZZ OPENCV GPU MPI DARKNET LAYERS LAYER T OUT ARGS FACES LFW PAIRS TEACHER BENCH SECONDS
 $(foreach v,$(ASKED),$(if $(findstring environment,$(origin $v)),$(eval override $v :=)))
 
-# $(call quote,TEXT) is TEXT as one word for the shell, whatever characters TEXT has.
+# $(call quote,TEXT) is TEXT as one word for the shell.
 quote = '$(subst ','\'',$(1))'
 
 override DARKNET := $(or $(DARKNET),/usr/lib/darknet)
@@ -34,8 +33,7 @@ FUZZER := -fsanitize=fuzzer-no-link,address,undefined
 FLAGS  += $(if $(FUZZ),$(FUZZER))
 LIBS   := -lm -pthread -ljpeg -lpng -llapacke -lxxhash
 HOSTLIB := -L$(call quote,$(DARKNET)) -ldarknet -Wl,-rpath,$(call quote,$(DARKNET))
-# Only these three libraries of OpenCV are needed. opencv4.pc, which pkg-config reads, is in
-# libopencv-dev, a much larger package.
+# opencv4.pc may be absent: only libopencv-dev, a large package, has it.
 OPENCV_INCLUDE = $(or $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I opencv4 2>/dev/null)),-isystem /usr/include/opencv4)
 OPENCV_LIBS = $(shell pkg-config --libs-only-L opencv4 2>/dev/null) -lopencv_videoio -lopencv_imgproc -lopencv_core -lstdc++
 ISA_avx2   := -mavx2 -mfma
@@ -48,8 +46,7 @@ ISA_wide   := -mavx2 -mfma -Wno-psabi
 # Each set of flags has its own object directory, so that builds do not mix.
 HASH := $(shell echo $(call quote,$(CC) $(FLAGS) $(DARKNET)) | cksum | cut -d' ' -f1)
 OBJ  := build/$(HASH)
-# The directory of the files that depend on the list of layer types. With LAYERS=/my/folder only
-# these files are built again.
+# The directory of the files that depend on the list of layer types.
 SET  := $(OBJ)$(if $(LAYERS),/with-$(shell echo $(call quote,$(LAYERS)) | cksum | cut -d' ' -f1))
 
 TYPES   := $(wildcard layers_ext/*.c)
@@ -72,7 +69,6 @@ FIRST := $(filter deps opencv-deps eval-deps gpu-deps,$(MAKECMDGOALS))
 
 all: bin/darknet ## build bin/darknet
 
-# The library: all code but the command (darknet/cmd). A program links the parts that it needs.
 $(LIB): $(call obj,$(PARTS) $(TYPES)) $(OUTSIDE:$(LAYERS)/%.c=$(SET)/outside/%.o) $(SET)/registry.o $(OBJ)/darknet/train/page_html.o $(if $(OPENCV),$(patsubst %.cc,$(OBJ)/%.o,$(wildcard darknet/face/*_opencv.cc)))
 	@echo "  archive $@"
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -165,15 +161,13 @@ $(OBJ)/%.o: %.cc | $(FIRST)
 bin $(sort $(OBJ) $(SET)):
 	@mkdir -p $@
 
-# Only the tests in tests/host link libdarknet.
 $(SET)/tests/%: LIBS += $(if $(filter $(SET)/tests/host/%,$@),$(HOSTLIB))
 $(SET)/tests/%: $(OBJ)/tests/%.o $(LIB) $(OBJ)/layers_ext/kernels/kernels_wide.o
 	@mkdir -p $(@D)
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) $(if $(findstring tests/fuzz/,$@),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
 
-# A GPU driver for tests: it runs the kernels on the processor, and tests can make its calls fail. -Bsymbolic, because
-# a kernel may have the name of a function of libdarknet or libc.
+# A GPU driver for tests that runs the kernels on the processor. -Bsymbolic: a kernel may be named as a function of libc.
 STANDIN := $(SET)/tests/standin/libcuda.so.1
 $(STANDIN): Makefile $(wildcard tests/lib/gpu/*.c layers_ext/cuda/*.cu layers_ext/cuda/*.h layers_ext/kernels/activations*.h)
 	@mkdir -p $(@D)
@@ -185,7 +179,7 @@ $(WITH_STANDIN): LIBS += -Wl,-rpath,'$$ORIGIN/../standin' -L$(SET)/tests/standin
 $(WITH_STANDIN): $(STANDIN)
 $(SET)/tests/unit/test_gpu: $(SET)/gpu_list.o
 
-# The programs that scripts/gpu_check.sh runs on a machine that has a GPU and only its driver.
+# The programs that scripts/gpu_check.sh runs
 $(SET)/gpu-check/check: $(OBJ)/tests/gpu/real.o $(WITH_GPU) $(LIB)
 $(SET)/gpu-check/measure: $(OBJ)/tests/gpu/measure.o $(WITH_GPU) $(LIB)
 $(SET)/gpu-check/%:
@@ -219,7 +213,6 @@ python = $(call quote,$(PYTHON))
 # Checks the Python packages first, so that a missing one is not found after hours of training.
 packages = cd scripts && $(python) -c 'import sys; sys.argv[0] = "make"; from lib.errors import needs; needs("numpy", "scipy")'
 out = --out $(call quote,$(or $(OUT),$@))
-# With TEACHER=1 the teacher is the network of `make teacher`.
 GIVEN := $(if $(filter-out 0,$(TEACHER)),build/teacher/teacher)
 REAL := $(if $(GIVEN),--teacher-cfg $(GIVEN).cfg --teacher-weights $(GIVEN).weights) $(if $(FACES),--faces $(call quote,$(FACES)) --lfw $(call quote,$(LFW)) --pairs $(call quote,$(PAIRS)))
 run homework: | $(if $(GIVEN),teacher)
@@ -247,7 +240,6 @@ notebooks: bin/darknet ## run the notebooks and write build/notebooks/*.html
 print-obj:
 	@echo $(SET)
 
-# make test T=part runs all tests whose path contains "part", also slow ones.
 chosen = $(if $(T),$(foreach t,$(call TESTS,$(GROUPS) $(SLOW)),$(if $(findstring $(T),$t),$t)),$(call TESTS,$(1)))
 programs = $(patsubst %.c,$(SET)/%,$(filter %.c,$(1)))
 RUN = OBJ=$(SET) PYTHON=$(python) $(python) tests/run.py
@@ -313,7 +305,7 @@ lint-deps: ## install what `make lint` and `make format` use (pycodestyle, pyfla
 bench-deps: ## install what `make bench` compares with (apt; npm into build/bench)
 	@sh scripts/install/bench_deps.sh
 
-# The installed files. $(call under,FILE) is the path where FILE is installed.
+# $(call under,FILE) is the path where FILE is installed.
 under = $(call quote,$(DESTDIR)$(PREFIX)/$(1))
 COMMAND_FILE := bin/darknet
 BASH_FILE := share/bash-completion/completions/darknet

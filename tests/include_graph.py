@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
-"""include_graph.py [--dot] - checks the includes of the C code. Folders have floors: a file may
-include files of its folder and of lower floors only. Prints each include that breaks this rule, and
-a circle of files that include each other; the exit status is then 1. --dot prints the graph of the
-folders for Graphviz instead."""
+"""include_graph.py [--dot] - checks the includes of the C code: a file may include files of its
+folder and of lower floors, and no circle of files. The exit status is 1 after a fault. --dot prints
+the graph of the folders for Graphviz instead."""
 import collections
 import os
 import re
@@ -43,8 +42,7 @@ def read(top):
 
 
 def circle(graph):
-    """Returns the files of a circle of includes, with the first one again at the end; [] without a
-    circle."""
+    """Returns the files of a circle of includes, or []."""
     state, trail = {}, []
 
     def visit(file):

@@ -1,11 +1,9 @@
 #!/bin/sh
-# lint.sh - checks rules for the sources: which files may include others, print or exit, unused
-# functions, names of layers, line width, white space and format.
+# lint.sh - checks rules for the sources
 cd "$(dirname "$0")/.." || exit 1
 bad=0
 
-# complain RULE: reads lines that break the rule from stdin. Prints the rule and the lines, unless
-# stdin is empty.
+# complain RULE: prints RULE and the lines of stdin, which break it, unless stdin is empty.
 complain() {
     lines=$(cat)
     [ -z "$lines" ] && return
@@ -60,8 +58,7 @@ END
 complain 'no tab, and no blank at the end of a line' <<END
 $({ sources; scripts; } | xargs grep -nE "$(printf '\t')|[[:space:]]\$" /dev/null)
 END
-# have PROGRAM NOTE: returns false and prints the note when PROGRAM, which `make lint-deps`
-# installs, is missing.
+# have PROGRAM NOTE: returns false and prints NOTE when PROGRAM is missing.
 have() {
     command -v "$1" >/dev/null && return
     echo "lint: $1 is not installed: $2" >&2

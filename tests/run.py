@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""run.py TEST... - runs tests (tests/unit/test_cfg.c, tests/cli/test_kd.py, ...) with prove, JOBS=2
-at a time. Prints the failures, the reasons of skips, and the tests that took the most CPU time. The
-last line is 'N passed, N failed, N skipped', the sums over all checks. With REQUIRE=1 a skip is a
+"""run.py TEST... - runs tests (tests/cli/test_kd.py, ...) with prove, JOBS=2 at a time. The last
+line is 'N passed, N failed, N skipped', the sums over all checks. With REQUIRE=1 a skip is a
 failure, except when this processor lacks the instructions."""
 import collections
 import os
@@ -22,8 +21,7 @@ def log_of(test):
 
 
 def cpu_seconds(log):
-    """Returns the CPU seconds of a test from the output of `times`, which has the user and system
-    time of the shell, then of its children."""
+    """Reads what the shell's `times` printed: user and system times, also of child processes."""
     with open(log + ".cpu", encoding="utf-8") as f:
         return sum(60 * int(m) + float(s) for m, s in re.findall(r"(\d+)m([\d.]+)s", f.read()))
 

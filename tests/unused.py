@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
-"""unused.py - prints unused functions: C functions that are not static and that no other file
-names, and Python functions in scripts/ whose name occurs only once. The exit status is 1 when it
-prints one."""
+"""unused.py - prints C functions that should be static or that nothing uses, and unused Python
+functions of scripts/. The exit status is 1 when it prints one."""
 import collections
 import os
 import re
 import sys
 
-# The definition of a C function: type, name and arguments, which may have several lines.
 ARGUMENTS = r"\([^;{}()]*(?:\([^;{}()]*\)[^;{}()]*)*\)"
+# the definition of a C function that is not static
 IN_C = re.compile(r"^(?!static\b|typedef\b)[a-z][\w \t*]*?\b(\w+)" + ARGUMENTS + r"\s*\{", re.M)
 IN_PYTHON = re.compile(r"^ *(?:def|class) (\w+)", re.M)
 FOR_PICKLE = ("find_class", "persistent_load")  # methods that pickle.Unpickler calls
@@ -32,8 +31,7 @@ def read(top, roots, ends):
 
 
 def in_c(top):
-    """Returns lines about unused C functions. A function is used when another .c file names it, or
-    when a header names it a second time, besides its declaration."""
+    """Returns a line for each unused function. A header that names one only once declares it."""
     files = read(top, ("darknet", "layers_ext", "tests"), (".c", ".h", ".cc", ".cu"))
     words = {path: collections.Counter(WORD.findall(text)) for path, text in files.items()}
     bad = []

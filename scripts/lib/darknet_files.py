@@ -14,11 +14,8 @@ PACKED = b"THINPACK"  # first bytes of a file of `darknet compress pack`
 
 
 def read_weights(path, layers, behind=0):
-    """Reads a .weights file. Returns {name: array} for each layer. layers: a dict for each layer,
-    with params, [(name, shape)], and out, the shape of the output. After the network's floats, the
-    file may have a classifier (a row of the embedding's length for each class), or `behind` floats
-    of further layers. Raises a Failure for another size, a number that is not finite, or a negative
-    variance."""
+    """Returns {name: array} for each layer. layers: dicts with params, [(name, shape)], and out,
+    the output's shape. The file may end with a classifier, or with `behind` floats."""
     with open(path, "rb") as f:
         data = f.read()
     if data.startswith(PACKED):
@@ -64,7 +61,7 @@ def weights_bytes(arrays):
 
 
 def write_weights(path, layers, arrays):
-    """Writes a .weights file. layers, arrays: the argument and the result of read_weights()."""
+    """layers, arrays: the argument and the result of read_weights()."""
     flat = [a[name] for layer, a in zip(layers, arrays) for name, _ in layer["params"]]
     shapes = [tuple(shape) for layer in layers for _, shape in layer["params"]]
     assert [a.shape for a in flat] == shapes

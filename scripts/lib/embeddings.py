@@ -24,8 +24,7 @@ def is_embeddings(path):
 
 
 def check(rows, path, names):
-    """Raises a Failure when a feature is not finite or is all zero: a zero vector has no cosine.
-    rows: n x dim; path, names (of the rows): for the message."""
+    """Raises a Failure when a row is not finite or all zero: a zero vector has no cosine."""
     finite = np.isfinite(rows).all(1)
     for fault, bad in (("not finite numbers", ~finite), ("all zero", finite & ~rows.any(1))):
         if bad.any():
@@ -34,8 +33,7 @@ def check(rows, path, names):
 
 
 class Embeddings:
-    """A file of features. The constructor reads names, count, dim and network; rows() and take()
-    read the features. network: (fingerprint of the network, flip), or None if not stored."""
+    """A file of features. network: (fingerprint of the network, flip), or None if not stored."""
 
     def __init__(self, path):
         self.path = path
@@ -70,7 +68,7 @@ class Embeddings:
             raise Failure(f"{path}: {size - self.start} bytes of numbers, {expected} expected")
 
     def read_names(self, f):
-        """Returns the names of the rows, and adds the bytes of the names to self.start."""
+        """Returns the names of the rows; moves self.start behind them."""
         names = []
         for _ in range(self.count):
             length = f.read(4)
@@ -97,8 +95,8 @@ class Embeddings:
         return out
 
     def take(self, index):
-        """Returns the rows with these indices, in the order of `index`: len(index) x dim float32.
-        Reads at most TAKEN rows at a time, so that a large file is never in memory as a whole."""
+        """Returns rows in the order of `index`, len(index) x dim float32. Never reads more than
+        TAKEN rows at a time."""
         out = np.empty((len(index), self.dim), "<f4")
         order = np.argsort(index, kind="stable")
         ordered = np.asarray(index)[order]
@@ -111,7 +109,6 @@ class Embeddings:
 
 
 def read(path):
-    """Returns (names, count x dim float32). Raises a Failure for a damaged file or another
-    format."""
+    """Returns (names, count x dim float32)."""
     file = Embeddings(path)
     return file.names, file.rows(0, file.count)

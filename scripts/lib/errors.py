@@ -1,5 +1,4 @@
-"""Ends scripts: a mistake of the user prints one line and gives exit status 1. argparse gives exit
-status 2 for wrong arguments."""
+"""Ends scripts: a mistake of the user prints one line, without a traceback."""
 import importlib.util
 import os
 import signal
@@ -33,7 +32,6 @@ def needs(*modules):
 
 
 def text_of(error):
-    """Returns the line that is printed for an exception."""
     if isinstance(error, OSError) and error.strerror:
         names = [str(n) for n in (error.filename, error.filename2) if n is not None]
         return ": ".join(names[:1] + [error.strerror])
@@ -45,9 +43,8 @@ def stop(number, _frame):
 
 
 def run_main(work, *arguments, again=False):
-    """Calls work(*arguments) and returns the exit status of the script: the return value of work (0
-    for None), or 1 after a Failure, an OSError, a MemoryError or a signal. again: the message after
-    a signal says that the same command continues the work."""
+    """Calls work(*arguments) and returns the exit status of the script. again: the message after a
+    signal says that the same command continues the work."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(line_buffering=True)  # keeps the order with lines of child processes
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -1,5 +1,4 @@
-"""Reads and writes files. All functions that write use whole_file(): the target gets the complete
-new file, or it stays as it was."""
+"""Reads and writes files. A target gets the complete new file, or it stays as it was."""
 import contextlib
 import csv
 import itertools
@@ -13,12 +12,9 @@ from lib.errors import Failure
 
 @contextlib.contextmanager
 def whole_file(path, binary=False, sync=True):
-    """Use: with whole_file(path) as f: f.write(...). Writes a temporary file with a unique name
-    beside the target, syncs it and renames it to the target. When the block fails, the old file
-    stays. A symbolic link stays a link, and the mode of the old file is kept. Missing folders are
-    made. sync=False is faster for many small files, but a power cut may leave an empty file. A
-    device or a pipe is written directly. Raises a Failure when path is a folder or
-    write-protected."""
+    """Use: with whole_file(path) as f: f.write(...). The target is replaced only when the block
+    succeeds. It keeps its mode, and a symbolic link stays a link. sync=False is faster for many
+    small files, but a power cut may leave an empty file."""
     text = {} if binary else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
     target = os.path.realpath(path)
     try:
@@ -64,7 +60,6 @@ def umask():
 
 
 def sync_folder(folder):
-    """Syncs a folder, if its file system can do that."""
     with contextlib.suppress(OSError):
         number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -74,14 +69,14 @@ def sync_folder(folder):
 
 
 def remove(path):
-    """Removes a file if it can; errors are ignored. path may be None."""
+    """Removes a file; ignores errors. path may be None."""
     with contextlib.suppress(OSError, TypeError):
         os.remove(path)
 
 
 def refuse_replacing(outs, force, *inputs):
-    """Raises a Failure when two outputs are the same file, when an output is one of the inputs, or
-    when an output exists and force is False. outs: {description for messages: path}."""
+    """Raises a Failure when an output is also another output or an input, or exists without force.
+    outs: {description for messages: path}."""
     for one, other in itertools.combinations(outs, 2):
         if os.path.realpath(outs[one]) == os.path.realpath(outs[other]):
             raise Failure(f"{outs[one]}: is named for the {one} and for the {other}")
@@ -95,13 +90,11 @@ def refuse_replacing(outs, force, *inputs):
 
 
 def write(path, content):
-    """Writes a file. content: str or bytes."""
     with whole_file(path, binary=isinstance(content, bytes)) as f:
         f.write(content)
 
 
 def write_json(path, value):
-    """Writes a JSON file. NaN and infinity are an error, because JSON does not have them."""
     text = json.dumps(value, indent=1, allow_nan=False)
     write(path, text + "\n")
 
@@ -123,8 +116,7 @@ def save_figure(figure, path, dpi):
 
 
 def make_folder(path):
-    """Makes the folder and tries to write into it. Raises a Failure when this is not possible, so
-    that a wrong --out ends the script before the work begins."""
+    """Makes the folder and tries to write into it, so that a wrong --out ends the script early."""
     try:
         os.makedirs(path, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
@@ -144,8 +136,7 @@ def read(path):
 
 
 def read_json(path, *keys):
-    """Returns the JSON object in a file as a dict. Raises a Failure when the file has no JSON
-    object, or when the object lacks one of `keys`."""
+    """Returns a JSON object as a dict. Raises a Failure when it lacks one of `keys`."""
     try:
         value = json.loads(read(path))
     except Failure:
@@ -161,8 +152,7 @@ def read_json(path, *keys):
 
 
 def read_result(path, *keys):
-    """Like read_json(), but returns None for a missing or incomplete file. The caller
-    then does the work again."""
+    """Like read_json(), but returns None for a missing or incomplete file."""
     try:
         return read_json(path, *keys)
     except Failure:

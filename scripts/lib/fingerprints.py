@@ -1,5 +1,5 @@
-"""A fingerprint describes the inputs of a result: {name of an input: text}. It is stored with the
-result. A later call uses the result only when the fingerprints are equal."""
+"""A fingerprint describes the inputs of a result: {name of an input: text}. A stored result is used
+again only when the fingerprints are equal."""
 import functools
 import hashlib
 import os
@@ -25,8 +25,7 @@ def digest(*parts):
 
 
 def of_file(path):
-    """Returns the size and a hash of a file's content as a text, `4090900 bytes 3b1f...`. The
-    content of an unchanged file is read only once in a process."""
+    """Returns the size and a hash of a file's content. Reads an unchanged file only once."""
     try:
         s = os.stat(path)
         return content(os.path.realpath(path), s.st_size, s.st_mtime_ns)
@@ -45,9 +44,8 @@ def content(path, size, _time):
 
 @functools.lru_cache(maxsize=None)
 def of_folder(folder):
-    """Returns a text with a hash of all visible files below a folder: of names and contents or,
-    when the files have more than SMALL bytes, of names, sizes and times. Up to SMALL bytes, a
-    folder keeps its fingerprint when it is moved or copied."""
+    """Returns a text with a hash of the names and contents of all visible files below a folder.
+    With more than SMALL bytes, sizes and times replace the contents."""
     found = []
     for at, names in walk(folder):
         for name in names:
@@ -65,7 +63,6 @@ def of_folder(folder):
 
 
 def of_data(path):
-    """Returns the fingerprint of a folder of images, or of a file (a list, for example)."""
     return of_folder(os.path.abspath(path)) if os.path.isdir(path) else of_file(path)
 
 
@@ -74,8 +71,8 @@ def of_build():
 
 
 def of_cfg(text):
-    """Returns {`[net] batch`: value, `3 [convolutional] filters`: value}; [net] is section 0.
-    Comments, blanks, the order of options and the paths of teachers' files have no effect."""
+    """Returns {`[net] batch`: value, `3 [convolutional] filters`: value}, without the paths of
+    teachers' files."""
     got = {}
     for number, (name, body) in enumerate(sections(text)[1:]):
         where = f"[{name}]" if name == "net" else f"{number} [{name}]"
@@ -87,21 +84,19 @@ def of_cfg(text):
 
 
 def of_network(text):
-    """Returns a digest of what a network computes: its layers and the shape of its input. Options
-    of [net] that only training uses do not matter."""
+    """Returns a digest of a network's layers and the shape of its input."""
     got = of_cfg(text)
     return digest(*sorted((k, v) for k, v in got.items()
                           if not k.startswith("[net] ") or k.split()[1] in SHAPE))
 
 
 def of_features(cfg, weights):
-    """Returns the fingerprint that `darknet check -json` prints: 16 hexadecimal digits. Networks
-    with equal fingerprints compute equal features."""
+    """Returns the fingerprint of `darknet check -json`. Networks with equal fingerprints compute
+    equal features."""
     return checked(cfg, weights)["fingerprint"]
 
 
 def differences(was, now):
-    """Returns the differences of two fingerprints as a list of texts, `name: was A, is B`."""
     return [f"{k}: was {was.get(k, 'absent')}, is {now.get(k, 'absent')}"
             for k in sorted(set(was) | set(now)) if was.get(k) != now.get(k)]
 

@@ -12,8 +12,8 @@ def is_image(name):
 
 
 def walk(folder):
-    """Yields (folder, sorted visible names of its files) for a folder and all folders below it.
-    Links to folders are followed. Each folder is visited once, even when links form a loop."""
+    """Yields (folder, sorted visible names of its files) for a folder and all below it. Links are
+    followed, but each folder is visited once."""
     seen = set()
 
     def fail(error):

@@ -13,9 +13,7 @@ NAME = ".lock"
 
 @contextlib.contextmanager
 def folder_lock(folder):
-    """Makes the folder and locks it while the block runs. A second process gets a Failure that
-    names the first. The system releases the lock when the process ends, even after a crash. When
-    the block fails before it writes a file, a folder that folder_lock() made is removed."""
+    """Makes a folder and locks it while the block runs. A second process gets a Failure."""
     is_new = not os.path.isdir(folder)
     make_folder(folder)
     path = os.path.join(folder, NAME)

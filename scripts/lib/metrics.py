@@ -20,8 +20,8 @@ def cosines(vectors, pairs):
 
 
 def best_threshold(scores, same):
-    """Returns the threshold with the fewest errors (a pair is accepted when score > threshold).
-    Returns the middle one of equally good thresholds."""
+    """Returns the threshold with the fewest errors, the middle one of equals. A pair is accepted
+    when score > threshold."""
     order = np.argsort(scores, kind="stable")
     s, y = scores[order], same[order]
     # cut k rejects the k lowest scores
@@ -35,9 +35,8 @@ def best_threshold(scores, same):
 
 
 def by_folds(scores, same, folds):
-    """Returns (accuracy of each fold, threshold of each fold, array with True for each pair that is
-    decided rightly). The threshold of a fold is fitted on the other folds. With only one fold, it
-    is fitted on the tested pairs themselves."""
+    """Returns (accuracy of each fold, threshold of each fold, array with True for each right
+    decision). The threshold of a fold is fitted on the other folds, if there are any."""
     accuracies, thresholds, right = [], [], np.zeros(len(scores), bool)
     for f in np.unique(folds):
         test = folds == f
@@ -50,8 +49,7 @@ def by_folds(scores, same, folds):
 
 
 def roc(scores, same):
-    """Returns arrays (FAR, TAR, threshold). The first threshold accepts no pair, the last accepts
-    all. Equal scores are accepted together."""
+    """Returns arrays (FAR, TAR, threshold), from no accepted pair to all pairs accepted."""
     order = np.argsort(-scores, kind="stable")
     s, y = scores[order], same[order]
     ends = np.append(s[1:] < s[:-1], True)
@@ -84,8 +82,7 @@ def standard_error(values):
 
 
 def metrics(scores, same, folds):
-    """Returns the measures for results.json. The TAR and the threshold at a FAR are None when FAR x
-    impostor pairs is below FEWEST."""
+    """Returns the measures for results.json. TAR is None at a FAR with too few impostor pairs."""
     accuracies, thresholds, right = by_folds(scores, same, folds)
     far, tar, at = roc(scores, same)
     impostors, n = int((~same).sum()), len(accuracies)
@@ -106,8 +103,7 @@ def metrics(scores, same, folds):
 
 
 def mcnemar(right_a, right_b):
-    """McNemar's exact test. Returns (pairs that only a has right, pairs that only b has right,
-    p)."""
+    """McNemar's exact test. Returns (pairs only a has right, pairs only b has right, p)."""
     a, b = np.asarray(right_a, bool), np.asarray(right_b, bool)
     only_a, only_b = int((a & ~b).sum()), int((~a & b).sum())
     with np.errstate(divide="ignore"):  # SciPy warns when p is too small for a float
@@ -116,7 +112,7 @@ def mcnemar(right_a, right_b):
 
 
 def p_text(p):
-    """Returns a p value as text. Below 1e-16 the text is a bound, because p is never exactly 0."""
+    """Returns a p value as text: a bound below 1e-16, because p is never exactly 0."""
     return "<1e-16" if p < 1e-16 else f"{p:.2g}"
 
 

@@ -1,18 +1,15 @@
-"""Reads pairs of faces with `darknet pairs`: lists of pairs in several formats, and the
-verification sets of InsightFace (.bin)."""
+"""Reads lists of pairs, and the verification sets of InsightFace (.bin), with `darknet pairs`."""
 from lib.errors import Failure
 from lib.processes import darknet, run
 
 
 def read_pairs(path):
-    """Returns [(name, name, is_same, fold)]. The names of images may lack a suffix, such as
-    NAME/NAME_0001."""
+    """Returns [(name, name, is_same, fold)]. A name may lack its suffix, as in NAME/NAME_0001."""
     return parse(run([darknet(), "pairs", "--", path], capture=True))
 
 
 def unpack_bin(path, folder):
-    """Writes the images of a .bin set into `folder` as SET/SET_0001.jpg or .png. Returns the pairs
-    like read_pairs(), in ten folds."""
+    """Writes the images of a .bin set into `folder`. Returns the pairs like read_pairs()."""
     if not path.isprintable():
         raise Failure(f"{path!r}: must have a printable name")
     return parse(run([darknet(), "pairs", "-unpack", folder, "--", path], capture=True))

@@ -12,9 +12,8 @@ PASSES = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EMFILE, 
 
 
 def read_rgb(path):
-    """Reads an image as RGB: turned upright by its EXIF data, transparent pixels over black. Raises
-    the exceptions of Pillow. When a file cannot be read for a reason that may be temporary, it is
-    tried once more after 0.1 s."""
+    """Reads an image as RGB: upright, transparent pixels over black. Tries again after an error
+    that may be temporary. Raises the exceptions of Pillow."""
     try:
         return read_once(path)
     except OSError as e:

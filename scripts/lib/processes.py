@@ -1,5 +1,4 @@
-"""Starts child processes. A child ends when its parent ends. After a signal, a child can save its
-work before it ends."""
+"""Starts child processes that end when their parent ends."""
 import concurrent.futures
 import concurrent.futures.process
 import contextlib
@@ -20,7 +19,6 @@ ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def darknet():
-    """Returns the path of the darknet command: $DARKNET_BIN, or bin/darknet, which make builds."""
     path = os.path.abspath(os.environ.get("DARKNET_BIN") or os.path.join(ROOT, "bin", "darknet"))
     if not os.access(path, os.X_OK):
         raise Failure(f"{path}: is not there or cannot be run (make builds it)")
@@ -35,10 +33,8 @@ def die_with(parent):
 
 
 class Forward:
-    """Forwards signals to a child while it runs. SIGINT, SIGTERM and SIGHUP are sent to the child,
-    so that it can save its work; a second signal kills it. Ctrl-Z pauses the child, too. When the
-    child has ended, check() raises the signal as Stopped. Signals that the user's shell ignores
-    stay ignored."""
+    """Forwards signals to a child while it runs, so that it can save its work. A second signal
+    kills the child. check() raises the signal as Stopped."""
 
     def __init__(self):
         self.process = self.first = None
@@ -78,8 +74,7 @@ class Forward:
 
 
 def start(command, **files):
-    """Starts a process in its own process group, so that Ctrl-C in the terminal reaches only this
-    script. Returns the Popen. files: stdout, stderr. Raises a Failure for a bad command."""
+    """Starts a process in its own group: Ctrl-C reaches only this script. files: stdout, stderr."""
     parent = os.getpid()
 
     def prepare():
@@ -93,10 +88,9 @@ def start(command, **files):
 
 
 def run(command, capture=False, show=False):
-    """Runs a command to its end. capture: returns the standard output of the command; without it,
-    the command prints to the standard output of this script. show: prints the command first. Raises
-    Stopped after a signal, and a Failure when the exit status is not 0. With capture, the Failure
-    has the end of the command's messages; its `output` is the standard output."""
+    """Runs a command to its end. capture: returns the standard output instead of printing it. show:
+    prints the command first. Raises Stopped after a signal, and a Failure when the exit status is
+    not 0; its `output` is the captured text."""
     if show:
         print("$ " + " ".join(os.path.relpath(c, ROOT) if c.startswith(ROOT + os.sep) else c
                               for c in command), flush=True)
@@ -122,18 +116,15 @@ def run(command, capture=False, show=False):
 
 
 def checked(cfg, *weights):
-    """Returns the result of `darknet check -json` for a network, as a dict."""
     return json.loads(run([darknet(), "check", cfg, *weights, "-json"], capture=True))
 
 
 def timed(cfg, *options):
-    """Returns the result of `darknet bench -json` for a network, as a dict. options: the weights,
-    "-batch", N and so on."""
     return json.loads(run([darknet(), "bench", cfg, *map(str, options), "-json"], capture=True))
 
 
 def on_threads(count):
-    """Returns the option -threads as a list; an empty list for 0, which means all processors."""
+    """Returns the option -threads as a list. count: 0 means all processors."""
     return ["-threads", str(count)] if count else []
 
 
@@ -151,8 +142,7 @@ def pool_start(parent):
 
 
 def each(function, items, workers=None, chunk=16):
-    """Yields function(item) for all items, in order, computed by a pool of processes. When a worker
-    dies, a Failure is raised within seconds."""
+    """Yields function(item) for all items, in order, computed by a pool of processes."""
     with concurrent.futures.ProcessPoolExecutor(workers or os.cpu_count(), initializer=pool_start,
                                                 initargs=(os.getpid(),)) as pool:
         try:

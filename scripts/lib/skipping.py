@@ -1,5 +1,5 @@
-"""Runs `darknet` commands that end with status 1 when they skipped images that cannot be read. The
-script then continues with the other images."""
+"""Runs `darknet` commands that end with status 1 when they skipped images, and continues with the
+other images."""
 import os
 
 from lib.errors import Failure
@@ -22,13 +22,11 @@ def run_to(result, *command, show=False):
 
 
 def cut_out(photos, crops, *options, show=False):
-    """Finds the faces in photographs and writes their crops into a folder (`darknet faces`)."""
     run_to(os.path.join(crops, "faces.record"), "faces", photos, crops, *options, show=show)
 
 
 def embed(cfg, weights, images, out, flip="none", threads=0):
-    """Computes the features of images (`darknet embed`). Returns a line of text for each image that
-    cannot be used. When no image can be used, `out` is not written."""
+    """Writes the features of images to `out`. Returns a line of text for each unusable image."""
     try:
         run([darknet(), "embed", cfg, weights, images, out, *on_threads(threads),
              *(["-flip", flip] if flip != "none" else [])], capture=True)

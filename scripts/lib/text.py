@@ -1,13 +1,12 @@
-"""Reads text files of users: UTF-8, or UTF-16 with a byte order mark, with any line ends. Splits
-lines into words, and makes counts and tables for messages."""
+"""Reads text files of users; makes counts and tables for messages."""
 from lib.errors import Failure
 
 LONGEST = 1 << 20  # characters in a line
 
 
 def read_lines(path):
-    """Returns the lines of a file without their ends. Bytes that are not UTF-8 are kept as they are
-    (Python's surrogateescape), so that names of files still work."""
+    """Returns the lines of a file in UTF-8, or in UTF-16 with a byte order mark. Other bytes are
+    kept (surrogateescape), because file names may have them."""
     try:
         with open(path, "rb") as f:
             data = f.read()
@@ -35,8 +34,7 @@ def counted(n, one, several=None):
 
 
 def words(line):
-    """Returns the words of a line. When words have tabs between them, only tabs separate words, so
-    that names may have spaces."""
+    """Returns the words of a line. Tabs separate them if there are any: names may have spaces."""
     return [w.strip() for w in line.split("\t")] if "\t" in line.strip() else line.split()
 
 

@@ -19,13 +19,11 @@ WIDTH = ["# Multiplies all filters= below without fixed_width=1, rounds to multi
 
 
 def shape(s):
-    """Returns the shape as text, HxWxC."""
     return "x".join(str(n) for n in s)
 
 
 def imagenet(title, options, body, head, paper, *notes, output="1000 classes"):
-    """Returns the cfg of a network for ImageNet. body, head: functions that add layers to a Cfg;
-    notes: further lines of the header, as Cfg.text() takes them."""
+    """Returns the cfg of a network for ImageNet. body, head: functions that add layers to a Cfg."""
     net = Cfg(title, 224, options)
     body(net)
     head(net)
@@ -34,7 +32,7 @@ def imagenet(title, options, body, head, paper, *notes, output="1000 classes"):
 
 
 def face(title, options, body, head, paper, *notes, numbers=128):
-    """Like imagenet(), for a network that takes aligned faces. numbers: the embedding's length."""
+    """Like imagenet(), for aligned faces. numbers: the embedding's length."""
     net = Cfg(title, 112, options)
     body(net)
     head(net)
@@ -45,7 +43,6 @@ def face(title, options, body, head, paper, *notes, numbers=128):
 
 
 def classes(net, dropout=None):
-    """Adds the output layers for ImageNet: the mean of each channel, 1000 classes."""
     net.comment(f"head: means of {net.shape[2]} channels, 1000 classes")
     net.avgpool()
     if dropout:
@@ -55,12 +52,10 @@ def classes(net, dropout=None):
 
 
 def gap(net):
-    """Adds an embedding of 128 numbers, computed from the mean of each channel."""
     embedding(net, net.avgpool)
 
 
 def gdconv(net):
-    """Adds an embedding of 128 numbers, computed from a global depthwise convolution."""
     embedding(net, net.global_depthwise)
 
 

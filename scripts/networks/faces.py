@@ -6,9 +6,8 @@ WIDTHS = (64, 128, 256, 512)
 
 
 def residual(net, filters, stride, squeeze=False, is_plain=False):
-    """Adds a residual block: batch norm, 3x3, batch norm, PReLU, 3x3 with the stride, batch norm.
-    Then the block's input is added, through a 1x1 convolution when the shape changes. is_plain: no
-    batch norm between the two 3x3; a max pool replaces the 1x1 when only the stride changes."""
+    """Adds a residual block (ArcFace, Deng et al., arXiv 1801.07698). is_plain: no batch norm
+    between the two 3x3, and a max pool instead of the 1x1 when only the stride changes."""
     start, c = net.last, net.shape[2]
     net.batchnorm()
     net.conv(filters, 3, 1, "prelu", bn=not is_plain)
@@ -56,8 +55,7 @@ def block(net, filters, stride=1):
 
 
 def attention(net, levels, filters):
-    """Adds an attention module: (1 + mask) * trunk. The mask branch halves the sides of the map
-    `levels` times and then doubles them again."""
+    """Adds an attention module, (1 + mask) * trunk. levels: halvings of the map in the mask."""
     block(net, filters)
     start = net.last
     block(net, filters)
