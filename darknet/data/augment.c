@@ -1,23 +1,21 @@
 /* augment.c - the random changes of training images.
  *
- * libdarknet (src/image.c, load_image_augment_paths) rotates and crops, mirrors, then changes hue,
- * saturation and exposure. Its crop fills pixel (x,y) of the W x H input from point (rx,ry) of the
+ * libdarknet's crop (src/image.c) fills pixel (x,y) of the W x H input from point (rx,ry) of the
  * w x h image. dx and dy move the crop, in input pixels; c and n are cosine and sine of the angle:
  *   s = side / min(h, floor(w aspect))
  *   u = (x - W/2 + dx) aspect / s,  v = (y - H/2 + dy) / s
  *   rx = c u - n v + w/2,  ry = n u + c v + h/2
  * Points outside the image are black.
  *
- * Shift, gray, lowres (a blurred image) and erase are our own changes, for faces. Erase is Random
- * Erasing (Zhong et al. 2020): the holes cover 2 to 20 % of the image, in the paper 2 to 40 %. */
+ * libdarknet has no shift, gray, lowres and erase. Erase is Random Erasing (Zhong et al. 2020). Its
+ * holes cover 2 to 20 % of the image, in the paper 2 to 40 %. */
 #include "data/augment.h"
 
 #include <math.h>
 
 #include "data/resize.h"
 
-/* XORed with the seed of the run, so that mirroring, the other changes and the permutations of
- * sampler.c use different random numbers. */
+/* XORed with the seed, to get independent random numbers. */
 #define FLIPS 0xf11b5u
 #define CHANGES 0x100c5u
 /* Limits of the hole's area, as shares of the area of the image. */
@@ -26,9 +24,7 @@
 #define SMALLEST_COPY .25f /* lowres: smallest scale of the image */
 #define HOLE 127.5f        /* value of the pixels in the hole: grey */
 
-/* Returns true when an option asks for a crop. Sets *least and *most, the range of
- * dnx_augmentation.side. Both are the input's width W by default. When only one limit is given, the
- * other has libdarknet's default: max_crop = 2 W, min_crop = W. */
+/* Returns true when an option asks for a crop. Sets the range of dnx_augmentation.side. */
 static bool crops(const dnx_net *net, int *least, int *most) {
     const dnx_net_opts *o = &net->o;
     const int W = net->in.w;
@@ -60,7 +56,6 @@ dnx_status dnx_augment_check(const dnx_net *net, dnx_err *err) {
     return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, key), "[net] %s: needs channels=3", key);
 }
 
-/* A random shift alters almost every image: only one in (2 shift + 1)^2 is not shifted. */
 const char *dnx_augment_always(const dnx_net *net) {
     const dnx_net_opts *o = &net->o;
     const struct {
@@ -88,7 +83,7 @@ const char *dnx_augment_always(const dnx_net *net) {
 
 static float between(dnx_rng *r, float a, float b) { return a + (b - a) * dnx_rng_uniform(r); }
 
-/* As libdarknet's rand_scale: returns v or 1 / v, where v is a random number between 1 and s. */
+/* Like libdarknet's rand_scale: returns v or 1 / v for a random v between 1 and s. */
 static float scale(dnx_rng *r, float s) {
     float v = between(r, 1, s);
     return dnx_rng_uniform(r) < .5f ? v : 1 / v;
@@ -139,7 +134,7 @@ void dnx_augment_draw(const dnx_net *net, uint64_t seed, uint64_t number, dnx_au
 
 static int clamp(int v, int most) { return v < 0 ? 0 : v > most ? most : v; }
 
-/* Resizes the image, or its middle square, to W x H. A shift repeats the pixels at the border. */
+/* A shift repeats the pixels at the border. */
 static void resize(const dnx_augmentation *l, const unsigned char *rgb, int w, int h, int W, int H,
                    float *out) {
     const int square = w < h ? w : h, stride = w;
@@ -157,7 +152,6 @@ static void resize(const dnx_augmentation *l, const unsigned char *rgb, int w, i
     }
 }
 
-/* Adds weight times the pixel at (x,y) to `to`. Pixels outside the image are black. */
 static void add_pixel(const unsigned char *rgb, int w, int h, int x, int y, float weight,
                       float *to) {
     if (x < 0 || y < 0 || x >= w || y >= h) return;
@@ -198,8 +192,7 @@ void dnx_augment_place(const dnx_augmentation *a, const unsigned char *rgb, int 
 
 /* ---- colours ---- */
 
-/* Adds `hue` (1 is the full circle) to the hue of pixel p and multiplies its saturation and its
- * value, as libdarknet's distort_image does. */
+/* Changes pixel p as libdarknet's distort_image does. */
 static void distort(float *p, float hue, float saturation, float exposure) {
     float high = fmaxf(p[0], fmaxf(p[1], p[2])), low = fminf(p[0], fminf(p[1], p[2]));
     float d = high - low, h = 0, s = high > 0 ? d / high : 0;

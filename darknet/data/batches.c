@@ -1,5 +1,4 @@
-/* batches.c - threads that decode images ahead of training. An image that cannot be decoded is
- * replaced by another image. */
+/* batches.c - threads that decode images ahead of training. */
 #include "data/batches.h"
 
 #include <errno.h>
@@ -23,7 +22,7 @@ typedef struct {
     uint32_t *image;
     unsigned char *mirrored;
     uint64_t first;                 /* number of the slot's first image in the run */
-    bool altered, ready, is_of_net; /* is_of_net: dnx_net_free_images() frees x */
+    bool altered, ready, is_of_net; /* is_of_net: for dnx_net_free_images() */
 } slot;
 
 typedef struct note {
@@ -45,15 +44,14 @@ struct dnx_batches {
     bool stops, failed, lacks_memory;
     char lost[600];        /* error text for an image that stayed unreadable, else "" */
     bool is_waiting;       /* the wait of the readers was reported, but not its end */
-    unsigned char *is_bad; /* for each image of the list: true when it cannot be decoded */
+    unsigned char *is_bad; /* for each image: true when it was skipped */
     size_t n_bad, most_bad;
     note *notes, **last_note;
     void (*pass_note)(void *arg, const char *line);
     void *note_arg;
 };
 
-/* Queues the message "NAME: text" about image i. The caller holds the lock. The message is lost
- * when memory runs out. */
+/* Queues the message "NAME: text" about image i. The caller holds the lock. */
 static void add_note(dnx_batches *f, size_t i, const char *text) {
     char name[4096];
     dnx_data_name(f->data, i, name, sizeof name);
@@ -91,8 +89,7 @@ static bool is_ended(dnx_batches *f) {
     return stops || dnx_stop_asked();
 }
 
-/* Reports once for all readers that they wait, and once that they continue, because image i can be
- * read again or is skipped. */
+/* Reports the beginning and the end of waiting, each once for all readers. */
 static void report_waiting(dnx_batches *f, size_t i, bool waits, int reason) {
     char text[200];
     if (waits) snprintf(text, sizeof text, "cannot be read: %s; waiting for it", strerror(reason));
@@ -114,9 +111,7 @@ static void give_up(dnx_batches *f, size_t i, int reason) {
 
 typedef enum { READABLE, GONE_ALONE, ENDED } outcome;
 
-/* Waits for image i, which could not be read. Returns READABLE as soon as the image can be read,
- * GONE_ALONE when only other images can be read. Returns ENDED when training stops, or when no
- * image could be read for END_AFTER seconds. */
+/* Waits for image i, which could not be read. GONE_ALONE: other images can be read. */
 static outcome wait_for(dnx_batches *f, size_t i, int reason) {
     double waited = 0, pause = .1;
     while (!is_ended(f)) {
@@ -239,8 +234,7 @@ dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t s
     f->net = net;
     f->seed = seed;
     f->start = net->seen;
-    /* Training tolerates 1 % of bad images. dnx_scan() has already dropped `broken` of them. The
-     * difference is not negative, because the scan fails above 1 %. */
+    /* Not negative: dnx_scan() fails when more than 1 % of the images are broken. */
     f->most_bad = data->listed / 100 - data->broken;
     f->last_note = &f->notes;
     pthread_mutex_init(&f->lock, NULL);
@@ -289,7 +283,7 @@ void dnx_batches_notes(dnx_batches *f, void (*pass_note)(void *arg, const char *
     f->note_arg = arg;
 }
 
-/* Passes the queued messages to pass_note(). Releases the caller's lock during each call. */
+/* Releases the lock during each call of pass_note(). */
 static void pass_notes(dnx_batches *f) {
     while (f->pass_note && f->notes) {
         note *n = f->notes;
@@ -302,7 +296,7 @@ static void pass_notes(dnx_batches *f) {
     }
 }
 
-/* Waits until the slot is filled, a reader fails, or a signal stops the process. */
+/* Polls, because a signal does not wake a thread that waits for a condition. */
 static void wait_slot(dnx_batches *f, const slot *s) {
     for (pass_notes(f); !s->ready && !f->failed && !dnx_stop_asked(); pass_notes(f)) {
         struct timespec until;

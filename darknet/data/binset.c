@@ -7,7 +7,6 @@
 
 #include "base/files.h"
 
-/* Sets *to to the bytes of image i, whose pickled value is v. */
 static dnx_status take_image(const dnx_pickle *p, const dnx_py *v, size_t i, dnx_loc at,
                              dnx_binset_image *to, dnx_err *err) {
     const dnx_py_array *a = v->is == DNX_PY_ARRAY ? &p->array[v->a] : NULL;
@@ -25,14 +24,12 @@ static dnx_status take_image(const dnx_pickle *p, const dnx_py *v, size_t i, dnx
     return to->n ? DNX_OK : dnx_fail(err, DNX_EPARSE, at, "image %zu: is empty", i);
 }
 
-/* Returns element i of an array of whole numbers. */
 static int64_t element(const dnx_py_array *a, size_t i) {
     uint64_t v = 0;
     for (int k = 0; k < a->size; k++) v |= (uint64_t)a->p[i * (size_t)a->size + (size_t)k] << 8 * k;
     return (int64_t)v;
 }
 
-/* Reads n truth values, one for each pair, from the list or array v. */
 static dnx_status take_same(const dnx_pickle *p, const dnx_py *v, dnx_loc at, bool *same, size_t n,
                             dnx_err *err) {
     const dnx_py_list *l = dnx_pickle_list(p, v);

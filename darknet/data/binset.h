@@ -1,9 +1,8 @@
 /* binset.h - verification sets in the format of InsightFace (lfw.bin, agedb_30.bin, ...).
  *
- * A set is a pickled tuple or list of two lists: the images, and a truth value for each pair. True
- * means that the pair shows one person. Tuples and NumPy arrays may stand in place of the lists.
- * Pair i consists of images 2i and 2i + 1. An image is the content of an image file, as bytes or as
- * a NumPy array of bytes. Pickles of Python 2 and 3 are read, protocols 0 to 5 (pickle.h). */
+ * A set is a pickled tuple or list of two lists: the images, and a truth value for each pair.
+ * Tuples and NumPy arrays may stand in place of the lists. Pair i consists of images 2i and 2i + 1.
+ * An image is the content of an image file, as bytes or as a NumPy array of bytes. */
 #ifndef DNX_BINSET_H
 #define DNX_BINSET_H
 #include "data/pickle.h"
@@ -15,15 +14,15 @@ typedef struct {
 } dnx_binset_image;
 
 typedef struct {
-    char *data; /* content of the file; NULL after dnx_binset_parse() */
+    char *data; /* content of the file, or NULL */
     dnx_pickle pickle;
     dnx_binset_image *image;
     size_t n;   /* number of images, two for each pair */
     bool *same; /* n / 2 values: true when the pair shows one person */
 } dnx_binset;
 
-/* Reads a set from a file. DNX_EIO when the file cannot be read. DNX_EPARSE when the file is not a
- * pickle of the form above, or is cut short. DNX_EMEM. Close s, also after an error. */
+/* Reads a set. DNX_EIO when the file cannot be read. DNX_EPARSE when its content is wrong.
+ * DNX_EMEM. Close s, also after an error. */
 dnx_status dnx_binset_open(const char *path, dnx_binset *s, dnx_err *err);
 /* Like dnx_binset_open(), from memory. The bytes must outlive s. `file` names the set in errors. */
 dnx_status dnx_binset_parse(const void *bytes, size_t n, const char *file, dnx_binset *s,

@@ -29,7 +29,7 @@ static uint32_t number(const unsigned char *p, int bytes) {
     return v;
 }
 
-/* Sets a channel's mask. Returns false unless the ones of the mask are adjacent; 0 is allowed. */
+/* Returns false unless the ones of the mask are adjacent; 0 is allowed. */
 static bool set_mask(channel *c, uint32_t mask) {
     *c = (channel){.mask = mask};
     if (!mask) return true;
@@ -38,7 +38,6 @@ static bool set_mask(channel *c, uint32_t mask) {
     return (c->most & (c->most + 1)) == 0;
 }
 
-/* Reads the masks of the channels, or sets default masks. Returns NULL or the fault. */
 static const char *read_masks(const unsigned char *bytes, size_t n, bitmap *b) {
     static const uint32_t by_default[2][3] = {{0x7c00, 0x3e0, 0x1f}, {0xff0000, 0xff00, 0xff}};
     const bool has_alpha = b->form == ALPHA_MASKS || b->header >= 56;
@@ -87,7 +86,7 @@ static const char *read_header(const unsigned char *bytes, size_t n, bitmap *b, 
     return why ? why : check_form(b);
 }
 
-/* Finds the palette or the masks, and the rows. Checks that all lie within the file. */
+/* Finds the palette or the masks, and the rows. */
 static const char *find_parts(const unsigned char *bytes, size_t n, bitmap *b,
                               const dnx_image *image) {
     const size_t rows = number(bytes + 10, 4), start = FILE_HEADER + b->header;

@@ -14,8 +14,7 @@
 
 enum { VERSION = 4, HEAD = 32, ALIGN = 64, BLOCK = 256 /* rows */, SUM = sizeof(uint64_t) };
 
-/* Returns the checksum of a block. The sum includes the index of the block's first row, so that
- * blocks in a wrong order are found. A block of zeros does not have checksum 0. */
+/* Depends on first_row, so blocks in a wrong order are found. Zeros do not have checksum 0. */
 static uint64_t sum_of(size_t first_row, const void *bytes, size_t n) {
     return dnx_hash(DNX_HASH_START ^ first_row, bytes, n);
 }
@@ -55,9 +54,7 @@ static void put_head(sink *s, const dnx_cache_head *h) {
     put(s, zeros, (2 * ALIGN - SUM - s->size % ALIGN) % ALIGN);
 }
 
-/* Counts in f->done the rows of all complete blocks in the file, and sets *at to the end of the
- * last complete block. When the file has another head, f->done is 0 and *at is the end of the
- * head. */
+/* Sets f->done to the number of rows in undamaged blocks, and *at to the offset after them. */
 static void count_rows(dnx_cache_out *f, const sink *head, size_t *at) {
     FILE *file = f->file.file;
     size_t row = f->dim * sizeof *f->block;
@@ -101,7 +98,7 @@ dnx_status dnx_cache_begin(dnx_cache_out *f, const char *path, const dnx_cache_h
     sink out = {.file = &f->file};
     count_rows(f, &head, &end);
     seek(f, 0);
-    put_head(&out, h); /* repairs names that are damaged */
+    put_head(&out, h); /* the old head may be damaged */
     dnx_outfile_put(&f->file, &out.sum, SUM);
     seek(f, end);
     if (ftruncate(fileno(f->file.file), (off_t)end) && !f->file.why) f->file.why = errno;
@@ -152,7 +149,6 @@ static const char *check_blocks(dnx_cache *f, const unsigned char *p, size_t lef
     return left ? "damaged: too long" : NULL;
 }
 
-/* Verifies the mapped file and sets rows, dim, key and first. Returns NULL or the fault. */
 static const char *check(dnx_cache *f) {
     const unsigned char *p = f->map;
     uint32_t words[5], n;

@@ -1,8 +1,6 @@
 /* cache.h - a file of rows that take long to compute, such as a teacher's outputs.
  *
- * When a process was stopped, the next process continues after the rows that are written. Checksums
- * are verified before rows are read. The file is version 4 of the format in embeddings.h, little
- * endian, with `count` rows of `dim` numbers:
+ * Version 4 of the format in embeddings.h, little endian, with `count` rows of `dim` numbers:
  *
  *   "DNXE", uint32 4, uint32 count, uint32 dim, uint32 rows of a block, uint32 0, uint64 key
  *   count names, each a uint32 length and that many bytes
@@ -19,7 +17,7 @@
 #include "base/outfile.h"
 
 typedef struct {
-    uint64_t key; /* a checksum of everything that the rows depend on: images, weights, layer */
+    uint64_t key; /* checksum of everything that the rows depend on */
     size_t rows, dim;
     void (*name)(void *arg, size_t row, char *text, size_t size); /* stores a row's name in text */
     void *arg;
@@ -31,21 +29,17 @@ typedef struct {
     uint16_t *block;
 } dnx_cache_out;
 
-/* Begins the file, or continues a file that an earlier process began with an equal head. When the
- * head differs, the old rows are dropped. f->done is the number of rows in the file. The caller
- * must hold the lock of the path (lock.h). After an error (DNX_EIO, DNX_EMEM) do not call
- * dnx_cache_end(). */
+/* Begins the file, or continues one with an equal head: f->done rows are there. The caller must
+ * hold the lock of the path (lock.h). DNX_EIO, DNX_EMEM: then do not call dnx_cache_end(). */
 dnx_status dnx_cache_begin(dnx_cache_out *f, const char *path, const dnx_cache_head *head,
                            dnx_err *err);
 /* Appends v, rows x dim numbers that fit 16 bits (dnx_fits_half) or are NaN. dnx_cache_end()
  * reports write errors. */
 void dnx_cache_put(dnx_cache_out *f, const float *v, size_t rows);
-/* When all rows are written, renames the temporary file to the path. Otherwise keeps the temporary
- * file, PATH.partial, for the next process, but without rows of an incomplete block. DNX_EIO when
- * the file cannot be written. */
+/* Completes the file when it has all rows. Otherwise keeps PATH.partial for the next process.
+ * DNX_EIO. */
 dnx_status dnx_cache_end(dnx_cache_out *f, dnx_err *err);
-/* Removes the temporary file: in place of dnx_cache_end(), when no process can complete the
- * rows. */
+/* Removes the temporary file, in place of dnx_cache_end(). */
 void dnx_cache_discard(dnx_cache_out *f);
 
 typedef struct {
@@ -56,8 +50,8 @@ typedef struct {
     size_t map_len;
 } dnx_cache;
 
-/* Maps the file and verifies all checksums. DNX_EIO when it cannot be opened. DNX_EPARSE when it is
- * no cache, has another version, or is damaged. After an error there is nothing to close. */
+/* Maps the file and verifies all checksums. DNX_EIO when it cannot be opened. DNX_EPARSE when its
+ * content is wrong. After an error there is nothing to close. */
 dnx_status dnx_cache_open(dnx_cache *f, const char *path, dnx_err *err);
 /* Returns row i: dim half floats, valid until the cache is closed. */
 const uint16_t *dnx_cache_row(const dnx_cache *f, size_t i);

@@ -18,7 +18,7 @@ static bool is_about(const dnx_err *err, const char *file) {
     return !strncmp(err->text, file, n) && err->text[n] == ':';
 }
 
-/* Appends " (train= of FILE:LINE)" to an error in another file: the option that names this file. */
+/* Appends " (train= of FILE:LINE)" to an error in another file. */
 static void name_line(const dnx_data *d, dnx_err *err) {
     const char *labels = dnx_datafile_labels(&d->o), *key = d->key;
     size_t used = err ? strlen(err->text) : 0;
@@ -31,8 +31,6 @@ static void name_line(const dnx_data *d, dnx_err *err) {
     snprintf(err->text + used, sizeof err->text - used, " (%s= of %.120s:%d)", key, d->file, line);
 }
 
-/* Refuses a list without images, and fewer identity folders than classes: the class of a folder is
- * its rank, so a missing folder would change the classes of the folders after it. */
 static dnx_status check_valid(const dnx_data *d, dnx_err *err) {
     if (!d->n) return dnx_fail_at(err, DNX_EIO, d->from, "lists no images");
     if (!d->ranked || d->ranked == d->o.classes) return DNX_OK;

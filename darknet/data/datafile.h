@@ -14,18 +14,16 @@ typedef struct {
 } dnx_data_opts;
 
 /* Reads a .data file. '#' and ';' start a comment, at the start of a line or after white space; a
- * value may contain spaces. DNX_EIO. DNX_EPARSE when a line is not key=value, there are more than
- * 64 such lines, or the file is not text. DNX_EOPTION for an unknown or repeated key, or a number
- * out of range. DNX_EMEM. After an error there is nothing to free. */
+ * value may contain spaces. DNX_EPARSE when a line is not key=value. DNX_EOPTION for a wrong key or
+ * value. DNX_EIO, DNX_EMEM. After an error there is nothing to free. */
 dnx_status dnx_datafile_read(const char *file, dnx_data_opts *o, dnx_err *err);
 /* Like dnx_datafile_read(), from lines that the caller opened and frees. */
 dnx_status dnx_datafile_parse(dnx_lines *l, dnx_data_opts *o, dnx_err *err);
 /* Reads the cfg `path` and replaces classes=auto in it by classes= of the .data file `file`.
- * Without classes=auto, the .data file is not read. DNX_EOPTION when the .data file has no
- * classes=. Other errors: those of dnx_cfg_read() and dnx_datafile_read(). */
+ * DNX_EOPTION when the .data file has no classes=. Other errors: those of dnx_cfg_read() and
+ * dnx_datafile_read(). */
 dnx_status dnx_datafile_cfg(const char *file, const char *path, dnx_cfg **out, dnx_err *err);
 void dnx_datafile_free(dnx_data_opts *o);
-/* Returns the name of the file of labels: labels=, else names=, else NULL. */
 static inline const char *dnx_datafile_labels(const dnx_data_opts *o) {
     return o->labels ? o->labels : o->names;
 }

@@ -17,8 +17,7 @@ typedef enum { NONE, JPEG, PNG, BMP, PNM, FOREIGN } group;
 
 #define ONLY "; JPEG, PNG, BMP and PNM are read"
 
-/* The kinds of files. A kind is the index of the first row after row 0 whose `magic` (n bytes, '?'
- * is any byte) begins the file, else 0. `why` is NULL, or the reason why the kind is refused. */
+/* A file has the kind of the first row that fits, else kind 0. '?' is any byte. */
 static const struct {
     group group;
     size_t n;

@@ -1,17 +1,14 @@
-/* decode.h - decodes image files, or their bytes, to 8-bit RGB. All images of the program are
- * decoded by these functions. Thread safe.
+/* decode.h - decodes JPEG, PNG, BMP and PNM (P1 to P6) to 8-bit RGB. Thread safe.
  *
- * The kind of a file is decided by the first bytes, not by the name. libjpeg-turbo decodes JPEG,
- * libpng decodes PNG, our decoders read BMP and PNM (P1 to P6). Other kinds are refused. The EXIF
- * orientation of JPEG and PNG is applied. Transparent pixels are blended with black, which is also
- * what `darknet align` puts outside a picture. All samples are scaled to 0..255. */
+ * The first bytes decide the kind of a file, not the name. The EXIF orientation of JPEG and PNG is
+ * applied. Transparent pixels are blended with black. */
 #ifndef DNX_DECODE_H
 #define DNX_DECODE_H
 #include <stdbool.h>
 #include <stddef.h>
 
 #define DNX_MAX_SIDE 16384       /* pixels; larger images are refused */
-#define DNX_MAX_PIXELS (1 << 26) /* 201 MB as RGB; larger images are refused before allocation */
+#define DNX_MAX_PIXELS (1 << 26) /* 201 MB as RGB; larger images are refused */
 
 typedef enum {
     DNX_IMAGE_OK,
@@ -23,15 +20,14 @@ typedef struct {
     unsigned char *rgb; /* h x w x 3 bytes; NULL after a fault */
     int w, h;
     int shrink;      /* one pixel covers shrink x shrink pixels of the file: 1, 2, 4 or 8 */
-    const char *why; /* the reason of a refusal, a constant: "is empty", "is a GIF image; ..." */
+    const char *why; /* the reason of a refusal, a constant */
 } dnx_image;
 
-/* Returns true for an errno that may not occur again: an error of a disk or server, too many open
- * files, or too little memory. */
+/* Returns true for an errno that may not occur again, such as EIO or ENOMEM. */
 bool dnx_is_transient(int why);
 
-/* Returns the *n bytes of an image file; free() them. Returns NULL and sets errno on failure. After
- * an error that may be transient, such as EIO, reads once more, 0.1 s later. */
+/* Returns the *n bytes of an image file; free() them. Returns NULL and sets errno on failure. Reads
+ * once more after an error that may not occur again. */
 char *dnx_image_file(const char *path, size_t *n);
 /* Decode an image from memory or a file. Call dnx_image_free() afterwards, unless there is a
  * fault. */
@@ -52,10 +48,8 @@ int dnx_image_kind(const unsigned char *head, size_t n);
 /* Returns NULL when images of this kind can be decoded, else the reason why not, a constant. */
 const char *dnx_image_kind_why(int kind);
 
-/* Returns true when a name ends like an image's: .jpg .jpeg .png .bmp .ppm .pgm .pbm .pnm, in any
- * case. Names only choose the images of a folder; the content decides how a file is decoded. */
+/* Returns true when a name ends like an image's, such as .jpg or .PNG. */
 bool dnx_image_is_named(const char *name);
-/* Returns true for the names of files that our commands write beside images, such as faces.index of
- * `darknet find`. Code that reads a folder skips these files without a message. */
+/* Returns true for files that our commands write beside images, such as faces.index. */
 bool dnx_is_own_file(const char *name);
 #endif

@@ -19,8 +19,7 @@ const char *dnx_png_decode(const unsigned char *bytes, size_t n, dnx_image *imag
 const char *dnx_bmp_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 const char *dnx_pnm_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 
-/* Sets image->w and h from the header of a file, before pixels are allocated. Returns NULL, or the
- * reason why an image of this size is refused. */
+/* Sets image->w and h. Returns NULL, or the reason why an image of this size is refused. */
 const char *dnx_image_claim(dnx_image *image, double w, double h);
 
 /* Blends one channel with black: returns c a / 255, rounded. c: value, a: alpha, both 0..255. */
@@ -29,9 +28,8 @@ static inline unsigned char dnx_over_black(unsigned c, unsigned a) {
 }
 
 /* Returns the orientation, 1 to 8, in n bytes of EXIF data, which start with the header of TIFF.
- * Returns 1 when the data is damaged or has no orientation. */
+ * Returns 1 when there is none. */
 int dnx_exif_orientation(const unsigned char *tiff, size_t n);
-/* Turns and mirrors an image upright, from its EXIF orientation. Returns false when memory runs
- * out; the image is then unchanged. */
+/* Turns and mirrors an image upright. Returns false when memory runs out. */
 bool dnx_image_turn(dnx_image *image, int orientation);
 #endif

@@ -18,7 +18,6 @@ static void put_head(dnx_embeddings_out *f, size_t count) {
     dnx_outfile_put(&f->file, &f->kind.network, sizeof f->kind.network);
 }
 
-/* Ends the list of names: fills the file with zeros up to the start of the rows. */
 static void begin_rows(dnx_embeddings_out *f) {
     static const char zeros[ALIGN];
     dnx_outfile_put(&f->file, zeros, (ALIGN - f->file.size % ALIGN) % ALIGN);

@@ -6,9 +6,8 @@
  *   zeros up to a multiple of 64 bytes
  *   count x dim numbers
  *
- * dnx_embeddings_kind explains flip and network. Version 1, which is older, lacks the second line
- * and the zeros; its numbers have 4 bytes. A teacher's cache is version 4 (cache.h).
- * scripts/lib/embeddings.py reads all versions. */
+ * Version 1 lacks the second line and the zeros; its numbers have 4 bytes. A teacher's cache is
+ * version 4 (cache.h). scripts/lib/embeddings.py reads all versions. */
 #ifndef DNX_EMBEDDINGS_H
 #define DNX_EMBEDDINGS_H
 #include <stdbool.h>
@@ -20,7 +19,6 @@
 /* Whether the features of the mirrored image are ignored, added, or appended. */
 typedef enum { DNX_NO_FLIP, DNX_FLIP_SUM, DNX_FLIP_CONCAT } dnx_flip;
 
-/* How the features of a file were made and stored. */
 typedef struct {
     bool is_half;
     dnx_flip flip;
@@ -40,22 +38,21 @@ typedef struct {
 dnx_status dnx_embeddings_create(dnx_embeddings_out *f, const char *path, size_t count, size_t dim,
                                  const dnx_embeddings_kind *kind, dnx_err *err);
 /* Append a name, or rows of dim numbers. All names come first. dnx_embeddings_finish() reports
- * write errors and, with is_half, numbers that do not fit 16 bits (dnx_fits_half). */
+ * errors. */
 void dnx_embeddings_name(dnx_embeddings_out *f, const char *name);
 void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows);
-/* Shortens the list of names after the last row, when some images gave no row. name: the `count`
- * names that remain, one for each row, in the order of writing. */
+/* Replaces the names, when some images gave no row. Call it after the last row. name: the `count`
+ * names that remain, in the order of the rows. */
 void dnx_embeddings_keep(dnx_embeddings_out *f, char *const *name, size_t count);
 /* Syncs the temporary file and renames it to the path. DNX_EIO. */
 dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, dnx_err *err);
 void dnx_embeddings_discard(dnx_embeddings_out *f);
 
-/* Returns NULL, or the fault of a feature of dim numbers: its squared length is not finite, or all
- * numbers are zero. A feature with a fault has no direction, and so no cosine. */
+/* Returns NULL, or the reason why a feature of dim numbers has no cosine. */
 const char *dnx_feature_fault(const float *v, size_t dim);
-/* Checks the features v, *count x dim, of the images name[]. Removes features that are all zero and
- * adds a line to `skipped` for each. The remaining features and names move to the front, and *count
- * becomes their number. DNX_ENUMBER when a feature is not finite. DNX_EMEM. */
+/* Removes features that are all zero from v, *count x dim, with their names, and adds a line to
+ * `skipped` for each. *count becomes the number of the others. DNX_ENUMBER when a feature is not
+ * finite. DNX_EMEM. */
 dnx_status dnx_features_keep(float *v, int *count, size_t dim, char **name, dnx_skipped *skipped,
                              dnx_err *err);
 
@@ -66,10 +63,9 @@ typedef struct {
     float *v; /* n x dim */
 } dnx_embeddings;
 
-/* Reads a file of `darknet embed` (versions 1 and 2). The file is not registered as an input
- * (base/inputs.h), because gallery.c may replace a faces.index that it has read. DNX_EIO when the
- * file cannot be opened. DNX_EPARSE when it is another kind of file, is damaged, or has a feature
- * with a fault. DNX_EMEM. Free e, also after an error. */
+/* Reads a file of `darknet embed`. The file is not registered as an input (base/inputs.h), because
+ * gallery.c may replace the file that it has read. DNX_EIO when the file cannot be opened.
+ * DNX_EPARSE when its content is wrong. DNX_EMEM. Free e, also after an error. */
 dnx_status dnx_embeddings_read(const char *path, dnx_embeddings *e, dnx_err *err);
 void dnx_embeddings_free(dnx_embeddings *e);
 #endif

@@ -61,7 +61,6 @@ static dnx_status read_names(FILE *f, const char *path, size_t left, dnx_embeddi
     return DNX_OK;
 }
 
-/* Reads the rows, which must fill the last `left` bytes of the file exactly. */
 static dnx_status read_rows(FILE *f, const char *path, size_t left, dnx_embeddings *e,
                             dnx_err *err) {
     const bool is_half = e->kind.is_half;

@@ -12,7 +12,7 @@ typedef struct {
     bool is_big; /* big-endian byte order */
 } tiff;
 
-/* Reads a number of `bytes` bytes at offset `at`. Returns 0 when it lies outside the data. */
+/* Returns 0 when the number lies outside the data. */
 static size_t number(const tiff *t, size_t at, size_t bytes) {
     size_t v = 0;
     if (at > t->n || t->n - at < bytes) return 0;
@@ -36,8 +36,7 @@ int dnx_exif_orientation(const unsigned char *bytes, size_t n) {
 
 /* ---- turning ---- */
 
-/* Computes where the pixels of the upright picture are in the stored image of w x h pixels. Column
- * x of row y has the index `start` + x * `along` + y * `down`. */
+/* Pixel (x,y) of the upright picture is pixel start + x along + y down of the stored image. */
 static void steps(int orientation, long w, long h, long *start, long *along, long *down) {
     const bool is_swapped = orientation >= 5;
     const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 ||

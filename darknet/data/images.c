@@ -26,7 +26,7 @@ static dnx_status add(dnx_images *l, char *name, dnx_err *err) {
     return DNX_OK;
 }
 
-#define DEEPEST 32 /* most levels of folders, because links may form a circle */
+#define DEEPEST 32 /* links may form a circle */
 
 static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_err *err) {
     char *path = dnx_path_join(l->base, under);
@@ -57,7 +57,6 @@ static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_er
     return st;
 }
 
-/* Adds the images of a list; their classes are ignored. */
 static dnx_status add_list(dnx_images *l, const char *path, dnx_err *err) {
     dnx_image_list list;
     dnx_status st = dnx_image_list_open(path, &list, err);
@@ -69,8 +68,7 @@ static dnx_status add_list(dnx_images *l, const char *path, dnx_err *err) {
     return st;
 }
 
-/* Returns true when a file is an image, not a list: it is named as an image, or its first bytes
- * contain a NUL. Text has a NUL only in UTF-16, which starts with a byte order mark. */
+/* Returns true for an image, not a list. Text has a NUL only in UTF-16, with a byte order mark. */
 static bool is_image(const char *path) {
     unsigned char head[DNX_IMAGE_HEAD];
     if (dnx_image_is_named(path)) return true;
@@ -81,7 +79,6 @@ static bool is_image(const char *path) {
     return memchr(head, 0, (size_t)n);
 }
 
-/* Adds the images of a verification set. Six digits in the names keep the order when sorted. */
 static dnx_status add_set(dnx_images *l, const char *path, dnx_err *err) {
     char name[24];
     dnx_status st = dnx_binset_open(path, &l->set, err);

@@ -1,5 +1,5 @@
 /* images.h - finds the images of a folder, list or verification set and loads them as floats for
- * the network. For embedding and verification. */
+ * the network. */
 #ifndef DNX_IMAGES_H
 #define DNX_IMAGES_H
 #include "data/binset.h"
@@ -13,14 +13,13 @@ typedef struct {
     char *base; /* the folder of relative names, "" for the current folder; or the path of a set */
     dnx_skipped left_out; /* files in a folder that are not named as images */
     bool is_folder;
-    dnx_binset set; /* the images of a *.bin; their names are 000000, 000001, ... */
+    dnx_binset set; /* the images of a *.bin */
 } dnx_images;
 
-/* Finds the images of `path`: a folder, a list (list.h), a verification set *.bin (binset.h), or
- * one image. In a folder and its subfolders all files named as images (dnx_image_is_named), also
- * broken links, are images; names are sorted, and names that begin with a dot are ignored. *l must
- * be zeroed. DNX_EIO when a file cannot be read, folders are more than 32 deep, or there are no
- * images. DNX_EPARSE for a wrong list or set. DNX_EMEM. Free l, also after an error. */
+/* Finds the images of `path`: a folder with its subfolders, a list (list.h), a verification set
+ * *.bin (binset.h), or one image. The images of a folder are sorted by name. *l must be zeroed.
+ * DNX_EIO when a file cannot be read or there are no images. DNX_EPARSE for a wrong list or set.
+ * DNX_EMEM. Free l, also after an error. */
 dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err);
 void dnx_images_free(dnx_images *l);
 /* Returns the path of image `name` of a folder or list; free() it. NULL when memory runs out. */

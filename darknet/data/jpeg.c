@@ -23,8 +23,7 @@ static void on_message(j_common_ptr c, int level) {
     if (level < 0) give_up(c);
 }
 
-/* After this call, an error of libjpeg jumps to setjmp(h->back). Variables that are used after the
- * jump must not be locals of the function that calls setjmp. */
+/* After this call, an error of libjpeg jumps to setjmp(h->back). */
 static struct jpeg_error_mgr *watch(handler *h) {
     jpeg_std_error(&h->base);
     h->base.error_exit = give_up;
@@ -58,8 +57,7 @@ static int find_orientation(j_decompress_ptr d) {
     return 1;
 }
 
-/* Refuses too large pictures, CMYK, and files that are too short for their width and height. With
- * Huffman coding each block of 8 x 8 pixels takes at least one bit. */
+/* With Huffman coding each block of 8 x 8 pixels takes at least one bit. */
 static void check_header(j_decompress_ptr d, size_t n, picture *p) {
     enum { MOST_PIXELS_A_BYTE = 8 * 64 };
     const double w = d->image_width, h = d->image_height;

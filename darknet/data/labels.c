@@ -1,6 +1,5 @@
-/* labels.c - finds the label that a path contains. libdarknet calls strstr() for every label and
- * path: 85,742 labels and 5.8 million paths would take days. Here the labels are sorted. At each
- * position of the path, the range of matching labels is narrowed byte by byte. */
+/* labels.c - finds the label that a path contains, by a search in sorted labels. libdarknet calls
+ * strstr() for every label: 85,742 labels and 5.8 million paths would take days. */
 #include "data/labels.h"
 
 #include <stdlib.h>

@@ -21,7 +21,7 @@ void dnx_labels_free(dnx_labels *l);
  * stores the lowest two in `found`, in rising order. Unused elements are -1. */
 int dnx_labels_find(const dnx_labels *l, const char *path, int found[2]);
 /* Finds the class whose label occurs in the path. `at`: file and line of the path, for messages.
- * DNX_EOPTION when no label or more than one label occurs in the path, or l is empty. */
+ * DNX_EOPTION unless exactly one label occurs. */
 dnx_status dnx_labels_class(const dnx_labels *l, const char *path, dnx_loc at, int *class_of,
                             dnx_err *err);
 #endif

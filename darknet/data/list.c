@@ -48,8 +48,7 @@ static dnx_status take_tabs(char *line, dnx_loc at, dnx_listed *to, dnx_err *err
     return DNX_OK;
 }
 
-/* Returns the whole number at the end of the line when text and a separator precede the number,
- * else NULL. *cut: the end of this text. */
+/* Returns the number that ends the line after a separator, or NULL. *cut: the end of the text. */
 static char *last_number(char *line, char **cut) {
     char *p = line + strlen(line);
     while (p > line && isdigit((unsigned char)p[-1])) p--;
@@ -113,7 +112,6 @@ static header header_of(const char *line) {
                                                                   : NO_HEADER;
 }
 
-/* Reads a line below the header `class,path`. */
 static dnx_status take_class_first(char *line, dnx_loc at, dnx_listed *to, dnx_err *err) {
     char *f[2];
     *to = (dnx_listed){line, NULL, NAN, at.line};
@@ -134,7 +132,7 @@ static bool is_there(const char *base, const char *path) {
     return there;
 }
 
-/* Returns the place where the path ends when the number at its end is cut off. */
+/* Returns the end of the path without the number at its end. */
 static char *end_of(const dnx_listed *m) {
     char *cut;
     return last_number(m->path, &cut) ? cut : m->path + strlen(m->path);
@@ -150,8 +148,6 @@ static bool is_found(const char *base, const dnx_listed *m) {
     return found;
 }
 
-/* Replaces the backslashes of a path without '/', as on Windows, by '/', unless a file with this
- * name exists. */
 static void take_windows(const char *folder, dnx_listed *m) {
     if (!strchr(m->path, '\\') || strchr(m->path, '/')) return;
     if (is_found(folder, m) || is_found("", m)) return;

@@ -10,11 +10,9 @@
  *   1 PATH CLASS ...          with tabs: InsightFace's .lst; a box and landmarks may follow
  *   0 PATH CLASS ...          is refused: in a .lst, 0 means that the face is not cropped yet
  *
- * In `a b 007`, 007 is a class unless the file `a b 007` exists. If `a b` exists, too, the line is
- * refused. After a name that ends like an image's (dnx_image_is_named), a number is always a class.
- * A path in double quotes may contain commas. A first line such as `path,class` is a header; after
- * `class,path`, each line has the class first. Backslashes in a path without '/' (as on Windows)
- * become '/', unless a file with this name exists.
+ * In `a b 007`, 007 is a class unless the file `a b 007` exists. In `a.jpg 007`, it is always a
+ * class. A path in double quotes may contain commas. A first line such as `path,class` or
+ * `class,path` is a header. Backslashes of a path from Windows become '/'.
  *
  * All relative paths of a list start in one folder: the folder of the list if the first image that
  * is found is there, else the current folder. */

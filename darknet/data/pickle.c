@@ -135,8 +135,7 @@ static dnx_status put_quoted(machine *m, dnx_err *err) {
     return dnx_py_put(m, (value){DNX_PY_BYTES, (int64_t)k, 0, (unsigned char *)out}, err);
 }
 
-/* Reads a text of protocol 0: Latin-1, with \\uXXXX for other characters and for line ends. Refuses
- * characters above U+00FF. */
+/* Reads a text of protocol 0: Latin-1 with \\uXXXX. Refuses characters above U+00FF. */
 static dnx_status put_raw_unicode(machine *m, dnx_err *err) {
     const unsigned char *s = NULL;
     size_t n = 0, k = 0;
@@ -222,8 +221,7 @@ static dnx_status append_marked(machine *m, dnx_err *err) {
                 : dnx_py_bad(m, "appends to something that is not a list", err);
 }
 
-/* Stores the top of the stack in the memo. Python uses the indices 0, 1, 2, ... (Python 2 begins
- * with 1). Larger steps are refused, because a large index would need much memory. */
+/* Python counts the indices up. A large step is refused, because it would need much memory. */
 static dnx_status keep(machine *m, uint64_t index, dnx_err *err) {
     if (!m->stack.n || index > m->memo.n + 1)
         return dnx_py_bad(m, "a memo that does not count up", err);

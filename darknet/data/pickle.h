@@ -46,13 +46,12 @@ typedef struct {
     size_t lists;
     dnx_py_array *array;
     size_t arrays;
-    char **own; /* decoded bytes that the file contains only in an encoded form */
+    char **own; /* decoded bytes */
     size_t owned;
 } dnx_pickle;
 
-/* Reads a pickle of n bytes. The bytes must outlive p, because values point into them. DNX_EPARSE
- * for another pickle: "byte N: why", but without N when its first two bytes are wrong. DNX_EMEM.
- * Free p, also after an error. */
+/* Reads a pickle of n bytes, which must outlive p. DNX_EPARSE when its content is not among the
+ * values above. DNX_EMEM. Free p, also after an error. */
 dnx_status dnx_pickle_read(const unsigned char *bytes, size_t n, const char *file, dnx_pickle *p,
                            dnx_err *err);
 void dnx_pickle_free(dnx_pickle *p);

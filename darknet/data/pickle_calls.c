@@ -1,5 +1,5 @@
-/* pickle_calls.c - computes the results of the functions that a pickle may call: the functions with
- * which Python and NumPy write bytes, numbers and arrays. No Python code runs. */
+/* pickle_calls.c - the functions that a pickle may call: those with which Python and NumPy write
+ * bytes, numbers and arrays. No Python code runs. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,8 +99,7 @@ static bool build_array(const dnx_pickle *p, dnx_py_array *a, const value *shape
     return data->is == DNX_PY_BYTES && a->n == count * (size_t)a->size;
 }
 
-/* Pushes bytes that are stored as a text of code points below 256. Python 3 writes bytes in this
- * form in protocols 0 to 2. */
+/* In protocols 0 to 2, Python 3 writes bytes as a text of code points below 256. */
 static dnx_status put_latin1(machine *m, const value *text, dnx_err *err) {
     char *out = dnx_py_own(m, (size_t)text->a, err);
     size_t k = 0;
@@ -163,8 +162,7 @@ dnx_status dnx_py_call(machine *m, dnx_err *err) {
     }
 }
 
-/* Opcode BUILD: applies the state of an array, (version, shape, type, is in Fortran order,
- * contents), or checks the byte order in the state of a type. */
+/* The state of an array is (version, shape, type, is in Fortran order, contents). */
 dnx_status dnx_py_build(machine *m, dnx_err *err) {
     static const char wrong[] = "an array that NumPy would not write";
     if (m->stack.n < 2) return dnx_py_bad(m, wrong, err);

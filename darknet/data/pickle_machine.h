@@ -16,7 +16,6 @@ typedef struct {
 
 /* ---- pickle.c ---- */
 
-/* Fails with DNX_EPARSE at the current opcode. */
 dnx_status dnx_py_bad(const dnx_pickle_machine *m, const char *why, dnx_err *err);
 dnx_status dnx_py_no_memory(const dnx_pickle_machine *m, dnx_err *err);
 /* Returns a list of n elements of `size` bytes, with room for one more; *room is its capacity. When
@@ -33,8 +32,8 @@ char *dnx_py_own(dnx_pickle_machine *m, size_t n, dnx_err *err);
 
 /* ---- pickle_calls.c: the opcodes for names, calls and arrays ---- */
 
-/* Opcodes GLOBAL and STACK_GLOBAL: read the name of a function or class from two lines, or from the
- * stack, and push the name. Names that are not in the table known[] are refused. */
+/* Opcodes GLOBAL and STACK_GLOBAL: push the name of a function or class. Refuse names that are not
+ * in known[]. */
 dnx_status dnx_py_global(dnx_pickle_machine *m, dnx_err *err);
 dnx_status dnx_py_stack_global(dnx_pickle_machine *m, dnx_err *err);
 /* Opcode REDUCE: replaces a name and a tuple of arguments by the result of the call. */

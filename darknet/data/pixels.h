@@ -12,13 +12,12 @@ static inline void dnx_pixel(const float *rgb, int C, float mean, float scale, f
         for (int c = 0; c < 3; c++) x[c] = (rgb[c] - mean) * scale;
 }
 
-/* Loads image i, changed by `a`, into out: H x W x C floats, (pixel - input_mean) * input_scale. H,
- * W and C (3: RGB, 1: luma) are those of the network's input. scratch: 2 x H x W x 3 floats.
- * Returns NULL, or the reason when the image cannot be read or decoded. Thread safe. */
+/* Loads image i, changed by `a`, into out: H x W x C floats, (pixel - input_mean) * input_scale; C
+ * is 3 (RGB) or 1 (luma). scratch: 2 x H x W x 3 floats. Returns NULL, or the reason of a failure.
+ * Thread safe. */
 const char *dnx_image_load(const dnx_data *d, size_t i, const dnx_net *net,
                            const dnx_augmentation *a, float *scratch, float *out);
 
-/* Like dnx_image_load(), but without random changes, and with its own scratch. Returns false when
- * the image cannot be read or decoded, or memory runs out. Thread safe. */
+/* Like dnx_image_load(), but without random changes. Returns false on failure. */
 bool dnx_data_image(const dnx_data *d, size_t i, const dnx_net *net, bool mirrored, float *out);
 #endif

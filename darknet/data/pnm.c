@@ -18,8 +18,7 @@ static void skip_space(map *m) {
             while (m->p < m->end && *m->p != '\n') m->p++;
 }
 
-/* Reads a number from the header, or from the pixels of P1 to P3. Digits after the ninth are
- * ignored. Returns false when there is no digit. */
+/* Returns false when there is no digit. Ignores digits that make the number larger than 1e9. */
 static bool take_number(map *m, double *v) {
     skip_space(m);
     if (m->p >= m->end || !isdigit(*m->p)) return false;
@@ -43,7 +42,7 @@ static const char *read_header(map *m, dnx_image *image) {
     if (!(most >= 1 && most <= 65535)) return DNX_WHY_BROKEN;
     m->most = (unsigned)most;
     if (m->p >= m->end) return DNX_WHY_CUT;
-    /* One byte of white space ends the header. The next byte belongs to a pixel. */
+    /* After one byte of white space the pixels begin. */
     if (!isspace(*m->p++)) return DNX_WHY_BROKEN;
     return dnx_image_claim(image, w, h);
 }
@@ -55,13 +54,11 @@ static double least(const map *m, double w, double h) {
     return m->is_text ? 2 * n - 1 : m->most > 255 ? 2 * n : n;
 }
 
-/* Scales a sample from 0..most to 0..255, rounded. */
 static unsigned char scaled(const map *m, unsigned v) {
     return (unsigned char)((v * 255 + m->most / 2) / m->most);
 }
 
-/* Reads the next sample and scales it. In a map of bits, 1 is black. x: the column, to find the bit
- * in P4. Returns NULL or the fault. */
+/* In a map of bits, 1 is black. x: the column, to find the bit in P4. */
 static const char *take_sample(map *m, unsigned x, unsigned char *to) {
     unsigned v;
     double number;

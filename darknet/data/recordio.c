@@ -39,7 +39,7 @@ static bool read_at(int fd, void *to, size_t n, uint64_t at) {
     return true;
 }
 
-/* Reads the header of the part at offset `at`. Returns NULL or the fault. */
+/* Returns NULL or the fault. */
 static const char *read_frame(int fd, uint64_t size, uint64_t at, unsigned *part, uint32_t *len) {
     uint32_t word[2];
     if (at > size || size - at < FRAME) return "is cut short";
@@ -50,8 +50,7 @@ static const char *read_frame(int fd, uint64_t size, uint64_t at, unsigned *part
     return size - at - FRAME < *len ? "is cut short" : NULL;
 }
 
-/* Returns the *n bytes of a record's content, joined from its parts; free() them. Returns NULL and
- * sets *why on failure. */
+/* Joins the parts of a record; free() the result. Returns NULL and sets *why on failure. */
 static unsigned char *read_content(int fd, uint64_t size, uint64_t at, size_t *n,
                                    const char **why) {
     static const uint32_t magic = MAGIC;
@@ -97,7 +96,6 @@ static float label_of(const unsigned char *bytes, size_t image) {
     return label;
 }
 
-/* Reads the complete record only when it has several parts or many labels; else its first bytes. */
 const char *dnx_record_label(int fd, uint64_t size, uint64_t at, float *label,
                              unsigned char head[DNX_IMAGE_HEAD], size_t *n) {
     unsigned char start[128], *bytes = start;
@@ -176,8 +174,7 @@ static dnx_status read_index(const char *path, entry **list, size_t *n, dnx_err 
     return st;
 }
 
-/* Stores the offsets of all images in r->at. Record 0 may be a header with the range of the
- * keys. */
+/* Stores the offsets of all images in r->at. Record 0 may be a header. */
 static dnx_status choose(const char *path, const char *index, dnx_records *r, const entry *list,
                          size_t n, dnx_err *err) {
     dnx_loc at = {path, 0};

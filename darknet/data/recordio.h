@@ -14,9 +14,8 @@ typedef struct {
 
 /* Opens NAME.rec and reads NAME.idx, which has lines `key offset`. When record 0 has labels a, b
  * and no image, it is InsightFace's header: keys 1 to a-1 are images, and the other records
- * describe identities. Without this header all records are images. DNX_EIO when a file cannot be
- * read, or record 0 is damaged or its header contradicts the index. DNX_EPARSE for a wrong line or
- * a repeated key in the index. DNX_EMEM. Free r, also after an error. */
+ * describe identities. DNX_EIO when NAME.rec is wrong or a file cannot be read. DNX_EPARSE when the
+ * index is wrong. DNX_EMEM. Free r, also after an error. */
 dnx_status dnx_records_open(const char *path, dnx_records *r, dnx_err *err);
 void dnx_records_free(dnx_records *r); /* does not close r->fd: the caller does */
 

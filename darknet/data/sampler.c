@@ -3,8 +3,7 @@
 
 #include <stdlib.h>
 
-/* XORed with the seed, so that the permutations of identities (rounds) and of the images of an
- * identity (turns) use other random numbers than epochs. */
+/* XORed with the seed, to get independent random numbers. */
 #define ROUNDS 0x40c4d5u
 #define TURNS 0x7c425u
 
@@ -124,8 +123,7 @@ void dnx_sampler_free(dnx_sampler *s) {
     free(s);
 }
 
-/* Picks K = s->images images of identity k for a round. No image occurs twice if the identity has
- * at least K images. */
+/* Picks s->images images of identity k for a round. */
 static void pick_images(dnx_sampler *s, uint32_t k, uint64_t round, uint32_t *image) {
     uint32_t from = s->start[k], n = s->start[k + 1] - from, K = (uint32_t)s->images;
     uint64_t groups = n > K ? n / K : 1, turn = round / groups;

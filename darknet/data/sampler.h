@@ -9,11 +9,9 @@ enum { DNX_PERMUTATION, DNX_BALANCED }; /* values of [net] sampler= */
 
 typedef struct dnx_sampler dnx_sampler;
 
-/* Checks [net], before the data is read. DNX_EOPTION when sampler=balanced and identities x images
- * is not net->batch, or when identities or images is given with another sampler. */
+/* Checks sampler, identities and images of [net] before the data is read. DNX_EOPTION. */
 dnx_status dnx_sampler_check_net(const dnx_net *net, dnx_err *err);
-/* Like dnx_sampler_check_net(), and checks the data for sampler=balanced: DNX_EOPTION when the data
- * has no classes, or fewer than `identities` classes have images. DNX_EMEM. */
+/* Like dnx_sampler_check_net(), and DNX_EOPTION when too few classes have images. DNX_EMEM. */
 dnx_status dnx_sampler_check(const dnx_data *d, const dnx_net *net, dnx_err *err);
 /* Makes a sampler for a network and data that have passed dnx_sampler_check(). d must outlive the
  * sampler. NULL when memory runs out. */
@@ -27,13 +25,10 @@ void dnx_sampler_free(dnx_sampler *s); /* s may be NULL */
  * p / n. Each epoch is a permutation of the list, drawn from (seed, epoch).
  *
  * sampler=balanced: a sub-batch has `images` adjacent images of each of `identities` identities. A
- * round permutes all identities by (seed, round) and cuts them into sub-batches. The remainder is
- * not used. In each round, an identity gives the next `images` images of a permutation of its
- * images. When fewer are left, a new permutation is drawn. An identity with fewer images than
- * `images` repeats them. */
+ * round permutes all identities by (seed, round) and cuts them into sub-batches. An identity with
+ * fewer images than `images` repeats them. */
 void dnx_sampler_pick(dnx_sampler *s, uint64_t first, uint32_t *image);
-/* Returns the image to try in place of `image`, which cannot be decoded: the next image of the
- * list. With sampler=balanced, images of the same identity are tried first. `tries` is the number
- * of this attempt, from 1. Thread safe. */
+/* Returns the image to try in place of `image`. With sampler=balanced, images of the same identity
+ * come first. tries: the number of the attempt, from 1. Thread safe. */
 size_t dnx_sampler_instead(const dnx_sampler *s, size_t image, size_t tries);
 #endif

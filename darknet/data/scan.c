@@ -18,9 +18,9 @@
 enum {
     THREADS = 8,
     PIECE = 256,     /* images that a thread takes at a time */
-    SAMPLE = 4096,   /* bytes of a read; a sampled scan reads SAMPLE bytes at each end of a file */
+    SAMPLE = 4096,   /* bytes of a read */
     MOST_SHOWN = 20, /* images that are reported when more than 1 % are broken */
-    RETRIES = 50     /* most retries in a scan, after errors that may be transient */
+    RETRIES = 50     /* most retries in a scan */
 };
 
 /* ---- threads ---- */
@@ -71,13 +71,12 @@ static int fault_of_head(const unsigned char *head, size_t n) {
 typedef struct {
     const dnx_data *d;
     unsigned char *fault; /* for each image: 0, an errno, or a code from KIND on */
-    bool is_sampled;      /* the checksum covers only the first and last bytes of each image */
+    bool is_sampled;      /* dnx_data.is_sampled */
     atomic_int retries;
     atomic_uint_fast64_t content; /* sum of the checksums of all sound images */
 } scan;
 
-/* Continues the checksum *content from offset `at` of a file to its end; in a sampled scan, over
- * the last SAMPLE bytes only. Returns 0 or an errno. */
+/* Continues the checksum *content of a file from offset `at`. Returns 0 or an errno. */
 static int read_rest(const scan *s, int fd, off_t at, off_t size, uint64_t *content) {
     unsigned char part[SAMPLE];
     ssize_t got = 1;
@@ -89,8 +88,8 @@ static int read_rest(const scan *s, int fd, off_t at, off_t size, uint64_t *cont
     return got < 0 ? errno : 0;
 }
 
-/* Reads the first *n bytes of a file into head, at most SAMPLE, and computes the checksum of the
- * file. Returns 0 or the fault. O_NONBLOCK keeps open() from waiting at a FIFO. */
+/* Reads the first *n bytes, at most SAMPLE, and the checksum. Returns 0 or the fault. O_NONBLOCK
+ * keeps open() from waiting at a FIFO. */
 static int read_file(const scan *s, const char *path, unsigned char *head, size_t *n,
                      uint64_t *content) {
     struct stat info;
@@ -107,8 +106,7 @@ static int read_file(const scan *s, const char *path, unsigned char *head, size_
     return why == EISDIR || why == ESPIPE || why == ENXIO ? NO_FILE : why;
 }
 
-/* Like read_file(), for a record at offset `at`, but *n is at most DNX_IMAGE_HEAD. The checksum
- * covers the offset, the head and, unless the scan is sampled, the image. */
+/* Like read_file(), for the record at offset `at`, but *n is at most DNX_IMAGE_HEAD. */
 static int read_record(const scan *s, const dnx_source *from, uint64_t at, unsigned char *head,
                        size_t *n, uint64_t *content) {
     float label;
@@ -123,7 +121,7 @@ static int read_record(const scan *s, const dnx_source *from, uint64_t at, unsig
     return bytes ? 0 : DAMAGED;
 }
 
-/* Returns the fault of image i. Without a fault, returns 0 and stores the image's checksum. */
+/* Returns 0 or the fault of image i. *content: its checksum. */
 static int check_image(scan *s, size_t i, uint64_t *content) {
     const dnx_source *from = dnx_data_source(s->d, i);
     unsigned char head[SAMPLE];

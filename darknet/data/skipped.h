@@ -1,5 +1,4 @@
-/* skipped.h - a list of the files that a command did not use, with the reasons. The command saves
- * the list in a file for the user. */
+/* skipped.h - a list of the files that a command did not use, with the reasons. */
 #ifndef DNX_SKIPPED_H
 #define DNX_SKIPPED_H
 #include "dnx.h"

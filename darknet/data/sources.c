@@ -32,7 +32,6 @@ static int next_class(const dnx_data *d) {
     return most + 1;
 }
 
-/* The caller's function for files that are not used, and its argument. */
 typedef struct {
     void (*broken)(void *, const char *, const char *);
     void *arg;
@@ -40,7 +39,6 @@ typedef struct {
 
 /* ---- a list ---- */
 
-/* Appends a path to d->text at offset *start. */
 static bool append(dnx_data *d, const char *path, uint64_t *start) {
     size_t need = strlen(path) + 1;
     if (d->text_len + need > d->text_capacity) {
@@ -99,8 +97,7 @@ static int by_bytes(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Returns NULL when a file in a folder is an image or may be a broken image, else the reason why
- * not. A file that cannot be read may be a broken image. */
+/* Returns the reason why a file cannot be an image, not even a broken one, or NULL. */
 static const char *why_left_out(const char *path) {
     unsigned char head[DNX_IMAGE_HEAD];
     if (dnx_image_is_named(path)) return NULL;
@@ -114,7 +111,7 @@ static const char *why_left_out(const char *path) {
                : "left out: neither named as an image nor one by its content";
 }
 
-/* Adds a file of a folder to d, or to d->left_out when it is not an image. Frees path. */
+/* Adds a file to d, or to d->left_out. Frees path. */
 static bool add_file(dnx_data *d, char *path, int class_of) {
     const char *why = path ? why_left_out(path) : NULL;
     if (!why) return add_path(d, path, class_of);
@@ -136,13 +133,11 @@ static dnx_status read_identity(dnx_data *d, const char *folder, int class_of, d
     return ok ? DNX_OK : no_memory(folder, err);
 }
 
-/* Adds an entry of a folder: a folder with the images of one identity or, without classes=, a file.
- * With classes=, a file is not added; read_folder() reports it. */
+/* Adds an entry of a folder: the folder of an identity or, without classes=, a file. */
 static dnx_status read_entry(dnx_data *d, const char *folder, char *path, int class_of,
                              bool *is_identity, dnx_err *err) {
     struct stat s;
     *is_identity = false;
-    /* If a broken link were ignored, all later classes would get other numbers. */
     if (d->o.classes && stat(path, &s))
         return dnx_fail_at(err, DNX_EIO, path,
                            "cannot read: %s; the classes after it would change their numbers",
@@ -248,8 +243,7 @@ static dnx_status read_records(dnx_data *d, dnx_source *s, dnx_err *err) {
     return st;
 }
 
-/* Checks that classes= is not below the classes in InsightFace's file `property`
- * (CLASSES,HEIGHT,WIDTH), when the folder has this file. */
+/* Checks classes= against InsightFace's file `property`, if the folder has this file. */
 static dnx_status check_property(const dnx_data *d, const char *folder, dnx_err *err) {
     char *file = dnx_path_join(folder, "property"), *f[3];
     dnx_lines l;
@@ -292,8 +286,7 @@ static dnx_status refuse_index(const char *name, dnx_err *err) {
     return st;
 }
 
-/* Reads a folder of identities or of images. If the folder contains InsightFace's train.rec, reads
- * only this file and sets s->path to it. */
+/* If the folder has InsightFace's train.rec, reads this file and sets s->path to it. */
 static dnx_status read_any_folder(dnx_data *d, dnx_source *s, const report *r, dnx_err *err) {
     char *records = dnx_path_join(s->path, "train.rec");
     if (!records) return no_memory(d->file, err);
