@@ -12,9 +12,7 @@ enum { ROWS = 84, COLUMNS = 2048, BUCKETS = 1 << 16 }; /* ROWS x COLUMNS product
 
 typedef struct scan scan;
 
-/* Evaluates the scores of face i with the faces lo..hi-1; y[0] is the score with face s->first.
- * Only one thread at a time gets face i, so results of face i need no lock. t: that thread's
- * number. */
+/* y[j - s->first] is the score of face i with face j, lo <= j < hi. t: the thread's number. */
 typedef void take_fn(scan *s, int t, int i, const float *y, int lo, int hi);
 
 struct scan {
@@ -54,8 +52,7 @@ static void scan_rows(void *arg, int t, long block) {
     }
 }
 
-/* Calls take() for all faces as rows and the faces from..to-1 as columns. With is_genuine, only
- * columns of the row's person are taken. */
+/* Passes the scores with the faces from..to-1 to take(). */
 static void run(scan *s, take_fn *take, bool is_genuine, int from, int to) {
     const dnx_face_rows *f = s->f;
     const size_t dim = (size_t)f->dim;
@@ -110,7 +107,7 @@ static uint64_t all_hits(const scan *s) {
 
 /* ---- TAR at FAR: the first pass counts the upper 16 bits of keys, the second the lower 16 ---- */
 
-/* Returns the key of a score. Keys are ordered like scores; 0 and -0 have the same key. */
+/* Keys are ordered like scores; 0 and -0 have the same key. */
 static uint32_t key_of(float score) {
     uint32_t u;
     score += 0.f;
@@ -147,8 +144,8 @@ static void count_matches(scan *s, int t, int i, const float *y, int lo, int hi)
         s->hits[t] += (double)y[j - s->first] > s->threshold;
 }
 
-/* Returns the bucket of score number k, where the largest score is number 0. Adds the number of
- * scores in higher buckets to *above. First adds the counts of all threads to those of thread 0. */
+/* Returns the bucket of the score of rank k; rank 0 is the largest score. Adds the number of scores
+ * in higher buckets to *above. */
 static uint32_t find_bucket(scan *s, uint64_t k, uint64_t *above) {
     for (int t = 1; t < dnx_pool_threads(s->f->pool); t++)
         for (int b = 0; b < BUCKETS; b++) {
@@ -160,9 +157,8 @@ static uint32_t find_bucket(scan *s, uint64_t k, uint64_t *above) {
     return b;
 }
 
-/* Sets the threshold midway between score number k (the largest score is number 0) and the next
- * larger score; when no score is larger, 1e-6 above score number k. *above: the number of scores
- * above the threshold. */
+/* Sets s->threshold between the score of rank k and the next larger score. *above: the number of
+ * scores above the threshold. */
 static void find_threshold(scan *s, uint64_t k, uint64_t *above) {
     const int threads = dnx_pool_threads(s->f->pool);
     *above = 0;

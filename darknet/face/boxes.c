@@ -19,7 +19,7 @@ void dnx_boxes_free(dnx_boxes *l) {
 
 /* ---- suppression ---- */
 
-/* Sorts by falling score; boxes of equal score by position, so that the order is unique. */
+/* Sorts by falling score; equal scores by position, because qsort() is not stable. */
 static int by_score(const void *a, const void *b) {
     const dnx_box *p = a, *q = b;
     if (p->score != q->score) return p->score < q->score ? 1 : -1;

@@ -1,6 +1,5 @@
-/* boxes.h - the boxes of possible faces in MTCNN: suppression and calibration. Coordinates are as
- * in the code of MTCNN's authors: the first pixel is 1. A box covers the pixels from x1 to x2 and
- * from y1 to y2, both included. */
+/* boxes.h - the boxes of possible faces in MTCNN. The first pixel is 1, as in the code of MTCNN's
+ * authors. A box covers the pixels x1..x2 and y1..y2, both ends included. */
 #ifndef DNX_BOXES_H
 #define DNX_BOXES_H
 #include <stdbool.h>
@@ -10,8 +9,7 @@ typedef struct {
     double x1, y1, x2, y2;
     double score;     /* probability of a face */
     double shift[4];  /* network's corrections of x1, y1, x2, y2, as shares of width or height */
-    double point[10]; /* five x, then five y, as shares of width or height; set only by O-Net.
-                       * find_points() of mtcnn.c converts them to pixels */
+    double point[10]; /* O-Net's points: five x, then five y */
 } dnx_box;
 
 typedef struct {
@@ -19,19 +17,18 @@ typedef struct {
     size_t n, capacity;
 } dnx_boxes;
 
-/* Appends a copy of *b. When memory runs out, returns false and leaves the list unchanged. */
+/* Appends a copy of *b. Returns false when memory runs out. */
 bool dnx_boxes_add(dnx_boxes *l, const dnx_box *b);
 void dnx_boxes_free(dnx_boxes *l);
 
 /* Overlap of two boxes: the area of the intersection / the area of the union or the smaller box. */
 typedef enum { DNX_BY_UNION, DNX_BY_SMALLER_BOX } dnx_overlap;
-/* Non-maximum suppression of the boxes from index `first` on. Sorts these boxes by falling score
- * and removes each box that overlaps a remaining box of higher score by more than `most`. */
+/* Non-maximum suppression of the boxes from index `first` on. Sorts them by falling score and
+ * removes boxes that overlap a better remaining box by more than `most`. */
 void dnx_boxes_suppress(dnx_boxes *l, size_t first, double most, dnx_overlap by);
 /* Moves each side by its `shift`, times the width x2 - x1 + more or the height y2 - y1 + more.
  * MTCNN's authors use more = 0 after P-Net, more = 1 after R-Net and O-Net. */
 void dnx_box_calibrate(dnx_box *b, double more);
-/* Replaces the box by a square with the box's centre and longer side, truncated to whole
- * numbers. */
+/* Makes the box a square with its centre and longer side, truncated to whole numbers. */
 void dnx_box_square(dnx_box *b);
 #endif

@@ -37,8 +37,7 @@ static int by_crop(const void *a, const void *b) {
 
 /* ---- names without a suffix ---- */
 
-/* Returns the image that a name without a suffix means. Returns NULL when no image fits, and NULL
- * with an error when several images fit. */
+/* Returns the image of a name without suffix, or NULL. Sets *err when several images fit. */
 static const char *with_suffix(const dnx_images *images, const char *name, dnx_err *err) {
     size_t lo = 0, hi = images->n, n = strlen(name);
     const char *found = NULL;

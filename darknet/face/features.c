@@ -31,8 +31,7 @@ static void load(void *arg, int t, long i) {
                     j->f->flip ? x + (size_t)net->batch * size : NULL, &j->errors[i]);
 }
 
-/* Reports the images that could not be loaded as skipped, and closes their gaps in j->x. *count
- * becomes the number of loaded images. */
+/* Removes images that could not be loaded from j->x and *count, and lists them as skipped. */
 static dnx_status close_gaps(const job *j, int *count, dnx_err *err) {
     const dnx_net *net = j->f->net;
     const size_t size = dnx_size(net->in), mirrored = (size_t)net->batch * size;
@@ -51,8 +50,7 @@ static dnx_status close_gaps(const job *j, int *count, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Computes the features of the images in j->x into j->y, *count x dim. Drops features that are all
- * zero. */
+/* Computes the features j->y, *count x dim. Drops features that are all zero. */
 static dnx_status compute(const job *j, int *count, dnx_err *err) {
     const dnx_features *f = j->f;
     const size_t D = dnx_size(f->net->nodes[f->last].out), dim = dnx_features_dim(f);

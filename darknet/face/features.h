@@ -10,8 +10,8 @@ typedef struct {
     const dnx_images *images;
     dnx_flip flip;
     dnx_skipped skipped; /* lines about images that cannot be used; the caller frees them */
-    /* Gets the features of the next images and may change them. rows: count x dnx_features_dim();
-     * count is 0 when no image of a batch can be used. The names belong to `images`. */
+    /* Gets count (0 or more) features, and may change them. rows: count x dnx_features_dim(). The
+     * names belong to `images`. */
     dnx_status (*take)(void *arg, char *const *name, float *rows, int count, dnx_err *err);
     void *arg;
 } dnx_features;

@@ -19,8 +19,8 @@ static bool is_outside(const all *v, int i, int fold) {
     return v->folds == 1 || v->pairs[i].fold != fold;
 }
 
-/* Returns the threshold with the fewest errors on the pairs outside `fold`. A pair is accepted when
- * score > threshold. Pass 0 counts the equally good thresholds, pass 1 returns the middle one. */
+/* Returns the threshold with the fewest errors on the pairs outside `fold`; of equally good
+ * thresholds, the middle one. */
 static double threshold(const all *v, int fold) {
     int best = -1, ties = 0, seen = 0;
     for (int pass = 0; pass < 2; pass++) {

@@ -9,8 +9,7 @@ typedef struct {
     float score;
 } dnx_scored_pair;
 
-/* Returns the mean accuracy of the folds on n pairs. The threshold of a fold has the fewest errors
- * on the other folds or, when there is only one fold, on the fold itself. Each fold must have a
- * pair. Sorts the pairs by score. */
+/* Returns the mean accuracy of the folds, and sorts the pairs by score. A single fold is fitted on
+ * itself. Each fold must have a pair. */
 double dnx_folds_accuracy(dnx_scored_pair *pairs, int n, int folds);
 #endif

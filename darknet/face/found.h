@@ -1,13 +1,11 @@
-/* found.h - the record of a folder of photographs: which photographs are finished, and the faces
- * that were found. `darknet faces` writes the record while it works, so that an interrupted run can
- * continue. The record is a text:
+/* found.h - the record of the finished photographs of a folder and their faces. With this record an
+ * interrupted `darknet faces` can continue. The record is a text:
  *
  *   darknet faces 1 OPTIONS
  *   N PATH                                  the photograph has N faces
  *   x1 y1 x2 y2 score x y x y x y x y x y   one line for each face: box, score, points; pixels
  *
- * A killed process can leave an incomplete line or photograph at the end, which the reader
- * ignores. */
+ * The reader ignores an incomplete photograph at the end, which a killed process may leave. */
 #ifndef DNX_FOUND_H
 #define DNX_FOUND_H
 #include <stdio.h>
@@ -30,8 +28,8 @@ typedef struct {
     size_t bytes; /* length of the text up to the last complete photograph */
 } dnx_found_list;
 
-/* Reads a record: len bytes, then a NUL. `file` is for messages. DNX_EPARSE when the text is not a
- * record of `darknet faces`. DNX_EMEM. Free l, also after an error. */
+/* Reads a record: len bytes, then a NUL. `file` is for messages. DNX_EPARSE when the text is no
+ * record. DNX_EMEM. Free l, also after an error. */
 dnx_status dnx_found_parse(const char *text, size_t len, const char *file, dnx_found_list *l,
                            dnx_err *err);
 /* Adds a photograph with n faces. DNX_EMEM. */
@@ -43,8 +41,7 @@ void dnx_found_sort(dnx_found_list *l);
 const dnx_found_photo *dnx_found_get(const dnx_found_list *l, const char *path);
 void dnx_found_free(dnx_found_list *l);
 
-/* Returns NULL when a path can be written into the record and into the files that `darknet align`
- * reads, else the reason, a constant. */
+/* Returns why a path cannot be written to a record or a file for `darknet align`, else NULL. */
 const char *dnx_found_refuses(const char *path);
 /* Prints one photograph and its faces as lines of the record. */
 void dnx_found_print(FILE *f, const char *path, const dnx_found *faces, size_t n);

@@ -1,5 +1,4 @@
-/* gallery.h - the known faces to search in: a folder of crops, or a file of `darknet embed`. The
- * features of a folder are stored in the folder, unless some of its crops cannot be used. */
+/* gallery.h - the known faces to search in: a folder of crops, or a file of `darknet embed`. */
 #ifndef DNX_GALLERY_H
 #define DNX_GALLERY_H
 #include "data/embeddings.h"
@@ -7,19 +6,18 @@
 #include "face/portrait.h"
 
 typedef struct {
-    dnx_embeddings e;    /* one vector of length 1 for each crop; names relative to the folder */
+    dnx_embeddings e;    /* vectors of length 1; names relative to the folder */
     bool is_new;         /* dnx_gallery_open() has computed the features, not read them */
     dnx_skipped skipped; /* lines about unusable crops, or about an index that cannot be written */
 } dnx_gallery;
 
-/* Opens the gallery `path`, a folder or a file. The features of a folder are in FOLDER/faces.index,
- * in the format of `darknet embed`. FOLDER/faces.index.txt has a checksum of the names, sizes and
- * modification times of the crops. When the checksum or the network differs, or the index cannot be
- * read, the features are computed again. The index is written only when all crops can be used.
- * network: the network's dnx_net_fingerprint(). DNX_EIO when path cannot be read, or no crop can be
- * used. DNX_ESHAPE or DNX_EPARSE for a file of another network or with mirrored images; a file that
- * names no network is accepted. DNX_ENUMBER when a feature is not finite. DNX_EMEM, DNX_ESTOP. Free
- * g, also after an error. */
+/* Opens the gallery `path`, a folder or a file. network: the network's dnx_net_fingerprint().
+ * FOLDER/faces.index has the features of a folder, unless a crop cannot be used.
+ * FOLDER/faces.index.txt has a checksum of the names, sizes and modification times of the crops.
+ * The features are computed again when the checksum or the network differs. DNX_EIO when path
+ * cannot be read, or no crop can be used. DNX_ESHAPE or DNX_EPARSE for a file of another network or
+ * with mirrored images. DNX_ENUMBER when a feature is not finite. DNX_EMEM, DNX_ESTOP. Free g, also
+ * after an error. */
 dnx_status dnx_gallery_open(const dnx_matcher *m, uint64_t network, const char *path,
                             dnx_gallery *g, dnx_err *err);
 void dnx_gallery_free(dnx_gallery *g);

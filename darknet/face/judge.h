@@ -13,8 +13,8 @@ typedef struct {
 
 #define DNX_JUDGES "accuracy|tar@RATE|rank-1"
 
-/* Reads one of DNX_JUDGES. A rate is above 0 and at most 0.5. When text is NULL, the judge is
- * accuracy. Returns false for any other text. */
+/* Reads one of DNX_JUDGES; NULL means accuracy. A RATE is above 0 and at most 0.5. Returns false
+ * for any other text. */
 bool dnx_judge_read(const char *text, dnx_judge *j);
 /* Returns the title of the judge's column in the training log, also the name of its curve. */
 const char *dnx_judge_column(const dnx_judge *j);

@@ -139,8 +139,7 @@ static void count_fits(choice *c, int given) {
     }
 }
 
-/* Returns the form with the least rms among the forms that fit ALMOST as many rows as the best
- * form, or -1 when no form fits any row. */
+/* Returns the form of least rms among those that fit ALMOST as many rows as the best, or -1. */
 static int best_of(const choice *c) {
     int best = -1;
     size_t most = 0;

@@ -22,7 +22,7 @@ typedef struct {
     bool is_listed;      /* the last heading named an image; rows of numbers follow it */
 } reader;
 
-/* Returns the separator of a table's fields. Some spreadsheets write semicolons for commas. */
+/* Some spreadsheets write semicolons for commas. */
 static char separator(const char *line) {
     char usual = dnx_separator(line);
     return usual == ' ' && strchr(line, ';') ? ';' : usual;
@@ -39,8 +39,7 @@ static bool next_line(reader *r) {
     return r->line;
 }
 
-/* Reads all numbers of the text into v and returns their count. Returns -1 for more than MOST
- * numbers, or a word that is not a number. */
+/* Returns the count of numbers in s, or -1 when a word is not a number or there are too many. */
 static int numbers(const char *s, double v[MOST]) {
     int n = 0;
     for (s += strspn(s, between); *s; s += strspn(s, between)) {
@@ -112,8 +111,8 @@ static dnx_status block(reader *r, double count, dnx_err *err) {
 
 /* ---- lines ---- */
 
-/* Reads a line of InsightFace's .lst: aligned, path, label, box, all x, all y. Returns 1 after
- * reading the line, 0 when the line has another layout, or -1 after an error. */
+/* Reads a line of InsightFace's .lst: aligned, path, label, box, all x, all y. Returns 1, or 0 for
+ * another layout, or -1 after an error. */
 static int lst_line(reader *r, dnx_err *err) {
     double v[MOST], known[BOX + 2 * DNX_POINTS + 3] = {0};
     const char *path = strchr(r->line, '\t');
@@ -128,8 +127,8 @@ static int lst_line(reader *r, dnx_err *err) {
     return add_image(r, path, length, err) || add_row(r, known, DNX_ROW_LST, err) ? -1 : 1;
 }
 
-/* Reads a line of a table with commas or semicolons: a path, then numbers. With commas, the path
- * may be quoted. Returns the count of numbers, or -1 when the line has another layout. */
+/* Reads a path and numbers, separated by commas or semicolons. Returns the count of numbers, or -1
+ * for another layout. */
 static int csv_line(char *line, char **path, double v[MOST]) {
     char *f[MOST + 1], sign = separator(line);
     int n = sign == ',' || sign == ';' ? dnx_fields(line, sign, f, MOST + 1) : -1;
@@ -141,8 +140,7 @@ static int csv_line(char *line, char **path, double v[MOST]) {
     return n - 1;
 }
 
-/* Returns true for a line of column names in a table or in CelebA's lists: ten words or more, and
- * no number among them. */
+/* Recognises column names: ten words or more, no numbers. */
 static bool is_header(const char *line) {
     double v;
     char *copy = strdup(line), *f[DNX_ROW_MOST];
@@ -172,8 +170,7 @@ static dnx_status take_heading(reader *r, dnx_err *err) {
     return st;
 }
 
-/* Reads a row of numbers below a heading. Returns 1 after reading the row, 0 when the line has
- * another layout, or -1 after an error. */
+/* Reads numbers below a heading. Returns 1, or 0 for another layout, or -1 after an error. */
 static int listed_line(reader *r, dnx_err *err) {
     double v[MOST];
     if (!r->heading && !r->is_listed) return 0;
@@ -219,8 +216,7 @@ static dnx_status line(reader *r, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Skips the column names at the start of a table, and in CelebA's lists the count before the
- * names. */
+/* Skips column names, and in CelebA's lists the count of images before them. */
 static void skip_header(reader *r) {
     double v[MOST];
     if (!next_line(r)) return;
@@ -241,7 +237,7 @@ static void skip_header(reader *r) {
 
 /* ---- images in order, each once ---- */
 
-/* Sorts by path. Lines with the same path keep the order of the file. */
+/* Lines with the same path keep the order of the file. */
 static int by_path(const void *a, const void *b) {
     const dnx_landmarked *p = a, *q = b;
     int order = strcmp(p->path, q->path);

@@ -40,8 +40,8 @@ typedef struct {
 } dnx_landmarks;
 
 /* Reads a file. form: an index in DNX_LANDMARK_FORMS, or -1 to recognise the form. DNX_EIO when the
- * file cannot be read. DNX_EPARSE when a line has none of the layouts above, there are no lines, or
- * the order of the numbers is not clear. DNX_EMEM. Free l, also after an error. */
+ * file cannot be read. DNX_EPARSE for another layout, or when the order of the numbers is not
+ * clear. DNX_EMEM. Free l, also after an error. */
 dnx_status dnx_landmarks_read(const char *file, int form, dnx_landmarks *l, dnx_err *err);
 void dnx_landmarks_free(dnx_landmarks *l);
 #endif

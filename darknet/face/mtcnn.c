@@ -1,5 +1,4 @@
-/* mtcnn.c - runs the three networks: P-Net proposes windows, R-Net and O-Net reject most of them,
- * O-Net gives the points. */
+/* mtcnn.c - P-Net proposes windows; R-Net and O-Net reject most of them; O-Net gives the points. */
 #include "face/mtcnn.h"
 
 #include <errno.h>
@@ -43,8 +42,6 @@ struct dnx_mtcnn {
 
 /* ---- opening ---- */
 
-/* Returns the folder of the installed networks; free() it. NULL when memory runs out, or neither
- * XDG_CACHE_HOME nor HOME is set. */
 static char *default_folder(void) {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     if (cache && *cache) return dnx_path_join(cache, "thinface/mtcnn");
@@ -241,8 +238,7 @@ static bool is_real(const dnx_mtcnn *m, const dnx_box *b) {
            b->x1 <= m->image.half[0].w && b->y1 <= m->image.half[0].h;
 }
 
-/* Drops boxes that are not is_real(), runs R-Net or O-Net on the remaining boxes, and keeps boxes
- * with a score above the network's threshold. */
+/* Keeps the boxes whose score in R-Net or O-Net is above the network's threshold. */
 static void judge(dnx_mtcnn *m, int stage) {
     dnx_net *net = m->net[stage];
     dnx_boxes *l = &m->boxes;
@@ -277,8 +273,7 @@ static void refine(dnx_mtcnn *m) {
     }
 }
 
-/* Runs O-Net. Its points are relative to the box before calibration. So the points are converted to
- * pixels (the first pixel is 1) before the box is calibrated. */
+/* O-Net's points are relative to the box before calibration. */
 static void find_points(dnx_mtcnn *m) {
     judge(m, O);
     for (size_t i = 0; i < m->boxes.n; i++) {

@@ -1,5 +1,4 @@
-/* opencv.h - boxes, video files and cameras by OpenCV: the parts of sheet.c and video.c that are
- * C++, in a build with OPENCV=1. */
+/* opencv.h - the parts of sheet.c and video.c that need OpenCV and C++ (`make OPENCV=1`). */
 #ifndef DNX_OPENCV_H
 #define DNX_OPENCV_H
 #include <stdbool.h>
@@ -7,8 +6,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-/* Draws the outline of a rectangle, t pixels thick, into h x w x 3 bytes: the same pixels as
- * dnx_sheet_box_plain(). Parts outside the image are not drawn. Returns false when OpenCV fails. */
+/* Like dnx_sheet_box_plain(), into h x w x 3 bytes. Returns false when OpenCV fails. */
 bool dnx_box_opencv(unsigned char *rgb, int w, int h, int x1, int y1, int x2, int y2, int t,
                     const unsigned char colour[3]);
 
@@ -16,14 +14,13 @@ bool dnx_box_opencv(unsigned char *rgb, int w, int h, int x1, int y1, int x2, in
 void *dnx_capture_file(const char *path);
 void *dnx_capture_camera(int number);
 void dnx_capture_close(void *capture);
-/* Moves to the next frame, if possible without decoding it. Returns false at the end. */
+/* Moves to the next frame. Returns false at the end. */
 bool dnx_capture_next(void *capture);
 /* Decodes the current frame: h rows of w x 3 bytes, blue first; rows are `step` bytes apart. The
  * pixels are valid until the next call. Returns false when the frame cannot be decoded. */
 bool dnx_capture_frame(void *capture, const unsigned char **bgr, int *w, int *h, int *step);
-/* Returns the number of frames in the file's header, after all `read` frames were read. Returns
- * `read` when the header has no number, or the last frame was near the end of the duration. In that
- * case the number is only an estimate, because frames may have unequal durations. */
+/* Returns the header's number of frames when the `read` frames end too early, else `read`. The
+ * header's number alone is only an estimate. */
 long dnx_capture_frames(void *capture, long read);
 #ifdef __cplusplus
 }

@@ -26,7 +26,7 @@ typedef struct {
     char *half;       /* the first image of a pair, until the line of the second is read */
     long half_same;
     bool has_folds;
-    bool is_vague; /* as `NAME i j`, but all lines so far also fit `IMAGE IMAGE 0|1` */
+    bool is_vague; /* all lines so far fit both `NAME i j` and `IMAGE IMAGE 0|1` */
 } reader;
 
 static const char form[] = "must be `NAME i j` or `NAME i OTHER j`, `IMAGE IMAGE 0|1`, or "
@@ -164,8 +164,7 @@ static role role_of(const char *s) {
     return !strncasecmp(s, "imagenum", 8) || !strncasecmp(s, "image_num", 9) ? NUMBER : IMAGE;
 }
 
-/* Reads the first line if it has column names, that is, no field is a number or a path. Column
- * names begin a table, and LFW's list as Kaggle distributes it. Returns false for another line. */
+/* Reads column names of a table, or of LFW's list from Kaggle. Returns false for another line. */
 static bool take_header(reader *r, char **f, int n, dnx_status *st, dnx_err *err) {
     int count[NUMBER + 1] = {0};
     long v;

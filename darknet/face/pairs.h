@@ -34,21 +34,19 @@ typedef struct {
     uint64_t checksum; /* of all pairs, to tell lists apart */
 } dnx_pairs;
 
-/* Reads a list. DNX_EIO when it cannot be read. DNX_EPARSE when a line has none of the layouts
- * above, or another layout than the other lines; when the list could have two layouts; when the
- * number of pairs is not that of the first line; or when all pairs are of one person, or all are of
- * two people. DNX_EMEM. Free p, also after an error. */
+/* Reads a list. DNX_EIO when it cannot be read. DNX_EPARSE when the list has none of the layouts
+ * above, could have two, or lacks pairs of the same person or of two people. DNX_EMEM. Free p, also
+ * after an error. */
 dnx_status dnx_pairs_open(const char *file, dnx_pairs *p, dnx_err *err);
-/* Makes the pairs of a verification set. The names are the numbers of the set's images. There are
- * ten folds, or one for each pair when the set has fewer pairs. As in InsightFace, each fold has
- * consecutive pairs. The lengths of the folds differ by at most one, and longer folds come first.
- * `file` is for messages. DNX_EMEM. */
+/* Makes the pairs of a verification set, named by the numbers of its images. As in InsightFace,
+ * there are at most ten folds of consecutive pairs, and longer folds come first. `file` is for
+ * messages. DNX_EMEM. */
 dnx_status dnx_pairs_of_set(const dnx_binset *s, const char *file, dnx_pairs *p, dnx_err *err);
 void dnx_pairs_free(dnx_pairs *p);
 
-/* Finds the file of an image in the folder `faces`. Tries the complete name, then the part after
- * the last slash, each as written and with the suffixes of images. The caller frees *path, which is
- * NULL when no file is found. Returns false when memory runs out. */
+/* Finds the file of an image in the folder `faces`. Tries the name, then its part after the last
+ * slash, with and without suffixes of images. The caller frees *path, which is NULL when no file is
+ * found. Returns false when memory runs out. */
 bool dnx_pairs_find(const char *faces, const char *name, char **path);
 /* Returns true when the path names a verification set, NAME.bin. */
 bool dnx_pairs_is_set(const char *path);

@@ -60,7 +60,7 @@ static dnx_status find_faces(const dnx_matcher *m, const char *path, dnx_portrai
     if (!p->faces || !p->crops) return no_memory(path, err);
     if (n) memcpy(p->faces, faces, n * sizeof *faces);
     dnx_faces_sort(p->faces, n, p->image.w, p->image.h);
-    for (size_t i = 0; i < n; i++) /* drops faces whose points coincide */
+    for (size_t i = 0; i < n; i++) /* drops faces that cannot be cropped */
         if (dnx_face_crop(dnx_mtcnn_image(m->detector), &p->faces[i].points, side,
                           p->crops + p->n * size))
             p->faces[p->n++] = p->faces[i];

@@ -12,8 +12,7 @@ typedef struct {
     double least;        /* side of the smallest face to find, pixels */
 } dnx_matcher;
 
-/* Checks m->net. DNX_ESHAPE unless the input is a square image of 1 or 3 channels and at most 256
- * pixels. Also DNX_ESHAPE when no layer comes before the first loss. */
+/* Checks that m->net takes square images and has a layer before its first loss. DNX_ESHAPE. */
 dnx_status dnx_matcher_check(const dnx_matcher *m, dnx_err *err);
 
 typedef struct {

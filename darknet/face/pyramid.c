@@ -24,8 +24,7 @@ static void add_room(rooms *r, int page, int x, int y, int w, int h) {
     r->room[r->n++] = (struct room){page, x, y, w, h};
 }
 
-/* Returns the room in which a piece of w x h makes the pages grow least; of equal rooms, the
- * smallest. Returns -1 when no room is large enough. */
+/* Returns the room in which a piece makes the pages grow least, or -1 when no room fits. */
 static int best_room(const dnx_pyramid *p, const rooms *r, int w, int h) {
     int best = -1, least = 0, smallest = 0;
     for (int i = 0; i < r->n; i++) {
@@ -40,8 +39,7 @@ static int best_room(const dnx_pyramid *p, const rooms *r, int w, int h) {
     return best;
 }
 
-/* Places a piece into the corner of a room or a new page. The rest of the room becomes two
- * rooms. */
+/* Places a piece in the corner of a room or of a new page. The rest becomes two rooms. */
 static void place(dnx_pyramid *p, rooms *r, dnx_piece *piece) {
     const int w = (piece->w + 1) & ~1, h = (piece->h + 1) & ~1;
     int i = best_room(p, r, w, h);
@@ -101,7 +99,7 @@ bool dnx_pyramid_plan(dnx_pyramid *p, int w, int h, double least) {
         if (!cut(p, scale, sw, sh, &r)) return false;
     }
     if (p->pages > 1) p->page_w = p->page_h = DNX_PAGE;
-    p->page_w = (p->page_w + ROUND - 1) / ROUND * ROUND; /* P-Net is rarely resized */
+    p->page_w = (p->page_w + ROUND - 1) / ROUND * ROUND; /* P-Net is then rarely resized */
     p->page_h = (p->page_h + ROUND - 1) / ROUND * ROUND;
     return true;
 }

@@ -1,11 +1,8 @@
-/* pyramid.h - plans the scales of an image for P-Net, and their places on pages, which are inputs
- * of P-Net. P-Net runs once on each page.
+/* pyramid.h - plans the scales of an image, and their places on pages, which are P-Net's inputs.
  *
  * Scale k multiplies the sides of the image by 12/least * 0.709^k, so in scale 0 a face of `least`
- * pixels fills P-Net's window of 12 x 12. Scales that are larger than a page are cut into pieces.
- * The pieces overlap by 10 pixels, so that every window lies in one piece. Pieces of all scales
- * share the pages. So the memory of a pass does not depend on the size of the photograph, and small
- * scales need no pass of their own. */
+ * pixels fills P-Net's window of 12 x 12. A scale that exceeds a page is cut into pieces. They
+ * overlap by 10 pixels, so every window lies in one piece. Pages bound the memory of a pass. */
 #ifndef DNX_PYRAMID_H
 #define DNX_PYRAMID_H
 #include <stdbool.h>
@@ -26,9 +23,9 @@ typedef struct {
     int levels, pages, page_w, page_h;
 } dnx_pyramid;
 
-/* Plans the pyramid of a w x h image for faces of `least` pixels and more. *p must be zeroed or an
- * earlier pyramid, whose memory is reused. p->n becomes 0 when the image is smaller than a face.
- * Returns false when memory runs out. */
+/* Plans the pyramid of a w x h image for faces of `least` pixels and more. *p must be zero or an
+ * earlier pyramid. p->n becomes 0 when the image is too small. Returns false when memory runs out.
+ *  */
 bool dnx_pyramid_plan(dnx_pyramid *p, int w, int h, double least);
 void dnx_pyramid_free(dnx_pyramid *p);
 #endif

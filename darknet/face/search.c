@@ -1,6 +1,5 @@
-/* search.c - exact search. A first pass over blocks of rows computes approximate products: of bytes
- * when the processor has instructions for them, else of floats. Only products that may be among the
- * best are then computed exactly. */
+/* search.c - exact search. A first pass computes approximate products. Only those that may be among
+ * the best are computed exactly. */
 #include "face/search.h"
 
 #include <math.h>
@@ -75,8 +74,7 @@ static size_t look_at_floats(const job *j, const float *rows, int count, float *
     return n;
 }
 
-/* Computes the products that entry f of the first pass marks, and inserts them into the hits.
- * first: the row of the table at which the block begins. */
+/* Inserts the products that f marks into the hits. first: the block's first row of the table. */
 static void take(const job *j, size_t first, const dnx_byte_find *f, float *limit, dnx_hit *hits) {
     const size_t row = first + f->row;
     const float *a = j->table + row * (size_t)j->dim;

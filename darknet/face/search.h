@@ -1,5 +1,4 @@
-/* search.h - exact search for the nearest of many features. Compares all rows of a table, block by
- * block, and keeps the best rows for each query. Reads the table once for all queries. */
+/* search.h - exact search for the nearest of many features. */
 #ifndef DNX_SEARCH_H
 #define DNX_SEARCH_H
 #include "dnx.h"
@@ -12,18 +11,17 @@ typedef struct {
     float cosine;
 } dnx_hit;
 
-/* Scales a vector of dim numbers to length 1. A zero vector is not changed. Returns false when the
- * length is not a finite number. */
+/* Scales a vector to length 1, unless it is zero. Returns false when its length is not finite. */
 bool dnx_unit(float *v, size_t dim);
-/* Scales n vectors of dim numbers to length 1. Zero vectors are not changed. */
+/* Scales n vectors of dim numbers to length 1, except zero vectors. */
 void dnx_unit_rows(float *v, size_t n, size_t dim);
-/* For each query finds the k rows of the table with the largest cosines. table: n x dim, queries:
- * q x dim; all vectors have length 1. hits: q x k, by falling cosine, and by row where cosines are
- * equal. The threads of the pool share the rows of the table. DNX_EMEM. */
+/* For each query finds the k rows of the table with the largest cosines. table: n x dim, queries: q
+ * x dim; all vectors have length 1. hits: q x k, by falling cosine, and by row where cosines are
+ * equal. DNX_EMEM. */
 dnx_status dnx_search(const float *table, size_t n, const float *queries, int q, int dim, int k,
                       struct dnx_pool *pool, dnx_hit *hits, dnx_err *err);
-/* Like dnx_search() with the same hits. The caller chooses how a first pass selects the rows: by
- * bytes (kernels/bytes.h), or by floats when bytes is NULL or dim is above DNX_BYTE_MOST. */
+/* Like dnx_search(), with the same hits. bytes: for the first pass (kernels/bytes.h), or NULL for a
+ * first pass with floats. */
 dnx_status dnx_search_by(const struct dnx_byte_set *bytes, const float *table, size_t n,
                          const float *queries, int q, int dim, int k, struct dnx_pool *pool,
                          dnx_hit *hits, dnx_err *err);

@@ -7,8 +7,7 @@
 
 /* ---- halves ---- */
 
-/* Each output pixel is the mean of 2 x 2 pixels of rows a and b. When w is odd, the last output
- * pixel is the mean of two pixels. */
+/* Stores the means of 2 x 2 pixels of rows a and b. */
 static void halve_row(const unsigned char *a, const unsigned char *b, int w, unsigned char *out) {
     for (int x = 0; x + 1 < w; x += 2, a += 6, b += 6, out += 3)
         for (int c = 0; c < 3; c++)
@@ -53,8 +52,7 @@ typedef struct {
     float w[TAPS];
 } taps;
 
-/* For shrinking: output i is the mean of the pixels from at + i * step to at + (i + 1) * step. step
- * is 1 or more, and need not be a whole number. */
+/* For shrinking (step >= 1): output i is the mean from at + i * step to at + (i + 1) * step. */
 static void average(double at, double step, int i, taps *t) {
     const double lo = at + i * step, hi = lo + step;
     t->first = (int)floor(lo);

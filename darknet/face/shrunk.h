@@ -6,8 +6,7 @@
 enum { DNX_HALVES = 16, DNX_PIECE_MOST = 256 };
 
 typedef struct {
-    dnx_image half[DNX_HALVES]; /* half[0] is the caller's image. half[k + 1] has half the sides of
-                                 * half[k], rounded up; each pixel is the mean of up to four */
+    dnx_image half[DNX_HALVES]; /* half[k]: the caller's image at 1 / 2^k of its size */
     int n;
 } dnx_shrunk;
 
@@ -19,9 +18,8 @@ void dnx_shrunk_free(dnx_shrunk *s);
 
 /* Cuts out the rectangle with upper left corner (x, y) and sides w, h (pixels of the image) and
  * scales it to W x H pixels, both at most DNX_PIECE_MOST. Pixels outside the image are black. out:
- * H rows of W x 3 floats, (pixel - 127.5) / 128; rows are `ld` floats apart. When shrinking, an
- * output pixel is the mean over its area in the smallest half that is large enough. Enlarging is
- * bilinear. Thread safe. */
+ * H rows of W x 3 floats, (pixel - 127.5) / 128; rows are `ld` floats apart. Shrinking averages
+ * areas; enlarging is bilinear. Thread safe. */
 void dnx_shrunk_piece(const dnx_shrunk *s, double x, double y, double w, double h, int W, int H,
                       float *out, size_t ld);
 #endif

@@ -22,9 +22,7 @@ static const char *skip_space(const char *s) {
     return s;
 }
 
-/* Reads a word, in quotes or not, into out. Escapes stay as they are; bytes after the first room -
- * 1 are dropped. Returns the text after the word, or NULL when there is no word or its closing
- * quote is missing. */
+/* Reads a word, in quotes or not. Returns the text after it, or NULL when there is no word. */
 static const char *read_word(const char *s, char *out, size_t room) {
     const bool is_quoted = *s == '"';
     size_t n = 0;

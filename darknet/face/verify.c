@@ -17,8 +17,7 @@ static dnx_status no_memory(const char *file, dnx_err *err) {
 
 /* ---- a list of pairs ---- */
 
-/* Stores the different image names of all pairs in `names`, sorted, and the indices of each pair's
- * names in v->pairs. names has space for 2 * p->n names. */
+/* Stores each image name once in `names`, sorted, and the pairs as indices in v->pairs. */
 static void unite(dnx_verify *v, const dnx_pairs *p, char **names) {
     size_t n = 0;
     for (size_t i = 0; i < p->n; i++)
@@ -67,7 +66,7 @@ static int by_person(const void *a, const void *b) {
     return order ? order : strcmp(x->name, y->name);
 }
 
-/* Sorts the images by person, which is the folder in an image's name. names[i]: of image i. */
+/* Sorts the images by person: the folder in an image's name. names[i]: of image i. */
 static dnx_status find_people(dnx_verify *v, char *const *names, const char *file, dnx_err *err) {
     face *faces = malloc(((size_t)v->n + 1) * sizeof *faces);
     v->person = malloc(((size_t)v->n + 1) * sizeof *v->person);

@@ -29,7 +29,7 @@ static const dnx_images *list_of(const dnx_verify *v, int i, size_t *at) {
     return i < v->n ? &v->images : &v->others;
 }
 
-/* Loads image i of the batch. Retries for two seconds when the disk cannot be read. */
+/* Retries for two seconds when an image cannot be read. */
 static void load_image(const job *j, int i, dnx_err *err) {
     float *x = j->x + (size_t)i * dnx_size(j->net->in);
     size_t at;

@@ -6,8 +6,7 @@
 
 typedef struct dnx_video dnx_video;
 
-/* Returns true when the path is camera:N, or ends like a video's name: .avi .mp4 .mov .mkv .webm
- * .mpg .mpeg .m4v .wmv, in any case. */
+/* Returns true for camera:N, and for file names with a suffix of videos, such as .mp4. */
 bool dnx_video_is_named(const char *path);
 bool dnx_video_is_camera(const char *path);
 /* Opens a video; path must outlive v. The caller closes v. DNX_EIO when the video cannot be opened,
@@ -21,8 +20,7 @@ bool dnx_video_next(dnx_video *v);
 dnx_status dnx_video_frame(dnx_video *v, dnx_image *frame, dnx_err *err);
 /* Returns the number of the current frame, from 1. */
 long dnx_video_number(const dnx_video *v);
-/* Checks, after the last frame, that the file is complete. DNX_EIO when the header promises more
- * than two further frames and the last frame was not near the end of the duration. */
+/* Checks, after the last frame, that the file is complete. DNX_EIO when frames are missing. */
 dnx_status dnx_video_end(const dnx_video *v, dnx_err *err);
 /* Returns a name for messages and folders: "walk" for path/walk.avi, "camera-0" for camera:0. */
 const char *dnx_video_name(const dnx_video *v);

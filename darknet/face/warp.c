@@ -4,7 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Returns channel c of the pixel (x, y), or 0 outside the image. */
 static double sample(const unsigned char *rgb, int w, int h, int x, int y, int c) {
     return x < 0 || y < 0 || x >= w || y >= h
                ? 0
