@@ -1,4 +1,4 @@
-/* bare_act.c - an activation without parameters. */
+/* bare_act.c - an activation without slopes. */
 #include "common/bare_act.h"
 
 #include "kernels/kernels.h"

@@ -1,5 +1,4 @@
-/* bare_act.h - the activation of layers without parameters that combine their inputs number by
- * number, such as [sam]: y = act(u). These layers do not keep u; backward() computes u again. */
+/* bare_act.h - the activation y = act(u) of layers without parameters, such as [sam]. */
 #ifndef DNX_BARE_ACT_H
 #define DNX_BARE_ACT_H
 #include "dnx.h"

@@ -3,7 +3,7 @@
 #define DNX_DROPPED_H
 #include "dnx.h"
 
-/* For each number i of image b: sets keep[i] to 1 with the chance 1 - probability, else to 0. Each
+/* Sets keep[i], for each number i of image b, to 1 with the chance 1 - probability, else to 0. Each
  * image has its own random generator, so the result does not depend on the threads. */
 static inline void dnx_dropout_keep(const dnx_node *n, const dnx_pass *p, float probability,
                                     size_t b, unsigned char *keep) {

@@ -14,20 +14,19 @@ dnx_status dnx_mean_windows_shape(dnx_node *n, int size, int stride, int padding
     return DNX_OK;
 }
 
-/* The pixels of a window that lie in the map: [ylo, yhi) x [xlo, xhi). */
+/* The part of a window in the map: [ylo, yhi) x [xlo, xhi). */
 typedef struct {
     int ylo, yhi, xlo, xhi;
     double area; /* the divisor of the sum */
 } window;
 
-/* Along one axis: pixels [*lo, *hi) of the len input pixels lie in window k. */
+/* Sets [*lo, *hi) to the pixels of window k in the map, along an axis of len pixels. */
 static void range(const dnx_mean_windows *s, int k, int len, int *lo, int *hi) {
     int at = k * s->stride - s->before;
     *lo = s->size && at > 0 ? at : 0;
     *hi = s->size && at + s->size < len ? at + s->size : len;
 }
 
-/* Returns the window of output pixel i of an image. */
 static window window_of(const dnx_node *n, long i) {
     const dnx_mean_windows *s = n->state;
     window w;
@@ -40,7 +39,7 @@ static window window_of(const dnx_node *n, long i) {
 
 static long blocks_of(const dnx_node *n) { return (n->in[0].c + BLOCK - 1) / BLOCK; }
 
-/* Computes blocks [lo, hi) of y: block i is at most BLOCK channels of output pixel i / blocks. */
+/* Block i is at most BLOCK channels of output pixel i / blocks. */
 static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     dnx_shape in = n->in[0];
     size_t C = (size_t)in.c;
@@ -65,7 +64,7 @@ void dnx_mean_windows_forward(dnx_node *n, dnx_pass *p) {
     dnx_each_row(n, p, dnx_pixels(n, p) * blocks_of(n), forward_rows);
 }
 
-/* Computes dx of images [first, last). Each thread takes whole images, because windows overlap. */
+/* Each thread takes whole images, because windows overlap. */
 static void windows_back(dnx_node *n, dnx_pass *p, long first, long last) {
     dnx_shape in = n->in[0], out = n->out;
     size_t C = (size_t)in.c;
@@ -85,7 +84,6 @@ static void windows_back(dnx_node *n, dnx_pass *p, long first, long last) {
     }
 }
 
-/* Computes dx of input pixels [lo, hi) when one window covers the whole map. */
 static void map_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     size_t C = (size_t)n->in[0].c;
     long hw = (long)n->in[0].h * n->in[0].w;

@@ -1,18 +1,17 @@
-/* mean_windows.h - the mean of each channel over square windows of a map, for [avgpool] and
- * [local_avgpool]. Their n->state is a dnx_mean_windows.
- * x: B x H x W x C, y: B x OH x OW x C. */
+/* mean_windows.h - the mean of each channel over windows of a map. x: B x H x W x C, y: B x OH x OW
+ * x C. n->state is a dnx_mean_windows. */
 #ifndef DNX_MEAN_WINDOWS_H
 #define DNX_MEAN_WINDOWS_H
 #include "dnx.h"
 
 typedef struct {
-    int size, stride;  /* size and step of the windows, pixels; size 0: one window, the whole map */
-    int before;        /* how many pixels above and left of the map the first window begins */
-    bool counts_zeros; /* the mean counts pixels outside of the map, as zeros */
+    int size, stride;  /* pixels; size 0: one window, the whole map */
+    int before;        /* padding pixels above and left of the map */
+    bool counts_zeros; /* pixels outside the map count as zeros */
 } dnx_mean_windows;
 
-/* Sets n->out. `padding` is the number of pixels on both sides together. Fails with DNX_ESHAPE when
- * the window is larger than the padded map. */
+/* Sets n->out. padding: pixels on both sides together. Fails with DNX_ESHAPE when the window is
+ * larger than the padded map. */
 dnx_status dnx_mean_windows_shape(dnx_node *n, int size, int stride, int padding, dnx_err *err);
 void dnx_mean_windows_forward(dnx_node *n, dnx_pass *p);
 void dnx_mean_windows_backward(dnx_node *n, dnx_pass *p);

@@ -1,5 +1,4 @@
-/* norm.h - batch norm of C channels: u = x*scale + shift, with the statistics of a batch or running
- * ones. Ioffe and Szegedy 2015, algorithm 1. Used by norm_act.h and bits/input_norm.h. */
+/* norm.h - batch norm of C channels: u = x*scale + shift. Ioffe and Szegedy 2015, algorithm 1. */
 #ifndef DNX_NORM_H
 #define DNX_NORM_H
 #include <stddef.h>
@@ -7,14 +6,14 @@
 #define DNX_NORM_EPS 1e-5      /* added to the variance */
 #define DNX_NORM_MOMENTUM .99f /* running = .99 running + .01 batch, as in libdarknet */
 
-/* Each array has c floats. */
+/* Each array has c floats. u = (x - mean) / std * scales + shifts. */
 typedef struct {
     int c;
-    float *scales, *shifts, *mean, *variance; /* u = (x - mean) / std * scales + shifts */
+    float *scales, *shifts, *mean, *variance;
     float *d_scales, *d_shifts;
-    float *scale, *shift;        /* u = x*scale + shift: set by dnx_norm_fold() or _batch() */
-    float *batch_mean, *inv_std; /* of this batch: the mean, and 1 / sqrt(variance + 1e-5) */
-    float *p, *q, *r;            /* dx = du*p + x*q + r: set by dnx_norm_back() */
+    float *scale, *shift;
+    float *batch_mean, *inv_std; /* of this batch; 1 / sqrt(variance + 1e-5) */
+    float *p, *q, *r;            /* dx = du*p + x*q + r */
 } dnx_norm;
 
 /* Computes scale and shift from the running statistics. */
@@ -24,6 +23,6 @@ void dnx_norm_fold(const dnx_norm *m);
 void dnx_norm_batch(const dnx_norm *m, const double *sums, double rows);
 /* Adds to d_scales and d_shifts; computes p, q and r. sums: C sums of du, then C sums of du*x. */
 void dnx_norm_back(const dnx_norm *m, const double *sums, double rows);
-/* sums: threads x len. Adds those of threads 1, 2, ... to those of thread 0, in this order. */
+/* Adds the sums of all threads to those of thread 0, in their order. sums: threads x len. */
 void dnx_norm_gather(double *sums, size_t len, int threads);
 #endif

@@ -117,9 +117,8 @@ typedef struct {
     long rows;
 } job;
 
-/* end_share() and back_share() go from the last block of a tensor to the first: the last block was
- * written last, so it is still in the cache, and the next layer reads the first block first. */
-#define BLOCK 65536   /* floats of a block */
+/* Blocks are computed from the last to the first: the last ones are still in the cache. */
+#define BLOCK 65536   /* floats */
 #define LARGE 1048576 /* floats: a larger y leaves the cache before the next layer reads it */
 
 static void end_rows(const job *j, int thread, size_t at, long rows) {

@@ -12,7 +12,7 @@ static bool is_binary(const float *w, int n) {
     return true;
 }
 
-/* v = w minus its mean over the channels, for each tap of the filter. */
+/* v = w minus its mean over the channels, tap by tap. */
 static void center(const float *w, int C, int taps, float *v) {
     for (int t = 0; t < taps; t++) {
         double mean = 0;
@@ -31,8 +31,8 @@ static float mean_magnitude(const float *v, int n) {
 void dnx_binarise(const dnx_binariser *how, const float *w, float *b, float *alpha) {
     int n = how->C * how->taps;
     if (how->centers && !is_binary(w, n)) center(w, how->C, how->taps, b);
-    else memmove(b, w, sizeof *b * (size_t)n);          /* memmove, because b may be w */
-    *alpha = how->has_alpha ? mean_magnitude(b, n) : 1; /* a filter of +-a gets exactly alpha = a */
+    else memmove(b, w, sizeof *b * (size_t)n); /* b may be w */
+    *alpha = how->has_alpha ? mean_magnitude(b, n) : 1;
     for (int i = 0; i < n; i++) b[i] = b[i] >= 0 ? 1 : -1;
 }
 

@@ -1,36 +1,34 @@
-/* binary_filters.h - the filters of a binary convolution: real weights in training, their binary
- * form packed for the float kernels, and the gradients of the real weights. */
+/* binary_filters.h - the filters of a binary convolution: real weights and their gradients, and the
+ * binary form for the float kernels. */
 #ifndef DNX_BINARY_FILTERS_H
 #define DNX_BINARY_FILTERS_H
 #include "common/bits/binarise.h"
 #include "common/conv/filters.h"
 
 typedef struct {
-    dnx_filters at;    /* N filters of K numbers, in one group */
-    dnx_binariser how; /* how one filter is binarised */
-    bool takes_signs;  /* the inputs are signs; then prediction counts bits */
-    float *w, *d_w;    /* N x C x size x size, file order */
-    float *alpha;      /* N */
-    float *b;          /* N x C x size x size: +-1 */
-    float *wk;         /* N x K: scratch of packing */
-    float *packed;     /* panels of alpha b, or of b if takes_signs; NULL when bits are counted */
-    float *packed_t;   /* panels of alpha b, transposed, for dx */
-    float *d_wk;       /* threads x K x N: gradients of alpha b */
+    dnx_filters at; /* N filters of K numbers, in one group */
+    dnx_binariser how;
+    bool takes_signs; /* prediction counts bits */
+    float *w, *d_w;   /* N x C x size x size, file order */
+    float *alpha;     /* N */
+    float *b;         /* N x C x size x size: +-1 */
+    float *wk;        /* N x K: scratch */
+    float *packed;    /* panels of alpha b, or of b if takes_signs; NULL when bits are counted */
+    float *packed_t;  /* panels of alpha b, transposed, for dx */
+    float *d_wk;      /* threads x K x N: gradients of alpha b */
 } dnx_binary_filters;
 
 /* Set the members in front of w first. Declares the parameter w. Fails with DNX_EMEM. */
 dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, dnx_err *err);
 /* Computes b and alpha from w. Fails with DNX_EMEM. */
 dnx_status dnx_binary_filters_binarise(dnx_binary_filters *f, dnx_node *n, dnx_err *err);
-/* Fills packed and, when training, packed_t for the float kernels, from b and alpha. First
- * multiplies alpha by norm_scale, N factors or NULL. After this, a network that predicts may drop
- * b. */
+/* Fills packed and, when training, packed_t from b and alpha. First multiplies alpha by norm_scale,
+ * N factors or NULL. */
 void dnx_binary_filters_pack(dnx_binary_filters *f, const dnx_node *n, const float *norm_scale);
 /* Frees b and wk. */
 void dnx_binary_filters_drop(dnx_binary_filters *f);
-/* Sets w to alpha b, the weights that a network that predicts saves. */
+/* Sets w to alpha b, which a network that predicts saves. */
 void dnx_binary_filters_round(dnx_binary_filters *f);
-/* Sums d_wk over the threads, and adds the gradients of the real weights to d_w by
- * dnx_binarise_back(). scratch: 2 K floats. */
+/* Adds the gradients of the real weights to d_w. Overwrites d_wk. scratch: 2 K floats. */
 void dnx_binary_filters_back(dnx_binary_filters *f, const dnx_node *n, float *scratch);
 #endif

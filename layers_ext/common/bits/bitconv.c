@@ -7,12 +7,11 @@
 #include "common/conv/filters.h"
 #include "kernels/pool.h"
 
-/* Allocates `count` zeroed 64-bit words, aligned as dnx_new() aligns floats. */
 static dnx_status new_words(dnx_node *n, uint64_t **p, size_t count, dnx_err *err) {
     return dnx_new(n, (float **)p, 2 * count, err);
 }
 
-/* A window along one axis: it starts at input pixel `at`; taps lo <= t < hi are in the input. */
+/* A window along one axis: it starts at pixel `at`; taps lo <= t < hi are in the image. */
 typedef struct {
     int at, lo, hi;
 } span;
@@ -24,8 +23,8 @@ static span span_of(const dnx_patches *at, int len, int i) {
     return s;
 }
 
-/* Finds the different pairs (lo, hi) among the spans of `outs` outputs, and numbers these pairs
- * from 0: of[i] is the number of output i. Returns how many pairs there are. */
+/* Numbers the different pairs (lo, hi) of the outputs from 0. Sets of[i] to the number of output
+ * i's pair. Returns how many pairs there are. */
 static int number_shapes(int len, const dnx_patches *at, int outs, int *of) {
     int n = 0;
     for (int i = 0; i < outs; i++) {
@@ -73,14 +72,15 @@ dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, 
 void dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads, long *lo, long *hi,
                        int *first, int *end) {
     int panel = k->has_tiles ? dnx_tiles()->panel : dnx_bits()->panel;
-    /* With tiles, each thread converts the bits of its filters to bytes. With 36 or more outputs
-     * per thread, or fewer panels than threads, dividing the outputs is faster. */
+    /* Dividing the filters pays for few outputs only: with tiles, each thread converts the bits of
+     * its filters to bytes. */
     bool has_few = k->has_tiles ? pixels < 36L * threads && k->N >= panel * threads
                                 : pixels < DNX_FEW_OUTPUTS * threads;
     dnx_share_outputs(has_few, pixels, k->N, panel, t, threads, lo, hi, first, end);
 }
 
-/* Fills base for each pair of values in row_of and column_of. rows: the bits of the filters. */
+/* rows: the bits of the filters. Outside the image the input's bits are 0, so the count has a tap's
+ * 1 bits; base cancels them. */
 static void fill_base(dnx_bitconv *k, const uint64_t *rows) {
     const dnx_patches *at = &k->at;
     for (int y = 0; y < at->out_h; y++)
@@ -137,7 +137,7 @@ void dnx_bitconv_sign(dnx_bitconv *k, const float *x, long lo, long hi, const fl
             signs[p * C + c] = k->bits[p * L + c / 64] >> (c % 64) & 1 ? 1 : -1;
 }
 
-/* An output pixel and its window. Stepping to the next output needs no division. */
+/* An output pixel and its window. step() goes to the next output without a division. */
 typedef struct {
     const dnx_patches *at;
     size_t image; /* index of the image's first input pixel */
@@ -174,7 +174,7 @@ static size_t pixel(const place *w, int ky) {
 }
 
 #define SEGMENT 64                         /* neighbouring outputs that share column sums */
-#define COLUMNS ((SEGMENT - 1) * 64 + 255) /* columns of a segment at stride 64, size 255 */
+#define COLUMNS ((SEGMENT - 1) * 64 + 255) /* columns of a segment at the largest stride and size */
 
 void dnx_bitconv_map(const dnx_bitconv *k, long p, int count, float *map) {
     const dnx_patches *at = &k->at;
@@ -210,7 +210,7 @@ void dnx_bitconv_unmap(const dnx_bitconv *k, const float *dk, int batch, float *
                 map[pixel(&w, ky) + (size_t)kx] += dk[p] * share;
 }
 
-/* Copies the bits of a window to `to`, with 0 outside the image. */
+/* Copies the bits of a window, with 0 outside the image. */
 static void gather(const dnx_bitconv *k, const place *w, uint64_t *to) {
     size_t L = (size_t)k->L, line = (size_t)k->at.size * L, lead = (size_t)w->h.lo * L;
     size_t len = (size_t)(w->h.hi - w->h.lo) * L;
@@ -222,8 +222,7 @@ static void gather(const dnx_bitconv *k, const place *w, uint64_t *to) {
     }
 }
 
-/* Computes `count` <= DNX_BIT_ROWS outputs from p on, for filters [first, end), by counting bits. y
- * and e already point at filter `first`; the next output is N floats after y. */
+/* count <= DNX_BIT_ROWS. y and e point at output p and filter `first`. */
 static void count_block(const dnx_bitconv *k, int t, long p, int count, int first, int end,
                         const dnx_bit_end *e, float *y) {
     const dnx_bit_set *b = dnx_bits();
@@ -248,7 +247,7 @@ static void count_block(const dnx_bitconv *k, int t, long p, int count, int firs
     }
 }
 
-/* Like count_block(), but with tiles, and for at most dnx_bitconv_tiles_rows() outputs. */
+/* count <= dnx_bitconv_tiles_rows(). */
 static void multiply_block(const dnx_bitconv *k, int t, long p, int count, int first, int end,
                            const dnx_bit_end *e, float *y) {
     float map[DNX_TILE_POSITIONS];

@@ -7,7 +7,7 @@
 #define LEAST 36   /* outputs of an image: with fewer, counting bits is faster */
 #define USEFUL .75 /* outputs / positions: with a smaller share, counting bits is faster */
 
-/* Returns the number of places in a row of a cut image (see bitconv_tiles.h). */
+/* Places in a row of a cut image. */
 static int pitch(const dnx_patches *at) {
     return (at->in.w + 2 * at->pad + at->stride - 1) / at->stride;
 }
@@ -71,7 +71,7 @@ void dnx_bitconv_tiles_sign(dnx_bitconv_tiles *k, const float *x, long lo, long 
     }
 }
 
-/* Returns the position of output p in its image, see dnx_tile_job. */
+/* See dnx_tile_job. */
 static int position(const dnx_bitconv_tiles *k, long p) {
     int w = k->at.out_w, at = (int)(p % ((long)k->at.out_h * w));
     return at / w * k->pitch + at % w;

@@ -1,11 +1,9 @@
-/* bitconv_tiles.h - a binary convolution with AMX tiles. The signs are bytes, in the order in which
- * tiles read them.
+/* bitconv_tiles.h - a binary convolution with AMX tiles, which multiply signs as bytes.
  *
  * The padded image of each batch item is cut into stride x stride images: pixel (py, px) goes to
- * image (py % stride, px % stride), at (py / stride, px / stride). In these images the windows of
- * neighbouring outputs are one pixel apart for any stride, so each word of a window has a fixed
- * offset from the window's first pixel. 64 channels of a pixel are called a place (64 bytes).
- * Padding is 0 bytes, so the sum of products needs no correction. */
+ * image (py % stride, px % stride), at (py / stride, px / stride). The windows of neighbouring
+ * outputs are then one pixel apart, for any stride. A place is 64 channels of a pixel, 64 bytes.
+ * Padding is 0 bytes. */
 #ifndef DNX_BITCONV_TILES_H
 #define DNX_BITCONV_TILES_H
 #include "common/conv/patches.h"
@@ -23,13 +21,11 @@ typedef struct {
     char *scratch; /* threads x dnx_tiles()->scratch_size bytes */
 } dnx_bitconv_tiles;
 
-/* Returns true when tiles are faster than counting bits: dnx_tiles() is not NULL, an image has at
- * least 36 outputs, and at least 3/4 of the computed positions are outputs. (Rows of positions are
- * wider than rows of outputs. Large filters with little padding waste many positions.) */
+/* Returns true when the processor has tiles and these are faster than counting bits. */
 bool dnx_bitconv_tiles_pay(const dnx_patches *at);
 dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_patches *at,
                                   dnx_err *err);
-/* Returns the index of the filter word that holds channel c of tap t. */
+/* Returns the word of a filter that holds channel c of tap t. */
 size_t dnx_bitconv_tiles_word(const dnx_bitconv_tiles *k, int t, int c);
 /* Stores the signs of u = x*scale + shift for pixels [lo, hi), and in sum[lo..hi-1] the sums of |u|
  * over the channels. scale and shift may be NULL. */
@@ -38,7 +34,7 @@ void dnx_bitconv_tiles_sign(dnx_bitconv_tiles *k, const float *x, long lo, long 
 /* Returns how many of the outputs p..hi-1 one call of dnx_bitconv_tiles_run() can compute. */
 int dnx_bitconv_tiles_rows(const dnx_bitconv_tiles *k, long p, long hi);
 /* Computes outputs p..p+rows-1 of filters [first, end) in thread t. factor: K of each output. y
- * points at the first output and filter. */
+ * points at output p and filter `first`. */
 void dnx_bitconv_tiles_run(const dnx_bitconv_tiles *k, int t, long p, int rows, int first, int end,
                            const float *factor, const dnx_bit_end *e, float *y);
 #endif

@@ -1,29 +1,27 @@
-/* input_norm.h - the signs of the input of a binary convolution, with or without batch norm before
- * them, and gradients through both. */
+/* input_norm.h - batch norm of the input of a binary convolution, and gradients through it and
+ * through the signs that follow. */
 #ifndef DNX_INPUT_NORM_H
 #define DNX_INPUT_NORM_H
 #include "common/norm.h"
 #include "dnx.h"
 
-/* Batch norm of the input: u = x*scale[c] + shift[c]. Without batch norm u = x. */
+/* u = x*scale[c] + shift[c]; without batch norm u = x. */
 typedef struct {
     int c;
     bool has_bn;
-    dnx_norm norm; /* its arrays are NULL without batch norm */
-    double *sums;  /* threads x 2 x C: sums of x and x^2, or of du and du*x */
+    dnx_norm norm; /* arrays are NULL without batch norm */
+    double *sums;  /* threads x 2 x C */
 } dnx_input_norm;
 
 /* With has_bn, declares the parameters shifts, scales, mean and variance. Fails with DNX_EMEM. */
 dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_err *err);
-/* Computes scale and shift from the running statistics. Does nothing without batch norm. */
+/* The next two compute scale and shift from the running statistics, or from the batch x, rows x C.
+ * They do nothing without batch norm. */
 void dnx_input_norm_fold(dnx_input_norm *m);
-/* Computes scale and shift from the batch x, rows x C, and updates the running statistics. Does
- * nothing without batch norm. */
 void dnx_input_norm_batch(dnx_input_norm *m, dnx_node *n, const float *x, long rows);
 
-/* Backward pass through the signs (straight-through), then through batch norm. du, rows x C, has
- * the gradient of sign(u); its memory is overwritten. The gradient of u is du*[|u| <= 1] +
- * map[row]*sign(u). map: the gradient of each pixel's sum of |u|, or NULL. Adds to d_scales and
+/* du, rows x C, has the gradient of sign(u) and is overwritten. The gradient of u is du*[|u| <= 1]
+ * + map[row]*sign(u). map: the gradient of each pixel's sum of |u|, or NULL. Adds to d_scales and
  * d_shifts. Stores dx, or adds to dx if `adds`; dx may be NULL. */
 void dnx_input_norm_back(dnx_input_norm *m, dnx_node *n, const float *x, long rows, float *du,
                          const float *map, float *dx, bool adds);

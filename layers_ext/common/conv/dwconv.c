@@ -1,4 +1,4 @@
-/* dwconv.c - convolution in narrow groups: forward, and both gradients row by row. */
+/* dwconv.c - convolution in narrow groups, row by row. */
 #include "common/conv/dwconv.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool tr
 
 static bool is_depthwise(const dnx_dwconv *s) { return s->g.a == 1 && s->g.b == 1; }
 
-/* Returns the number of rows of dz that a thread keeps: the rows that one row of dx needs. */
+/* The rows of dz that one row of dx needs. */
 static int kept_rows(const dnx_node *n, const dnx_dwconv *s) {
     return s->kh < n->out.h ? s->kh : n->out.h;
 }
@@ -28,7 +28,7 @@ static int kept_pixels(const dnx_node *n, const dnx_dwconv *s) {
     return (n->out.w - 1) * kept_step(s) + 1;
 }
 
-/* Returns the floats of scratch for a thread that trains: kept rows, and one row without zeros. */
+/* In floats, for each thread. */
 static size_t scratch_size(const dnx_node *n, const dnx_dwconv *s) {
     int pixels = kept_rows(n, s) * kept_pixels(n, s) + (kept_step(s) > 1 ? n->out.w : 0);
     return (size_t)pixels * (size_t)n->out.c;
@@ -57,13 +57,13 @@ dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act,
     return st ? st : dnx_dwconv_prepare(n, err);
 }
 
-/* Returns the index in `taps` of the first tap of row ky, for filter f and input j of its group.
- * The next tap is N floats further. */
+/* Returns the index in `taps` of tap (ky, 0) of filter f for input j of its group. The next tap is
+ * N floats further. */
 static size_t taps_at(const dnx_node *n, const dnx_dwconv *s, int f, int j, int ky) {
     return (size_t)((ky * s->g.a + j) * s->kw) * (size_t)n->out.c + (size_t)f;
 }
 
-/* Like taps_at(), for `taps_dx`, where the next tap is C floats further. */
+/* Like taps_at() for `taps_dx`. The next tap is C floats further. */
 static size_t taps_dx_at(const dnx_node *n, const dnx_dwconv *s, int f, int j, int ky) {
     return (size_t)((ky * s->g.b + f % s->g.b) * s->kw) * (size_t)n->in[0].c +
            (size_t)(f / s->g.b * s->g.a + j);
@@ -127,8 +127,8 @@ typedef struct {
     dnx_pass *p;
 } job;
 
-/* Reads input rows for one thread. When the layer before defers its batch norm and activation,
- * x_rows keeps the last kh rows after both: slot k has row held[k] of the batch, or none (-1). */
+/* The input rows of a thread. With a deferred norm_act, x_rows keeps the last kh rows after it:
+ * slot k has row held[k] of the batch, or none (-1). */
 typedef struct {
     const job *j;
     int t;
@@ -142,7 +142,7 @@ static void open_rows(reader *r, const job *j, int t) {
     for (int i = 0; i < s->kh; i++) r->held[i] = -1;
 }
 
-/* Sets rows[0..kh-1] to the rows of image b that output row oy reads; NULL for rows of padding. */
+/* Sets rows[0..kh-1] to the rows of image b that output row oy reads; NULL in the padding. */
 static void find_rows(reader *r, long b, int oy, const float **rows) {
     const dnx_node *n = r->j->n;
     const dnx_dwconv *s = n->state;
@@ -195,7 +195,6 @@ void dnx_dwconv_forward(dnx_node *n, dnx_pass *p) {
     if (n->trains) dnx_norm_act_end(&s->norm, n, p);
 }
 
-/* Computes row iy of dx from the kept rows of dz. */
 static void dx_row(const dnx_node *n, const dnx_dwconv *s, const float *kept, int iy, float *dx,
                    bool adds) {
     const float *rows[DNX_MAX_TAPS];
@@ -216,7 +215,7 @@ static void dx_row(const dnx_node *n, const dnx_dwconv *s, const float *kept, in
     }
 }
 
-/* Stores a row of dz at `to`, with zeros between its pixels when kept_step() is above 1. */
+/* Stores the pixels of dz kept_step() apart. */
 static void keep_row(const dnx_node *n, const dnx_dwconv *s, const float *dz, float *to) {
     size_t N = (size_t)n->out.c, step = N * (size_t)kept_step(s);
     if (dz == to) return;
@@ -227,8 +226,7 @@ static void keep_row(const dnx_node *n, const dnx_dwconv *s, const float *dz, fl
     for (int x = 0; x < n->out.w; x++, dz += N, to += step) memcpy(to, dz, sizeof *to * N);
 }
 
-/* Each thread takes whole images. A row of dz is computed once, added to the filters' gradient, and
- * kept until every row of dx that needs it is done. */
+/* Each row of dz is computed once, and kept until no row of dx needs it. */
 static void backward_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_node *n = j->n;

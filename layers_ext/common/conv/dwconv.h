@@ -1,7 +1,6 @@
-/* dwconv.h - a convolution in narrow groups, then batch norm and activation: for [depthwise],
- * [global_depthwise], and [convolutional] when its groups are narrow.
+/* dwconv.h - a convolution in narrow groups, then batch norm and activation.
  * x: B x H x W x C, y: B x OH x OW x N, filters in a file: N x C/groups x kh x kw. Each vector lane
- * computes one output channel, so a group may be narrower than a vector. Depthwise: groups = C. */
+ * computes one output channel, so a group may be narrower than a vector. */
 #ifndef DNX_DWCONV_H
 #define DNX_DWCONV_H
 #include "common/norm_act.h"
@@ -13,31 +12,28 @@ typedef struct {
     dnx_norm_act norm;
     int groups, kh, kw, stride, pad;
     dnx_groups g, g_dx; /* g: from x to z; g_dx: from dz to dx */
-    float *w, *d_w;     /* N x C/groups x kh x kw, file order */
-    float *taps;    /* kh x C/groups x kw x N, scaled by the folded batch norm when predicting */
+    float *w, *d_w;     /* N x C/groups x kh x kw */
+    float *taps;    /* kh x C/groups x kw x N; scaled by the folded batch norm when predicting */
     float *taps_dx; /* kh x N/groups x kw x C, kx reversed; NULL when depthwise or predicting */
     float *d_taps;  /* threads x kh x C/groups x kw x N */
-    float *x_rows;  /* training: threads x kh x W x C; input rows after the deferred norm */
+    float *x_rows;  /* threads x kh x W x C: input rows after the deferred norm_act */
 } dnx_dwconv;
 
 #define DNX_MAX_TAPS 512 /* largest kh */
 
 /* Returns true when dnx_dwconv is faster than matrix products and Winograd for groups of `inputs`
- * and `outputs` channels, because those leave much of a vector unused. Filters of size 1, 3, 5 with
- * stride 1 and of size 3 with stride 2 are fast here. All others are computed pixel by pixel, so
- * their groups must be narrower. */
+ * and `outputs` channels. */
 bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool trains);
 /* Before this call, set n->out and s->groups to s->pad. Fails with DNX_EMEM. */
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err);
 void dnx_dwconv_forward(dnx_node *n, dnx_pass *p);
 void dnx_dwconv_backward(dnx_node *n, dnx_pass *p);
 dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err);
-/* Viewers show a [convolutional] in groups, or an [avgpool] when the filters are not square. */
 extern const dnx_description dnx_dwconv_description;
 extern const dnx_fusion dnx_dwconv_fusion;
 extern const dnx_compression dnx_dwconv_compression;
 
-/* The members of a type whose state is a dnx_dwconv, except name, summary, options and make. */
+/* The members of a type with a dnx_dwconv as its state, except name, summary, options and make. */
 #define DNX_DWCONV_MEMBERS                                                                         \
     .is_reentrant = true, .state_size = sizeof(dnx_dwconv), .forward = dnx_dwconv_forward,         \
     .backward = dnx_dwconv_backward, .prepare = dnx_dwconv_prepare, .fusion = &dnx_dwconv_fusion,  \

@@ -1,4 +1,4 @@
-/* filters.c - filters as matrices: initial values, file order to row order, packing, shares. */
+/* filters.c - filters as matrices. */
 #include "common/conv/filters.h"
 
 #include <math.h>
@@ -52,8 +52,8 @@ void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float 
     dnx_pool_rows(pool, (long)s->groups * s->N, order_share, &j);
 }
 
-/* Packs thread t's share of the panels. Each group has a rows x columns matrix; sk and sn are the
- * floats from one row to the next, and from one column to the next. */
+/* Packs thread t's share of the panels. sk, sn: floats from a row to the next, and from a column to
+ * the next. */
 static void pack_panels(const dnx_filters *s, const float *w, size_t sk, size_t sn, int rows,
                         int columns, float *packed, int t, int threads) {
     const dnx_kernel_set *k = dnx_kernels();

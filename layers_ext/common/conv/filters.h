@@ -1,5 +1,5 @@
-/* filters.h - the filters of a grouped convolution as matrices, for products with the rows of
- * patches.h. A filter is c x size x size floats in a file, and size x size x c floats in a row. */
+/* filters.h - the filters of a grouped convolution as matrices. A filter is c x size x size floats
+ * in a file, and size x size x c floats in a row, as in patches.h. */
 #ifndef DNX_FILTERS_H
 #define DNX_FILTERS_H
 #include "dnx.h"
@@ -9,26 +9,26 @@ typedef struct {
     int c;            /* channels of one group */
 } dnx_filters;
 
-/* Returns the index in file order of float i of a filter in row order. */
+/* Returns the index in file order of float i in row order. */
 static inline size_t dnx_filters_place(const dnx_filters *s, size_t i) {
     size_t c = (size_t)s->c, taps = (size_t)s->K / c;
     return i % c * taps + i / c;
 }
 
-/* Reorders w from file order to row order: wk, groups x N x K floats. Filter f is multiplied by
- * scale[f], unless scale is NULL. */
+/* Reorders w to rows: wk, groups x N x K floats. Filter f is multiplied by scale[f], unless scale
+ * is NULL. */
 void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float *w,
                        const float *scale, float *wk);
-/* Declares the weights p of a layer, filters of K floats, by dnx_new_param(). Draws them: normal
- * with variance 2/K, seeded by the node (He et al., arXiv 1502.01852). Fails with DNX_EMEM. */
+/* Declares the weights p, filters of K floats. Their initial values are normal with variance 2/K
+ * (He et al., arXiv 1502.01852). Fails with DNX_EMEM. */
 dnx_status dnx_filters_new(dnx_node *n, float **w, float **d_w, int K, dnx_param p, dnx_err *err);
-#define DNX_FEW_OUTPUTS 8L /* with fewer outputs per thread, prediction divides the filters */
+#define DNX_FEW_OUTPUTS 8L /* outputs of a thread: with fewer, prediction divides the filters */
 
-/* Gives thread t its part of the work: output pixels [lo, hi) of filters [first, end). Divides the
- * pixels or, with by_filters, the panels. The part is empty when lo >= hi or first >= end. */
+/* Gives thread t output pixels [lo, hi) of filters [first, end); nothing when lo >= hi or first >=
+ * end. Divides the pixels or, with by_filters, the panels. */
 void dnx_share_outputs(bool by_filters, long pixels, int N, int panel, int t, int threads, long *lo,
                        long *hi, int *first, int *end);
-/* Gives thread t its part [lo, hi) of N columns: whole panels, or nothing when lo >= hi. */
+/* Gives thread t columns [lo, hi), whole panels; nothing when lo >= hi. */
 void dnx_share_columns(int N, int panel, int t, int threads, int *lo, int *hi);
 /* Packs each group's K x N matrix into panels, and its transpose unless packed_t is NULL. */
 void dnx_filters_pack(const dnx_filters *s, struct dnx_pool *pool, const float *wk, float *packed,

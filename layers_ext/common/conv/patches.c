@@ -18,7 +18,7 @@ dnx_status dnx_patches_make(dnx_patches *s, dnx_node *n, int size, int stride, i
     return DNX_OK;
 }
 
-/* Along one axis of len pixels: the window at pixel `at` has taps *lo <= tap < *hi inside. */
+/* Sets [*lo, *hi) to the taps inside the image, along an axis of len pixels. */
 static void inside(int at, int size, int len, int *lo, int *hi) {
     *lo = at < 0 ? -at : 0;
     *hi = at + size > len ? len - at : size;
@@ -26,8 +26,8 @@ static void inside(int at, int size, int len, int *lo, int *hi) {
     if (*hi < *lo) *hi = *lo;
 }
 
-/* Sets *y and *x to the first input row and column of output pixel p's window. Returns the offset
- * in x of channel c0 of the image. */
+/* Sets *y and *x to the row and column where the window of output pixel p begins. Returns the
+ * offset in x of its image, from channel c0 on. */
 static size_t window(const dnx_patches *s, long p, int *y, int *x) {
     long per = (long)s->out_h * s->out_w;
     *y = (int)(p % per) / s->out_w * s->stride - s->pad;
@@ -35,8 +35,8 @@ static size_t window(const dnx_patches *s, long p, int *y, int *x) {
     return (size_t)(p / per) * dnx_size(s->in) + (size_t)s->c0;
 }
 
-/* Gathers `count` neighbouring windows of one output row, the first at (iy, ix). All of them have
- * the same columns inside the image. */
+/* Gathers `count` neighbouring windows of one output row, which lie in the same columns of their
+ * image. */
 static void gather_run(const dnx_patches *s, const float *image, int iy, int ix, int count,
                        float *rows) {
     const dnx_kernel_set *k = dnx_kernels();

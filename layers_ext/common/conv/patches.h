@@ -1,45 +1,43 @@
-/* patches.h - im2col: gathers the window of each output pixel into a row, and scatters rows back.
- * A row is size x size x c floats in the order (ky, kx, channel). The output pixels of a batch are
- * numbered image by image, row by row. */
+/* patches.h - im2col: gathers the window of each output pixel into a row of size x size x c floats,
+ * and scatters rows back. The output pixels of a batch are numbered image by image, row by row. */
 #ifndef DNX_PATCHES_H
 #define DNX_PATCHES_H
 #include "dnx.h"
 
 typedef struct {
-    dnx_shape in;     /* x: B x in.h x in.w x in.c */
-    int out_h, out_w; /* rows and columns of output pixels */
+    dnx_shape in; /* x: B x in.h x in.w x in.c */
+    int out_h, out_w;
     int size, stride, pad;
     int c0, c; /* the windows read input channels [c0, c0 + c) */
 } dnx_patches;
 
-/* Rows of an option table for size, stride, pad and padding, which are members of struct s. */
+/* Rows of an option table for the members size, stride, pad and padding of struct s. */
 #define DNX_WINDOW_OPTIONS(s)                                                                      \
     DNX_OPT_INT(s, size, 1, 1, 255, "side of the filters, pixels"),                                \
         DNX_OPT_INT(s, stride, 1, 1, 64, "step between outputs, pixels"),                          \
         DNX_OPT_INT(s, pad, 0, 0, 1, "1: padding = size/2"),                                       \
         DNX_OPT_INT(s, padding, 0, 0, 255, "zero pixels around the input, when pad=0")
 
-/* Sets *s to windows over all channels of n->in[0], and n->out, which gets `filters` channels. pad:
+/* Sets *s to windows over all channels of input 0, and n->out, which gets `filters` channels. pad:
  * zero pixels on each side. Fails with DNX_ESHAPE when a window is larger than the padded input. */
 dnx_status dnx_patches_make(dnx_patches *s, dnx_node *n, int size, int stride, int pad, int filters,
                             dnx_err *err);
 
-/* Returns true when each row is a pixel of the input, so that nothing is gathered. */
+/* Returns true when each row is a pixel of the input. */
 static inline bool dnx_patches_in_place(const dnx_patches *s) {
     return s->size == 1 && s->stride == 1 && s->pad == 0;
 }
 
-/* Returns the rows of `count` output pixels from pixel p on, *lda floats apart: pointers into x if
- * dnx_patches_in_place(), else gathered into block (count x size*size*c floats). */
+/* Returns the rows of `count` output pixels from p on, *lda floats apart. They are in x if
+ * dnx_patches_in_place(), else in block, count x size*size*c floats. */
 const float *dnx_patches_rows(const dnx_patches *s, const float *x, long p, int count, float *block,
                               size_t *lda);
-/* Gives thread t its output pixels [lo, hi) in a backward pass of `batch` images. When scatter()
- * will add to dx, these are whole images, with dx set to 0 unless `adds`. dx may be NULL. */
+/* Gives thread t output pixels [lo, hi) of the backward pass. When scatter() will add to dx, these
+ * are whole images, with dx set to 0 unless `adds`. dx may be NULL. */
 void dnx_patches_share(const dnx_patches *s, int batch, float *dx, bool adds, int t, int threads,
                        long *lo, long *hi);
-/* Gathers the rows of `count` output pixels from pixel p on. Pixels outside the image are 0. */
+/* Gathers the rows of `count` output pixels from p on. Pixels outside the image are 0. */
 void dnx_patches_gather(const dnx_patches *s, const float *x, long p, int count, float *rows);
-/* The reverse of gather(): adds rows to dx, the input's gradient. Windows of one image overlap, so
- * a thread must take whole images. */
+/* Adds rows to dx. Windows of one image overlap, so a thread must take whole images. */
 void dnx_patches_scatter(const dnx_patches *s, const float *rows, long p, int count, float *dx);
 #endif

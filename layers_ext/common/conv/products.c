@@ -5,7 +5,7 @@
 
 #include "kernels/pool.h"
 
-#define FILTERS 96 /* filters at a time, so that their gradients stay in the cache */
+#define FILTERS 96 /* filters whose gradients stay in the cache */
 
 static dnx_filters filters_of(const dnx_products *s) {
     return (dnx_filters){s->groups, s->K, s->N, s->at.c};
@@ -53,7 +53,7 @@ typedef struct {
     dnx_norm_act *norm;
     dnx_node *n;
     dnx_pass *p;
-    const float *dz; /* dz of all pixels; only with has_few_rows */
+    const float *dz; /* of all pixels; only with has_few_rows */
 } job;
 
 static dnx_patches of_group(const dnx_products *s, int g) {
@@ -62,7 +62,7 @@ static dnx_patches of_group(const dnx_products *s, int g) {
     return at;
 }
 
-/* Returns input rows of `count` outputs from p on, after the deferred batch norm and activation. */
+/* Returns the input rows of `count` outputs after the deferred batch norm and activation. */
 static const float *rows_at(const job *j, const dnx_patches *at, long p, int count, float *block,
                             size_t *lda) {
     const float *rows = dnx_patches_rows(at, j->p->x[0], p, count, block, lda);
@@ -71,7 +71,6 @@ static const float *rows_at(const job *j, const dnx_patches *at, long p, int cou
     return block;
 }
 
-/* Computes output pixels [lo, hi) for filters [first, end), whole panels, of every group. */
 static void forward_part(job *j, int t, long lo, long hi, int first, int end) {
     dnx_node *n = j->n;
     dnx_products *s = j->s;
@@ -104,7 +103,7 @@ static void forward_share(void *arg, int t, int threads) {
     const dnx_products *s = j->s;
     long pixels = (long)j->p->batch * n->out.h * n->out.w, lo, hi;
     int first, end;
-    /* With few rows, the threads divide the filters, unless batch statistics need whole rows. */
+    /* Batch statistics need whole rows, so with batch norm the threads divide the pixels. */
     bool has_few = n->trains ? s->has_few_rows && !j->norm->has_bn
                              : pixels < DNX_FEW_OUTPUTS * threads;
     dnx_share_outputs(has_few, pixels, s->N, dnx_kernels()->panel, t, threads, &lo, &hi, &first,
@@ -119,7 +118,7 @@ void dnx_products_forward(dnx_products *s, dnx_node *n, dnx_pass *p, dnx_norm_ac
     if (n->trains) dnx_norm_act_end(norm, n, p);
 }
 
-/* Returns the memory that the block of outputs from p on will read, for prefetching. */
+/* Returns what the block from output p on will read, for prefetching. */
 static dnx_ahead next_block(const job *j, long p, long hi) {
     const dnx_products *s = j->s;
     size_t N = (size_t)j->n->out.c, K = s->reads_in_place ? (size_t)s->at.in.c : 0;
@@ -129,8 +128,7 @@ static dnx_ahead next_block(const job *j, long p, long hi) {
                        {rows * N, rows * N, rows * K}};
 }
 
-/* Computes filter gradients and dx from output pixels [lo, hi), block by block, while dz of the
- * block is in the cache. */
+/* Computes both gradients block by block, while dz of a block is in the cache. */
 static void backward_part(job *j, int t, long lo, long hi) {
     dnx_node *n = j->n;
     dnx_products *s = j->s;
@@ -171,7 +169,7 @@ static void backward_share(void *arg, int t, int threads) {
     backward_part(j, t, lo, hi);
 }
 
-/* Adds the filter gradients of all threads to d_w, in the order of the threads. */
+/* Adds the threads' gradients to d_w in a fixed order. */
 static void sum_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_products *s = j->s;
@@ -189,7 +187,7 @@ static void sum_share(void *arg, int t, int threads) {
     }
 }
 
-/* With few rows: computes thread t's part of d_w directly, then its part of the columns of dx. */
+/* Each thread has its own filters of d_w, then its own columns of dx. */
 static void few_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_products *s = j->s;

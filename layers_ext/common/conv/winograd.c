@@ -1,4 +1,4 @@
-/* winograd.c - Winograd convolution: chooses m, transforms filters, divides tiles among threads. */
+/* winograd.c - Winograd convolution. */
 #include "common/conv/winograd.h"
 
 #include <math.h>
@@ -8,13 +8,13 @@
 #include "kernels/pool.h"
 
 #define CACHED 65536 /* floats of transformed tiles, and of products, that stay in the L2 cache */
-#define MAX_TILES 84 /* tiles that are computed together */
-#define GAP 16       /* floats between matrices, so that they map to different cache lines */
-#define LEAST 8      /* channels and filters of a group: with fewer, transforms cost too much */
-#define LARGE 40000  /* Cg*N: above it, filters with m = 4 would take too much memory */
+#define MAX_TILES 84
+#define GAP 16      /* floats between matrices, so that they map to different cache lines */
+#define LEAST 8     /* channels and filters of a group: with fewer, transforms cost too much */
+#define LARGE 40000 /* Cg*N: above it, m = 4 takes too much memory */
 
 int dnx_winograd_side(const dnx_patches *at, int filters) {
-    int N = filters / (at->in.c / at->c); /* filters of a group */
+    int N = filters / (at->in.c / at->c); /* of a group */
     if (at->size != 3 || at->stride != 1 || at->c < LEAST || N < LEAST) return 0;
     int m = (double)at->c * filters > LARGE ? 2 : 4, a = m + 2;
     double tiles = (double)((at->out_h + m - 1) / m) * ((at->out_w + m - 1) / m);
@@ -22,24 +22,23 @@ int dnx_winograd_side(const dnx_patches *at, int filters) {
     return tiles >= 4 && tiles * a * a <= 6. * at->out_h * at->out_w ? m : 0;
 }
 
-/* Returns the least number of tiles to compute together: with fewer, the filters are read too
- * often. m = 2 is used for the largest filters, so it needs more tiles. */
+/* With fewer tiles together, the filters are read too often. The largest filters have m = 2. */
 static int least_tiles(const dnx_winograd *s) { return s->m == 2 ? 48 : 24; }
 
 static int area(const dnx_winograd *s) { return (s->m + 2) * (s->m + 2); }
 
-/* Return the floats from one matrix of transformed tiles, or of products, to the next. */
+/* Floats from one matrix of transformed tiles, or of products, to the next. */
 static size_t step_in(const dnx_winograd *s) { return (size_t)s->tiles * (size_t)s->at.in.c + GAP; }
 static size_t step_out(const dnx_winograd *s) {
     return (size_t)s->tiles * (size_t)s->columns + GAP;
 }
 
-/* Returns the floats of scratch for a thread: one input tile, transformed tiles, products. */
+/* Floats for each thread: one input tile, transformed tiles, products. */
 static size_t scratch_size(const dnx_winograd *s) {
     return (size_t)area(s) * ((size_t)s->at.in.c + step_in(s) + step_out(s));
 }
 
-/* Returns the floats of the packed filters of one group, for one of the a*a elements. */
+/* Floats of the packed filters of one group, for one of the a*a elements. */
 static size_t group_size(const dnx_winograd *s) { return dnx_kernels()->packed(s->Cg, s->Ng); }
 
 dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,
@@ -93,8 +92,8 @@ typedef struct {
     const dnx_norm_act *norm;
 } job;
 
-/* Transforms filters [lo, hi). For filter f and channel c, the a*a numbers go to u[0], u[size],
- * ...; u points at (c, f) in its group's packed matrix, [Ng/panel][Cg][panel]. */
+/* Element e of filter f and channel c goes to (c, f) in matrix e of the group,
+ * [Ng/panel][Cg][panel]. */
 static void transform_filters(void *arg, long lo, long hi) {
     job *j = arg;
     const dnx_winograd *s = j->s;
@@ -127,8 +126,8 @@ static long place(const dnx_winograd *s, long tile, int *y, int *x) {
     return tile / per;
 }
 
-/* Copies the a x a x C tile at row iy and column ix of an image to `tile`, after the deferred batch
- * norm and activation. Padding is 0. */
+/* Copies the a x a x C tile at (iy, ix) of an image, after the deferred batch norm and activation.
+ * Padding is 0. */
 static void normalise(const dnx_winograd *s, const dnx_norm_act *before, const float *image, int iy,
                       int ix, float *tile) {
     dnx_shape in = s->at.in;
@@ -164,7 +163,7 @@ static void transform_in(const dnx_winograd *s, const dnx_pass *p, long tile, in
     }
 }
 
-/* Transforms the products prod[e][i][.] of filters [f, f + width) into outputs of `count` tiles. */
+/* prod[e][i][.]: element e of tile number tile + i, for filters [f, f + width). */
 static void transform_out(const job *j, long tile, int count, const float *prod, int f, int width) {
     const dnx_winograd *s = j->s;
     size_t N = (size_t)s->N, row = (size_t)s->out.w * N;
@@ -181,7 +180,7 @@ static void transform_out(const job *j, long tile, int count, const float *prod,
     }
 }
 
-/* Multiplies element e of all tiles by filters [f, f + width): groups, or panels of one group. */
+/* Filters [f, f + width) are groups, or panels of one group. */
 static void multiply(const dnx_winograd *s, int e, const float *v, int count, int f, int width,
                      float *prod) {
     const dnx_kernel_set *k = dnx_kernels();
@@ -196,7 +195,6 @@ static void multiply(const dnx_winograd *s, int e, const float *v, int count, in
     }
 }
 
-/* Computes outputs of tiles [lo, hi) for filters [first, end), which are whole panels or groups. */
 static void forward_part(const job *j, int t, long lo, long hi, int first, int end) {
     const dnx_winograd *s = j->s;
     float *spare = j->p->scratch + (size_t)t * scratch_size(s), *v = spare + area(s) * s->at.in.c;
@@ -221,7 +219,7 @@ static void forward_share(void *arg, int t, int threads) {
     const dnx_winograd *s = j->s;
     long tiles = (long)j->p->batch * s->at.out_h * s->at.out_w, lo, hi;
     int first, end;
-    /* With few tiles, the threads divide the filters, and each transforms all tiles for itself. */
+    /* With few tiles, the threads divide the filters, and each transforms all tiles. */
     if (tiles < (long)least_tiles(s) * threads) {
         dnx_share_columns(s->N, s->groups > 1 ? s->Ng : dnx_kernels()->panel, t, threads, &first,
                           &end);

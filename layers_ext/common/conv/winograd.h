@@ -12,27 +12,26 @@
 #include "common/norm_act.h"
 
 typedef struct {
-    int m, N; /* m x m outputs from a tile, m = 2 or 4; N filters */
+    int m, N; /* m x m outputs of a tile, m = 2 or 4; N filters */
     int groups;
     int Cg, Ng; /* channels and filters of a group */
     dnx_shape out;
     dnx_patches at; /* the tiles: windows of the input */
-    int tiles;      /* tiles that are computed together */
-    int columns;    /* filters that are computed together */
+    int tiles;      /* computed together */
+    int columns;    /* filters computed together */
     float *filters; /* a*a x groups x packed panels of Cg x Ng */
 } dnx_winograd;
 
-/* Returns m for `filters` filters over these windows, in in.c/at->c groups: 4, or 2 when filters
- * with m = 4 would take too much memory. Returns 0 when Winograd is not faster, or when the windows
- * are not 3 x 3 with stride 1. */
+/* Returns m for `filters` filters: 4, or 2 for large filters. Returns 0 when Winograd is not
+ * possible or not faster. */
 int dnx_winograd_side(const dnx_patches *at, int filters);
-/* For a node that predicts: sets s->m and, unless m is 0, everything else. Fails with DNX_EMEM. */
+/* For a node that predicts: sets s->m, and everything else unless m is 0. Fails with DNX_EMEM. */
 dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,
                              dnx_err *err);
-/* Transforms and packs the filters w, N x Cg x 3 x 3 in file order. Filter f is multiplied by
- * scale[f], unless scale is NULL. */
+/* Transforms and packs w, N x Cg x 3 x 3. Multiplies filter f by scale[f], or by 1 if scale is
+ * NULL. */
 void dnx_winograd_prepare(dnx_winograd *s, dnx_node *n, const float *w, const float *scale);
-/* Computes p->y from p->x[0]: Y, then batch norm and activation. When norm is NULL, only Y. */
+/* Computes Y, then batch norm and activation unless norm is NULL. */
 void dnx_winograd_forward(const dnx_winograd *s, dnx_node *n, dnx_pass *p,
                           const dnx_norm_act *norm);
 #endif

@@ -1,4 +1,4 @@
-/* centres.c - see centres.h. A batch has few images, so one thread computes everything. */
+/* centres.c - see centres.h. One thread: a batch has few images. */
 #include "common/face/centres.h"
 
 #include <math.h>
@@ -77,7 +77,7 @@ void dnx_centres_inherit(dnx_centres *c, const dnx_node *n) {
 
 /* ---- a pass ---- */
 
-/* Limits v to LEAST..1. NaN stays NaN. */
+/* NaN stays NaN. */
 static double limited(double v) { return v < LEAST ? LEAST : v > 1 ? 1 : v; }
 
 static double cosine(const float *a, const float *b, double b_inv, size_t D) {
@@ -91,12 +91,12 @@ static double alpha(const dnx_centres *c, const float *x, const float *w, const 
     return limited(c->alpha == DNX_ALPHA_CENTRE ? a * limited(cosine(w, t, t_inv, c->D)) : a);
 }
 
-/* Returns the centre of the class of image b, or NULL when the image has no class. */
+/* Returns the centre of the class of image b; NULL when the class is unknown. */
 static float *centre_of(const dnx_centres *c, const dnx_pass *p, int b) {
     return dnx_has_class(p, b, c->N) ? c->w + (size_t)p->truth[b] * c->D : NULL;
 }
 
-/* Moves w, the centre of a class. b is the first image of this class in the batch. */
+/* Moves the centre w. b is the first image of its class in the batch. */
 static void move(dnx_centres *c, const dnx_pass *p, int b, float *w) {
     const float y = p->truth[b];
     double keep = 0;
@@ -123,7 +123,7 @@ static void follow(dnx_centres *c, const dnx_pass *p) {
     for (int b = 0; b < p->batch; b++) {
         float *w = centre_of(c, p, b);
         for (int i = 0; i < b && w; i++)
-            if (p->truth[i] == p->truth[b]) w = NULL; /* an earlier image has moved this centre */
+            if (p->truth[i] == p->truth[b]) w = NULL; /* already moved */
         if (w) move(c, p, b, w);
     }
 }

@@ -9,18 +9,15 @@
  *   adaptive-centre  a_b = [cos(f_b, t_b) [cos(w_y, t_b)]]
  *   adaptive         a_b = [cos(f_b, t_b)]
  *   fixed            a_b = a constant
- * An image without a class does not move a centre, nor does a teacher's feature of length 0.
- * Boutros et al. 2024, "AdaDistill: Adaptive Knowledge Distillation for Deep Face Recognition". We
- * took the formulas from the authors' code, because the paper was not at hand. In their code the
- * last image of a class in a batch sets the class's centre; here all images of the class count
- * equally.
+ * Images without a class and teacher's features of length 0 move no centre. Boutros et al. 2024,
+ * "AdaDistill: Adaptive Knowledge Distillation for Deep Face Recognition"; implemented from the
+ * authors' code. There the last image of a class sets its centre; here all images count equally.
  *
  * centres=inherited: the centres are the class vectors of the teacher's classifier and never
  * change. Shi et al. 2020, "ProxylessKD: Direct Knowledge Distillation with Inherited Classifier
  * for Face Recognition"; implemented from a summary.
  *
- * margins=teacher: each image has its own margin. It is larger when the teacher's feature is nearer
- * to the centre of the image's class. An image without a class has margin `least`:
+ * margins=teacher: each image has its own margin, `least` when it has no class:
  *
  *   m_b = least + (m - least) max(c_b, 0) / max_i c_i,  c_b = cos(t_b, w_y)
  *
@@ -42,25 +39,22 @@ typedef struct {
     double m, least;  /* the largest and the smallest margin, with has_margins */
     int N;            /* classes */
     size_t D;
-    float *w; /* N x D: the head's weights */
-    /* dnx_centres_make() sets these. */
-    int *images;     /* B: the images of a class; only when training with centres=teacher */
-    float *share;    /* B: (1 - a_b) / |t_b|; allocated with `images` */
+    float *w;        /* N x D: the head's weights */
+    int *images;     /* B: the images of a class; NULL unless training with centres=teacher */
+    float *share;    /* B: (1 - a_b) / |t_b|; NULL like `images` */
     double *m_of;    /* B: m_b; NULL without margins, and when predicting */
-    bool is_started; /* training has begun, so no file of weights will be loaded */
+    bool is_started; /* a training pass has run */
 } dnx_centres;
 
-/* Returns which outputs of a teacher a loss with these options needs, for dnx_classifier.takes. */
+/* Returns what the loss takes from a teacher, for dnx_classifier.takes. */
 dnx_target_kind dnx_centres_take(int centres, bool has_margins);
-/* Checks that the teacher fits the options, and allocates. The caller has set the members above the
- * comment "dnx_centres_make() sets these". Fails with DNX_EOPTION, and with DNX_EMEM. Fails with
- * DNX_ESHAPE when the teacher's embedding or, with centres=inherited, its number of classes differs
- * from the student's. */
+/* Set the members in front of `images` first. Fails with DNX_EOPTION; with DNX_ESHAPE when the
+ * teacher's features or classes do not fit the student's; with DNX_EMEM. */
 dnx_status dnx_centres_make(dnx_centres *c, dnx_node *n, dnx_err *err);
-/* For prepare() in a network that trains: copies inherited centres again, because a weights file
- * may have replaced them. Does nothing after the first training pass. */
+/* Copies inherited centres to w. Call it in prepare(), because a weights file may have replaced
+ * them. Does nothing after the first training pass. */
 void dnx_centres_inherit(dnx_centres *c, const dnx_node *n);
-/* Call it before the loss of a pass with truth. In a training pass with a teacher's features, moves
- * the centres with centres=teacher, and sets the margins. In any other pass all margins are m. */
+/* Call it before the loss of a pass with truth. In a training pass with p->target, moves the
+ * centres and sets the margins. Otherwise all margins are m. */
 void dnx_centres_pass(dnx_centres *c, const dnx_node *n, const dnx_pass *p);
 #endif

@@ -1,4 +1,4 @@
-/* cosines.c - cosines as matrix products of unit vectors, and their gradients. */
+/* cosines.c - cosines as matrix products. */
 #include "common/face/cosines.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 #include "kernels/pool.h"
 
 #define BLOCK 128 /* classes of one matrix product */
-#define UNIT 32   /* the classes of a thread begin at a multiple of 32 */
+#define UNIT 32   /* a thread's classes begin at a multiple of UNIT */
 
 dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int classes, bool is_trained,
                             dnx_err *err) {
@@ -42,14 +42,12 @@ typedef struct {
     size_t ld;
 } job;
 
-/* Returns the factor of a feature: 1 / its length, or 1 with by_length. */
 static float feature_factor(const dnx_cosines *c, const float *x) {
     return c->by_length ? 1 : (float)dnx_inverse_norm(x, c->D);
 }
 
 static size_t class_of(const job *j, int i) { return (size_t)(j->of.rows ? j->of.rows[i] : i); }
 
-/* Sets [*from, *to) to the classes of thread t, in whole units. */
 static void my_classes(const job *j, int t, int threads, int *from, int *to) {
     int n = j->of.hi - j->of.lo;
     long lo, hi;
@@ -58,8 +56,7 @@ static void my_classes(const job *j, int t, int threads, int *from, int *to) {
     *to = hi * UNIT < n ? j->of.lo + (int)hi * UNIT : j->of.hi;
 }
 
-/* Copies columns [lo, hi) of the normalised weights of `count` classes from i on into rows,
- * count x (hi - lo). */
+/* Copies columns [lo, hi) of the normalised weights of `count` classes, from i on. */
 static void gather(const job *j, int i, int count, size_t lo, size_t hi, float *rows) {
     for (int k = 0; k < count; k++) {
         size_t at = class_of(j, i + k);
@@ -125,8 +122,8 @@ static void weights_share(void *arg, int t, int threads) {
     }
 }
 
-/* d_unit = d * weights, for one thread's panels of columns. The classes are always summed in the
- * same order, so the number of threads does not change the result. */
+/* d_unit = d * weights. A thread takes columns: so each sum has the same order with any number of
+ * threads. */
 static void unit_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_cosines *c = j->c;

@@ -7,7 +7,6 @@
  * and d_x_b = sum_j g_bj w^_j - along_b x_b.
  *
  * A zero vector has cosines and gradients 0, except that a zero x_b has a gradient with by_length.
- * Memory besides weights and gradient: B x D twice, and some hundred vectors of D for each thread.
  * The result does not depend on the number of threads. */
 #ifndef DNX_COSINES_H
 #define DNX_COSINES_H
@@ -15,32 +14,33 @@
 
 typedef struct {
     struct dnx_pool *pool;
-    bool by_length;     /* false unless the layer sets it */
-    const float *along; /* B, see above; NULL counts as 0 */
+    bool by_length;
+    const float *along; /* B; NULL counts as 0 */
     size_t D;
-    float *w, *d_w;       /* N x D. d_w is NULL when predicting or when w is not trained */
-    float *unit, *d_unit; /* B x D: x/|x| and its gradient; NULL when predicting */
-    float *w_inv;         /* N: 1/|w| for the classes of the last forward pass, 0 if w = 0 */
+    float *w, *d_w;       /* N x D; d_w may be NULL */
+    float *unit, *d_unit; /* B x D; NULL when predicting */
+    float *w_inv;         /* N: 1/|w| in the last forward pass, 0 if w = 0 */
     float *scratch;       /* `share` floats for each thread */
     size_t share;
 } dnx_cosines;
 
-/* Sets D = H W C of input 0. Declares the weights of N classes, drawn with standard deviation .01.
- * is_trained: the weights get gradients when the layer trains. Fails with DNX_EMEM. */
+/* Declares the weights of N classes with initial values of standard deviation .01. D: the numbers
+ * of input 0. is_trained: the weights get gradients. Fails with DNX_EMEM. */
 dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int N, bool is_trained, dnx_err *err);
 
-/* The classes of a call: rows[lo..hi-1], each at most once; when rows is NULL, classes lo..hi-1. */
+/* The classes rows[lo..hi-1], each at most once; when rows is NULL, classes lo..hi-1. */
 typedef struct {
     const int *rows;
     int lo, hi;
 } dnx_classes;
 
-/* out[b*ld + i - lo] = scale c_bi for class i. batch may be any number. */
+/* out[b*ld + i - lo] = scale c_bj with j = rows[i], or j = i when rows is NULL. batch may be any
+ * number. */
 void dnx_cosines_forward(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
                          float *out, size_t ld);
 /* Call it after dnx_cosines_forward() with the same x and classes; batch <= B. d: descent
- * directions in the layout of `out`. Adds to d_w. Stores dx or, with `adds`, adds to dx. dx may be
- * NULL. */
+ * directions of the cosines, laid out like `out`. Adds to d_w. Stores dx or, with `adds`, adds to
+ * dx. dx may be NULL. */
 void dnx_cosines_back(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
                       const float *d, size_t ld, float *dx, bool adds);
 #endif

@@ -1,10 +1,10 @@
-/* distances.c - see distances.h. A batch has few images, so one thread computes everything. */
+/* distances.c - see distances.h. One thread: a batch has few images. */
 #include "common/face/distances.h"
 
 #include <math.h>
 #include <string.h>
 
-#define TINY 1e-24 /* a feature with a smaller squared length counts as 0 */
+#define TINY 1e-24 /* a smaller squared length counts as 0 */
 
 dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, dnx_err *err) {
     size_t B = (size_t)n->batch;

@@ -1,5 +1,5 @@
 /* distances.h - distances between the features of a batch, scaled to unit length, and their
- * gradients: for [contrastive] and [triplet]. [kd_relation] uses only dnx_any_classes().
+ * gradients.
  *
  *   f_i = x_i / |x_i|,   d_ij = |f_i - f_j|^2, or its root
  *
@@ -10,24 +10,22 @@
 
 typedef struct {
     size_t D;
-    bool is_plain; /* true: d_ij is the distance; false: its square */
+    bool is_plain; /* d_ij is the distance, not its square */
     float *f;      /* B x D */
-    double *inv;   /* B: 1/|x|; 0 for a zero feature */
+    double *inv;   /* B: 1/|x|, 0 for a zero feature */
     double *d;     /* B x B */
-    double *g;     /* B x B: the caller sets g_ij to the derivative of the loss by d_ij. The
-                    * derivatives of (i,j) and (j,i) are added */
+    double *g;     /* B x B, set by the caller: g_ij + g_ji is the derivative of the loss by d_ij */
 } dnx_distances;
 
-/* Allocates for the features of input 0 of n. Set is_plain before. Fails with DNX_EMEM. */
+/* For the features of input 0. Set is_plain before. Fails with DNX_EMEM. */
 dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, dnx_err *err);
 /* Fills f and d, and sets g to 0. */
 void dnx_distances_forward(dnx_distances *s, const dnx_pass *p);
-/* Stores the descent directions of x in p->dx[0], or adds them if p->dx_adds[0]. Without truth they
- * are 0. p->dx[0] may be NULL. */
+/* Stores the descent directions of x in p->dx[0], or adds them if p->dx_adds[0]. They are 0 without
+ * truth. p->dx[0] may be NULL. */
 void dnx_distances_back(const dnx_distances *s, const dnx_node *n, dnx_pass *p);
 
-/* dnx_is_same() is true for two different images of one class, dnx_is_other() for images of two
- * classes. Both are false when a class is unknown. */
+/* Both are false when a class is unknown. */
 static inline bool dnx_is_same(const dnx_pass *p, int i, int j) {
     return i != j && p->truth[i] >= 0 && p->truth[i] == p->truth[j];
 }
@@ -36,9 +34,9 @@ static inline bool dnx_is_other(const dnx_pass *p, int i, int j) {
 }
 /* Returns how many images have a class. */
 int dnx_known(const dnx_pass *p);
-/* Sets y[b] to 1 when the nearest other image of the batch has the class of image b, else to 0. */
+/* Sets y[b] to 1 when the nearest other image has the class of image b, else to 0. */
 void dnx_mark_nearest(const dnx_distances *s, dnx_pass *p);
 
-/* Use it as dnx_classifier.classes when any number of classes is allowed. Returns 2^30. */
+/* Use it as dnx_classifier.classes when any number of classes is allowed. */
 int dnx_any_classes(const dnx_node *n);
 #endif

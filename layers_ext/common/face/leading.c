@@ -27,7 +27,7 @@ typedef struct {
 
 static float *row_of(const job *j, long b) { return j->g->z + (size_t)b * (size_t)j->g->N; }
 
-/* Computes `norm` of images [lo, hi). A NaN logit becomes -infinity; the loss is NaN anyway. */
+/* A NaN logit becomes -infinity; the loss is NaN anyway. */
 static void norm_share(void *arg, long lo, long hi) {
     job *j = arg;
     for (long b = lo; b < hi; b++) {
@@ -55,7 +55,7 @@ static int falling(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-/* Sorts `mass`. Returns the smallest number of classes that have the share of the whole mass. */
+/* Sorts `mass`. Returns the smallest number of classes with `share` of it. */
 static int count_leading(dnx_leading *g) {
     double all = 0, held = 0;
     int n = 0;
@@ -65,7 +65,7 @@ static int count_leading(dnx_leading *g) {
     return n;
 }
 
-/* Returns the n-th largest of N numbers (no NaN) by Hoare's selection. Changes their order. */
+/* Returns the n-th largest of N numbers by Hoare's selection. v has no NaN and is reordered. */
 static float nth_largest(float *v, int N, int n) {
     int lo = 0, hi = N - 1;
     while (lo < hi) {
@@ -86,7 +86,7 @@ static float nth_largest(float *v, int N, int n) {
     return v[n - 1];
 }
 
-/* Finds the smallest leading logit of each image, after setting the label's logit to infinity. */
+/* The label's logit becomes infinity: the label always leads. */
 static void least_share(void *arg, long lo, long hi) {
     job *j = arg;
     for (long b = lo; b < hi; b++) {

@@ -10,20 +10,20 @@
 #include "dnx.h"
 
 typedef struct {
-    float share; /* with 0, and when predicting, all classes lead and nothing is allocated */
+    float share; /* with 0 all classes lead */
     int N;
-    float *z;     /* B x N: the caller stores the logits here; choose() overwrites them */
+    float *z;     /* B x N: the caller stores the logits; choose() overwrites them */
     double *norm; /* B: log sum_j e^{z_j} */
     double *mass; /* N: q */
-    int *label;   /* B: the caller stores each image's class here, -1 if unknown */
+    int *label;   /* B: the caller stores each image's class, -1 if unknown */
     float *least; /* B: the smallest leading logit; NULL when all classes lead */
 } dnx_leading;
 
-/* Allocates for n->batch images and N classes, if n->trains and share > 0. Fails with DNX_EMEM. */
+/* Allocates if n->trains and share > 0; else all classes lead. Fails with DNX_EMEM. */
 dnx_status dnx_leading_make(dnx_leading *g, dnx_node *n, int N, float share, dnx_err *err);
-/* Computes `least` from `z` and `label` of `batch` images. */
+/* Computes `least` from `z` and `label`. */
 void dnx_leading_choose(dnx_leading *g, struct dnx_pool *pool, int batch);
-/* Returns true when class j, with logit z, leads for image b. */
+/* Returns true when class j leads for image b. z: its logit. */
 static inline bool dnx_leads(const dnx_leading *g, long b, int j, float z) {
     return !g->least || z >= g->least[b] || g->label[b] == j;
 }

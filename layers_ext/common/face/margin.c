@@ -1,4 +1,4 @@
-/* margin.c - the margins, the loss of a row of cosines, and its gradient. */
+/* margin.c - the loss of a row of cosines, and its gradient. */
 #include "common/face/margin.h"
 
 #include <math.h>
@@ -48,7 +48,7 @@ void dnx_margin_rise(dnx_margin *g, bool warms, uint64_t update, int warmup, dou
     g->s = start + (s - start) * risen;
 }
 
-/* Returns f(c) of margin.h, and sets *slope to f'(c). */
+/* Returns f(c); sets *slope to f'(c). */
 static double target_cosine(const dnx_margin *g, double c, double *slope) {
     double m = g->m * g->ramp, r = g->ramp;
     double at = fmax(-1 + NEAR_ONE, fmin(1 - NEAR_ONE, c)), sine = sqrt(1 - at * at), th = acos(c);
@@ -83,24 +83,24 @@ float dnx_margin_emphasis(const dnx_margin *g) {
     return (float)(dnx_margin_forms[g->kind].is_sv ? g->t - 1 : g->t);
 }
 
-/* Returns the cosine above which other classes are emphasised: f, or 2 (never) without emphasis. */
+/* Cosines of other classes above it are emphasised; 2 means never. */
 static float threshold(const dnx_margin *g, double f) {
     return dnx_margin_forms[g->kind].emphasises ? (float)f : 2;
 }
 
-/* Returns s g(c), the logit of a class that is not the image's own. hard: see threshold(). */
+/* Returns the logit of a class that is not the image's own. hard: see threshold(). */
 static float logit(float s, float t, float c, float hard) {
     return s * (c > hard ? (1 + t) * c + t : c);
 }
 
-/* Returns the true class's logit. A large logit is rounded to float like those of the other
- * classes: otherwise the rounding error would remain after the peak is subtracted. */
+/* A large logit is rounded to float like the other logits: else the rounding error would remain
+ * after the peak is subtracted. */
 static double target_of(const dnx_margin *g, double f) {
     double z = g->s * f;
     return g->s > 1e4 ? (double)(float)z : z;
 }
 
-/* For d-softmax, the softmax is over the logits of the other classes and one logit of 0. */
+/* In d-softmax the softmax has a logit of 0 in place of the true class's. */
 void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_margin_row *r) {
     bool is_d = g->kind == DNX_MARGIN_D_SOFTMAX;
     double slope, f = target_cosine(g, c[y], &slope), sum = 0, mean = 0;
@@ -147,8 +147,8 @@ void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double fact
     c[y] = (float)(factor * g->s * d);
 }
 
-/* A logit is z = s h(a/s), so dz/ds = h(c) - c h'(c) with c = a/s. This is 0 for logits without a
- * margin, and t for emphasised logits. */
+/* z = s h(a/s), so dz/ds = h(c) - c h'(c) with c = a/s: 0 without a margin, t for an emphasised
+ * logit. */
 double dnx_margin_length_slope(const dnx_margin *g, const dnx_margin_row *r, int N, int y,
                                const float *c) {
     double slope, cy = c[y], f = target_cosine(g, cy, &slope), e = g->smoothing, sum = 0;

@@ -15,28 +15,24 @@
  *                  Wang 2018 (SV-X-Softmax, arXiv 1812.11317): like mv with t-1 in place of t
  *   d-softmax   L = log(1 + e^{s(m - c_y)}) + log(1 + sum_{k!=y} e^{s c_k})  He 2019
  *
- * To train SphereFace (Liu 2017) like its authors, use [margin_softmax] with
+ * The authors of SphereFace train with lambda = max(5, 1000/(1 + .12 update)). Close to it is
  *   margin=sphereface  m=4  scale=length  warmup=1658  ramp_end=.1666667
- * Their code replaces psi by (lambda c_y + psi)/(1 + lambda) with lambda = max(5, 1000/(1 + .12
- * update)): the share 1/(1 + lambda) of psi grows almost linearly to 1/6 at update 1658 and stays
- * there. Our defaults differ: features have length s, as in the later margins, and the ramp ends at
- * 1. An even m has no gradient at 90 degrees, where training starts.
+ * With r = 1 an even m has no gradient at 90 degrees, where training starts.
  *
  * mv, sv and d-softmax follow the code of the authors and of others, not the equations of the
- * papers. The ramp multiplies m, m1 - 1, m2 and m3; in sphereface it is r. is_easy: f = c where c
- * <= 0, for am and arcface and for mv and sv with either. */
+ * papers. The ramp multiplies m, m1 - 1, m2 and m3; in sphereface it is r. is_easy: f = c where
+ * c <= 0, except in sphereface and combined. */
 #ifndef DNX_MARGIN_H
 #define DNX_MARGIN_H
 #include "common/face/margin_kinds.h"
 #include "dnx.h"
 
-/* How a kind of margin uses m and t. */
 typedef struct {
-    float m, t;      /* defaults */
-    bool adds_angle; /* m is added to the angle */
-    bool takes_m;    /* m is subtracted from the cosine */
+    float m, t; /* defaults */
+    bool adds_angle;
+    bool takes_m;
     bool emphasises; /* t is the weight of misclassified vectors */
-    bool is_sv;      /* t = 1 means no emphasis, not t = 0 */
+    bool is_sv;      /* t = 1, not 0, means no emphasis */
 } dnx_margin_form;
 extern const dnx_margin_form dnx_margin_forms[];
 
@@ -44,7 +40,7 @@ typedef struct {
     int kind;
     bool is_easy, is_ste; /* is_ste: the gradient uses f' = 1 */
     double s, m, m1, m2, m3, t, smoothing;
-    double ramp; /* 0..1: factor of the margin, for a warm-up */
+    double ramp; /* 0..1: factor of the margin */
 } dnx_margin;
 
 typedef struct {
@@ -56,19 +52,18 @@ typedef struct {
 /* Fails with DNX_EOPTION when m, t or smoothing does not suit the kind. */
 dnx_status dnx_margin_check(const dnx_margin *g, const dnx_node *n, dnx_err *err);
 /* Sets ramp and s for an update. Over `warmup` updates the ramp rises from 0 to ramp_end, and s
- * from s_start to s (s_start = 0: s is constant). `warms` is false in a network that predicts: then
- * ramp = ramp_end and s = s at once. */
+ * from s_start, or not at all when s_start = 0. Without `warms` both have their final values. */
 void dnx_margin_rise(dnx_margin *g, bool warms, uint64_t update, int warmup, double s,
                      double s_start, double ramp_end);
-/* Returns the t of g = (1+t) c + t. For sv margins it is the option t minus 1. */
+/* Returns the t of g = (1+t) c + t. */
 float dnx_margin_emphasis(const dnx_margin *g);
-/* Fills *r with the loss of one row c of N cosines; y is the true class. */
+/* Fills *r with the loss of a row c of N cosines. y: the true class. */
 void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_margin_row *r);
 /* Replaces the cosines c by the descent directions -factor dL/dc_j. */
 void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double factor, int N, int y,
                        float *c);
-/* When s is the length of the feature and a_j = s c_j: returns dL/ds with all a_j constant. Call it
- * before dnx_margin_slopes(), which replaces c. */
+/* Returns dL/ds with all a_j = s c_j constant, for s = |x|. Call it before dnx_margin_slopes(),
+ * which replaces c. */
 double dnx_margin_length_slope(const dnx_margin *g, const dnx_margin_row *r, int N, int y,
                                const float *c);
 #endif

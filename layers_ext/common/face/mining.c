@@ -1,4 +1,4 @@
-/* mining.c - hard example mining and the focal loss: see mining.h. */
+/* mining.c - see mining.h. */
 #include "common/face/mining.h"
 
 #include <math.h>
@@ -11,7 +11,7 @@ int dnx_part_of(float share, int n) {
 
 static void focal(dnx_mined *m, double focus) {
     double miss = -expm1(-m->loss);
-    if (miss <= 0) { /* the probability is 1, or above 1 by rounding */
+    if (miss <= 0) { /* p = 1, or above it by rounding */
         m->factor = focus > 0 ? 0 : 1;
         m->loss = focus > 0 ? 0 : m->loss;
         return;
@@ -21,7 +21,7 @@ static void focal(dnx_mined *m, double focus) {
     m->loss *= f;
 }
 
-/* The order of qsort(): falling loss, NaN first, equal losses in batch order. */
+/* Falling loss, NaN first; equal losses in batch order. */
 static int by_loss(const void *a, const void *b) {
     const dnx_mined *x = a, *y = b;
     double u = isnan(x->loss) ? HUGE_VAL : x->loss, v = isnan(y->loss) ? HUGE_VAL : y->loss;

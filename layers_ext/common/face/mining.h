@@ -19,14 +19,14 @@ typedef struct {
 } dnx_mining;
 
 typedef struct {
-    int b;         /* the image */
+    int b;
     double loss;   /* L_b, then F_b */
     double factor; /* dF_b/dL_b */
 } dnx_mined;
 
-/* Turns the losses of M images into F_b and sets their factors. Changes the order of the list. */
+/* Turns L_b into F_b and sets the factors of M images. Changes the order of the list. */
 void dnx_mine(const dnx_mining *m, dnx_mined *list, int M);
-/* Returns ceil(share n), at least 1 and at most n. `share` is a decimal number that was rounded to
- * float: the result for .1 and 10 is 1, although .1f is slightly larger than .1. */
+/* Returns ceil(share n), at least 1 and at most n. Allows for the rounding of share to float: the
+ * result for .1 and 10 is 1. */
 int dnx_part_of(float share, int n);
 #endif

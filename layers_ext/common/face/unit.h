@@ -1,4 +1,4 @@
-/* unit.h - vectors of length 1. A vector of length 1e-15 or less counts as 0; NaN stays NaN. */
+/* unit.h - vectors of length 1. A length of 1e-15 or less counts as 0; NaN stays NaN. */
 #ifndef DNX_UNIT_H
 #define DNX_UNIT_H
 #include <math.h>
