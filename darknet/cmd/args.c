@@ -112,8 +112,7 @@ static void set_defaults(const parser *p) {
 
 /* ---- words ---- */
 
-/* Returns the next word as the value of an option. When the word cannot be a value, prints a
- * message and returns NULL. */
+/* Returns the next word, or NULL after a message when the word cannot be a value. */
 static const char *take_value(parser *p, const dnx_arg *a) {
     double v;
     const bool wants_number = a->type == DNX_ARG_IS_INT || a->type == DNX_ARG_IS_NUMBER;

@@ -1,5 +1,4 @@
-/* args.h - the command line of a verb, described by one table. Parsing, the text of -h and
- * completion in the shell all use the table.
+/* args.h - the command line of a verb as a table, for parsing, help and completion in the shell.
  *
  *     typedef struct { const char *cfg; int threads; bool json; } args;
  *     static const dnx_arg table[] = {
@@ -37,7 +36,7 @@ typedef struct {
     const char *value; /* name of the value; shells complete FILE and FOLDER. NULL for a flag */
     double none, min, max;
     bool is_needed;
-    const char *help; /* a phrase with the unit; -h adds bounds, and an int's or word's default */
+    const char *help; /* a phrase with the unit; -h adds bounds and defaults */
 } dnx_arg;
 
 // clang-format off
@@ -47,7 +46,6 @@ typedef struct {
     {name, DNX_ARG_IS_TEXT, offsetof(s, f), NULL, 0, 0, 0, false, help}
 #define DNX_PLACE_WORD(s, f, name, words, help) \
     {name, DNX_ARG_IS_WORD, offsetof(s, f), words, -1, 0, 0, true, help}
-/* Two arguments: net.cfg and its weights. */
 #define DNX_PLACE_NET(s, cfg, weights) \
     DNX_PLACE(s, cfg, "net.cfg", "the network"), DNX_PLACE(s, weights, "weights", "its weights")
 #define DNX_ARG_FLAG(s, f, name, help) \
@@ -56,8 +54,7 @@ typedef struct {
     {name, DNX_ARG_IS_TEXT, offsetof(s, f), value, 0, 0, 0, false, help}
 #define DNX_ARG_TWO(s, f, name, value, help) \
     {name, DNX_ARG_IS_TWO, offsetof(s, f), value, 0, 0, 0, false, help}
-/* `none` is the value when the option is absent. To tell absence from every value that a user may
- * give, choose `none` outside of lo..hi, and explain the default in the help text. */
+/* The value `none` means that the option is absent; choose it outside of lo..hi if that matters. */
 #define DNX_ARG_INT(s, f, name, value, none, lo, hi, help) \
     {name, DNX_ARG_IS_INT, offsetof(s, f), value, none, lo, hi, false, help}
 #define DNX_ARG_INT_NEEDED(s, f, name, value, lo, hi, help) \
@@ -84,15 +81,13 @@ typedef struct dnx_verb {
     const char *const *host_verbs;       /* verbs of /usr/bin/darknet, ended by NULL, or NULL */
 } dnx_verb;
 
-/* Fills the struct `out` of v->size bytes from the words after the verb. When the words are wrong,
- * prints a message and the usage to stderr and returns 2; else returns 0. */
+/* Fills the struct `out` (v->size bytes) from the words after the verb. Returns 0, or 2 after a
+ * message about wrong words. */
 int dnx_args_parse(const dnx_verb *v, int argc, char *const *argv, void *out);
-/* dnx_is_help() returns true for -h, -help and --help; dnx_args_have_help() when such a word comes
- * before any "--". */
+/* Return true for -h, -help or --help. dnx_args_have_help() looks only before a "--". */
 bool dnx_is_help(const char *word);
 bool dnx_args_have_help(int argc, char *const *argv);
-/* dnx_print_usage() prints the usage. dnx_print_help() also prints the summary, a line for each row
- * or sub-verb, and the note. */
+/* Print the usage, or all that -h prints. */
 void dnx_print_usage(FILE *f, const dnx_verb *v);
 void dnx_print_help(FILE *f, const dnx_verb *v);
 /* Returns the last word of the verb's name. */

@@ -1,5 +1,4 @@
-/* bench_busy.c - measures time while other processes are busy. They are children that only count,
- * are paused while the machine must be idle, and end with this process. */
+/* bench_busy.c - measures time beside busy child processes, which end with this process. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +19,7 @@ static void spin(pid_t parent) {
     for (volatile unsigned long n = 0;; n++) continue;
 }
 
-/* Starts n children, which pause themselves. Returns the number of children started. */
+/* Starts n children, which pause themselves. Returns how many could start. */
 static int start(pid_t *child, int n) {
     pid_t parent = getpid();
     for (int i = 0; i < n; i++) {
@@ -36,7 +35,7 @@ static void signal_all(const pid_t *child, int n, int signal) {
     for (int i = 0; i < n; i++) kill(child[i], signal);
 }
 
-/* Runs one turn. Returns the mean milliseconds for each image. */
+/* Returns the mean milliseconds for each image. */
 static double turn(dnx_bench *b, int runs) {
     double begin = dnx_now(), end = begin;
     int passes = 0;

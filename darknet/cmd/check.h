@@ -8,15 +8,12 @@ typedef struct {
     int batch, few, threads;
 } dnx_check_training;
 
-/* -json: prints one JSON object to stdout: the network's options, its layers with shapes, options
- * and parameters in the order of the weights file, totals, memory and notes. weights: the file that
- * was loaded, for the fingerprint of the features (net/fingerprint.h), or NULL. why: the reason
- * when the network cannot be trained; else NULL. */
+/* -json: prints the network as one JSON object. weights: the file that was loaded, or NULL. why:
+ * the reason why the network cannot be trained, or NULL. */
 void dnx_check_json(dnx_net *net, const char *weights, const dnx_check_training *t,
                     const char *why);
-/* -dot: prints the network in the language of Graphviz to stdout: a box for each layer with its
- * output's shape, parameters and multiply-adds, an arrow for each input. */
+/* -dot: prints the network in the language of Graphviz. */
 void dnx_draw_dot(const dnx_net *net);
-/* -svg: prints these boxes and arrows as an SVG picture to stdout, layers from top to bottom. */
+/* -svg: prints the network as a picture. */
 void dnx_draw_svg(const dnx_net *net);
 #endif

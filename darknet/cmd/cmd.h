@@ -20,41 +20,31 @@ extern const dnx_verb dnx_classifier_train, dnx_classifier_predict, dnx_classifi
 int dnx_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints the error to stderr. Returns the exit status 1. */
 int dnx_report(const dnx_err *err);
-/* Removes -gpu N, -nogpu and -precision WORD, which any verb accepts, from the command line, and
- * stores their values. For a wrong value, or for -gpu with -nogpu, it prints a message to stderr
- * and returns 2; else it returns 0. Words after "--" stay. */
+/* Removes -gpu N, -nogpu and -precision WORD from the words before "--", and stores them. Returns
+ * 0, or 2 after a message about a wrong value. */
 int dnx_take_gpu_options(int *argc, char **argv);
-/* Chooses where the networks of this command run: on the GPU of -gpu N or, in a build with GPU=1,
- * on the first GPU. Prints the name of the GPU to stderr. Sets *out to NULL when the processor
- * computes: with -nogpu, in a build without GPU code, or when the first GPU cannot be used, which a
- * message on stderr tells. Returns DNX_EIO when the GPU of -gpu N cannot be used. */
+/* Opens the GPU that this command uses, and prints its name to stderr. *out becomes NULL when the
+ * processor computes. DNX_EIO when the GPU of -gpu N cannot be used. */
 dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
 /* Options of dnx_open(), which reads a cfg, builds the network and loads its weights. */
 typedef struct {
     const char *cfg, *weights; /* weights may be NULL */
-    int classes; /* With data, the .data file tells the number for classes=auto. Else `classes`
-                  * is the number when it is above 1. Else weights or classes_of tell the number;
-                  * if they do not, 0 is an error, and 1 means one class */
+    int classes; /* for classes=auto without data; 0: unknown, 1: one class unless weights tell */
     int batch, threads; /* 0 means the default of dnx_build */
     bool trains;
-    bool to_run;                   /* the network will run, where -gpu says; if it only predicts, it
-                                    * keeps no weights (dnx_build) */
-    const char *data, *classes_of; /* sources of the number for classes: a .data file; weights that
-                                    * are not loaded. May be NULL */
+    bool to_run;                   /* the network runs where -gpu says, and may free its weights */
+    const char *data, *classes_of; /* NULL, or sources of classes: a .data file, other weights */
 } dnx_opening;
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* Reads the cfg, and replaces classes=auto by a number. */
 dnx_status dnx_open_cfg(const dnx_opening *o, dnx_cfg **cfg, dnx_err *err);
-/* Checks that a verb may write `path`. Call it after reading the inputs and before the work.
- * Returns DNX_EIO when the file cannot be written or is an input. When `replaces` (the option
- * -force) is false, also returns DNX_EIO when the file exists and is not empty. */
+/* Checks that a verb may write `path`. DNX_EIO when the file cannot be written, is an input or,
+ * unless `replaces` (-force), has content. Call it after reading the inputs and before the work. */
 dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err);
-/* Like dnx_try_output(), for a file of weights. Also returns DNX_EIO when the old file is not a
- * weights file. */
+/* Like dnx_try_output(). Also DNX_EIO when the old file is not a weights file. */
 dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
-/* Opens a network to inspect it, or to run it up to its embedding (dnx_net_embedding). The weights
- * may belong to a network with another head, and the cfg or the weights file may lack the head; a
- * message on stderr says so. Set o->classes to 1 when the head does not matter. */
+/* Opens a network to use it up to its embedding. The head of the cfg or of the weights may differ
+ * or be missing; stderr then says so. Set o->classes to 1 when the head does not matter. */
 dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* Prints "PATH: skipped: WHY" to stderr: pass it to dnx_data_open(). */
 void dnx_print_skipped(void *arg, const char *path, const char *why);
@@ -62,12 +52,11 @@ void dnx_print_skipped(void *arg, const char *path, const char *why);
 dnx_status dnx_takes_images(const dnx_net *net, dnx_err *err);
 /* Returns `asked`, the number of -threads, or when it is 0 the number of cores, at most 64. */
 int dnx_threads(int asked);
-/* Prints a string as JSON, in quotes, or null. Bytes from 0x80 on are copied, because JSON is
- * UTF-8. dnx_json_part() prints the first n bytes. */
+/* Print a string, or its first n bytes, as JSON in quotes; NULL as null. */
 void dnx_json_text(const char *text);
 void dnx_json_part(const char *text, size_t n);
 /* Prints the table of a bridge to stderr. */
 void dnx_print_bridge(const dnx_bridge *b);
-/* Prints the notes about the cfg (net/notes.h) to stderr, such as options without effect. */
+/* Prints the notes about the cfg (net/notes.h) to stderr. */
 void dnx_print_notes(const dnx_net *net);
 #endif

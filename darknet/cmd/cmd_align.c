@@ -1,7 +1,5 @@
-/* darknet align: cuts faces out of images by their landmarks, as networks expect them.
- *
- * OUT/a/b.jpg is the crop of IMAGES/a/b.png. face/landmarks.h describes the files of landmarks.
- * Coordinates belong to the upright image, after the EXIF orientation was applied. */
+/* darknet align: cuts faces out of images by their landmarks, as networks expect them. Coordinates
+ * belong to the upright image, after the EXIF orientation was applied. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -75,7 +73,6 @@ static dnx_status failed(dnx_err *err, const char *path, const char *why) {
 
 /* ---- one image ---- */
 
-/* Decodes an image. The caller frees it. */
 static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
     dnx_image_fault fault = dnx_image_read(path, image);
     if (!fault) return DNX_OK;
@@ -85,8 +82,7 @@ static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
                                              : strerror(errno));
 }
 
-/* Computes the transform m from the chosen face in the image to the crop. Returns DNX_EIO when the
- * face cannot be used, or when the image has several faces and -several is skip. */
+/* Computes the transform m from the chosen face to the crop. */
 static dnx_status place(const job *j, const dnx_crop *it, const char *path, int w, int h,
                         double m[6], dnx_err *err) {
     dnx_face template;
@@ -155,9 +151,8 @@ static void align_next(void *arg, int t, long i) {
 
 /* ---- all images ---- */
 
-/* Compares the options and the checksum of the landmarks with OUT/align.txt, which has those of the
- * existing crops. When they differ, returns DNX_EIO or, with -force, removes the old crop of each
- * image of this run; crops of other images stay. Then writes OUT/align.txt. */
+/* Compares the options and landmarks with those of existing crops (OUT/align.txt). When they
+ * differ, returns DNX_EIO or, with -force, removes the crops that this run will replace. */
 static dnx_status compare_options(job *j, dnx_err *err) {
     char text[200], *path = dnx_path_join(j->out, "align.txt"), *there;
     uint64_t landmarks = DNX_HASH_START;
@@ -192,8 +187,7 @@ static void sweep(const job *j) {
     free(swept);
 }
 
-/* Cuts all crops. Prints errors and notes to stderr. count[k]: the number of crops with outcome k
- * (dnx_crop_outcome). */
+/* Cuts all crops. count[k]: the number of crops with outcome k (dnx_crop_outcome). */
 static dnx_status align_all(job *j, dnx_pool *pool, size_t count[3], dnx_err *err) {
     for (j->first = 0; j->first < j->n && !j->cannot_write; j->first = j->last) {
         j->last = j->n - j->first > AT_ONCE ? j->first + AT_ONCE : j->n;

@@ -68,8 +68,6 @@ void dnx_bench_close(dnx_bench *b) {
     free(b->lanes);
 }
 
-/* Waits until the GPU is done, adds the seconds since *t to *of, and sets *t to now. When `of` is
- * NULL, only sets *t. */
 static void lap(dnx_net *net, double *t, double *of) {
     if (of) dnx_net_status(net, NULL);
     double now = dnx_now();
@@ -88,8 +86,7 @@ static void predict(dnx_bench *b, double *laps) {
         laps[i % n] += b->lanes[i] / net->plan.lanes;
 }
 
-/* Runs a training step. With clip_norm, layer 0 also gets the time of the gradient's norm, which
- * all updates need. */
+/* With clip_norm, layer 0 also gets the time of the gradient's norm. */
 static void step(dnx_bench *b, double *laps) {
     dnx_net *net = b->net;
     double t = dnx_now();
@@ -131,8 +128,8 @@ static const char *algorithm_of(const dnx_net *net, int i, char text[64]) {
     return net->placement || *name ? text : "";
 }
 
-/* Prints a line for each layer, unless json. laps: runs x net->n seconds; column: memory for `runs`
- * numbers. Returns the multiply-adds of an image. */
+/* Prints the layers, unless json, and returns the multiply-adds of an image. laps: runs x net->n
+ * seconds; column: memory for `runs` numbers. */
 static double print_layers(const dnx_net *net, const double *laps, double *column, int runs,
                            bool json) {
     double macs = 0, factor = net->trains ? 6 : 2;
@@ -151,8 +148,8 @@ static double print_layers(const dnx_net *net, const double *laps, double *colum
     return macs;
 }
 
-/* Runs the passes that are not timed. Returns the work that the last pass started on a GPU. A list
- * of GPU work becomes a CUDA graph when it occurs again, and training alternates two lists. */
+/* Runs untimed passes: on a GPU more, because repeated work becomes CUDA graphs. Returns the work
+ * that the last pass started on a GPU. */
 static dnx_work warm_up(dnx_bench *b) {
     dnx_work before = {0}, after = {0};
     for (int i = b->net->placement ? 6 : 3; i > 0; i--) {

@@ -98,8 +98,7 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
 
 /* ---- training ---- */
 
-/* Returns a->data, which may be NULL. When the cfg is wrong, or nothing tells the number for
- * classes=auto, sets *why and returns NULL; the network is then built with one class. */
+/* Returns a->data, or sets *why and returns NULL when the cfg cannot be opened with it. */
 static const char *find_data(const check_args *a, dnx_err *why) {
     dnx_cfg *cfg;
     const dnx_opening o = {a->cfg, .data = a->data};
@@ -108,8 +107,7 @@ static const char *find_data(const check_args *a, dnx_err *why) {
     return a->data;
 }
 
-/* Builds the network for training, and fills *t. *why: the reason when the cfg is right, but the
- * network cannot be trained. */
+/* Fills *t. *why: the reason why a right cfg cannot be trained. */
 static dnx_status try_training(const check_args *a, const char *known, dnx_check_training *t,
                                dnx_err *why, dnx_err *err) {
     dnx_net *net;
@@ -185,7 +183,7 @@ static bool has_teacher(const dnx_net *net) {
     return false;
 }
 
-/* Parses "HxW". Returns false when the text has another form. */
+/* Parses "HxW". */
 static bool read_size(const char *text, int *h, int *w) {
     char end;
     return strspn(text, "0123456789x") == strlen(text) && strlen(text) < 16 &&

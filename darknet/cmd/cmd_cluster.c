@@ -1,6 +1,5 @@
-/* darknet cluster: groups the faces of an unsorted folder into people. It runs
- * scripts/cluster_faces.py of the source folder in which this command was built, because a Python
- * library (scikit-learn) does the clustering. */
+/* darknet cluster: groups the faces of an unsorted folder into people, by scripts/cluster_faces.py,
+ * because a Python library (scikit-learn) does the clustering. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -34,8 +33,7 @@ static const dnx_arg table[] = {
 
 #define SCRIPT "/scripts/cluster_faces.py"
 
-/* Finds the paths ROOT/bin/darknet of this command and ROOT/scripts/cluster_faces.py. Returns 0 or
- * errno. */
+/* self: ROOT/bin/darknet; script: ROOT/scripts/cluster_faces.py. Returns 0 or errno. */
 static int find_script(char *self, char *script) {
     const ssize_t n = readlink("/proc/self/exe", self, PATH_MAX - 1);
     self[n > 0 ? n : 0] = 0;

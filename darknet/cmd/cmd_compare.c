@@ -28,8 +28,7 @@ static const dnx_arg table[] = {
 
 enum { PHOTO = 480, GAP = 12 };
 
-/* Draws the first crops of a photograph below it, as many as fit. A crop's frame has the colour of
- * the face's box. */
+/* Draws the crops that fit below a photograph, framed in the colours of their boxes. */
 static void draw_crops(dnx_image *sheet, const dnx_portrait *p, int side, int x) {
     for (size_t i = 0; i < p->n && (int)(i + 1) * (side + GAP) <= PHOTO + GAP; i++) {
         const int at = x + (int)i * (side + GAP), y = PHOTO + 2 * GAP;

@@ -1,5 +1,4 @@
-/* darknet completion: prints a script with which bash or zsh completes verbs, options and their
- * values. The script is made from the tables of the verbs. */
+/* darknet completion: prints a script for bash or zsh, made from the tables of the verbs. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,8 +15,7 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-/* Prints text so that it can stand inside '...'. The caller prints the two quotes. With is_word,
- * also escapes each ':', which for zsh would end the word. */
+/* Prints text for use inside '...'. is_word: also escapes ':', which ends a word in zsh. */
 static void put_quoted(const char *text, bool is_word) {
     for (; *text; text++)
         if (*text == '\'') printf("'\\''");
@@ -44,8 +42,7 @@ static void put_list(int shell, const char *words, const char *help) {
     }
 }
 
-/* Prints a line with the words that may follow this verb: its sub-verbs, or its options. Then
- * prints the lines of its sub-verbs. */
+/* Prints the words that may follow this verb, then those for its sub-verbs. */
 static void put_verb(int shell, const dnx_verb *v) {
     printf("    '%s') ", v->name);
     for (const dnx_arg *a = v->args; a && a->name; a++)
@@ -94,8 +91,7 @@ static void put_groups(void) {
     }
 }
 
-/* Prints the `case` commands of the script. Its variables: `key` is the verb, `last` the word
- * before the cursor, `word` the word that is being typed. */
+/* The script's variables: key is the verb, last the word before the cursor, word the one typed. */
 static void put_cases(int shell) {
     printf("    case $key in\n    ");
     put_groups();

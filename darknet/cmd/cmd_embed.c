@@ -1,5 +1,4 @@
-/* darknet embed: writes the features of images into one file (embeddings.h). The first loss and the
- * layers after it do not run. */
+/* darknet embed: writes the features of images into one file (data/embeddings.h). */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -47,7 +46,6 @@ static dnx_status check_half(const float *v, size_t n, const char *name, dnx_err
     return DNX_OK;
 }
 
-/* Writes `count` rows of features. dnx_features_run() calls it. */
 static dnx_status take(void *arg, char *const *name, float *rows, int count, dnx_err *err) {
     output *o = arg;
     const size_t dim = o->file.dim;

@@ -1,9 +1,8 @@
 /* darknet faces: finds the faces of photographs, or of the frames of a video, and cuts them out as
  * networks expect them.
  *
- * OUT/a/b.jpg is the main face of PHOTOS/a/b.png, OUT/a/b.2.jpg its second face. The main face of
- * frame 25 of walk.avi is OUT/walk/frame-000025.jpg. OUT/faces.record (face/found.h) lists the
- * photographs that are done. After an interruption the next run continues from that list. */
+ * OUT/a/b.jpg is the main face of PHOTOS/a/b.png, OUT/a/b.2.jpg its second face. OUT/faces.record
+ * (face/found.h) lists the photographs that are done: a run continues an interrupted one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,8 +125,7 @@ static dnx_status open_photos(dnx_finding *j, dnx_err *err) {
     return dnx_video_is_camera(path) || dnx_input_note(path) ? DNX_OK : dnx_no_memory(j->out, err);
 }
 
-/* Opens a detector for each worker. There are at most as many workers as photographs, and each
- * detector gets an equal part of the threads. */
+/* Opens a detector for each worker. The detectors share the threads. */
 static dnx_status open_detectors(dnx_finding *j, int threads, dnx_err *err) {
     j->workers = !j->video && j->images.n < (size_t)threads ? (int)j->images.n : threads;
     j->detector = calloc((size_t)j->workers, sizeof *j->detector);
@@ -172,8 +170,7 @@ static dnx_status work(dnx_finding *j, int threads, size_t *faceless, dnx_err *e
     return st;
 }
 
-/* Prints warnings: crops of photographs that no longer exist, and files that are not
- * photographs. */
+/* Warns of crops whose photograph is gone, and of files that are no photographs. */
 static void print_doubts(const dnx_finding *j) {
     const char *one = NULL;
     size_t gone = 0;

@@ -26,9 +26,7 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-/* The first search returns ROWS_A_PERSON rows for each person to print. Each further search returns
- * ROWS_A_PERSON times as many; none follows a search of MOST_ROWS or more. MOST_SHOWN: the most
- * skipped crops that are printed. */
+/* Each search returns ROWS_A_PERSON times as many rows as the one before, until MOST_ROWS. */
 enum { ROWS_A_PERSON = 8, MOST_ROWS = 4096, MOST_SHOWN = 20 };
 
 static bool is_same(const char *a, const char *b) {
@@ -38,8 +36,8 @@ static bool is_same(const char *a, const char *b) {
     return n == m && !memcmp(a, b, n);
 }
 
-/* Moves the best hit of each person to the front of hits[], at most `top` hits. The hit after them
- * gets row = SIZE_MAX, where readers stop. Returns the number of people. */
+/* Moves the best hits of at most `top` people to the front; row = SIZE_MAX follows them. Returns
+ * the number of people. */
 static int keep_people(const dnx_gallery *g, dnx_hit *hits, int k, int top) {
     int n = 0;
     for (int i = 0; i < k && n < top && hits[i].row < g->e.n; i++) {
@@ -56,8 +54,6 @@ static bool is_above(const dnx_threshold *t, const dnx_hit *best) {
     return t->is_known && (double)best->cosine > t->cosine;
 }
 
-/* With a threshold, prints the name of the nearest person if the cosine is above it, else
- * "unknown". Then prints the nearest people. */
 static void print_face(const dnx_matching *t, const dnx_gallery *g, const dnx_hit *people, int k) {
     size_t len;
     const char *name = dnx_gallery_identity(g->e.name[people->row], &len);
@@ -122,8 +118,7 @@ static void tell(const dnx_gallery *g, const find_args *a) {
         fprintf(stderr, "%s: does not tell which network it was made with\n", a->gallery);
 }
 
-/* Looks up each face: searches for more rows until the rows of every face contain a->top people, or
- * all of the gallery or MOST_ROWS rows were found. */
+/* Searches for more rows until there are enough people, because one person may have many rows. */
 static dnx_status look_up(const dnx_matching *t, const dnx_gallery *g, const dnx_portrait *p,
                           const find_args *a, dnx_err *err) {
     dnx_hit *hits = NULL;

@@ -1,5 +1,4 @@
-/* darknet init: writes initial weights, so that several runs can start from the same file. They are
- * random or, with -from, copied from another network where its layers fit. */
+/* darknet init: writes weights to start from: random, or copied from another network. */
 #include <stdio.h>
 
 #include "base/outfile.h"

@@ -1,5 +1,4 @@
-/* darknet layers: prints the sections of a cfg and their options, from the tables that parse
- * them. */
+/* darknet layers: prints the sections of a cfg and their options. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +20,7 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-/* Formats a bound or a default. Whole numbers are printed with all digits. */
+/* Whole numbers are printed with all digits. */
 static const char *number(double v, char text[32]) {
     snprintf(text, 32, fabs(v) < 1e15 && v == floor(v) ? "%.0f" : "%g", v);
     return text;

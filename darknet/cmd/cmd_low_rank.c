@@ -1,5 +1,4 @@
-/* darknet compress low-rank: replaces convolutions by [low_rank] layers, after Zhang et al., arXiv
- * 1505.06798. See low_rank.h for the mathematics and low_rank_run.h for the passes. */
+/* darknet compress low-rank: replaces convolutions by [low_rank] layers (compress/low_rank.h). */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -132,8 +131,7 @@ static dnx_status try_image(job *j, size_t i, float *x, bool *is_good, dnx_err *
     return DNX_OK;
 }
 
-/* Chooses at random at most `samples` of the images that can be used, and puts them first in
- * j->pick. */
+/* Puts at most `samples` usable images, chosen at random, first into j->pick. */
 static dnx_status choose_images(job *j, const args *a, dnx_err *err) {
     dnx_status st = dnx_images_find(a->images, &j->list, err);
     if (!st) st = check_outputs(j, a, err);
@@ -214,8 +212,7 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
     return st;
 }
 
-/* Reports skipped images. They are an error, as in `embed`, when no other images could replace
- * them, because the result then depends on fewer images than the user wanted. */
+/* Skipped images are an error only when no other images took their places. */
 static dnx_status tell_skipped(const job *j, const args *a, dnx_err *err) {
     const size_t found = j->c.images, skipped = j->skipped.n;
     if (!skipped) return DNX_OK;

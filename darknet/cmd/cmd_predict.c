@@ -115,8 +115,7 @@ static void classify(model *m, int count) {
     }
 }
 
-/* Stores the `top` most likely of n classes in index[], the most likely first. When two are equally
- * likely, the lower class comes first. */
+/* Stores the `top` most likely of n classes in falling order; the lower class wins a tie. */
 static void find_top(const float *p, int n, int top, int *index) {
     for (int j = 0; j < top; j++) index[j] = -1;
     for (int i = 0; i < n; i++) {
@@ -130,8 +129,7 @@ static void find_top(const float *p, int n, int top, int *index) {
 
 /* ---- images ---- */
 
-/* Resizes an image by `fit`, converts it to the network's input x, and frees the image. `fault` is
- * the result of decoding the image. */
+/* Converts an image to the network's input x, and frees it. fault: the result of decoding it. */
 static dnx_status load(const dnx_net *net, const char *name, dnx_image_fault fault,
                        dnx_image *image,
                        void (*fit)(const unsigned char *, int, int, int, int, float *), float *x,
@@ -193,8 +191,7 @@ static dnx_status predict(model *m, const char *path, const dnx_labels *names, i
     return DNX_OK;
 }
 
-/* Predicts the images whose paths are typed, one in a line. Reports an image that fails and
- * continues with the next. */
+/* Predicts the images whose paths are typed, one in a line. */
 static dnx_status predict_lines(model *m, const dnx_labels *names, int top, int *index,
                                 dnx_err *err) {
     char *line = NULL;
@@ -218,7 +215,6 @@ static dnx_status predict_lines(model *m, const dnx_labels *names, int top, int 
                        dnx_plural((size_t)all, "image", "images"));
 }
 
-/* Predicts `image`, or when it is NULL the images whose paths are typed. */
 static dnx_status predict_all(model *m, const char *image, const dnx_labels *names, int top,
                               dnx_err *err) {
     int *index = calloc((size_t)top, sizeof *index);
@@ -305,8 +301,7 @@ static void load_one(void *arg, int t, long i) {
     free(bytes);
 }
 
-/* Prints two lines for each image, as Darknet's own command does. Counts the images whose class is
- * the most likely in right[0], among the `top` most likely in right[1]. */
+/* Prints the lines of Darknet's own command. right: counts of top-1 and of top-`top` hits. */
 static void score(const job *j, int top, int *index, size_t right[2]) {
     for (int b = 0; b < j->count; b++) {
         size_t i = j->first + (size_t)b;

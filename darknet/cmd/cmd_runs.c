@@ -1,5 +1,4 @@
-/* darknet runs: prints a table of the runs of training below a folder, from their files
- * NAME.run. */
+/* darknet runs: prints a table of the runs below a folder, from their files NAME.run. */
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
@@ -57,8 +56,7 @@ static const char *percent(const char *share, char text[16]) {
     return text;
 }
 
-/* Adds a row for a run. Shows "failed: WHY" as "failed", and "running" as "killed" when the process
- * has ended. */
+/* Adds a row for a run; of a state "failed: WHY" only "failed". */
 static void add(runs *all, const char *path, const dnx_record *r) {
     const char *state = get(r, "state");
     char *row, accuracy[16], best[16];
@@ -103,8 +101,7 @@ static bool is_run(const char *name) {
     return n > 4 && !strcmp(name + n - 4, ".run");
 }
 
-/* Searches a folder and its subfolders, down to level DEEPEST, but not hidden folders or links to
- * folders. */
+/* Searches a folder and its subfolders, but not hidden ones or links. */
 static void search(runs *all, const char *folder, int depth) {
     struct dirent **names;
     struct stat info;

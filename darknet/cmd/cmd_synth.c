@@ -82,9 +82,7 @@ static void name_image(char *path, const job *j, int identity, int image) {
     else name(path, j->s, "train/id%0*d/%0*d.jpg", j->width, identity, digits(j->images), image);
 }
 
-/* each_fold(): pairs of the same person in a fold, which has as many pairs of two people.
- * fold_identities(): the people in a fold, at least 2; 0 without pairs. Two images of a person give
- * one pair of the same person, four images give two. */
+/* The pairs of the same person in a fold, and its people, who have up to two such pairs. */
 static int each_fold(const set *s) { return s->pairs / (2 * FOLDS); }
 static int fold_identities(const set *s) {
     int n = (each_fold(s) + 1) / 2;
@@ -115,7 +113,7 @@ static void describe(const set *s, char text[512]) {
 
 /* ---- images ---- */
 
-/* Returns true for a complete JPEG. After a kill or with a full disk the file may be truncated. */
+/* A killed process may leave a truncated JPEG. */
 static bool is_whole(const char *path) {
     unsigned char end[2] = {0};
     struct stat info;
@@ -185,10 +183,8 @@ static dnx_status draw_all(dnx_pool *pool, job j, long *done, long all, dnx_err 
 
 /* ---- lists ---- */
 
-/* Writes the pairs. A fold has n identities, numbered modulo n. Pair k of one person has images 1
- * and 2 of identity k or, when k >= n, images 3 and 4. Pair k of two people has image 1 of identity
- * k and image 2 of identity k + 1 or, when k >= n, image 3 of identity k and image 4 of identity k
- * + 2 (k + 1 when n = 2). So no image is in two pairs of the same kind. */
+/* The first n pairs of each kind use images 1 and 2 of the fold's n people, further pairs images 3
+ * and 4, so that no image is in two pairs of the same kind. */
 static dnx_status write_pairs(const set *s, dnx_err *err) {
     char path[MAX_PATH], *text;
     size_t size;
@@ -272,8 +268,7 @@ static dnx_status find_images(job j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Compares the options with OUT/file, which is synth.txt or synth.partial. Returns DNX_EIO when
- * they differ. */
+/* file: synth.txt or synth.partial. Returns DNX_EIO when the options in it differ. */
 static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
     char path[MAX_PATH], text[512];
     size_t len;
@@ -288,8 +283,7 @@ static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
                               "was made with other options; remove the folder or choose another");
 }
 
-/* Compares the options with the finished set in OUT. Returns DNX_EIO when they differ, or when an
- * image or faces.data is missing. */
+/* Returns DNX_EIO when the set in OUT has other options, or lacks images or faces.data. */
 static dnx_status compare(const set *s, dnx_err *err) {
     dnx_status st = compare_text(s, "synth.txt", err);
     if (!st) st = find_images(training(s), err);

@@ -111,8 +111,7 @@ typedef struct {
     double images, seconds; /* sums over the updates since `shown`, with the wait for images */
 } screen;
 
-/* Prints the losses by name, as means over the images, and the number of triplets or pairs that
- * they used. */
+/* Prints the losses, and the numbers of triplets or pairs that they used. */
 static void show_losses(const dnx_train_update *u) {
     for (int i = 0; i < u->net->n; i++) {
         const dnx_layer_type *type = u->net->nodes[i].type;

@@ -1,5 +1,4 @@
-/* crops.h - folders of crops, for `align` and `faces`. The folder of crops has the same
- * tree as the folder of images. */
+/* crops.h - folders of crops, which have the same tree as the folders of images. */
 #ifndef DNX_CMD_CROPS_H
 #define DNX_CMD_CROPS_H
 #include <stdbool.h>

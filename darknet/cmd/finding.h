@@ -1,6 +1,5 @@
-/* finding.h - the job of `darknet faces`, in four parts: the list of photographs to process
- * (finding_work.c), the processing of one photograph (finding_look.c), the record of processed
- * photographs (finding_record.c), and the lists written at the end (finding_lists.c). */
+/* finding.h - the job of `darknet faces`: finding_work.c lists the photographs, finding_look.c
+ * processes one, finding_record.c keeps the record, and finding_lists.c writes the results. */
 #ifndef DNX_CMD_FINDING_H
 #define DNX_CMD_FINDING_H
 #include <stdatomic.h>
@@ -55,8 +54,7 @@ typedef struct {
     atomic_bool cannot_write;
 } dnx_finding;
 
-/* Returns the path of the crop of a photograph's face `number`, counted from 1; free() it. NULL
- * when memory runs out. */
+/* Returns the path of the crop of face `number`, from 1; free() it. NULL when memory runs out. */
 char *dnx_finding_crop(const dnx_finding *j, const char *photo, size_t number);
 /* Removes the crops of a photograph's first n faces. */
 void dnx_finding_remove(const dnx_finding *j, const char *photo, size_t n);
@@ -65,27 +63,22 @@ void dnx_finding_remove(const dnx_finding *j, const char *photo, size_t n);
 dnx_status dnx_finding_plan(dnx_finding *j, dnx_err *err);
 /* Puts the next photographs or frames into j->item; returns their number. */
 size_t dnx_finding_next(dnx_finding *j);
-/* Finds the faces of item i as worker t, and writes their crops. It is passed to
- * dnx_pool_each(). */
+/* Finds the faces of item i as worker t, and writes their crops. */
 void dnx_finding_look(void *finding, int t, long i);
 
-/* Reads the results of earlier runs from path, OUT/faces.record, into j->list. Leaves out
- * photographs with a missing crop. Leaves out changed photographs, with -overwrite all photographs,
- * and removes their crops. Returns DNX_EIO when OUT has images without a record. Without
- * -overwrite, also returns DNX_EIO when the crops are of other options, other photographs or a
- * camera. DNX_EPARSE, DNX_EMEM. */
-dnx_status dnx_finding_take_record(dnx_finding *j, const char *path, dnx_err *err);
-/* Writes the record with the photographs of j->list, and opens it to add more. Errors: DNX_EIO,
+/* Reads the record of earlier runs, OUT/faces.record, into j->list, without photographs that have
+ * changed or lack a crop. -overwrite removes all old crops. Else DNX_EIO when they are of other
+ * options, photographs or a camera. DNX_EIO when OUT has images but no record. DNX_EPARSE,
  * DNX_EMEM. */
+dnx_status dnx_finding_take_record(dnx_finding *j, const char *path, dnx_err *err);
+/* Writes the record of j->list, and opens it to add more. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_finding_begin_record(dnx_finding *j, const char *path, dnx_err *err);
 /* Adds a processed photograph to j->list and to the record. Errors: DNX_EMEM. */
 dnx_status dnx_finding_record(dnx_finding *j, const dnx_finding_item *it, dnx_err *err);
 
-/* Writes OUT/skipped.txt, OUT/no-face.txt and the files of -landmarks and -sheet. Removes the first
- * two when they would be empty. *faceless, 0 before, becomes the number of photographs without a
- * face. Errors: DNX_EIO, DNX_EMEM. */
+/* Writes OUT/skipped.txt, OUT/no-face.txt and the files of -landmarks and -sheet. *faceless, 0
+ * before, becomes the number of photographs without a face. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_finding_finish(dnx_finding *j, size_t *faceless, dnx_err *err);
-/* Prints the numbers of photographs and faces and, with -time, the time of each stage. With -json
- * it prints all of them as JSON. */
+/* Prints the numbers of photographs and faces, and times, as text or JSON. */
 void dnx_finding_print(const dnx_finding *j, size_t faceless, double seconds);
 #endif

@@ -1,6 +1,4 @@
-/* finding_lists.c - the files that `darknet faces` writes at its end: landmarks, the lists of
- * photographs without a face and of skipped photographs, and a contact sheet. It also prints the
- * result. */
+/* finding_lists.c - the files that `darknet faces` writes at its end, and its printed result. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -30,7 +28,6 @@ static dnx_status write_faceless(const dnx_finding *j, size_t *faceless, dnx_err
     return st;
 }
 
-/* Writes the landmarks in the form that `darknet align` reads. */
 static dnx_status write_landmarks(const dnx_finding *j, dnx_err *err) {
     dnx_outfile f;
     dnx_status st = dnx_outfile_open(&f, j->a->landmarks, err);
@@ -42,7 +39,6 @@ static dnx_status write_landmarks(const dnx_finding *j, dnx_err *err) {
     return dnx_outfile_commit(&f, err);
 }
 
-/* Draws the first crops on a contact sheet. */
 static dnx_status draw_sheet(const dnx_finding *j, dnx_err *err) {
     enum { COLUMNS = 10, MOST = 120 };
     const size_t n = j->list.faces < MOST ? j->list.faces : MOST;

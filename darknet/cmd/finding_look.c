@@ -13,8 +13,7 @@
 #include "face/crop.h"
 #include "face/crops.h"
 
-/* Returns the part of a path that stays inside OUT: without a leading '/', './' or '../'. If the
- * rest has "/../", returns only the name of the file. */
+/* Returns the end of a path that stays inside OUT when it is appended to OUT. */
 static const char *inside(const char *path) {
     for (;;) {
         if (*path == '/') path++;
@@ -37,8 +36,7 @@ void dnx_finding_remove(const dnx_finding *j, const char *photo, size_t n) {
     }
 }
 
-/* Refuses a crop that another photograph also has: b.2.jpg would be the second face of b.jpg and
- * the main face of b.2.jpg. */
+/* Refuses a crop that another photograph has: b.2.jpg may be of b.jpg or of b.2.jpg. */
 static dnx_status refuse_taken(const dnx_finding *j, const char *photo, char *crop, size_t number,
                                dnx_err *err) {
     if (number == 1 || !j->crop || !bsearch(&crop, j->crop, j->images.n, sizeof crop, dnx_by_text))
@@ -66,7 +64,7 @@ static dnx_status write_crop(dnx_finding *j, const dnx_shrunk *image, const dnx_
     return st;
 }
 
-/* Writes the crops of a photograph. After an error it removes the crops that it has written. */
+/* Writes all crops of a photograph, or none. */
 static dnx_status write_crops(dnx_finding *j, const dnx_shrunk *image, const dnx_finding_item *it,
                               dnx_err *err) {
     for (size_t i = 1; i <= it->n; i++) {

@@ -1,6 +1,4 @@
-/* finding_record.c - OUT/faces.record of `darknet faces`: the photographs that earlier runs and
- * this run have processed. A run without -overwrite refuses a folder with crops of other options or
- * of other photographs. */
+/* finding_record.c - OUT/faces.record of `darknet faces`: the photographs that are done. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,8 +15,7 @@
 
 /* ---- the options and photographs of a run ---- */
 
-/* Returns the source of the names: the folder or the video. For a list with relative names, it is
- * the folder in which these names begin; for a list with only absolute names, it is "/". */
+/* Returns the folder or the video of the names, or for a list the folder where they begin. */
 static const char *source(const dnx_finding *j) {
     bool is_relative = false;
     if (j->video || j->images.is_folder) return j->a->photos;
@@ -38,8 +35,8 @@ static void describe(const dnx_finding *j, char *text, size_t size) {
     free(path);
 }
 
-/* Returns the text of the record of an interrupted run or, without one, of a finished run. NULL
- * when there is no record. *time: when the record last changed. */
+/* Returns the record of an interrupted run, else of a finished run, else NULL. *time: of its last
+ * change. */
 static char *read_record(const char *path, size_t *len, struct timespec *time) {
     char partial[4200];
     struct stat info;
@@ -66,9 +63,8 @@ static bool changed(const char *path, struct timespec *time) {
     return true;
 }
 
-/* Returns true when the photograph has changed since its first crop was written (without a face:
- * since `done`, the time of the record). Returns false when the photograph's time is in the
- * future. */
+/* Returns true when the photograph is newer than its first crop or, without a face, than the
+ * record. A time in the future does not count. */
 static bool is_newer(const dnx_finding *j, const dnx_found_photo *p, struct timespec done) {
     struct timespec now, photo = {0};
     char *path = j->video ? strdup(j->a->photos) : dnx_images_path(&j->images, p->path);
@@ -91,8 +87,7 @@ static bool has_crops(const dnx_finding *j, const dnx_found_photo *p) {
     return all;
 }
 
-/* Refuses a folder OUT that has images but no record, because this run's crops must not be mixed
- * with other images. */
+/* Refuses a folder OUT that has images but no record. */
 static dnx_status refuse_strangers(const dnx_finding *j, dnx_err *err) {
     dnx_images there = {0};
     dnx_status st = DNX_OK;

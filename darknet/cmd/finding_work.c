@@ -1,5 +1,4 @@
-/* finding_work.c - lists the photographs that `darknet faces` must process, and returns them, or
- * the frames of a video, in rounds. */
+/* finding_work.c - lists the photographs to process, and returns them, or frames, in rounds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

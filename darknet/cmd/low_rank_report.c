@@ -1,5 +1,4 @@
-/* low_rank_report.c - prints the result of `compress low-rank` as text and JSON, and writes the
- * table of eigenvalues. */
+/* low_rank_report.c - the result of `compress low-rank` as text, JSON and a table. */
 #include "cmd/low_rank_report.h"
 
 #include <math.h>
@@ -49,8 +48,7 @@ static void print_left(const dnx_low_rank *c) {
     }
 }
 
-/* Returns the multiply-adds of the smaller network. *replaced: the number of convolutions that
- * became [low_rank] layers. */
+/* Returns the multiply-adds of the smaller network. */
 static double after(const dnx_low_rank *c, int *replaced) {
     double macs = c->macs;
     *replaced = 0;

@@ -1,13 +1,11 @@
-/* low_rank_report.h - the report of `compress low-rank`: text, JSON, and the eigenvalues as a
- * table. */
+/* low_rank_report.h - the result of `compress low-rank` as text, JSON and a table. */
 #ifndef DNX_LOW_RANK_REPORT_H
 #define DNX_LOW_RANK_REPORT_H
 #include "compress/low_rank_run.h"
 
 /* Prints layers, multiply-adds and errors. */
 void dnx_low_rank_print(const dnx_low_rank *c);
-/* Prints layers, multiply-adds and errors as JSON; an error that was not measured is null.
- * held_out: names of the c->measured images for the errors. skipped: number of unreadable
+/* Prints the same as JSON. held_out: names of the c->measured images. skipped: number of unreadable
  * images. */
 void dnx_low_rank_json(const dnx_low_rank *c, const char *const *held_out, size_t skipped);
 /* Writes each eigenvalue as a line for scripts/plot_energy.py. Errors: DNX_EIO, DNX_EMEM. */

@@ -1,5 +1,4 @@
-/* main.c - the darknet command: finds the verb, parses its arguments by its table, and runs it.
- * Darknet's own verbs (host_verbs) are passed to its command; any other word is an error. */
+/* main.c - the darknet command: runs a verb, or passes a verb of Darknet's own to its command. */
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -77,7 +76,7 @@ static bool is_hosts(const dnx_verb *of, const char *word) {
     return false;
 }
 
-/* Prints that the verb `of` has no sub-verb `word`, and a similar name, if any. Returns 2. */
+/* Reports that the verb `of` has no sub-verb `word`. Returns 2. */
 static int unknown(const dnx_verb *of, const char *word) {
     const char *names[64] = {"help"}, *between = *of->name ? " " : "";
     int n = of == &dnx_command;
@@ -94,7 +93,7 @@ static int unknown(const dnx_verb *of, const char *word) {
                      of->name, between);
 }
 
-/* Prints the help of the verb named by the n words after `help`. Returns the exit status. */
+/* words: the n words after `help`. Returns the exit status. */
 static int help_of(int n, char *const *words) {
     const dnx_verb *v = &dnx_command;
     for (int i = 0; i < n && !dnx_is_help(words[i]); i++) {
@@ -133,8 +132,7 @@ static int hand_on(char **argv) {
     return 1;
 }
 
-/* Refuses unknown values of DNX_ISA: returns 2. When the processor lacks the named instructions,
- * prints a message, because other kernels then run. */
+/* Refuses unknown values of DNX_ISA. Warns when the processor lacks the instructions. */
 static int check_isa(void) {
     static const char *const names[] = {"plain", "avx2", "avx512", "amx"};
     const char *isa = getenv("DNX_ISA");
@@ -178,8 +176,8 @@ static int dispatch(int argc, char **argv) {
     return run(v, argc - i, argv + i);
 }
 
-/* Opens /dev/null for each closed descriptor from 0 to 2. Otherwise the next opened file would get
- * this number, and messages would be written into it. Reading 0 and writing 1 and 2 still fail. */
+/* Opens closed descriptors from 0 to 2, so that no other file gets their numbers. Reading 0 and
+ * writing 1 and 2 still fail. */
 static void keep_descriptors(void) {
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd ? O_RDONLY : O_WRONLY);

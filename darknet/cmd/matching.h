@@ -1,5 +1,4 @@
-/* matching.h - the arguments of `compare` and `find`, and the network, detector and threshold that
- * both open. */
+/* matching.h - what `compare` and `find` share: arguments, network, detector and threshold. */
 #ifndef DNX_CMD_MATCHING_H
 #define DNX_CMD_MATCHING_H
 #include "cmd/args.h"
@@ -30,8 +29,8 @@ typedef struct {
     uint64_t network; /* fingerprint of m.net */
 } dnx_matching;
 
-/* Opens network, threshold and, without -aligned, the detector. Returns the errors of opening. Call
- * dnx_matching_close() also after an error. */
+/* Opens network, threshold and, without -aligned, the detector. Call dnx_matching_close() also
+ * after an error. */
 dnx_status dnx_matching_open(const dnx_matching_args *a, dnx_matching *t, dnx_err *err);
 void dnx_matching_close(dnx_matching *t);
 /* Reads a photograph as dnx_portrait_read() does. Also returns DNX_EIO when it has no face. */
@@ -39,9 +38,8 @@ dnx_status dnx_matching_read(const dnx_matching *t, const char *path, dnx_portra
                              dnx_err *err);
 /* Prints the threshold and, if known, its false-match rate; or that no threshold is known. */
 void dnx_matching_print(const dnx_matching *t);
-/* dnx_matching_json_box() prints the box of a face, [x1, y1, x2, y2] in pixels, or null for a crop.
- * dnx_matching_json_end() prints the last keys of an object, "threshold" and "false_match_rate",
- * which are null when unknown, and closes the object. */
+/* dnx_matching_json_box() prints [x1, y1, x2, y2] in pixels, or null for a crop.
+ * dnx_matching_json_end() prints the threshold and its rate, and closes the object. */
 void dnx_matching_json_box(const dnx_matching *t, const dnx_found *face);
 void dnx_matching_json_end(const dnx_matching *t);
 #endif

@@ -5,16 +5,13 @@
 
 /* Returns the name OUT.skipped; free() it. NULL when memory runs out. */
 char *dnx_skipped_file(const char *out);
-/* Removes an earlier OUT.skipped. Call it right before OUT is replaced, and dnx_skipped_report()
- * afterwards. So a process that is killed in between does not leave the OUT.skipped of an older
- * OUT. Errors: DNX_EIO, DNX_EMEM. */
+/* Removes an earlier OUT.skipped. Call it right before OUT is replaced: a process that is killed
+ * then leaves no OUT.skipped of an older OUT. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_skipped_remove(const char *out, dnx_err *err);
-/* Writes OUT.skipped: the images that were skipped, then the files whose names are not those of
- * images. When there are neither, removes an earlier OUT.skipped. Prints the first lines, and the
- * number of files that were left out, to stderr. Errors: DNX_EIO, DNX_EMEM. */
+/* Writes OUT.skipped: the skipped images, then the files without an image's name. Without any,
+ * removes OUT.skipped. Prints the first lines to stderr. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_skipped_report(const dnx_skipped *skipped, const dnx_images *images, const char *out,
                               dnx_err *err);
-/* Returns DNX_EIO. The message says that `skipped` of `all` images were skipped: OUT.skipped names
- * them. */
+/* Returns DNX_EIO: `skipped` of `all` images were skipped. */
 dnx_status dnx_skipped_fail(size_t skipped, size_t all, const char *out, dnx_err *err);
 #endif
