@@ -14,8 +14,7 @@ CUTS = range(BINS // 16, BINS + 1, BINS // 128)  # candidates for the threshold,
 
 
 def images_of(folder, shape, most):
-    """Returns at most `most` images, evenly spaced in the list of a folder: B x H x W x C float32
-    with values 0..255. shape: (H, W, C)."""
+    """Returns at most `most` images of a folder: B x H x W x C float32 from 0 to 255."""
     from lib.pictures import read_rgb  # imported here, because only this function needs Pillow
     found = images_below(folder)
     if not found:
@@ -33,9 +32,7 @@ def images_of(folder, shape, most):
 
 
 def threshold(values):
-    """Returns the t of the 8-bit range -t..t with the smallest squared error. Values in the range
-    have an error from rounding, larger values from clipping to t. Returns 1
-    when all values are 0."""
+    """Returns the t whose 8-bit range -t..t has the smallest squared error."""
     a = np.abs(values[values != 0])
     if not a.size:
         return 1.
@@ -47,8 +44,7 @@ def threshold(values):
 
 
 def ranges(network, weights, wanted, images):
-    """Returns {layer: threshold of its outputs} for the layers `wanted`; layer -1 is the network's
-    input. images: as images_of() returns them. Runs the network once for each layer."""
+    """Returns {layer: threshold of its outputs}. Layer -1 is the network's input."""
     x = (images - network.net["input_mean"]) * network.net["input_scale"]
     found = {}
     with tempfile.TemporaryDirectory() as folder:

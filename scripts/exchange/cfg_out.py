@@ -11,9 +11,8 @@ USUAL = ["biases", *NORM, "weights", "slopes"]
 
 
 class Layer:
-    """A section of a cfg. inputs: numbers of layers, -1 for the network's input. The first number
-    is the layer's input, the second stands in from=; [route] has all in layers=. shape: (h, w, c)
-    of the output. note: a comment above the section. params: {name: array}."""
+    """A section of a cfg. inputs: numbers of layers, -1 for the network's input; the second stands
+    in from=. shape: (h, w, c) of the output. note: a comment above the section."""
 
     def __init__(self, section, options, inputs, shape, note="", **params):
         self.section, self.options, self.inputs = section, dict(options), list(inputs)
@@ -25,9 +24,8 @@ class Layer:
 
 
 def with_routes(layers):
-    """Inserts a [route] before each layer whose input is not the layer before it. When a [route] or
-    a later layer reads the network's input, inserts a first layer that copies the input. Returns
-    [(layer, its inputs)] with the layer numbers of the cfg."""
+    """Inserts the sections that a cfg needs to read an earlier layer. Returns [(layer, its
+    inputs)], with the layer numbers of the cfg."""
     out, number = [], {-1: -1}
     if any(-1 in layer.inputs for layer in layers[1:]) or layers[0].section == "route":
         first = Layer("activation", {"activation": "linear"}, [-1], layers[0].shape)
@@ -43,7 +41,7 @@ def with_routes(layers):
 
 
 def text_of(layers, net, remarks):
-    """Returns the text of the cfg. net: the options of [net]; remarks: comments at the top."""
+    """net: the options of [net]; remarks: comments at the top."""
     lines = [f"# {r}" for r in remarks] + ["", "[net]"] + [f"{k}={v}" for k, v in net.items()]
     for layer, inputs in with_routes(layers):
         note = "".join(c for c in layer.note if c.isprintable())[:90]
@@ -58,5 +56,4 @@ def text_of(layers, net, remarks):
 
 
 def weights_of(layers):
-    """Returns the bytes of the weights file."""
     return weights_bytes(a for layer in layers for a in layer.floats())

@@ -10,10 +10,8 @@ from lib.processes import darknet, run
 
 
 def cleaned(proto, ones, output):
-    """Returns a copy of the model with which ONNX Runtime computes what the importer reads. All
-    floats become float32, attributes of old mxnet exporters are removed, one-dimensional PReLU
-    slopes of maps become C x 1 x 1. ones: names of the batch norms whose gammas become 1, or "all";
-    output: the output to keep, None for all."""
+    """Returns a copy of the model that ONNX Runtime computes as the importer reads it. ones: names
+    of the batch norms whose gammas become 1, or "all"; output: the output to keep, None for all."""
     model = type(proto)()
     model.CopyFrom(proto)
     graph = model.graph
@@ -82,8 +80,8 @@ def darknet_output(cfg, weights, x, folder):
 
 
 def onnx_output(model, x, batch, output, folder):
-    """Returns (outputs of the ONNX file, a row for each image; the version of ONNX Runtime). x:
-    images in the layout of the file's input; batch: the number of images of the file's input."""
+    """Returns (a row of outputs for each image, the version of ONNX Runtime). x: images in the
+    layout of the file's input; batch: the number of images of that input."""
     fin, fout, rows = os.path.join(folder, "onnx.in"), os.path.join(folder, "onnx.out"), []
     shape = (batch, *x.shape[1:])
     with open(fin, "wb") as f:

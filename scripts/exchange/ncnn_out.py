@@ -1,6 +1,5 @@
-"""Writes a network as ncnn's two files: the .param text and the .bin with the weights. Each section
-of a cfg has a function here. https://github.com/Tencent/ncnn/wiki/param-and-model-file-structure
-describes the format."""
+"""Writes a network as ncnn's two files: the .param text and the .bin with the weights.
+https://github.com/Tencent/ncnn/wiki/param-and-model-file-structure describes the format."""
 import struct
 from collections import Counter
 
@@ -28,7 +27,7 @@ FUSED = {"relu": {9: 1}, "leaky": {9: 2, -23310: [.1]}, "relu6": {9: 3, -23310: 
 
 
 def text_of(value):
-    """Returns the text of a parameter. ncnn reads a number without a point as an integer."""
+    """ncnn reads a number without a point as an integer."""
     if isinstance(value, list):
         return ",".join([str(len(value)), *map(text_of, value)])
     return str(value) if isinstance(value, int) else f"{value:e}"
@@ -40,10 +39,8 @@ def rounded(a):
 
 
 class Writer:
-    """Collects the layers and weights. half: store filters as 16-bit floats. ranges: {layer: the
-    largest output in its 8-bit range}. A layer with filters that reads one of these layers gets
-    8-bit filters, and ncnn computes it with integers. quantized: the number of layers with 8-bit
-    filters."""
+    """Collects the layers and weights. half: filters are 16-bit floats. ranges: {layer: end of the
+    8-bit range of its output}. quantized: the number of layers with 8-bit filters."""
 
     def __init__(self, network, half, ranges):
         self.half, self.rows, self.data, self.at = half, [], [], "input"
@@ -70,9 +67,7 @@ class Writer:
         self.data += [struct.pack("<I", HALF), raw, bytes(-len(raw) % 4)]
 
     def weights(self, layer, kind, w, b, params, source):
-        """Adds filters w and biases b. source: the layer whose output the filters read, None for
-        the inner convolution of [low_rank]. If source is in `ranges`, the filters are 8-bit and
-        params[8] is 1."""
+        """Adds filters w and biases b. source: the layer that the filters read, or None."""
         if source not in self.ranges:
             self.filters(layer.at, w)
             return self.floats(*([] if b is None else [b]))
@@ -90,7 +85,7 @@ class Writer:
         self.data += [np.ascontiguousarray(a, "<f4").tobytes() for a in arrays]
 
     def map(self, blob):
-        """Returns the blob with three dimensions. Adds a Reshape layer when the blob is flat."""
+        """Returns the blob with three dimensions."""
         if not blob.is_flat:
             return blob
         h, w, c = blob.shape
@@ -98,8 +93,7 @@ class Writer:
                       blob.shape)
 
     def done(self, layer, x, is_flat=False, is_fused=False):
-        """Adds the layer's activation, if it is not fused, and returns the output of the layer. x:
-        the name of the tensor before the activation."""
+        """Adds the activation, unless it is fused. x: the name of the activation's input."""
         act = layer.activation
         if act == "linear" or is_fused:
             return Tensor(x, layer.out, is_flat)
@@ -193,8 +187,7 @@ def avgpool(t, layer, x):
 
 
 def pool(kind):
-    """Returns a function for [maxpool], kind 0, or [local_avgpool], kind 1. The mean is over the
-    pixels inside of the map only."""
+    """Returns a function for [maxpool] (kind 0) or [local_avgpool] (kind 1)."""
     def take(t, layer, x):
         size, stride, first, rest = layer.pooling
         return Tensor(t.layer("Pooling", [t.map(x)], {
@@ -247,7 +240,6 @@ SECTIONS = {
 
 
 def check(layer):
-    """Raises a Failure for an option that ncnn does not have."""
     if layer.section == "binary" and layer.options["mode"] in ("xnor", "bnn"):
         raise Failure(f"{layer.at} mode={layer.options['mode']}: ncnn takes no signs of the input; "
                       "bwn and binaryconnect have a form")
@@ -256,8 +248,7 @@ def check(layer):
 
 
 def with_splits(rows):
-    """Inserts a Split layer after each blob with several readers: ncnn allows one reader per
-    blob."""
+    """Inserts a Split after each blob with several readers: ncnn allows only one reader."""
     uses = Counter(i for _, _, inputs, _, _ in rows for i in inputs)
     out, taken = [], Counter()
     for kind, name, inputs, outputs, params in rows:
@@ -277,9 +268,7 @@ FILTERS = ("convolutional", "depthwise", "global_depthwise", "low_rank", "binary
 
 
 def files_of(network, half=False, ranges=None):
-    """Returns (text of the .param, bytes of the .bin, number of layers with 8-bit filters). The
-    blobs "input" and "output" are the network's input and output. ranges: see Writer; its keys are
-    the layers whose outputs the sections in FILTERS read."""
+    """Returns (text of the .param, bytes of the .bin, number of layers with 8-bit filters)."""
     t = Writer(network, half, ranges or {})
     for layer in network.used:
         check(layer)

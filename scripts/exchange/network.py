@@ -1,5 +1,4 @@
-"""Reads a network and its weights. `darknet check -json` gives the names, shapes and options of the
-layers, so that scripts need no reader for cfg files."""
+"""Reads a network and its weights. `darknet check -json` reads the cfg."""
 import math
 
 import numpy as np
@@ -21,9 +20,8 @@ class Tensor:
 
 
 class Layer:
-    """A layer. name may be None. sources: the numbers of the layers that it reads, -1 for the
-    network's input. inputs, out: shapes as (height, width, channels). params: {name: array}. macs:
-    multiply-adds. at: file and line, for messages."""
+    """A layer. sources: the layers that it reads, -1 for the network's input. inputs, out: shapes
+    as (height, width, channels). params: {name: array}. at: file and line, for messages."""
 
     def __init__(self, cfg, told):
         self.number, self.section, self.name = told["layer"], told["section"], told["name"]
@@ -43,8 +41,7 @@ class Layer:
 
     @property
     def sum_label(self):
-        """The label of the node before the activation. The last node of a layer has the layer's
-        name without a label, so a layer without activation needs none."""
+        """The label of the node before the activation. A layer's last node has no label."""
         return "" if self.activation == "linear" else "sum"
 
     @property
@@ -71,8 +68,7 @@ class Layer:
         return self.options.get("groups", 1)
 
     def shape_of(self, name):
-        """Returns the shape of a parameter. Filters: outputs x channels/groups x height x width;
-        outputs x inputs for [connected]."""
+        """Filters: outputs x channels/groups x height x width; outputs x inputs for [connected]."""
         count, (h, w, c), n = self.counts[name], self.inputs[0], self.out[2]
         if name == "basis":
             rank, size = self.options["rank"], self.options["size"]
@@ -89,8 +85,7 @@ class Layer:
         return (count,)
 
     def norm(self):
-        """Returns (scale, shift), doubles for each output. y = scale * z + shift is batch norm and
-        bias of the linear result z. scale is 1 without batch norm."""
+        """Returns (scale, shift), doubles: batch norm and bias are scale * z + shift."""
         p = {k: v.astype(np.float64) for k, v in self.params.items() if v.ndim == 1}
         biases = p.get("biases", np.zeros(self.out[2]))
         if "variance" not in p or "shifts" in p:  # with shifts, batch norm acts on the input
@@ -99,9 +94,8 @@ class Layer:
         return scale, biases - p["mean"] * scale
 
     def signs(self):
-        """Returns the filters of [binary] as floats: sign(v), in the modes bwn and xnor times the
-        filter's mean of |v|. v: the weights, with center=1 minus their mean over the channels. A
-        filter whose weights are all +a or -a is not centred."""
+        """Returns the filters of [binary]: sign(v), in the modes bwn and xnor times the filter's
+        mean of |v|. v: the weights. center=1 centres them, except where all are +a or -a."""
         w = self.params["weights"]
         v = w.astype(np.float64)
         if self.options["center"]:
@@ -122,8 +116,8 @@ class Layer:
 
 class Network:
     """net: the options of [net]; input: (height, width, channels); total: the floats in the weights
-    file; embedding: the number of the layer whose output `darknet embed` writes. end_at() shortens
-    `layers` and sets `used`: the layers that the last layer needs."""
+    file; embedding: the number of the layer whose output `darknet embed` writes; used, set by
+    end_at(): the layers that the last layer needs."""
 
     def __init__(self, cfg):
         told = checked(cfg)
@@ -132,8 +126,7 @@ class Network:
         self.embedding, self.total = told["embedding"], told["floats"]
 
     def end_at(self, to=None):
-        """Removes the layers after `to`, which is a number, a name, or None for the last layer that
-        predicts."""
+        """Removes the layers after `to`: a number, a name, or None for the last that predicts."""
         last = len(self.layers) - 1
         if to is None:
             while last >= 0 and not self.layers[last].predicts:
@@ -155,7 +148,6 @@ class Network:
         self.used = [l for l in self.layers if l.number in wanted]
 
     def read(self, weights):
-        """Reads the weights file into the layers' params."""
         told = [{"params": [(n, l.shape_of(n)) for n in l.counts], "out": l.out}
                 for l in self.layers]
         need = sum(sum(l.counts.values()) for l in self.layers)
@@ -173,8 +165,8 @@ class Network:
 
 
 def load(cfg, weights, to, sections, form):
-    """Reads a network up to the layer `to`, with its weights. sections: the sections that the
-    target format has; another section is a Failure. form: the format's name, for messages."""
+    """Reads a network up to the layer `to`, with its weights. sections: those that the target
+    format has; form: the format's name, for messages."""
     network = Network(cfg)
     network.end_at(to)
     for layer in network.used:

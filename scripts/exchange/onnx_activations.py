@@ -84,8 +84,7 @@ TABLE = {
 
 
 def activate(g, value, act, slopes=None):
-    """Adds an activation and returns the name of its output. value: the input, a Tensor; slopes:
-    for prelu, one for each channel."""
+    """Adds an activation and returns the name of its output. slopes: one for each channel."""
     if act == "prelu":
         c = value.shape[2]
         per_output = np.repeat(slopes, math.prod(value.shape) // c) if value.is_flat else \

@@ -36,7 +36,7 @@ def clip(t, n, x, low=None, high=None):
         if (low, high) == (0, 1) and is_near(a, .5) and is_near(b, 1):
             return x.like(parts=("half cut", base))
     if x.parts and x.parts[0] == "length":
-        return x  # clips a vector's length at a tiny value, which changes nothing
+        return x  # x / max(|x|, epsilon): [l2norm] has its own epsilon
     if low == 0 and (high is None or high > 1e30):
         return t.activate(x, "relu")
     for act, bounds in (("relu6", (0, 6)), ("hardtan", (-1, 1))):
@@ -116,7 +116,6 @@ def product(t, _n, x, y):
 
 
 def times(t, x, k):
-    """Returns x multiplied by the constant array k."""
     if x.parts and x.parts[0] in ("cut", "cut product") and k.size == 1:
         by = x.parts[2] * float(k.ravel()[0])
         if is_near(by, 1 / 6):

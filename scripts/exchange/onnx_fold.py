@@ -4,8 +4,7 @@ from onnx import numpy_helper
 
 
 def axes_of(node, args):
-    """Returns the axes of a node: its second input or, without it, an attribute. None when the node
-    has neither."""
+    """Returns the axes of a node, from its second input or its attribute, or None."""
     axes = args[1] if len(args) > 1 and args[1] is not None else node.get("axes")
     return None if axes is None else tuple(int(a) for a in np.ravel(axes))
 

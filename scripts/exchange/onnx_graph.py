@@ -29,8 +29,7 @@ class Graph:
         return name
 
     def form(self, value, is_flat):
-        """Returns the value as a flat tensor or as a map. The first call for a value adds a Flatten
-        or Reshape; later calls return the same tensor."""
+        """Returns the value as a flat tensor or as a map."""
         if value.is_flat == is_flat:
             return value
         if (value.name, is_flat) not in self.forms:
@@ -45,8 +44,7 @@ class Graph:
         return self.forms[value.name, is_flat]
 
     def model(self, first, last, batch, notes):
-        """Returns the finished model. first, last: the Tensors of input and output; notes: the
-        metadata, {key: text}."""
+        """first, last: the Tensors of input and output; notes: the metadata, {key: text}."""
         def told(value):
             h, w, c = value.shape
             shape = (c * h * w,) if value.is_flat else (c, h, w)

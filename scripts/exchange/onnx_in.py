@@ -1,5 +1,4 @@
-"""Reads an ONNX file: its constants as arrays, its nodes in the order of computation, its input and
-its output. Raises a Failure when the file cannot be read."""
+"""Reads an ONNX file: its constants, nodes, input and output."""
 import os
 import warnings
 
@@ -73,8 +72,7 @@ def load(path):
 
 
 def array_of(path, tensor):
-    """Returns a constant as an array: floats as float32, int8 as int8, other integers and booleans
-    as int64."""
+    """Floats become float32. int8 stays; other integers and booleans become int64."""
     try:
         a = numpy_helper.to_array(tensor)
     except (ValueError, KeyError, TypeError, RuntimeError) as e:
@@ -86,8 +84,8 @@ def array_of(path, tensor):
 
 
 class Model:
-    """A model. constants: {name: array}; nodes: in the order of computation; input, output: names;
-    dims: the dimensions of the input, None for a dimension that the file leaves open."""
+    """constants: {name: array}; nodes: in the order of computation; input, output: names; dims: the
+    dimensions of the input, None for an open one."""
 
     def __init__(self, path, proto, output=None):
         graph = proto.graph
@@ -120,7 +118,7 @@ class Model:
                 raise Failure(f"{path}: {n} of {n.domain}: only ONNX's own operators are known")
 
     def ordered(self, made):
-        """Returns the nodes that the output needs. Each comes after the nodes that it reads."""
+        """Returns the nodes that the output needs, each after the nodes that it reads."""
         order, state, todo = [], {}, [made[self.output]]
         while todo:
             node = todo[-1]

@@ -1,9 +1,7 @@
-"""Turns the nodes of an ONNX model into layers of a cfg. Each operator has a function.
+"""Turns the nodes of an ONNX model into layers of a cfg.
 
-A value is a constant or the output of a layer. Some functions consist of several nodes, for example
-x * sigmoid(x). The value of the first node then has `parts`, and no layer computes it yet. The last
-node completes the function. When another node reads the value, layer_of() adds a layer for it, or
-raises a Failure when no layer computes it."""
+A value is a constant or the output of a layer. A function such as x * sigmoid(x) has several nodes,
+of which the last one completes it. Before, its value has `parts`, and no layer computes it yet."""
 from collections import Counter
 
 import numpy as np
@@ -30,9 +28,8 @@ RENAMES = ("Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsq
 
 
 class Importer:
-    """Makes the layers. model: an onnx_in.Model; size: (height, width) of the input, or None for
-    the model's; ones: names of BatchNormalization nodes whose gamma counts as 1, or "all"; bgr:
-    reverse the input channels of convolutions that read the input."""
+    """size: (height, width) of the input, None for the model's; ones: names of BatchNormalization
+    nodes whose gamma counts as 1, or "all"; bgr: the model takes BGR images."""
 
     def __init__(self, model, size=None, ones=(), bgr=False):
         self.model, self.ones, self.bgr = model, ones, bgr
@@ -127,7 +124,6 @@ class Importer:
     # ---- layers ----
 
     def add(self, section, options, inputs, shape, form="map", **params):
-        """Adds a layer and returns its Value."""
         for key, a in params.items():
             if a is not None and not np.isfinite(a).all():
                 self.fail(f"{key}: not all are finite numbers")
@@ -143,8 +139,7 @@ class Importer:
             self.uses[value.name] == uses else None
 
     def layer_of(self, value):
-        """Returns the value without parts. If it has parts, adds the layer that computes it, or
-        raises a Failure when there is none."""
+        """Returns the value as the output of a layer, which is added for a value with parts."""
         if not isinstance(value, Value):
             self.fail("an input is a constant where a layer's output must be")
         if value.parts is None:
@@ -171,9 +166,7 @@ class Importer:
         return value
 
     def activate(self, value, act, slopes=None, uses=1):
-        """Applies an activation function: sets activation= of the layer before when it is linear,
-        its section can have this activation, and no other node reads it; else adds an
-        [activation]."""
+        """Applies an activation, by activation= of the layer before or by an [activation]."""
         base = self.layer_of(value)
         layer = self.alone(base, uses) if base.layer == value.layer else self.layers[base.layer]
         if layer and layer.section in HAS_ACTIVATION and layer.options["activation"] == "linear" \
@@ -192,8 +185,7 @@ class Importer:
                         biases=biases, scales=scales, mean=mean, variance=variance)
 
     def affine_layer(self, value, a, b, x, is_single):
-        """Computes a x + b: by input_mean= and input_scale= of the cfg, by the biases of the layer
-        before, or by a [batchnorm]. is_single: no other node reads x."""
+        """Computes a x + b, if possible in options or biases. is_single: no other node reads x."""
         c = value.shape[2]
         if x.layer < 0 and np.size(a) == np.size(b) == 1 and a != 0:
             mean, scale = -float(b) / float(a), float(a)

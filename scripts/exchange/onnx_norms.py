@@ -1,5 +1,4 @@
-"""Turns further ONNX operators into layers: softmax, scaling to length 1, Resize, and operators
-that change nothing."""
+"""Turns further ONNX operators into layers: softmax, x / |x|, Resize."""
 import numpy as np
 
 from exchange.onnx_fold import axes_of
@@ -14,8 +13,7 @@ def softmax(t, n, x):
 
 
 def squares(t, n, x, *rest):
-    """ReduceL2: the length of the vector of channels at each pixel; ReduceSum of squares: the
-    square of this length."""
+    """ReduceL2, the length of the channels at each pixel, or ReduceSum, its square."""
     base = x.parts[1] if x.parts and x.parts[0] == "square" else x
     if n.op == "ReduceSum" and base is x:
         t.fail("only the sum of squares in x / |x| has a layer here")

@@ -1,4 +1,4 @@
-"""Writes a network as an ONNX model. Each section of a cfg has a function here."""
+"""Writes a network as an ONNX model."""
 import math
 
 import numpy as np
@@ -11,8 +11,7 @@ from lib.errors import Failure
 
 
 class Writer:
-    """Makes the nodes. keeps_norm: batch norm of [connected] and of all convolutions but [binary]
-    becomes a BatchNormalization node; otherwise it is folded into the filters."""
+    """keeps_norm: batch norm is a node of its own where possible, not part of the filters."""
 
     def __init__(self, network, keeps_norm):
         self.g, self.keeps_norm = Graph(), keeps_norm
@@ -31,8 +30,7 @@ class Writer:
         return self.g.form(value, False)
 
     def done(self, layer, x, is_flat=False):
-        """Adds the layer's activation and returns the layer's output. x: the name of the tensor
-        before the activation."""
+        """Adds the activation. Returns the layer's output. x: name of the activation's input."""
         value = Tensor(x, layer.out, is_flat)
         if layer.activation == "linear":
             return value
@@ -117,8 +115,8 @@ def scaled(t, x, by, label):
 
 
 def fitted(t, layer, f):
-    """For a [shortcut] of different shapes: returns (f fitted to the output's shape, mask). The
-    mask is 1 where f is added, 0 elsewhere. layers_ext/shortcut.c has the formula."""
+    """Returns (f in the shape of the output, mask). The mask is 1 where f is added, 0 elsewhere.
+    layers_ext/shortcut.c has the formula."""
     g, (h, w, c), (fh, fw, fc) = t.g, layer.out, f.shape
     step, sample = max(fw // w, 1), max(w // fw, 1)
     nh, nw, nc = min(h, fh), min(w, fw), min(c, fc)
@@ -188,7 +186,6 @@ def avgpool(t, layer, x):
 
 
 def pool(operator):
-    """Returns a function for [maxpool] or [local_avgpool]."""
     def take(t, layer, x):
         size, stride, first, rest = layer.pooling
         return Tensor(t.g.node(operator, [t.map(x)], kernel_shape=[size] * 2, strides=[stride] * 2,
@@ -253,8 +250,7 @@ SECTIONS = {
 
 
 def model_of(network, batch, notes, keeps_norm=False):
-    """Returns the ONNX model. batch: a number, or the name of an open dimension. The output is
-    N x C*H*W when H = W = 1 or behind a softmax, else N x C x H x W."""
+    """Returns the ONNX model. batch: a number, or the name of an open dimension."""
     t = Writer(network, keeps_norm)
     for layer in network.used:
         t.add(layer)

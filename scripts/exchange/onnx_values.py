@@ -1,5 +1,4 @@
-"""Values of an ONNX model during its import: a constant (an array) or the output of a layer. Also
-arithmetic of a layer's output with constants."""
+"""Values of an ONNX model during its import, and their arithmetic with constants."""
 import copy
 
 import numpy as np
@@ -48,8 +47,7 @@ def is_near(a, b):
 
 
 def affine(t, x, a, b):
-    """Returns the value a x + b. a and b are numbers, or arrays with one number for each
-    channel."""
+    """Returns the value a x + b. a, b: numbers, or arrays of one number for each channel."""
     base, is_single = x, True
     if x.parts and x.parts[0] == "affine":
         a0, b0, base, is_single = x.parts[1:]
@@ -60,8 +58,7 @@ def affine(t, x, a, b):
 
 
 def per_channel(t, x, constant):
-    """Returns the constant of an elementwise operation as a scalar, or as an array with one number
-    for each channel."""
+    """Returns the constant of an elementwise operation: a scalar or one number per channel."""
     k = np.asarray(constant, np.float64)
     if k.size == 1:
         return k.reshape(())

@@ -17,9 +17,7 @@ def pads_of(node, size, kernel, strides, dilations):
 
 
 def embed(t, w, pads, dilations, size):
-    """Returns (filters, pad) that compute the same result with padding `pad` on all sides. Unequal
-    padding becomes zeros around the filters, a dilation zeros between their numbers. The filters
-    need not be square."""
+    """Returns (filters, pad) that compute the same with padding `pad` on all sides, undilated."""
     if any(d != 1 for d in dilations):
         dh, dw = dilations
         n, c, kh, kw = w.shape

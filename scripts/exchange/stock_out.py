@@ -1,6 +1,5 @@
 """Writes a cfg and weights with which the stock libdarknet of 2018 computes the same as our
-network. A layer that libdarknet lacks becomes convolutions that compute exactly the same. If none
-do, it is a Failure."""
+network. Convolutions replace layers that it lacks."""
 import numpy as np
 
 from exchange.cfg_out import Layer, text_of, weights_of
@@ -26,8 +25,7 @@ class Writer:
         return len(self.layers) - 1
 
     def conv(self, note, source, shape, w, b, groups=1, stride=1, pad=0, act="linear"):
-        """Adds a convolution. shape: (h, w, c) of its input. libdarknet ignores the stride of a 1x1
-        filter, so a 1x1 filter with a stride becomes the centre of a 3x3 filter."""
+        """shape: (h, w, c) of the input. libdarknet ignores the stride of a 1x1 filter."""
         if w.shape[2:] == (1, 1) and stride > 1:
             w, pad = np.pad(w, ((0, 0), (0, 0), (1, 1), (1, 1))), pad + 1
         n, size = len(w), w.shape[2]
@@ -96,7 +94,7 @@ def channelwise(t, layer, note, x):
 
 
 def chosen(t, note, x, shape, channels):
-    """Adds a convolution that copies the channels with these numbers, in the order of the list."""
+    """Adds a convolution that copies these channels."""
     w = np.zeros((len(channels), shape[2], 1, 1))
     w[np.arange(len(channels)), channels] = 1
     return t.conv(note, x, shape, w, np.zeros(len(channels)))

@@ -4,10 +4,8 @@
         tensor.shape, tensor.numbers()    # float32 for every kind of float
 
 A file is a pickle, which can name any class or function. This reader makes only OrderedDict,
-tensors and their storages. Every other name becomes an empty object that does nothing (Foreign). So
-the options or the optimiser in a checkpoint cannot run code, and do not prevent reading. Both
-formats are read: the zip of PyTorch 1.6 and later, and the older format, a series of pickles
-followed by the numbers."""
+tensors and their storages. Every other name becomes an empty object (Foreign). The reader knows the
+zip of PyTorch 1.6 and later, and the older format: pickles, then the numbers."""
 import collections
 import io
 import math
@@ -37,7 +35,7 @@ class Sealed:
 
 
 class Storage(Sealed):
-    """An array of numbers of one type. read_zip() and read_legacy() set `data`, its bytes."""
+    """An array of numbers of one type. data: its bytes."""
 
     def __init__(self, path, kind, key, count):
         self.path, self.kind, self.key, self.count, self.data = path, kind, key, count, None
@@ -130,8 +128,7 @@ class Reader(pickle._Unpickler):  # pylint: disable=protected-access
         return type(name, (Foreign,), {"named": f"{module}.{name}"})
 
     def persistent_load(self, pid):
-        """Returns the storage of pid, ('storage', type, key, device, count). A sixth element other
-        than None is a view, which PyTorch has not written since 0.4: it is an error."""
+        """Returns the storage of pid, ('storage', type, key, device, count)."""
         if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage" or \
                 not isinstance(pid[1], str) or not isinstance(pid[4], int) or pid[4] < 0 or \
                 len(pid) > 5 and pid[5] is not None:
@@ -207,16 +204,14 @@ def read_whole(path):
 
 
 def tensors_of(value):
-    """Returns the tensors in a dict, {name: tensor} in its order; {} when there are none."""
     if not isinstance(value, dict):
         return {}
     return {k: v for k, v in value.items() if isinstance(k, str) and isinstance(v, Tensor)}
 
 
 def read_state(path, part=None):
-    """Returns {name: tensor} in the order of the file. The tensors are those of the dict `part`
-    in the saved dict. Without `part` they are those of the saved dict itself or, when it has none,
-    of "state_dict" or the only dict with tensors in it."""
+    """Returns {name: tensor} in the order of the file. part: the key of the dict with the tensors,
+    needed when the file has several."""
     whole, order = read_whole(path)
     if isinstance(whole, Foreign):
         raise Failure(f"{path}: a whole object of {whole.named}; in PyTorch, "

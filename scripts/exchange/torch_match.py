@@ -30,12 +30,10 @@ class Module:
 
     @property
     def shape(self):
-        """The shape of the module's weights, or of the statistics of a batch norm."""
         return self.fields["running_mean" if self.kind == "bn" else "weight"].shape
 
     def array(self, field, count, default):
-        """Returns the numbers of a field as a flat array; `default` everywhere when the module does
-        not have the field."""
+        """Returns the numbers of a field as a flat array, `default` for an absent field."""
         if field not in self.fields:
             return np.full(count, default, np.float32)
         values = self.fields[field].numbers().ravel()
@@ -75,8 +73,6 @@ def ordered(path, modules):
 
 
 class Layer(network.Layer):
-    """A layer of the cfg that has parameters."""
-
     def __init__(self, cfg, told):
         super().__init__(cfg, told)
         self.where = f"layer {self.number} [{self.section}] ({cfg}:{told['line']})"
@@ -128,7 +124,7 @@ class Layer(network.Layer):
             self.filters[1:] == (1, 1, 1) and self.output == self.inputs[0][2]
 
     def fill(self, modules, eps):
-        """Returns the parameters as arrays, in the order of counts. eps: that of the batch norm."""
+        """Returns the parameters in the order of counts. eps: the batch norm's epsilon."""
         out, n = {}, self.output
         by_kind = {"filters" if m.kind in ("conv", "linear") else m.kind: m for m in modules}
         filters, bn, prelu = (by_kind.get(k) for k in ("filters", "bn", "prelu"))
@@ -157,8 +153,7 @@ class Layer(network.Layer):
 
 
 def match(layers, modules):
-    """Returns ([(layer, its modules)], modules left over, layers left over). Only losses may be
-    left over: another layer raises a Failure when the next module does not fit."""
+    """Returns ([(layer, its modules)], modules left over, losses left over)."""
     matched, at = [], 0
     for i, layer in enumerate(layers):
         taken = []

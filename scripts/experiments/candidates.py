@@ -11,16 +11,15 @@ NAMES = ("mobilefacenet-eighth", "mobilefacenet-quarter", "mobilefacenet-half", 
          "mobilefacenet-2x", "resnet-face-small", "shufflenet-v1-face", "shufflenet-v2-face",
          "mobilenet-v2-face", "mobilenet-v2-face-gdconv", "mobilenet-v1-face")
 LOW_RANK, LOW_RANK_OF = "resnet-face-small-low-rank", "resnet-face-small"
-# Accuracy on LFW in percent, from Table 2 of the MobileFaceNets paper (Chen et al., arXiv
-# 1804.07573)
+# Accuracy on LFW in percent, Table 2 of MobileFaceNets (Chen et al., arXiv 1804.07573)
 PAPER = {"mobilenet-v1-face": 98.63, "shufflenet-v1-face": 98.70, "mobilenet-v2-face": 98.58,
          "mobilenet-v2-face-gdconv": 98.88, "mobilefacenet": 99.28}
-# [net] options of all networks. They replace those in the cfg files, which are from the papers.
+# [net] options of all networks, instead of those of each paper
 TRAINING = {"momentum": .9, "decay": .0005, "nesterov": 1, "flip": 1}
 
 
 def path_of(named):
-    """Returns the path of a cfg. named: the name of a network in cfg/, or the path of a cfg."""
+    """named: the name of a network in cfg/, or the path of a cfg."""
     path = named if named.endswith(".cfg") else os.path.join(CFG, named + ".cfg")
     if not os.path.isfile(path):
         raise Failure(f"--networks {named}: is neither a network of cfg/ nor a cfg file; "
@@ -40,8 +39,7 @@ def body(named, numbers, size):
 
 
 def student(args, text, teacher, batches, rate):
-    """Returns the cfg text with the loss that imitates the teacher's features, and the schedule
-    that all networks have."""
+    """Returns the cfg text with a loss that imitates the teacher's features, and the schedule."""
     loss = sections(read(os.path.join(CFG, METHODS["feature"].cfg)))[-1]
     files = {"teacher": beside(args, teacher["cfg"]), "weights": beside(args, teacher["weights"])}
     return edit(text.rstrip() + f"\n\n[{loss[0]}]{loss[1]}",

@@ -1,5 +1,4 @@
-"""Chooses the values of methods (loss weights, margins) on development pairs, not on those of the
-report."""
+"""Chooses the values of methods (loss weights, margins) on development pairs."""
 import os
 
 from experiments.evaluation import evaluate
@@ -20,15 +19,13 @@ def sources(method):
 
 
 def choices(methods):
-    """Returns {method: the values to try} for `methods` and, before them, for the methods whose
-    chosen values they use. Methods with fewer than two values are left out."""
+    """Returns {method: the values to try} for `methods` and the methods whose values they use."""
     return {s: METHODS[s].choices for m in methods for s in sources(m)
             if len(METHODS[s].choices) > 1}
 
 
 def tried(args):
-    """Returns [(method, values, run)] for all trainings of the choice. args.choose: {method: the
-    values to try}."""
+    """Returns [(method, values, run)] for all trainings of the choice."""
     def name(values):
         return words(values).removeprefix("weight=") if args.is_short else words(values)
     return [(method, values, Run(f"choose-{method}-{name(values)}", args.choose_width,
@@ -46,8 +43,8 @@ def tuned_of(args, method, chosen):
 
 
 def choose(args, data, teacher, chosen):
-    """Trains each method of args.choose with each of its values. Returns {method: (best values,
-    {values as text: mean accuracy over the seeds on data.test})}, added to the earlier `chosen`."""
+    """Trains each method with each of its values. Returns {method: (best values, {values as text:
+    mean accuracy over the seeds})}, added to the earlier `chosen`."""
     got, chosen = {}, dict(chosen)
     for method, values, run in tried(args):
         network = trained(args, data, run, method, teacher,
@@ -63,8 +60,7 @@ def choose(args, data, teacher, chosen):
 
 
 def notes(args, chosen):
-    """Returns a text for each choice that trainings have made. args.where: a description of the
-    development pairs."""
+    """Returns a text for each choice that trainings have made."""
     return [f"{method}: {words(best)} was chosen on {args.where}: " + ", ".join(
         f"{w}: {100 * a:.2f} %" for w, a in all_.items()) + "."
         for method, (best, all_) in chosen.items() if all_]

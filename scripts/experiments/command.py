@@ -12,7 +12,7 @@ PATHS = ("out", "faces", "lfw", "pairs", "teacher_cfg", "teacher_weights", "deve
 
 
 def add_data_options(p, out):
-    """Adds the options of all scripts that train on faces. out: the default of --out."""
+    """out: the default of --out."""
     p.add_argument("--out", default=out, metavar="DIR",
                    help=f"the folder of all results; default {out}")
     p.add_argument("--faces", metavar="DIR", help="a folder of identity folders, aligned faces")
@@ -46,7 +46,7 @@ def add_data_options(p, out):
 
 
 def add_run_options(p, known, methods, widths, seeds, teacher_batches):
-    """Adds the options of experiments with many runs. known: all methods; others: defaults."""
+    """known: all methods. The other arguments are defaults."""
     p.add_argument("--methods", type=words(known), default=list(methods), metavar="A,B",
                    help=", ".join(known))
     p.add_argument("--widths", type=each(real(above=0, most=16)), default=widths, metavar="W,W")
@@ -59,8 +59,7 @@ def add_run_options(p, known, methods, widths, seeds, teacher_batches):
 
 
 def finish(p, args, work, *more):
-    """Checks the arguments, then calls work(args, *more) with the folder --out locked (not locked
-    with --plan). Returns the exit status."""
+    """Checks the arguments and calls work(args, *more). Returns the exit status."""
     if args.faces and not (args.lfw and args.pairs):
         p.error("--faces needs --lfw and --pairs")
     if bool(args.teacher_cfg) != bool(args.teacher_weights):

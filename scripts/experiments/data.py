@@ -49,8 +49,7 @@ class Data:
 
 
 def synthetic(args, folder, identities_, images, seed, pairs):
-    """Draws synthetic faces, unless the folder has a complete set. Returns [folder of training
-    faces, folder of test faces, file of pairs]."""
+    """Draws synthetic faces. Returns [training folder, test folder, file of pairs]."""
     if os.path.exists(os.path.join(folder, "synth.partial")):
         print(f"{folder}: drawing was interrupted; it begins again", flush=True)
         shutil.rmtree(folder)
@@ -60,8 +59,8 @@ def synthetic(args, folder, identities_, images, seed, pairs):
 
 
 def images_of(folder, named):
-    """Returns (the number of images that training takes from a folder, the path of the first). The
-    images lie in the folders of identities; with named=False, also directly in the folder."""
+    """Returns (the number of images that training takes from a folder, the path of the first).
+    named: only images of identities count."""
     count, first = 0, None
     places = [os.path.join(folder, i) for i in identities(folder)] + ([] if named else [folder])
     for place in places:
@@ -91,8 +90,7 @@ def check_pairs(pairs, size):
 
 
 def make_data(args):
-    """Draws synthetic faces when no faces are given. Counts and checks the faces, and writes the
-    .data files. Returns the Data."""
+    """Checks or draws the faces, and writes the .data files. Returns the Data."""
     if args.faces:
         faces, label = args.faces, "real faces"
         test = Pairs(args.lfw, args.pairs, os.path.basename(args.pairs))
@@ -133,7 +131,7 @@ def data_of_plan(args):
 
 
 def tests_of(args, data):
-    """Returns {name: Pairs} of all pairs to test on. The first one is data.test."""
+    """Returns {name: Pairs} of all pairs to test on."""
     tests = {"lfw": data.test}
     for name, folder, path in args.test:
         tests[name] = Pairs(folder, path, os.path.basename(path))
@@ -142,8 +140,7 @@ def tests_of(args, data):
 
 
 def development_pairs(args):
-    """Returns the pairs on which loss weights are chosen: --development-pairs, or synthetic people
-    drawn with another seed than the test people."""
+    """Returns the pairs on which loss weights are chosen."""
     if args.development_pairs:
         pairs = Pairs(args.development_faces, args.development_pairs,
                       os.path.basename(args.development_pairs))
@@ -159,8 +156,7 @@ def development_pairs(args):
 
 
 def watched_pairs(args):
-    """Returns the pairs for the accuracy curve during training: --development-pairs, or synthetic
-    people drawn with WATCHED_SEED."""
+    """Returns the pairs for the accuracy curve during training."""
     if args.development_pairs:
         return development_pairs(args)
     out = os.path.join(args.out, "watched")

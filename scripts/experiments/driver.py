@@ -1,5 +1,4 @@
-"""Runs an experiment: plans the runs, estimates their time, trains the teacher, chooses the values
-of methods, trains and tests each run, and reports. homework.py and study.py are experiments."""
+"""Runs an experiment, such as homework.py and study.py, from the plan to the report."""
 import collections
 import time
 
@@ -9,7 +8,7 @@ from experiments.training import curve_options
 
 # plan(args) returns the runs; watched(args, data): the pairs for curves; development(args, data): a
 # Data whose test pairs choose the values of methods. report(args, data, teacher, runs, chosen)
-# writes the results of the runs and returns a function that prints them.
+# writes the results and returns a function that prints them.
 Experiment = collections.namedtuple("Experiment", "plan watched development report")
 OFTEN = 30  # seconds between two reports
 

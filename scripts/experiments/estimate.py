@@ -17,7 +17,7 @@ RUNS = 3
 
 @functools.lru_cache(maxsize=None)
 def milliseconds(text, batch, *more):
-    """Returns milliseconds per image, measured by `darknet bench`."""
+    """Returns milliseconds per image."""
     with tempfile.TemporaryDirectory() as folder:
         cfg = os.path.join(folder, "net.cfg")
         write(cfg, text)
@@ -30,8 +30,7 @@ def is_done(args, name):
 
 
 def training(args, name, text, batches, more=0):
-    """Returns the stage of a training: (its name, estimated seconds, is done). more: milliseconds
-    per image in addition to the network's."""
+    """Returns the stage of a training, see stages(). more: further milliseconds per image."""
     done = is_done(args, name)
     ms = 0 if done else more + milliseconds(text, args.batch, "-train", *on_threads(args.threads))
     return name, batches * args.batch / 1000 * ms, done
@@ -39,8 +38,7 @@ def training(args, name, text, batches, more=0):
 
 def stages(args, data, planned, tried, teacher, embedding, tests):
     """Returns the stages of an experiment, [(name, estimated seconds, is done)]. planned: the runs;
-    tried: the result of choice.tried(); teacher: the teacher's cfg text. It need not be trained
-    yet."""
+    tried: the result of choice.tried(); teacher: the teacher's cfg text."""
     def forward(text):
         return milliseconds(without_losses(text), 32, *on_threads(args.threads)) / 1000
 
@@ -81,7 +79,6 @@ def stages(args, data, planned, tried, teacher, embedding, tests):
 
 
 def show(listed, about="Estimated by timing a few batches "):
-    """Prints the stages and their sum."""
     left = sum(seconds for _, seconds, done in listed if not done)
     width = max(len(what) for what, _, _ in listed)
     print(f"\n{about}(other programs on this machine make it longer):")

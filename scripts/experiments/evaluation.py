@@ -1,5 +1,4 @@
-"""Verifies and measures the networks of an experiment. A stored result is used again when its
-inputs are the same."""
+"""Verifies and measures networks. A stored result is used again when its inputs are the same."""
 import os
 
 from experiments.verification import find_images, images_of, made_from, verify
@@ -13,8 +12,8 @@ RESULTS = ("made_from", "accuracy", "standard_error", "right", "scores")
 
 
 def reusable(path, now, *keys, any_build=False):
-    """Returns the result in a file when it has all `keys` and its fingerprint is `now`, else None.
-    Prints the difference of the inputs. any_build: the build of darknet may differ."""
+    """Returns the result in a file, or None when a key is missing or the inputs differ from `now`.
+    any_build: the build of darknet may differ."""
     old = read_result(path, "made_from", *keys)
     if old is None:
         return None
@@ -27,9 +26,7 @@ def reusable(path, now, *keys, any_build=False):
 
 
 def evaluate(args, name, cfg, weights, pairs, folder="lfw", every_pair=False):
-    """Verifies pairs (see data.py) with a network. Returns the content of results.json in
-    out/name/folder. every_pair: see verification.verify(). With args.any_results, a result of
-    another build of darknet is used again."""
+    """Verifies pairs with a network. Returns the content of results.json in out/name/folder."""
     out = os.path.join(args.out, name, folder)
     path, listed = os.path.join(out, "results.json"), pairs.read()
     found, kept, _ = find_images(pairs.faces, listed, False)
@@ -44,8 +41,7 @@ def evaluate(args, name, cfg, weights, pairs, folder="lfw", every_pair=False):
 
 
 def measured(args, name, text):
-    """Writes `text`, a cfg without losses, as out/NAME.cfg, for timing. Returns {"network",
-    "parameters", "macs", "bytes"} from `darknet check`; bytes is the size of its weights file."""
+    """Writes a cfg without losses as out/NAME.cfg. Returns sizes; bytes: of its weights file."""
     cfg = os.path.join(args.out, name + ".cfg")
     write(cfg, text)
     said = checked(cfg)
@@ -54,8 +50,7 @@ def measured(args, name, text):
 
 
 def measure(args, name, text):
-    """Measures parameters, multiply-adds and milliseconds per image of the network without its
-    losses."""
+    """Measures parameters, multiply-adds and milliseconds per image, without the losses."""
     path = os.path.join(args.out, name + ".json")
     text = without_losses(text)
     now = {"network": fingerprints.of_network(text), "processor": processor(),

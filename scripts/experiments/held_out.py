@@ -1,5 +1,4 @@
-"""Sets aside some identities of the training faces, to choose loss weights. Students train on the
-other identities and verify pairs of the identities that were set aside."""
+"""Sets aside some identities of the training faces. Loss weights are chosen on their pairs."""
 import os
 import random
 
@@ -19,8 +18,8 @@ def images_by_identity(faces):
 
 
 def draw_pairs(images, count, r):
-    """Draws at most count / 2 pairs of the same person, and as many of two people. The folds have
-    different people. Returns lines `IMAGE IMAGE SAME FOLD`. images: {identity: files}."""
+    """Draws at most count / 2 pairs of one person, and as many of two people, in folds of different
+    people. Returns lines `IMAGE IMAGE SAME FOLD`. images: {identity: files}."""
     names = sorted(images)
     r.shuffle(names)
     folds = [names[f::FOLDS] for f in range(FOLDS)]
@@ -38,9 +37,8 @@ def draw_pairs(images, count, r):
 
 
 def hold_out(args, faces, count, pairs):
-    """Sets aside `count` identities of the folder `faces`. Returns the Data of the other
-    identities; its test pairs are of the held-out people. Writes development.data, its list and its
-    pairs into --out."""
+    """Sets aside `count` identities. Returns the Data of the others, whose test pairs are of the
+    held-out people. Writes its files into --out."""
     images = images_by_identity(faces)
     if not 2 * FOLDS <= count <= len(images) - 2:
         raise Failure(f"--held-out {count}: must be from {2 * FOLDS} to {len(images) - 2}, two "

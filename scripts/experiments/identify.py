@@ -1,5 +1,4 @@
-"""Measures identification of a student with scripts/eval_identification.py: rank-1 among all
-distractors, and TAR at low FAR. A run that is trained already can be measured later."""
+"""Measures identification of a student with scripts/eval_identification.py."""
 import os
 import sys
 
@@ -13,8 +12,8 @@ SCRIPT = os.path.join(ROOT, "scripts", "eval_identification.py")
 
 
 def identify(args, name, cfg, weights):
-    """Returns {"rank-1 of N" (N distractors), "TAR at FAR 1e-04", "TAR at FAR 1e-05"}. Each rate is
-    {"rate", "low", "high"} with an interval over people, or None when it cannot be measured."""
+    """Returns {name of a rate: {"rate", "low", "high"}}, with an interval over people. The value is
+    None when the rate cannot be measured."""
     out = os.path.join(args.out, name, "identification")
     path = os.path.join(out, "rates.json")
     now = {"network": fingerprints.of_features(cfg, weights),

@@ -1,9 +1,8 @@
 """The methods of training a student, as data. A new method is a new row of METHODS.
 
-`edit` and `add` contain words in braces, which each training replaces. {cfg} and {weights} are the
-teacher's files. {headed} and {headed_weights} are the files of the teacher with a classifier for
-the identities of our training list. {quarter} is a quarter of the batch. The
-values of all other words are in `usual`, or are chosen on development pairs."""
+Each training replaces the words in braces. {cfg} and {weights} are the teacher's files. {headed}
+and {headed_weights} are those of the teacher with a classifier for our identities. {quarter} is a
+quarter of the batch. The values of all other words are in `usual`, or are chosen."""
 import dataclasses
 
 TAUGHT = {"teacher": "{cfg}", "weights": "{weights}"}
@@ -161,8 +160,7 @@ def filled(method, values):
 
 
 def asks(method):
-    """Returns which files of the teacher a method reads: "" for none, "features" for the teacher
-    itself, "classes" for the teacher with a classifier."""
+    """Returns what a method reads of the teacher: "features", "classes" or nothing ("")."""
     m = METHODS[method]
     text = m.add + "".join(str(v) for options in m.edit.values() for v in options.values())
     return "classes" if "{headed}" in text else "features" if "{cfg}" in text else ""

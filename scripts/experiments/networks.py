@@ -1,5 +1,4 @@
-"""Makes the cfg texts of an experiment: the teacher, the students of each method, and a given
-teacher with a classifier. args are the options of scripts/homework.py."""
+"""Makes the cfg texts of an experiment's teachers and students. args: options of homework.py."""
 import math
 import os
 
@@ -27,8 +26,7 @@ def teacher_cfg(args, classes):
 
 
 def headed_cfg(args, given, classes):
-    """Returns the cfg of a given teacher, frozen, with a classifier for the identities of the
-    training list. Only the classifier is trained. given: the path of the teacher's cfg."""
+    """Returns the cfg of a frozen teacher with a classifier for our identities. given: its cfg."""
     head = sections(read(os.path.join(CFG, "mobilefacenet-am.cfg")))[-1][1]
     frozen = read(given).rstrip() + "\nstopbackward=1\n\n[margin_softmax]" + head
     batches = max(1, args.batches // 4)
@@ -38,8 +36,7 @@ def headed_cfg(args, given, classes):
 
 def softened_cfg(args, batches, teacher, student):
     """Returns the cfg that trains the last quarter of the teacher's layers towards the features of
-    a student and, with half the weight, towards the teacher's own features.
-    cfg/mobilefacenet-kd-refo.cfg is an example."""
+    a student and, with half the weight, its own. cfg/mobilefacenet-kd-refo.cfg is an example."""
     layers = sections(without_losses(read(teacher["cfg"])))[1:]
     last = len(layers) * 3 // 4
     text = "".join(f"[{name}]{body.rstrip()}\n" + "stopbackward=1\n" * (i == last) + "\n"
@@ -57,8 +54,7 @@ def usual(args, method):
 
 
 def student_cfg(args, method, width, batches, seed, classes, teacher, tuned):
-    """Returns the cfg text of a student. teacher: {"cfg", "weights", "headed", "headed_weights",
-    "embedding"}, see teachers.py. tuned: values for the method's words in braces."""
+    """teacher: the result of make_teacher(); tuned: values for the method's words in braces."""
     m = METHODS[method]
     values = {k: f"{v:g}" for k, v in tuned.items()}
     values["quarter"] = str(args.batch // 4)
@@ -72,14 +68,13 @@ def student_cfg(args, method, width, batches, seed, classes, teacher, tuned):
 
 
 def beside(args, path):
-    """Returns a path as a cfg in out/NAME names it. A path below --out becomes relative, so that
-    the folder --out can be moved."""
+    """Returns a path for a cfg in out/NAME, relative below --out: the folder can then be moved."""
     inside = os.path.relpath(path, args.out)
     return path if inside.startswith("..") else os.path.join("..", inside)
 
 
 def embedding_of(cfg):
-    """Returns the length of a given teacher's features, as `darknet embed` would write them."""
+    """Returns the length of a given teacher's features."""
     network = checked(cfg)
     if network["embedding"] < 0:
         raise Failure(f"{cfg}: has no layer before its first loss, so it has no features")

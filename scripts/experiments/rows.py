@@ -1,5 +1,4 @@
-"""The rows of a comparison: accuracies over seeds, and p values between rows with the same training
-images. A row joins the runs that differ only in the seed."""
+"""The rows of a comparison. A row joins the runs that differ only in the seed."""
 import collections
 import math
 import os
@@ -12,15 +11,14 @@ from experiments.runs import RUN
 from lib.files import read_json, read_result
 from lib.metrics import mcnemar, standard_error
 
-AGAINST = ("scratch", "feature")  # tables have a column of p for each: the others against it
+AGAINST = ("scratch", "feature")  # tables have a column of p against each
 KEYS = ("method", "width", "batches", "more", "seed", "source", "images", "tests", "tuned")
 
 
 # ---- statistics over seeds ----
 
 def mean_error(values, folds_error):
-    """Returns (mean, its standard error over the seeds). With one seed the error is folds_error,
-    the error over the folds, which may be None."""
+    """Returns (mean, its standard error over the seeds). With one seed the error is folds_error."""
     return sum(values) / len(values), \
         folds_error if len(values) == 1 else standard_error(values)
 
@@ -32,8 +30,8 @@ def interval(values):
 
 
 def difference(a, b):
-    """Compares the accuracies of seeds. Returns (mean of a minus mean of b, half of its 95 %
-    interval by Welch's test), or None when a or b has only one seed."""
+    """Returns (mean of a minus mean of b, half of its 95 % interval by Welch's test), or None when
+    a or b has only one seed."""
     if min(len(a), len(b)) < 2:
         return None
     parts = [standard_error(v) ** 2 for v in (a, b)]
@@ -48,14 +46,12 @@ def difference(a, b):
 # ---- p and TAR ----
 
 def alike(a, b):
-    """Returns True when two rows have the same width, length of training, images and pairs."""
     return all(a.get(k) == b.get(k) for k in ("width", "batches", "source")) and \
         a["pairs"][0] == b["pairs"][0]
 
 
 def add_p(rows):
-    """Sets row["p"] = {method: [McNemar's p of each seed]}, for the methods that METHODS names.
-    Only rows with the same training images and test pairs are compared."""
+    """Sets row["p"] = {method: [McNemar's p of each seed]}, for the methods that METHODS names."""
     for r in rows:
         for name in METHODS[r["method"]].against if r["method"] in METHODS else ():
             base = next((b for b in rows if b["method"] == name and alike(b, r)), None)
@@ -66,8 +62,7 @@ def add_p(rows):
 
 
 def tar_of(results):
-    """Returns the mean over the seeds of TAR over all pairs, with the bootstrap draws for comparing
-    two rows. Returns None when TAR was not measured."""
+    """Returns the mean over the seeds of TAR over all pairs, with its bootstrap draws, or None."""
     if not all("all_pairs" in r for r in results):
         return None
     first = results[0]["all_pairs"]
@@ -77,9 +72,7 @@ def tar_of(results):
 
 
 def add_differences(rows):
-    """Sets row["tar"]["minus"] = {method: difference}, for the methods that METHODS names and for
-    the teacher. Compared rows have the same test pairs and, except for the teacher, the same
-    training images."""
+    """Sets row["tar"]["minus"] = {method: difference}, for METHODS and the teacher."""
     for r in rows:
         if not r["tar"] or r["method"] == "teacher":
             continue
@@ -92,8 +85,8 @@ def add_differences(rows):
 # ---- the rows of homework.py: one test, with the size and time of the network ----
 
 def row(method, width, images, source, seeds, results, seconds, measured):
-    """Makes a row. results: the results.json of each seed; source: the fingerprint of the training
-    images; measured: more fields of the row."""
+    """results: the results.json of each seed; source: the fingerprint of the training images;
+    measured: more fields of the row."""
     accuracies = [r["accuracy"] for r in results]
     mean, error = mean_error(accuracies, results[0]["standard_error"])
     return dict(measured, method=method, width=width, images=images, source=source, seeds=seeds,
@@ -157,8 +150,8 @@ def row_of(runs):
 
 
 def identification_of(runs):
-    """Returns {name of a rate: {"mean", "low", "high", "seeds"}}. The interval is over seeds or,
-    for one seed, over people. The value is None when the rate was not measurable."""
+    """Returns {name of a rate: {"mean", "low", "high", "seeds"}, or None if not measured}. The
+    interval is over seeds or, for one seed, over people."""
     found = [r["identification"] for r in runs if r.get("identification")]
     out = {}
     for name in dict.fromkeys(n for f in found for n in f):

@@ -1,4 +1,4 @@
-"""The runs of an experiment. Lists the runs, trains and tests a run, and writes its run.json."""
+"""The runs of an experiment: their list, training, test and run.json."""
 import dataclasses
 import fnmatch
 import os
@@ -38,9 +38,7 @@ class Run:
 
     @property
     def master(self):
-        """The run whose network is the teacher of this run. For a method that softens, the teacher
-        of the experiment first learns from that network and then teaches this run. None when the
-        teacher of the experiment teaches this run unchanged."""
+        """The run whose network teaches this run or, for a method that softens, its teacher."""
         if not METHODS[self.method].pupil_of:
             return None
         method, factor = METHODS[self.method].pupil_of
@@ -54,8 +52,8 @@ class Run:
 
 
 def plan(args):
-    """Returns the runs of a study in their order: by batches, width, then seed, so that every
-    method has a first result early. A run comes after the run of its teacher."""
+    """Returns the runs of a study, ordered by batches, width, then seed: every method has an early
+    result. A run comes after the run of its teacher."""
     out = []
     for batches in args.lengths:
         for width in args.widths:
@@ -76,8 +74,7 @@ def with_masters(run):
 
 
 def asked(args, planned):
-    """Returns the runs that --only names (all runs without --only), and the runs whose networks
-    teach them."""
+    """Returns the runs that --only names, and the runs whose networks teach them."""
     kept = [r for r in planned
             if not args.only or any(fnmatch.fnmatch(r.name, p) for p in args.only)]
     if not kept:
@@ -87,7 +84,7 @@ def asked(args, planned):
 
 
 def teacher_of(args, data, run, teacher):
-    """Returns the teacher of a run, {"cfg", "weights", ...}. Trains it if the method softens."""
+    """Returns the teacher of a run, {"cfg", "weights", ...}."""
     if run.master is None:
         return teacher
     folder = os.path.join(args.out, run.master.name)
@@ -100,8 +97,7 @@ def teacher_of(args, data, run, teacher):
 
 
 def softening(run):
-    """Returns the number of batches for which the teacher of a run learns from a student: a third
-    of the run's batches, at most 3,000. The loss of this training stops falling earlier."""
+    """Returns how many batches the teacher learns from a student. The loss falls no further."""
     return min(max(1, run.batches // 3), 3000)
 
 

@@ -1,5 +1,4 @@
-"""The teacher of an experiment: trained here, or given by the user. A given teacher may get a
-classifier, which is trained here."""
+"""The teacher of an experiment: trained here, or given by the user."""
 import os
 
 from experiments.methods import asks
@@ -11,8 +10,7 @@ from lib.processes import darknet, run
 
 
 def planned(args, data):
-    """Returns (cfg text, length of the features) of the teacher, before the work begins. Checks a
-    given teacher."""
+    """Returns (cfg text, length of the features) of the teacher. Checks a given teacher."""
     if not args.teacher_weights:
         return teacher_cfg(args, data.classes), 512
     run([darknet(), "check", args.teacher_cfg, args.teacher_weights], capture=True)
@@ -21,9 +19,8 @@ def planned(args, data):
 
 def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
     """Trains the teacher, unless it is given. Returns {"cfg", "weights", "embedding", "headed",
-    "headed_weights"}. When a method needs classes that a given teacher lacks, headed is the teacher
-    with a trained classifier for our identities; otherwise headed is cfg. The trainings are called
-    PREFIXteacher and PREFIXteacher-head. options: more options for training the teacher."""
+    "headed_weights"}. headed: the teacher with a classifier for our identities, if a method needs
+    it. prefix: for the names of trainings; options: for training the teacher."""
     teacher = {"cfg": args.teacher_cfg, "weights": args.teacher_weights, "embedding": embedding}
     if not args.teacher_weights:
         teacher["cfg"], teacher["weights"] = train(
@@ -39,8 +36,8 @@ def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
 
 
 def soften(args, name, batches, faces, teacher, student):
-    """Makes the teacher easier to imitate (ReFO): trains its last layers towards the features of a
-    student. Returns the new teacher. name: the name of this training."""
+    """Trains the last layers of the teacher towards the features of a student (ReFO), who can then
+    imitate it more easily. Returns the new teacher."""
     text = softened_cfg(args, batches, teacher, student)
     network = train(args, name, text, faces, (student["cfg"], student["weights"]), start=[
         teacher["weights"], "-from-backbone", "-from-cfg", teacher["cfg"]])

@@ -1,6 +1,4 @@
-"""Trains networks. Each has a folder with a record of its inputs. A finished training is not
-repeated, and an interrupted one continues. Other inputs than the recorded ones are an error without
---force."""
+"""Trains networks. A finished training is not repeated, and an interrupted one continues."""
 import math
 import os
 import re
@@ -17,8 +15,7 @@ BUILD = "darknet build"
 
 
 def made_from(args, text, source, teacher, options, start):
-    """Returns the fingerprint of a training. source: the fingerprint of the images; teacher: paths
-    of the teacher's files."""
+    """Returns the fingerprint of a training. source: of the images; teacher: paths of files."""
     inputs = dict(fingerprints.of_cfg(text), **source)
     for path in sorted(teacher):
         if path.endswith(".cfg"):
@@ -34,9 +31,8 @@ def made_from(args, text, source, teacher, options, start):
 
 
 def check_record(args, folder, now):
-    """Returns the record of a training that is finished or can continue, or None for a new
-    training. Raises a Failure when the training had other inputs. With args.force it renames the
-    folder instead and returns None."""
+    """Returns the record of a training, None for a new one. Raises a Failure when the training had
+    other inputs; args.force renames its folder instead."""
     path = os.path.join(folder, RECORD)
     if not os.path.exists(os.path.join(folder, "net.cfg")) and not os.path.exists(path):
         return None
@@ -73,8 +69,7 @@ def set_aside(folder):
 
 def train(args, name, text, faces, teacher=(), options=(), start=()):
     """Trains the network of a cfg text in out/name. Returns the paths of its cfg and weights.
-    faces: a data.Faces; teacher: as in made_from(); options: for `darknet classifier train`; start:
-    arguments that name the first weights. The teacher's outputs are cached without --no-cache."""
+    teacher: its files; options: for the trainer; start: arguments that name the first weights."""
     folder = os.path.join(args.out, name)
     cfg, weights, path = (os.path.join(folder, f) for f in ("net.cfg", "net.weights", RECORD))
     if teacher and args.cache:
@@ -108,8 +103,7 @@ def train(args, name, text, faces, teacher=(), options=(), start=()):
 
 
 def curve_options(batches, points, pairs):
-    """Returns the options of the trainer for a curve: the accuracy on `pairs`, measured at most
-    `points` times. The last weights are reported, so these pairs do not choose anything."""
+    """Returns the options of the trainer for a curve of at most `points` accuracies on `pairs`."""
     if not points or not pairs:
         return []
     return ["-pairs", pairs.path, "-faces", pairs.faces, "-verify",
@@ -117,8 +111,7 @@ def curve_options(batches, points, pairs):
 
 
 def training_seconds(args, name):
-    """Returns the seconds of all updates of a training, from its log, over all its sessions. The
-    teacher's cache, verification and start-up do not count."""
+    """Returns the seconds of all updates of a training, from its log, over all its sessions."""
     path = os.path.join(args.out, name, "net.csv")
     try:
         lines = read(path).split("\n")
@@ -136,7 +129,7 @@ def training_seconds(args, name):
 
 
 def other_seconds(args, name):
-    """Returns the seconds of a training's sessions outside of updates: mainly for the cache."""
+    """Returns the seconds of a training's sessions outside of updates."""
     record = read_json(os.path.join(args.out, name, RECORD), "sessions")
     return sum(max(0., s["seconds"] - s["training"]) for s in record["sessions"])
 

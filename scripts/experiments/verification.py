@@ -1,5 +1,4 @@
-"""Verifies pairs of faces with a network: computes features with `darknet embed`, then the metrics.
-Writes roc.png and worst.png, unless pictures is False, and results.json last."""
+"""Verifies pairs of faces with a network."""
 import os
 import tempfile
 import time
@@ -21,12 +20,12 @@ NEEDED = ("pair_names", "right", "scores", "same", "made_from")  # keys read fro
 
 
 def find_images(folder, pairs, allow_missing):
-    """Returns ({name: path in folder}, the pairs whose images both exist, missing names). Raises a
-    Failure when names are missing, unless allow_missing is True."""
+    """Returns ({name: path in folder}, the pairs whose images both exist, missing names). A missing
+    name is a Failure without allow_missing."""
     found, missing, listed = {}, [], {}
 
     def place(inside):
-        """Returns the path of the image `inside`, which may lack a suffix, or None."""
+        """Returns the path of an image whose name may lack a suffix, or None."""
         at, stem = os.path.split(inside)
         if at not in listed:
             try:
@@ -62,8 +61,7 @@ def pairs_of(folder, pairs, found):
 
 
 def embed(cfg, weights, folder, found, flip="none", threads=0, allow_broken=False):
-    """Computes features with `darknet embed`. Returns ({name: feature}, one line for each broken
-    image). Without allow_broken a broken image is an error."""
+    """Returns ({name: feature}, one line for each broken image, if these are allowed)."""
     names = sorted(found)
     paths = [os.path.join(os.path.abspath(folder), found[n]) for n in names]
     with tempfile.TemporaryDirectory() as scratch:
@@ -85,7 +83,7 @@ def embed(cfg, weights, folder, found, flip="none", threads=0, allow_broken=Fals
 
 
 def made_from(cfg, weights, images, flip="none"):
-    """Returns the fingerprint of a result. images: the result of images_of()."""
+    """images: the result of images_of()."""
     return dict(images, network=fingerprints.of_network(read(cfg)), flip=flip,
                 weights=fingerprints.of_file(weights), **{"darknet build": fingerprints.of_build()})
 
@@ -100,9 +98,8 @@ def images_of(folder, found, kept):
 def verify(cfg, weights, folder, pairs, out, flip="none", threads=0, allow_missing=False,
            other=None, name="", pictures=True, every_pair=False):
     """Verifies pairs. Returns the result and writes its files into the folder `out`. pairs: as
-    read_pairs() returns them; other: the results.json of another run to compare with; name: the
-    name of the data for titles; every_pair: also measure TAR over all pairs of the images, as
-    result["all_pairs"]."""
+    read_pairs() returns them; other: the results.json of another run to compare with; name: of the
+    data, for titles; every_pair: also measure TAR over all pairs of the images."""
     start = time.time()
     make_folder(out)
     theirs = read_json(results_of(other), *NEEDED) if other else None
@@ -146,7 +143,7 @@ def short(path):
 
 
 def results_of(path):
-    """Returns the path of a results.json: `path`, or the file in the folder `path`."""
+    """path: a results.json, or its folder."""
     return os.path.join(path, "results.json") if os.path.isdir(path) else path
 
 
