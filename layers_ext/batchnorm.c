@@ -3,7 +3,6 @@
  *   y = act(scales[c] * (x - mean[c]) / sqrt(variance[c] + 1e-5) + biases[c])
  *
  * x, y: B x H x W x C. Ioffe & Szegedy 2015, algorithm 1. Without shift=1 the biases are 0.
- * (libdarknet has biases here, but neither trains nor saves them.)
  * Weights file: biases C with shift=1; scales, mean, variance C; slopes C with activation=prelu. */
 #include <string.h>
 

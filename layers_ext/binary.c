@@ -8,22 +8,18 @@
  *
  * * is a convolution with zero padding: outside the image sign(u) and |u| are 0. sign(0) = +1.
  * v is the real weight w; with center=1, w minus its mean over the channels, tap by tap.
- * u is the input x, or batch_norm(x) when the input is normalised. With batch_normalize=1, xnor and
- * bnn normalise the input, bwn and binaryconnect the output, as in the papers (a block of XNOR-Net
- * is batch norm, signs, convolution, activation or pooling). normalize= overrides this choice.
+ * u is the input x, or batch_norm(x) when the input is normalised. As in the papers, xnor and bnn
+ * normalise the input, bwn and binaryconnect the output; normalize= overrides this.
  *
  * Rastegari et al., "XNOR-Net", arXiv 1603.05279, sections 3.1 (bwn) and 3.2 (xnor). Courbariaux et
- * al., arXiv 1511.00363 (binaryconnect; with clamp=1, w stays in [-1,1] as there) and 1602.02830
- * (bnn).
+ * al., arXiv 1511.00363 (binaryconnect) and 1602.02830 (bnn).
  *
- * The gradients are estimates. The gradient of w depends on gradient=, see common/bits/binarise.h.
- * The gradient of u, where [condition] is 1 or 0, is:
+ * The gradient of w is in common/bits/binarise.h. The gradient of u, where [condition] is 1 or 0:
  *   du = [|u| <= 1] (dz K alpha, convolved with b transposed)
  * With gradient=exact, xnor adds the derivative of K: sign(u)/n times the sum of dz z / K over the
  * windows that cover u, with n = C*size*size.
  *
- * Training updates the real weights. A network that predicts keeps only alpha and b, and its
- * weights are alpha b. A filter that holds only +a and -a is used unchanged.
+ * Training updates the real weights. A network that predicts keeps only alpha and b.
  *
  * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1.
  * Weights file: biases N; then scales N, mean N, variance N when the output is normalised, or
@@ -76,7 +72,7 @@ typedef struct {
     int K, N;     /* K: floats of a filter (not K of the formula); N: filters */
     float *block; /* threads x BLOCK x K: gathered windows; NULL when bits are counted */
     float *signs; /* batch x H x W x C: sign(u), only when training xnor or bnn */
-    float *slope; /* N floats, when bits are counted and has_slope(): that slope; else NULL */
+    float *slope; /* N: the constant slope of the activation, or NULL */
 } state;
 
 static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
@@ -146,8 +142,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return n->keeps_no_weights ? n->type->prepare(n, err) : pack(n, err);
 }
 
-/* Binarises w and packs the binary filters: as bits to predict with xnor or bnn, else as floats.
- * When predicting, also folds the batch norms. */
+/* Binarises w and packs it: as bits to predict with xnor or bnn, else as floats. */
 static dnx_status pack(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     dnx_status st = dnx_binary_filters_binarise(&s->f, n, err);
@@ -187,8 +182,7 @@ typedef struct {
     float *dk;      /* batch x OH x OW: gradient of K; NULL when K is taken as a constant */
 } job;
 
-/* For input pixels [lo, hi): computes the bits of sign(u), the sum of |u| over the channels and,
- * when training, the signs as floats. */
+/* Computes sign(u) and the sum of |u| over the channels for input pixels [lo, hi). */
 static void sign_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;
@@ -248,8 +242,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     if (n->trains) dnx_norm_act_end(&s->norm, n, p);
 }
 
-/* Computes for `rows` outputs from p on: e = dz K and, unless j->dk is NULL, dk = sum of dz z / K
- * over the filters (0 where K = 0). */
+/* Computes e = dz K and, unless j->dk is NULL, dk = sum of dz z / K over the filters. */
 static void unscale(job *j, long p, int rows, float *e) {
     const state *s = j->n->state;
     size_t N = (size_t)s->N, at = (size_t)p * N;

@@ -4,8 +4,7 @@
  *
  * x: B x H x W x C, taken as D = H*W*C numbers; y: B x 1 x 1 x N.
  * Weights file: biases N, weights N x D; with batch_normalize=1 scales N, mean N, variance N; with
- * activation=prelu slopes N. ([convolutional] has its weights after the variance.) The D weights of
- * an output are in libdarknet's order C, H, W. */
+ * activation=prelu slopes N. The D weights of an output are in libdarknet's order C, H, W. */
 #include <math.h>
 #include <string.h>
 
@@ -28,8 +27,7 @@ typedef struct {
     dnx_norm_act norm;
     int D, N;
     float *w, *d_w;  /* N x D, file order */
-    float *wk;       /* D x N, d in the order H, W, C. When predicting, it is multiplied by the
-                      * folded batch norm, and freed after packing */
+    float *wk;       /* D x N, d in the order H, W, C */
     float *packed;   /* wk in panels */
     float *packed_t; /* the transpose of wk in panels, for dx */
     float *d_wk;     /* D x N */

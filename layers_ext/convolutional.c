@@ -8,15 +8,8 @@
  * Weights file: biases N; with batch_normalize=1 scales N, mean N, variance N; weights N x C/groups
  * x size x size; with activation=prelu slopes N.
  *
- * Narrow groups, such as depthwise ones, use common/conv/dwconv.h. When predicting, 3x3 filters
- * with stride 1 and enough channels use common/conv/winograd.h. All other convolutions are products
- * of matrices, common/conv/products.h.
- *
- * When training, two kinds of layers apply the deferred batch norm and activation of the layer
- * before while they read x: those with narrow groups, and those with one group that read x in place
- * (1x1 filters, stride 1, no padding), unless the batch has no more pixels than filters. When
- * predicting, a layer with Winograd, or with one group and no padding, does so for a [batchnorm]
- * before it. */
+ * Narrow groups use common/conv/dwconv.h. A network that predicts may use common/conv/winograd.h.
+ * All other convolutions are products of matrices, common/conv/products.h. */
 #include "common/conv/dwconv.h"
 #include "common/conv/products.h"
 #include "common/conv/winograd.h"

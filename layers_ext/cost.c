@@ -9,12 +9,9 @@
  *   wgan    loss = sum x where t = 0, -x where t = 1     dx = scale (-1 where t = 0, 1 where t = 1)
  *
  * x: C numbers for each image, in any shape. The truth is the class index; with -1, t is 0
- * everywhere. With thresh, dx is 0 where |dx| / scale < thresh/C. As in libdarknet, sse, masked,
- * seg and smooth leave out the factor 2 of the derivative, and the loss of a [softmax] before this
- * layer counts as well.
- * seg, wgan, noobj and thresh follow libdarknet's GPU code; its CPU code treats seg and wgan as sse
- * and ignores noobj and thresh. In libdarknet, dx of smooth has the wrong sign for |d| >= 1; here
- * the sign is right. */
+ * everywhere. With thresh, dx is 0 where |dx| / scale < thresh/C. As in libdarknet, the derivative
+ * of a square lacks the factor 2. seg, wgan, noobj and thresh follow libdarknet's GPU code. Unlike
+ * libdarknet, dx of smooth has the right sign for |d| >= 1. */
 #include <math.h>
 #include <string.h>
 
@@ -46,8 +43,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Returns the target t of element i of the batch. An image has `size` elements. Classes are
- * numbered in libdarknet's order C, H, W. */
+/* Returns t of element i of the batch. Classes count in libdarknet's order C, H, W. */
 static float target(const dnx_node *n, const dnx_pass *p, size_t i, size_t size) {
     float k = p->truth[i / size];
     return k >= 0 && (double)k < (double)size && i % size == dnx_class_place(n->out, (size_t)k);

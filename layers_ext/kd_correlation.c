@@ -8,12 +8,9 @@
  *   loss = weight n L,  L = 1/n^2 sum_ij (C_ij - T_ij)^2
  *   dL/du_i = 4/n^2 sum_j (C_ij - T_ij) phi'(u_i.u_j) u_j,  then through the normalisation
  *
- * n is the number of images in the pass (batch / subdivisions). The loss of an image is L, a mean
- * over pairs of images, so the sum over the batch is n L. With sampler=balanced, more pairs show
- * the same person.
+ * n is the number of images in the pass (batch / subdivisions).
  * x: n x H x W x C of `from`, taken as D = H W C numbers; target: n x any shape; y: n x 1,
- * y_i = 1/n sum_j (C_ij - T_ij)^2. No weights. A zero vector has u = 0 and no gradient. With
- * weight=0 nothing is computed.
+ * y_i = 1/n sum_j (C_ij - T_ij)^2. No weights. A zero vector has u = 0 and no gradient.
  * Peng et al. 2019, "Correlation Congruence for Knowledge Distillation" (CC-KD). Implemented from
  * summaries of the paper, not from its equations. */
 #include <math.h>

@@ -2,24 +2,20 @@
  *
  *   g = f, or W f + b at every pixel if the numbers of channels differ
  *   squared  e_b = |g_b - t_b|^2 / 2; with normalize=1, g/|g| and t/|t| replace g and t
- *   cosine   e_b = 1 - cos(g_b, t_b); normalize has no effect
+ *   cosine   e_b = 1 - cos(g_b, t_b)
  *   loss = weight sum_b h_b e_b
  *   de/dg = g - t; when normalised, (cos(g,t) g/|g| - t/|t|) / |g|
  *
- * For normalised features the two distances are equal. |g| and |t| are over all H W T numbers of an
- * image. h_b weighs hard images more: its mean over the B images is 1, and the gradient treats it
- * as a constant. d_b = sqrt(2 e_b), the length of the difference, is at most 2 when normalised.
+ * |g| and |t| are over all H W T numbers of an image. h_b gives hard images more weight. The
+ * gradient treats h_b as a constant. With d_b = sqrt(2 e_b):
  *
  *   none     h_b = 1
  *   softmax  h_b = B e^{k d_b} / sum_j e^{k d_j}, k = hard_sharpness
  *   power    h_b = B d_b^power / sum_j d_j^power
  *
- * With k = 1 all images have nearly the same weight; with a large k, only a few images matter.
- *
  * x: B x H x W x C of `from`; target: B x H x W x T; y: B x 1, e_b. A zero vector stays 0 when it
- * is normalised, and has no gradient. With weight=0 nothing is computed.
- * Weights file: weights T x C and biases T, if T differs from C and the teacher is known. Only
- * training uses these.
+ * is normalised, and has no gradient.
+ * Weights file: weights T x C and biases T, if T differs from C and the teacher is known.
  * With H = W = 1 the layer compares features; else maps, the hints of Romero et al. 2015,
  * "FitNets", equation 3. Hard samples are an idea of Wang et al. 2020, "Exclusivity-Consistency
  * Regularized Knowledge Distillation for Face Recognition" (EC-KD). Both forms of h are ours,
@@ -169,7 +165,6 @@ static void forward_share(void *arg, long lo, long hi) {
     }
 }
 
-/* Computes the weight h of each image. */
 static void weigh(const opts *o, state *s, int batch) {
     double peak = 0, sum = 0, k = (double)o->hard_sharpness;
     for (int b = 0; b < batch; b++) peak = fmax(peak, sqrt(2 * s->e[b]));

@@ -7,9 +7,8 @@
  *
  * Exponentials are double, because the probabilities are almost equal at high temperatures.
  *
- * group > 0 (GKD): the many classes with small probabilities carry little information. The loss
- * therefore compares the leading classes (common/face/leading.h; ordered by group_by) with each
- * other, and their sum with the sum of the rest:
+ * group > 0 (GKD): the loss compares the leading classes (common/face/leading.h) with each other,
+ * and their sum with the sum of the rest:
  *
  *   loss = weight sum_b T^2 (group_between KL((m_t, 1 - m_t) || (m_s, 1 - m_s))
  *                            + group_within KL(q_t || q_s))
@@ -18,22 +17,16 @@
  *          weight T group_between (m_s - m_t) p_s / (1 - m_s) for any other class
  *
  * Zhao et al. 2023, "Grouped Knowledge Distillation for Deep Face Recognition". Implemented from
- * the authors' code and a summary, because the paper was not at hand. Their share is .93, their
- * weights are 1 and 8 (or 4), and the weight of the whole loss rises over the first 10 epochs, as
- * with warmup=.
+ * the authors' code and a summary, because the paper was not at hand. They use group=.93.
  *
- * from= names the student's head, layer= the teacher's. For a [margin_softmax] head, z is s times
- * the cosines, without the margin, because the margin needs the label. Each head uses its own s;
- * the student's s may still rise in its warm-up. On cosines the temperature is thus T/s. The output
- * of any other layer is used as logits, for instance of the [connected] before a [softmax]. Teacher
- * and student may have different heads, but must have the same classes in the same order. Labels
- * are not needed; with group, the class of a known label always leads.
+ * from= names the student's head, layer= the teacher's. The logits of a [margin_softmax] have no
+ * margin, because the margin needs the label. The output of any other layer is used as logits.
+ * Teacher and student must have the same classes in the same order.
  *
  * x: B x the input of the student's head, or B x N logits; y: B x 1, the loss of each image. No
- * weights, but the gradient also goes into the weights of the head. Nothing is computed without a
- * teacher, when predicting, and with weight=0.
- * The forward pass goes over blocks of 1024 classes with a running log-sum-exp. The backward pass
- * computes the logits again. Memory: two B x 1024 blocks of logits; with group also B x N. */
+ * weights, but the gradient also goes into the weights of the head.
+ * Memory: two B x 1024 blocks of logits, which the backward pass computes again; with group also
+ * B x N. */
 #include <math.h>
 #include <string.h>
 
@@ -115,8 +108,7 @@ static bool has_loss(const dnx_node *n, const dnx_pass *p) {
     return p->target && ((const state *)n->state)->N > 0 && ((const opts *)n->opts)->weight > 0;
 }
 
-/* Returns the logits of classes [lo, hi), in rows *ld floats apart. The head computes them into
- * scratch; without a head, x has the logits. */
+/* Returns the logits of classes [lo, hi), in rows *ld floats apart, in scratch or in x. */
 static const float *logits(dnx_node *head, const float *x, int batch, int N, int lo, int hi,
                            float *scratch, size_t *ld) {
     *ld = (size_t)(head ? hi - lo : N);
@@ -208,8 +200,7 @@ static double within(const sums *u, double T) {
     return u->apart / u->sum_t + (u->top_s - u->top_t) / T + log(u->sum_s / u->sum_t);
 }
 
-/* Returns the log-sum-exp of the other classes minus the log-sum-exp of the leading classes, for
- * the teacher or the student. */
+/* Returns the log-sum-exp of the other classes minus that of the leading classes. */
 static double ahead(const sums *of, double T, bool is_teacher) {
     const sums *g = &of[0], *r = &of[1];
     return is_teacher ? (r->top_t - g->top_t) / T + log(r->sum_t) - log(g->sum_t)

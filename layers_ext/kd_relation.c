@@ -10,17 +10,15 @@
  *     + impostor * mean of l_ij over at most `hardest` impostor pairs, those with the largest s_ij
  *   loss = weight n L;  the gradient treats a and b as constants
  *
- * So a pair has a loss when its cosine exceeds a threshold for the student but not for the teacher,
- * or the reverse. Sort the cosines of the P impostor pairs of a pass in falling order: threshold k
- * of the pass is the cosine at place floor(P rates_k) + 1, at most P. The first training pass with
- * impostor pairs sets a and b to the thresholds of the pass. Each later training pass first moves a
- * and b: a_k += pace (threshold k of the pass - a_k), and b_k likewise.
+ * Threshold k of a pass with P impostor pairs is their cosine number min(floor(P rates_k) + 1, P),
+ * counted from the largest. The first training pass with impostor pairs sets a and b to these
+ * thresholds. Each later one first moves them: a_k += pace (threshold k of the pass - a_k).
  *
  * n is the number of images in the pass (batch / subdivisions). Pairs with an image of unknown
  * class are ignored. Use sampler=balanced, so that a pass has genuine pairs.
  * x: n x H x W x C of `from`, taken as D = H W C numbers; target: n x any shape; y: n x 1, half the
  * sum of the losses of an image's pairs. A zero vector has cosine 0 with all others, and no
- * gradient. With weight=0 nothing is computed.
+ * gradient.
  * Weights file: a, then b, then 1 if a training pass has set a and b, else 0.
  *
  * Huang et al. 2022, "Evaluation-oriented Knowledge Distillation for Deep Face Recognition" (EKD).
@@ -201,8 +199,8 @@ static double rank_of(const float *a, int K, double v, double temperature, doubl
     return sum;
 }
 
-/* For each of `count` pairs (i, j): adds factor * l_ij to the loss and half of it to half[i] and
- * half[j], and sets `slope`. */
+/* Adds factor * l_ij of the pairs to the loss and, by halves, to half[i] and half[j]. Sets `slope`.
+ *  */
 static void add_pairs(dnx_node *n, dnx_pass *p, const pair *list, int count, double factor) {
     const double temperature = (double)((const opts *)n->opts)->temperature;
     state *s = n->state;

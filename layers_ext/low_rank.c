@@ -9,10 +9,8 @@
  * Weights file: biases N; with batch_normalize=1 scales N, mean N, variance N; weights P N x R;
  * basis V R x C x size x size; with activation=prelu slopes N.
  *
- * A block of t stays in the cache between the two products, so x is read and y is written only
- * once. Training keeps t for the backward pass: R numbers for each output pixel, at most the N of
- * z. When predicting, 3x3 filters with stride 1 use Winograd's transforms where these are faster;
- * they need memory for all of t. */
+ * A block of t stays in the cache between the two products. A network that predicts may compute t
+ * by Winograd's transforms. */
 #include <math.h>
 #include <string.h>
 
@@ -51,8 +49,7 @@ typedef struct {
     float *packed_v, *packed_p;   /* panels of V^T, K x R (K = C*size*size), and of P^T, R x N */
     float *packed_vt, *packed_pt; /* panels of V and P, for dx and dt; NULL when predicting */
     float *t;                     /* training: batch x OH x OW x R */
-    float *block; /* threads x BLOCK x (K + R): windows of x or their gradients, and dt. NULL when
-                   * predicting: then windows and t are in scratch */
+    float *block; /* training: threads x BLOCK x (K + R), windows of x or their gradients, and dt */
     float *d_all; /* threads x (K x R + R x N): gradients of V and P */
 } state;
 
@@ -191,8 +188,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     if (n->trains) dnx_norm_act_end(&s->norm, n, p);
 }
 
-/* Computes the gradients of P, V and x from output pixels [lo, hi), block by block, while dz of the
- * block is in the cache. */
+/* Computes the gradients of P, V and x from output pixels [lo, hi). */
 static void backward_part(job *j, int t, long lo, long hi) {
     dnx_node *n = j->n;
     state *s = n->state;

@@ -2,36 +2,25 @@
  *
  *   c_j = x.w_j / (|x| |w_j|),  L_b = the cross-entropy of common/face/margin.h,  loss = sum_b F_b
  *
- * F_b = L_b unless mining= says otherwise: mining=hard or focal computes F_b from the losses of the
- * images whose class is known, see common/face/mining.h.
+ * F_b is L_b or, with mining=, that of common/face/mining.h. The gradient is exact, through both
+ * normalisations; gradient=ste takes the derivative of the margin as 1. Zero vectors have cosines
+ * and gradients 0. The margin is ramp_end times its value, and rises to that over `warmup` updates.
  *
- * margin, easy_margin, label_smoothing: see common/face/margin.h. The gradient is exact, through
- * both normalisations; gradient=ste takes the derivative of the margin function f as 1. Zero
- * vectors have cosines and gradients 0. With warmup=U, over the first U updates the margin rises
- * linearly from 0 to ramp_end times its value, and s rises from s_start. Without warmup, the margin
- * is ramp_end times its value from the start.
+ * scale=length: the logits are |x| c_j instead of s c_j.
  *
- * scale=length: the logits are |x| c_j instead of s c_j, as for SphereFace in common/face/margin.h.
+ * sample < 1 (partial FC): an update uses only the classes that common/face/class_sample.h draws.
+ * Momentum and weight decay still change the other classes.
  *
- * sample < 1 (partial FC): in each update, the softmax and y use only the classes that
- * common/face/class_sample.h draws. The other classes have gradient 0, but momentum and weight
- * decay still change them. A network that predicts uses all classes.
- *
- * centres=teacher (AdaDistill): the w_j are centres of the classes in the teacher's features, and
- * move before the loss of each training pass. centres=inherited (ProxylessKD): the w_j are the
- * class vectors of the teacher's classifier, which has the same classes in the same order. They
- * never change; a network that trains does not take them from a weights file. margins=teacher
- * (MarginDistillation): each image has its own m. See common/face/centres.h. With centres=teacher
- * or inherited, w has no gradient, no momentum and no weight decay: the labels train only the
- * student's features. Teacher and student have the same D.
+ * centres=teacher (AdaDistill), centres=inherited (ProxylessKD) and margins=teacher
+ * (MarginDistillation): see common/face/centres.h. With these centres, w has no gradient, no
+ * momentum and no weight decay: the labels train only the student's features.
  *
  * x: B x D (D = H W C). y: B x 1, 1 if the true class has the largest cosine (without margin), else
- * 0; 0 without truth. Truth -1 is unknown: loss, gradient and accuracy are 0. Any other truth
- * outside 0..N-1 gives a NaN loss. For distillation the logits are s c_j with the s of the last
- * forward pass, or |x| c_j with scale=length; both are without margin.
+ * 0. Truth -1 is unknown: loss, gradient and y are 0. Any other truth outside 0..N-1 gives a NaN
+ * loss. The logits for distillation have no margin.
  * Weights file: weights N x D, N = classes.
- * Memory: weights, their gradient when they are trained, and one B x N block, which holds cosines,
- * then their gradients. With sample, the block is B x min(N, ceil(sample N) + B). */
+ * Memory beside the weights: a block of cosines, then of their gradients: B x N; with sample B x
+ * min(N, ceil(sample N) + B). */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -35,7 +35,7 @@ typedef struct {
     int h, w, c;        /* size of the part that is added */
     int stride, sample; /* steps between the added pixels in f, and in y */
     float *one, *zero;  /* C: the scale 1 and the shift 0 for act_back() */
-    double *sums;       /* threads x 2 x C: act_back() writes sums here, which are not used */
+    double *sums;       /* threads x 2 x C: sums of act_back(), not used */
 } state;
 
 static dnx_status make(dnx_node *n, dnx_err *err) {

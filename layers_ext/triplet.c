@@ -52,8 +52,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return dnx_distances_make(&s->distances, n, err);
 }
 
-/* Counts a triplet in `used`; with mining=all, only when its term is above 0. When the term is
- * above 0, adds it to `sum`, and its derivatives to g, still without the factor M/T. */
+/* Uses a triplet: adds a positive term to `sum` and its derivatives to g, without factor M/T. */
 static void use(dnx_node *n, const dnx_pass *p, int a, int pos, int neg) {
     state *s = n->state;
     const opts *o = n->opts;
