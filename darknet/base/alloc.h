@@ -13,13 +13,12 @@ void dnx_own(void *owner, void *p);
 /* Frees `owner`, which may be NULL, and the arrays that it still owns. */
 void dnx_free_owned(void *owner);
 
-/* Makes room for item n of a list from malloc(): when n has reached *capacity, doubles it, or sets
- * it to 64 if it is 0. `list` is the address of the list's pointer, `size` the bytes of an item.
- * Returns false when memory runs out, and leaves the list unchanged. */
+/* Makes room for item n of a list from malloc(). `list` is the address of the list's pointer,
+ * `size` the bytes of an item. Returns false when memory runs out, and leaves the list
+ * unchanged. */
 bool dnx_grow(void *list, size_t n, size_t *capacity, size_t size);
 
-/* With glibc, makes later blocks of 1 MB or more go back to the system as soon as they are
- * freed. */
+/* With glibc, later blocks of 1 MB or more return to the system as soon as they are freed. */
 void dnx_return_large_blocks(void);
 /* With glibc, gives memory that malloc() keeps for reuse back to the system. */
 void dnx_return_memory(void);

@@ -1,5 +1,4 @@
-/* err.h - the status and the message of an error. A function that can fail returns dnx_status. The
- * function that finds the fault writes the message into a dnx_err, which keeps its first error. */
+/* err.h - the status and the message of an error. A dnx_err keeps the first error. */
 #ifndef DNX_ERR_H
 #define DNX_ERR_H
 #include <stddef.h>
@@ -32,14 +31,12 @@ dnx_status dnx_fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fm
 /* Like dnx_fail(), for a message without a line number. path may be NULL. */
 dnx_status dnx_fail_at(dnx_err *err, dnx_status status, const char *path, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* Copies the first error in errors[0..n-1] to *err and returns its status, or returns DNX_OK when
- * none of them is an error. Threads use it: each has its own dnx_err. */
+/* Copies the first error in errors[0..n-1] to *err. Returns its status, or DNX_OK without
+ * errors. */
 dnx_status dnx_first_error(const dnx_err *errors, int n, dnx_err *err);
 /* Records "PATH: no memory" and returns DNX_EMEM. */
 dnx_status dnx_no_memory(const char *path, dnx_err *err);
-/* Returns `one` when n is 1, else `many`. */
 const char *dnx_plural(size_t n, const char *one, const char *many);
-/* Rounds n, at least 0, to a whole number and writes it with commas, such as "1,234,567". Returns
- * `out`. */
+/* Rounds n >= 0 and writes it with commas, such as "1,234,567". Returns `out`. */
 char *dnx_grouped(double n, char out[32]);
 #endif

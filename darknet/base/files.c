@@ -44,7 +44,6 @@ FILE *dnx_file_open(const char *path, size_t most, size_t *len) {
     return noted(dnx_file_open_unnoted(path, most, len), path);
 }
 
-/* Opens a FIFO. Returns NULL with ENXIO when nothing is written to it within WAIT_MS. */
 static FILE *open_fifo(const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct pollfd is_written = {.fd = fd, .events = POLLIN};
@@ -65,8 +64,7 @@ FILE *dnx_file_stream(const char *path) {
     return noted(is_fifo ? open_fifo(path) : fopen(path, "rbe"), path);
 }
 
-/* Returns the len bytes of f, followed by a NUL, and closes f. Returns NULL on failure, with errno.
- * f may be NULL when opening it has failed. */
+/* Returns the len bytes of f, then a NUL, and closes f. Returns NULL with errno on failure. */
 static char *read_all(FILE *f, size_t len) {
     int why = 0;
     if (!f) return NULL;

@@ -6,8 +6,8 @@
 
 #define DNX_MAX_FILE (1u << 30) /* bytes of the longest image or list */
 
-/* Every function below, except those named _unnoted, registers its file as an input: no output of
- * this process may replace an input (inputs.h). On failure they return NULL and set errno. */
+/* All functions return NULL and set errno on failure. All but those named _unnoted register the
+ * file as an input, which no output may replace (inputs.h). */
 
 /* Opens a regular file for reading and sets *len to its bytes. errno is EFBIG when it has more than
  * `most` bytes, EISDIR for a folder, EINVAL for a pipe or a device. */
@@ -17,13 +17,10 @@ FILE *dnx_file_open(const char *path, size_t most, size_t *len);
 char *dnx_file_read(const char *path, size_t *len);
 /* Like dnx_file_read(), for a file of at most `most` bytes. */
 char *dnx_file_read_most(const char *path, size_t most, size_t *len);
-/* Opens a file of any length, or a pipe. errno is ENXIO when nothing is written to a FIFO for 5
- * seconds. */
+/* Opens a file of any length, or a pipe. ENXIO when nothing is written to a FIFO for 5 seconds. */
 FILE *dnx_file_stream(const char *path);
 
-/* Like dnx_file_open() and dnx_file_read_most(), but without registering: for images, of which
- * there are millions, and for files that a command reads and replaces: checkpoints, logs,
- * caches. */
+/* For images, of which there are millions, and for files that a command reads and replaces. */
 FILE *dnx_file_open_unnoted(const char *path, size_t most, size_t *len);
 char *dnx_file_read_unnoted(const char *path, size_t most, size_t *len);
 #endif

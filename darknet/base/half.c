@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* A float has 8 bits of exponent with bias 127, and 23 bits of fraction. A half has 5 bits of
- * exponent with bias 15, and 10 bits of fraction. */
+/* exponent bias of a float minus that of a half */
 #define BIAS (127u - 15u)
 
 uint16_t dnx_to_half(float v) {

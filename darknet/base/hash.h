@@ -7,8 +7,8 @@
 
 /* Initial h of the checksums in crops and caches. Existing files depend on this value. */
 #define DNX_HASH_START 0xcbf29ce484222325u
-/* Returns the XXH3 checksum of n bytes. The seed h is the checksum of earlier bytes, or 0. Two
- * calls for two parts give another result than one call for all bytes. */
+/* Returns the checksum of n bytes. h is a seed, or the checksum of the bytes before them. The
+ * result depends on how bytes are divided between calls. */
 uint64_t dnx_hash(uint64_t h, const void *bytes, size_t n);
 /* Updates the checksum *h with the bytes of a file. Returns false with errno on failure. */
 bool dnx_hash_file(const char *path, uint64_t *h);

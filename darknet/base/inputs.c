@@ -1,5 +1,5 @@
-/* inputs.c - the files that this process has read. The list has names, not inodes: when an editor
- * replaces a cfg during training, the system may give the cfg's old inode to a checkpoint. */
+/* inputs.c - the files that this process has read. The list has names, because the system reuses
+ * the inodes of deleted files. */
 #include "base/inputs.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
-/* inputs.h - remembers which files this process has read, so that it never replaces one of them by
- * an output. The functions of files.h register what they open. Thread safe. */
+/* inputs.h - remembers which files this process has read: no output may replace them. Thread
+ * safe. */
 #ifndef DNX_INPUTS_H
 #define DNX_INPUTS_H
 #include <stdbool.h>
@@ -11,9 +11,7 @@ bool dnx_input_note(const char *path);
 /* Returns true when a registered file now has the device and inode of `file`. Writes the name under
  * which it was registered to `name`, which has `size` bytes. */
 bool dnx_input_is(const struct stat *file, char *name, size_t size);
-/* dnx_inputs_rewind(mark) forgets the files registered since dnx_inputs_mark() returned `mark`: for
- * a result that was only read to compare it. Tests, which run many commands in one process, call
- * dnx_inputs_rewind(0) to forget all files. */
+/* dnx_inputs_rewind() forgets the files registered since dnx_inputs_mark() returned `mark`. */
 size_t dnx_inputs_mark(void);
 void dnx_inputs_rewind(size_t mark);
 #endif

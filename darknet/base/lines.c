@@ -1,4 +1,4 @@
-/* lines.c - converts UTF-16 to UTF-8, makes line ends uniform, and returns a text line by line. */
+/* lines.c - text files as UTF-8 lines, and their fields and numbers. */
 #include "base/lines.h"
 
 #include <errno.h>
@@ -23,8 +23,6 @@ static dnx_status no_memory(const char *file, dnx_err *err) {
     return dnx_fail_at(err, DNX_EMEM, file, "no memory for this file");
 }
 
-/* ---- UTF-16 ---- */
-
 /* Converts l->text from UTF-16 to UTF-8, without its byte order mark. */
 static dnx_status decode(dnx_lines *l, bool is_big, dnx_err *err) {
     size_t from_left = l->len - 2, left = l->len / 2 * 3;
@@ -47,8 +45,6 @@ static dnx_status decode(dnx_lines *l, bool is_big, dnx_err *err) {
     l->len = (size_t)(to - out);
     return DNX_OK;
 }
-
-/* ---- the whole text ---- */
 
 /* Makes every line end with one '\n', removes byte order marks, and counts the lines. */
 static dnx_status unify(dnx_lines *l, const char *what, dnx_err *err) {
@@ -78,7 +74,7 @@ static dnx_status unify(dnx_lines *l, const char *what, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Fills *l from `text` and takes ownership of it. text has room for a NUL after its len bytes. */
+/* Takes ownership of `text`, which has room for a NUL after its len bytes. */
 static dnx_status take(dnx_lines *l, char *text, size_t len, const char *file, const char *what,
                        dnx_err *err) {
     *l = (dnx_lines){.file = file, .text = text, .len = len};
@@ -102,8 +98,7 @@ dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char
     return take(l, own, len, file, what, err);
 }
 
-/* Reads all bytes of f into *text, and fails when there are more than `most`. The caller frees
- * *text, also after an error. */
+/* Reads all of f, at most `most` bytes. The caller frees *text, also after an error. */
 static dnx_status load(FILE *f, const char *file, const char *what, size_t most, char **text,
                        size_t *len, dnx_err *err) {
     struct stat s;
@@ -144,8 +139,6 @@ void dnx_lines_free(dnx_lines *l) {
     *l = (dnx_lines){0};
 }
 
-/* ---- lines ---- */
-
 char *dnx_lines_next(dnx_lines *l, const char *comments) {
     while (l->at < l->len) {
         char *line = l->text + l->at, *end = memchr(line, '\n', l->len - l->at);
@@ -176,21 +169,17 @@ void dnx_comment_cut(char *s) {
         }
 }
 
-/* ---- fields ---- */
-
 char dnx_separator(const char *line) {
     return strchr(line, '\t') ? '\t' : strchr(line, ',') ? ',' : ' ';
 }
 
-/* Reads a quoted field in place. *p points to its first quote; sets *p behind its last quote.
- * Removes both quotes, and replaces "" between them by one quote. Returns the text, or NULL when
- * the last quote is missing. */
+/* Reads a quoted field in place and moves *p behind it. NULL when the last quote is missing. */
 static char *unquote(char **p) {
     char *start = *p, *out = start, *s = start + 1;
     for (; *s; s++) {
         if (*s == '"' && s[1] != '"') {
             *p = s + 1;
-            *out = 0; /* out is at or before s: the text after the field is unchanged */
+            *out = 0;
             return start;
         }
         s += *s == '"';
@@ -223,8 +212,6 @@ int dnx_fields(char *line, char separator, char **field, int most) {
         p = end + 1;
     }
 }
-
-/* ---- numbers ---- */
 
 bool dnx_whole(const char *s, long lo, long hi, long *v) {
     char *end;

@@ -1,9 +1,8 @@
-/* lines.h - reads text files line by line: cfg and .data files, lists, labels, pairs, landmarks.
+/* lines.h - reads text files line by line.
  *
- * The reader accepts what editors and other systems write: a byte order mark at the start of a file
- * or of a line (files are joined with cat), UTF-16 with such a mark (converted to UTF-8), lines
- * that end with LF, CR LF or CR, and a last line without an end. Other bytes, such as Latin-1, are
- * unchanged. NUL bytes and lines over 1 MB are errors, with the number of the line. */
+ * A byte order mark is allowed. UTF-16 needs one, and is converted to UTF-8. Lines end with LF, CR
+ * LF or CR. Other bytes, such as Latin-1, are unchanged. NUL bytes and lines over 1 MB are
+ * errors. */
 #ifndef DNX_LINES_H
 #define DNX_LINES_H
 #include <stdbool.h>
@@ -21,17 +20,17 @@ typedef struct {
 
 #define DNX_LINES_MOST ((size_t)1 << 30) /* bytes of the longest file */
 
-/* Reads a whole file, or a pipe until it is closed. `file` must outlive l. `what` names the kind of
- * file in messages ("a cfg"). Returns DNX_EIO when the file cannot be read or has more than `most`
- * bytes, DNX_EPARSE when it is not text, or DNX_EMEM. Call dnx_lines_free() only after success. */
+/* Reads a whole file or pipe. `file` must outlive l. `what` is the kind of file in messages ("a
+ * cfg"). DNX_EIO, also when there are more than `most` bytes; DNX_EPARSE when it is not text;
+ * DNX_EMEM. */
 dnx_status dnx_lines_open(dnx_lines *l, const char *file, const char *what, size_t most,
                           dnx_err *err);
 /* Like dnx_lines_open(), but copies len bytes of `text`. DNX_EPARSE, DNX_EMEM. */
 dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char *file,
                           const char *what, dnx_err *err);
 void dnx_lines_free(dnx_lines *l);
-/* Sets a function that is called for each text that begins with a byte order mark: editors hide the
- * mark, and other programs may reject it. `mark` is its name. NULL, the default: no calls. */
+/* Sets a function that is called for each text that begins with a byte order mark. `mark` is the
+ * mark's name. NULL, the default: no calls. */
 void dnx_lines_report_marks(void (*report)(const char *file, const char *mark));
 
 /* Returns the next line without white space at both ends, or NULL at the end of the text. Skips
@@ -42,16 +41,14 @@ dnx_loc dnx_lines_at(const dnx_lines *l);
 
 /* Removes white space at both ends of s, in place. Returns the first character that remains. */
 char *dnx_trim(char *s);
-/* Cuts s in place at a '#' or ';' after white space, which starts a comment. */
+/* Cuts a comment off s: it starts at a '#' or ';' after white space. */
 void dnx_comment_cut(char *s);
 
-/* Returns the separator of the fields of a line: '\t' when the line has a tab, else ',' when it has
- * a comma, else ' '. */
+/* Returns '\t' when the line has a tab, else ',' when it has a comma, else ' '. */
 char dnx_separator(const char *line);
 /* Splits a line in place into fields without white space at their ends. Stores the first `most` in
- * `field`; returns the number of all. Separator ' ' means any run of white space. With ',' a field
- * may be quoted, with "" for a quote (RFC 4180). Returns -1 when the last quote is missing, or when
- * text follows it before the next ','. */
+ * `field` and returns the number of all. Separator ' ' means any run of white space. With ',' a
+ * field may be quoted (RFC 4180). Returns -1 when quotes are malformed. */
 int dnx_fields(char *line, char separator, char **field, int most);
 
 /* dnx_whole() converts s to a whole number in lo..hi, dnx_decimal() to a finite decimal number.

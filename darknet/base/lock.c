@@ -18,9 +18,6 @@ struct dnx_lock {
     int fd;
 };
 
-/* ---- the holder of a lock ---- */
-
-/* Writes the command line of this process, words separated by blanks, at most n - 1 bytes. */
 static void command_line(char *text, size_t n) {
     int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
     ssize_t got = fd < 0 ? 0 : read(fd, text, n - 1);
@@ -30,7 +27,7 @@ static void command_line(char *text, size_t n) {
         if (text[i] == 0 || text[i] == '\n') text[i] = ' ';
 }
 
-/* Writes a line about this process into the lock file. If this fails, messages name no holder. */
+/* If this fails, messages name no holder. */
 static void sign(int fd) {
     char host[65] = "", since[32] = "", command[200], text[TEXT];
     time_t now = time(NULL);
@@ -53,8 +50,6 @@ static void read_holder(int fd, char text[TEXT]) {
     if (!*text) strcpy(text, "another process");
 }
 
-/* ---- taking and releasing ---- */
-
 static bool is_same_file(int fd, const char *path) {
     struct stat a, b;
     return !fstat(fd, &a) && !stat(path, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
@@ -62,8 +57,7 @@ static bool is_same_file(int fd, const char *path) {
 
 typedef enum { TAKEN, HELD, FAILED } outcome;
 
-/* Tries to take the lock without waiting. TAKEN: *fd is the locked file, or -1 on a file system
- * without locks. HELD: `holder` is the line of the process that has the lock. FAILED: see errno. */
+/* Does not wait. *fd is the locked file, or -1 on a file system without locks. */
 static outcome try(const char *path, int *fd, char holder[TEXT]) {
     for (int i = 0; i < TRIES; i++) {
         *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
@@ -79,7 +73,7 @@ static outcome try(const char *path, int *fd, char holder[TEXT]) {
             sign(*fd);
             return TAKEN;
         }
-        close(*fd); /* the holder has just removed this file: opens a new one */
+        close(*fd); /* the last holder has removed this file */
     }
     errno = EAGAIN;
     return FAILED;
@@ -117,7 +111,7 @@ dnx_status dnx_lock_take(dnx_lock **lock, const char *path, dnx_err *err) {
 void dnx_lock_release(dnx_lock *l) {
     if (!l) return;
     if (l->fd >= 0) {
-        unlink(l->path); /* before close() unlocks the file: then another process may lock it */
+        unlink(l->path); /* must come before close(), which unlocks the file */
         close(l->fd);
     }
     free(l->path);

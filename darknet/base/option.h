@@ -1,5 +1,5 @@
 /* option.h - an option table: the keys of a cfg section with their types, defaults, bounds and
- * help. Parsing, range checks, spelling hints and `darknet layers` all use the same table. */
+ * help. */
 #ifndef DNX_OPTION_H
 #define DNX_OPTION_H
 #include <stdbool.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 
 typedef enum {
-    DNX_INT,    /* the field is an int */
-    DNX_FLOAT,  /* the field is a float */
+    DNX_INT,
+    DNX_FLOAT,
     DNX_WORD,   /* int: index into `words`, a list "a|b|c" */
     DNX_STRING, /* char *, owned by the options; NULL when absent and without a default */
     DNX_LIST,   /* dnx_list of numbers, "1,2,3"; empty when absent */
@@ -29,7 +29,7 @@ typedef struct {
     double value, min, max; /* default of a number or a word; bounds of a number */
     const char *words; /* DNX_WORD: "a|b/other spelling of b|c"; DNX_STRING: the default or NULL */
     const char *help;
-    bool only_trains; /* has no effect when the network predicts: `darknet strip` leaves it out */
+    bool only_trains; /* has no effect when the network predicts */
 } dnx_opt;
 
 /* Returns word i of a list "a|b/other spelling of b|c", and its length in *length. */
@@ -54,7 +54,6 @@ static inline const char *dnx_option_word(const char *words, int i, int *length)
 #define DNX_OPT_LAYERS(s, f, help) \
     DNX_OPT_NUMBER(s, f, DNX_LAYERS, 0, -100000, 100000, help, false)
 #define DNX_OPT_IGNORED(key, help) {key, DNX_IGNORED, 0, 0, 0, 0, NULL, help, false}
-/* Options that only training uses. */
 #define DNX_OPT_TRAIN_INT(s, f, def, lo, hi, help) \
     DNX_OPT_NUMBER(s, f, DNX_INT, def, lo, hi, help, true)
 #define DNX_OPT_TRAIN_FLOAT(s, f, def, lo, hi, help) \
@@ -62,7 +61,7 @@ static inline const char *dnx_option_word(const char *words, int i, int *length)
 #define DNX_OPT_TRAIN_LIST(s, f, lo, hi, help) DNX_OPT_NUMBER(s, f, DNX_LIST, 0, lo, hi, help, true)
 #define DNX_OPT_TRAIN_WORD(s, f, def, words, help) \
     {#f, DNX_WORD, offsetof(s, f), def, 0, 0, words, help, true}
-/* Ends a table. s: the options struct of the table; its size is stored as the offset. */
+/* Ends a table. s: the options struct; its size is stored as the offset. */
 #define DNX_OPT_END(s) {NULL, DNX_INT, sizeof(s), 0, 0, 0, NULL, NULL, false}
 // clang-format on
 #endif

@@ -26,16 +26,14 @@ static void failed(dnx_outfile *f) {
     if (!f->why) f->why = errno ? errno : EIO;
 }
 
-/* ---- the target ---- */
-
-/* Returns the length of the folder in a path, with its last '/', or 0 when there is no folder. */
+/* Returns the length of the folder in a path, with its last '/'. */
 static int folder_length(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? (int)(slash - path) + 1 : 0;
 }
 
-/* Follows symbolic links. Returns the path of the file at their end, which need not exist; the
- * caller frees it. Returns NULL with errno on failure. */
+/* Follows symbolic links to a file, which need not exist. The caller frees the path. NULL with
+ * errno. */
 static char *follow(const char *path) {
     char link[PATH_MAX], *at = strdup(path);
     for (int i = 0; at && i < MOST_LINKS; i++) {
@@ -53,7 +51,6 @@ static char *follow(const char *path) {
     return NULL;
 }
 
-/* Opens the folder that contains `file`. Returns a descriptor, or -1. */
 static int open_folder(const char *file) {
     char *folder = strndup(file, (size_t)folder_length(file));
     int fd = folder ? open(*folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
@@ -61,11 +58,10 @@ static int open_folder(const char *file) {
     return fd;
 }
 
-/* This check is needed because the system lets root write to files without write permission. */
+/* access() lets root write to read-only files. */
 static bool is_read_only(const struct stat *s) { return (s->st_mode & 0222) == 0; }
 
-/* Checks that f->target may be replaced. Sets *old to the target's stat, or old->st_mode to 0 when
- * the target does not exist. */
+/* Checks that f->target may be replaced. *old is its stat; st_mode is 0 when there is no target. */
 static dnx_status check(const dnx_outfile *f, struct stat *old, dnx_err *err) {
     dnx_loc at = {f->path, 0};
     char input[200];
@@ -92,14 +88,13 @@ static dnx_status check_folder(const dnx_outfile *f, dnx_err *err) {
     return dnx_fail_at(err, DNX_EIO, f->path, "cannot write: its folder is read-only");
 }
 
-/* Opens TARGET.partial. Returns a descriptor, or -1 with errno. */
 static int open_partial(dnx_outfile *f) {
     if (asprintf(&f->temporary, "%s.partial", f->target) < 0) f->temporary = NULL;
     errno = ENOMEM;
     return f->temporary ? open(f->temporary, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666) : -1;
 }
 
-/* Opens a new file TARGET.PID.N.tmp. Returns a descriptor, or -1 with errno. */
+/* Opens a new file TARGET.PID.N.tmp. */
 static int open_new(dnx_outfile *f) {
     int at = folder_length(f->target), fd = -1;
     errno = EEXIST;
@@ -114,7 +109,6 @@ static int open_new(dnx_outfile *f) {
     return fd;
 }
 
-/* Opens f->file. Returns false and sets f->why on failure. */
 static bool open_temporary(dnx_outfile *f, bool continues) {
     int fd = continues ? open_partial(f) : open_new(f);
     if (fd >= 0) f->file = fdopen(fd, "r+b");
@@ -133,7 +127,6 @@ static void free_names(dnx_outfile *f) {
     *f = (dnx_outfile){.lock = -1};
 }
 
-/* Gives the new file fd the owner and permissions of the file that it will replace. */
 static void keep_owner(int fd, const struct stat *old) {
     if (old->st_uid != geteuid() || old->st_gid != getegid())
         if (fchown(fd, old->st_uid, old->st_gid)) return; /* only root may change the owner */
@@ -179,8 +172,6 @@ dnx_status dnx_outfile_stream(dnx_outfile *f, const char *path, dnx_err *err) {
     return st;
 }
 
-/* ---- writing ---- */
-
 void dnx_outfile_put(dnx_outfile *f, const void *bytes, size_t n) {
     errno = 0;
     if (n && fwrite(bytes, 1, n, f->file) != n) failed(f);
@@ -194,8 +185,7 @@ dnx_status dnx_outfile_sync(dnx_outfile *f, dnx_err *err) {
     return f->why ? cannot_write(f->path, f->why, err) : DNX_OK;
 }
 
-/* Syncs the folder of `file`: a rename survives a power cut only after that. Ignores errors,
- * because some file systems cannot sync a folder. */
+/* A rename survives a power cut only after this. Some file systems cannot sync a folder. */
 static void sync_folder(const char *file) {
     int fd = open_folder(file);
     if (fd < 0) return;
@@ -203,7 +193,6 @@ static void sync_folder(const char *file) {
     close(fd);
 }
 
-/* Unlocks and frees f, whose file is closed already. Removes the temporary file if `removes`. */
 static void end(dnx_outfile *f, bool removes) {
     if (f->temporary && removes) unlink(f->temporary);
     if (f->lock >= 0) close(f->lock);
@@ -259,8 +248,6 @@ dnx_status dnx_outfile_sync_many(const char *folder, dnx_err *err) {
     return st;
 }
 
-/* ---- before the work starts ---- */
-
 /* Returns true when `name` is BASE.PID.N.tmp. */
 static bool is_temporary(const char *name, const char *base) {
     size_t n = strnlen(base, MOST_BASE);
@@ -270,8 +257,8 @@ static bool is_temporary(const char *name, const char *base) {
     return end > 0 && name[n + (size_t)end] == 0;
 }
 
-/* Removes the file `name` when it belongs to a dead process: it is not locked, and at least `age`
- * seconds old. The age STALE protects a file that was just opened and is not locked yet. */
+/* Removes a file that is not locked and at least `age` seconds old. The age protects a file that
+ * was just opened and is not locked yet. */
 static void remove_stale(int folder, const char *name, int age) {
     struct stat s;
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

@@ -7,6 +7,6 @@
 char *dnx_path_join(const char *folder, const char *name);
 /* Compares by strcmp(), for qsort() and bsearch() of char *. */
 int dnx_by_text(const void *a, const void *b);
-/* Makes a folder unless it exists. Returns DNX_EIO on failure, also when a file has this name. */
+/* Makes a folder unless it exists. DNX_EIO. */
 dnx_status dnx_folder_make(const char *path, dnx_err *err);
 #endif

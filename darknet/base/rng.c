@@ -32,8 +32,8 @@ uint64_t dnx_rng_next(dnx_rng *r) {
 /* Uses 24 bits: every value is exact in float32, and rounding never gives 1. */
 float dnx_rng_uniform(dnx_rng *r) { return (float)(dnx_rng_next(r) >> 40) * 0x1p-24f; }
 
-/* Box-Muller transform. Drops its second number, from the sine: the generator then needs no further
- * state. Uses 53 bits in double, because with 24 bits no value would exceed 5.8. */
+/* Box-Muller transform without its second number, for which the generator would need more state.
+ * Uses 53 bits, because with 24 bits no value would exceed 5.8. */
 float dnx_rng_normal(dnx_rng *r) {
     double u = (double)((dnx_rng_next(r) >> 11) + 1) * 0x1p-53; /* (0,1] */
     double v = (double)(dnx_rng_next(r) >> 11) * 0x1p-53;
