@@ -9,16 +9,12 @@
 #include "net/bridge_rows.h"
 #include "net/weights.h"
 
-/* Returns the number of classes of a layer, or 0 when the layer is no classifier. */
 static size_t classes_of(const dnx_node *n) {
     const dnx_classifier *c = n->type->classifier;
     return c && c->classes ? (size_t)c->classes(n) : 0;
 }
 
-/* ---- the table ---- */
-
-/* Writes the shape of the largest of `count` parameters: filters x floats of a filter, or only the
- * number of floats when it has no filters of several floats. */
+/* Writes the shape of the largest parameter: "filters x floats", or only its number of floats. */
 static void shape_of(const dnx_node *n, const dnx_param *list, int count, char *text, size_t size) {
     const dnx_param *most = list;
     for (int k = 1; k < count; k++)
@@ -52,7 +48,6 @@ dnx_bridge_row *dnx_bridge_add(dnx_bridge *b, dnx_net *net, int layer, dnx_fate 
     return row;
 }
 
-/* True when both rows can share a line: their layers were taken with the same shift. */
 static bool is_next(const dnx_bridge_row *a, const dnx_bridge_row *b) {
     return a->fate == DNX_TAKEN && b->fate == DNX_TAKEN && a->shift == b->shift;
 }
@@ -102,9 +97,6 @@ void dnx_bridge_free(dnx_bridge *b) {
     *b = (dnx_bridge){0};
 }
 
-/* ---- files ---- */
-
-/* Lengths of a file, a network and its backbone. */
 typedef struct {
     size_t floats; /* floats in the file */
     size_t need;   /* floats in the network */
@@ -120,15 +112,13 @@ static reach measure(dnx_net *net, size_t floats) {
                    dnx_size(out)};
 }
 
-/* True when the floats after the backbone can be a head: a row of `width` floats for each class,
- * with or without a bias. */
+/* True when the floats after the backbone can be rows of a head, with or without biases. */
 static bool is_head(const reach *r) {
     size_t rest = r->floats > r->core ? r->floats - r->core : 0;
     return r->core > 0 && rest > 0 && (rest % r->width == 0 || rest % (r->width + 1) == 0);
 }
 
-/* Returns how many layers, from the first on, have exactly `floats` parameters together, or 0 when
- * no number of layers has. Layers without parameters are included. */
+/* Returns how many of the first layers have exactly `floats` parameters together, or 0. */
 static int layers_of(dnx_net *net, size_t floats) {
     for (int layers = net->n; floats && layers > 0; layers--)
         if (dnx_weights_floats(net, layers) == floats) return layers;
@@ -164,7 +154,6 @@ static dnx_status take(dnx_net *net, const char *path, int layers, const reach *
     return DNX_OK;
 }
 
-/* Fails with the status and message of `said`, and adds the hint to DNX_EWEIGHTS. */
 static dnx_status with_hint(const dnx_err *said, const char *hint, dnx_err *err) {
     return dnx_fail_at(err, said->status, NULL, "%s%s", said->text,
                        said->status == DNX_EWEIGHTS ? hint : "");

@@ -6,8 +6,6 @@
 #include "net/bridge_rows.h"
 #include "net/weights.h"
 
-/* ---- one layer ---- */
-
 static bool same_shapes(dnx_net *from, int f, dnx_net *to, int t) {
     dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS];
     int n = dnx_net_params(from, f, a);
@@ -24,9 +22,8 @@ static const dnx_param *find(const dnx_param *list, int n, dnx_role role) {
     return NULL;
 }
 
-/* Copies the first filters, and the first channels of each filter. Weights are O filters x I
- * channels x taps; O and I may differ. Filters of different lengths must have I x taps floats, with
- * the same taps in both layers: else returns false. */
+/* Copies the first filters and their first channels; weights are filters x channels x taps. Returns
+ * false when the filters do not fit. */
 static bool copy_weights(const dnx_node *f, const dnx_param *a, const dnx_node *t,
                          const dnx_param *b) {
     size_t Oa = (size_t)f->out.c, Ob = (size_t)t->out.c;
@@ -41,8 +38,8 @@ static bool copy_weights(const dnx_node *f, const dnx_param *a, const dnx_node *
     return true;
 }
 
-/* Copies the first filters and channels of layer f, and their bias and norm, to layer t. Adds the
- * number of floats copied to *floats. Returns false when the weights do not fit. */
+/* Copies the first filters of layer f, with bias and norm, to layer t. Adds their number of floats
+ * to *floats. Returns false when the weights do not fit. */
 static bool copy_part(dnx_net *from, int f, dnx_net *to, int t, size_t *floats) {
     dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS];
     const dnx_node *nf = &from->nodes[f], *nt = &to->nodes[t];
@@ -62,8 +59,6 @@ static bool copy_part(dnx_net *from, int f, dnx_net *to, int t, size_t *floats) 
     return true;
 }
 
-/* ---- all layers ---- */
-
 typedef struct {
     dnx_net *from, *to;
     dnx_bridge_how how;
@@ -81,8 +76,7 @@ static int find_name(const dnx_net *net, const char *name) {
     return -1;
 }
 
-/* Copies the parameters of layer f of the source that fit to layer t, and adds a row to the table.
- * Returns false when no parameter fits. */
+/* Copies what fits of the source's layer f to layer t. Returns false when nothing fits. */
 static bool try_layer(walk *w, int f, int t, bool is_named) {
     const dnx_node *nf = &w->from->nodes[f], *nt = &w->to->nodes[t];
     size_t before = w->b->taken;

@@ -18,9 +18,8 @@
 #include "net/types.h"
 
 #define MAX_LAYERS 10000
-/* A network that predicts takes chunks of at most this many input floats, but at least one image,
- * through all layers: one face of 112 x 112 x 3. MobileFaceNet at batch 32 takes a quarter longer
- * without chunks. */
+/* When predicting, chunks of about this many input floats go through all layers, so that outputs
+ * stay in the cache. MobileFaceNet at batch 32 takes a quarter longer without chunks. */
 #define CHUNK_FLOATS 65536
 
 static dnx_status net_options(dnx_net *net, const dnx_section *s, dnx_err *err) {
@@ -59,7 +58,7 @@ dnx_loc dnx_net_at(const dnx_net *net, const char *key) {
     return (dnx_loc){net->file, net->origin.line};
 }
 
-/* True when layer i has filters over the same inputs: weight exclusivity applies to them. */
+/* Weight exclusivity applies to filters over the same inputs. */
 static bool has_filters(dnx_net *net, int i) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
@@ -67,8 +66,7 @@ static bool has_filters(dnx_net *net, int i) {
     return false;
 }
 
-/* With divisor 1, rounds v to the nearest whole number. Else returns n = divisor * floor((v +
- * divisor / 2) / divisor), at least divisor, or n + divisor if n < .9 v, as in MobileNet's code. */
+/* Rounds v to a multiple of divisor, as in MobileNet's code. */
 static double round_width(double v, int divisor) {
     if (divisor == 1) return floor(v + .5);
     double n = floor((v + divisor / 2) / divisor) * divisor;
@@ -76,8 +74,7 @@ static double round_width(double v, int divisor) {
     return n < .9 * v ? n + divisor : n;
 }
 
-/* Multiplies *filters by width_multiplier and rounds it, to at least 1. given: the line filters= of
- * the section, or NULL. */
+/* given: the line filters= of the section, or NULL. */
 static dnx_status scale_width(dnx_net *net, const dnx_node *n, int *filters, const dnx_pair *given,
                               dnx_err *err) {
     const double by = (double)net->o.width_multiplier;
@@ -169,7 +166,6 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     return DNX_OK;
 }
 
-/* Stores the line numbers of the options of [net], for messages. */
 static dnx_status note_places(dnx_net *net, const dnx_section *s, dnx_err *err) {
     net->origin.line = s->line;
     net->origin.places = calloc((size_t)s->n + 1, sizeof *net->origin.places);
@@ -182,7 +178,7 @@ static dnx_status note_places(dnx_net *net, const dnx_section *s, dnx_err *err) 
     return DNX_OK;
 }
 
-/* Returns the number of frozen layers: all up to the last one with stopbackward=1. */
+/* All layers up to the last one with stopbackward=1 are frozen. */
 static int count_frozen(const dnx_cfg *cfg) {
     int frozen = 0;
     for (int i = 1; i < cfg->n; i++) {
@@ -192,17 +188,14 @@ static int count_frozen(const dnx_cfg *cfg) {
     return frozen;
 }
 
-/* Returns the number of shares of a job: at least the number of threads. In training also at least
- * 8, so that 1 to 8 threads give the same bits and a late thread delays little. With a batch below
- * 64 at least batch / 8 instead, because each share has its own sums. */
+/* Training has at least 8 shares, so that 1 to 8 threads give the same bits. Small batches have
+ * fewer, because each share has its own sums. */
 static int shares_of(const dnx_net *net) {
     int shares = !net->trains ? 1 : net->batch / 8 < 8 ? net->batch / 8 : 8;
     return shares > net->threads ? shares : net->threads;
 }
 
-/* Sets net->chunk and net->plan.lanes. There are several lanes when the network predicts on this
- * processor, each thread has at least one image, and all layers are reentrant or losses. Each lane
- * then gets at least two chunks if possible, because threads are not equally fast. */
+/* Each lane gets two chunks or more if possible, because threads are not equally fast. */
 static void set_lanes(dnx_net *net, const dnx_cfg *cfg) {
     int threads = dnx_pool_threads(net->pool), batch = net->batch;
     size_t fit = CHUNK_FLOATS / (dnx_size(net->in) + 1);

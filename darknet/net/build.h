@@ -6,13 +6,10 @@
 
 #define DNX_MAX_FLOATS 8589934592. /* most floats of a tensor: 32 GiB */
 
-/* Finds the inputs of n, the layer that is being built: the previous layer, unless the type forbids
- * it, and the layers that its options name. Opens the teacher of a loss, by the options `teacher`,
- * when n trains, or when its parameters depend on the teacher's output. DNX_EOPTION when an option
- * names a layer that is not before n, or is missing. Returns the errors of opening a teacher. */
+/* Finds the inputs of n, the layer that is being built, and opens the teacher of a loss.
+ * DNX_EOPTION when an option names no layer before n, and the errors of opening a teacher. */
 dnx_status dnx_net_inputs(dnx_net *net, dnx_node *n, dnx_teacher_opts *teacher, dnx_err *err);
 
-/* Merges layers that can do part of a neighbour's work (layer/fusion.h). Call it after all
- * make(). */
+/* Lets layers do part of a neighbour's work (layer/fusion.h). Call it after all make(). */
 void dnx_net_fuse(dnx_net *net);
 #endif

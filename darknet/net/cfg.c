@@ -130,7 +130,6 @@ dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, 
     return DNX_OK;
 }
 
-/* Returns the option classes=auto of a section, or NULL. */
 static const dnx_pair *asking(const dnx_section *s) {
     for (int i = 0; i < s->n; i++)
         if (!strcmp(s->pairs[i].key, "classes") && !strcmp(s->pairs[i].value, "auto"))

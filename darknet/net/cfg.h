@@ -4,7 +4,7 @@
 #include "dnx.h"
 
 typedef struct {
-    char *key, *value; /* trimmed; white space inside a value is kept */
+    char *key, *value; /* trimmed */
     int line;
 } dnx_pair;
 
@@ -24,25 +24,23 @@ typedef struct dnx_cfg {
     int n;
 } dnx_cfg;
 
-/* Parses len bytes; the caller frees *out. '#' and ';' start a comment at the start of a line or
- * after white space. base/lines.h describes the accepted text. DNX_EPARSE when the text has no
- * section, an option before the first section, a line that is neither [NAME] nor KEY=VALUE, a NUL
- * byte, a line over 1 MB, or more than 16 MB. DNX_EMEM. */
+/* Parses len bytes, at most 16 MB. '#' and ';' start a comment at the start of a line or after
+ * white space. base/lines.h describes the accepted text. Free *out with dnx_cfg_free(). DNX_EPARSE,
+ * DNX_EMEM. */
 dnx_status dnx_cfg_parse(const char *text, size_t len, const char *file, dnx_cfg **out,
                          dnx_err *err);
-/* Like dnx_cfg_parse(), for a file of at most 16 MB. Also DNX_EIO. */
+/* Like dnx_cfg_parse(), for a file. Also DNX_EIO. */
 dnx_status dnx_cfg_read(const char *path, dnx_cfg **out, dnx_err *err);
 /* Replaces the value of an option of section i, or appends the option. DNX_EMEM. */
 dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, dnx_err *err);
-/* True when a section has classes=auto, for which the caller must find the number of classes. */
+/* True when a section has classes=auto. */
 bool dnx_cfg_asks_classes(const dnx_cfg *cfg);
-/* Replaces classes=auto by n. DNX_EOPTION when a section has classes=auto and n is 0 (unknown);
+/* Replaces classes=auto by n. DNX_EOPTION when n is 0 (unknown) and a section has classes=auto;
  * DNX_EMEM. */
 dnx_status dnx_cfg_set_classes(dnx_cfg *cfg, int n, dnx_err *err);
 /* Returns the index of the section that has name=`name`, or -1. */
 int dnx_cfg_named(const dnx_cfg *cfg, const char *name);
-/* Checks the values of name=: a letter or '_', then letters, digits and "_.-", at most 63
- * characters, and no name twice. DNX_EOPTION when a name breaks these rules. */
+/* Checks that the values of name= are well formed and differ. DNX_EOPTION. */
 dnx_status dnx_cfg_check_names(const dnx_cfg *cfg, dnx_err *err);
 void dnx_cfg_free(dnx_cfg *cfg);
 #endif

@@ -6,8 +6,7 @@
 
 #include "net/weights.h"
 
-/* Returns the floats of the network with this number of classes. Returns 0 when it cannot be built,
- * or when parameters depend on a teacher that is missing. */
+/* Returns the floats of the network with this number of classes, or 0 when they are unknown. */
 static size_t floats_with(const char *path, int classes, const dnx_build *how) {
     dnx_cfg *cfg;
     dnx_net *net = NULL;

@@ -3,10 +3,9 @@
 #define DNX_CLASSES_H
 #include "net/net.h"
 
-/* Replaces classes=auto in a cfg by a number. With `weights`, takes the number of classes for which
- * the cfg file `path` gives a network with as many floats as this weights file. If weights is NULL,
- * or no number fits, takes `otherwise`. how: the options with which the network will be built.
- * DNX_EOPTION when the number is 0; DNX_EMEM. */
+/* Replaces classes=auto by the number with which the network has as many floats as the file
+ * `weights`. Takes `otherwise` when weights is NULL or no number fits. path: the cfg's file. how:
+ * the options with which the network will be built. DNX_EOPTION when the number is 0; DNX_EMEM. */
 dnx_status dnx_classes_resolve(dnx_cfg *cfg, const char *path, const char *weights, int otherwise,
                                const dnx_build *how, dnx_err *err);
 /* Reads a cfg file and replaces its classes=auto. Also returns the errors of dnx_cfg_read(). */

@@ -9,10 +9,9 @@
  * texts are valid during the call. */
 typedef void dnx_describe_fn(void *arg, const char *key, const char *value, const char *usual);
 
-/* Lists the options of [net], then the type, multipliers and options of each layer, without the
- * options of teachers, name= and fixed_width=. stopbackward=1 is listed for the last frozen layer.
- * max_batches is listed only with policy=poly or cosine, where it changes the rates; otherwise it
- * only ends the run. filters= is listed after width_multiplier has changed it. */
+/* Lists the options of [net] and of all layers, without name=, fixed_width= and the options of
+ * teachers. max_batches is listed only where it changes the learning rate. filters= is listed after
+ * width_multiplier has changed it. */
 void dnx_net_describe(const dnx_net *net, dnx_describe_fn *fn, void *arg);
 /* Lists the options of one layer's own type. Keys have no prefix: "filters". */
 void dnx_layer_describe(const dnx_node *n, dnx_describe_fn *fn, void *arg);

@@ -1,17 +1,16 @@
-/* fingerprint.h - a checksum of what a network computes. Two sets of features with the same
- * checksum come from the same network. */
+/* fingerprint.h - a checksum of what a network computes. */
 #ifndef DNX_FINGERPRINT_H
 #define DNX_FINGERPRINT_H
 #include "net/net.h"
 
 /* Returns the checksum h, continued over the size, mean and scale of the input. */
 uint64_t dnx_net_fingerprint_input(const dnx_net *net, uint64_t h);
-/* Stores a checksum of the parameters of layer i in net->links[i].loaded. The functions that read a
- * weights file call it before the network releases the parameters. */
+/* Stores a checksum of the parameters of layer i in net->links[i].loaded. Call it before the
+ * network releases the parameters. */
 void dnx_net_fingerprint_params(dnx_net *net, int i, const dnx_param *list, int n);
 /* Returns a checksum for the output of layer `last`, or of the image when last is -1. It covers the
- * input, and the types, options and loaded parameters of the layers that this output needs. Losses,
- * heads, and options that every section has, such as learning_rate=, do not change the checksum:
- * `darknet strip` keeps it. Parameters that were not read from a file are not covered. */
+ * input, and the types, options and loaded parameters of the layers that this output needs. Options
+ * that every section has, such as learning_rate=, do not count: `darknet strip` keeps the
+ * checksum. */
 uint64_t dnx_net_fingerprint(dnx_net *net, int last);
 #endif

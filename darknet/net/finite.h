@@ -6,8 +6,7 @@
 /* Call it after a forward pass of net->batch images. DNX_ENUMBER when an output is not finite; the
  * message names the first such layer. */
 dnx_status dnx_check_outputs(dnx_net *net, dnx_err *err);
-/* Checks n results of the network before they are printed or saved. DNX_ENUMBER when a number is
- * not finite; the message names the file `of`. */
+/* DNX_ENUMBER when one of n results is not finite; the message names the file `of`. */
 dnx_status dnx_check_numbers(const float *v, size_t n, const char *of, dnx_err *err);
 /* DNX_ENUMBER when a parameter is not finite; the message names its layer. */
 dnx_status dnx_check_params(dnx_net *net, dnx_err *err);

@@ -3,16 +3,13 @@
 
 #include "net/build.h"
 
-/* True when layer i adds dnx_residual() before it stores its output. */
 static bool adds_residual(const dnx_net *net, int i) {
     const dnx_node *n = &net->nodes[i];
     if (net->placement) return !net->trains && net->placement->adds_residual(net, i);
     return n->type->fusion && n->type->fusion->adds_residual && n->type->fusion->adds_residual(n);
 }
 
-/* Merges a plain sum into the layer before it, if the sum is the only reader of that layer and the
- * layer can add dnx_residual(). The layer then adds the sum's other input while it stores its
- * output. */
+/* Merges a sum into the layer before it, which then adds the sum's other input to its output. */
 static void merge_sums(dnx_net *net, const int *uses) {
     for (int i = 1; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];
@@ -27,8 +24,7 @@ static void merge_sums(dnx_net *net, const int *uses) {
     }
 }
 
-/* In training, lets a layer defer its batch norm and activation to the next layer, if the next
- * layer is the only reader of its output and both types support it. */
+/* In training, lets a layer defer its batch norm and activation to the next layer. */
 static void defer_norm_acts(dnx_net *net, const int *uses) {
     for (int i = 0; i + 1 < net->n; i++) {
         dnx_node *n = &net->nodes[i], *next = n + 1;
@@ -43,8 +39,8 @@ static void defer_norm_acts(dnx_net *net, const int *uses) {
     }
 }
 
-/* When predicting, skips a layer that is only batch norm and activation, if its only reader can
- * apply them: the reader reads the skipped layer's input. */
+/* When predicting, skips a layer that is only batch norm and activation: its reader applies
+ * them. */
 static void hand_on_norm_acts(dnx_net *net, const int *uses) {
     for (int i = 0; i + 1 < net->n; i++) {
         dnx_node *n = &net->nodes[i], *next = n + 1;

@@ -25,7 +25,6 @@ static bool is_word(const char *words, const char *word) {
     }
 }
 
-/* Returns the default of an option as text, or "" when the table does not have the option. */
 static const char *default_of(const dnx_opt *table, const char *key, char *text, size_t size) {
     const dnx_opt *o = dnx_opt_find(table, key);
     text[0] = 0;
@@ -60,8 +59,6 @@ static void note_needs(dnx_net *net, const dnx_section *s, const dnx_needs *r,
     }
 }
 
-/* Adds notes for options that every section may have, but that have no effect in this one, and for
- * padding= beside pad=1. */
 static void check_common(dnx_net *net, const dnx_section *s, int layer) {
     static const char *const of_weights[] = {"learning_rate", "decay"};
     const dnx_node *n = &net->nodes[layer];
@@ -76,7 +73,6 @@ static void check_common(dnx_net *net, const dnx_section *s, int layer) {
         note_pair(net, s, p, "beside pad=1, which pads by size/2");
 }
 
-/* Adds a note for the option that doubts() of the layer's type returns. */
 static void note_doubts(dnx_net *net, const dnx_section *s, const dnx_node *n) {
     char text[200];
     const dnx_advice *a = n->type->advice;

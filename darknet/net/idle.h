@@ -3,7 +3,6 @@
 #define DNX_IDLE_H
 #include "net/net.h"
 
-/* Adds a note to net->origin.notes for each option that lacks the option it needs, that has no
- * effect in its section, or that doubts() returns (layer/advice.h). net was built from cfg. */
+/* Adds the notes to net->origin.notes. net was built from cfg. */
 void dnx_note_idle(dnx_net *net, const dnx_cfg *cfg);
 #endif

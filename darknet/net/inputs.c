@@ -46,8 +46,7 @@ bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int 
     return *source >= 0;
 }
 
-/* Finds input 0 of a loss of distillation, and opens its teacher for training, or when the loss has
- * parameters that need the shape of the teacher's output. */
+/* For a loss of distillation: finds its input and opens its teacher. */
 static dnx_status find_pair(dnx_net *net, dnx_node *n, dnx_teacher_opts *o, dnx_err *err) {
     const char *name = n->type->name, *key = n->type->layers_key, *why;
     const dnx_list *refs = dnx_opts_field(n, key);

@@ -6,8 +6,7 @@
 #include "layer/fusion.h"
 #include "net/notes.h"
 
-/* Options of [net]. Those that libdarknet has, too, have the same meaning, or no effect here: see
- * options.c. */
+/* Options of [net]; options.c describes them. */
 typedef struct {
     int batch, subdivisions, height, width, channels, inputs, time_steps, notruth, random, adam;
     int max_batches, burn_in, max_crop, min_crop, flip, center, nesterov, seed;
@@ -47,28 +46,28 @@ typedef struct {
      * loss->distillation. */
     dnx_status (*open)(struct dnx_net *net, dnx_node *loss, const struct dnx_teacher_opts *o,
                        dnx_err *err);
-    /* Loads the teacher's weights for training, after make() of the loss has accepted the target.
-     * Not called for DNX_VECTORS, whose teacher open() loads. */
+    /* Loads the teacher's weights for training, after make() of the loss has accepted the
+     * target. */
     dnx_status (*load)(struct dnx_net *net, const dnx_node *loss, const struct dnx_teacher_opts *o,
                        dnx_err *err);
     void (*close)(struct dnx_teachers *t);
 } dnx_teacher_source;
 typedef struct dnx_build dnx_build;
 
-/* Functions that run layers on a device instead of this processor (gpu/place.h). The pointers of a
- * dnx_pass point to the processor's memory, as for a layer on the processor. */
+/* Functions that run layers on a device (gpu/place.h). A dnx_pass points to the processor's
+ * memory. */
 typedef struct dnx_placement {
     /* Called when the network is built. DNX_EMEM, DNX_EIO. */
     dnx_status (*place)(struct dnx_net *net, const struct dnx_placement *p, dnx_err *err);
     void (*remove)(struct dnx_net *net);
-    /* Called before the tensors are planned, only for a network that predicts. True when the device
-     * runs layer i, and adds dnx_residual() to the output of layer i. */
+    /* Called before place(), when predicting. True when the device runs layer i and adds
+     * dnx_residual() to its output. */
     bool (*adds_residual)(const struct dnx_net *net, int i);
     /* Allocates memory of the processor that the device reads directly, not zeroed. Returns NULL
-     * when there is no such memory: the caller then uses ordinary memory. */
+     * when there is no such memory. */
     float *(*new_images)(const struct dnx_net *net, size_t floats);
     void (*free_images)(const struct dnx_net *net, float *images);
-    /* Does the work of dnx_net_images(). */
+    /* See dnx_net_images(). */
     void (*images)(struct dnx_net *net, const float *now, const float *next);
     void (*forward)(struct dnx_net *net, int i, dnx_pass *p);
     void (*backward)(struct dnx_net *net, int i, dnx_pass *p);
@@ -82,11 +81,10 @@ typedef struct dnx_placement {
     void (*catch_up)(struct dnx_net *net, int i);
     /* Called after the parameters or the momentum of layer i have changed on the processor. */
     void (*changed)(struct dnx_net *net, int i);
-    /* For the device's layers that the processor updates: copies gradients and running statistics
-     * to the processor, and sets these gradients to 0 on the device. */
+    /* Moves the gradients, and copies the running statistics, of the device's layers that the
+     * processor updates. */
     void (*fetch_gradients)(struct dnx_net *net);
-    /* Called before the processor updates any layer. Updates all layers that the device updates.
-     * Without clip_norm it calls fetch_gradients() for the other layers. */
+    /* Updates the layers that the device updates. Called before the processor updates any layer. */
     void (*update)(struct dnx_net *net, int batch, float rate, float momentum, float decay);
     /* True when the processor must not update layer i: the device has done it, or has failed. */
     bool (*is_updated)(struct dnx_net *net, int i);
@@ -99,10 +97,9 @@ typedef struct dnx_placement {
 /* A layer's output, its gradient, and the layers that do part of its work. */
 typedef struct {
     float *y, *dy; /* the output in the first lane; its gradient, NULL when predicting */
-    struct dnx_norm_act *deferred; /* norm that the next layer applies to z in y; else NULL */
-    /* -1, or the index of the layer whose y is also the y of this layer. forward() of this layer is
-     * then not called. For a merged [shortcut]: the layer that adds. For a batch norm that its
-     * reader applies: the layer that stores the input of the norm. */
+    struct dnx_norm_act *deferred; /* norm that the next layer applies to y; else NULL */
+    /* -1, or the layer whose y is also the y of this layer, which is a merged [shortcut] or batch
+     * norm. forward() of this layer is then not called. */
     int merged_into;
     int residual_of; /* the layer whose output this layer adds when it stores y; else -1 */
     bool dy_written; /* in this backward pass dy has been written already */
@@ -112,16 +109,13 @@ typedef struct {
 typedef struct {
     dnx_layer_plan *of;     /* of[i]: layer i */
     struct dnx_pool *alone; /* with lanes > 1: one thread, for reentrant layers; else NULL */
-    /* Each of `lanes` threads takes its own chunk of images through the layers, in its own outputs
-     * and scratch, if all these layers are reentrant. Else lane 0 takes one chunk after the other.
-     * With 1 lane, the threads share the rows of one chunk. */
+    /* Each of `lanes` threads takes its own chunks of images through the reentrant layers. With 1
+     * lane, the threads share the rows of one chunk. */
     int lanes;
-    /* lanes x layers: dnx_net_run() adds the seconds of each layer. The caller owns the array. NULL
-     * when time is not measured. */
+    /* lanes x layers: seconds, added by dnx_net_run(). The caller's array, or NULL. */
     double *laps;
     float *scratch; /* lanes x scratch_floats */
-    /* lanes x output_floats: all y. When predicting, outputs that are not needed at the same time
-     * share memory. */
+    /* lanes x output_floats: all y. When predicting, outputs share memory. */
     float *outputs;
     float *deltas; /* delta_floats: all dy, which share memory too; NULL when predicting */
     float *result; /* the result of dnx_net_predict(): batch x outputs */
@@ -162,17 +156,14 @@ typedef struct dnx_net {
     dnx_link *links;
     dnx_shape in;
     int batch; /* o.batch / o.subdivisions, or dnx_build.batch */
-    int chunk; /* images that go through the layers together: batch when training or on a device;
-                * else at most batch, so that the outputs stay in the cache */
+    int chunk; /* most images that go through the layers together */
     bool trains;
     bool keeps_no_weights; /* nodes release weights, except while a file is loaded */
     bool is_partial;   /* a loss lacks the teacher on which the shape of its parameters depends */
     int first_trained; /* first layer that trains: after the last stopbackward=1 */
     int depth;         /* 1: a teacher; 2: a teacher's teacher, for its shapes only; 0: any other */
-    uint64_t seen;     /* images trained on: from the weights file, increased by training */
-    /* Threads requested. The bits of results depend on dnx_pool_threads(pool), the number of shares
-     * of a job: max(threads, min(8, batch / 8)) when training. */
-    int threads;
+    uint64_t seen;     /* images trained on */
+    int threads;       /* requested; the pool may have more shares, on which results depend */
     struct dnx_pool *pool;
     dnx_plan plan;
     dnx_optimiser sgd;
@@ -187,9 +178,8 @@ typedef struct dnx_net {
 /* Options of dnx_net_build(). Every member has the default 0. */
 struct dnx_build {
     bool trains;           /* false: the network only predicts */
-    bool keeps_no_weights; /* predicting without a placement: layers that pack their parameters
-                            * release them, to save memory. dnx_net_params() then gives their
-                            * counts, but not their values */
+    bool keeps_no_weights; /* layers that pack their parameters release them: dnx_net_params()
+                            * then gives counts, but not values */
     int batch;             /* 0 means the cfg's batch / subdivisions */
     int threads;           /* 0 means as many as there are processors; at most 64 */
     const dnx_layer_type *const
@@ -199,22 +189,20 @@ struct dnx_build {
     const dnx_net *student; /* for a teacher: its student, whose threads and placement it uses */
 };
 
-/* Builds the network of a cfg. The caller frees *out. DNX_EPARSE, DNX_EOPTION, DNX_ESHAPE,
- * DNX_EMEM, and the errors of opening a teacher or placing layers on a device. A message about a
- * section or an option has its line in the cfg. */
+/* Builds the network of a cfg. Free *out with dnx_net_free(). DNX_EPARSE, DNX_EOPTION, DNX_ESHAPE,
+ * DNX_EMEM, and the errors of opening a teacher or placing layers on a device. */
 dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out, dnx_err *err);
 void dnx_net_free(dnx_net *net);
 /* Lets a network that predicts take images of h x w pixels, with the same weights. DNX_ESHAPE when
  * a layer does not fit or its weights depend on the size; DNX_EOPTION when the network trains or
- * has released weights (keeps_no_weights); DNX_EMEM. After DNX_EMEM the network may only be freed;
- * after other errors it has its old size. */
+ * has released weights; DNX_EMEM. After DNX_EMEM the network may only be freed; after other errors
+ * it has its old size. */
 dnx_status dnx_net_resize(dnx_net *net, int h, int w, dnx_err *err);
 
 /* Finds the layer that a loss with a teacher reads, in the student or in the teacher: layer
- * `given`, or the last suitable layer before layer `end` when given < 0. kind: what the loss
- * imitates. Sets *source to the layer, and *head to the classifier that turns its output into
- * logits, or to NULL when the loss reads the output itself. Returns false when no layer is
- * suitable, with the reason in *why. */
+ * `given`, or the last suitable layer before layer `end` when given < 0. *head is the classifier
+ * that turns its output into logits, or NULL. Returns false when no layer is suitable, with the
+ * reason in *why. */
 bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int *source,
                     dnx_node **head, const char **why);
 
@@ -224,48 +212,46 @@ static inline int dnx_net_root(const dnx_net *net, int i) {
 }
 /* Returns the index of the layer with this number (from 0) or this name, or -1. */
 int dnx_net_find(const dnx_net *net, const char *text);
-/* Returns the index of the layer whose output is the embedding: the last layer that is not a loss
- * of distillation, or, if that layer is a loss, its input 0. -1 when the loss reads the image. */
+/* Returns the layer whose output is the embedding: the input of the loss, or the last layer without
+ * a loss. Losses of distillation do not count. -1 when the loss reads the image. */
 int dnx_net_embedding(const dnx_net *net);
 /* Returns file and line of option `key` of [net], or of [net] itself when `key` is not given. */
 dnx_loc dnx_net_at(const dnx_net *net, const char *key);
 
 /* Returns the output of layer i for images x in a network that predicts. Call it right after layer
- * i. Normally returns plan.of[i].y. But a batch norm that its reader applies has no output: this
- * function computes it into `room` (batch x outputs floats) and returns room. */
+ * i. A batch norm that its reader applies has no output: it is computed into `room` (batch x
+ * outputs floats). */
 const float *dnx_net_own_output(dnx_net *net, int i, const float *x, int batch, float *room);
-/* If a [shortcut] is merged into layer i, undoes this: layer i stores its own output, and the
- * [shortcut] runs. Only for a network that predicts. */
+/* Undoes the merging of a [shortcut] into layer i, which then stores its own output. Only for a
+ * network that predicts. */
 void dnx_net_unmerge(dnx_net *net, int i);
 
 typedef enum { DNX_PREDICTING, DNX_TRAINING } dnx_phase;
 /* Runs one layer forward for at most net->chunk images. x: the images, B x H x W x C. truth: class
- * indices or NULL. A loss layer stores its sum over the batch in *loss. With loss NULL the call
- * does not wait for a device; dnx_net_loss() then waits. */
+ * indices or NULL. A loss stores its sum over the batch in *loss. With loss NULL the call does not
+ * wait for a device. */
 void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, dnx_phase phase,
                            const float *truth, double *loss);
 /* Returns the loss of layer i in the last dnx_net_forward_layer(), summed over the batch. */
 double dnx_net_loss(dnx_net *net, int i);
-/* Allocates memory for images that the device of the network reads fast, or ordinary memory when
- * there is none. Pass *is_of_net to dnx_net_free_images(). Returns NULL when memory runs out. */
+/* Allocates memory for images that the network's device reads fast, or else ordinary memory. Pass
+ * *is_of_net to dnx_net_free_images(). Returns NULL when memory runs out. */
 float *dnx_net_new_images(const dnx_net *net, size_t floats, bool *is_of_net);
 void dnx_net_free_images(const dnx_net *net, float *images, bool is_of_net);
-/* Announces `now`, the images of the next pass, and `next`, those of the pass after it, or NULL. A
- * GPU copies `next` while the first pass runs. Both have net->batch images and must not change
- * until their pass has ended. The call is optional. */
+/* Optional: announces the images of the next pass, and those of the pass after it or NULL, which a
+ * GPU copies meanwhile. Both have net->batch images and must not change until their pass has
+ * ended. */
 void dnx_net_images(dnx_net *net, const float *now, const float *next);
 /* The backward pass: call dnx_net_backward_begin() once, then dnx_net_backward_layer() for all
  * layers from last to first. If the last layer is not a loss, the caller writes its dy before. */
 void dnx_net_backward_begin(dnx_net *net);
 void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, const float *truth);
-/* Call it before dnx_net_update_layer(). With clip_norm, stores the norm of the mean gradient of
- * all layers that train in net->sgd.norm, and the factor min(1, clip_norm / norm) in net->sgd.clip.
- * Sets net->sgd.exclusivity to 0. */
+/* Call it before dnx_net_update_layer(). With clip_norm, sets net->sgd.norm to the norm of the mean
+ * gradient, and net->sgd.clip to min(1, clip_norm / norm). */
 void dnx_net_update_begin(dnx_net *net, int batch);
-/* Updates the parameters of layer i, clears the gradients and calls prepare(); does nothing for a
- * frozen layer. Call it for the layers from first to last. First multiplies the gradients by
- * net->sgd.clip and adds the gradient of weight exclusivity. The rule is libdarknet's, for a
- * parameter w with the descent direction grad: v = momentum*v + grad - decay*batch*w; w +=
+/* Updates the parameters of layer i, clears the gradients and calls prepare(). Call it for the
+ * layers from first to last. The rule is libdarknet's, for a parameter w with the descent direction
+ * grad, clipped and with weight exclusivity: v = momentum*v + grad - decay*batch*w; w +=
  * rate/batch*v. With o.nesterov: Nesterov's momentum. The layer's learning_rate= and decay=
  * multiply rate and decay. */
 void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay);
@@ -282,11 +268,10 @@ void dnx_net_run_taps(dnx_net *net, const float *x, int batch, const dnx_tap *ta
 /* Runs all layers for at most net->batch images. Returns the output of the last layer, which is
  * valid until the next call. */
 const float *dnx_net_predict(dnx_net *net, const float *x, int batch);
-/* Calls prepare() of every layer. Call it after writing parameters into the network. */
+/* Calls prepare() of every layer. Call it after writing parameters. */
 dnx_status dnx_net_prepare(dnx_net *net, dnx_err *err);
-/* Call it before writing weights into layer i: allocates the parameters that the layer has
- * released, lists all its parameters, and sets *count. Call dnx_net_release_params() afterwards.
- * DNX_EMEM. */
+/* Call it before writing weights into layer i, and dnx_net_release_params() afterwards. Allocates
+ * the released parameters, lists all parameters and sets *count. DNX_EMEM. */
 dnx_status dnx_net_restore_params(dnx_net *net, int i, dnx_param *list, int *count, dnx_err *err);
 /* Calls prepare() of layer i, which frees the parameters when the network keeps no weights. */
 dnx_status dnx_net_release_params(dnx_net *net, int i, dnx_err *err);
@@ -294,8 +279,8 @@ dnx_status dnx_net_release_params(dnx_net *net, int i, dnx_err *err);
 /* Returns the output of layer i after a pass over `batch` images, also from a device. For a layer
  * that defers its batch norm, returns the values before the norm. */
 const float *dnx_net_output(dnx_net *net, int i, int batch);
-/* Returns the first failure of the device that layers run on, or DNX_OK. After a failure the
- * parameters are those of the last complete update. */
+/* Returns the first failure of the device, or DNX_OK. After a failure the parameters are those of
+ * the last complete update. */
 dnx_status dnx_net_status(dnx_net *net, dnx_err *err);
 
 /* Lists the parameters of layer i in file order. Returns their number. list may be NULL. */

@@ -1,13 +1,8 @@
 /* netron.c - writes a cfg that Netron's reader of Darknet files (source/darknet.js) understands.
  *
  * Netron shows no shapes after the first section that it does not know. So each layer is written by
- * sections that Netron knows, the first possible of these: the sections of show() (layer/view.h);
- * its own section; a convolution, if layer/compression.h describes it as one; [cost] for a loss;
- * [activation], if input and output have one shape; a [crop] to its size, then a convolution.
- *
- * Netron does not compute the length of some outputs, and the height and width of others. Where the
- * next section needs them, an [upsample] with stride=1 is inserted: it copies, and Netron computes
- * its shape. */
+ * sections that Netron knows. Where a section needs a shape that Netron does not compute, an
+ * [upsample] with stride=1 is inserted: it copies, and Netron computes its shape. */
 #include "net/netron.h"
 
 #include <stdio.h>
@@ -35,8 +30,6 @@
 static bool is(const dnx_shown *s, const char *names) {
     return dnx_is_one_of(names, s->section, strlen(s->section));
 }
-
-/* ---- the sections ---- */
 
 typedef struct {
     FILE *f;
@@ -83,7 +76,7 @@ static void replace(const dnx_node *n, dnx_view *v) {
     dnx_show_convolution(v, cut, out, &c, "");
 }
 
-/* Adds the sections of all layers to v. last[i]: the section that has the output of layer i. */
+/* last[i]: the section that has the output of layer i. */
 static void fill(const dnx_net *net, dnx_view *v, int *last) {
     for (int i = 0; i < net->n && !v->no_memory; i++) {
         const dnx_node *n = &net->nodes[i];
@@ -96,8 +89,6 @@ static void fill(const dnx_net *net, dnx_view *v, int *last) {
         last[i] = v->n - 1;
     }
 }
-
-/* ---- the text ---- */
 
 typedef struct {
     FILE *f;
@@ -126,7 +117,7 @@ static void put_helper(writer *w, const dnx_shown *s, const char *section, int l
     w->n++;
 }
 
-/* Writes the options. Netron calls the activation hswish h_swish. */
+/* Netron calls the activation hswish h_swish. */
 static void put_options(const writer *w, const char *options) {
     const char *word = strstr(options, "activation=hswish\n");
     int before = word ? (int)(word - options) : (int)strlen(options);
@@ -155,9 +146,7 @@ static void put(writer *w, int i) {
     w->number[i] = w->n++;
 }
 
-/* True when the image is read by a section other than the first, by a [route], or as an input other
- * than input 0. Options cannot name the image, so the file then begins with a section that copies
- * it. */
+/* True when the file must begin with a copy of the image, because options cannot name the image. */
 static bool reads_image_later(const dnx_view *v) {
     for (int i = 0; i < v->n; i++)
         for (int k = 0; k < v->list[i].n; k++)

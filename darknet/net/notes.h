@@ -1,5 +1,4 @@
-/* notes.h - notes about a valid cfg that may not mean what its author thinks. `darknet check` and
- * `classifier train` print them. */
+/* notes.h - notes about a valid cfg that may not mean what its author thinks. */
 #ifndef DNX_NOTES_H
 #define DNX_NOTES_H
 #include "dnx.h"
@@ -10,7 +9,7 @@ typedef struct {
     const char *twice; /* the first note about an option given twice, or NULL */
 } dnx_notes;
 
-/* Adds a note. Does nothing when notes is NULL. The note is lost when memory runs out. */
+/* Adds a note. notes may be NULL. The note is lost when memory runs out. */
 void dnx_note(dnx_notes *notes, dnx_loc loc, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void dnx_notes_free(dnx_notes *notes); /* does not free the struct itself */

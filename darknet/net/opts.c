@@ -20,7 +20,6 @@ typedef struct {
     dnx_err *err;
 } place;
 
-/* Fails with "[SECTION] KEY=VALUE: text". Long values are cut so that the text remains visible. */
 static dnx_status wrong(const place *at, const char *text) {
     return dnx_fail(at->err, DNX_EOPTION, (dnx_loc){at->file, at->p->line},
                     "[%.40s] %.40s=%.60s: %s", at->s->name, at->p->key, at->p->value, text);
@@ -32,8 +31,7 @@ static dnx_status out_of_range(const place *at, const dnx_opt *o, const char *wh
                     at->p->value, what, o->min, o->max);
 }
 
-/* Converts len bytes that are a finite decimal number, and nothing else. strtod() alone also
- * accepts "nan", "0x1p3" and " 1". */
+/* Unlike strtod() alone, refuses "nan", "0x1p3" and " 1". */
 static bool to_number(const char *text, size_t len, double *v) {
     char buf[MAX_WORD], *end;
     if (len == 0 || len >= sizeof buf) return false;
@@ -83,7 +81,6 @@ static dnx_status set_word(const place *at, const dnx_opt *o, int *field) {
     return wrong(at, text);
 }
 
-/* Fails with "no layer before this one has the name 'X'", and suggests the nearest name. */
 static dnx_status unknown_layer(const place *at, const char *name) {
     const char *names[MAX_KEYS];
     const dnx_cfg *cfg = at->s->of;
@@ -99,7 +96,6 @@ static dnx_status unknown_layer(const place *at, const char *name) {
                     near ? near : "", near ? "'?" : "");
 }
 
-/* Sets *v to the number of the layer whose name is text[0..len-1]. */
 static dnx_status find_layer(const place *at, const char *text, size_t len, double *v) {
     char name[MAX_WORD];
     snprintf(name, sizeof name, "%.*s", (int)(len < sizeof name ? len : sizeof name), text);
@@ -178,7 +174,7 @@ static dnx_status set_option(const place *at, const dnx_opt *o, void *out) {
     return DNX_OK;
 }
 
-/* Sets the defaults that need no memory. Strings become NULL, so that freeing them is safe. */
+/* Strings become NULL, so that freeing them is safe. */
 static void set_defaults(const dnx_opt *table, void *out) {
     for (const dnx_opt *o = table; o && o->key; o++) {
         void *field = (char *)out + o->offset;
@@ -218,7 +214,6 @@ static dnx_status unknown(const place *at, const dnx_opt *const *tables, int n) 
                     at->p->key, at->p->value, near);
 }
 
-/* Sets the options in the order of their lines. Fails at the first wrong one. */
 static dnx_status take_pairs(const dnx_opt *const *tables, void *const *outs, int n,
                              const dnx_section *s, const char *file, dnx_notes *notes,
                              dnx_err *err) {
@@ -275,8 +270,7 @@ const dnx_pair *dnx_opts_given(const dnx_section *s, const char *key) {
     return NULL;
 }
 
-/* Returns the edit distance: how many letters must be changed, added, removed, or swapped with
- * their neighbour. Both texts are shorter than MAX_WORD. */
+/* Edit distance with swaps of neighbours. Both texts are shorter than MAX_WORD. */
 static int distance(const char *a, const char *b) {
     int rows[3][MAX_WORD], na = (int)strlen(a), nb = (int)strlen(b);
     for (int i = 0; i <= na; i++) {

@@ -3,16 +3,14 @@
 
 #include <stdlib.h>
 
-/* Returns the floats of y (is_y) or dy of layer i, plus a gap to the next tensor. A layer that
- * defers its batch norm needs no y. */
+/* Includes a gap to the next tensor. A layer that defers its batch norm needs no y. */
 static size_t floats_of(const dnx_net *net, int i, bool is_y) {
     if (is_y && net->plan.of[i].deferred) return 0;
     return (dnx_size(net->nodes[i].out) * (size_t)net->chunk + 31) & ~(size_t)15;
 }
 
-/* Chooses the offset at[i] of tensor i, y or dy, and returns the total number of floats. Tensor i
- * is needed from layer i to its last reader death[i]; tensors needed at the same time do not
- * overlap. The backward pass visits layers in reverse, so the same plan works for dy. */
+/* Chooses the offset at[i] of y or dy of layer i. Returns the total number of floats. The backward
+ * pass visits layers in reverse, so the same plan works for dy. */
 static size_t plan(const dnx_net *net, bool is_y, size_t *at, int *death) {
     bool shares = !is_y || !net->trains;
     size_t total = 0;

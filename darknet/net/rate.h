@@ -20,8 +20,7 @@ bool dnx_rate_ends(const dnx_net_opts *o);
  *   random             r u^power, u uniform in [0, 1) drawn from (seed, number)
  *   cosine             r (1 + cos(pi (number - burn_in) / (max_batches - burn_in))) / 2, 0 from
  *                      max_batches on
- * The rate equals libdarknet's bit for bit, except where libdarknet is wrong: sigmoid before `step`
- * (its rate is 0), poly after max_batches (the power of a negative number), and random (not seeded,
- * and drawn at each call). libdarknet has no cosine. */
+ * Except for sigmoid before `step`, poly after max_batches, random and cosine, the rate equals
+ * libdarknet's bit for bit. */
 float dnx_rate(const dnx_net_opts *o, uint64_t number);
 #endif

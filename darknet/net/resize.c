@@ -5,7 +5,6 @@
 #include "net/build.h"
 #include "net/plan.h"
 
-/* Frees the array `nodes`, with memory and state of its first n nodes. */
 static void drop(dnx_node *nodes, int n) {
     for (int i = 0; nodes && i < n; i++) {
         dnx_free_owned(nodes[i].memory);
@@ -31,7 +30,7 @@ static dnx_status take_params(const dnx_node *from, dnx_node *to, dnx_err *err) 
     return type->prepare ? type->prepare(to, err) : DNX_OK;
 }
 
-/* Makes nodes[i] from layer i, with the new shapes of its inputs. in: the image's new shape. */
+/* in: the image's new shape. */
 static dnx_status make(const dnx_net *net, dnx_shape in, dnx_node *nodes, int i, dnx_err *err) {
     dnx_node *n = &nodes[i];
     *n = net->nodes[i];
@@ -48,7 +47,6 @@ static dnx_status make(const dnx_net *net, dnx_shape in, dnx_node *nodes, int i,
     return st ? st : take_params(&net->nodes[i], n, err);
 }
 
-/* Fuses the layers again and allocates all tensors for the new shapes. */
 static dnx_status allocate(dnx_net *net, dnx_err *err) {
     dnx_plan *p = &net->plan;
     dnx_free(p->outputs);

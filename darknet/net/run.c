@@ -29,7 +29,7 @@ static dnx_fused fused_of(const dnx_net *net, int lane, int i) {
                        .deferred = before < 0 ? NULL : net->plan.of[before].deferred};
 }
 
-/* Runs layer i forward in a lane. Returns its loss, summed over the batch. */
+/* Returns the loss of layer i, summed over the batch. */
 static double forward(dnx_net *net, int lane, int i, const float *x, int batch, dnx_phase phase,
                       const float *truth) {
     if (net->plan.of[i].merged_into >= 0) return 0;
@@ -59,8 +59,7 @@ void dnx_net_backward_begin(dnx_net *net) {
         net->plan.of[dnx_net_root(net, net->n - 1)].dy_written = true;
 }
 
-/* Adds the dy of a merged [shortcut] to the dy of the layer that is its second input, or stores it
- * there when that dy has not been written yet. */
+/* Passes the dy of a merged [shortcut] on to its second input. */
 static void pass_residual_on(dnx_net *net, int i, int batch) {
     dnx_layer_plan *to = &net->plan.of[dnx_net_root(net, net->nodes[i].from[1])];
     size_t size = dnx_size(net->nodes[i].out) * (size_t)batch;
@@ -155,7 +154,6 @@ static void copy(const job *j, int lane, int layer, const float *x, int first, i
     }
 }
 
-/* Takes chunk c of the images through the layers, and copies the outputs of the taps. */
 static void run_chunk(void *arg, int lane, long c) {
     job *j = arg;
     dnx_net *net = j->net;

@@ -1,6 +1,5 @@
-/* state.h - NAME.state has everything that a run needs to continue bit for bit. Parameters and
- * momentum are in one file, so a killed process cannot leave files of different updates.
- * NAME.weights is only an export. -resume compares the saved text of the run's inputs. */
+/* state.h - files NAME.state, from which a run continues bit for bit. Parameters and momentum are
+ * in one file, so a killed process cannot leave files of different updates. */
 #ifndef DNX_STATE_H
 #define DNX_STATE_H
 #include "net/net.h"
@@ -17,11 +16,10 @@ typedef struct {
  * unchanged. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dnx_err *err);
 /* Reads the file `path`. Call dnx_state_free() also after an error. DNX_EWEIGHTS when the file is
- * not a state file, is truncated or damaged, or has another version; DNX_EIO, DNX_EMEM. */
+ * damaged, no state file, or of another version; DNX_EIO, DNX_EMEM. */
 dnx_status dnx_state_read(const char *path, dnx_state *s, dnx_err *err);
-/* Copies the parameters, the momentum, net->seen and, with ema=, the average into the network, and
- * prepares it. DNX_EWEIGHTS when the state belongs to another network, or has no average although
- * ema= needs it; net is then unchanged, and the message names `path`. DNX_EMEM. */
+/* Copies the state into the network, and prepares it. DNX_EWEIGHTS when the state belongs to
+ * another network, or lacks the average that ema= needs: net is then unchanged. DNX_EMEM. */
 dnx_status dnx_state_apply(const dnx_state *s, dnx_net *net, const char *path, dnx_err *err);
 void dnx_state_free(dnx_state *s);
 #endif

@@ -8,8 +8,7 @@
 #include "net/options.h"
 #include "net/opts.h"
 
-/* Sets place[i] to the index of layer i in the new network, or to -1 when layer i is left out.
- * Returns the number of layers of the new network. */
+/* Sets place[i] to the index of layer i in the new network, or to -1 when layer i is left out. */
 static int number_layers(const dnx_net *net, int last, int *place) {
     int n = 0;
     for (int i = 0; i <= last; i++) place[i] = -1;
@@ -37,14 +36,13 @@ static void put_layers(FILE *f, const char *value, int layer, const int *place) 
     }
 }
 
-/* Returns false when only training uses the option. */
 static bool is_kept(const dnx_layer_type *type, const char *key) {
     const dnx_opt *o = dnx_opt_find(type ? type->options : dnx_net_options, key);
     if (!o) o = dnx_opt_find(dnx_common_options, key);
     return !o || !o->only_trains;
 }
 
-/* Writes section s of layer `layer`, or of [net] when type is NULL. */
+/* type is NULL for [net]. */
 static void put_section(FILE *f, const dnx_section *s, const dnx_layer_type *type, int layer,
                         const int *place) {
     const char *layers_key = type ? type->layers_key : NULL;

@@ -3,9 +3,8 @@
 #define DNX_STRIP_H
 #include "net/net.h"
 
-/* Builds the smallest network that computes the output of layer `last` of net: only the layers on
- * which this output depends, in order, without options that only training uses. Renumbers
- * references to layers. net was built from cfg. note: lines "# ...\n" for the new cfg.
+/* Builds a network of only the layers that the output of layer `last` depends on, without options
+ * that only training uses. net was built from cfg. note: lines "# ...\n" for the new cfg.
  *
  * *text: the new cfg, freed by the caller. *out: the network, built to predict, with net's
  * parameters. DNX_EMEM, and the errors of dnx_net_build(). */

@@ -29,10 +29,8 @@ void dnx_net_update_begin(dnx_net *net, int batch) {
  * of D weights, by position p (EC-KD, Wang et al. 2020; the squared exclusive norm of ECMSC without
  * its diagonal):
  *   E = 1/(M-1) sum_p sum_{i != j} |w_ip| |w_jp|,  dE/dw_ip = 2/(M-1) sign(w_ip) (S_p - |w_ip|),
- * S_p = sum_i |w_ip|. Because of the division, the gradient of a weight is twice the mean magnitude
- * of the other weights at p, for any width. The option exclusivity= is lambda: the loss of an image
- * grows by lambda times the sum of E over all layers. If all magnitudes are equal, E = |W|^2, and
- * lambda acts like a weight decay of 2 lambda. */
+ * S_p = sum_i |w_ip|. Because of the division, the gradient does not grow with the width. The loss
+ * of an image grows by exclusivity= times the sum of E over all layers. */
 static double exclude(const dnx_param *w, double factor) {
     size_t M = (size_t)w->filters, D = w->count / M;
     double e = 0, scale = 1 / (double)(M - 1), f = 2 * factor * scale;

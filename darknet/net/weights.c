@@ -33,14 +33,11 @@ typedef struct {
     size_t floats; /* floats after the header */
 } source;
 
-/* Fails because reading returned fewer bytes than the file should have. */
 static dnx_status ends_early(const source *s, dnx_err *err) {
     const char *why = ferror(s->file) ? strerror(errno) : "it became shorter";
     return dnx_fail_at(err, DNX_EIO, s->path, "cannot be read to its end: %s", why);
 }
 
-/* Fails because the variance of a channel of layer n is negative. If file and network have
- * different lengths, the message says that a layer up to n has another size in the file. */
 static dnx_status bad_variance(dnx_net *net, const source *s, const dnx_node *n, size_t channel,
                                float v, dnx_err *err) {
     const size_t need = dnx_weights_floats(net, net->n);
@@ -56,8 +53,7 @@ static dnx_status bad_variance(dnx_net *net, const source *s, const dnx_node *n,
                     need, s->floats, n->index, n->type->name);
 }
 
-/* Checks that the next `count` floats are valid for parameter `of` of layer n. Both are NULL for
- * floats after the last parameter. */
+/* Checks the next `count` floats. n and `of` are NULL for floats after the last parameter. */
 static dnx_status check_span(dnx_net *net, const source *s, const dnx_node *n, const dnx_param *of,
                              size_t count, dnx_err *err) {
     float block[4096];
@@ -82,7 +78,6 @@ static dnx_status check_span(dnx_net *net, const source *s, const dnx_node *n, c
     return DNX_OK;
 }
 
-/* Checks that all numbers in the file are valid for their parameters, also in a short file. */
 static dnx_status check_numbers(dnx_net *net, const source *s, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     size_t left = s->floats;
@@ -134,9 +129,7 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Stores the parameters of the first `layers` layers, in file order. Prepares a network that keeps
- * no weights layer by layer, so that it never holds all of them. The caller prepares other
- * networks, after all parameters are stored. */
+/* Prepares a network that keeps no weights layer by layer, so that it never holds all of them. */
 static dnx_status store(dnx_net *net, const source *s, int layers, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = 0, n; i < layers; i++) {
@@ -151,7 +144,7 @@ static dnx_status store(dnx_net *net, const source *s, int layers, dnx_err *err)
     return DNX_OK;
 }
 
-/* Reads the header, and computes the number of floats from len, the bytes of the file. */
+/* len: the bytes of the file. */
 static dnx_status read_header(source *s, size_t len, dnx_err *err) {
     dnx_loc at = {s->path, 0};
     unsigned char bytes[DNX_KIND_BYTES];
@@ -183,8 +176,7 @@ static dnx_status to_floats(const source *s, dnx_err *err) {
     return fseek(s->file, (long)s->header, SEEK_SET) ? ends_early(s, err) : DNX_OK;
 }
 
-/* Loads the parameters of the first `layers` layers; the file may be longer. With layers = -1 loads
- * all parameters; the length must then fit. */
+/* With layers = -1 loads all parameters; the length must then fit. Else the file may be longer. */
 static dnx_status load_plain(dnx_net *net, source *s, size_t len, int layers, dnx_err *err) {
     dnx_status st = read_header(s, len, err);
     if (!st) st = to_floats(s, err);
@@ -206,7 +198,6 @@ static dnx_status load_packed(dnx_net *net, const char *path, dnx_err *err) {
     return st;
 }
 
-/* Opens the file, and sets *len to its bytes and *is_packed. */
 static dnx_status open_source(source *s, const char *path, size_t *len, bool *is_packed,
                               dnx_err *err) {
     unsigned char magic[DNX_PACKED_MAGIC];

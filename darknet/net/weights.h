@@ -3,24 +3,20 @@
 #define DNX_WEIGHTS_H
 #include "net/net.h"
 
-/* Loads all parameters, and prepares the network. Checks the file first: after DNX_EWEIGHTS no
- * parameter has changed. A packed file (weights_packed.h) is recognised by its first bytes.
- * DNX_EWEIGHTS when the file is too short (the message names the layer where it ends) or too long,
- * has an invalid number, or lacks Darknet's header. With net->is_partial a longer file is no error.
- * DNX_EIO when the file cannot be read. DNX_EMEM. */
+/* Loads all parameters, and prepares the network. Also reads packed files (weights_packed.h).
+ * DNX_EWEIGHTS when the file does not fit the network or has an invalid number: no parameter has
+ * then changed. With net->is_partial a longer file is no error. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err);
-/* Loads only the parameters of the first `layers` layers; the file may be longer. But a packed file
- * must fit the whole network, and all layers are loaded from it. Returns the errors of
- * dnx_weights_load(). */
+/* Loads only the first `layers` layers; the file may be longer. A packed file must fit the whole
+ * network and is loaded whole. Returns the errors of dnx_weights_load(). */
 dnx_status dnx_weights_load_first(dnx_net *net, const char *path, int layers, dnx_err *err);
-/* Writes the parameters and net->seen. An error leaves the old file unchanged. DNX_EIO,
- * DNX_EMEM. */
+/* Writes the parameters and net->seen. An error keeps the old file. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err);
 /* Like dnx_weights_save(), but writes only the first `layers` layers. */
 dnx_status dnx_weights_save_first(dnx_net *net, const char *path, int layers, dnx_err *err);
 
-/* Counts the floats after the header. For a packed file sets *is_packed to true and *floats to 0.
- * Returns the errors of dnx_weights_load(). */
+/* Counts the floats after the header; 0 for a packed file. Returns the errors of
+ * dnx_weights_load(). */
 dnx_status dnx_weights_count(const char *path, size_t *floats, bool *is_packed, dnx_err *err);
 /* Counts the parameters in a file, also a packed one. Returns the errors of dnx_weights_load(). */
 dnx_status dnx_weights_held(const char *path, size_t *numbers, dnx_err *err);

@@ -46,8 +46,6 @@ size_t dnx_packed_size(dnx_net *net, dnx_weight_bits of_weights) {
     return size;
 }
 
-/* ---- writing ---- */
-
 static void put(unsigned char **to, const void *from, size_t n) {
     memcpy(*to, from, n);
     *to += n;
@@ -120,8 +118,6 @@ dnx_status dnx_packed_save(dnx_net *net, const char *path, dnx_weight_bits bits,
     free(bytes);
     return st;
 }
-
-/* ---- reading ---- */
 
 typedef struct {
     const unsigned char *at, *end;

@@ -15,19 +15,16 @@
 
 #define DNX_PACKED_MAGIC 8 /* bytes that dnx_packed_is() needs */
 bool dnx_packed_is(const unsigned char *bytes, size_t len);
-/* Loads all parameters; the caller calls dnx_net_prepare() afterwards. Checks the file first: after
- * DNX_EWEIGHTS no parameter has changed. DNX_EWEIGHTS when the file is truncated or damaged, or
- * belongs to another version or network. DNX_EMEM. */
+/* Loads all parameters. Call dnx_net_prepare() afterwards. DNX_EWEIGHTS when the file is damaged,
+ * or of another version or network: no parameter has then changed. DNX_EMEM. */
 dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *bytes, size_t len,
                            dnx_err *err);
 /* Returns the number of parameters in the file, up to its first fault. */
 size_t dnx_packed_numbers(const unsigned char *bytes, size_t len);
-/* The bits of a number in DNX_WEIGHTS, unless it is one bit. Numbers of other parameters have
- * 32. */
+/* Bits of a number in DNX_WEIGHTS, unless it is one bit. Other numbers have 32. */
 typedef enum { DNX_HALF = 16, DNX_SINGLE = 32 } dnx_weight_bits;
-/* Writes a network that predicts, after prepare(). An error leaves the old file unchanged.
- * DNX_EWEIGHTS when a weight does not fit 16 bits, or a filter of [binary] is not binary; DNX_EIO,
- * DNX_EMEM. */
+/* Writes a network that predicts, after prepare(). DNX_EWEIGHTS when a weight does not fit 16 bits,
+ * or a filter of [binary] is not binary; DNX_EIO, DNX_EMEM. */
 dnx_status dnx_packed_save(dnx_net *net, const char *path, dnx_weight_bits bits, dnx_err *err);
 size_t dnx_packed_size(dnx_net *net, dnx_weight_bits bits); /* bytes of the file */
 #endif
