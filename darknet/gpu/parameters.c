@@ -1,5 +1,5 @@
-/* parameters.c - the parameters and momentum of layers on a GPU: copies to the GPU, the update, and
- * copies back to the processor, which survive a failure of the device. */
+/* parameters.c - the parameters and momentum of layers on a GPU, and their update. Copies on the
+ * processor survive a failure of the device. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,8 +66,6 @@ void dnx_gpu_free_parameters(dnx_net *net) {
     free(p->descents_here);
 }
 
-/* ---- from the processor ---- */
-
 void dnx_gpu_upload(dnx_net *net, int i) {
     dnx_half *h = &dnx_placed_of(net)->halves[i];
     const float *v = net->trains ? net->sgd.momentum + net->sgd.of[i].momentum_at : NULL;
@@ -89,8 +87,6 @@ void dnx_gpu_changed(dnx_net *net, int i) {
     dnx_gpu_catch_up(net, i);
     dnx_placed_of(net)->halves[i].is_changed = true;
 }
-
-/* ---- back to the processor ---- */
 
 void dnx_gpu_catch_up(dnx_net *net, int i) {
     dnx_placed *p = net->placed;
@@ -117,18 +113,13 @@ void dnx_gpu_prepare(dnx_net *net, int i) {
     h->is_unprepared = false;
 }
 
-/* ---- the update ---- */
-
-/* Returns true when the device updates layer i: it runs the layer, and neither clip_norm nor weight
- * exclusivity is used. */
 static bool updates_on_device(const dnx_net *net, int i) {
     return dnx_placed_of(net)->halves[i].l.type && net->o.clip_norm <= 0 &&
            net->sgd.of[i].exclusivity <= 0;
 }
 
-/* Copies the gradients and statistics of the layers that the processor updates. With `queues` it
- * queues copies to pinned memory, and clears the gradients on the device; else it copies from
- * pinned memory to the layers. */
+/* For the layers that the processor updates. With `queues`, starts copies to pinned memory and
+ * clears the gradients on the device; else copies from pinned memory to the layers. */
 static void copy_gradients(dnx_net *net, float *pinned, bool queues) {
     for (int i = net->first_trained; i < net->n; i++) {
         dnx_gpu_layer *l = &dnx_placed_of(net)->halves[i].l;
@@ -151,7 +142,6 @@ void dnx_gpu_fetch_gradients(dnx_net *net) {
     if (!dnx_device_status(p->device, NULL)) copy_gradients(net, pinned, false);
 }
 
-/* Appends the trained tensors of layer i to p->descents_here. */
 static void add_descents(dnx_net *net, int i, int batch, float rate, float momentum, float decay) {
     dnx_placed *p = dnx_placed_of(net);
     const dnx_layer_sgd *of = &net->sgd.of[i];
@@ -177,8 +167,7 @@ static void descend(dnx_net *net) {
     dnx_device_launch(p->device, DNX_CUDA_descend, DNX_CUDA_DESCENT, p->n_descents, 1, &a);
 }
 
-/* Copies the values and momentum of all layers to pinned memory. The copy of the last update stays
- * until the new copy is complete. */
+/* Keeps the copy of the last update until the new copy is complete. */
 static void bring_back(dnx_net *net) {
     dnx_placed *p = dnx_placed_of(net);
     float *to = p->pinned[!p->complete];

@@ -16,8 +16,6 @@ static size_t bytes_of(const dnx_net *net, int i, int batch) {
     return sizeof(float) * dnx_size(net->nodes[i].out) * (size_t)batch;
 }
 
-/* ---- images ---- */
-
 /* The network of the last dnx_gpu_images(). Its teachers get the same images. */
 static const dnx_net *announced;
 
@@ -27,7 +25,7 @@ static int place_of(const dnx_placed *p, const float *images) {
     return -1;
 }
 
-/* Starts to copy images to a free buffer, unless they are copied already or no buffer is free. */
+/* Starts to copy images to a free buffer, if there is one. */
 static void bring_beside(dnx_net *net, const float *images) {
     dnx_placed *p = dnx_placed_of(net);
     const int k = p->image_of[0] ? 1 : 0;
@@ -51,7 +49,6 @@ void dnx_gpu_forget_images(const dnx_net *net) {
     if (announced == net) announced = NULL;
 }
 
-/* Returns the images x on the device. Copies them to the device first if necessary. */
 static float *images_on_device(dnx_net *net, const float *x, int batch) {
     dnx_placed *p = dnx_placed_of(net), *other = announced ? dnx_placed_of(announced) : NULL;
     const int there = other && batch == announced->batch ? place_of(other, x) : -1;
@@ -64,8 +61,6 @@ static float *images_on_device(dnx_net *net, const float *x, int batch) {
                    sizeof(float) * dnx_size(net->in) * (size_t)batch);
     return p->images[p->image];
 }
-
-/* ---- outputs ---- */
 
 void dnx_gpu_fetch(dnx_net *net, int i, int batch) {
     dnx_copies *t = &dnx_placed_of(net)->copies[i];
@@ -108,9 +103,7 @@ static void bring_inputs(dnx_net *net, int i, dnx_pass *p, bool on_device) {
     }
 }
 
-/* ---- layers ---- */
-
-/* Records which side has the newest y of layer i. Layers merged into layer i share this y. */
+/* Layers merged into layer i share its y. */
 static void note_output(dnx_net *net, int i, bool on_device) {
     dnx_copies *copies = dnx_placed_of(net)->copies;
     for (int k = i; k == i || (k < net->n && net->plan.of[k].merged_into == i); k++) {
@@ -119,7 +112,6 @@ static void note_output(dnx_net *net, int i, bool on_device) {
     }
 }
 
-/* Returns the tensor, on the device, that layer i adds to its output, or NULL. */
 static const float *residual_of(dnx_net *net, int i, int batch) {
     const int from = net->plan.of[i].residual_of;
     if (from < 0) return NULL;
@@ -133,8 +125,8 @@ static void bring(dnx_net *net, int i, dnx_pass p) {
     if (l->type && l->type->bring) l->type->bring(l, &p);
 }
 
-/* Prepares a pass before its first layer. When training, first calls bring() of all layers. Later,
- * a copy that has to wait for the GPU would divide the kernels of the step into two CUDA graphs. */
+/* When training, calls bring() of all layers first: later, a copy that has to wait for the GPU
+ * would divide the kernels of the step into two CUDA graphs. */
 static void begin(dnx_net *net, const dnx_pass *p) {
     dnx_placed_of(net)->image = -1;
     dnx_placed_of(net)->batch = p->batch;

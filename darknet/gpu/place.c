@@ -12,16 +12,13 @@ static struct {
     dnx_placement placement;
 } gpu;
 
-/* ---- building ---- */
-
 static const dnx_gpu_type *half_of(const dnx_node *n) {
     for (const dnx_gpu_pair *t = dnx_gpu->types; t->type; t++)
         if (t->type == n->type && (!t->gpu->can || t->gpu->can(n))) return t->gpu;
     return NULL;
 }
 
-/* Returns true when layer i must run on the processor. A loss and the head that computes its logits
- * run on the same side; a frozen loss runs on the processor. */
+/* A loss and the head of its logits run on the same side. A frozen loss runs on the processor. */
 static bool must_stay(const dnx_net *net, int i) {
     const dnx_node *n = &net->nodes[i];
     const dnx_distillation *d = n->distillation;
@@ -37,9 +34,8 @@ static const dnx_gpu_type *type_of(const dnx_net *net, int i) {
     return must_stay(net, i) ? NULL : half_of(&net->nodes[i]);
 }
 
-/* Returns true when layer i defers its batch norm and activation to its reader: y of layer i then
- * holds z. Layer i must train and have exactly one reader. The reader must run on the device and be
- * able to apply them while it loads. */
+/* y of a layer that defers its norm and activation holds z. Its only reader applies them while it
+ * loads z. */
 static bool defers(const dnx_net *net, int i) {
     int readers = 0;
     bool loads = false;
@@ -153,8 +149,6 @@ static bool is_elsewhere(const dnx_net *net, int i) {
     return dnx_placed_of(net)->halves[i].l.type != NULL;
 }
 
-/* ---- memory of the processor ---- */
-
 static float *new_images(const dnx_net *net, size_t floats) {
     void *p;
     (void)net;
@@ -165,8 +159,6 @@ static void free_images(const dnx_net *net, float *images) {
     (void)net;
     dnx_device_unpin(gpu.device, images);
 }
-
-/* ---- the device ---- */
 
 dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const char *line),
                         const dnx_placement **out, dnx_err *err) {

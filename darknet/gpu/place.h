@@ -1,8 +1,7 @@
 /* place.h - runs the layers of a network on a GPU. Layers without a GPU version in
- * layers_ext/cuda/layers run on the processor. Tensors that both sides use are copied.
+ * layers_ext/cuda/layers run on the processor.
  *
- * Parameters and momentum have a copy on the device. After each update this copy is fetched to
- * pinned memory of the processor, and from there to a layer when its parameters are needed. So a
+ * After each update, parameters and momentum are copied to pinned memory of the processor. So a
  * checkpoint has the last complete update, also when the device fails. */
 #ifndef DNX_GPU_PLACE_H
 #define DNX_GPU_PLACE_H
@@ -18,7 +17,7 @@ extern const dnx_gpu_build *const dnx_gpu;
 
 /* Opens GPU `index` for networks that are built afterwards: put *out into dnx_build.placement. *out
  * is valid until dnx_gpu_close(). Only one GPU can be open at a time. note: see dnx_device_notes();
- * may be NULL. Errors: those of dnx_device_open(); DNX_EIO without GPU code. */
+ * may be NULL. DNX_EIO without GPU code, and the errors of dnx_device_open(). */
 dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const char *line),
                         const dnx_placement **out, dnx_err *err);
 /* Returns the work that the open GPU has started, or zeros when no GPU is open. */

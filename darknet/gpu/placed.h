@@ -23,16 +23,13 @@ typedef struct {
     dnx_copies *copies;
     float *values, *grads, *momentum; /* parameters of all layers on the device */
     size_t floats;                    /* the length of each of these arrays */
-    float *pinned[2];                 /* values, then momentum; NULL when predicting. One of the two
-                                       * has the last complete update, and the next update goes to
-                                       * the other */
+    float *pinned[2];                 /* values, then momentum; one of the two copies is complete */
     int complete;                     /* index of the pinned copy with the last complete update */
     struct dnx_cuda_descent *descents;      /* on the device, one for each trained tensor */
     struct dnx_cuda_descent *descents_here; /* a copy of descents on the processor */
     int n_descents;
     float *images[2];         /* on the device; images[1] only when training */
-    const float *image_of[2]; /* the processor's images that are copied, or being copied, to
-                               * images[k] */
+    const float *image_of[2]; /* the processor's images that images[k] copies */
     int image;                /* index of this pass's images; -1 before they are copied */
     int batch;                /* images of the last forward pass */
     float *outputs, *deltas, *scratch;
@@ -45,12 +42,10 @@ dnx_status dnx_gpu_allocate(dnx_net *net, void *to, size_t bytes, dnx_err *err);
 
 /* ---- parameters.c: see the members of dnx_placement with the same names ---- */
 
-/* Allocates the parameters on the device and sets the pointers of all layers to them. Call it after
- * make() of all layers. DNX_EMEM. */
+/* Allocates the parameters on the device. Call it after make() of all layers. DNX_EMEM. */
 dnx_status dnx_gpu_make_parameters(dnx_net *net, dnx_err *err);
 void dnx_gpu_free_parameters(dnx_net *net);
-/* Copies the processor's parameters of layer i, and when training their momentum, to the device
- * when they are newer. */
+/* Copies the parameters and momentum of layer i to the device when they are newer. */
 void dnx_gpu_upload(dnx_net *net, int i);
 void dnx_gpu_prepare(dnx_net *net, int i);
 void dnx_gpu_changed(dnx_net *net, int i);

@@ -1,5 +1,5 @@
-/* [yolo], [region], [detection] and [logistic], computed by libdarknet. They only predict, because
- * the truth of boxes is a list, not a class. y has the shape of x, but is flat for detection.
+/* [yolo], [region], [detection] and [logistic], computed by libdarknet. They only predict. y has
+ * the shape of x, but is flat for detection.
  *
  * yolo: each pixel has N boxes (N is the length of mask) of 4 coordinates, an objectness and
  *   `classes` values. The logistic function is applied to all except width and height. Redmon,
@@ -32,10 +32,8 @@ typedef struct {
 #define SWITCH(f) DNX_OPT_INT(opts, f, 0, 0, 1, TRAINS)
 #define FACTOR(f, def) DNX_OPT_FLOAT(opts, f, def, -1e6, 1e6, TRAINS)
 
-/* The members that are equal in all types of this file. */
 #define MEMBERS .is_loss = true, .state_size = sizeof(dnx_host_state), .forward = dnx_host_predict
 
-/* Checks that the channels of a pixel are `boxes` boxes of `numbers` numbers each. */
 static dnx_status check_channels(dnx_node *n, int boxes, int numbers, dnx_err *err) {
     if ((long)boxes * numbers == n->in[0].c) return DNX_OK;
     return dnx_fail(err, DNX_ESHAPE, n->loc,
@@ -50,8 +48,6 @@ static dnx_status refuse_tree(const dnx_node *n, dnx_err *err) {
                     "[%s] tree=%.60s: only Darknet's own command has trees", n->type->name,
                     o->tree);
 }
-
-/* ---- [yolo] ---- */
 
 static const dnx_opt yolo_options[] = {
     DNX_OPT_INT(opts, classes, 20, 1, 1 << 20, "number of classes"),
@@ -89,8 +85,6 @@ const dnx_layer_type dnx_yolo = {
     .make = make_yolo,
     MEMBERS,
 };
-
-/* ---- [region] ---- */
 
 // clang-format off
 static const dnx_opt region_options[] = {
@@ -134,8 +128,6 @@ const dnx_layer_type dnx_region = {
     MEMBERS,
 };
 
-/* ---- [detection] ---- */
-
 // clang-format off
 static const dnx_opt detection_options[] = {
     DNX_OPT_INT(opts, classes, 1, 1, 1 << 20, "number of classes"),
@@ -176,8 +168,6 @@ const dnx_layer_type dnx_detection = {
     .make = make_detection,
     MEMBERS,
 };
-
-/* ---- [logistic] ---- */
 
 static dnx_status make_logistic(dnx_node *n, dnx_err *err) {
     dnx_host_state *s = n->state;

@@ -36,7 +36,6 @@ dnx_status dnx_host_make(dnx_node *n, dnx_err *err) {
     return st;
 }
 
-/* Reorders B x H x W x C to B x C x H x W. */
 static void to_planes(const float *in, int batch, dnx_shape s, float *out) {
     size_t pixels = (size_t)s.h * (size_t)s.w, C = (size_t)s.c;
     for (size_t b = 0; b < (size_t)batch; b++, in += pixels * C, out += pixels * C)
@@ -44,7 +43,6 @@ static void to_planes(const float *in, int batch, dnx_shape s, float *out) {
             for (size_t c = 0; c < C; c++) out[c * pixels + i] = in[i * C + c];
 }
 
-/* Reorders B x C x H x W to B x H x W x C. Stores into out or, with adds, adds to it. */
 static void from_planes(const float *in, int batch, dnx_shape s, bool adds, float *out) {
     size_t pixels = (size_t)s.h * (size_t)s.w, C = (size_t)s.c;
     for (size_t b = 0; b < (size_t)batch; b++, in += pixels * C, out += pixels * C)
@@ -78,8 +76,8 @@ void dnx_host_predict(dnx_node *n, dnx_pass *p) {
     p->is_training = was;
 }
 
-/* Some of libdarknet's backward functions change the delta that they are given. Some overwrite dx,
- * and some add to it. So delta and dx are copies, and dx is zeroed before the call. */
+/* Some of libdarknet's backward functions change delta, some overwrite dx, and some add to dx. So
+ * both are copies, and dx is zeroed. */
 void dnx_host_backward(dnx_node *n, dnx_pass *p) {
     dnx_host_state *s = n->state;
     to_planes(p->x[0], p->batch, n->in[0], s->x);

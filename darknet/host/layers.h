@@ -1,10 +1,8 @@
 /* layers.h - functions for the sections that libdarknet computes.
  *
- * libdarknet's forward and backward functions are called with a `layer` that is filled in here.
- * libdarknet's make_*_layer functions are not used: they print, draw from rand() and check no
- * allocation. Inputs and outputs are reordered, because libdarknet works in B x C x H x W. A type
- * without backward only predicts, because libdarknet's CPU code has no gradient for this type or a
- * wrong one, or because its truth is not a class. */
+ * libdarknet's forward and backward functions are called with a `layer` that is filled in here. Its
+ * make_*_layer functions are not used: they print, draw from rand() and check no allocation. Inputs
+ * and outputs are reordered, because libdarknet works in B x C x H x W. */
 #ifndef DNX_HOST_LAYERS_H
 #define DNX_HOST_LAYERS_H
 #include "dnx.h"
@@ -27,16 +25,14 @@ typedef struct {
     float *x, *dx; /* the input and its gradient, B x C x H x W; dx only when training */
 } dnx_host_state;
 
-/* Fills in the shapes of l from n->in[0] and n->out, which the caller has set. Allocates x, output,
- * delta and, when n trains, dx. Returns DNX_ESHAPE when the input or output of a batch has more
+/* Allocates the tensors of l for the shapes n->in[0] and n->out. DNX_ESHAPE when a batch has more
  * than 2^31 - 1 floats, which libdarknet cannot count; DNX_EMEM. */
 dnx_status dnx_host_make(dnx_node *n, dnx_err *err);
-/* Calls libdarknet's forward with p->x[0], and stores the output in p->y. */
+/* Calls libdarknet's forward. */
 void dnx_host_forward(dnx_node *n, dnx_pass *p);
 /* Like dnx_host_forward(), but libdarknet computes as in prediction, also while training. */
 void dnx_host_predict(dnx_node *n, dnx_pass *p);
-/* Calls libdarknet's backward with p->dy. Stores the gradient of the input into p->dx[0] or, with
- * p->dx_adds[0], adds it. Stores nothing when p->dx[0] is NULL. */
+/* Calls libdarknet's backward. */
 void dnx_host_backward(dnx_node *n, dnx_pass *p);
 #endif
 

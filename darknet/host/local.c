@@ -9,8 +9,8 @@
  *   blocks, in the order of libdarknet's CPU code.
  * normalization: y = x (kappa + alpha * sum of x^2 over `size` channels)^-beta.
  *   Krizhevsky et al. 2012, section 3.3. libdarknet's running sum never adds the square of channel
- *   size/2, but subtracts it later. The results here are those of libdarknet: NaN where the sum is
- *   negative. The layer only predicts, because libdarknet's gradient is an approximation. */
+ *   size/2, but subtracts it later: y is NaN where the sum is negative. The layer only predicts,
+ *   because libdarknet's gradient is an approximation. */
 #include <darknet.h>
 
 #define DNX_HOST_STRUCTS
@@ -27,8 +27,6 @@ void forward_crop_layer(const layer l, network net);
 void forward_reorg_layer(const layer l, network net);
 void backward_reorg_layer(const layer l, network net);
 void forward_normalization_layer(const layer l, network net);
-
-/* ---- [local] ---- */
 
 typedef struct {
     int filters, size, stride, pad, activation;
@@ -100,8 +98,6 @@ const dnx_layer_type dnx_local = {
     .macs = local_macs,
 };
 
-/* ---- [crop] ---- */
-
 typedef struct {
     int crop_height, crop_width, flip, noadjust;
     float angle, saturation, exposure, shift;
@@ -146,7 +142,7 @@ static void forward_crop(dnx_node *n, dnx_pass *p) {
     dnx_host_forward(n, p);
 }
 
-/* Does nothing, because the input is the image, which needs no gradient. */
+/* The input is the image, which needs no gradient. */
 static void backward_crop(dnx_node *n, dnx_pass *p) {
     (void)n;
     (void)p;
@@ -161,8 +157,6 @@ const dnx_layer_type dnx_crop = {
     .forward = forward_crop,
     .backward = backward_crop,
 };
-
-/* ---- [reorg] ---- */
 
 typedef struct {
     int stride, reverse, flatten, extra;
@@ -214,8 +208,6 @@ const dnx_layer_type dnx_reorg = {
     .forward = dnx_host_forward,
     .backward = dnx_host_backward,
 };
-
-/* ---- [normalization] ---- */
 
 typedef struct {
     float alpha, beta, kappa;

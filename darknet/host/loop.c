@@ -78,7 +78,6 @@ static layer wrap(ref *r) {
     return l;
 }
 
-/* copy_options() copies the number of a policy, so the numbers must be equal. */
 _Static_assert((int)DNX_CONSTANT == (int)CONSTANT && (int)DNX_STEP == (int)STEP &&
                    (int)DNX_EXP == (int)EXP && (int)DNX_POLY == (int)POLY &&
                    (int)DNX_STEPS == (int)STEPS && (int)DNX_SIGMOID == (int)SIG &&

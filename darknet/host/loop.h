@@ -5,20 +5,19 @@
 
 typedef struct dnx_host dnx_host;
 
-/* Wraps net, which the caller still owns and which must outlive *out. Returns DNX_EOPTION for a
- * libdarknet with GPU. When net trains, returns DNX_EOPTION for poly or cosine without
- * max_batches=, and DNX_ESHAPE when the last layer is not a loss. DNX_EMEM. */
+/* Wraps net, which must outlive *out. DNX_EOPTION for a libdarknet with GPU, or for a policy that
+ * lacks max_batches=. DNX_ESHAPE when a network that trains does not end in a loss. DNX_EMEM. */
 dnx_status dnx_host_open(dnx_net *net, dnx_host **out, dnx_err *err);
 void dnx_host_close(dnx_host *h); /* h may be NULL */
 
-/* Trains on one sub-batch with libdarknet's train_network_datum(): forward, backward, and after
- * every `subdivisions` calls an update. x: B x H x W x C with B = net->batch; truth: B class
- * indices. Returns the sum of all losses per image. Also advances net->seen. */
+/* Trains on one sub-batch with libdarknet's train_network_datum(), which updates after every
+ * `subdivisions` calls. x: B x H x W x C with B = net->batch; truth: B class indices. Returns the
+ * sum of all losses per image, and advances net->seen. */
 double dnx_host_train(dnx_host *h, const float *x, const float *truth);
 /* Returns the part of layer i in this sum of losses, or 0 when layer i is not a loss. */
 double dnx_host_loss(const dnx_host *h, int i);
-/* Returns the learning rate of the last update, by dnx_rate(). libdarknet's own get_current_rate()
- * is not used, because three of its policies are wrong. */
+/* Returns the learning rate of the last update, by dnx_rate(), because three of libdarknet's
+ * policies are wrong. */
 float dnx_host_rate(const dnx_host *h);
 uint64_t dnx_host_seen(const dnx_host *h); /* images trained on */
 

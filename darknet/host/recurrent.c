@@ -30,7 +30,6 @@ typedef struct {
     int output, batch_normalize, activation, shortcut, tanh;
 } opts;
 
-/* Zeroes the states, B x N each, before a pass. */
 static void forward(dnx_node *n, dnx_pass *p) {
     dnx_host_state *s = n->state;
     size_t bytes = sizeof(float) * dnx_size(n->out) * (size_t)p->batch;
@@ -40,7 +39,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     dnx_host_predict(n, p); /* in training, libdarknet writes a second state after the first */
 }
 
-/* Makes connected layer `i` with D inputs. rubbish: B x N floats that libdarknet may overwrite. */
+/* rubbish: B x N floats that libdarknet may overwrite. */
 static dnx_status connect(dnx_node *n, int i, size_t D, float *rubbish, dnx_err *err) {
     const opts *o = n->opts;
     dnx_host_state *s = n->state;
@@ -73,8 +72,8 @@ static dnx_status connect(dnx_node *n, int i, size_t D, float *rubbish, dnx_err 
     return DNX_OK;
 }
 
-/* Makes `parts` connected layers in file order. Bit i of of_input is set when layer i takes x, not
- * a state. Also allocates `extra` buffers of B x N floats for more[]. */
+/* Bit i of of_input is set when layer i takes x, not a state. more[]: `extra` buffers of B x N
+ * floats. */
 static dnx_status make(dnx_node *n, int parts, unsigned of_input, int extra, float **const *more,
                        dnx_err *err) {
     const opts *o = n->opts;
@@ -102,13 +101,10 @@ static double macs(const dnx_node *n) {
     return sum;
 }
 
-/* The members that are equal in all types of this file. */
 #define MEMBERS .state_size = sizeof(dnx_host_state), .forward = forward, .macs = macs
 
 #define OUTPUT DNX_OPT_INT(opts, output, 1, 1, 1 << 24, "outputs N")
 #define NORMALISE DNX_OPT_INT(opts, batch_normalize, 0, 0, 1, "1: normalises the inner layers")
-
-/* ---- [rnn] ---- */
 
 static const dnx_opt rnn_options[] = {
     OUTPUT,
@@ -144,8 +140,6 @@ const dnx_layer_type dnx_rnn = {
     MEMBERS,
 };
 
-/* ---- [gru] ---- */
-
 static const dnx_opt gru_options[] = {
     OUTPUT,
     NORMALISE,
@@ -179,8 +173,6 @@ const dnx_layer_type dnx_gru = {
     .make = make_gru,
     MEMBERS,
 };
-
-/* ---- [lstm] ---- */
 
 static const dnx_opt lstm_options[] = {
     OUTPUT,
