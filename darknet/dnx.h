@@ -4,18 +4,17 @@
  * The network sets the options, the inputs and their shapes, and then calls make() once. It calls
  * prepare() when weights have changed, and forward() and backward() for each batch. n->trains tells
  * make() whether backward() will be called. p->is_training tells forward() whether this batch
- * trains: a network that trains also predicts now and then.
+ * trains.
  *
  * Tensors are float32, NHWC and contiguous: element (b,y,x,c) of a B x H x W x C tensor is p[((b*H
  * + y)*W + x)*C + c]. A flat vector is 1 x 1 x C. Filters in files are OIHW.
  *
- * Gradients are DESCENT directions: minus the derivative of the loss, summed over the batch, since
- * libdarknet adds them to the weights. backward() does nothing with dx when dx is NULL; it STORES
- * when dx_adds is false; it ADDS when dx_adds is true, because another reader of the same input has
- * stored its part already. backward() always ADDS to the gradients of parameters.
+ * Gradients are DESCENT directions, as in libdarknet: minus the derivative of the loss, summed over
+ * the batch. backward() STORES into dx, or ADDS to it when dx_adds is true. It skips a dx that is
+ * NULL. It always ADDS to the gradients of parameters.
  *
- * `make check-layer LAYER=name` tests a layer type against these rules (tests/unit/test_layers.c).
- * Optional parts, such as losses with a teacher, have headers in layer/; its README lists them. */
+ * `make check-layer LAYER=name` tests a layer type against these rules. Optional parts, such as
+ * losses with a teacher, have headers in layer/; its README lists them. */
 #ifndef DNX_H
 #define DNX_H
 #include <stdbool.h>
@@ -35,7 +34,7 @@ typedef struct {
     int h, w, c;
 } dnx_shape;
 
-/* The role of a parameter, by which code that folds, packs or decomposes layers finds arrays. */
+/* Code that folds, packs or decomposes layers finds parameters by their role. */
 typedef enum {
     DNX_OTHER,
     DNX_WEIGHTS,
@@ -51,7 +50,7 @@ typedef enum {
 typedef struct {
     const char *name;
     size_t count;
-    float decay; /* multiplies the network's weight decay: 1 for weights, else 0 */
+    float decay; /* factor of the network's weight decay */
     int filters; /* filters that read the same inputs, count/filters floats each; else 0 */
     dnx_role role;
     bool is_one_bit; /* the layer uses each filter as one scale times the signs of its floats */
@@ -71,8 +70,8 @@ typedef struct dnx_node {
     uint64_t seed;         /* call dnx_rng_seed() with seed and index */
     struct dnx_pool *pool; /* threads: kernels/pool.h */
     void *opts, *state;    /* the parsed options; the type's state, zeroed before make() */
-    int n_in;              /* number of inputs */
-    int from[DNX_MAX_IN];  /* index of the layer that gives each input; -1: the image */
+    int n_in;
+    int from[DNX_MAX_IN]; /* index of the layer that gives each input; -1: the image */
     dnx_shape in[DNX_MAX_IN];
     dnx_shape out;  /* make() sets it */
     size_t scratch; /* make() sets it: size of p->scratch in floats, for all threads */
@@ -94,8 +93,8 @@ typedef struct dnx_pass {
     bool dx_adds[DNX_MAX_IN];
     float *scratch;        /* n->scratch floats; undefined at the start of each call */
     const float *truth;    /* class index of each image, -1 when unknown; NULL without labels */
-    uint64_t seen, update; /* images and updates before this pass: all random draws are seeded
-                            * with them, so that a resumed run repeats every bit */
+    uint64_t seen, update; /* images and updates before this pass. Seed all random draws with
+                            * them: a resumed run then repeats every bit */
     double loss;           /* forward() of a loss stores the SUM over the batch here */
     const float *target;   /* the teacher's output, or NULL: see layer/classifier.h */
     const struct dnx_fused *fused; /* see layer/fusion.h */
@@ -107,11 +106,11 @@ typedef struct dnx_layer_type {
     const char *summary; /* one line for `darknet layers` */
     bool is_loss;
     bool is_reentrant; /* when predicting, forward() writes only y and scratch; false is safe */
-    /* Key of the option of type DNX_LAYERS that names inputs; NULL when the type has none. Input 0
-     * is the previous layer, except with only_named_inputs and in a loss of distillation. In the
-     * option, negative numbers count back from this layer. */
+    /* Key of the option of type DNX_LAYERS that names inputs; NULL when the type has none. Negative
+     * numbers count back from this layer. Input 0 is the previous layer, unless
+     * only_named_inputs. */
     const char *layers_key;
-    bool only_named_inputs; /* layers_key names all inputs; the previous layer is not added */
+    bool only_named_inputs; /* layers_key names all inputs */
     const dnx_opt *options; /* NULL when the type has no options */
     size_t state_size;
     dnx_status (*make)(dnx_node *n, dnx_err *err); /* checks options and shapes, sets n->out */

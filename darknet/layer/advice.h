@@ -1,20 +1,19 @@
-/* advice.h - optional: finds options that are allowed but are probably a mistake. When a type sets
- * .advice, the user gets a note with file and line, and the network is built as usual. */
+/* advice.h - optional: notes for the user about options that are probably a mistake. */
 #ifndef DNX_ADVICE_H
 #define DNX_ADVICE_H
 #include "dnx.h"
 
 /* Options `keys` that have an effect only when the option `needs` has a value of `words`. */
 typedef struct {
-    const char *keys;  /* "a|b": the options */
-    const char *needs; /* the option that `keys` need */
-    const char *words; /* "c|d": its values that give `keys` an effect */
+    const char *keys; /* "a|b" */
+    const char *needs;
+    const char *words; /* "c|d" */
 } dnx_needs;
 
 typedef struct dnx_advice {
     const dnx_needs *needs; /* ends with keys == NULL; may be NULL */
-    /* Called after make(). If an option is probably a mistake, returns its key and writes the
-     * reason to `text`: the user sees the note "[section] key=value: reason". Else returns NULL. */
+    /* Called after make(). Returns the key of an option that is probably a mistake, and writes the
+     * reason to `text`, or returns NULL. The user sees the note "[section] key=value: reason". */
     const char *(*doubts)(const dnx_node *n, char *text, size_t size);
 } dnx_advice;
 #endif

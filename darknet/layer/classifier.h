@@ -1,5 +1,4 @@
-/* classifier.h - optional: layers that classify, and losses that imitate a teacher. A type sets
- * .classifier; ordinary layers do not. */
+/* classifier.h - optional: layers that classify, and losses that imitate a teacher. */
 #ifndef DNX_CLASSIFIER_H
 #define DNX_CLASSIFIER_H
 #include "dnx.h"
@@ -25,13 +24,10 @@ typedef struct dnx_classifier {
     bool needs_labels; /* the loss of distillation also learns from the classes of images */
     bool needs_shape;  /* its parameters depend on the shape of the teacher's output */
     bool needs_pairs;  /* learns nothing from a sub-batch without two images of a class */
-    /* For a loss over classes, which learns from labels: returns which output of a teacher the loss
-     * also uses, given the options of n. Its inputs are found like those of ordinary layers.
-     * p->target is NULL in prediction, and may be NULL in training. takes is NULL in a type that
-     * never has a teacher. */
+    /* For a loss that learns from labels: returns which output of a teacher it also uses. p->target
+     * may then be NULL. takes is NULL in a type that never has a teacher. */
     dnx_target_kind (*takes)(const dnx_node *n);
-    /* Returns the number of triplets or pairs that the last forward() used. NULL when the type does
-     * not count them. */
+    /* Returns the number of triplets or pairs that the last forward() used; may be NULL. */
     long (*used)(const dnx_node *n);
     /* Returns the number of classes. NULL when the type has no classes. */
     int (*classes)(const dnx_node *n);
@@ -43,21 +39,20 @@ typedef struct dnx_classifier {
      * gradients of the parameters and to dx (batch x D), which may be NULL. */
     void (*logits_back)(dnx_node *n, const float *x, int batch, int lo, int hi, const float *dz,
                         float *dx);
-    /* Returns the class vectors of a trained classifier, classes(n) x *length floats. NULL when the
-     * type has no class vectors. */
+    /* Returns the class vectors, classes(n) x *length floats. NULL in a type without them. */
     const float *(*vectors)(const dnx_node *n, size_t *length);
 } dnx_classifier;
 
 /* n->distillation of a loss with a teacher. Input 0 of a loss of distillation is the layer that the
  * option `layers_key` names, or the last suitable layer before the loss. p->target is the teacher's
- * output, batch x target floats, or NULL without a teacher, as in `darknet classifier raw`. Without
- * p->target a loss of distillation sets loss and dx to 0, and y to finite numbers. */
+ * output, batch x target floats, or NULL without a teacher. A loss of distillation then sets loss
+ * and dx to 0, and y to finite numbers. */
 typedef struct dnx_distillation {
-    dnx_shape target; /* {0} without a teacher. Predicting, only types with needs_shape have one */
+    dnx_shape target; /* shape of the teacher's output; {0} when it is unknown */
     dnx_node *head;   /* for DNX_LOGITS: turns in[0] into logits; NULL when in[0] is logits */
     /* For DNX_LOGITS: the teacher's classifier, which turns p->target into logits; NULL when
-     * p->target is logits. For DNX_VECTORS: the classifier that has the class vectors. When n
-     * trains, its parameters are loaded before make(), and they never change. */
+     * p->target is logits. For DNX_VECTORS: the classifier that has the class vectors; when n
+     * trains, it is loaded before make(). */
     dnx_node *target_head;
 } dnx_distillation;
 
@@ -71,15 +66,13 @@ static inline size_t dnx_class_place(dnx_shape s, size_t k) {
 static inline bool dnx_has_class(const dnx_pass *p, int b, int classes) {
     return p->truth && p->truth[b] >= 0 && p->truth[b] < (float)classes;
 }
-/* Returns which output of its teacher a loss imitates, or DNX_NO_TARGET. */
 static inline dnx_target_kind dnx_target_of(const dnx_layer_type *t) {
     return t->classifier ? t->classifier->target : DNX_NO_TARGET;
 }
-/* True when the section may name a teacher. */
 static inline bool dnx_may_have_teacher(const dnx_layer_type *t) {
     return dnx_target_of(t) != DNX_NO_TARGET || (t->classifier && t->classifier->takes);
 }
-/* Returns which output of a teacher n uses, or DNX_NO_TARGET. Call it when options are parsed. */
+/* Returns which output of a teacher n uses, or DNX_NO_TARGET. */
 static inline dnx_target_kind dnx_takes(const dnx_node *n) {
     const dnx_classifier *c = n->type->classifier;
     return c && c->takes ? c->takes(n) : dnx_target_of(n->type);
@@ -89,15 +82,12 @@ static inline bool dnx_is_of_head(dnx_target_kind k) { return k == DNX_LOGITS ||
 static inline bool dnx_has_logits(const dnx_layer_type *t) {
     return t->classifier && t->classifier->logits;
 }
-/* False when the output says nothing about the class of an image. */
 static inline bool dnx_answers(const dnx_layer_type *t) {
     return !t->classifier || t->classifier->output != DNX_NO_ANSWER;
 }
-/* True for a loss that counts the triplets or pairs that it uses. */
 static inline bool dnx_counts_used(const dnx_layer_type *t) {
     return t->classifier && t->classifier->used;
 }
-/* True for a loss that learns from the classes of images, and is no loss of distillation. */
 static inline bool dnx_learns_classes(const dnx_layer_type *t) {
     return t->is_loss && dnx_target_of(t) == DNX_NO_TARGET;
 }

@@ -1,5 +1,5 @@
 /* compression.h - optional: describes a layer to low-rank decomposition and to the counting of
- * operations. A type sets .compression; layers of other types are not compressed. */
+ * operations. */
 #ifndef DNX_COMPRESSION_H
 #define DNX_COMPRESSION_H
 #include "dnx.h"
@@ -20,9 +20,8 @@ typedef enum {
 
 typedef struct dnx_compression {
     /* Describes the layer in *view. Returns false when its options do not make it a convolution.
-     * The member is NULL in a type that never is one. The caller finds the parameters by their
-     * roles: DNX_WEIGHTS, and if present DNX_BIASES, DNX_SCALES with DNX_MEAN and DNX_VARIANCE, and
-     * DNX_SLOPES. */
+     * The caller finds the parameters by their roles. NULL in a type that never is a
+     * convolution. */
     bool (*as_convolution)(const dnx_node *n, dnx_convolution *view);
     dnx_arithmetic (*arithmetic)(const dnx_node *n); /* NULL means DNX_MULTIPLY_ADDS */
     bool is_low_rank; /* DNX_BASIS and DNX_WEIGHTS are the factors of a convolution's filters */

@@ -1,6 +1,5 @@
-/* fusion.h - optional: a layer does part of a neighbour's work while the data is in the cache.
- * Fusion saves passes over memory and does not change results. A type that sets .fusion may set any
- * of the functions below, and leaves the others NULL. */
+/* fusion.h - optional: a layer does part of a neighbour's work, which saves passes over memory.
+ * Each function may be NULL. */
 #ifndef DNX_FUSION_H
 #define DNX_FUSION_H
 #include "dnx.h"
@@ -10,21 +9,20 @@ struct dnx_norm_act; /* layers_ext/common/norm_act.h: batch norm or bias, then a
 typedef struct dnx_fusion {
     /* True when forward() adds dnx_residual(p) to y before it stores y, also in training. */
     bool (*adds_residual)(const dnx_node *n);
-    /* True when the layer is y = x[0] + x[1] and nothing else: the layer of x[0] can add x[1]. */
+    /* True when the layer is y = x[0] + x[1] and nothing else. */
     bool (*is_plain_sum)(const dnx_node *n);
     /* In training: makes forward() store z, the values before batch norm and activation, into *z
-     * instead of y. Only the next layer reads z, and applies the norm and activation that defer()
-     * returns. Returns NULL when the layer cannot defer with its options. */
+     * instead of y. Returns the norm and activation, which the next layer applies to z, or NULL
+     * when the layer cannot defer them. */
     struct dnx_norm_act *(*defer)(dnx_node *n, float **z);
-    /* In training: true when the layer applies dnx_deferred(p) to x[0] while it reads x[0], which
-     * is z of the layer before. dnx_norm_act_rows() computes the real input from z. */
+    /* In training: true when the layer applies dnx_deferred(p) to x[0], which is z of the layer
+     * before. dnx_norm_act_rows() computes the real input from z. */
     bool (*applies_deferred)(const dnx_node *n);
     /* When predicting: returns the norm and activation of a layer that is y = act(norm(x[0])) and
-     * nothing else. If only one layer reads y, that reader may read x[0] and apply norm and
-     * activation. forward() is then not called. */
+     * nothing else. Its reader may apply them; forward() is then not called. */
     struct dnx_norm_act *(*hand_on)(dnx_node *n);
-    /* When predicting: makes the layer apply dnx_deferred(p) to x[0] while it reads x[0]. Padding
-     * stays 0. May increase n->scratch. Returns false when the options do not allow it. */
+    /* When predicting: makes the layer apply dnx_deferred(p) to x[0]. Padding stays 0. May increase
+     * n->scratch. Returns false when the options do not allow it. */
     bool (*take_on)(dnx_node *n);
 } dnx_fusion;
 

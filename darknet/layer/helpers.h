@@ -1,4 +1,4 @@
-/* helpers.h - helpers for layer files, included by dnx.h: sizes, memory, rows shared by threads. */
+/* helpers.h - helpers for layer files, included by dnx.h. */
 #ifndef DNX_HELPERS_H
 #define DNX_HELPERS_H
 
@@ -8,32 +8,30 @@ static inline size_t dnx_size(dnx_shape s) { return (size_t)s.h * (size_t)s.w * 
  * DNX_BASIS once for each output pixel. */
 double dnx_macs(const dnx_node *n);
 
-/* The number of output pixels in a pass. */
 static inline long dnx_pixels(const dnx_node *n, const dnx_pass *p) {
     return (long)p->batch * n->out.h * n->out.w;
 }
 
-/* Allocates count zeroed floats and sets *p. They are freed with the layer, or earlier by
- * dnx_free(). Fails with DNX_EMEM at the node's line. */
+/* Allocates count zeroed floats, which are freed with the layer, or earlier by dnx_free().
+ * DNX_EMEM. */
 dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err);
 /* Like dnx_new(), for `count` items of `size` bytes of any type. NULL when memory runs out. */
 void *dnx_new_array(dnx_node *n, size_t count, size_t size, dnx_err *err);
 
-/* Called in make(): declares the next parameter of the weights file. Allocates its values and sets
- * *value; when the layer trains, also allocates its gradient and sets *grad. grad is NULL for a
- * parameter that is not trained. The caller sets the members of p up to is_one_bit. Slopes are
- * always last in the file: a parameter declared after them is stored before them. DNX_EMEM. */
+/* Called in make(): declares the next parameter of the weights file. Allocates *value and, when the
+ * layer trains, *grad. grad is NULL for a parameter that is not trained. The caller sets the
+ * members of p up to is_one_bit. Slopes are always last in the file: a parameter declared after
+ * them is stored before them. DNX_EMEM. */
 dnx_status dnx_new_param(dnx_node *n, float **value, float **grad, dnx_param p, dnx_err *err);
 /* Frees *value and sets it to NULL, if n keeps no weights. Call it at the end of prepare(). */
 void dnx_release_param(dnx_node *n, float **value);
 /* Allocates the values of all released parameters again, as zeros. DNX_EMEM. */
 dnx_status dnx_restore_params(dnx_node *n, dnx_err *err);
-/* Sets p->dx[k] to 0 unless it is NULL or dx_adds[k] is true. After this call backward() can add to
- * p->dx[k]. */
+/* Sets p->dx[k] to 0 unless it is NULL or dx_adds[k] is true: backward() can then add to it. */
 void dnx_clear_dx(const dnx_node *n, dnx_pass *p, int k);
-/* Divides `rows` rows among the threads. Calls fn(n, p, lo, hi) in parallel for ranges
- * lo <= row < hi that together cover all rows, and returns when all are done. The layer decides
- * what a row is, such as an image or a pixel. fn writes only the results of its rows. */
+/* Divides `rows` rows, such as images or pixels, among the threads. Calls fn(n, p, lo, hi) in
+ * parallel for ranges lo <= row < hi, and returns when all are done. fn writes only the results of
+ * its rows. */
 void dnx_each_row(dnx_node *n, dnx_pass *p, long rows,
                   void (*fn)(dnx_node *n, dnx_pass *p, long lo, long hi));
 #endif

@@ -1,6 +1,6 @@
-/* view.h - optional: how a layer is described to users. Viewers such as Netron know the sections of
- * Darknet's cfg files, and show nothing after any other section. A type sets show() when viewers do
- * not know its own section, or read its options in another way. */
+/* view.h - optional: how a layer is described to users. Viewers such as Netron know only the
+ * sections of Darknet's cfg files. A type sets show() when viewers do not know its section, or read
+ * its options in another way. */
 #ifndef DNX_VIEW_H
 #define DNX_VIEW_H
 #include "layer/compression.h"
@@ -23,7 +23,6 @@ typedef struct dnx_view {
     bool no_memory;       /* memory ran out, and a section is missing */
 } dnx_view;
 
-/* Type of dnx_layer_type.description. */
 typedef struct dnx_description {
     /* Adds sections that show the layer to v. NULL when viewers know the type's own section. */
     void (*show)(const dnx_node *n, dnx_view *v);
@@ -36,8 +35,7 @@ typedef struct dnx_description {
 __attribute__((format(printf, 6, 7))) int dnx_show(dnx_view *v, const char *section,
                                                    const int *from, int n, dnx_shape out,
                                                    const char *options, ...);
-/* Adds a [convolutional] section with out.c filters that reads section `from`. more: further lines
- * "key=value\n". Returns as dnx_show(). */
+/* Adds a [convolutional] section with out.c filters. more: further lines "key=value\n". */
 int dnx_show_convolution(dnx_view *v, int from, dnx_shape out, const dnx_convolution *c,
                          const char *more);
 void dnx_view_free(dnx_view *v); /* frees what *v owns; v may be NULL */
