@@ -1,8 +1,7 @@
 /* aside.c - renames the files of a finished run when another run takes its name: NAME.weights
  * becomes NAME.old-1.weights, and so on.
  *
- * NAME.run is renamed last. After a kill in between, NAME.run still says that the run is finished,
- * and the next start renames the remaining files with the same number. */
+ * NAME.run is renamed last, so after a kill the next start renames the remaining files. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,8 +22,7 @@ static bool is_value(const dnx_record *r, const char *key, const char *value) {
     return !strcmp(was ? was : "", value);
 }
 
-/* Sets *arg to true when the difference means that the two runs are not the same. Differences in
- * remarks (record.h), such as the processor, do not count, except in remarks about the data. */
+/* Differences in remarks (record.h) do not make another run, except in those about the data. */
 static void differs(void *arg, const char *key, const char *was, const char *is, bool is_remark) {
     bool *any = arg;
     (void)was;
@@ -67,7 +65,6 @@ dnx_earlier dnx_train_earlier(const dnx_train_job *j) {
 
 /* ---- renaming ---- */
 
-/* Returns the path NAME.old-NUMBER with the ending of file i. The caller frees it. */
 static char *name(const dnx_train_job *j, int number, int i) {
     char *path;
     return asprintf(&path, "%s.old-%d%s", j->base, number, dnx_run_ends[i]) < 0 ? NULL : path;
@@ -75,8 +72,7 @@ static char *name(const dnx_train_job *j, int number, int i) {
 
 static bool is_there(const char *path) { return !access(path, F_OK); }
 
-/* Returns true when the files can be renamed to NAME.old-NUMBER.* without replacing a file. A
- * number with a file NAME.old-NUMBER.run belongs to another run. */
+/* Returns true when NAME.old-NUMBER.* has no .run, and no file that a rename would replace. */
 static bool is_free(const dnx_train_job *j, int number) {
     bool ok = true;
     for (int i = 0; i < DNX_RUN_FILES && ok; i++) {

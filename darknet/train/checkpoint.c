@@ -10,8 +10,7 @@
 #include "net/weights.h"
 #include "train/job.h"
 
-/* Stores the error `why` in *late, if it is the first error of this checkpoint; the run continues.
- * Reports `why`, unless the last checkpoint had the same error. */
+/* Reports `why` unless the last checkpoint had the same error. Keeps the first error in *late. */
 static void postpone(dnx_train_job *j, dnx_err *late, const dnx_err *why) {
     if (!why->status) return;
     if (strcmp(j->late_file.text, why->text))
@@ -19,8 +18,7 @@ static void postpone(dnx_train_job *j, dnx_err *late, const dnx_err *why) {
     if (!late->status) *late = *why;
 }
 
-/* For -force, after the first checkpoint: removes NAME-best.weights, NAME-best.txt and NAME.names
- * of the replaced run. */
+/* Removes files of the run that -force replaces. */
 static void remove_old(dnx_train_job *j) {
     if (!j->replaces) return;
     if (j->best_verified < 0) { /* this run has not replaced them yet */
@@ -49,8 +47,7 @@ dnx_status dnx_train_save_weights(dnx_train_job *j, const char *path, dnx_err *e
     return st;
 }
 
-/* Writes the log before the state, so that a kill between the two leaves no gap in the log. If the
- * log cannot be written, the checkpoint is saved nevertheless. */
+/* Writes the log before the state, so that a kill between the two leaves no gap in the log. */
 dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err) {
     dnx_err late = {0}, log = {0};
     dnx_status st = dnx_check_params(j->net, err);
@@ -79,7 +76,7 @@ dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err) {
 
 /* ---- parameters that forward changes ---- */
 
-/* Copies the untrained parameters to j->statistics or, with `back`, copies j->statistics back. */
+/* Copies the untrained parameters to j->statistics or, with `back`, from there. */
 static void copy_statistics(dnx_train_job *j, bool back) {
     dnx_param list[DNX_MAX_PARAMS];
     float *at = j->statistics;

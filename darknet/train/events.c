@@ -68,7 +68,7 @@ static void put_text(message *m, int field, const char *text, size_t n) {
 static void put_number(message *summary, const char *tag, double v) {
     message value = {.len = 0};
     float f = (float)v;
-    if (isnan(v)) return; /* no value to add */
+    if (isnan(v)) return;
     put_text(&value, 1, tag, strlen(tag));
     put_key(&value, 2, FLOAT);
     put(&value, &f, sizeof f);
@@ -89,8 +89,7 @@ static message event(uint64_t step, int field, const void *bytes, size_t n) {
     return m;
 }
 
-/* Adds m to the waiting records. m is lost when it is incomplete, when memory runs out, or when
- * more than MOST_WAITING bytes would wait. */
+/* Adds m to the waiting records if m is complete and there is room. */
 static void add(dnx_events *e, const message *m) {
     const size_t need = HEAD + m->len + TAIL;
     if (m->is_full) return;

@@ -2,8 +2,7 @@
  *
  * The file is a sequence of records: the length of the bytes as uint64, the CRC of the length, the
  * bytes, and the CRC of the bytes. The bytes are an Event of TensorFlow's event.proto: time, step,
- * and numbers with names. Records wait in memory until a flush writes all of them or none; more
- * than 64 MB of them are lost. */
+ * and numbers with names. Records wait in memory until a flush. */
 #ifndef DNX_EVENTS_H
 #define DNX_EVENTS_H
 #include "train/log.h"
@@ -17,11 +16,9 @@ typedef struct {
     size_t len, room;
 } dnx_events;
 
-/* Makes the folder dir/name; the first flush makes the file in it. With keep > 0 the complete
- * records of an old file up to batch `keep` stay, because later batches are trained again.
- * verification: the name of the verification's curve, which must outlive e. Returns DNX_EIO when
- * the folder or the file cannot be made; with keep > 0 also when the old file cannot be read or is
- * not an event file. DNX_EMEM. */
+/* Makes the folder dir/name. With keep > 0 the complete records of an old file up to batch `keep`
+ * stay. verification: the name of its curve, which must outlive e. Returns DNX_EIO when a file
+ * cannot be made or read, or is not an event file. DNX_EMEM. */
 dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name,
                            const char *verification, uint64_t keep, dnx_err *err);
 /* Adds the numbers of an update to the waiting records. */

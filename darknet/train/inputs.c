@@ -1,5 +1,4 @@
-/* inputs.c - lists everything that the results of a run depend on, and compares it with the run
- * that -resume continues. */
+/* inputs.c - lists everything that the results of a run depend on, and compares two such lists. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -29,16 +28,14 @@ void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *for
 
 /* ---- classes ---- */
 
-/* Returns the name of the identity folder in `path`: *len bytes after the path of the source, which
- * has `folder` bytes. *len is 0 when the source is not a folder of identities. */
+/* Returns the identity folder after the first `folder` bytes of `path`: *len bytes, or 0. */
 static const char *identity(const char *path, size_t folder, size_t *len) {
     const char *name = path + folder + 1, *end = strchr(name, '/');
     *len = path[folder] == '/' && end && end > name ? (size_t)(end - name) : 0;
     return name;
 }
 
-/* Returns the names of the classes, one in each line; the line of a class without a name is empty.
- * The caller frees the text. Returns NULL when no class has a name, or memory runs out. */
+/* Returns the names of the classes, one in each line, or NULL. The caller frees the text. */
 static char *class_names(const dnx_data *d) {
     const char **name = calloc((size_t)d->o.classes + 1, sizeof *name);
     size_t *len = calloc((size_t)d->o.classes + 1, sizeof *len), size = 1;
@@ -108,7 +105,6 @@ static void add_checksum(dnx_record *r, const char *key, uint64_t sum) {
     dnx_record_put(r, key, "%016" PRIx64, sum);
 }
 
-/* Lists the options of each teacher, its weights, and the layers that the losses imitate. */
 static dnx_status list_teachers(dnx_train_job *j, dnx_err *err) {
     const dnx_teachers *all = j->net->teachers;
     for (int i = 0; all && i < all->n_teachers; i++) {
@@ -161,8 +157,7 @@ static void processor(char *out, size_t size) {
     if (f) fclose(f);
 }
 
-/* Lists the remarks: inputs that change only the last bits of the results, how often the run
- * verifies and saves, or by which judge it chooses the best weights. */
+/* Lists inputs that hardly change the trained weights. */
 static void list_remarks(dnx_train_job *j) {
     dnx_record *r = &j->inputs;
     char text[256];
@@ -212,7 +207,6 @@ static void note_difference(void *arg, const char *key, const char *was, const c
                    is_remark ? "  (remark) " : "  ", key, was, is);
 }
 
-/* Reports a difference. For class names, compare_names() reports each class. */
 static void differs(void *arg, const char *key, const char *was, const char *is, bool is_remark) {
     comparison *c = arg;
     if (!strcmp(key, "[data] class names")) compare_names(c->j);

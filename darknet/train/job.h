@@ -22,12 +22,12 @@ struct dnx_train_job {
     dnx_host *host;
     dnx_batches *batches;
     dnx_lock *lock;
-    char *base; /* FOLDER/NAME, the start of the paths of the run's files: see name_files() */
+    char *base; /* FOLDER/NAME, the start of the paths below */
     union {
         struct {
             char *state, *weights, *best, *score, *names, *skipped_file, *csv, *run;
         };
-        char *path[DNX_RUN_FILES]; /* the eight paths above, in the order of dnx_run_ends */
+        char *path[DNX_RUN_FILES]; /* the same paths, in the order of dnx_run_ends */
     };
     dnx_log log;
     dnx_events curves;            /* the curves of -tensorboard */
@@ -41,23 +41,21 @@ struct dnx_train_job {
     int classifier;               /* the layer whose output gives the accuracy, or -1 */
     dnx_record inputs;            /* everything that the results depend on */
     char *inputs_text;
-    dnx_skipped skipped;  /* images and files that were skipped, for NAME.skipped */
+    dnx_skipped skipped;  /* lines for NAME.skipped */
     size_t skipped_saved; /* lines in NAME.skipped; SIZE_MAX before it is written */
     bool replaces;        /* -force: replaces the files of another run with this name */
     bool keeps_old;       /* this run must rename the files of another run before it writes */
     bool is_recorded;     /* -resume: NAME.run says that the run is done */
 
     dnx_verify *pairs;    /* the pairs to verify; NULL without verification */
-    dnx_net *eval;        /* the network built again, to predict, for the verification */
+    dnx_net *eval;        /* the same network, to predict, for the verification */
     int feature;          /* layer of the embedding in eval, or -1 */
     double verified;      /* the last result; NAN before the first, or when not measurable */
     double best_verified; /* result of NAME-best.weights; -1 without this file */
     uint64_t best_batch;
     int verifications; /* number of verifications by this process */
     bool caught_up;    /* this process has repeated a verification that was interrupted */
-    dnx_err late_file, late_best; /* failures that do not end training: of writing the log,
-                                   * the curves, NAME.names, NAME.skipped or NAME.run; of the
-                                   * verification */
+    dnx_err late_file, late_best; /* failures that do not end training */
 
     /* For NAME.run: */
     double loss, accuracy;  /* running means over about 50 updates; NAN without a value */
@@ -71,48 +69,39 @@ void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *for
 
 /* ---- open.c ---- */
 
-/* Opens everything except the network: images, weights or checkpoint, pairs, libdarknet, the
- * teachers' cache, log, curves, page, readers. Makes their folders, but writes only the files
- * NAME.lock and the cache. */
+/* Opens everything except the network. */
 dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err);
 
 /* ---- place.c ---- */
 
-/* Sets j->first and j->batch to the updates that net->seen images make (0 with -clear), and
- * j->last. Returns DNX_EOPTION when j->last updates are done; with -resume only when more are done,
- * because some files of a complete run may still be missing. */
+/* Sets j->first, j->batch and j->last. Returns DNX_EOPTION when no update is left; with -resume
+ * only when more are done, because some files of a complete run may still be missing. */
 dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err);
 /* Returns DNX_EOPTION with the message that nothing is left to train. */
 dnx_status dnx_train_nothing_left(const dnx_train_job *j, dnx_err *err);
-/* Names and locks the files of the run, makes their folder, and checks that NAME.run can be
- * written; NAME.state and the weights, too, unless another run's files are renamed first. Without
- * -resume and -force, returns DNX_EOPTION when the files belong to an unfinished run, or to the
- * same run. Returns DNX_EIO when another process holds the lock, or a file cannot be written. */
+/* Names and locks the files of the run, and checks that they can be written. Returns DNX_EOPTION
+ * when they belong to a run that must not be replaced; DNX_EIO. */
 dnx_status dnx_train_take_files(dnx_train_job *j, dnx_err *err);
-/* Loads the checkpoint, to continue its run. Returns DNX_EOPTION when this run has other inputs and
- * -force is not given, or when more batches are done than this run should train; DNX_EWEIGHTS or
- * DNX_EIO when the checkpoint cannot be read. */
+/* Loads the checkpoint, to continue its run. Returns DNX_EOPTION when its inputs differ without
+ * -force, or nothing is left to train; DNX_EWEIGHTS, DNX_EIO. */
 dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err);
 
 /* ---- aside.c ---- */
 
 typedef enum { DNX_EARLIER_UNFINISHED, DNX_EARLIER_SAME, DNX_EARLIER_OTHER } dnx_earlier;
 
-/* Returns which run the files of this name belong to. UNFINISHED: a run that is not finished, or
- * has no NAME.run. SAME: a finished run with the same inputs, initial weights, pairs, judge and
- * batches as this run. OTHER: another finished run. */
+/* Returns whether the files of this name belong to an unfinished run, a finished run that is the
+ * same as this one, or another finished run. */
 dnx_earlier dnx_train_earlier(const dnx_train_job *j);
-/* Renames the files of the earlier run to NAME.old-N.*, with the first free N, and reports N.
- * Returns DNX_EIO when a rename fails: the next call renames the rest. Also DNX_EMEM. */
+/* Renames the files of the earlier run to NAME.old-N.*. After an error, the next call goes on. */
 dnx_status dnx_train_set_aside(dnx_train_job *j, dnx_err *err);
 
 /* ---- inputs.c ---- */
 
-/* Fills j->inputs and j->inputs_text with everything that the results of the run depend on. Errors:
- * DNX_EIO, DNX_EMEM. */
+/* Fills j->inputs and j->inputs_text with everything that the results of the run depend on. */
 dnx_status dnx_train_list_inputs(dnx_train_job *j, dnx_err *err);
 /* Compares the inputs with `was`, the text in the checkpoint, and reports each difference. Returns
- * DNX_EOPTION when entries that are not remarks differ, and -force is not given; DNX_EMEM. */
+ * DNX_EOPTION when entries that are not remarks differ without -force; DNX_EMEM. */
 dnx_status dnx_train_compare(dnx_train_job *j, const char *was, dnx_err *err);
 /* Writes the names of the classes to NAME.names, if they have names. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err);
@@ -123,26 +112,22 @@ dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err);
 void dnx_train_skip(dnx_train_job *j, const char *line);
 /* For -resume: reads the lines that earlier processes wrote into NAME.skipped. */
 void dnx_train_read_skipped(dnx_train_job *j);
-/* Writes NAME.skipped if there are new lines, or removes it if there are no lines. Errors: DNX_EIO,
- * DNX_EMEM. */
+/* Writes NAME.skipped, or removes it if there are no lines. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save_skipped(dnx_train_job *j, dnx_err *err);
 
 /* ---- checkpoint.c ---- */
 
-/* Saves a checkpoint: the log, the curves, NAME.state and NAME.weights, then NAME.names,
- * NAME.skipped and NAME.run. Only a failure to write NAME.state or NAME.weights is returned; others
- * are reported and stored in j->late_file. Returns DNX_ENUMBER, and writes nothing, when a
- * parameter is not finite; DNX_EIO, DNX_EMEM. */
+/* Saves a checkpoint and the other files of the run. Returns a failure to write NAME.state or
+ * NAME.weights; other failures are reported and stored in j->late_file. Returns DNX_ENUMBER, and
+ * writes nothing, when a parameter is not finite. */
 dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err);
-/* For -resume of a run whose updates are all done: writes NAME.weights, NAME.names, NAME.skipped
- * and NAME.run, if the last process did not write them. Returns DNX_EIO or DNX_EMEM for
- * NAME.weights; other failures are reported and stored in j->late_file. */
+/* For -resume of a run whose updates are all done: writes files that the last process did not
+ * write. Errors are returned or stored as in dnx_train_save(). */
 dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err);
 /* Writes the parameters of the network, or with ema= their average. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save_weights(dnx_train_job *j, const char *path, dnx_err *err);
-/* dnx_train_keep() copies the parameters that forward changes, which are the running statistics.
- * dnx_train_put_back() restores them after an update that was interrupted, so that a checkpoint
- * always belongs to the last finished update. */
+/* dnx_train_keep() copies the running statistics, which forward changes. dnx_train_put_back()
+ * restores them after an update that was interrupted. */
 void dnx_train_keep(dnx_train_job *j);
 void dnx_train_put_back(dnx_train_job *j);
 
@@ -152,13 +137,12 @@ void dnx_train_put_back(dnx_train_job *j);
 const char *dnx_train_verified_on(const dnx_train_args *a);
 void dnx_train_report_best(const dnx_train_job *j);
 
-/* For -resume: sets j->best_verified and j->best_batch, if NAME-best.weights exists. Reads
- * NAME-best.txt. If that file is missing or belongs to other weights, pairs or another judge, it
- * verifies the weights again. Returns DNX_ESTOP when a signal stopped the verification; another
- * failure is only reported. */
+/* For -resume: sets j->best_verified and j->best_batch, if NAME-best.weights exists. If
+ * NAME-best.txt does not fit, verifies the weights again. Returns only DNX_ESTOP; other failures
+ * are reported. */
 dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err);
 /* Verifies the current parameters, or with ema= their average. Stores the result in j->verified.
- * Writes NAME-best.weights and NAME-best.txt if the result is better than all earlier ones. */
+ * Writes NAME-best.weights and NAME-best.txt if the result is the best so far. */
 dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
 
 /* ---- run_file.c ---- */
@@ -168,8 +152,7 @@ dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
 dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err);
 /* For -resume: reads j->start, j->earlier_seconds and j->is_recorded from NAME.run. */
 void dnx_train_read_run(dnx_train_job *j);
-/* Loads the weights file of the command line (start.c). Reports the first layer that was not taken
- * or, with -from-backbone, a table of the layers. Returns the errors of reading the file and of
- * building the network of -from-cfg. */
+/* Loads the weights file of the command line (start.c). Returns the errors of reading the file and
+ * of building the network of -from-cfg. */
 dnx_status dnx_train_start(dnx_train_job *j, dnx_err *err);
 #endif

@@ -1,9 +1,7 @@
 /* log.c - the CSV log of a training run.
  *
- * The log is written in place, every second. base/outfile.h, which replaces a file by a complete
- * new one, would copy all lines each time, and `tail -f` would lose the file. A line that a kill or
- * a full disk cut off has no newline at its end; -resume removes that line, and all lines after the
- * checkpoint. */
+ * The log is written in place. base/outfile.h would copy all lines each time, and `tail -f` would
+ * lose the file. -resume removes a line that a kill cut off, and all lines after the checkpoint. */
 #include "train/log.h"
 
 #include <errno.h>
@@ -21,8 +19,7 @@ enum { MOST_WAITING = 64 << 20 }; /* bytes */
 
 /* ---- waiting lines ---- */
 
-/* Adds n bytes of text to the waiting lines. When memory runs out, or more than MOST_WAITING bytes
- * would wait, the text is lost. */
+/* When memory runs out, or more than MOST_WAITING bytes would wait, the text is lost. */
 static void add_bytes(dnx_log *log, const char *text, size_t n) {
     while (log->len + n >= log->capacity) {
         size_t capacity = log->capacity ? 2 * log->capacity : 4096;
@@ -98,7 +95,7 @@ static const char *column(const char *line, int i) {
     return line;
 }
 
-/* Adds a line to the waiting lines, with `text` as its verification if it has that column. */
+/* Adds a line, with `text` as its verification if it has that column. */
 static void add_with(dnx_log *log, const char *line, const char *text) {
     const char *cell = column(line, DNX_LOG_VERIFIED);
     if (!cell) {
@@ -111,18 +108,15 @@ static void add_with(dnx_log *log, const char *line, const char *text) {
     add_bytes(log, cell, strlen(cell));
 }
 
-/* Returns true when the line has this text in the column of the verification, or lacks the column.
- * Older logs have the title lfw instead of pairs. */
+/* Returns false when the line has another verification. Older logs have the title lfw for pairs. */
 static bool has(const char *line, const char *text) {
     const char *cell = column(line, DNX_LOG_VERIFIED);
     if (cell && !strncmp(cell, "lfw,", 4)) return !strcmp(text, "pairs");
     return !cell || (strcspn(cell, ",\n") == strlen(text) && !strncmp(cell, text, strlen(text)));
 }
 
-/* Finds the lines of the file up to `batch`, which -resume keeps. The last of them becomes waiting
- * text, so that dnx_log_amend() can add a verification. If the verification's column has another
- * title than `title`, all lines become waiting text. Returns false when a column with another title
- * has values. */
+/* Keeps the lines of the file up to `batch`. The last line becomes waiting text, for
+ * dnx_log_amend(). Returns false when the file has values under another title. */
 static bool keep(dnx_log *log, uint64_t batch, const char *title) {
     FILE *old = fopen(log->path, "r");
     char *line = NULL, *last = NULL;
@@ -182,8 +176,7 @@ static dnx_status cannot_write(const dnx_log *log, dnx_err *err) {
     return dnx_fail_at(err, DNX_EIO, log->path, "cannot write: %s", strerror(errno));
 }
 
-/* Removes the complete lines among the first `done` bytes of the waiting text, which are in the
- * file now. */
+/* Removes the complete lines among the first `done` bytes, which are in the file now. */
 static void settle(dnx_log *log, size_t done) {
     while (done && log->text[done - 1] != '\n') done--;
     log->written += done;

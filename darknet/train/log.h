@@ -4,9 +4,7 @@
  * counts the triplets or pairs it uses. The column of the verification has the name pairs, tar@RATE
  * or rank-1 (face/judge.h); in older logs, lfw instead of pairs. A field without a value is empty.
  *
- * Lines wait in memory until a flush. If they cannot be written, they wait for the next flush: a
- * full disk cuts no line in half, and loses no line before 64 MB wait. Before the first flush the
- * file is unchanged. */
+ * Lines wait in memory until a flush. If they cannot be written, they wait for the next flush. */
 #ifndef DNX_LOG_H
 #define DNX_LOG_H
 #include "net/net.h"
@@ -30,19 +28,17 @@ typedef struct {
     size_t len, capacity;
 } dnx_log;
 
-/* Begins a log at path. With keep > 0 the lines of an old file up to batch `keep` stay, because
- * later batches are trained again. verification: the title of the verification's column. path and
- * verification must outlive the log. Returns DNX_EOPTION when the verification's column of the old
- * file has another title and values; DNX_EMEM. */
+/* Begins a log at path. With keep > 0 the lines of an old file up to batch `keep` stay.
+ * verification: the title of its column. path and verification must outlive the log. Returns
+ * DNX_EOPTION when the old file has values of another verification; DNX_EMEM. */
 dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net,
                         const char *verification, uint64_t keep, dnx_err *err);
-/* Call it before dnx_log_write(). Returns true when the last line that dnx_log_open() kept has no
- * verification. dnx_log_amend() adds the result to that line. */
+/* Returns true when the last line that dnx_log_open() kept lacks a verification. dnx_log_amend()
+ * adds it. Call both before dnx_log_write(). */
 bool dnx_log_lacks_verification(const dnx_log *log);
 void dnx_log_amend(dnx_log *log, double verified);
 void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *line);
-/* Returns the last waiting line, with its '\n': the line that was last written or amended. NULL
- * when no line waits, as after a flush. */
+/* Returns the last waiting line, with its '\n', or NULL when no line waits. */
 const char *dnx_log_last(const dnx_log *log);
 /* Returns the columns' titles with commas, or NULL without memory. The caller frees the text. */
 char *dnx_log_titles(const dnx_log *log, const dnx_net *net);

@@ -23,7 +23,6 @@ static bool is_largest(const float *y, dnx_shape s, float truth) {
     return truth >= 0 && (double)truth < (double)n && best == dnx_class_place(s, (size_t)truth);
 }
 
-/* Returns the number of images in a sub-batch that the classifier gets right. */
 static int count_right(const dnx_train_job *j, const float *truth) {
     dnx_net *net = j->net;
     if (j->classifier < 0) return 0;
@@ -37,9 +36,7 @@ static int count_right(const dnx_train_job *j, const float *truth) {
     return right;
 }
 
-/* Returns DNX_ENUMBER, because the loss of the last sub-batch is not finite. The message names the
- * first layer whose output is not finite. If all outputs are finite, it names a layer by its
- * parameters or, at last, by its loss. */
+/* Returns DNX_ENUMBER. The message says where a number is not finite. */
 static dnx_status find_nan(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_check_outputs(j->net, err);
     if (!st) st = dnx_check_params(j->net, err);
@@ -51,8 +48,6 @@ static dnx_status find_nan(dnx_train_job *j, dnx_err *err) {
     return st ? st : dnx_fail_at(err, DNX_ENUMBER, j->a->cfg, "NaN or infinity");
 }
 
-/* Adds the losses of the last sub-batch, divided by subdivisions, to j->losses. Adds its triplets
- * or pairs to j->used. */
 static void add_losses(dnx_train_job *j) {
     for (int k = 0; k < j->net->n; k++) {
         const dnx_node *n = &j->net->nodes[k];
@@ -61,8 +56,7 @@ static void add_losses(dnx_train_job *j) {
     }
 }
 
-/* Trains on all sub-batches of an update. Stores in *l their mean loss, the seconds of waiting for
- * images and, if the network classifies, the accuracy. */
+/* Trains on all sub-batches of an update. Sets loss, wait (in seconds) and accuracy of *l. */
 static dnx_status train_parts(dnx_train_job *j, dnx_log_line *l, dnx_err *err) {
     const dnx_net *net = j->net;
     const int parts = net->o.subdivisions;
@@ -94,8 +88,7 @@ static void mix(double *mean, double v) {
     if (!isnan(v)) *mean = isnan(*mean) ? v : *mean + (v - *mean) / 50;
 }
 
-/* Verifies the network. A failure does not end the training: j->late_best keeps it until the next
- * verification. A stop by a signal is a failure only after the last batch. */
+/* A failure does not end the training: j->late_best keeps it until the next verification. */
 static void verify(dnx_train_job *j, double *result) {
     dnx_err why = {0};
     dnx_status st = dnx_train_verify(j, &why);
@@ -123,8 +116,6 @@ static void report(dnx_train_job *j, const dnx_log_line *l) {
     j->flushed = dnx_now();
 }
 
-/* Does one update. After an error other than DNX_ENUMBER, the network is in the state of the last
- * complete update. */
 static dnx_status step(dnx_train_job *j, dnx_err *err) {
     const dnx_net *net = j->net;
     dnx_log_line l = {.batch = j->batch + 1,
@@ -171,8 +162,8 @@ static bool is_due(const dnx_train_job *j) {
            (j->replaces && j->batch == j->first + 1); /* -force: files of two runs must not mix */
 }
 
-/* Saves a checkpoint. If that fails, the next attempt follows after AGAIN_SECONDS at the latest,
- * because the disk may have space by then. Returns an error only when a parameter is not finite. */
+/* Saves a checkpoint, or tries again within AGAIN_SECONDS: the disk may have space by then. Returns
+ * an error only when a parameter is not finite. */
 static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     dnx_err why = {0};
     dnx_status st = dnx_train_save(j, &why);
@@ -186,9 +177,8 @@ static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Saves the last checkpoint when the run ends, also after the error st. Saves none when no update
- * was done or the network has diverged. If earlier processes have done all updates, completes their
- * files. Returns st or, when st is DNX_OK, the error of saving. */
+/* Saves the end of a run, also after the error st. Returns st or, for DNX_OK, the error of
+ * saving. */
 static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
     dnx_err why = {0};
     if (j->batch == j->first && !j->caught_up)
@@ -212,8 +202,7 @@ static dnx_status report_late(const dnx_train_job *j, dnx_err *err) {
     return late->status ? dnx_fail_at(err, late->status, NULL, "%s", late->text) : DNX_OK;
 }
 
-/* Writes NAME.run for the last time, if the last checkpoint was saved. Returns st, or the error of
- * writing when st is DNX_OK: -resume then writes the missing files. */
+/* Writes NAME.run if the last update is saved. Returns st or, for DNX_OK, the error of writing. */
 static dnx_status write_end(dnx_train_job *j, dnx_status st, dnx_err *err) {
     char state[sizeof err->text + 16];
     dnx_err why = {0};

@@ -1,4 +1,4 @@
-/* open.c - opens everything that a run needs before its first update, and refuses bad input. */
+/* open.c - opens everything that a run needs before its first update. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -23,8 +23,7 @@ enum { READERS = 2 };
 
 /* ---- the network ---- */
 
-/* Sets an option of the cfg to a path from the command line. Makes the path absolute, because
- * relative paths in a cfg begin at the folder of the cfg. */
+/* Makes the path absolute, because relative paths in a cfg begin at the folder of the cfg. */
 static dnx_status set_path(dnx_cfg *cfg, int section, const char *key, const char *path,
                            dnx_err *err) {
     char *full = realpath(path, NULL);
@@ -55,7 +54,6 @@ static bool takes_of_teacher(const dnx_cfg *cfg, int section) {
     return takes;
 }
 
-/* Writes -seed, -teacher and -teacher-weights into the cfg, where the layers find them. */
 static dnx_status override(dnx_cfg *cfg, const dnx_train_args *a, dnx_err *err) {
     char text[16];
     dnx_status st = DNX_OK;
@@ -69,7 +67,6 @@ static dnx_status override(dnx_cfg *cfg, const dnx_train_args *a, dnx_err *err) 
     return st;
 }
 
-/* Allocates j->losses and j->used, and j->statistics for the parameters that are not trained. */
 static dnx_status allocate(dnx_train_job *j, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     size_t floats = 0;
@@ -145,7 +142,6 @@ const char *dnx_train_unfit(const dnx_train_job *j, char *text, size_t size) {
 
 /* ---- the images ---- */
 
-/* Reports an image that cannot be decoded, or a file that belongs to no class. */
 static void show_broken(void *arg, const char *path, const char *why) {
     dnx_train_job *j = arg;
     char *line;
@@ -155,8 +151,6 @@ static void show_broken(void *arg, const char *path, const char *why) {
     free(line);
 }
 
-/* Adds data->left_out, the files in image folders that are not images, to the lines of
- * NAME.skipped. Reports the first 20 of them and their number. */
 static void show_left_out(dnx_train_job *j) {
     enum { MOST_SHOWN = 20 };
     const dnx_skipped *s = &j->data->left_out;
@@ -209,9 +203,7 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
     return st;
 }
 
-/* Reads image i for the teachers. While its file cannot be read, waits, because a disk may be
- * missing for a while. Gives up when the file can be read but is no image; after two seconds, when
- * other images can be read; and when a signal stops the process. */
+/* Waits while the image cannot be read, because a disk may be missing for a while. */
 static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
     const dnx_train_job *j = arg;
     const double pause = .2, report_after = .5, alone_after = 2;

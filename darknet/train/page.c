@@ -29,12 +29,13 @@ enum { CLIENTS = 64, TICK = 250, KEPT = 1 << 16, MOST_WAITING = 8 << 20 };
 
 extern const char dnx_page_html[]; /* the text of page.html; the Makefile makes it */
 
-typedef enum { ASKS, LISTENS, TAKES, PARTS } stage; /* a client's stage, see serve() */
+/* A client sends its request, gets events, gets an answer, or is closing. */
+typedef enum { ASKS, LISTENS, TAKES, PARTS } stage;
 
 typedef struct {
     int fd; /* -1 when this struct is free */
     stage stage;
-    double since; /* time of the last progress: connected, new output, or bytes sent */
+    double since; /* time of the last progress */
     char in[DNX_REQUEST_MOST];
     size_t came;
     char *out;
@@ -113,8 +114,7 @@ static bool answer(const dnx_page *p, client *c, dnx_request r) {
     return ok;
 }
 
-/* Reads from a client, and answers when its request is complete. Bytes after the request are
- * ignored. Returns false when the client must be closed. */
+/* Reads a client's request, and answers it. Returns false when the client must be closed. */
 static bool hear(const dnx_page *p, client *c) {
     char rest[4096];
     const bool asks = c->stage == ASKS;
@@ -144,10 +144,8 @@ static bool tell(client *c) {
     return true;
 }
 
-/* Serves a client. ASKS: the client sends its request. LISTENS: it receives events. TAKES: it
- * receives an answer. PARTS: the answer is complete and our direction is closed, but we still read,
- * because closing while the client sends would destroy the answer. Returns false to close the
- * client. */
+/* Returns false to close the client. PARTS: we still read, because closing while the client sends
+ * would destroy the answer. */
 static bool serve(const dnx_page *p, client *c, short what) {
     if (what & (POLLIN | POLLHUP | POLLERR) && !hear(p, c)) return false;
     const double idle = dnx_now() - c->since;
@@ -263,7 +261,6 @@ static char *hello(const char *name, uint64_t last, const char *titles) {
     return text;
 }
 
-/* Adds the lines of the log to c: first those in the file, then the waiting lines. */
 static dnx_status add_kept(dnx_curve *c, const dnx_log *log, dnx_err *err) {
     size_t n;
     char *file = log->written ? dnx_file_read_unnoted(log->path, SIZE_MAX / 2, &n) : NULL;

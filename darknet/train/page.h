@@ -1,8 +1,7 @@
 /* page.h - a live page of a training run on 127.0.0.1, with its curves and its progress.
  *
- * A separate thread answers browsers. GET / returns the page (page.html). GET /events returns the
- * lines of the log as server-sent events. Every other request is refused. Browsers cannot slow
- * training: the training thread only copies each line, and a client that does not read is closed.
+ * A separate thread answers GET / with page.html, and GET /events with the lines of the log as
+ * server-sent events.
  *
  * Events of /events, each with lines of data:
  *     run    the last batch of the run; the titles of the log, with commas; the run's name
@@ -16,16 +15,14 @@
 
 typedef struct dnx_page dnx_page;
 
-/* Takes the port. Browsers may connect after this call, but get no answer yet. Returns DNX_EIO when
- * the port is taken or not allowed; DNX_EMEM. Call dnx_page_close() also after an error. */
+/* Takes the port. Returns DNX_EIO when it is taken or not allowed; DNX_EMEM. Call dnx_page_close()
+ * also after an error. */
 dnx_status dnx_page_listen(int port, dnx_page **out, dnx_err *err);
-/* Starts the thread that answers browsers. The curve begins with the lines of the log that a
- * resumed run kept. name: the run's name; last: the run's last batch. Returns DNX_EIO when the
- * lines cannot be read; DNX_EMEM when there is no memory or no thread. */
+/* Starts the thread that answers browsers. The curve begins with the lines that are in the log.
+ * name: the run's name; last: the run's last batch. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_page_start(dnx_page *p, const char *name, uint64_t last, const dnx_net *net,
                           const dnx_log *log, dnx_err *err);
-/* Adds the newest line of the log. A second line of the same batch only adds the result of its
- * verification. p may be NULL. */
+/* Adds the newest line of the log. p may be NULL. */
 void dnx_page_line(dnx_page *p, const dnx_log *log);
 /* Sends "end" to the browsers, and waits for them at most half a second. p may be NULL. */
 void dnx_page_close(dnx_page *p);

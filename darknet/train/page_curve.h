@@ -23,9 +23,8 @@ typedef struct {
 /* Makes an empty curve. Errors: DNX_EMEM. Call dnx_curve_free() also after an error. */
 dnx_status dnx_curve_make(dnx_curve *c, int columns, dnx_err *err);
 void dnx_curve_free(dnx_curve *c);
-/* Adds a line of the log, which ends with '\n' or 0. If its batch is that of the last line, only
- * its verification is added. A line with text, such as the titles, or with another number of
- * columns is ignored. */
+/* Adds a line of the log. A second line of the last batch adds only its verification. A line with
+ * other columns, such as the titles, is ignored. */
 void dnx_curve_add(dnx_curve *c, const char *line);
 /* Makes a point from the remaining lines. Call it after the last line. */
 void dnx_curve_end(dnx_curve *c);

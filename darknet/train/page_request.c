@@ -11,8 +11,7 @@ static const char *find_end(const char *p, size_t n) {
     return a && (!b || a < b) ? a : b;
 }
 
-/* Returns true when the header's value is this machine's own name. Any port is allowed, because
- * through a tunnel the browser uses another port. */
+/* Allows any port, because through a tunnel the browser uses another port. */
 static bool is_own(const char *value, size_t n) {
     static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

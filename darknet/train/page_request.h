@@ -6,12 +6,11 @@
 enum { DNX_REQUEST_MOST = 8192 }; /* the most bytes of a request's line and headers */
 
 typedef enum {
-    DNX_REQUEST_PART,       /* incomplete: more bytes will arrive */
+    DNX_REQUEST_PART,       /* incomplete */
     DNX_REQUEST_PAGE,       /* GET / */
     DNX_REQUEST_EVENTS,     /* GET /events */
     DNX_REQUEST_NOT_HTTP,   /* 400 */
-    DNX_REQUEST_FOREIGN,    /* 403: the Host header names another machine. This stops DNS
-                             * rebinding, where the name of a web page resolves to 127.0.0.1 */
+    DNX_REQUEST_FOREIGN,    /* 403: the Host header names another machine (DNS rebinding) */
     DNX_REQUEST_NOT_FOUND,  /* 404 */
     DNX_REQUEST_NOT_METHOD, /* 405 */
     DNX_REQUEST_LARGE,      /* 431: more than DNX_REQUEST_MOST bytes */

@@ -10,18 +10,16 @@
 #include "net/state.h"
 #include "train/job.h"
 
-/* aside.c renames the files in this order. */
+/* aside.c renames the files in this order, NAME.run last. */
 const char *const dnx_run_ends[DNX_RUN_FILES] = {".state", ".weights", "-best.weights", "-best.txt",
                                                  ".names", ".skipped", ".csv",          ".run"};
 
-/* Returns j->base followed by `end`, or NULL when memory runs out. The caller frees it. */
 static char *with_end(const dnx_train_job *j, const char *end) {
     char *path;
     return j->base && asprintf(&path, "%s%s", j->base, end) >= 0 ? path : NULL;
 }
 
-/* Names the files, FOLDER/NAME.weights and so on, and takes their lock. FOLDER is -out or backup=
- * of the .data file; NAME is -name or the name of the cfg. */
+/* Makes the folder, -out or backup= of the .data file, names the files and takes their lock. */
 static dnx_status name_files(dnx_train_job *j, dnx_err *err) {
     const dnx_train_args *a = j->a;
     const char *slash = strrchr(a->cfg, '/'), *name = slash ? slash + 1 : a->cfg;
@@ -86,8 +84,8 @@ dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {
     dnx_net *net = j->net;
     const dnx_train_args *a = j->a;
     if (a->clear) net->seen = 0;
-    /* libdarknet updates when `seen` is a multiple of batch=. Initial weights that were trained
-     * with another batch= may have another number: round it down. */
+    /* libdarknet updates only when `seen` is a multiple of batch=. Initial weights may break
+     * that. */
     net->seen -= net->seen % (uint64_t)net->o.batch;
     j->batch = j->first = net->seen / (uint64_t)net->o.batch;
     j->last = (uint64_t)(a->batches ? a->batches : net->o.max_batches);

@@ -95,8 +95,7 @@ void dnx_record_free(dnx_record *r) {
 
 /* ---- comparing ---- */
 
-/* Returns the entry of r with the key of e, or NULL. Begins the search at index `at`, because two
- * records of one kind list their keys in nearly the same order. */
+/* Begins the search at index `at`: two records list their keys in nearly the same order. */
 static const dnx_entry *find(const dnx_record *r, int at, const dnx_entry *e) {
     for (int k = 0; k < r->n; k++)
         if (!strcmp(r->entry[(at + k) % r->n].key, e->key)) return &r->entry[(at + k) % r->n];

@@ -21,8 +21,7 @@ typedef struct {
 
 /* Adds an entry. usual: its default, or NULL. */
 void dnx_record_add(dnx_record *r, const char *key, const char *value, const char *usual);
-/* Both add an entry without a default; `format` prints its value. dnx_record_remark() adds a
- * remark. */
+/* Add an entry or a remark without a default. `format` prints its value. */
 void dnx_record_put(dnx_record *r, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void dnx_record_remark(dnx_record *r, const char *key, const char *format, ...)
@@ -36,9 +35,8 @@ char *dnx_record_text(const dnx_record *r);
 void dnx_record_parse(dnx_record *r, const char *text);
 void dnx_record_free(dnx_record *r);
 
-/* Calls differs() for every key whose values differ, in the order of `is`, then for keys that only
- * `was` has. The value of a missing key is its default in `is` or, without a default, "". Returns
- * false when memory ran out while a record was filled. */
+/* Calls differs() for every key whose values differ. A missing value is the default in `is`, or "".
+ * Returns false when memory ran out while a record was filled. */
 typedef void dnx_differs_fn(void *arg, const char *key, const char *was, const char *is,
                             bool is_remark);
 bool dnx_record_compare(const dnx_record *was, const dnx_record *is, dnx_differs_fn *differs,

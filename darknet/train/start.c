@@ -1,5 +1,4 @@
-/* start.c - loads the weights that a run starts from: of the whole network, of its backbone, or
- * with -from-backbone of any network with the same first layers. */
+/* start.c - loads the weights that a run starts from. */
 #include "net/bridge.h"
 #include "net/classes.h"
 #include "train/job.h"
@@ -8,7 +7,7 @@ static void note_line(void *arg, const char *text) {
     dnx_train_note(arg, DNX_TRAIN_WARNING, "%s", text);
 }
 
-/* For -from-backbone with -from-cfg: builds the network of that cfg, and copies matching layers. */
+/* Builds the network of -from-cfg, and copies matching layers. */
 static dnx_status load_by_cfg(dnx_net *net, const dnx_train_args *a, dnx_bridge *b, dnx_err *err) {
     dnx_cfg *cfg;
     dnx_net *from = NULL;

@@ -10,8 +10,7 @@
 #include "net/weights.h"
 #include "train/teachers_parts.h"
 
-/* Returns a copy of `path`, which the caller frees. A relative path gets the folder of the file
- * `beside` in front. NULL when memory runs out. */
+/* Puts the folder of the file `beside` before a relative path. The caller frees the result. */
 static char *resolve(const char *path, const char *beside) {
     const char *slash = strrchr(beside, '/');
     size_t folder = path[0] == '/' || !slash ? 0 : (size_t)(slash - beside) + 1;
@@ -52,7 +51,7 @@ static dnx_status open_teacher(dnx_net *net, const dnx_node *n, const char *opti
                            .types = net->more_types,
                            .teachers = net->teacher_source};
     /* A student that predicts needs only the shapes of its teacher. The shapes of features do not
-     * depend on the number of classes, so 1 stands in when classes=auto is not known. */
+     * depend on the number of classes. */
     const int otherwise = !net->trains && !dnx_is_of_head(dnx_takes(n));
     dnx_status st = dnx_cfg_open(cfg_path, weights, otherwise, &how, &cfg, &said);
     if (!st) {

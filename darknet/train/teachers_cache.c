@@ -18,9 +18,8 @@
 
 /* ---- the images that a cache belongs to ---- */
 
-/* Returns a checksum of the bytes of all images, so that a copied folder keeps its cache. The scan
- * of a very large list reads only some bytes of each image; then the checksum also covers the time
- * when each image was last changed. */
+/* Does not depend on names, so that a copied folder keeps its cache. For a sampled list, the times
+ * of the last changes stand for the bytes that were not read. */
 static uint64_t hash_images(const dnx_data *list) {
     uint64_t h = dnx_hash(list->content, &list->n, sizeof list->n);
     if (!list->is_sampled) return h;
@@ -85,8 +84,7 @@ static dnx_status check_row(const maker *m, const float *v, size_t row, dnx_err 
         m->w->layer, (double)v[k], name);
 }
 
-/* Computes `count` rows of the cache, from row `first` on, into m->w->out. The row of an image that
- * cannot be read becomes NAN: the teacher then runs during the training. */
+/* Computes `count` rows from row `first` on. The row of an unreadable image becomes NAN. */
 static dnx_status fill(const maker *m, float *x, size_t first, size_t count, dnx_err *err) {
     const size_t size = dnx_size(m->net->in), dim = m->w->size;
     bool *is_read = malloc(count * sizeof *is_read);
@@ -157,7 +155,6 @@ static dnx_status make(maker *m, uint64_t key, dnx_err *err) {
     return st;
 }
 
-/* Opens the cache file of one output. Computes the file first when it does not exist. */
 static dnx_status open_output(maker *m, uint64_t key, dnx_err *err) {
     dnx_teacher_output *w = m->w;
     dnx_status st = access(m->path, F_OK) ? make(m, key, err) : DNX_OK;

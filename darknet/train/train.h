@@ -1,14 +1,10 @@
-/* train.h - trains a network on images. It prints nothing: the caller receives dnx_train_events.
- * Parts: opening (open.c), files and the first update (place.c), the inputs that -resume compares
- * (inputs.c, record.c), the files of the run (checkpoint.c, best.c, aside.c, run_file.c, log.c),
- * the loop (loop.c). */
+/* train.h - trains a network on images. It prints nothing: the caller receives dnx_train_events. */
 #ifndef DNX_TRAIN_H
 #define DNX_TRAIN_H
 #include "net/net.h"
 #include "train/log.h"
 
-/* Options of the command line (cmd_train.c). An option that is not given is NULL, 0 or false,
- * except seed (-1), and every and verify, which have a default. */
+/* Options of the command line. Without -seed, seed is -1. */
 typedef struct {
     const char *data, *cfg, *weights, *teacher, *teacher_weights, *cache, *name;
     const char *out, *from_cfg, *tensorboard;
@@ -18,7 +14,6 @@ typedef struct {
     const dnx_placement *placement; /* NULL when the processor computes everything */
 } dnx_train_args;
 
-/* Results of an update. */
 typedef struct {
     const dnx_net *net;
     const dnx_log_line *line;
@@ -38,27 +33,19 @@ typedef struct {
 
 typedef struct dnx_train_job dnx_train_job;
 
-/* Builds the network, and for verification the same network again, to predict. args and events must
- * outlive *out. Returns the errors of dnx_datafile_cfg() and dnx_net_build(); DNX_EIO when a file
- * of -teacher does not exist; DNX_EMEM. */
+/* Builds the network. args and events must outlive *out. Returns the errors of dnx_datafile_cfg()
+ * and dnx_net_build(), DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *events,
                           dnx_train_job **out, dnx_err *err);
-/* Returns a message that names an option which the network cannot use, and the reason; NULL when
- * the network can use all options. The message may be in text, which has `size` bytes. */
+/* Returns NULL, or a message about an option that the network cannot use. The message may be in
+ * text, which has `size` bytes. */
 const char *dnx_train_unfit(const dnx_train_job *j, char *text, size_t size);
-/* Opens everything else and trains to the end, or until a signal stops it (base/stop.h).
+/* Opens everything else and trains to the end, or until a signal stops it (base/stop.h). After the
+ * first update it saves a checkpoint when the run ends, also after an error, but not after NaN or
+ * infinity. *done: the number of updates done. *is_whole: true when the run is complete.
  *
- * Before the first update, the only files that it writes are NAME.lock and the teachers' cache and,
- * after -resume, results that the last process could not finish. After the first update it saves a
- * checkpoint when the run ends, also after an error, but not after NaN or infinity. Some failures
- * do not end training: a log or a best network that cannot be written, or a verification that
- * fails. They are reported, and the work is tried again later. If the last try fails, too, its
- * error is returned at the end.
- *
- * *done: the number of updates done; *is_whole: true when the run is complete. Returns DNX_EOPTION
- * when nothing is left to train. Without -force, also when the inputs differ from those of the run
- * that -resume continues, or when the same run or an unfinished run of this name exists. Also
- * returns the errors of everything that is opened, read and written. */
+ * Returns DNX_EOPTION when nothing is left to train, or the inputs or files are of another run.
+ * Also returns the errors of everything that is opened, read and written. */
 dnx_status dnx_train_run(dnx_train_job *j, uint64_t *done, bool *is_whole, dnx_err *err);
 void dnx_train_close(dnx_train_job *j); /* j may be NULL */
 #endif

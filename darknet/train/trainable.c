@@ -12,8 +12,6 @@
 
 /* ---- the network ---- */
 
-/* Refuses options of [net] that only libdarknet's own training supports, and values that only
- * networks that predict can have. */
 static dnx_status check_options(const dnx_net *net, dnx_err *err) {
     const dnx_net_opts *o = &net->o;
     const struct {
@@ -95,8 +93,7 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err) {
 
 /* ---- the images ---- */
 
-/* Counts the classes with an image, and finds out whether a class has two images. Returns false
- * when memory runs out. */
+/* *with_images: the classes with an image. Returns false when memory runs out. */
 static bool look_at_classes(const dnx_data *data, bool *has_two, int *with_images) {
     int *count = calloc((size_t)data->o.classes + 1, sizeof *count), found = 0;
     *has_two = false;
@@ -111,8 +108,7 @@ static bool look_at_classes(const dnx_data *data, bool *has_two, int *with_image
     return count;
 }
 
-/* Checks a metric loss. It learns from two images of a class and an image of another class, which
- * must be in the same sub-batch. */
+/* A metric loss learns from two images of a class and one of another class, in one sub-batch. */
 static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, const dnx_data *data,
                               dnx_err *err) {
     bool has_two;
@@ -169,8 +165,6 @@ void dnx_classes_note(const dnx_net *net, const dnx_data *data, char *text, size
                  dnx_plural((size_t)none, "class never occurs", "classes never occur"));
 }
 
-/* Checks the layers that learn from classes: the images must have classes, and not more than the
- * layer. A metric loss, which takes any number of classes, must pass check_pairs(). */
 static dnx_status check_classes(const dnx_net *net, const dnx_data *data, dnx_err *err) {
     const int classes = data->o.classes;
     dnx_status st;
@@ -207,8 +201,7 @@ dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx
 
 /* ---- the memory ---- */
 
-/* Adds up the sizes of all arrays: before training most arrays have no memory yet, only address
- * space. */
+/* Adds up sizes, because before training most arrays are only address space. */
 double dnx_training_bytes(dnx_net *net) {
     double bytes = (double)dnx_net_memory(net);
     for (int i = 0; i < net->n; i++)
