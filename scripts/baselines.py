@@ -57,8 +57,8 @@ class Faces:
         self.rows, self.ms = features_of([os.path.join(folder, found[n]) for n in order], names)
 
     def training(self, fold):
-        """Returns (indices of images, indices of pairs) to train on for a fold: those of the other
-        folds, without the people of this fold."""
+        """Returns (images, pairs) of the other folds as indices, without the people of this
+        fold."""
         inside = self.fold == fold
         tested = np.unique(self.person[np.concatenate([self.one[inside], self.two[inside]])])
         pairs = np.flatnonzero(~inside & ~np.isin(self.person[self.one], tested)
@@ -67,8 +67,7 @@ class Faces:
 
 
 def train_pairs(faces, images, pairs):
-    """Returns (first, second, same) for pairs. first and second are indices in
-    faces.rows[images]."""
+    """Returns (first, second, same). first, second: indices in faces.rows[images]."""
     place = np.full(len(faces.person), -1)
     place[images] = np.arange(len(images))
     return place[faces.one[pairs]], place[faces.two[pairs]], faces.same[pairs]
@@ -128,8 +127,7 @@ def ms_of(cfg, weights):
 
 
 def add_p(rows):
-    """Sets "p" of each row: McNemar's exact p against PCA and cosine, on the same features; None
-    for PCA itself, and for features without a row of PCA."""
+    """Sets "p" of each row: McNemar's exact p against PCA and cosine, on the same features."""
     for r in rows:
         base = next((b for b in rows if (b["features"], b["way"]) == (r["features"], "pca")), None)
         r["p"] = mcnemar(r["right"], base["right"])[2] if base and base is not r else None

@@ -51,8 +51,8 @@ def scales(width, height, least):
 
 
 def seen(args, folder):
-    """Runs `darknet faces`. Returns ((width, height) of the photographs, pages, (height, width) of
-    a page, windows of R-Net, windows of O-Net). The counts are means per photograph."""
+    """Returns ((width, height) of the photographs, pages, (height, width) of a page, windows of
+    R-Net, windows of O-Net). The counts are means per photograph."""
     photos = images_below(args.photographs)[:args.photos]
     if not photos:
         raise Failure(f"{args.photographs}: no photographs")
@@ -78,7 +78,7 @@ def write_list(path, names):
 
 
 class Bench:
-    """Makes the two sides of a comparison: ours and ONNX Runtime's, with one network and input."""
+    """Makes the two sides of a comparison: ours and ONNX Runtime's."""
 
     def __init__(self, args, folder, stack):
         self.args, self.folder, self.stack, self.n = args, folder, stack, 0

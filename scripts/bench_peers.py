@@ -49,7 +49,6 @@ HOST_LABEL = "libdarknet, 1 thread"
 
 
 def darknet(*args):
-    """Runs our command and returns its standard output."""
     return processes.run([processes.darknet(), *map(str, args)], capture=True)
 
 
@@ -61,8 +60,7 @@ def ours_ms(args, cfg, weights, batch, runs, *more):
 
 
 def median_ms(run, images, seconds, least):
-    """Calls run() for `seconds`, at least `least` times. Returns the median milliseconds per
-    image."""
+    """Calls run() at least `least` times in `seconds`. Returns the median ms per image."""
     times, stop = [], time.perf_counter() + seconds
     while len(times) < least or time.perf_counter() < stop:
         start = time.perf_counter()
@@ -72,8 +70,8 @@ def median_ms(run, images, seconds, least):
 
 
 def turns(args, sides):
-    """Times the sides in turns; each turn begins with another side. sides: {label: function that
-    takes a turn and returns milliseconds per image}. Returns {label: median}."""
+    """Times the sides in turns. sides: {label: function that takes a turn and returns milliseconds
+    per image}. Returns {label: median}."""
     times = {label: [] for label in sides}
     labels = list(sides)
     for turn in range(args.turns):
@@ -88,8 +86,7 @@ def turns(args, sides):
 
 
 def compare(label, ours, peer):
-    """Returns the difference of two outputs, divided by the largest value. Raises an error when
-    they differ by more than TOLERANCE."""
+    """Returns the largest difference of two outputs, divided by the largest value."""
     if ours.shape != peer.shape:
         raise RuntimeError(f"{label}: {peer.size} outputs, ours are {ours.size}")
     worst = float(np.abs(ours - peer).max() / np.abs(peer).max())
@@ -155,8 +152,7 @@ def beside_busy(args):
 
 
 def forward(args, name, batch, folder, stack):
-    """Times one network in all programs that are installed. Only ONNX Runtime has all sections of
-    our cfg files."""
+    """Times one network in all programs that are installed."""
     import export_onnx
     from bench import host_networks, peer_torch
     cfg, weights = os.path.join(ROOT, "cfg", name + ".cfg"), os.path.join(folder, "w.weights")
@@ -204,8 +200,7 @@ def forward(args, name, batch, folder, stack):
 
 
 def step(args, name, folder):
-    """Times a training step with a softmax of 10,000 classes. The results are not compared here:
-    tests/oracle/test_torch.py compares all gradients."""
+    """Times a training step with a softmax of 10,000 classes."""
     import torch
     from bench import peer_torch
     weights, cfg, body = (os.path.join(folder, f) for f in ("step.weights", "step.cfg", "body.cfg"))

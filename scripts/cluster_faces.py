@@ -42,8 +42,7 @@ MADE = "people", "alone", "sheets", "people.csv"
 
 
 def cosine_of(text, cfg, weights):
-    """Returns the threshold: a number, or the number in a file threshold.json of this network. Also
-    checks the network, before the faces are found."""
+    """Returns the threshold. text: a number, or a file threshold.json of this network."""
     ours = fingerprints.of_features(cfg, weights)
     try:
         value = float(text)
@@ -61,7 +60,6 @@ def cosine_of(text, cfg, weights):
 
 
 def find_faces(args):
-    """Returns the folder of crops. Finds the faces first, except with --aligned."""
     if args.aligned:
         return args.photos
     if os.path.exists(os.path.join(args.photos, "faces.record")):
@@ -84,8 +82,7 @@ def features(args, crops):
 
 
 def group(rows, threshold):
-    """Returns groups as lists of indices, the largest group first. In a group the face that is most
-    similar to the others comes first."""
+    """Returns groups as lists of indices, the largest group and the most typical face first."""
     if len(rows) == 1:
         return [[0]]
     labels = AgglomerativeClustering(n_clusters=None, metric="cosine", linkage="average",
@@ -109,16 +106,14 @@ def draw(crops, names, path):
 
 
 def place(folder, name):
-    """Returns a path in the folder for the crop a/b.jpg: a_b.jpg, or a_b-2.jpg when that exists
-    already because of another crop a_b.jpg."""
+    """Returns a path in the folder for the crop a/b.jpg: a_b.jpg, or a_b-2.jpg when that exists."""
     stem, suffix = os.path.splitext(os.path.join(folder, name.replace("/", "_")))
     ways = itertools.chain([stem], (f"{stem}-{i}" for i in itertools.count(2)))
     return next(way + suffix for way in ways if not os.path.exists(way + suffix))
 
 
 def hand_out(args, crops, names, groups, out):
-    """Copies the crops into folders below `out`, draws the sheets, and writes people.csv. Returns
-    the number of faces in alone/."""
+    """Writes folders, sheets and people.csv into `out`. Returns the number of faces in alone/."""
     rows = []
     make_folder(os.path.join(out, "sheets"))
     for number, g in enumerate(groups, 1):
@@ -137,7 +132,7 @@ def hand_out(args, crops, names, groups, out):
 
 
 def put_in_place(new, out):
-    """Moves the new results into `out`. They replace the results of an earlier call."""
+    """Moves the new results into `out`, in place of earlier ones."""
     for name in MADE:
         old = os.path.join(out, name)
         if os.path.isdir(old):

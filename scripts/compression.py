@@ -3,9 +3,7 @@
 low rank) and compares face verification with the network in full precision.
 
 The binary networks are trained twice with the same schedule: from labels only, and to imitate the
-features of the network in full precision. The low-rank network is measured before and after further
-training with those features. Without --faces the script draws synthetic faces. Work that is
-finished in --out is not repeated. """
+features of the network in full precision. Work that is finished in --out is not repeated."""
 import argparse
 import json
 import os
@@ -55,15 +53,13 @@ def by_labels(args, data, name, net):
 
 
 def by_features(args, data, name, net, teacher, batches, rate, start=()):
-    """Trains a network to imitate the features of a teacher, on all faces. teacher: its cfg and
-    weights."""
+    """Trains a network by the features of a teacher. teacher: its cfg and weights."""
     text = cfg_text(args, net, FEATURE.format(*teacher), batches, rate)
     return train(args, name, text, data.every, teacher, start=start)
 
 
 def full_precision(args, data):
-    """Trains the network that is compressed: from --teacher-weights when given, else from
-    labels."""
+    """Trains the network that is compressed, by the given teacher or by labels."""
     if not args.teacher_weights:
         return by_labels(args, data, "full", body("full"))
     return by_features(args, data, "full", body("full"), (args.teacher_cfg, args.teacher_weights),
@@ -71,8 +67,7 @@ def full_precision(args, data):
 
 
 def ratio(args, one, other):
-    """Returns the time of one network divided by the time of the other, as the median over
-    turns."""
+    """Returns the time of one network divided by that of the other, the median over turns."""
     def ms(network):
         return timed(*network, "-batch", 1, "-threads", 1)["ms_per_image"]
 
@@ -124,8 +119,7 @@ def packed_bytes(args, name, cfg, weights):
 # ---- low rank ----
 
 def compress(args, name, full, images, speedup, method):
-    """Compresses a network, unless its folder has a result of the same inputs. Returns (cfg and
-    weights, {"theory", "relative_error" in percent, "cosine", ...})."""
+    """Returns ((cfg, weights), {"theory", "relative_error" in percent, "cosine", ...})."""
     folder = os.path.join(args.out, name)
     small = tuple(os.path.join(folder, "net" + end) for end in (".cfg", ".weights"))
     path, options = os.path.join(folder, "low-rank.json"), [
@@ -153,8 +147,7 @@ def compress(args, name, full, images, speedup, method):
 
 
 def with_the_rest(command):
-    """Runs `darknet compress low-rank` and returns its output. When images were skipped, the script
-    continues without them, as training does."""
+    """Runs `darknet compress low-rank`, also when it skips images. Returns its output."""
     try:
         return run(command, capture=True)
     except Failure as e:

@@ -80,8 +80,7 @@ def scores_of(cfg, weights, folder, listed):
 
 
 def pairs_of_photos(folder, out):
-    """Returns pairs of crops, as (path, path, truth): from the same sub-folder (True) and from
-    different ones (False), or from the first three faces (None)."""
+    """Returns pairs of crops, as (path, path, truth). truth is None without sub-folders."""
     crops = os.path.join(out, "faces")
     cut_out(folder, crops, "-largest", "-overwrite", show=True)
     found = images_below(crops)
@@ -117,8 +116,7 @@ def compare(cfg, weights, a, b, threshold):
 
 
 def judged(truth, is_same):
-    """Returns the verdict as text; when the truth and a verdict are known, also whether it is
-    right."""
+    """Returns the verdict as text and, when the truth is known, whether it is right."""
     known = truth is not None and is_same is not None
     return VERDICTS[is_same] + (("; wrong", "; right")[truth == is_same] if known else "")
 

@@ -55,7 +55,6 @@ def sets(text):
 
 
 def check_paths(listed):
-    """Checks that all paths exist, before the first set is measured."""
     for name, path, pairs in listed:
         for p in filter(None, (path, pairs)):
             if not os.path.exists(p):

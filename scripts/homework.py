@@ -2,9 +2,7 @@
 """homework.py: trains a MobileFaceNet teacher, then narrower students from scratch and by
 distillation, and compares them by face verification.
 
-Without --faces it draws synthetic faces, and each result says so. Work that is finished in --out is
-not repeated. A training that was interrupted continues from its checkpoint.
-"""
+Without --faces it draws synthetic faces. The same command continues interrupted work."""
 import argparse
 import dataclasses
 import functools
@@ -27,10 +25,8 @@ from lib.arguments import each, real, whole
 from lib.files import read, read_json
 from report.experiment import report, show, summary
 
-# Methods with a loss beside the labels' loss. Their default weights were chosen on the reported
-# pairs, so their results are a little too good. A report of default weights says that; --choose
-# chooses weights on other pairs. The default weights are smaller for a given teacher, which was not
-# trained on the students' identities.
+# Methods whose default weights were chosen on the reported pairs: their results are a little too
+# good. --choose chooses weights on other pairs.
 WEIGHTS = ("probability", "correlation")
 
 
@@ -69,8 +65,7 @@ def student_row(args, data, runs):
 
 
 def cache_words(args, runs):
-    """Returns a text with the time of computing the teacher's outputs: the sessions of all
-    trainings with distillation, without their updates."""
+    """Returns a text with the time of computing the teacher's outputs."""
     if not args.cache:
         return "no cache was used"
     taught = [r.name for r in runs if r.method != "scratch"]
@@ -115,8 +110,7 @@ def tell(args, data, rows, notes):
 
 
 def with_width(args):
-    """Returns this command with one more width, half of the smallest. The last --widths of a
-    command is used."""
+    """Returns this command with one more width. The last --widths of a command counts."""
     widths = [*args.widths, min(args.widths) / 2]
     return shlex.join([*sys.argv, "--widths", ",".join(f"{w:g}" for w in widths)])
 

@@ -72,8 +72,7 @@ def normalisation(model, importer, mean, scale):
 
 
 def check(proto, model, importer, pair, shape, norm, options):
-    """Compares both networks and prints the largest difference. Raises a Failure when it is above
-    MOST. pair: our cfg and weights."""
+    """Compares the outputs of both networks. pair: our cfg and weights."""
     missing = peer_process.onnx_missing()
     if missing:
         print(f"not compared with ONNX Runtime: {missing} (make bench-deps)")

@@ -13,8 +13,7 @@ from report.pictures import picture, pyplot
 
 
 def read(path):
-    """Returns {layer: (filters, chosen rank or 0, [energy at rank 1, 2, ...])} in the order of the
-    file."""
+    """Returns {layer: (filters, chosen rank or 0, [energy at rank 1, 2, ...])}."""
     layers = {}
     for row in csv.DictReader(read_lines(path)):
         try:

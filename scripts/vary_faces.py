@@ -45,7 +45,7 @@ BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # rai
 
 
 class Unread(Exception):
-    """A file could not be read now. It may be an image or not. Arguments: path, reason."""
+    """A file could not be read now. Arguments: path, reason."""
 
 
 def load(path):
@@ -58,8 +58,7 @@ def load(path):
 
 
 def varied(image, r):
-    """Returns the image moved, turned and scaled around its centre, with changed light and colours.
-    Most changes are normally distributed. r: a random.Random."""
+    """Returns the image moved, turned, scaled, in other light and colours. r: a random.Random."""
     w, h = image.size
     angle, scale = math.radians(r.gauss(0, 4)), math.exp(r.gauss(0, .05))
     dx, dy = r.gauss(0, w * .022), r.gauss(0, h * .022)
@@ -77,8 +76,7 @@ def varied(image, r):
 
 
 def mixed(a, b, r):
-    """Returns a weighted average of two faces, or one face on each side of a soft line. Each face
-    may be mirrored."""
+    """Returns a weighted average of two faces, or one face on each side of a soft line."""
     w, h = a.size
     a, b = (np.asarray(i.transpose(Image.FLIP_LEFT_RIGHT) if r.random() < .5 else i, np.float32)
             for i in (a, b))
@@ -106,9 +104,7 @@ def partner(paths, face, r):
 
 
 def write_all(i, paths, args):
-    """Writes the faces for image i. Returns their number, or the image's path when it is broken, or
-    an Unread. Writes nothing when all faces of the image exist: an existing face that is not empty
-    is complete."""
+    """Writes the faces for image i. Returns their number, a broken path, or an Unread."""
     r = random.Random(f"{args.seed}/{i}")
     names = [os.path.join(args.out, f"{i:07}-{k}.jpg") for k in range(args.varied + args.mixed)]
     if all(os.path.exists(name) and os.path.getsize(name) for name in names):
@@ -150,8 +146,7 @@ def fingerprint(args):
 
 
 def check_record(args, path, now):
-    """Returns the record of OUT when all faces are written, None when there is work to do. Raises a
-    Failure when OUT has other contents."""
+    """Returns the record of a finished OUT, or None. Raises a Failure for other contents."""
     if any(not name.startswith(".") for name in os.listdir(args.out)):
         record = read_result(path, "made_from", "done")
         if record is None:

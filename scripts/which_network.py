@@ -2,11 +2,8 @@
 """which_network.py: trains several small face networks in the same way, from a teacher's features,
 and compares size, multiply-adds, time for one face and accuracy on pairs, in a table and a picture.
 
-The networks are trained and verified in the order of their multiply-adds. Then they are timed in
-turns, on one thread. Without --faces the script draws synthetic faces and trains a teacher. Work
-that is finished in --out is not repeated. A training that was interrupted continues from its
-checkpoint. --times-only times the networks of an earlier call in --out, and makes the table and the
-picture again. """
+Without --faces the script draws synthetic faces and trains a teacher. The same command continues
+interrupted work. --times-only times the networks of an earlier call in --out."""
 import argparse
 import os
 import sys
@@ -30,8 +27,7 @@ RESULTS = "networks.json"
 
 
 def planned(args, numbers):
-    """Returns a row for each network, by rising multiply-adds, still without results of
-    training."""
+    """Returns a row for each network, by rising multiply-adds."""
     rows = []
     for named in args.networks:
         name, text = candidates.name_of(named), candidates.body(named, numbers, args.size)
@@ -74,8 +70,7 @@ def low_rank(args, data, teacher, parent, trained, tests):
 
 
 def times(args, rows):
-    """Adds to each row the milliseconds for one face on one thread. The networks take turns. A turn
-    is one number, the median of runs during about a third of a second."""
+    """Adds to each row the milliseconds for one face on one thread. The networks take turns."""
     for row in rows:
         row["ms"] = []
     for turn in range(args.turns):

@@ -1,8 +1,6 @@
-"""gpu_torch.py [TABLE] [tiny] - times MobileFaceNet in PyTorch on a GPU, for comparison in
-gpu_check.sh: a training step (batch 256, 10,000 classes with cosines and a margin) and predicting.
-Both are timed in float32 (TF32 products) and bfloat16 (autocast), channels last, eager and
-compiled. Appends each result to the file TABLE. The script needs no data and no other file of the
-project. tiny: runs everything once on the processor, with two images."""
+"""gpu_torch.py [TABLE] [tiny] - times MobileFaceNet in PyTorch on a GPU, for gpu_check.sh: training
+steps and predictions. Appends each result to the file TABLE. It needs no other file of the project.
+tiny: runs everything once on the processor."""
 import statistics
 import sys
 import time
@@ -67,7 +65,7 @@ def milliseconds(run, at):
 
 
 class Place:
-    """The device, and how much to measure: batch size, classes, runs to warm up, timed runs."""
+    """The device, and how much to measure."""
 
     def __init__(self, is_tiny):
         self.device = "cpu" if is_tiny else "cuda"
@@ -80,7 +78,6 @@ class Place:
 
 
 def note(table, name, result):
-    """Prints a result, and appends it to the file `table` when one is given."""
     print(f"PyTorch {name}: {result}", flush=True)
     if table:
         with open(table, "a", encoding="ascii", errors="replace") as f:

@@ -45,8 +45,7 @@ def set_slopes(cfg, weights):
 
 
 def random_weights(cfg, out):
-    """Writes libdarknet's random weights, with other batch norms, because all variances are 0. The
-    variances are 1 to 3: a random filter's output has about twice the mean square of its inputs."""
+    """Writes libdarknet's random weights with drawn batch norms: its variances are all 0."""
     done = subprocess.run([sys.executable, os.path.join(peer_process.FOLDER, "peer_host.py"),
                            "-init", cfg, out], capture_output=True, text=True)
     if done.returncode:

@@ -59,8 +59,7 @@ class Peer:
         self.ask("output", path)
 
     def times(self, seconds, least):
-        """Runs for that many seconds, at least `least` times. Returns the milliseconds of each
-        run."""
+        """Returns the milliseconds of each run in `seconds`, at least `least` runs."""
         return list(map(float, self.ask("time", seconds, least).split()))
 
     def median(self, seconds, least):
@@ -68,8 +67,8 @@ class Peer:
 
 
 def onnx(model, fin, shape, threads, output=""):
-    """Starts ONNX Runtime. shape: B, C, H, W of the floats in the file fin; output: the name of the
-    output, when the model has several."""
+    """Starts ONNX Runtime. shape: B, C, H, W of the floats in the file fin; output: its name,
+    needed when the model has several."""
     return Peer("node", os.path.join(FOLDER, "peer_onnx.js"), MODULES, model, fin, *shape, threads,
                 output)
 

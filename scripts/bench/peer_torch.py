@@ -1,10 +1,7 @@
 """Builds one of our networks in PyTorch, from its cfg and .weights files.
 
     net = build("cfg/mobilefacenet.cfg", "some.weights")    # a module in eval mode
-    y = net(x)                                              # x: B x C x H x W, y: B x outputs
-
-It has the layers of plan.py. Tests compare our outputs with PyTorch's, the benchmark our times.
-"""
+    y = net(x)                                              # x: B x C x H x W, y: B x outputs"""
 import numpy as np
 import torch
 from torch import nn
@@ -25,8 +22,7 @@ def tensor(a):
 
 
 class Layer(nn.Module):
-    """One section: its operation, then batch norm and activation. trained: {our name of a trained
-    parameter: PyTorch's tensor}."""
+    """One section. trained: {our name of a trained parameter: PyTorch's tensor}."""
 
     def __init__(self, layer, a, fold):
         super().__init__()

@@ -1,8 +1,6 @@
-"""Reads the layers of a cfg from `darknet check -json`. It knows the layers that PyTorch and
-libdarknet compute, too.
+"""Reads the layers of a cfg that PyTorch and libdarknet compute, too.
 
-    net, layers = plan("cfg/mobilefacenet.cfg")
-"""
+    net, layers = plan("cfg/mobilefacenet.cfg")"""
 from exchange.network import Network
 from lib.errors import Failure
 
@@ -14,10 +12,9 @@ PLAIN = {"binary": 0, "xnor": 0, "flipped": 0}  # options that must have this va
 
 
 def plan(cfg):
-    """Returns (net, layers), up to the first loss that only training uses. net has height, width
-    and channels. A layer is a dict with name; act; bn; sources (layer numbers, -1 for the input);
-    in and out (shapes as height, width, channels); params (a list of (name, shape) in the order of
-    the weights file); and its geometry."""
+    """Returns (net, layers), up to the first loss that only training uses. A layer is a dict with
+    name; act; bn; sources (layer numbers, -1 for the input); in and out (height, width, channels);
+    params ((name, shape) in the order of the weights file); and its geometry."""
     network, layers = Network(cfg), []
     for layer in network.layers:
         if not layer.predicts:

@@ -1,5 +1,5 @@
-"""Verification over all pairs of a set of images: TAR at a low false-match rate, its confidence
-interval, and the bootstrap draws that serve to compare networks."""
+"""Verification over all pairs of a set of images: TAR at a low false-match rate, its interval, and
+bootstrap draws to compare networks."""
 import numpy as np
 
 from evaluation import statistics
@@ -10,11 +10,8 @@ RATE = 1e-3
 
 
 def all_pairs(vectors, rate=RATE, draws=1000):
-    """Measures TAR at the false-match rate `rate` over all pairs of images. vectors: {PERSON/IMAGE:
-    feature}. Returns {"rate", "tar", "low", "high", "threshold", "false_matches", "genuine_pairs",
-    "impostor_pairs", "people", "draws"}; low to high is the 95 % interval of tar. tar, low, high,
-    threshold and false_matches are None, and draws is empty, when fewer than ten impostor pairs
-    exceed the threshold."""
+    """Measures TAR at the false-match rate `rate`. vectors: {PERSON/IMAGE: feature}. low to high is
+    the 95 % interval of tar. tar is None when too few impostor pairs exceed the threshold."""
     names = sorted(vectors, key=lambda n: n.rpartition("/")[0])
     people, person = np.unique([n.rpartition("/")[0] for n in names], return_inverse=True)
     if len(people) < 2:
@@ -33,9 +30,7 @@ def all_pairs(vectors, rate=RATE, draws=1000):
 
 
 def mean(results):
-    """Returns the mean {"tar", "low", "high", "draws"} of results that differ only in the seed of
-    the training. [low, high] is the bootstrap interval of this mean. tar, low and high are None
-    when a seed has no TAR."""
+    """Returns the mean {"tar", "low", "high", "draws"} of results that differ only in the seed."""
     if any(r["tar"] is None for r in results):
         return {"tar": None, "low": None, "high": None, "draws": []}
     drawn = np.mean([as_array(r) for r in results], 0)
@@ -49,9 +44,8 @@ def as_array(result):
 
 
 def difference(mine, theirs):
-    """Returns the difference in TAR, mine - theirs, on the same images: {"difference", "low",
-    "high", "p"}, or None when a result has no TAR or the numbers of draws differ. Draw k has the
-    same people in both results, so the draws are subtracted one by one."""
+    """Returns the difference in TAR on the same images: {"difference", "low", "high", "p"}, or
+    None. Draw k has the same people in both results."""
     if mine["tar"] is None or theirs["tar"] is None or len(mine["draws"]) != len(theirs["draws"]):
         return None
     d = as_array(mine) - as_array(theirs)

@@ -1,5 +1,4 @@
-"""Classical methods that compare two features. Each method is a row of the table WAYS: a learned
-projection with a score of two projected features, or a classifier of pairs."""
+"""Classical methods that compare two features, in the table WAYS."""
 import dataclasses
 import warnings
 
@@ -56,17 +55,15 @@ def pca(x, person, pairs, n=LENGTH, whiten=False):
 
 
 def repeated(x, person):
-    """Returns the rows of people with at least two images, and their persons. A single image shows
-    no variance within a person."""
+    """Returns (rows, persons) of people with several images: one shows no variance."""
     _, number, count = np.unique(person, return_inverse=True, return_counts=True)
     kept = count[number] > 1
     return x[kept], number[kept]
 
 
 def lda(x, person, pairs):
-    """Fisher's linear discriminants: the directions with the largest ratio of the variance between
-    people to the variance within a person. With few images, the covariance within a person is
-    singular, so SHRINK times its mean variance is added."""
+    """Fisher's linear discriminants. The covariance within a person can be singular, so SHRINK
+    times its mean variance is added."""
     x, number = repeated(x, person)
     _, number, count = np.unique(number, return_inverse=True, return_counts=True)
     middle, d = x.mean(0, dtype=float), x.shape[1]
@@ -149,7 +146,7 @@ WAYS = {
 
 def fit(way, x, person, pairs):
     """Trains a method and returns (projection, score). x: rows of features; person: the person of
-    each row. pairs: (rows, rows, True for the same person), three arrays for training."""
+    each row; pairs: (rows, rows, True for the same person)."""
     if way.learn is None:
         return (lambda v: v), way.score
     learned = way.learn(x, person, pairs)

@@ -1,5 +1,4 @@
-"""Compares two networks on the same faces: rank-1 by McNemar's test, TAR by a bootstrap over
-people."""
+"""Compares two networks on the same faces."""
 import numpy as np
 
 from evaluation import statistics
@@ -7,9 +6,8 @@ from lib.metrics import mcnemar
 
 
 def differences(mine, theirs):
-    """Returns the difference in TAR, mine - theirs: {rate: {"difference", "low", "high", "p"}}.
-    mine, theirs: {rate: draws of TAR}. "difference" is the mean over the draws. A value is
-    None when too few draws are finite."""
+    """Returns {rate: {"difference", "low", "high", "p"}, or None with too few draws}. mine, theirs:
+    {rate: draws of TAR}."""
     out = {}
     for rate in mine:
         if rate not in theirs or len(mine[rate]) != len(theirs[rate]):
@@ -23,8 +21,8 @@ def differences(mine, theirs):
 
 
 def rank1_draws(right, person, seed, draws=1000):
-    """Returns the difference in rank-1 accuracy for random subsets of people. right: for each
-    trial, +1 when only the first network is right, -1 when only the second is, else 0."""
+    """Returns the difference in rank-1 for random subsets of people. right: for each trial, +1 when
+    only the first network is right, -1 when only the second is, else 0."""
     people = int(person.max()) + 1
     sums, n = np.bincount(person, right, people), np.bincount(person, minlength=people)
     takes = np.random.default_rng(seed).random((draws, people)) < .5
@@ -34,8 +32,7 @@ def rank1_draws(right, person, seed, draws=1000):
 
 def compare(name, mine, theirs, seed=1):
     """Compares two results of identification.measure(). Returns {"other": name, "tar_at_far",
-    "rank1"}, or {"other": name, "not_compared": reason} when the names of the probes or the numbers
-    of distractors differ. "rank1" is there only with distractors."""
+    "rank1"}, or {"other": name, "not_compared": reason}. Without distractors "rank1" is absent."""
     if mine["probes"].names != theirs["probes"].names:
         return {"other": name, "not_compared": "the probes are others"}
     if len(mine["others"]) != len(theirs["others"]):

@@ -1,6 +1,5 @@
-"""Features of faces, read from files of features or computed from folders and lists of images by
-`darknet embed`. Computed features are stored. They are used again while the network, the weights,
---flip, the images and the darknet build stay the same."""
+"""Features of faces, from files or computed by `darknet embed`. Computed features are stored, and
+used again while their inputs stay the same."""
 import collections
 import os
 import re
@@ -24,9 +23,8 @@ class Network:
         self.name = os.path.splitext(os.path.basename(weights))[0]
 
     def embed(self, images, folder):
-        """Computes the features of a folder or a list of images, unless `folder` has a file with
-        them. Returns the path of the file. Raises a Failure when images cannot be used; with
-        allow_broken, only when no image can be used."""
+        """Computes the features of a folder or a list of images, unless they are stored. Returns
+        the path of their file."""
         source = fingerprints.of_data(images)
         made = {"network": self.fingerprint, "flip": self.flip, "images": source,
                 "darknet build": fingerprints.of_build()}
@@ -71,7 +69,7 @@ class Source:
         self.index = np.arange(self.file.count)
 
     def names(self, first, end):
-        """Returns the names of the faces `first` to `end` - 1. Ignored faces have no number."""
+        """Returns the names of the faces `first` to `end` - 1."""
         return [self.file.names[i] for i in self.index[first:end]]
 
     def image(self, name):
@@ -89,8 +87,7 @@ class Faces:
         return sum(len(s.index) for s in self.sources)
 
     def ignore(self, listed):
-        """Removes the images whose name in the source, or whose path on the disk, is in the set
-        `listed`. Returns the members of `listed` that were found."""
+        """Removes the images whose name or path is in the set `listed`. Returns those found."""
         found = set()
         for s in self.sources:
             names = s.file.names
@@ -100,8 +97,7 @@ class Faces:
         return found & listed
 
     def blocks(self, size=BLOCK):
-        """Yields (number of the first face, unit features of up to `size` faces) for all faces.
-        Raises a Failure when features are not finite or all zero."""
+        """Yields (number of the first face, unit features of up to `size` faces) for all faces."""
         place = 0
         for s in self.sources:
             for first in range(0, s.file.count, size):
@@ -138,9 +134,9 @@ class Faces:
 
 
 class Probes:
-    """Images of known people; the folder of an image is the name of its person. Arrays with one
-    entry for each image, sorted by person: names, paths, person (a number), rows (unit features),
-    lengths (of the features before they were scaled). people: the name of each person."""
+    """Images of known people; the folder of an image names its person. Arrays with one entry for
+    each image, sorted by person: names, paths, person (a number), rows (unit features), lengths
+    (before scaling). people: the name of each person."""
 
     def __init__(self, faces):
         names = [faces.name(i) for i in range(len(faces))]
@@ -171,9 +167,8 @@ class Probes:
 
 
 def templates(probes, size, weighted):
-    """Replaces each `size` images of a person, in the order of the source, by one feature: the mean
-    of their unit features. weighted: the weight of an image is the length of its feature before
-    scaling. The last feature of a person may have fewer images (template protocol of IJB)."""
+    """Replaces each `size` images of a person by the mean of their unit features (template protocol
+    of IJB). weighted: by the length of the feature before scaling."""
     inside = np.arange(len(probes.person)) - np.searchsorted(probes.person, probes.person)
     first = np.flatnonzero(inside % size == 0)
     weight = probes.lengths if weighted else np.ones(len(probes.lengths))
@@ -193,8 +188,7 @@ def check_once(paths):
 
 
 def check_one_network(sources):
-    """Raises a Failure when the sources differ in the length of features, or in the network or the
-    flip that their files name."""
+    """Raises a Failure when the sources have features of different networks."""
     for s in sources[1:]:
         if s.file.dim != sources[0].file.dim:
             raise Failure(f"{s.path}: features of {s.file.dim} numbers, {sources[0].path} has "
@@ -207,9 +201,8 @@ def check_one_network(sources):
 
 
 def equal_images(probes, distractors, scores, places):
-    """Returns [(path of a probe, path of a distractor)] with equal files or, when a file is
-    missing, with a score above 1 - 1e-6. scores, places: the scores and the numbers of each probe's
-    best distractors."""
+    """Returns [(path of a probe, path of a distractor)] of equal images. scores, places: the scores
+    and the numbers of each probe's best distractors."""
     found = []
     for i, k in zip(*np.nonzero(scores > .9999)):
         _, path = distractors.name(places[i, k])

@@ -1,6 +1,5 @@
-"""Features that are computed without a neural network: histograms of local binary patterns,
-histograms of gradients, and pixels. lbp(), gradients() and raw() take a grey image with values from
-0 to 1, and return a row of float32."""
+"""Features that are computed without a neural network. lbp(), gradients() and raw() take a grey
+image with values from 0 to 1, and return a row of float32."""
 import time
 
 import numpy as np
@@ -42,9 +41,8 @@ def histograms(image):
 
 def lbp(grey):
     """Ahonen, Hadid and Pietikainen, "Face Description with Local Binary Patterns", PAMI 2006:
-    uniform patterns of 8 neighbours at radius 2 (59 bins) in 8 x 8 cells. The light is evened out,
-    and the histograms of the image and its mirror image are averaged. These two steps, the radius
-    and MARGIN were chosen on pairs of CelebA and CFP."""
+    uniform patterns of 8 neighbours at radius 2 (59 bins) in 8 x 8 cells. even_light(), the mirror
+    image, the radius and MARGIN were chosen on pairs of CelebA and CFP."""
     image = even_light(grey)
     both = histograms(image) + histograms(np.ascontiguousarray(image[:, ::-1]))
     return (both / 2).ravel().astype(np.float32)
@@ -73,8 +71,8 @@ def read_grey(path):
 
 
 def features_of(paths, names):
-    """Computes features of images, which must have the same size. Returns ({name of a feature:
-    rows}, {name: milliseconds for each face}). The times do not include reading the images."""
+    """Returns ({name of a feature: rows}, {name: milliseconds for each face, without reading}). The
+    images must have the same size."""
     out, seconds, shape = {n: [] for n in names}, dict.fromkeys(names, 0.), None
     for path in paths:
         grey = read_grey(path)

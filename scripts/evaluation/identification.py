@@ -1,5 +1,5 @@
 """Measures one network: identification among distractors (MegaFace's protocol), verification at low
-false-match rates, and search in a watch list. All rates are between 0 and 1."""
+false-match rates, and search in a watch list."""
 import numpy as np
 
 from evaluation import scores, search, statistics
@@ -39,7 +39,7 @@ def trials(probes):
 
 def rates_of(hit, person, people):
     """Returns {"rate", "low", "high"}: the share of True in hit, with Wilson's interval over
-    people. hit: for each trial; person: the person of each trial; people: the number of people."""
+    people. person: the person of each trial; people: the number of people."""
     errors = np.bincount(person, ~hit, people)
     n = np.bincount(person, minlength=people)
     rate = float(hit.mean())
@@ -53,9 +53,8 @@ def sizes(n):
 
 
 def subsets(probes, others, mates, probe, draws, seed):
-    """Identifies among random subsets of the distractors, for several sizes. Returns
-    [{"distractors", "rank1", "rank10", "rank1_error", "rank10_error", "draws"}]: means over the
-    draws, and their standard errors (None for one draw)."""
+    """Identifies among random subsets of the distractors. Returns [{"distractors", "rank1",
+    "rank10", "rank1_error", "rank10_error", "draws"}]: means and standard errors over the draws."""
     out = []
     for n in sizes(len(others))[:-1]:
         got = []
@@ -122,8 +121,7 @@ def verify(probes, others, args):
 
 
 def curve_of(genuine, falling, pairs, points=60):
-    """Returns points [(false-match rate, TAR)] for a picture. falling: the largest of `pairs`
-    impostor scores, sorted; these scores can only measure low rates."""
+    """Returns [(false-match rate, TAR)]. falling: the largest of `pairs` impostor scores."""
     reach = len(falling) - 1 if len(falling) < pairs else len(falling)
     if reach <= statistics.FEWEST or not len(genuine):
         return []
@@ -148,8 +146,7 @@ def watch(probes, others):
 
 
 def measure(probes, others, args):
-    """Measures one network. Returns (result, private); private has the arrays that comparisons and
-    pictures need."""
+    """Returns (result, private). private: the arrays that comparisons and pictures need."""
     if not (probes.images > 1).any():
         raise Failure("no identity has two images: there is nothing to recognise anybody by")
     result, private = {}, {"person": None}

@@ -1,8 +1,7 @@
 """Joint Bayesian: Chen, Cao, Wang, Wen and Sun, "Bayesian Face Revisited: A Joint Formulation",
 ECCV 2012. A feature is x = mu + eps. mu belongs to the person and is drawn from N(0, S_mu); eps
 belongs to the image and is drawn from N(0, S_eps). The score of two faces rises with the likelihood
-ratio between "one person" and "two people". Our own code; the docstrings give the
-numbers of the paper's equations."""
+ratio between "one person" and "two people"."""
 import numpy as np
 from scipy.linalg import inv
 

@@ -1,9 +1,8 @@
-"""Published accuracies on LFW's ten folds, for comparison with baselines.py. Each text has the mean
-and standard error over the folds, in percent; the method's name on LFW's results page, its features
-and crop; what LFW allows the method to learn from; the source. "nearest" marks the most similar
-method, where no figure has our features and method. The figures are from
-http://vis-www.cs.umass.edu/lfw/results.html; their best points were recomputed from the ROC curves
-there. Crops and training data differ from ours."""
+"""Published accuracies on LFW's ten folds, for baselines.py: mean and standard error over the
+folds, in percent; the method on LFW's results page; what it may learn from; the source. "nearest"
+marks the most similar method. The figures are from http://vis-www.cs.umass.edu/lfw/results.html;
+their best points were recomputed from the ROC curves there. Crops and training data differ from
+ours."""
 
 NONE = "no published figure found for this protocol"
 PIXELS = ("nearest: 68.22 +- 0.41: Pixels/MKL, SVM with several kernels on pixels, funneled; "

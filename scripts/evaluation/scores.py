@@ -1,6 +1,4 @@
-"""Scores of millions of pairs, computed in blocks: all scores of genuine pairs (the same person)
-and the largest scores of impostor pairs (two people). All scores are cosines; features are rows of
-float32 with length 1."""
+"""Scores of millions of pairs: cosines of features, which are float32 rows of length 1."""
 import numpy as np
 
 from evaluation.statistics import Tail
@@ -18,8 +16,7 @@ def unit(rows):
 
 
 def genuine(probes, person):
-    """Returns (scores, a, b) of all pairs of rows a < b of the same person. person must be
-    sorted."""
+    """Returns (scores, a, b) of all pairs of rows a < b of one person. person must be sorted."""
     scores, a, b = [], [], []
     starts = np.flatnonzero(np.diff(person, prepend=-1))
     for first, end in zip(starts, np.append(starts[1:], len(person))):
@@ -34,9 +31,8 @@ def genuine(probes, person):
 
 
 def impostors(probes, person, blocks, keep):
-    """Returns the `keep` largest impostor scores, like Tail.sorted(). Impostor pairs are all pairs
-    of probes of two people, and all pairs of a probe and a distractor. blocks: distractors, as
-    Faces.blocks() yields them; distractor k gets the person number (people + k)."""
+    """Returns the `keep` largest impostor scores, like Tail.sorted(): of probes of two people, and
+    of a probe and a distractor. blocks: as Faces.blocks() yields them."""
     tail, people = Tail(keep), int(person.max()) + 1 if len(person) else 0
 
     def add(rows, columns, of_row, of_column, upper):

@@ -9,8 +9,7 @@ import faiss
 
 
 def merge(scores, places, more, more_places, k):
-    """Merges two lists of scores for each probe and returns the k best, by falling score. Among
-    equal scores the first list comes first."""
+    """Merges two lists of scores for each probe and returns the k best, by falling score."""
     s, p = np.hstack([scores, more]), np.hstack([places, more_places])
     order = np.argsort(-s, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(s, order, 1), np.take_along_axis(p, order, 1)
@@ -18,7 +17,7 @@ def merge(scores, places, more, more_places, k):
 
 def search(probes, blocks, k):
     """Returns (scores, numbers) of the k best rows for each probe, by falling score. blocks yields
-    (number of the first row, unit rows). With fewer than k rows, the result has fewer columns."""
+    (number of the first row, unit rows)."""
     scores, places = np.empty((len(probes), 0), np.float32), np.empty((len(probes), 0), np.int64)
     for first, rows in blocks:
         if len(rows):
@@ -36,11 +35,10 @@ def means(rows, person):
 
 def watch_list(probes, person, blocks):
     """Searches a watch list that has the mean feature of each person. Returns (own, other, alarms,
-    has_more); the first three are the arguments of statistics.open_set().
+    has_more).
     own: the score of a probe with the mean of the other images of its person.
     other: the best score of a probe with another person of the list.
-    alarms: the best score of each search for a person who is not on the list. These are the rows of
-    the blocks or, without blocks, each probe while its own person is removed from the list.
+    alarms: the best score of each search for a stranger to the list.
     has_more: True for probes whose person has more images; only these are in own and other."""
     sums, gallery = means(probes, person)
     count = np.bincount(person, minlength=len(sums))

@@ -1,5 +1,4 @@
-"""Rates and their confidence intervals, from scores of pairs. The functions take and return arrays;
-they use no files and no network.
+"""Rates and their confidence intervals, from scores of pairs.
 
 Two faces match when score > threshold. People are numbered from 0. Pairs that share a person are
 not independent trials. So Wilson's interval uses the number of independent trials that would have
@@ -16,8 +15,7 @@ WORK = 2e9  # the most draws x scores of a bootstrap that has more than 100 draw
 
 
 def wilson(rate, trials):
-    """Returns (low, high): Wilson's 95 % interval for a rate measured in `trials` independent
-    trials; (None, None) when rate is None, or trials is None or 0."""
+    """Returns Wilson's 95 % interval (low, high) of a rate in `trials` independent trials."""
     if rate is None or not trials:
         return None, None
     z2 = Z * Z / trials
@@ -29,9 +27,7 @@ def wilson(rate, trials):
 
 def people_trials(errors, trials):
     """Returns the number of independent trials whose error rate p would have the same variance: p
-    (1 - p) / var, where var is the variance of p between people. errors, trials: the numbers for
-    each person. Returns at most the number of trials. When p is 0 or 1, or var is 0, returns the
-    number of people."""
+    (1 - p) / var, where var is the variance of p between people. errors, trials: of each person."""
     errors, trials = (np.asarray(v, float)[np.asarray(trials) > 0] for v in (errors, trials))
     n, people = trials.sum(), len(trials)
     if people < 2:
@@ -44,8 +40,7 @@ def people_trials(errors, trials):
 def pair_trials(a, b, images, others=0):
     """Like people_trials(), for a false-match rate. Each pair of faces of two people is a trial. a,
     b: the people of each false match. images: the number of images of each known person. others:
-    the number of faces of further people, one face each, that are compared with all images. Their
-    numbers begin at len(images). Returns None when there is no false match."""
+    the number of further faces; their people follow those of `images`."""
     images = np.asarray(images, float)
     people, faces = len(images), images.sum()
     pairs = np.minimum(a, b).astype(np.int64)
@@ -73,8 +68,7 @@ def pair_trials(a, b, images, others=0):
 
 
 def listed_trials(a, b, errors):
-    """Like people_trials(), for a list of pairs. Pair i has the people a[i], b[i] and is one trial;
-    errors[i] is True when it failed."""
+    """Like people_trials(), for pairs of the people a[i] and b[i]. errors[i]: the pair failed."""
     a, b, errors = (np.asarray(v) for v in (a, b, errors))
     n, p = len(errors), errors.mean()
     r, two = errors - p, a != b
@@ -92,8 +86,7 @@ def rate_name(rate):
 
 
 class Tail:
-    """Collects the `keep` largest of any number of scores, exactly, each with two numbers a and b.
-    Takes memory for keep + max(keep / 4, SPARE) scores of 12 bytes."""
+    """Collects the `keep` largest of any number of scores, each with two numbers a and b."""
 
     SPARE = 1 << 16
 
@@ -104,7 +97,6 @@ class Tail:
         self.scores, self.a, self.b = (np.empty(room, t) for t in (np.float32, np.int32, np.int32))
 
     def add(self, scores, a, b):
-        """Adds scores. The three arrays have the same length."""
         for first in range(0, len(scores), self.spare):
             part = slice(first, first + self.spare)
             s = scores[part]
@@ -117,7 +109,7 @@ class Tail:
             self.n += len(at)
 
     def cut(self):
-        """Removes all but the `keep` largest scores. Of equal scores, any may stay."""
+        """Removes all but the `keep` largest scores."""
         if self.n <= self.keep:
             return
         scores = self.scores[:self.n]
@@ -138,11 +130,8 @@ class Tail:
 
 
 def threshold_at(falling, rate, trials):
-    """Returns (threshold, number of scores above the threshold). The number is the largest that is
-    at most rate * trials and does not separate equal scores. The threshold is the mean of the
-    scores next to it, or 1e-6 above the largest score. falling: the largest scores of all trials,
-    sorted. Returns (None, 0) when falling has too few scores, or when
-    the rate lets all trials pass."""
+    """Returns (threshold, number of scores above it), the largest number up to rate * trials.
+    falling: the largest scores of all trials, sorted. Returns (None, 0) when these are too few."""
     k = math.floor(rate * trials * (1 + 1e-12))
     if k >= len(falling):
         return None, 0
@@ -157,17 +146,16 @@ def share_above(rising, threshold):
 
 
 def impostor_pairs(images, others):
-    """Returns the number of impostor pairs. images: the number of images of each person; others:
-    the number of faces that are compared with all images, but not with each other."""
+    """images: the number of images of each person; others: the number of faces that are compared
+    with all images, but not with each other."""
     n = int(images.sum())
     return (n * n - int((images ** 2).sum())) // 2 + n * others
 
 
 def verification(genuine, tail, trials, rates):
-    """Returns {rate: {"tar", "threshold", "false_matches"}}. genuine: the scores of all pairs of
-    the same person; tail: the result of Tail.sorted(); trials: the number of impostor pairs. The
-    value is None when fewer than FEWEST impostor pairs lie above the threshold, or when there are
-    no genuine scores."""
+    """Returns {rate: {"tar", "threshold", "false_matches"}, or None with too few matches}. genuine:
+    the scores of pairs of one person; tail: as Tail.sorted() returns it; trials: all impostor
+    pairs."""
     rising, out = np.sort(genuine), {}
     for rate in rates:
         threshold, above = threshold_at(tail[0], rate, trials)
@@ -180,11 +168,8 @@ def verification(genuine, tail, trials, rates):
 
 def bootstrap_tar(genuine, person, tail, images, others, rates, seed=1, draws=1000):
     """Returns {rate: TAR of each draw}. In a draw each person, and each of the other faces, takes
-    part with probability 1/2 ("double or nothing"). The threshold and the TAR come from the pairs
-    whose faces both take part. person: the person of each genuine score. The same seed draws the
-    same people, so networks can be compared draw by draw. A draw is NaN when it has no
-    genuine pair, or when the tail has too few scores for its threshold. WORK limits the number of
-    draws."""
+    part with probability 1/2 ("double or nothing"). person: the person of each genuine score. The
+    same seed draws the same people. A draw is NaN when it cannot measure TAR."""
     falling, a, b = tail
     draws = int(min(draws, max(100, WORK / (len(falling) + len(genuine) + others + 1))))
     order = np.argsort(genuine, kind="stable")
@@ -204,8 +189,7 @@ def bootstrap_tar(genuine, person, tail, images, others, rates, seed=1, draws=10
 
 
 def percentiles(values):
-    """Returns (low, high) with 95 % of the values between them; (None, None) when fewer than 90 %
-    of the values, or fewer than 20, are finite."""
+    """Returns (low, high) with 95 % of the values between them, or (None, None)."""
     good = values[np.isfinite(values)]
     if len(good) < .9 * len(values) or len(good) < 20:
         return None, None
@@ -213,9 +197,7 @@ def percentiles(values):
 
 
 def two_sided(values):
-    """Returns the two-sided p value for "the difference is 0". values: draws of the difference.
-    When n draws are finite, and k of them lie on the side of 0 that has fewer (0 lies on both),
-    p = min(1, 2 (k + 1) / (n + 1)). Returns None when n < 20."""
+    """Returns the two-sided p value for "the difference is 0". values: draws of the difference."""
     good = values[np.isfinite(values)]
     if len(good) < 20:
         return None
@@ -224,19 +206,15 @@ def two_sided(values):
 
 
 def ranks(mates, best):
-    """Returns the rank of each mate among the distractors of its probe: 1 + the number of
-    distractors with a higher score. mates: n scores; best: n x K, the K highest scores of
-    distractors. The rank is K + 1 when all K are higher, even if more distractors are."""
+    """Returns the rank of each mate among the distractors of its probe, at most K + 1. mates: n
+    scores; best: n x K, the K highest scores of distractors."""
     return 1 + (best > mates[:, None]).sum(1)
 
 
 def open_set(own, other, alarms, rates):
-    """Returns {rate: {"fnir", "threshold", "missed"}} of a watch list. Above the threshold
-    lie at most the share `rate` of the alarms; fnir is the share of missed searches. own: the
-    score of each search with its own person; other: its best score with another person of the list;
-    alarms: the best score of each search for a person who is not on the list. missed: True for each
-    search whose person is not above the threshold, or scores lower than another person. The value
-    is None when fewer than FEWEST alarms lie above the threshold, or when own is empty."""
+    """Returns {rate: {"fnir", "threshold", "missed"}, or None with too few alarms} of a watch list.
+    own: the score of each search with its own person; other: its best score with another person;
+    alarms: the best score of each search for a stranger to the list."""
     falling, out = -np.sort(-np.asarray(alarms)), {}
     for rate in rates:
         threshold, above = threshold_at(falling, rate, len(falling))

@@ -1,6 +1,5 @@
 """Writes threshold.json: the cosine above which two faces match, for a given false-match rate.
-`darknet compare` and `darknet find` read it. The file is one flat JSON object with one key in each
-line; scripts/README.md lists the keys."""
+scripts/README.md lists the keys."""
 import os
 import time
 
@@ -15,11 +14,8 @@ FORMAT = "darknet threshold 1"
 
 
 def save(args, rate, got, counts, about):
-    """Replaces threshold.json in the folder --out and returns None. With too few pairs to measure
-    the rate (got is None), only removes the file and returns the reason, or raises a Failure if
-    --threshold-rate gave the rate. got: None or {"threshold", "false_matches", "false_match_low",
-    "false_match_high", "tar", "low", "high"}; counts: {"genuine_pairs", "impostor_pairs",
-    "people"}; about: {"network", "flip", "cfg", "weights", "faces"}."""
+    """Replaces threshold.json in the folder --out. got: the measured threshold with its rates, or
+    None. Without it, save() returns or raises the reason."""
     path, pairs = os.path.join(args.out, "threshold.json"), counts["impostor_pairs"]
     remove(path)
     if got is None:
@@ -40,10 +36,9 @@ def save(args, rate, got, counts, about):
 
 
 def of_pairs(scores, same, names, rate):
-    """Measures a list of pairs and returns (got, counts) for save(). got is None when fewer than
-    FEWEST impostor pairs exceed the threshold. The intervals are over people. names:
-    [(image, image)]; the folder of an image is its person. When the images lie in fewer than three
-    folders, each pair counts as a different person."""
+    """Returns (got, counts) for save(). got is None with too few false matches. names: [(image,
+    image)]; the folder of an image is its person. With fewer than three folders, each pair counts
+    as a different person."""
     people = [[n.rsplit("/", 1)[0] if "/" in n else n for n in pair] for pair in names]
     known, number = np.unique(people, return_inverse=True)
     number = number.reshape(-1, 2)

@@ -1,5 +1,4 @@
-"""Draws a contact sheet of the pairs that networks confuse most: two people whom a network takes
-for one, and one person whom it takes for two."""
+"""Draws a contact sheet of the pairs that networks confuse most."""
 import os
 
 from lib.errors import needs
@@ -10,8 +9,7 @@ TILE, GAP, HEAD, LINE, LETTER = 56, 6, 22, 14, 6  # pixels
 
 
 def most_confused(result, each=EACH):
-    """Returns the indices of the wrong pairs of a results.json: (pairs of two people by falling
-    cosine, pairs of one person by rising cosine), at most `each` of both kinds."""
+    """Returns indices of wrong pairs: (two people by falling cosine, one by rising cosine)."""
     wrong = [i for i, right in enumerate(result["right"]) if not right]
     of_two = sorted((i for i in wrong if not result["same"][i]), key=lambda i: -result["scores"][i])
     of_one = sorted((i for i in wrong if result["same"][i]), key=lambda i: result["scores"][i])

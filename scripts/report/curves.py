@@ -30,8 +30,8 @@ def read(path):
 
 
 def smooth(values, share=.02):
-    """Returns the mean over a window around each point. The window is symmetric, so it is smaller
-    at the ends. share: half of the window, as a share of all points. NaN is ignored."""
+    """Returns the mean over a symmetric window around each point, without NaN. share: half of the
+    window, as a share of all points."""
     reach = max(1, int(share * len(values)))
     sums, counts = [0.], [0]
     for v in values:
@@ -62,8 +62,7 @@ def losses_of(log):
 
 
 def draw_loss(axis, log, colour, label, parts):
-    """Draws the smoothed loss. With `parts` also the loss of each batch in grey, and the parts of
-    the loss."""
+    """parts: also draw the loss of each batch in grey, and the parts of the loss."""
     if parts:
         axis.plot(log["batch"], log["loss"], color="lightgrey", lw=.8, label="each batch")
     axis.plot(log["batch"], smooth(log["loss"]), color=colour, label=label)
@@ -74,8 +73,7 @@ def draw_loss(axis, log, colour, label, parts):
 
 
 def names_of(paths):
-    """Returns short, different names of logs: the parts in which their paths differ. For one log:
-    its folder and its name."""
+    """Returns short, different names of logs: the parts in which their paths differ."""
     whole = [os.path.splitext(os.path.abspath(p))[0].split("/") for p in paths]
     at = 0
     while len(paths) > 1 and len({tuple(w[at:at + 1]) for w in whole}) == 1:

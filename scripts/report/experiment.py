@@ -49,8 +49,7 @@ def cells(row):
 
 
 def show(rows):
-    """Returns the table as text, without the columns of REPORT_ONLY and without empty columns
-    of MINUS."""
+    """Returns the table for a terminal."""
     table = [COLUMNS] + [cells(r) for r in rows]
     kept = [i for i, c in enumerate(COLUMNS) if c not in REPORT_ONLY and
             not (c.startswith("minus ") and all(line[i] == "-" for line in table[1:]))]
@@ -94,8 +93,7 @@ def notes(args, rows, said):
 
 
 def draw_accuracy(rows, title, path):
-    """Draws a point with its interval for each network: TAR over all pairs on the left, the share
-    of right pairs on the right."""
+    """Draws a point with its interval for each network: TAR left, pairs right on the right."""
     with picture(path, 120, 1, 2, sharey=True, figsize=(11, 1.8 + .4 * len(rows))) as (fig, axes):
         left, right = axes[0]
         for i, r in enumerate(rows):
@@ -129,8 +127,8 @@ def draw_point(axis, i, value, below, above):
 
 
 def draw_curves(args, rows, title, path):
-    """Draws the accuracy during training, all networks in one panel. Then one panel of losses for
-    each method, because losses of different methods have different units."""
+    """Draws the accuracy during training. Each method has its own panel of losses, because losses
+    of different methods have different units."""
     by, logs = collections.OrderedDict(), {}
     for r in rows:
         for name in r["networks"]:
@@ -170,7 +168,6 @@ def table_html(rows):
 
 
 def links(rows):
-    """Returns HTML links to the ROC and the worst pairs of every network."""
     names = [n for r in rows for n in r["networks"]]
     return "".join(f'<li>{n}: <a href="{n}/lfw/roc.png">ROC and scores</a>, '
                    f'<a href="{n}/lfw/worst.png">worst pairs</a>, '

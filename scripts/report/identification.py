@@ -10,8 +10,7 @@ from report.roc import draw_face, printable
 
 
 def share(r, key):
-    """Returns a rate in percent with its interval, `97.12 (95.40 to 98.21)`, or "not
-    measurable"."""
+    """Returns a rate in percent with its interval, `97.12 (95.40 to 98.21)`."""
     if r is None or r[key] is None:
         return "not measurable"
     if r.get("low") is None:
@@ -75,7 +74,6 @@ def against(results):
 
 
 def notes(results, args):
-    """Returns notes that explain the table."""
     f, v = results[0]["faces"], results[0]["verification"]
     out = [f"{faces_text(results[0])}; {v['genuine_pairs']:,} pairs of one person."]
     if f["people_with_one_image"]:
@@ -98,8 +96,7 @@ def notes(results, args):
 
 
 def draw(path, results, privates):
-    """Draws TAR against FAR, rank-1 against the number of distractors, and the distributions of the
-    scores with thresholds."""
+    """Draws TAR against FAR, rank-1 against the number of distractors, and the scores."""
     first = results[0]
     with picture(path, 120, 1, 3, figsize=(16, 5)) as (figure, axes):
         tar, cmc, hist = axes[0]
@@ -169,8 +166,7 @@ def draw_scores(axis, result, private):
 
 
 def draw_suspects(out, private, most):
-    """Writes suspects.png and suspects.txt: the distractors that are most similar to a probe, each
-    once. A suspect may show the same person as the probe."""
+    """Writes suspects.png and suspects.txt: the distractors that are most similar to a probe."""
     best, places = private["best"]
     probes, others = private["probes"], private["others"]
     seen, pairs = set(), []

@@ -23,8 +23,8 @@ def processor():
 
 @functools.lru_cache(maxsize=None)
 def commit():
-    """Returns the commit of the checkout that contains the darknet command, with a "+" when files
-    differ from it. Returns "unknown" outside of a checkout."""
+    """Returns the commit of the checkout that contains the darknet command, or "unknown". A "+" at
+    the end means that files differ from it."""
     git = ["git", "-C", os.path.dirname(os.path.realpath(darknet()))]
     try:
         name = subprocess.run([*git, "rev-parse", "--short=9", "HEAD"], capture_output=True,
@@ -36,8 +36,7 @@ def commit():
 
 
 def has_slow_blas():
-    """True when NumPy and Faiss use the reference BLAS, because no other is installed. This BLAS
-    uses one core and no vector instructions. NumPy must be imported before the call."""
+    """True when NumPy uses the reference BLAS. NumPy must be imported before the call."""
     try:
         with open("/proc/self/maps", encoding="utf-8", errors="replace") as f:
             return re.search(r"/blas/libblas\.so", f.read()) is not None
@@ -51,8 +50,8 @@ def command():
 
 
 def made_here():
-    """Returns {"date", "machine", "build", "commit", "command"}, with the present time. "build" and
-    "commit" are None without a darknet command: some scripts only read files of features."""
+    """Returns {"date", "machine", "build", "commit", "command"}. "build" and "commit" are None
+    without a darknet command."""
     try:
         build, name = fingerprints.of_build(), commit()
     except Failure:

@@ -1,5 +1,4 @@
-"""Draws pictures with matplotlib, without a display. A file is replaced only by a complete
-picture."""
+"""Draws pictures with matplotlib, without a display."""
 import contextlib
 
 from lib.errors import needs

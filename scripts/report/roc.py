@@ -10,8 +10,7 @@ from report.pictures import picture, pyplot
 
 
 def draw_roc(path, result, title, other=None):
-    """Draws the ROC and histograms of the scores. result: that of verification.verify(); other: the
-    result of another network on the same pairs, drawn in the same picture."""
+    """result: the result of verification.verify(); other: that of another network, or None."""
     scores, same = np.array(result["scores"]), np.array(result["same"], bool)
     with picture(path, 110, 1, 2, figsize=(11, 4.8)) as (figure, axes):
         left, right = axes[0]
@@ -74,6 +73,5 @@ def draw_face(axis, path, title):
 
 
 def printable(text):
-    """Returns a text that matplotlib can draw: "$" is escaped (it begins a formula), and bad
-    characters are replaced."""
+    """Returns a text that matplotlib can draw, where "$" begins a formula."""
     return text.encode(errors="replace").decode().replace("$", r"\$")

@@ -82,8 +82,7 @@ def panels(rows):
 
 
 def style(row):
-    """Returns the colour, mark and line style of a row's method. Lines are dashed for rows
-    with `more`, else solid, or dotted when the colours repeat."""
+    """Returns the colour, mark and line style of a row's method."""
     at = list(METHODS).index(row["method"]) if row["method"] in METHODS else 0
     return {**look(at), "ls": "--" if row["more"] else "-" if at < len(COLOURS) else ":"}
 
@@ -93,8 +92,7 @@ def label(row):
 
 
 def draw_points(axis, rows, name):
-    """Draws a point with its interval for each row. The point is hollow when there is only one
-    seed."""
+    """Draws a point with its interval for each row; it is hollow when there is only one seed."""
     for i, r in enumerate(rows):
         test = r["tests"].get(name)
         if test:
@@ -107,8 +105,7 @@ def draw_points(axis, rows, name):
 
 
 def draw_curves(axis, rows, name):
-    """Draws the accuracy during training, as the mean over the seeds that were measured after the
-    same batches as the first."""
+    """Draws the accuracy during training, the mean over seeds with the same batches."""
     for r in rows:
         curves = [run["curve"] for run in r["runs"] if run["curve"]]
         if not curves:

@@ -1,6 +1,6 @@
 """The table and the picture of which_network.py. A row is a dict: name, parameters, macs, bytes, ms
-(a list with a number for each turn), lfw and cfp ({accuracy, standard_error, right}; missing before
-training), seconds, paper (accuracy on LFW in percent in Table 2 of MobileFaceNet, or None)."""
+(a number for each turn), lfw and cfp ({accuracy, standard_error, right}), seconds, paper (accuracy
+on LFW in percent in Table 2 of MobileFaceNet, or None)."""
 import statistics
 
 from lib.files import write
@@ -71,9 +71,7 @@ def write_table(path, rows, about):
 
 
 def draw(path, rows, about):
-    """Draws accuracy on LFW against milliseconds, or against multiply-adds when not all times are
-    known. The area of a point shows the size of the file; bars are 95 % intervals over the
-    folds."""
+    """Draws accuracy on LFW against milliseconds or, when some are unknown, multiply-adds."""
     shown = [r for r in rows if r.get("lfw")]
     is_timed = bool(shown) and all(r["ms"] for r in shown)
     with picture(path, 130, figsize=(9, 6)) as (figure, axes):
@@ -99,9 +97,7 @@ def draw(path, rows, about):
 
 
 def names(figure, axis, rows):
-    """Writes each name beside its point, at the first place where it covers no other name or point
-    and is between the left and right edge of the axes. Without such a place, at the place where it
-    covers the fewest."""
+    """Writes each name beside its point, where it covers the fewest names and points."""
     figure.canvas.draw()
     frame = axis.get_window_extent().extents
     points = [axis.transData.transform(r["at"]) for r in rows]
