@@ -21,7 +21,7 @@ typedef struct {
 
 dnx_status dnx_moments_make(dnx_moments *m, int d, dnx_err *err);
 void dnx_moments_free(dnx_moments *m);
-/* Adds `rows` vectors of d floats to the mean and the covariance. The vectors are not stored. */
+/* Adds `rows` vectors of d floats to the mean and the covariance. */
 void dnx_moments_add(dnx_moments *m, const float *y, long rows);
 
 /* ---- eigenvalues ---- */
@@ -31,7 +31,7 @@ void dnx_moments_add(dnx_moments *m, const float *y, long rows);
  * x d, unit eigenvectors in rows, each with its largest component positive. DNX_ENUMBER when a
  * number is not finite, or the computation does not converge. DNX_EMEM. */
 dnx_status dnx_eigen(const double *a, int d, double *sigma, double *vectors, dnx_err *err);
-/* Returns how many of d eigenvalues are above 1e-10 of the largest; others are rounding errors. */
+/* Returns how many of d eigenvalues are above 1e-10 of the largest. */
 int dnx_numerical_rank(const double *sigma, int d);
 /* Returns the sum of the first `rank` eigenvalues divided by the sum of all d; 1 when all are 0. */
 double dnx_energy(const double *sigma, int d, int rank);
@@ -60,11 +60,10 @@ void dnx_low_rank_linear(const double *vectors, const double *mean, dnx_factors 
  * layers are approximated, or a copy of y. The function subtracts the mean of x in place, so y must
  * not share its memory. act: r, one of RELU, LEAKY, and PRELU with d slopes.
  *
- * It starts from the best linear solution, min sum_i |y_i - M x_i - c|^2. Then it alternates (see
- * low_rank_nonlinear.c), `iterations` steps with lambda = .01 and as many with lambda = 1. The
- * result is the solution with the smallest objective. For other activations it is the linear
- * solution. *before, *after: the objective of the first solution and of the result, divided by
- * sum_i |r(y_i)|^2, or without r for other activations; both may be NULL. DNX_EMEM, DNX_ENUMBER. */
+ * It starts from the best linear solution, min sum_i |y_i - M x_i - c|^2, which is the result for
+ * other activations. It alternates (low_rank_nonlinear.c) for `iterations` steps with lambda = .01
+ * and as many with lambda = 1. *before, *after: the objective of the first solution and of the
+ * result, divided by sum_i |r(y_i)|^2; both may be NULL. DNX_EMEM, DNX_ENUMBER. */
 dnx_status dnx_low_rank_nonlinear(const float *y, float *x, long n, dnx_act act,
                                   const float *slopes, int iterations, struct dnx_pool *pool,
                                   dnx_factors *f, double *before, double *after, dnx_err *err);
@@ -83,9 +82,9 @@ typedef struct {
 /* Returns the multiply-adds for an image with this rank, at most those of the original layer. */
 double dnx_rank_cost(const dnx_rank_layer *l, int rank);
 /* Chooses the ranks R_l of n layers: aims at the largest product over l of the energy sum_{a<=R_l}
- * sigma_{l,a}, with a total cost of at most `budget` multiply-adds. Greedy: starts at `most` and
- * removes at most `step` eigenvalues at a time from the layer that loses the smallest share of its
- * energy for each multiply-add saved. Lowered ranks are multiples of step. *least: the total cost
- * of the smallest ranks. Returns false when *least exceeds the budget. */
+ * sigma_{l,a}, with a total cost of at most `budget` multiply-adds. Greedy: lowers the rank of the
+ * layer that loses the smallest share of its energy for each multiply-add saved. Lowered ranks are
+ * multiples of step. *least: the total cost of the smallest ranks. Returns false when *least
+ * exceeds the budget. */
 bool dnx_rank_select(dnx_rank_layer *layers, int n, double budget, int step, double *least);
 #endif

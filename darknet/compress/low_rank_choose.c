@@ -11,9 +11,7 @@ static dnx_low_rank_layer *layer_of(dnx_low_rank *c, long i) {
     return NULL;
 }
 
-/* Sets the ranks from the text. "12" sets rank min(12, most) in the layers that then get cheaper,
- * or in all layers if `all`. "3:12,5:16" sets the ranks of layers 3 and 5, even when these do not
- * get cheaper. */
+/* text: "12" for all layers, or "3:12,5:16" for layers 3 and 5, even if they do not get cheaper. */
 static dnx_status take_ranks(dnx_low_rank *c, const char *text, bool all, dnx_err *err) {
     char *end;
     int widest = 0;

@@ -14,9 +14,8 @@ typedef struct {
 } dnx_low_rank_source;
 
 /* Writes a cfg to *out, which the caller frees. Layer i becomes [low_rank] with rank=ranks[i],
- * unless ranks[i] is 0. Options that both layer types share are copied; the other options of
- * [low_rank] are written from the layer's dnx_convolution. All other text is copied, also comments.
- * `note`, comment lines, comes first. DNX_EMEM. */
+ * unless ranks[i] is 0. All other sections and comments are copied. `note`, comment lines, comes
+ * first. DNX_EMEM. */
 dnx_status dnx_low_rank_cfg(const dnx_low_rank_source *of, const int *ranks, const char *note,
                             char **out, dnx_err *err);
 
@@ -24,9 +23,8 @@ dnx_status dnx_low_rank_cfg(const dnx_low_rank_source *of, const int *ranks, con
 void dnx_low_rank_copy(dnx_net *from, dnx_net *to);
 
 /* Sets the parameters of [low_rank] layer r->layer: weights P, basis Q W, biases P Q b + c, and the
- * slopes of r. W, b are those of r; P, Q, c those of f. With batch norm, mean and variance become
- * those of P Q W x on the samples. Scale and bias cancel them: the output is unchanged, and
- * training starts with true statistics. variance: N variances of M y + c. DNX_EMEM. */
+ * slopes of r. W, b are those of r; P, Q, c those of f. Batch norm gets the statistics of P Q W x,
+ * and scales and biases that cancel them. variance: N variances of M y + c. DNX_EMEM. */
 dnx_status dnx_low_rank_set(dnx_net *net, const dnx_responses *r, const dnx_factors *f,
                             const double *variance, dnx_err *err);
 #endif

@@ -92,7 +92,7 @@ static void sum_share(void *arg, int t, int threads) {
     }
 }
 
-/* Adds the sums of all threads to those of the first thread, in the order of the threads. */
+/* Adds the sums of the threads in a fixed order. */
 static void sum_all(solver *s, dnx_pool *pool) {
     size_t d = (size_t)s->d;
     dnx_pool_run(pool, sum_share, s);
@@ -162,8 +162,7 @@ static void set_mean(const solver *s, dnx_factors *f) {
     for (int i = 0; i < s->d; i++) f->mean[i] = s->shift[i] + s->sums[i] / (double)s->n;
 }
 
-/* Alternates between z and M, c, starting with f. Stores the solution with the least objective in
- * f, and the first and the least objective in *before and *after. */
+/* Starts with f, and stores the solution with the least objective in f. */
 static dnx_status alternate(solver *s, regression *g, int iterations, dnx_pool *pool,
                             dnx_factors *f, double *before, double *after, dnx_err *err) {
     dnx_factors now = {0};
@@ -192,7 +191,6 @@ static dnx_status alternate(solver *s, regression *g, int iterations, dnx_pool *
     return st;
 }
 
-/* Subtracts the mean of each column and stores the means in `mean`. */
 static void centre(float *x, long n, size_t d, double *mean) {
     memset(mean, 0, sizeof *mean * d);
     for (long r = 0; r < n; r++)

@@ -21,9 +21,8 @@ typedef struct {
     size_t first, end;
 } range;
 
-/* Runs the images of.first..of.end-1 through net up to layer `last`, and through small when `both`.
- * Calls before() before each of c->layers[first..end-1] runs. Calls after(), unless it is NULL,
- * after each image. */
+/* Runs images through net up to layer `last`, and through small when `both`. Calls before() for
+ * c->layers[first..end-1], and after(), which may be NULL, after each image. */
 static dnx_status run(dnx_low_rank *c, const char *what, range of, bool both, int first, int end,
                       int last, visit *before, void (*after)(dnx_low_rank *c), dnx_err *err) {
     float *x = dnx_alloc(dnx_size(c->net->in));
@@ -91,8 +90,7 @@ static void add_moments(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const 
     dnx_moments_add(&l->moments, l->y, l->r.positions);
 }
 
-/* Sets the numbers of images to fit and to measure. Fitting needs more samples than any layer has
- * responses, so `measured` may be less than the share held_out. */
+/* Fitting needs more samples than any layer has responses, so fewer images may be held out. */
 static void hold_out(dnx_low_rank *c) {
     size_t least = 1, held = (size_t)(c->held_out * (double)c->images);
     for (int i = 0; i < c->n; i++) {
@@ -190,8 +188,7 @@ static dnx_status solve_samples(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err 
     return st ? st : dnx_low_rank_set(c->small, &l->r, &l->f, l->variance, err);
 }
 
-/* Solves those of c->layers[first..end-1] that have a rank, with all their samples in memory: y and
- * x, n x N. */
+/* Solves c->layers[first..end-1] with all their samples in memory. */
 static dnx_status solve_group(dnx_low_rank *c, int first, int end, dnx_err *err) {
     dnx_status st = DNX_OK;
     for (int i = first; i < end && !st; i++) {
@@ -269,7 +266,7 @@ static double distance(const dnx_low_rank_layer *l, const float *packed, const f
     return sum;
 }
 
-/* Adds the errors of image i to the layer's. l->x: the packed M, then room for samples of small. */
+/* l->x: the packed M, then room for samples of small. */
 static void add_errors(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x) {
     if (!l->rank) return;
     float *of_small = l->x + dnx_kernels()->packed(l->r.N, l->r.N);

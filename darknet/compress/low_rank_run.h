@@ -33,9 +33,7 @@ typedef struct {
     dnx_low_rank_method method;
     int positions; /* the most pixels that are sampled in an image */
     size_t images;
-    /* The share of the images, the last ones, that is held out. Their number is rounded down. It is
-     * at least 1 unless held_out is 0, but smaller when fitting needs more images. */
-    double held_out;
+    double held_out; /* the share of the images that is held out for measuring */
     uint64_t seed;
     dnx_low_rank_read *read;
     void *arg;
@@ -50,17 +48,15 @@ typedef struct {
     double error, cosine;
 } dnx_low_rank;
 
-/* Finds the layers, holds images out, runs the other images once and decomposes the covariance of
- * each layer's responses, in constant memory. DNX_ESHAPE when no layer can be replaced, or there
- * are too few images for a covariance of full rank; the message gives the number needed. */
+/* Finds the layers, holds images out, and decomposes the covariance of each layer's responses.
+ * DNX_ESHAPE when no layer can be replaced, or there are too few images for a covariance of full
+ * rank. */
 dnx_status dnx_low_rank_collect(dnx_low_rank *c, dnx_err *err);
-/* Computes the parameters of all layers with rank > 0, and writes them into small. The linear
- * method uses the covariances. The others run the images again and keep samples in memory: the
- * nonlinear method those of several layers, the asymmetric method those of one layer, in the order
- * of the layers. DNX_ESHAPE when a rank is larger than the rank of the samples. */
+/* Computes the parameters of all layers with rank > 0, and writes them into small. The nonlinear
+ * and the asymmetric method keep samples in memory. DNX_ESHAPE when a rank is larger than the rank
+ * of the samples. */
 dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err);
-/* Computes the errors of small on the held-out images; does nothing when there are none.
- * DNX_ENUMBER when an output is not finite. */
+/* Computes the errors of small on the held-out images. DNX_ENUMBER when an output is not finite. */
 dnx_status dnx_low_rank_measure(dnx_low_rank *c, dnx_err *err);
 void dnx_low_rank_close(dnx_low_rank *c); /* does not free the networks */
 #endif

@@ -22,13 +22,13 @@ typedef struct {
 /* True when layer i is a convolution without groups. */
 bool dnx_responses_fit(const dnx_net *net, int i);
 /* Prepares the sampling of layer i, for which dnx_responses_fit() is true. positions: the most
- * pixels that are sampled in an image. DNX_EMEM. Call dnx_responses_free() also after an error. */
+ * pixels of an image. DNX_EMEM. Call dnx_responses_free() also after an error. */
 dnx_status dnx_responses_make(dnx_net *net, int i, int positions, dnx_responses *r, dnx_err *err);
 void dnx_responses_free(dnx_responses *r);
 
 /* Writes the responses of layer r->layer into y, positions x N. Call it when this layer is the next
- * to run for image x. `net` is the network of dnx_responses_make(), or a compressed network with
- * the same shapes. The pixels depend only on the layer, the seed and the number of the image. */
+ * to run for image x. net may be a compressed network with the same shapes. The pixels depend only
+ * on the layer, the seed and the number of the image. */
 void dnx_responses_sample(const dnx_responses *r, dnx_net *net, const float *x, uint64_t seed,
                           uint64_t image, float *y);
 /* Returns the values of the parameter with this role among n parameters, or NULL. */

@@ -148,7 +148,7 @@ void dnx_canvas_light(dnx_canvas *c, const dnx_frame *f, const float light[3], f
     }
 }
 
-/* Copies row `from` into padded, repeats its end pixels, and blurs it with weights w into `to`. */
+/* Blurs a row with weights w. padded: room for n + 2 REACH floats. */
 static void blur_row(const float *from, float *padded, const float *w, int n, float *restrict to) {
     memcpy(padded + REACH, from, sizeof *from * (size_t)n);
     for (int i = 0; i < REACH; i++) {

@@ -1,5 +1,4 @@
-/* raster.h - paints ellipses with soft edges, and applies light, blur and film. The same arguments
- * give the same pixels. */
+/* raster.h - paints ellipses with soft edges, and applies light, blur and film. */
 #ifndef DNX_RASTER_H
 #define DNX_RASTER_H
 #include <stdbool.h>
@@ -42,8 +41,8 @@ void dnx_canvas_paint(dnx_canvas *c, const dnx_frame *f, const dnx_paint *p);
  * the ellipsoid whose outline is the frame. */
 void dnx_canvas_light(dnx_canvas *c, const dnx_frame *f, const float light[3], float ambient,
                       float diffuse);
-/* Blurs by a Gaussian with this standard deviation in pixels, at most 3. Below 0.2 nothing changes.
- * Overwrites the plane of the light, so call it after dnx_canvas_light(). */
+/* Blurs by a Gaussian with this standard deviation in pixels, at most 3. Call it after
+ * dnx_canvas_light(), whose plane it overwrites. */
 void dnx_canvas_blur(dnx_canvas *c, float deviation);
 
 typedef struct {

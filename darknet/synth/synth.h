@@ -44,7 +44,7 @@ typedef struct {
     float back[4][3], back_angle, cloth[3];
     float hair_more, beard_more, flush;
     bool wears_glasses, has_make_up;
-    int cover; /* the object in front of the face, from DNX_NOTHING on */
+    int cover; /* what is in front of the face, from DNX_NOTHING on */
     float cover_at[4], cover_rgb[3];
     float blur, noise, gain[3], lift, curve, saturation;
     uint32_t seed;
@@ -56,9 +56,8 @@ enum { DNX_NOTHING, DNX_SHADES, DNX_HAND, DNX_BAR, DNX_CAP, DNX_SCARF, DNX_COVER
 void dnx_synth_draw(const dnx_synth_face *f, const dnx_shot *s, int size, float *scratch,
                     unsigned char *rgb);
 
-/* Draws the numbers of an identity and of a shot, and paints the image. Identity i of the test set
- * is not identity i of the training set. identity and image are counted from 0; image is below
- * 2^24. An image does not depend on the number of other images. */
+/* Paints an image of an identity; both are counted from 0, and image is below 2^24. Identity i of
+ * the test set is not identity i of the training set. */
 void dnx_synth_image(uint64_t seed, bool is_test, int identity, int image, int size, float *scratch,
                      unsigned char *rgb);
 #endif

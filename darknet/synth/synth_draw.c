@@ -122,8 +122,6 @@ static void glasses(dnx_scene *s, bool is_dark) {
     dnx_put(s, &bridge, dnx_colour(is_dark ? black : f->rim, 1, .95f, 1));
 }
 
-/* Paints the scarf, cap, bar or hand in front of the face, if the shot has one. The light of the
- * face does not apply to it. */
 static void cover(dnx_scene *s) {
     const float *k = s->s->cover_at, *rgb = s->s->cover_rgb, n = (float)s->c.size;
     dnx_paint p = dnx_colour(rgb, 1, 1, 1.5f);

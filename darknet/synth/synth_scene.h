@@ -1,5 +1,5 @@
-/* synth_scene.h - maps places on the head to places in the image, and paints there, for the files
- * of this folder. Units and axes are those of synth.h. */
+/* synth_scene.h - maps places on the head to places in the image, and paints there. Units and axes
+ * are those of synth.h. */
 #ifndef DNX_SYNTH_SCENE_H
 #define DNX_SYNTH_SCENE_H
 #include "synth/raster.h"
