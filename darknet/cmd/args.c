@@ -42,8 +42,6 @@ static int wrong(const parser *p, const char *format, ...) {
     return 2;
 }
 
-/* ---- values ---- */
-
 static int set_int(const parser *p, const dnx_arg *a, const char *text) {
     long v;
     if (!dnx_whole(text, (long)a->min, (long)a->max, &v))
@@ -109,8 +107,6 @@ static void set_defaults(const parser *p) {
         if (a->type == DNX_ARG_IS_NUMBER) *(double *)field = a->none;
     }
 }
-
-/* ---- words ---- */
 
 /* Returns the next word, or NULL after a message when the word cannot be a value. */
 static const char *take_value(parser *p, const dnx_arg *a) {

@@ -28,9 +28,8 @@ typedef enum {
     DNX_ARG_IS_WORD    /* int: index into value, a list "a|b|c"; `none` when absent */
 } dnx_arg_type;
 
-/* One option, or one argument that is found by its place. */
 typedef struct {
-    const char *name; /* "-threads"; without '-' for an argument found by its place */
+    const char *name; /* "-threads"; without '-' for an argument that is found by its place */
     dnx_arg_type type;
     size_t offset;
     const char *value; /* name of the value; shells complete FILE and FOLDER. NULL for a flag */
@@ -68,14 +67,14 @@ typedef struct {
 #define DNX_ARG_END {NULL, DNX_ARG_IS_TEXT, 0, NULL, 0, 0, 0, false, NULL}
 // clang-format on
 
-enum { DNX_MOST_ARGS = 40 }; /* the most rows of a table */
+enum { DNX_MOST_ARGS = 40 };
 
 typedef struct dnx_verb {
-    const char *name;                    /* as the user types it: "check", "classifier train" */
-    const char *summary;                 /* a phrase: what the verb does */
-    const dnx_arg *args;                 /* the table; NULL when the verb has sub-verbs */
-    size_t size;                         /* bytes of the struct that the table fills */
-    int (*run)(const void *args);        /* returns the exit status */
+    const char *name; /* as the user types it: "check", "classifier train" */
+    const char *summary;
+    const dnx_arg *args; /* the table; NULL when the verb has sub-verbs */
+    size_t size;
+    int (*run)(const void *args);
     const char *note;                    /* one more paragraph of the help, or NULL */
     const struct dnx_verb *const *verbs; /* array of sub-verbs that ends with NULL, or NULL */
     const char *const *host_verbs;       /* verbs of /usr/bin/darknet, ended by NULL, or NULL */

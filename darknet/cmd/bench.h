@@ -3,7 +3,6 @@
 #define DNX_CMD_BENCH_H
 #include "net/net.h"
 
-/* A network with a random batch. */
 typedef struct {
     dnx_net *net;
     int last; /* the last layer that a prediction runs */

@@ -12,8 +12,6 @@ typedef struct {
  * the reason why the network cannot be trained, or NULL. */
 void dnx_check_json(dnx_net *net, const char *weights, const dnx_check_training *t,
                     const char *why);
-/* -dot: prints the network in the language of Graphviz. */
 void dnx_draw_dot(const dnx_net *net);
-/* -svg: prints the network as a picture. */
 void dnx_draw_svg(const dnx_net *net);
 #endif

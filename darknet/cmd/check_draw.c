@@ -39,8 +39,6 @@ static void put_line(const dnx_net *net, int i, int line) {
     printf("%d %s%s%s", i, n->type->name, name ? " " : "", name ? name : "");
 }
 
-/* ---- Graphviz ---- */
-
 void dnx_draw_dot(const dnx_net *net) {
     printf("digraph network {\n    node [shape=box, style=filled, fillcolor=white, "
            "fontname=\"sans-serif\", fontsize=11];\n");
@@ -59,8 +57,6 @@ void dnx_draw_dot(const dnx_net *net) {
     }
     printf("}\n");
 }
-
-/* ---- SVG ---- */
 
 /* Returns the y coordinate of the top of a layer's box. Layer -1 is the input. */
 static int top_of(int layer) { return LEFT + (layer + 1) * STEP; }

@@ -11,8 +11,7 @@ extern const dnx_verb dnx_cmd_check, dnx_cmd_layers, dnx_cmd_bench, dnx_cmd_init
     dnx_cmd_classifier, dnx_cmd_runs, dnx_cmd_embed, dnx_cmd_compress, dnx_cmd_synth, dnx_cmd_align,
     dnx_cmd_faces, dnx_cmd_compare, dnx_cmd_find, dnx_cmd_pairs, dnx_cmd_strip, dnx_cmd_partial,
     dnx_cmd_completion, dnx_cmd_gpus, dnx_cmd_cluster;
-extern const dnx_verb dnx_command; /* the command itself, with all verbs */
-/* Sub-verbs of `classifier` and `compress`. */
+extern const dnx_verb dnx_command;
 extern const dnx_verb dnx_classifier_train, dnx_classifier_predict, dnx_classifier_valid,
     dnx_classifier_raw, dnx_compress_low_rank, dnx_compress_pack, dnx_compress_unpack;
 
@@ -55,8 +54,6 @@ int dnx_threads(int asked);
 /* Print a string, or its first n bytes, as JSON in quotes; NULL as null. */
 void dnx_json_text(const char *text);
 void dnx_json_part(const char *text, size_t n);
-/* Prints the table of a bridge to stderr. */
 void dnx_print_bridge(const dnx_bridge *b);
-/* Prints the notes about the cfg (net/notes.h) to stderr. */
 void dnx_print_notes(const dnx_net *net);
 #endif

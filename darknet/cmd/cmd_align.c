@@ -71,8 +71,6 @@ static dnx_status failed(dnx_err *err, const char *path, const char *why) {
     return dnx_fail_at(err, DNX_EIO, path, "%s", why);
 }
 
-/* ---- one image ---- */
-
 static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
     dnx_image_fault fault = dnx_image_read(path, image);
     if (!fault) return DNX_OK;
@@ -149,10 +147,8 @@ static void align_next(void *arg, int t, long i) {
     if (!j->cannot_write) align_one(j, &j->item[j->first + (size_t)i], &j->said[i]);
 }
 
-/* ---- all images ---- */
-
 /* Compares the options and landmarks with those of existing crops (OUT/align.txt). When they
- * differ, returns DNX_EIO or, with -force, removes the crops that this run will replace. */
+ * differ, returns DNX_EIO or, with -force, removes the crops of this run's images. */
 static dnx_status compare_options(job *j, dnx_err *err) {
     char text[200], *path = dnx_path_join(j->out, "align.txt"), *there;
     uint64_t landmarks = DNX_HASH_START;

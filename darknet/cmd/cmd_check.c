@@ -96,8 +96,6 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
     printf("\n");
 }
 
-/* ---- training ---- */
-
 /* Returns a->data, or sets *why and returns NULL when the cfg cannot be opened with it. */
 static const char *find_data(const check_args *a, dnx_err *why) {
     dnx_cfg *cfg;
@@ -137,8 +135,6 @@ static dnx_status try_training(const check_args *a, const char *known, dnx_check
     dnx_net_free(net);
     return DNX_OK;
 }
-
-/* ---- the table ---- */
 
 static void print_table(dnx_net *net) {
     double parameters = 0, macs = 0, sum = 0;

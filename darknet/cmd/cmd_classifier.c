@@ -26,7 +26,6 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-/* x: memory for a batch. */
 static dnx_status run_file(dnx_net *net, const raw_args *a, FILE *in, float *x, dnx_outfile *out,
                            dnx_err *err) {
     const size_t size = dnx_size(net->in), outputs = dnx_size(net->nodes[net->n - 1].out);

@@ -35,7 +35,7 @@ typedef struct {
     const embed_args *a;
     dnx_embeddings_out file;
     char **names; /* names of the images whose features are written */
-    size_t done;  /* number of names */
+    size_t done;
 } output;
 
 static dnx_status check_half(const float *v, size_t n, const char *name, dnx_err *err) {
@@ -78,7 +78,6 @@ static dnx_status save(dnx_features *f, output *o, dnx_err *err) {
     return st;
 }
 
-/* Checks that OUT and OUT.skipped can be written. */
 static dnx_status check_outputs(const dnx_images *l, const embed_args *a, dnx_err *err) {
     char *skipped = dnx_skipped_file(a->out);
     dnx_status st = skipped ? dnx_images_note(l, a->out, err) : dnx_no_memory(a->out, err);

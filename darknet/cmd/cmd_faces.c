@@ -44,14 +44,11 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-/* ---- rounds ---- */
-
 static dnx_status skip(dnx_finding *j, const char *why, dnx_err *err) {
     fprintf(stderr, "%s\n", why);
     return dnx_skipped_add_line(&j->skipped, why) ? DNX_OK : dnx_no_memory(j->out, err);
 }
 
-/* Adds the results of a round to the record. */
 static dnx_status keep(dnx_finding *j, size_t count, dnx_err *err) {
     dnx_status st = dnx_outfile_sync_many(j->out, err);
     for (size_t i = 0; i < count; i++) {
@@ -86,8 +83,6 @@ static dnx_status look_at_all(dnx_finding *j, dnx_pool *pool, dnx_err *err) {
     if (!st && !is_camera) st = dnx_stop_check(err);
     return st ? st : check_end(j, err);
 }
-
-/* ---- the verb ---- */
 
 static bool is_video(const char *path) {
     struct stat info;

@@ -64,15 +64,12 @@ typedef struct {
     dnx_low_rank c;
     dnx_low_rank_source of;
     dnx_images list;
-    size_t *pick;        /* indices into list; the sample images come first */
-    dnx_skipped skipped; /* images that cannot be used */
+    size_t *pick; /* indices into list; the sample images come first */
+    dnx_skipped skipped;
     char *out_text;
     bool is_terminal;
 } job;
 
-/* ---- files ---- */
-
-/* Checks that the outputs can be written and are no inputs, before the long work. */
 static dnx_status check_outputs(const job *j, const args *a, dnx_err *err) {
     char *skipped = dnx_skipped_file(a->out_weights);
     const char *out[] = {a->out_cfg, a->out_weights, skipped, a->csv};
@@ -104,8 +101,6 @@ static dnx_status save(job *j, const args *a, dnx_err *err) {
     dnx_outfile_discard(&cfg);
     return st;
 }
-
-/* ---- images ---- */
 
 static dnx_status read_image(void *arg, size_t i, float *x, dnx_err *err) {
     job *j = arg;
@@ -160,8 +155,6 @@ static dnx_status choose_images(job *j, const args *a, dnx_err *err) {
     return st;
 }
 
-/* ---- the new network ---- */
-
 static dnx_status build_small(job *j, const args *a, dnx_err *err) {
     static const char *const methods[] = {"linear", "nonlinear", "asymmetric"};
     char note[512];
@@ -184,8 +177,6 @@ static dnx_status build_small(job *j, const args *a, dnx_err *err) {
     dnx_cfg_free(cfg);
     return st;
 }
-
-/* ---- the verb ---- */
 
 static dnx_status work(job *j, const args *a, dnx_err *err) {
     dnx_low_rank *c = &j->c;

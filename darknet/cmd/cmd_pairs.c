@@ -28,7 +28,6 @@ static char *set_name(const char *path) {
     return strndup(name, strlen(name) - 4);
 }
 
-/* Writes the images into folder/NAME and prints the pairs. */
 static dnx_status unpack(const dnx_binset *s, const dnx_pairs *p, const char *name,
                          const char *folder, dnx_err *err) {
     char *under = dnx_path_join(folder, name),

@@ -52,7 +52,6 @@ static const dnx_arg valid_table[] = {
     DNX_ARG_END,
 };
 
-/* A network, and the layer that classifies images. */
 typedef struct {
     dnx_net *net;
     int layer;  /* the last layer that classifies, except losses of distillation */
@@ -61,8 +60,6 @@ typedef struct {
     float *x, *y; /* batch x image, batch x output of `source` */
     float *p;     /* batch x classes, in libdarknet's order C, H, W */
 } model;
-
-/* ---- the classes ---- */
 
 static dnx_status find_classes(model *m, dnx_err *err) {
     dnx_net *net = m->net;
@@ -95,7 +92,6 @@ static void softmax_row(float *z, int n) {
     for (int i = 0; i < n; i++) z[i] = (float)(exp((double)z[i] - largest) / sum);
 }
 
-/* Classifies the `count` images in m->x; the probabilities go to m->p. */
 static void classify(model *m, int count) {
     dnx_net *net = m->net;
     dnx_node *n = &net->nodes[m->layer];
@@ -126,8 +122,6 @@ static void find_top(const float *p, int n, int top, int *index) {
         index[at] = i;
     }
 }
-
-/* ---- images ---- */
 
 /* Converts an image to the network's input x, and frees it. fault: the result of decoding it. */
 static dnx_status load(const dnx_net *net, const char *name, dnx_image_fault fault,
@@ -238,7 +232,6 @@ static bool find_kept_names(const char *weights, char *path, size_t size) {
     return false;
 }
 
-/* Reads the names of the classes from the file of -names, names= or labels=, or NAME.names. */
 static dnx_status read_names(const class_args *a, const dnx_data_opts *o, int classes,
                              dnx_labels *names, dnx_err *err) {
     char kept[4096];

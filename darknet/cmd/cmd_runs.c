@@ -35,8 +35,6 @@ static const char titles[] = "run" SEPARATOR "state" SEPARATOR "batch" SEPARATOR
                              "accuracy" SEPARATOR "best" SEPARATOR "seed" SEPARATOR
                              "began" SEPARATOR "seconds";
 
-/* ---- one run ---- */
-
 /* Returns true when the process of the run was on this machine and has ended. */
 static bool was_killed(const dnx_record *r) {
     const char *machine = dnx_record_get(r, "machine"), *process = dnx_record_get(r, "process");
@@ -91,8 +89,6 @@ static void read_run(runs *all, const char *path) {
     dnx_record_free(&r);
     free(text);
 }
-
-/* ---- all runs ---- */
 
 static int visible(const struct dirent *e) { return e->d_name[0] != '.'; }
 

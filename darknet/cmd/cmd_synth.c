@@ -97,8 +97,6 @@ static job testing(const set *s) {
     return (job){s, true, 0, n, TEST_IMAGES, digits(n), NULL};
 }
 
-/* ---- files ---- */
-
 static dnx_status make_folder(const set *s, const char *path, dnx_err *err) {
     if (!mkdir(path, 0777) || (errno == EEXIST && s->goes_on)) return DNX_OK;
     return dnx_fail_at(err, DNX_EIO, path, "cannot make this folder: %s", strerror(errno));
@@ -180,8 +178,6 @@ static dnx_status draw_all(dnx_pool *pool, job j, long *done, long all, dnx_err 
     free(j.errors);
     return st;
 }
-
-/* ---- lists ---- */
 
 /* The first n pairs of each kind use images 1 and 2 of the fold's n people, further pairs images 3
  * and 4, so that no image is in two pairs of the same kind. */

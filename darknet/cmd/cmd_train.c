@@ -81,7 +81,6 @@ static const char *find_wrong(const args *a) {
                                                 : NULL;
 }
 
-/* Like find_wrong(), for the options of the verification. */
 static const char *find_wrong_verification(const args *a) {
     dnx_judge judge;
     const bool is_set = a->pairs && dnx_pairs_is_set(a->pairs);
@@ -99,8 +98,6 @@ static const char *find_wrong_verification(const args *a) {
                          "person"
                        : NULL;
 }
-
-/* ---- output ---- */
 
 enum { PLAIN_LINE = 50, SHOW = 16 };
 

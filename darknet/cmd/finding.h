@@ -56,7 +56,6 @@ typedef struct {
 
 /* Returns the path of the crop of face `number`, from 1; free() it. NULL when memory runs out. */
 char *dnx_finding_crop(const dnx_finding *j, const char *photo, size_t number);
-/* Removes the crops of a photograph's first n faces. */
 void dnx_finding_remove(const dnx_finding *j, const char *photo, size_t n);
 /* Fills j->todo with the photographs that are not in the record. Returns DNX_EIO when two
  * photographs would have the same first crop; DNX_EMEM. */
@@ -67,8 +66,8 @@ size_t dnx_finding_next(dnx_finding *j);
 void dnx_finding_look(void *finding, int t, long i);
 
 /* Reads the record of earlier runs, OUT/faces.record, into j->list, without photographs that have
- * changed or lack a crop. -overwrite removes all old crops. Else DNX_EIO when they are of other
- * options, photographs or a camera. DNX_EIO when OUT has images but no record. DNX_EPARSE,
+ * changed or lack a crop. -overwrite removes all old crops; without it, DNX_EIO when they are of
+ * other options, photographs or a camera. DNX_EIO when OUT has images but no record. DNX_EPARSE,
  * DNX_EMEM. */
 dnx_status dnx_finding_take_record(dnx_finding *j, const char *path, dnx_err *err);
 /* Writes the record of j->list, and opens it to add more. Errors: DNX_EIO, DNX_EMEM. */

@@ -9,7 +9,6 @@
 #include "face/crop.h"
 #include "face/sheet.h"
 
-/* Writes OUT/no-face.txt when a photograph has no face; else removes an old no-face.txt. */
 static dnx_status write_faceless(const dnx_finding *j, size_t *faceless, dnx_err *err) {
     dnx_outfile f;
     char *path = dnx_path_join(j->out, "no-face.txt");
@@ -71,8 +70,6 @@ dnx_status dnx_finding_finish(dnx_finding *j, size_t *faceless, dnx_err *err) {
     if (!st && j->a->landmarks) st = write_landmarks(j, err);
     return !st && j->a->sheet ? draw_sheet(j, err) : st;
 }
-
-/* ---- the printed result ---- */
 
 static void print_times(const dnx_finding *j, bool json) {
     dnx_finding_times sum = {0};

@@ -64,7 +64,7 @@ static dnx_status write_crop(dnx_finding *j, const dnx_shrunk *image, const dnx_
     return st;
 }
 
-/* Writes all crops of a photograph, or none. */
+/* After an error, removes the crops that it has written. */
 static dnx_status write_crops(dnx_finding *j, const dnx_shrunk *image, const dnx_finding_item *it,
                               dnx_err *err) {
     for (size_t i = 1; i <= it->n; i++) {

@@ -13,8 +13,6 @@
 
 #define PHOTOS " photos="
 
-/* ---- the options and photographs of a run ---- */
-
 /* Returns the folder or the video of the names, or for a list the folder where they begin. */
 static const char *source(const dnx_finding *j) {
     bool is_relative = false;
@@ -23,7 +21,6 @@ static const char *source(const dnx_finding *j) {
     return is_relative ? *j->images.base ? j->images.base : "." : "/";
 }
 
-/* Writes the options, and then the full path of the source. */
 static void describe(const dnx_finding *j, char *text, size_t size) {
     char every[40] = "";
     char *path = realpath(source(j), NULL);
@@ -49,8 +46,6 @@ static char *read_record(const char *path, size_t *len, struct timespec *time) {
     *time = text && !stat(path, &info) ? info.st_mtim : (struct timespec){0};
     return text;
 }
-
-/* ---- crops of earlier runs ---- */
 
 static bool is_later(const struct timespec *a, const struct timespec *b) {
     return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
@@ -87,7 +82,7 @@ static bool has_crops(const dnx_finding *j, const dnx_found_photo *p) {
     return all;
 }
 
-/* Refuses a folder OUT that has images but no record. */
+/* Refuses a folder that has images but no record. */
 static dnx_status refuse_strangers(const dnx_finding *j, dnx_err *err) {
     dnx_images there = {0};
     dnx_status st = DNX_OK;
@@ -148,8 +143,6 @@ dnx_status dnx_finding_take_record(dnx_finding *j, const char *path, dnx_err *er
     free(text);
     return st;
 }
-
-/* ---- this run ---- */
 
 static void put(FILE *f, const dnx_finding *j, const dnx_found_photo *p) {
     dnx_found_print(f, p->path, j->list.face + p->first, p->n);

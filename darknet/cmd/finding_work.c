@@ -8,8 +8,6 @@
 #include "cmd/crops.h"
 #include "cmd/finding.h"
 
-/* ---- photographs that are not in the record ---- */
-
 typedef struct {
     char *crop;
     size_t i;
@@ -58,8 +56,6 @@ dnx_status dnx_finding_plan(dnx_finding *j, dnx_err *err) {
     free(swept);
     return st;
 }
-
-/* ---- the next round ---- */
 
 static size_t take_frames(dnx_finding *j) {
     const dnx_found_list before = {.photo = j->list.photo, .n = j->recorded}; /* sorted */

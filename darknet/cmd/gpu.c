@@ -6,8 +6,8 @@
 #include "gpu/place.h"
 
 static struct {
-    int index;   /* -1 when not given */
-    bool is_off; /* -nogpu */
+    int index; /* -1 when not given */
+    bool is_off;
     int precision;
 } asked = {.index = -1};
 
@@ -74,8 +74,6 @@ dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err) {
     *out = placement;
     return DNX_OK;
 }
-
-/* ---- darknet gpus ---- */
 
 static const dnx_arg table[] = {DNX_ARG_END};
 

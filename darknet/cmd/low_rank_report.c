@@ -48,7 +48,6 @@ static void print_left(const dnx_low_rank *c) {
     }
 }
 
-/* Returns the multiply-adds of the smaller network. */
 static double after(const dnx_low_rank *c, int *replaced) {
     double macs = c->macs;
     *replaced = 0;

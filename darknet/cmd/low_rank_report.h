@@ -3,10 +3,8 @@
 #define DNX_LOW_RANK_REPORT_H
 #include "compress/low_rank_run.h"
 
-/* Prints layers, multiply-adds and errors. */
 void dnx_low_rank_print(const dnx_low_rank *c);
-/* Prints the same as JSON. held_out: names of the c->measured images. skipped: number of unreadable
- * images. */
+/* held_out: names of the c->measured images. skipped: number of unreadable images. */
 void dnx_low_rank_json(const dnx_low_rank *c, const char *const *held_out, size_t skipped);
 /* Writes each eigenvalue as a line for scripts/plot_energy.py. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_low_rank_csv(const dnx_low_rank *c, const char *path, dnx_err *err);

@@ -47,8 +47,6 @@ int dnx_report(const dnx_err *err) {
     return 1;
 }
 
-/* ---- help ---- */
-
 static void help(FILE *f) {
     int column = 100;
     fprintf(f, "usage: darknet VERB ...    (darknet VERB -h explains one)\n\n");
@@ -61,8 +59,6 @@ static void help(FILE *f) {
     }
     fprintf(f, "\n");
 }
-
-/* ---- finding the verb ---- */
 
 static const dnx_verb *find(const dnx_verb *of, const char *word) {
     for (int i = 0; of->verbs[i]; i++)
@@ -109,8 +105,6 @@ static int help_of(int n, char *const *words) {
     else dnx_print_help(stdout, v);
     return 0;
 }
-
-/* ---- running the verb ---- */
 
 /* Returns true when `path` is this very command, which would then call itself without end. */
 static bool is_this_command(const char *path) {

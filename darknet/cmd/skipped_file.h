@@ -3,7 +3,7 @@
 #define DNX_SKIPPED_FILE_H
 #include "data/images.h"
 
-/* Returns the name OUT.skipped; free() it. NULL when memory runs out. */
+/* free() the result. NULL when memory runs out. */
 char *dnx_skipped_file(const char *out);
 /* Removes an earlier OUT.skipped. Call it right before OUT is replaced: a process that is killed
  * then leaves no OUT.skipped of an older OUT. Errors: DNX_EIO, DNX_EMEM. */

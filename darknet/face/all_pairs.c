@@ -32,8 +32,6 @@ struct scan {
     float *best;    /* for each face: the best score with another person */
 };
 
-/* ---- a scan ---- */
-
 static void scan_rows(void *arg, int t, long block) {
     scan *s = arg;
     const dnx_face_rows *f = s->f;
@@ -205,8 +203,6 @@ dnx_status dnx_tar_at_far(const dnx_face_rows *f, double rate, dnx_tar *out, dnx
     end(&s);
     return st;
 }
-
-/* ---- rank-1 ---- */
 
 static void find_best(scan *s, int t, int i, const float *y, int lo, int hi) {
     float best = s->best[i];

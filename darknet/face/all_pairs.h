@@ -18,10 +18,10 @@ typedef struct {
 } dnx_face_rows;
 
 typedef struct {
-    double tar;                  /* 0..1, or NAN when there are too few pairs */
-    double threshold;            /* two faces match when their score is above the threshold */
-    uint64_t genuine, impostors; /* numbers of pairs of the same person, of different people */
-    uint64_t above;              /* number of impostor pairs above the threshold */
+    double tar; /* 0..1, or NAN when there are too few pairs */
+    double threshold;
+    uint64_t genuine, impostors;
+    uint64_t above; /* number of impostor pairs above the threshold */
 } dnx_tar;
 
 /* Counts the pairs. Two distractors are not a pair. person[i]: see dnx_face_rows. */

@@ -17,8 +17,6 @@ void dnx_boxes_free(dnx_boxes *l) {
     *l = (dnx_boxes){0};
 }
 
-/* ---- suppression ---- */
-
 /* Sorts by falling score; equal scores by position, because qsort() is not stable. */
 static int by_score(const void *a, const void *b) {
     const dnx_box *p = a, *q = b;
@@ -48,8 +46,6 @@ void dnx_boxes_suppress(dnx_boxes *l, size_t first, double most, dnx_overlap by)
     }
     l->n = kept;
 }
-
-/* ---- one box ---- */
 
 void dnx_box_calibrate(dnx_box *b, double more) {
     const double w = b->x2 - b->x1 + more, h = b->y2 - b->y1 + more;

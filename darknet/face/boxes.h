@@ -17,7 +17,6 @@ typedef struct {
     size_t n, capacity;
 } dnx_boxes;
 
-/* Appends a copy of *b. Returns false when memory runs out. */
 bool dnx_boxes_add(dnx_boxes *l, const dnx_box *b);
 void dnx_boxes_free(dnx_boxes *l);
 

@@ -35,8 +35,6 @@ static int by_crop(const void *a, const void *b) {
     return order ? order : strcmp(p->path, q->path);
 }
 
-/* ---- names without a suffix ---- */
-
 /* Returns the image of a name without suffix, or NULL. Sets *err when several images fit. */
 static const char *with_suffix(const dnx_images *images, const char *name, dnx_err *err) {
     size_t lo = 0, hi = images->n, n = strlen(name);
@@ -80,8 +78,6 @@ static dnx_status complete(dnx_landmarks *l, const dnx_images *images, dnx_err *
     qsort(l->image, l->n, sizeof *l->image, by_path);
     return DNX_OK;
 }
-
-/* ---- the list ---- */
 
 dnx_status dnx_crops_list(dnx_landmarks *l, const dnx_images *images, const char *folder,
                           dnx_crop **crops, size_t *n, dnx_err *err) {

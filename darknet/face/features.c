@@ -9,7 +9,7 @@
 
 typedef struct {
     dnx_features *f;
-    size_t first;     /* index of the batch's first image */
+    size_t first;
     float *x;         /* batch x H x W x C, then the mirror images */
     float *sides, *y; /* sides: features of the images or mirror images; y: combined */
     dnx_err *errors;  /* for each image of the batch */

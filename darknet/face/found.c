@@ -36,8 +36,6 @@ void dnx_found_free(dnx_found_list *l) {
     *l = (dnx_found_list){0};
 }
 
-/* ---- order ---- */
-
 static int by_path(const void *a, const void *b) {
     return strcmp(((const dnx_found_photo *)a)->path, ((const dnx_found_photo *)b)->path);
 }
@@ -51,8 +49,6 @@ const dnx_found_photo *dnx_found_get(const dnx_found_list *l, const char *path) 
     const dnx_found_photo key = {.path = name};
     return l->n ? bsearch(&key, l->photo, l->n, sizeof *l->photo, by_path) : NULL;
 }
-
-/* ---- text ---- */
 
 /* Returns the line at *text and moves *text behind its newline. NULL when no newline is left. */
 static const char *next_line(const char **text, const char *end) {

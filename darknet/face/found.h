@@ -32,18 +32,15 @@ typedef struct {
  * record. DNX_EMEM. Free l, also after an error. */
 dnx_status dnx_found_parse(const char *text, size_t len, const char *file, dnx_found_list *l,
                            dnx_err *err);
-/* Adds a photograph with n faces. DNX_EMEM. */
 dnx_status dnx_found_add(dnx_found_list *l, const char *path, const dnx_found *faces, size_t n,
                          dnx_err *err);
-/* Sorts the photographs by path, for dnx_found_get. */
 void dnx_found_sort(dnx_found_list *l);
-/* Finds a photograph in a sorted list. Returns NULL when the list does not have the path. */
+/* The list must be sorted. Returns NULL when it lacks the path. */
 const dnx_found_photo *dnx_found_get(const dnx_found_list *l, const char *path);
 void dnx_found_free(dnx_found_list *l);
 
 /* Returns why a path cannot be written to a record or a file for `darknet align`, else NULL. */
 const char *dnx_found_refuses(const char *path);
-/* Prints one photograph and its faces as lines of the record. */
 void dnx_found_print(FILE *f, const char *path, const dnx_found *faces, size_t n);
 /* Prints one line for each face, in the form "mtcnn" of landmarks.h. */
 void dnx_found_print_for_align(FILE *f, const char *path, const dnx_found *faces, size_t n);

@@ -27,8 +27,6 @@ static dnx_status no_memory(const char *path, dnx_err *err) {
     return dnx_fail_at(err, DNX_EMEM, path, "no memory for the gallery");
 }
 
-/* ---- the checksum of the crops ---- */
-
 static uint64_t hash_images(const dnx_images *l) {
     uint64_t h = 0;
     for (size_t i = 0; i < l->n; i++) {
@@ -43,8 +41,6 @@ static uint64_t hash_images(const dnx_images *l) {
     }
     return h;
 }
-
-/* ---- a folder ---- */
 
 static dnx_status take(void *arg, char *const *name, float *rows, int count, dnx_err *err) {
     dnx_gallery *g = arg;
@@ -110,8 +106,6 @@ static dnx_status open_folder(const dnx_matcher *m, uint64_t network, const char
     dnx_images_free(&l);
     return st;
 }
-
-/* ---- a file ---- */
 
 static dnx_status check_file(const dnx_matcher *m, uint64_t network, const char *path,
                              const dnx_embeddings *e, dnx_err *err) {

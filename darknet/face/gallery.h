@@ -21,7 +21,7 @@ typedef struct {
 dnx_status dnx_gallery_open(const dnx_matcher *m, uint64_t network, const char *path,
                             dnx_gallery *g, dnx_err *err);
 void dnx_gallery_free(dnx_gallery *g);
-/* Returns the identity of a face from its name: the folder, or the name without its suffix when
- * there is no folder. The result points into `name` and has *len bytes. */
+/* Returns the identity in a face's name: the folder or, without one, the name without suffix. The
+ * result points into `name` and has *len bytes. */
 const char *dnx_gallery_identity(const char *name, size_t *len);
 #endif

@@ -85,8 +85,6 @@ static bool fits(const form *f, const double *v, double *rms) {
     return fabs(x - b[0] - b[2] / 2) < .3 * b[2] && fabs(y - b[1] - b[3] / 2) < .3 * b[3];
 }
 
-/* ---- the choice among forms ---- */
-
 typedef struct {
     const dnx_landmark_row *rows;
     size_t n;

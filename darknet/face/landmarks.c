@@ -67,7 +67,6 @@ static dnx_status add_image(reader *r, const char *path, size_t length, dnx_err 
     return DNX_OK;
 }
 
-/* Adds a face of n numbers to the last image. */
 static dnx_status add_row(reader *r, const double *v, int n, dnx_err *err) {
     static const int of_106[] = {104, 105, 54, 84, 90};
     const bool has_flags = n == FLAGGED || n == FLAGGED + 1;
@@ -108,8 +107,6 @@ static dnx_status block(reader *r, double count, dnx_err *err) {
     }
     return DNX_OK;
 }
-
-/* ---- lines ---- */
 
 /* Reads a line of InsightFace's .lst: aligned, path, label, box, all x, all y. Returns 1, or 0 for
  * another layout, or -1 after an error. */
@@ -234,8 +231,6 @@ static void skip_header(reader *r) {
         free(next);
     }
 }
-
-/* ---- images in order, each once ---- */
 
 /* Lines with the same path keep the order of the file. */
 static int by_path(const void *a, const void *b) {

@@ -8,8 +8,8 @@
 
 typedef struct {
     double x1, y1, x2, y2; /* the box in pixels of the image; the first pixel is 0 */
-    double score;          /* probability of a face */
-    dnx_face points;       /* points.size is the area of the box */
+    double score;
+    dnx_face points; /* points.size is the area of the box */
 } dnx_found;
 
 /* Seconds for halving the image, P-Net, R-Net and O-Net; of one image, or a sum. */
@@ -36,7 +36,6 @@ dnx_status dnx_mtcnn_find(dnx_mtcnn *m, const dnx_image *image, double least,
                           const dnx_found **faces, size_t *n, dnx_err *err);
 /* Returns the image of the last dnx_mtcnn_find() and its halves, valid until the next call. */
 const dnx_shrunk *dnx_mtcnn_image(const dnx_mtcnn *m);
-/* Returns the times of the last dnx_mtcnn_find(). */
 const dnx_mtcnn_times *dnx_mtcnn_timed(const dnx_mtcnn *m);
 void dnx_mtcnn_times_add(dnx_mtcnn_times *sum, const dnx_mtcnn_times *t);
 /* Returns a checksum of the files of the three networks. */

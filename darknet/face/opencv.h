@@ -14,7 +14,6 @@ bool dnx_box_opencv(unsigned char *rgb, int w, int h, int x1, int y1, int x2, in
 void *dnx_capture_file(const char *path);
 void *dnx_capture_camera(int number);
 void dnx_capture_close(void *capture);
-/* Moves to the next frame. Returns false at the end. */
 bool dnx_capture_next(void *capture);
 /* Decodes the current frame: h rows of w x 3 bytes, blue first; rows are `step` bytes apart. The
  * pixels are valid until the next call. Returns false when the frame cannot be decoded. */

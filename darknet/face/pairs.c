@@ -36,9 +36,7 @@ static dnx_status no_memory(const reader *r, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, dnx_lines_at(&r->lines), "no memory for the pairs");
 }
 
-/* ---- adding pairs ---- */
-
-/* Adds a pair. Takes ownership of both names. */
+/* Takes ownership of both names. */
 static dnx_status add(reader *r, char *a, char *b, bool same, long fold, dnx_err *err) {
     dnx_pairs *p = r->p;
     if (!a || !b || !dnx_grow(&p->pair, p->n, &r->capacity, sizeof *p->pair)) {
@@ -257,8 +255,6 @@ static void set_checksum(dnx_pairs *p) {
     }
 }
 
-/* ---- all ---- */
-
 dnx_status dnx_pairs_open(const char *file, dnx_pairs *p, dnx_err *err) {
     reader reads = {.p = p}, *r = &reads;
     *p = (dnx_pairs){0};
@@ -312,8 +308,6 @@ void dnx_pairs_free(dnx_pairs *p) {
     free(p->pair);
     *p = (dnx_pairs){0};
 }
-
-/* ---- the images of pairs ---- */
 
 static bool is_file(const char *path) {
     struct stat s;

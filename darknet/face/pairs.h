@@ -23,8 +23,8 @@
 
 typedef struct {
     char *name[2]; /* paths of the two images in a folder, with or without a suffix */
-    bool same;     /* both images show the same person */
-    int fold;      /* counts from 0 */
+    bool same;
+    int fold; /* counts from 0 */
 } dnx_face_pair;
 
 typedef struct {

@@ -7,9 +7,9 @@
 /* The network and the detector that compute the features of faces. Both belong to the caller. */
 typedef struct {
     dnx_net *net;        /* a network that predicts and takes square images */
-    int last;            /* index of the layer whose output is the feature */
+    int last;            /* the layer whose output is the feature */
     dnx_mtcnn *detector; /* NULL when the images are crops of the network's size */
-    double least;        /* side of the smallest face to find, pixels */
+    double least;        /* smallest face, pixels */
 } dnx_matcher;
 
 /* Checks that m->net takes square images and has a layer before its first loss. DNX_ESHAPE. */

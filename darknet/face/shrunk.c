@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- halves ---- */
-
 /* Stores the means of 2 x 2 pixels of rows a and b. */
 static void halve_row(const unsigned char *a, const unsigned char *b, int w, unsigned char *out) {
     for (int x = 0; x + 1 < w; x += 2, a += 6, b += 6, out += 3)
@@ -41,8 +39,6 @@ void dnx_shrunk_free(dnx_shrunk *s) {
     for (int i = 1; i < s->n; i++) dnx_image_free(&s->half[i]);
     s->n = 0;
 }
-
-/* ---- pieces ---- */
 
 enum { TAPS = 4, REACH = 2 * DNX_PIECE_MOST + 8 };
 

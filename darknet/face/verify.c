@@ -15,8 +15,6 @@ static dnx_status no_memory(const char *file, dnx_err *err) {
     return dnx_fail_at(err, DNX_EMEM, file, "no memory for the faces to verify");
 }
 
-/* ---- a list of pairs ---- */
-
 /* Stores each image name once in `names`, sorted, and the pairs as indices in v->pairs. */
 static void unite(dnx_verify *v, const dnx_pairs *p, char **names) {
     size_t n = 0;
@@ -50,8 +48,6 @@ static dnx_status find_files(dnx_verify *v, char **names, const char *pairs, con
     return dnx_fail(err, DNX_EIO, at, "%d of its %d images %s missing, the first is %s/%s", missing,
                     v->n, dnx_plural((size_t)missing, "is", "are"), faces, names[first]);
 }
-
-/* ---- people ---- */
 
 typedef struct {
     char *name, *path; /* path: the image's element of v->images.name */
@@ -105,8 +101,6 @@ static dnx_status find_others(dnx_verify *v, const char *distractors, dnx_err *e
     return DNX_OK;
 }
 
-/* ---- the number of pairs ---- */
-
 static dnx_status check_enough(dnx_verify *v, const char *file, dnx_err *err) {
     char a[32], b[32];
     dnx_loc at = {file, 0};
@@ -135,8 +129,6 @@ static dnx_status check_enough(dnx_verify *v, const char *file, dnx_err *err) {
                  dnx_grouped(2 * (double)v->genuine, a));
     return DNX_OK;
 }
-
-/* ---- opening ---- */
 
 static dnx_status read_pairs(dnx_verify *v, const char *pairs, const char *faces, dnx_pairs *p,
                              dnx_err *err) {

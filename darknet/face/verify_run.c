@@ -19,8 +19,6 @@ typedef struct {
     dnx_err *errors; /* one error for each thread */
 } job;
 
-/* ---- reading the images ---- */
-
 static int images_of(const dnx_verify *v) { return v->n + v->n_others; }
 
 /* Returns the list of image i and, in *at, its index there. Distractors come after v->images. */
@@ -75,8 +73,6 @@ dnx_status dnx_verify_check(dnx_verify *v, dnx_net *net, dnx_err *err) {
     end(&j);
     return st;
 }
-
-/* ---- scores ---- */
 
 /* Computes the features of all images and scales them to length 1. out: images x D. */
 static dnx_status features(job *j, int last, float *out, dnx_err *err) {

@@ -26,7 +26,7 @@ long dnx_capture_frames(void *capture, long read) { return (void)capture, read; 
 #endif
 
 struct dnx_video {
-    void *capture; /* OpenCV's object */
+    void *capture;
     const char *path;
     char name[256];
     long number;

@@ -13,7 +13,6 @@ bool dnx_video_is_camera(const char *path);
  * is another kind of file, or this build has no OpenCV. DNX_EMEM. */
 dnx_status dnx_video_open(const char *path, dnx_video **v, dnx_err *err);
 void dnx_video_close(dnx_video *v);
-/* Moves to the next frame. Returns false at the end. */
 bool dnx_video_next(dnx_video *v);
 /* Copies the pixels of the current frame; free them with dnx_image_free(). DNX_EIO when the frame
  * cannot be decoded, or is larger than an image may be. DNX_EMEM. */
