@@ -1,6 +1,4 @@
-"""Tests darknet align: compares crops with a transform and an interpolation in NumPy, cuts out
-faces that a known transform has drawn into an image, and checks all errors of images and landmarks.
-Skips without NumPy and Pillow."""
+"""Tests darknet align: compares its crops with a transform and an interpolation in NumPy."""
 import fcntl
 import io
 import os
@@ -24,7 +22,7 @@ def align(*words):
 
 
 def save(path, pixels):
-    """Writes a lossless image, so that only the JPEG of the crop has a loss."""
+    """Writes a lossless image: only the JPEG of the crop has a loss."""
     buffer = io.BytesIO()
     Image.fromarray(np.clip(pixels + .5, 0, 255).astype(np.uint8)).save(buffer, "png")
     return write(path, buffer.getvalue())
@@ -49,7 +47,7 @@ def umeyama(source, target):
 
 
 def sample(pixels, x, y):
-    """Returns the colours at (x, y) by bilinear interpolation; 0 outside of the image."""
+    """Returns the colours at (x, y), bilinear; 0 outside of the image."""
     padded = np.pad(pixels, ((1, 2), (1, 2), (0, 0)))
     x, y = (np.clip(v + 1, 0, n + 1 - 1e-9) for v, n in ((x, pixels.shape[1]),
                                                          (y, pixels.shape[0])))
@@ -87,7 +85,7 @@ def similarity(angle, scale, x, y):
 
 
 def test_numpy(tmp):
-    """Compares crops for landmarks that no similarity transform fits exactly."""
+    """The landmarks fit no similarity transform exactly."""
     draw, text = np.random.RandomState(5), ""
     pictures = {}
     for k in range(6):
@@ -118,7 +116,7 @@ def test_numpy(tmp):
 
 
 def test_comes_back(tmp):
-    """A crop that was drawn into a larger black image by a known transform is cut out again."""
+    """align cuts out a crop again that a known transform has drawn into a black image."""
     text, faces = "", {}
     for k, (angle, scale) in enumerate(((0, 1), (.4, 1.3), (-1.2, 1.7), (3, 1.1))):
         faces[k] = waves(20 + k, 112, 112)
@@ -135,7 +133,6 @@ def test_comes_back(tmp):
 
 
 def test_several(tmp):
-    """-several chooses between a small face in the middle and a large face at the left."""
     pixels = waves(40, 500, 300)
     small, large = TEMPLATE * .5 + [220, 110], TEMPLATE * 1.2 + [5, 5]
     save(f"{tmp}/in/a.png", pixels)
@@ -240,7 +237,6 @@ def test_whole_run(tmp):
 
 
 def test_other_options(tmp):
-    """Without -force, crops of another -size are refused in the same folder."""
     save(f"{tmp}/in/a.png", waves(1, 120, 120))
     landmarks, out = write(f"{tmp}/l.txt", line("a.png", TEMPLATE)), f"{tmp}/out"
     check(align(f"{tmp}/in", landmarks, out)[0] == 0, "the first")
@@ -257,8 +253,6 @@ def test_other_options(tmp):
 
 
 def test_killed(tmp):
-    """A run removes the temporary files of a killed process, and reports a process that still
-    runs."""
     for name in ("a", "sub/b"):
         save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
     landmarks = write(f"{tmp}/l.txt", line("a.png", TEMPLATE) + line("sub/b.png", TEMPLATE))

@@ -1,5 +1,4 @@
-"""ema= of [net] in training: the saved weights are the average over all updates, -resume continues
-with the same bits, and a checkpoint without an average is refused."""
+"""Tests ema= of [net] in training: the saved weights are the average over all updates."""
 import numpy as np
 
 from common import attempt_all, expect, expect_end, read, summary, write
@@ -18,7 +17,7 @@ def floats(path):
 
 
 def saves_the_average():
-    """Trains six updates, one at a time with -resume, and averages the weights in NumPy."""
+    """Averages the weights of six updates in NumPy."""
     plain = data("faces", "plain")
     expect_end(train(plain, "-batches", "1", "-name", "one"))
     average, count = None, 6
@@ -53,7 +52,7 @@ def resumes():
 
 
 def is_not_what_trains():
-    """The average does not change the updates: the losses are those of a training without ema=."""
+    """The losses are those of a training without ema=."""
     expect_end(train(data("faces", "without"), "-batches", "40"))
     losses = [[line.split(",")[2] for line in read(path).decode().split("\n")[1:-1]]
               for path in ("whole/ema.csv", "without/net.csv")]
@@ -70,7 +69,6 @@ def refuses_a_state_without_average():
 
 
 def diverges():
-    """Neither a network that diverges nor its average is saved."""
     write("wild.cfg", CFG.replace("seed=3", "seed=3\nema=.9").replace("=0.002", "=900"))
     file = data("faces", "wild")
     refuses(file, "NaN or infinity", cfg="wild.cfg", args=("-every", "1"))

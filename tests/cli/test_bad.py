@@ -1,12 +1,9 @@
 """test_bad.py - each mistake of a user must give exactly one message.
 
-A case is tests/data/bad*/NAME.err, which has the message. The folder's file `command` has the runs
-of `darknet`, one in each line, with the exit status first; NAME stands for the name of the case. A
-case can have its own NAME.command instead. The first run must print the message, and nothing else,
-on stderr. Each case runs in its own folder, with the files NAME.*, the files that they name, the
-files that belong to no case, and our cfg folder. The case must leave no new file there.
-{activations} in a .err file stands for the list of all activations. BLESS=1 writes the .err files
-again; then read the changes."""
+A case is tests/data/bad*/NAME.err, the message on stderr. NAME.command, or the folder's file
+`command`, has the runs of `darknet`, one in each line, with the exit status first. NAME stands for
+the name of the case. The first run prints the message. {activations} stands for the list of all
+activations. BLESS=1 writes the .err files again; then read the changes."""
 import glob
 import os
 import re
@@ -29,7 +26,6 @@ def runs(folder, name):
 
 
 def activations():
-    """Returns the list of all activations as in an error message."""
     words = re.search(r"one of (\S+)", darknet("layers", "activation").stdout)[1]
     return words.replace("|", ", ")
 

@@ -1,6 +1,4 @@
-"""Tests darknet bench: the spread of times, the names of algorithms, busy processes, which end with
-the command, and threads that may use every processor although OMP_PROC_BIND=true binds the main
-thread at load time."""
+"""Tests darknet bench, also with busy processes and bound threads."""
 import json
 import os
 import signal

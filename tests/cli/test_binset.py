@@ -1,5 +1,4 @@
-"""Tests darknet embed on verification sets, pickled with each protocol: the features equal those of
-the same images in a folder. Also tests errors. Skips without NumPy and Pillow."""
+"""Tests darknet embed on verification sets: the features equal those of a folder of images."""
 import io
 import os
 import pickle

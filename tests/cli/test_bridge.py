@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """test_bridge.py - the command with weights of another network: another classifier, only the
-backbone, only the first layers, another width. Also tests layer names, and each cfg with each
-weights file, with and without a loss."""
+backbone, only the first layers, another width."""
 import itertools
 import json
 import re
@@ -36,7 +35,7 @@ def floats(path):
 
 
 def every_pair():
-    """check and bench accept each cfg with each weights file. check reports a difference."""
+    """check and bench accept each cfg with each weights file."""
     for cfg, weights in itertools.product(("bare", "net", "nine"), repeat=2):
         done = darknet("check", f"{cfg}.cfg", f"{weights}.weights")
         expect_end(done)
@@ -89,7 +88,7 @@ def json_of_check():
 
 
 def fingerprint():
-    """The fingerprint depends on layers and weights, but not on comments or options of training."""
+    """The fingerprint depends on layers and weights, not on comments or options of training."""
     def of(cfg, weights):
         done = darknet("check", cfg, weights, "-json")
         expect_end(done)
@@ -115,7 +114,6 @@ def fingerprint():
 
 
 def no_number():
-    """darknet refuses outputs that are not finite."""
     write("nan.f32", struct.pack("<f", float("nan")) * 768)
     done = darknet("classifier", "raw", "bare.cfg", "bare.weights", "nan.f32", "nan.out")
     expect_end(done, 1, "nan.f32: the network's output is NaN or infinite")

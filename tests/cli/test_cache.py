@@ -1,6 +1,4 @@
-"""Tests the teacher's cache: two processes make it only once, an interrupted process continues,
-damaged rows and rows of other images are refused, each teacher has its own file, and a teacher
-whose outputs are not finite is an error. Skips without NumPy and Pillow."""
+"""Tests the cache of a teacher's outputs."""
 import os
 import shutil
 import signal
@@ -97,7 +95,7 @@ def two_processes_make_it_once():
 
 
 def stop(number, after):
-    """Starts to make the cache. Sends the signal `number` after more than `after` bytes of it."""
+    """Sends the signal `number` while the cache is made, after more than `after` bytes of it."""
     child = subprocess.Popen([DARKNET, *command("s-slow")], stdout=subprocess.DEVNULL,
                              stderr=subprocess.PIPE, text=True)
     for _ in range(2000):
@@ -194,7 +192,7 @@ def other_inputs_get_other_rows():
 
 
 def flips_add_both_rows():
-    """flips=1 gives the same loss with and without a cache. All losses share one cache file."""
+    """flips=1 gives the same loss with and without a cache."""
     losses = {}
     for name, options in (("plain", ""), ("sum", "flips=1\n")):
         student(f"s-{name}", options="seed=5")

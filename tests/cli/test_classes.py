@@ -1,4 +1,4 @@
-"""classes=auto in a cfg, and the class names that a run stores for `classifier predict`."""
+"""Tests classes=auto in a cfg, and the class names that a run stores."""
 import os
 import re
 
@@ -83,8 +83,7 @@ def refused():
 
 
 def same(words, *outputs):
-    """Runs a verb with a.cfg (classes=auto) and with five.cfg (classes=3). Both must print and
-    write the same."""
+    """Runs a verb with classes=auto and with classes=3. Both must print and write the same."""
     results = []
     for cfg in ("a.cfg", "five.cfg"):
         done = darknet(*(cfg if w == "CFG" else w for w in words))
@@ -98,7 +97,6 @@ def same(words, *outputs):
 
 
 def found_in_the_weights():
-    """A network with trained weights is used as if the cfg had the number of classes."""
     weights = "a/a.weights"
     same(("embed", "CFG", weights, "syn/train", "f", "-force"), "f")
     same(("partial", "CFG", weights, "o", "1"), "o")
@@ -129,7 +127,7 @@ def found_in_the_weights():
 
 
 def classifies_beside_a_loss():
-    """`classifier predict` uses the last layer that has classes; [center_loss] has none."""
+    """`classifier predict` must not use [center_loss], which has no classes."""
     write("c.cfg", AUTO + "[center_loss]\nfrom=1\nclasses=3\n")
     expect_end(train("c.cfg", "c"))
     done = darknet("classifier", "predict", "syn/faces.data", "c.cfg", "c/c.weights",
@@ -139,7 +137,6 @@ def classifies_beside_a_loss():
 
 
 def teaches():
-    """A network with classes=auto can be the teacher of features and of logits."""
     for loss in ("[kd_feature]", "[kd_probability]"):
         files = []
         for teacher in ("a.cfg", "five.cfg"):
@@ -154,8 +151,8 @@ def teaches():
 
 
 def student_of_both():
-    """With [kd_feature] and [kd_probability], classes=auto takes the number from the weights. Only
-    training compares the number with the teacher's."""
+    """classes=auto takes the number from the weights. Only training compares it with the
+    teacher."""
     loss = "[kd_feature]\nteacher=a.cfg\nweights=a/a.weights\n" \
         "[kd_probability]\nfrom=2\nteacher=a.cfg\nweights=a/a.weights\n"
     for output in ("3", "5"):
@@ -184,7 +181,7 @@ def student_of_both():
 
 
 def maps():
-    """darknet reports when [kd_feature] has to train a map to the teacher's length of features."""
+    """[kd_feature] has to train a map to the teacher's length of features."""
     write("wide.cfg", AUTO.replace("auto", "3").replace("output=3", "output=5"))
     write("map.cfg", AUTO + "[kd_feature]\nteacher=wide.cfg\nweights=w.weights\n")
     expect_end(darknet("init", "wide.cfg", "w.weights", "-force"))
@@ -218,7 +215,7 @@ def never_occurring():
 
 
 def named():
-    """The names of the folders become the class names, for the last and for the best network."""
+    """The names of the folders become the class names."""
     names = read("a/a.names").decode().split()
     expect(names == ["id0000", "id0001", "id0002"], f"{names}")
     write("a/a-best.weights", read("a/a.weights"))

@@ -1,5 +1,4 @@
-"""Tests the data of darknet classifier train: record files, faulty images, joined sources, long
-lists, and Darknet's cifar.cfg on drawn shapes."""
+"""Tests the data of darknet classifier train."""
 import io
 import os
 import random
@@ -30,11 +29,11 @@ activation=linear
 [softmax]
 """
 MAGIC = struct.pack("<I", 0xced7230a)
-LINES = []  # the lines of faces.txt
+LINES = []  # lines of faces.txt
 
 
 def train(name, *args, cfg="net.cfg", limit=60, before=None, **options):
-    """Trains on NAME.data with one thread, so that the weights' bits can be compared."""
+    """Trains on NAME.data with one thread: then the weights' bits can be compared."""
     options = {"backup": name, **options}
     write(f"{name}.data", "".join(f"{k}={v}\n" for k, v in options.items()))
     return darknet("classifier", "train", f"{name}.data", cfg, "-threads", "1", "-force", *args,
@@ -51,8 +50,7 @@ def refuses(name, *texts, cfg="net.cfg", **options):
 
 
 def make_inputs():
-    """Writes net.cfg, faces/CLASS/0..9, of each class eight JPEGs, a PPM and a PNG, and faces.txt,
-    which lists them with classes."""
+    """Writes net.cfg, faces/CLASS/0..9, and faces.txt, which lists them with classes."""
     rng = np.random.default_rng(1)
     write("net.cfg", CFG)
     for c in range(3):
@@ -70,8 +68,7 @@ def make_inputs():
 # ---- record files, written as MXNet does ----
 
 def frame(content):
-    """Returns a record as MXNet writes it: split where the content has the magic number at a
-    multiple of 4 bytes."""
+    """Returns a record as MXNet writes it, split at the magic number."""
     parts, start = [], 0
     for at in range(0, len(content) - 3, 4):
         if content[at:at + 4] == MAGIC:
@@ -93,9 +90,8 @@ def record(labels, image=b"", many=False):
 
 
 def write_rec(name, items, header=True, many=False):
-    """Writes NAME.rec of items (class, bytes), and its index NAME.idx. header: adds InsightFace's
-    header and identity records. many: two labels for each image. Returns the offsets of the
-    records."""
+    """Writes NAME.rec of items (class, bytes), and its index. header: adds InsightFace's header and
+    identity records. many: two labels for each image. Returns the offsets of the records."""
     contents = [record([c], b, many) if not many else record([c, 7], b, True) for c, b in items]
     if header:
         n = len(items)
@@ -130,7 +126,7 @@ def record_files():
 
 
 def split_records():
-    """Images may contain the magic number at any offset: the reader joins the parts again."""
+    """Images may contain the magic number."""
     rng = random.Random(3)
     faces = []
     for i in range(12):
@@ -148,7 +144,7 @@ def split_records():
 
 
 def bad_records():
-    """Checks errors of record files. tests/data/bad_data has more."""
+    """tests/data/bad_data has more."""
     at = write_rec("r", items())
     whole, index = read("r.rec"), read("r.idx").decode()
 
@@ -241,8 +237,7 @@ def jpeg(side=8, mode="RGB"):
 
 
 def faulty_images():
-    """Each broken image is skipped and reported with its reason, and the run continues. Grey images
-    are not broken."""
+    """A broken image is skipped with its reason; a grey image is not broken."""
     huge = jpeg()
     at = huge.index(b"\xff\xc0") + 5
     png = io.BytesIO()
@@ -279,8 +274,7 @@ def faulty_images():
 
 
 def memory_of_huge():
-    """Images whose headers say 60,000 x 60,000 or 10,000 x 10,000 pixels are skipped, with less
-    than 2 GB of address space."""
+    """Images with huge headers are skipped within 2 GB of address space."""
     skip_sanitizer()
     write("claims.txt", "".join(LINES) * 10 + "huge.jpg 0\nhuge.png 0\nwide.jpg 1\n")
 
@@ -290,8 +284,7 @@ def memory_of_huge():
 
 
 def long_list():
-    """A list of 200,000 lines takes less than 20 s, and less than 4.5 times the memory of its
-    text."""
+    """Limits the time and memory of a list of 200,000 lines."""
     write("long.data", "classes=3\ntrain=long.txt\nbackup=long\n")
 
     def memory(n):
@@ -311,7 +304,6 @@ def long_list():
 # ---- options of [net] ----
 
 def options():
-    """Options of augmentation and sampling change the training."""
     base = read("listed/net.weights")
     for option in ("flip=0", "erase=.5\ngray=.5\nlowres=.5\nshift=2", "center=1\nhue=.3",
                    "saturation=2\nexposure=2\nangle=20\naspect=.7\nmax_ratio=1.5\nmin_ratio=.5",
@@ -322,7 +314,6 @@ def options():
 
 
 def resumed():
-    """A run with sampler=balanced and augmentation gives the same bits when it is resumed."""
     write("bal.cfg", CFG.replace("batch=6\n", "batch=6\nsampler=balanced\nidentities=2\nimages=3\n"
                                               "hue=.1\nmax_crop=12\nerase=.5\n"))
     for name, steps in (("once", (["-batches", "40"],)),
@@ -339,7 +330,7 @@ COLOURS = {"red": (210, 30, 30), "lime": (120, 210, 30), "cyan": (30, 210, 210),
 
 
 def draw_shape(rng, shape, colour):
-    """Returns a 32 x 32 image: a disc or a cross of random size, position and colour on noise."""
+    """Returns a 32 x 32 image: a disc or a cross on noise."""
     image = Image.new("RGB", (32, 32), tuple(rng.integers(60, 110, 3)))
     pen = ImageDraw.Draw(image)
     x, y, r = (int(v) for v in rng.integers((13, 13, 8), (19, 19, 12)))
@@ -354,8 +345,7 @@ def draw_shape(rng, shape, colour):
 
 
 def cifar():
-    """Darknet's cifar.cfg, only narrower and shorter, learns ten classes, with labels in the paths
-    and libdarknet's crop and colours."""
+    """Darknet's cifar.cfg, narrower and shorter, learns ten classes."""
     if not os.path.exists(CIFAR):
         raise Skipped(f"no {CIFAR}")
     rng = np.random.default_rng(2)

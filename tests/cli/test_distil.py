@@ -1,6 +1,4 @@
-"""Trains classifiers that use a teacher's classes or features: with and without a cache, with
-sampled classes, with -teacher, and resumed with the same bits. Errors name file and line. Skips
-without NumPy and Pillow."""
+"""Trains classifiers that use a teacher's classes or features."""
 import os
 import shutil
 
@@ -48,13 +46,12 @@ s=8
 
 
 def head_of(name):
-    """Returns the class vectors, which are the last numbers of the file."""
+    """Returns the class vectors, the last numbers of the file."""
     return np.frombuffer(read(name)[-4 * CLASSES * D:], np.float32).reshape(CLASSES, D)
 
 
 def run(name, head, *more, of_teacher=OF_T):
-    """Trains N updates at once, and N updates in two parts. The bits must be equal. Returns the
-    path of the weights."""
+    """Trains N updates at once and in two parts, with the same bits. Returns the weights file."""
     cfg = student(name, head, of_teacher)
     whole, parts = data("faces", f"{name}-whole"), data("faces", f"{name}-parts")
     expect_end(train(whole, "-batches", str(N), "-name", "w", *more, cfg=cfg))
@@ -72,7 +69,7 @@ def cosines(a, b):
 
 
 def teacher_means():
-    """Returns, for each class, the mean of the teacher's features scaled to length 1."""
+    """Returns the mean of the teacher's normalised features, for each class."""
     expect_end(darknet("embed", "t.cfg", "t.weights", "same", "t.embeddings"))
     v = np.frombuffer(read("t.embeddings")[-4 * D * CLASSES * EACH * 3 // 4:], np.float32)
     v = v.reshape(-1, D)
@@ -125,7 +122,7 @@ def inherited_stays():
 
 
 def inherited_runs_no_teacher():
-    """The classifier needs only the teacher's class vectors, so there is nothing to cache."""
+    """Only the teacher's class vectors are needed: there is nothing to cache."""
     expect_end(train(data("faces", "idle"), "-batches", "2", "-cache", "none", cfg="inherited.cfg"))
     expect(os.listdir("none") == [], f"cache: {os.listdir('none')}")
 

@@ -1,5 +1,4 @@
-"""Tests darknet check -dot and -svg: a box for each layer, an arrow for each input, costs, names.
-Also tests the versions of weights files."""
+"""Tests darknet check -dot and -svg, and the versions of weights files."""
 import os
 import re
 import shutil

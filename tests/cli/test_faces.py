@@ -1,6 +1,4 @@
-"""darknet faces: the folder of crops, its record and its lists, photographs that cannot be read,
-continuing after a kill. The test makes its own detector, so it needs neither the weights of MTCNN
-nor photographs of faces."""
+"""Tests darknet faces. The test makes its own detector: it needs neither MTCNN nor photographs."""
 import json
 import os
 import pickle
@@ -131,8 +129,7 @@ def a_changed_photograph_is_new():
 
 
 def names_of_faces_and_of_photographs():
-    """a.2.jpg could be the second face of a.png or the main face of a.2.png: a.png is skipped with
-    a message."""
+    """a.2.jpg could be the second face of a.png or the main face of a.2.png."""
     photograph("numbers/a.png", 300, 120, (10, 20), (120, 30))
     photograph("numbers/a.2.png", 100, 90, (0, 0))
     done = faces("numbers", "numbered")
@@ -155,8 +152,7 @@ def align_reads_the_landmarks():
 
 
 def turned_photographs():
-    """A photograph that is stored on its side, with EXIF's orientation 5, gives the crop and the
-    points of the upright photograph."""
+    """A photograph with EXIF's orientation 5 gives the crop and points of the upright one."""
     photograph("upright/a.png", 300, 120, (30, 20))
     photograph("turned/a.png", 120, 300, (20, 30))
     stored = read("turned/a.png")
@@ -224,8 +220,7 @@ def wrong_calls():
 
 
 def goes_on_after_a_kill():
-    """Sends SIGKILL or SIGTERM at several moments. At the end the crops equal those of a run
-    without signals."""
+    """The crops equal those of a run without signals."""
     for i in range(150):
         photograph(f"many/p{i % 7}/{i:03}.png", 130, 120, (i % 6 * 10, i % 5 * 10))
     expect_end(faces("many", "whole", "-landmarks", "whole.txt"))

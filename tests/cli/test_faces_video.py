@@ -1,6 +1,4 @@
-"""Tests darknet faces with a video: compares crops with those of the same frames as photographs.
-Also tests continuing, cut files, files that are no videos, and cameras. A build without OPENCV=1
-only has to report that it cannot read videos."""
+"""Tests darknet faces with a video: compares crops with those of the same frames as photographs."""
 import io
 import os
 
@@ -21,8 +19,7 @@ def faces(*words):
 
 
 def picture(number):
-    """Returns a frame with a face that moves and has smooth colours. Every fifth frame has a second
-    face."""
+    """Returns a frame with a moving face. Every fifth frame has a second face."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     image = np.zeros((HEIGHT, WIDTH, 3))
     for left in (number, 130)[:1 + (number % 5 == 0)]:
@@ -111,7 +108,7 @@ def videos_that_end_early():
 
 
 def frames_of_unequal_length():
-    """The header of a file with unequal frames gives a duration, but no number of frames."""
+    """The header of a file with unequal frames gives no number of frames."""
     done = faces("unequal.mkv", "unequal")
     expect_end(done)
     expect(done.stdout.startswith("30 frames, 30 new: "), done.stdout)

@@ -1,15 +1,9 @@
-"""Makes the system calls on a user's files fail, one after the other: only this call, or this and
-all later calls. Then the earlier result must still be there, or the new one must be complete. The
-message must name the file and the reason. The same command afterwards must give the result that it
-gives without a failure.
+"""Makes the system calls on a user's files fail: one call, or this and all later calls. Then the
+earlier result must still be there, or the new one must be complete. The message must name the file
+and the reason. The same command afterwards must give the result that it gives without a failure.
 
-SAMPLE=N tests N points of each case (4), SAMPLE=all tests all points. N points are N/2 calls of as
-many kinds as possible; each call fails once alone and once with all later ones. Cases that take
-long get fewer points. Arguments name the cases to run; without them such cases are left out when N
-is 4.
-
-A case works in its own folder, which may have an earlier result. `again` is the command that a user
-types after the failure; `result` are the files whose bytes are compared."""
+SAMPLE=N tests N points of each case (4), SAMPLE=all tests all points. Arguments name the cases to
+run; without them costly cases are left out when N is 4."""
 import collections
 import json
 import os
@@ -30,7 +24,8 @@ with needed():
     import numpy as np
 import tempfile
 
-# costs: the time of the case relative to other cases; the number of its points is divided by costs
+# again: what a user types after the failure; result: files whose bytes are compared; costs: divides
+# the number of points of a slow case
 Case = collections.namedtuple("Case", "name command again result costs", defaults=(1,))
 HANG = 10  # seconds after which a command counts as hanging, on a machine without other work
 SAMPLE = os.environ.get("SAMPLE", "4")  # points of each case
@@ -139,8 +134,8 @@ def setup():
 
 
 def call(command, folder, env=None, limit=HANG):
-    """Runs a command. Returns its status and stderr, or None when it hangs. A signal ends a
-    training that waits for unreadable images and says so."""
+    """Runs a command. Returns its status and stderr, or None when it hangs. A training that waits
+    for unreadable images is ended by a signal."""
     with tempfile.TemporaryFile("a+", errors="replace") as err:
         with subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=err) as p:
@@ -182,8 +177,7 @@ def leftovers(folder):
 
 
 def prepare(case_, base, folder):
-    """Copies base to folder and adds what an earlier command has left: the first half of a training
-    for `resume`, all but the last student for `homework`, an old result for -force and `eval`."""
+    """Copies base to folder and adds what an earlier command has left."""
     shutil.copytree(base, folder)
     if case_.name == "resume":
         expect_end(call(TRAIN, folder))
@@ -229,21 +223,19 @@ def judge(case_, folder, done, failed, old, new):
 
 
 def tells_skipped(done):
-    """True when the command has left out an image that cannot be read, and reported it with status
-    1."""
+    """True when the command has left out an image that cannot be read."""
     named = any(f".skipped names {word}" in done.stderr for word in ("it", "them"))
     return done.returncode == 1 and named
 
 
 def is_progress(case_, path):
-    """True for the weights of a training: a checkpoint from its middle is also allowed."""
+    """True for the weights of a training: a checkpoint from its middle is allowed."""
     return case_.command[1] == "classifier" and case_.command[2] == "train" and \
         path.endswith(".weights")
 
 
 def known_as(failed):
-    """Returns the names that the message may contain for the calls that failed: the file, for a
-    temporary file its target, or the folder."""
+    """Yields the names by which the message may call the files of failed calls."""
     for line in failed:
         path = line.split(" ", 2)[2].rstrip("/")
         yield path
@@ -254,7 +246,7 @@ def known_as(failed):
 
 
 def inject(case_, before, folder, new, at, count):
-    """Tests one point: from call number `at` on, `count` calls fail. Returns the fault, or None."""
+    """Tests one point: `count` calls fail from number `at` on. Returns the fault, or None."""
     renew(before, folder)
     old = results(case_, folder)
     log = folder + ".log"
@@ -292,9 +284,8 @@ def all_calls(case_, before, folder):
 
 
 def choose(lines, most):
-    """Chooses at most `most` calls and returns their numbers, from 1. First takes the same number
-    of calls of each kind that has so many, then thins them out evenly to `most`. A kind is the same
-    call on files whose names differ only in numbers."""
+    """Returns the numbers of at most `most` calls, from 1, of as many kinds as possible. A kind is
+    the same call on files whose names differ only in numbers."""
     kinds, each = {}, 1
     for at, line in enumerate(lines, 1):
         name, _, path = line.split(" ", 2)

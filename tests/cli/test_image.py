@@ -1,6 +1,4 @@
-"""Reading images: forms of JPEG, PNG, BMP and PNM give the pixels that Pillow, or the
-description of the format, gives. Files of other formats are refused by a message that
-names the format. Each skipped file is reported."""
+"""Tests reading images: the pixels of JPEG, PNG, BMP and PNM files, and messages."""
 import io
 import os
 import pickle
@@ -33,8 +31,7 @@ def start():
 
 
 def pixels(files, *options):
-    """Returns the pixels {name: H x W x 3} of files {name: bytes}: the output of a network that
-    changes nothing."""
+    """Returns {name: H x W x 3} of files {name: bytes}, by a network that changes nothing."""
     for name, data in files.items():
         write(name, data)
     write("list", "".join(f"{name}\n" for name in files))
@@ -46,7 +43,7 @@ def pixels(files, *options):
 
 
 def compare(files):
-    """Compares the pixels. files: {name: (bytes, expected pixels)}."""
+    """files: {name: (bytes, expected pixels)}."""
     got = pixels({name: data for name, (data, _) in files.items()})
     for name, (_, want) in files.items():
         off = np.abs(got[name] - want).max()
@@ -180,8 +177,7 @@ def jpeg_forms():
 
 
 def orientation():
-    """Tests all eight orientations of EXIF, in JPEG and PNG, in both byte orders. An image with
-    damaged EXIF data is taken as upright."""
+    """An image with damaged EXIF data is taken as upright."""
     files = {}
     for k in range(1, 9):
         stored = SMOOTH if k < 5 else np.swapaxes(SMOOTH, 0, 1)
@@ -251,8 +247,7 @@ def faulty():
 
 
 def refusals():
-    """Each bad image is skipped and reported with its reason; the features of the good ones are
-    written."""
+    """Each bad image is reported with its reason; the features of the good ones are written."""
     bad = faulty()
     for name, (data, _) in bad.items():
         write(f"bad/{name}", data)
@@ -273,7 +268,7 @@ def refusals():
 
 
 def alone():
-    """embed, predict, valid and align report a bad image with its reason and end with status 1."""
+    """embed, predict, valid and align report a bad image with its reason, and status 1."""
     write("c.cfg", NET + "[connected]\noutput=2\nactivation=linear\n[softmax]\n")
     expect_end(darknet("init", "c.cfg", "c.weights", "-force"))
     write("names", "a\nb\n")
@@ -316,9 +311,7 @@ def within_sets():
 # ---- folders ----
 
 def folders():
-    """Reads images with all suffixes, in upper and lower case. Files with other suffixes are
-    reported, but are not an error; images that cannot be read are an error. Hidden files and files
-    that darknet wrote are not reported."""
+    """Reads images by their suffix. Visible files of the user with another suffix are reported."""
     for name in ("a.JPG", "b.jpeg", "c.Png", "d.bmp", "e.ppm", "f.PGM", "g.pbm", "sub/h.pnm"):
         write(f"all/{name}", png(PICTURE))
     for name in ("notes.txt", "sub/Thumbs.db", "i.webp", "no-suffix", ".hidden.png",
@@ -349,7 +342,7 @@ def folders():
 
 
 def typed_in():
-    """predict with names on standard input: after a bad image it continues, and the status is 1."""
+    """predict with names on standard input continues after a bad image; the status is 1."""
     write("c.cfg", NET + "[connected]\noutput=2\nactivation=linear\n[softmax]\n")
     expect_end(darknet("init", "c.cfg", "c.weights", "-force"))
     write("names", "a\nb\n")
@@ -366,7 +359,6 @@ def typed_in():
 
 
 def evaluation():
-    """eval_lfw.py names the images that embed refuses."""
     for name, k in (("A", 1), ("A", 2), ("B", 1), ("B", 2)):
         write(f"lfw/{name}/{name}_{k:04d}.jpg", png(PICTURE))
     write("lfw/B/B_0002.jpg", pictures.PIC)
@@ -378,7 +370,6 @@ def evaluation():
 
 
 def in_scripts():
-    """Scripts read the same pixels as `darknet`."""
     alpha = R.integers(0, 256, (H, W), np.uint8)
     files = {"turned.jpg": with_exif(saved(Image.fromarray(SMOOTH.swapaxes(0, 1)), "JPEG"),
                                      exif(6)),

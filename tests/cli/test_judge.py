@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """test_judge.py - classifier train -judge: TAR at FAR and rank-1 over all pairs equal the results
-of the scripts for the same weights, also with ties. The judge decides which weights are the best.
--resume keeps the judge and its results. Each mistake has its message."""
+of the scripts for the same weights, also with ties."""
 import csv
 import os
 import shutil
@@ -17,8 +16,7 @@ with needed():
 
 
 def prepare():
-    """faces/ has s/test and 20 copies in folders of other people: their scores are ties. o/test has
-    the distractors."""
+    """faces/ has copies of images in folders of other people: their scores are ties."""
     check(darknet("synth", "s", "-identities", "8", "-images", "4", "-size", "32", "-pairs", "40")
           .returncode == 0, "faces")
     check(darknet("synth", "o", "-identities", "1", "-images", "1", "-size", "32", "-pairs", "40",
@@ -115,7 +113,6 @@ def listed_images(words):
 
 
 def resumed():
-    """A run that stops in between and is resumed writes the same bytes."""
     options = ("-faces", "faces", "-judge", "tar@2e-2", "-verify", "1", "-threads", "1")
     check(train("whole", *options).returncode == 0, "in one go")
     check(train("parts", *options, "-batches", "3").returncode == 0, "the first part")

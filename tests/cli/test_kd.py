@@ -1,6 +1,5 @@
 """Compares distillation losses with NumPy in double: the loss, and every gradient by the complex
-step, which needs neither a formula of the derivative nor a difference. The students in cfg/ can be
-checked and used without their teacher."""
+step, which needs no formula of the derivative."""
 import os
 import shutil
 import tempfile
@@ -106,7 +105,7 @@ def as_numpy(tool, case, folder):
 
 
 def used_alone(student, folder):
-    """Checks and runs a student whose teacher does not exist."""
+    """The teacher of the student does not exist."""
     name = f"mobilefacenet-half-kd-{student}.cfg"
     cfg, weights, images, out = (os.path.join(folder, f) for f in (name, "w", "images", "out"))
     shutil.copy(os.path.join(ROOT, "cfg", name), cfg)

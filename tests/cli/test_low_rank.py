@@ -1,6 +1,4 @@
-"""Tests darknet compress low-rank: compares the linear solution with NumPy, and full rank with the
-network. Also tests ranks and budgets, the three methods, further training, every error, and
-plot_energy.py."""
+"""Tests darknet compress low-rank: compares the linear solution with NumPy."""
 import os
 import re
 
@@ -105,8 +103,7 @@ def images():
 # ---- NumPy's own solution ----
 
 def rows(x, size, stride, pad):
-    """Returns the patches of all pixels, in the order of OIHW filters, and their shape (B, H,
-    W)."""
+    """Returns (the patches of all pixels in the order of OIHW filters, their shape (B, H, W))."""
     x = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     w = np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(1, 2))
     w = w[:, ::stride, ::stride]
@@ -247,15 +244,14 @@ def leaves_alone():
 
 
 def errors_of(out):
-    """Reads the printed table: {layer: (error of the layer alone, error in the network)}."""
+    """Returns the printed {layer: (error of the layer alone, error in the network)}."""
     found = re.findall(r"^ +(\d+) .* ([\d.]+)% +([\d.]+)%$", out, re.M)
     return {int(k): (float(a), float(b)) for k, a, b in found}
 
 
 def methods():
-    """Compared with "linear", "nonlinear" has smaller errors of layers 0 (PReLU) and 1 (ReLU) when
-    only the layer is replaced, "asymmetric" of layers 1 and 3 in the compressed network. The last
-    layer is not compared: it has one sample per image, and overfits 45 images."""
+    """The nonlinear and asymmetric methods have smaller errors than the linear one. The last layer
+    is not compared: it overfits 45 images."""
     got = {m: errors_of(compress(m, "-rank", "4", "-method", m, "-positions", "64", "-force"))
            for m in ("linear", "nonlinear", "asymmetric")}
     linear, nonlinear, asymmetric = got.values()
@@ -299,7 +295,6 @@ def plots():
 
 def refuses(text, *args, status=1, cfg="net.cfg", weights="net.weights", images="faces",
             out=("bad.cfg", "bad.weights")):
-    """The command must fail with this text and leave no file."""
     expect_end(run("compress", "low-rank", cfg, weights, images, *out, "-threads", "1", *args),
                status, text)
     left = [n for n in os.listdir(".") if n.startswith("bad") or n.endswith(".tmp")]
@@ -365,7 +360,6 @@ def replaces_nothing():
 
 
 def infinite():
-    """Outputs that overflow are an error, although every weight is finite."""
     write("wide.cfg", CFG.split("[net]")[0] + "[net]\nheight=16\nwidth=16\nchannels=3\n"
           "[convolutional]\nfilters=16\nsize=3\npad=1\nactivation=linear\n" +
           "[connected]\noutput=2\nactivation=linear\n" * 2)

@@ -1,6 +1,4 @@
-"""The error that compress low-rank prints is measured on images that were not used for fitting. A
-naive computation on the same images gives the same error. Broken images are reported and
-replaced."""
+"""The error that compress low-rank prints is that of images that were not used for fitting."""
 import json
 import os
 import re
@@ -38,7 +36,7 @@ def compress(name, *args, images="faces", status=0, texts=()):
 
 
 def make_inputs():
-    """Makes images of noise, so that fitting some of them does not help for others."""
+    """Fitting some images of noise does not help for others."""
     rng = np.random.default_rng(3)
     os.makedirs("faces")
     for i in range(COUNT):

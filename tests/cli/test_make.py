@@ -1,6 +1,4 @@
-"""test_make.py - the Makefile: names with spaces and quotes, environment variables of other
-programs, packages before compiling, installation. Recipes are only printed, or run with a small
-program in the place of Python."""
+"""test_make.py - the Makefile. Recipes are only printed, or run a small program as Python."""
 import os
 import shutil
 import sys
@@ -18,7 +16,6 @@ def make(*words, folder=ROOT, **environment):
 
 
 def echo(name):
-    """Writes the program ECHO. Returns its path."""
     path = os.path.abspath(write(name, ECHO))
     os.chmod(path, 0o755)
     return path
@@ -61,7 +58,7 @@ def clean_environment():
 
 
 def copy(folder):
-    """Copies what make needs to compile one file: the Makefile, the sources and lint.sh."""
+    """Copies what make needs to compile one file."""
     for name in ("Makefile", "darknet", "layers_ext", "tests/lint.sh"):
         path = os.path.join(ROOT, name)
         to = os.path.join(folder, name)
@@ -86,7 +83,6 @@ def packages_first():
 
 
 def folder_with_a_space():
-    """One file is compiled, and the rules are checked, in a folder whose name has a space."""
     folder = "it's a folder"
     copy(folder)
     obj = make("print-obj", folder=folder).stdout.strip()
@@ -98,8 +94,7 @@ def folder_with_a_space():
 
 
 def installs():
-    """Installs the command and the files for shells below a DESTDIR with a space, and removes
-    everything again."""
+    """Installs below a DESTDIR with a space, and removes everything again."""
     folder = os.path.abspath("to 'here'")
     there = {"usr/my dir/bin/darknet", "usr/my dir/share/zsh/site-functions/_darknet",
              "usr/my dir/share/bash-completion/completions/darknet"}
@@ -117,7 +112,6 @@ def installs():
 
 
 def the_hosts_own_command_stays():
-    """`make install` refuses to replace /usr/bin/darknet, Darknet's own command."""
     for prefix in ("/usr", "/usr/", "/usr/local/../"):
         done = make("-n", "install", f"PREFIX={prefix}")
         expect(done.returncode == 0, done.stderr)
@@ -129,13 +123,12 @@ def the_hosts_own_command_stays():
 
 
 def packages():
-    """deps.sh names libjpeg-dev instead of libjpeg62-turbo-dev, which only Debian has."""
+    """Only Debian has libjpeg62-turbo-dev."""
     text = read(os.path.join(ROOT, "scripts/install/deps.sh")).decode()
     expect("libjpeg-dev" in text and "turbo" not in text, "libjpeg62-turbo-dev is Debian's alone")
 
 
 def python_without_numpy():
-    """With a Python without NumPy, the message names the missing package."""
     write("sitecustomize.py", "import sys\nsys.modules['numpy'] = None\n")
     env = {"PYTHONPATH": os.path.abspath("."), "PYTHON": sys.executable}
     for target in ("run", "homework"):

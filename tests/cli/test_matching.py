@@ -1,5 +1,4 @@
-"""Tests darknet compare and find: compares cosines with NumPy's on the features of `embed`. Also
-tests decisions, the index of a gallery, and all errors. The test makes its own detector."""
+"""Tests darknet compare and find: compares cosines with NumPy's on the features of `embed`."""
 import json
 import os
 import re
@@ -240,8 +239,7 @@ def galleries_of_other_networks():
 
 
 def files_of_commands_are_no_surprise():
-    """`embed` and `find` ignore the files that `faces` and `find` put beside the crops, also those
-    of an interrupted run."""
+    """`embed` and `find` ignore the files that `faces` and `find` put beside the crops."""
     photograph("own/a/face.png", 120, 110, (20, 30))
     photograph("own/none.png", 100, 90)
     write("own/text.png", "text")
@@ -259,8 +257,7 @@ def files_of_commands_are_no_surprise():
 
 
 def features_of_zeros():
-    """A feature of zeros has no direction. `embed` and the index of a gallery skip its image and
-    say so; `compare`, `find` and the readers of files refuse it by name."""
+    """A feature of zeros has no direction."""
     write("dark.cfg", (CFG % 1).replace("input_mean=127.5\n", ""))
     expect_end(darknet("init", "dark.cfg", "dark.weights"))
     net = ("dark.cfg", "dark.weights")

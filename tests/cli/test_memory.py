@@ -1,5 +1,4 @@
-"""darknet check: training takes the memory that check prints, within 10 %. A batch that does not
-fit gives a warning."""
+"""Tests darknet check: training takes the memory that check prints, within 10 %."""
 import os
 import re
 import resource
@@ -49,8 +48,7 @@ def does_not_fit():
 
 
 def training_warns():
-    """A training that needs more memory than the machine has gives the warning of check, and no
-    error, because there may be swap."""
+    """Too little memory is a warning, not an error: there may be swap."""
     small_run.make_inputs()
     given = small_run.data("faces", "backup")
     small = dict(small_run.faults("no such file", 1, 1, 1), PAGES="20")

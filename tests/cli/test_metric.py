@@ -1,4 +1,4 @@
-"""Metric losses in training: the loss falls, the log counts triplets and pairs, errors."""
+"""Tests metric losses in training."""
 import csv
 import os
 import tempfile
@@ -59,7 +59,7 @@ def learns(loss):
 
 
 def counts(loss, title, sampler, parts, least, most):
-    """The log has the number of triplets or pairs of each batch, from `least` to `most`."""
+    """The log has from `least` to `most` triplets or pairs of each batch."""
     name = "counts" + "".join(c for c in loss if c.isalnum()) + str(parts)
     done = train(name, loss, sampler, 4, parts)
     expect_end(done)

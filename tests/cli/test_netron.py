@@ -1,6 +1,5 @@
-"""darknet check -netron: the cfg has only sections that Netron knows, and Netron finds the right
-shapes. This test computes shapes by Netron's rules, after its source/darknet.js. Netron does not
-find some shapes that it could know; the command must avoid these cases."""
+"""Tests darknet check -netron: the cfg has only sections that Netron knows, and shapes that Netron
+finds by its rules (its source/darknet.js)."""
 import json
 import os
 import re

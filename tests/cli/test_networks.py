@@ -1,6 +1,4 @@
-"""The networks of cfg/ that scripts/write_cfg.py writes: parameters and multiply-adds are those of
-their papers, the files are what the script writes, and the small ones train. tests/slow builds and
-trains the large ones."""
+"""The networks of scripts/write_cfg.py have the parameters and multiply-adds of their papers."""
 import os
 import tempfile
 

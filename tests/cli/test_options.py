@@ -1,5 +1,4 @@
-"""test_options.py - the command line of every verb: -h at any place, options that are unknown,
-given twice or without a value, missing and additional arguments, "--", mistyped verbs."""
+"""test_options.py - the command line of every verb."""
 import os
 import re
 import select
@@ -32,7 +31,7 @@ KNOWN = {
 
 
 class Verb:
-    """A verb as its -h describes it: arguments and options; those in [brackets] are optional."""
+    """A verb as its -h describes it: arguments and options. must: the required options."""
 
     def __init__(self, name):
         self.name, self.words = name, name.split()
@@ -62,14 +61,13 @@ class Verb:
         return [words[1] if words else w.split("|")[0] for w in value.split()]
 
     def call(self, places, more=(), but=None):
-        """Returns a command line: the verb, `places`, required options except `but`, `more`."""
+        """Returns a command line with the required options except `but`."""
         must = (w for o, value in self.must.items() if o != but for w in (o, *value))
         return (*self.words, *("bash" if p == "shell" else p for p in places), *must, *more)
 
 
 def refused(what, words, *texts):
-    """The call must end with status 2, print "darknet: " and these texts on stderr, and nothing on
-    stdout."""
+    """The call must end with status 2 and a message with these texts."""
     done = darknet(*words)
     ok = (done.returncode == 2 and not done.stdout and done.stderr.startswith("darknet: ") and
           all(t in done.stderr for t in texts))
@@ -109,8 +107,7 @@ def refuses(verb):
 
 
 def refuses_option(verb, option, value, k):
-    """Tests one mistake for each option, because each call takes a tenth of a second. The number k
-    of the option chooses the mistake."""
+    """Tests one mistake for each option, chosen by its number k: all would take too long."""
     alone = verb.call(verb.needed, but=option)
     bad = ("-1", "x", "", "1e99999", "nan", "0x1", "2 ", "99999999999999999999")[k % 8]
     fault = k % 4 if value else k % 2
@@ -174,7 +171,7 @@ def mistyped_verbs(verbs):
 
 
 def hands_on():
-    """Verbs that only Darknet's own command has are passed to it. Its exit status is returned."""
+    """Verbs that only Darknet's own command has are passed to it."""
     if not os.access(HOST, os.X_OK):
         skip("the host's verbs", f"{HOST} is not installed")
         return
@@ -187,8 +184,6 @@ def hands_on():
 
 
 def never_hands_on_to_itself():
-    """When /usr/bin/darknet is this same command, a message says this, and the command does not
-    start itself again."""
     mount = f"mount --bind {shlex.quote(DARKNET)} {HOST} && exec timeout 5 {HOST} yolo"
     done = run("unshare", "-rm", "sh", "-c", mount)
     if "unshare:" in done.stderr or "mount:" in done.stderr:
@@ -199,8 +194,6 @@ def never_hands_on_to_itself():
 
 
 def layers():
-    """`darknet layers` accepts the short name conv, prints numbers without an exponent, and helps
-    with unknown names."""
     done = darknet("layers", "conv")
     check(done.returncode == 0 and done.stdout == darknet("layers", "convolutional").stdout and
           "\n  other names: conv\n" in done.stdout, "layers conv", done.stdout, done.stderr)
@@ -218,7 +211,6 @@ def layers():
 
 
 def odd_cfgs():
-    """Reads a cfg from pipes with a writer; refuses a directory and a pipe without a writer."""
     os.makedirs("folder.cfg", exist_ok=True)
     os.mkfifo("pipe.cfg")
     for name, why in (("folder.cfg", "Is a directory"),
@@ -234,7 +226,6 @@ def odd_cfgs():
 
 
 def bodies():
-    """Refuses wrong values of -name and -out."""
     train = ("classifier", "train", "a.data", "b.cfg")
     refused("-name", (*train, "-name", "a/b"), "-name: must be a name without '/'")
     refused("-name", (*train, "-name", ""), "-name: must be a name without '/'")
@@ -244,7 +235,6 @@ def bodies():
 
 
 def names_results():
-    """-name and -out set the place of a run's files."""
     cfg = write("tiny.cfg", "[net]\nheight=8\nwidth=8\nchannels=3\nbatch=2\nmax_batches=2\n"
                             "learning_rate=.01\n[connected]\noutput=2\n[softmax]\n")
     faces = darknet("synth", "s", "-identities", "2", "-images", "2", "-size", "32")
@@ -267,8 +257,6 @@ def completed(*words):
 
 
 def completes(verbs):
-    """The script of `darknet completion bash` has every verb and option, and values and files of
-    some. The script for zsh has no syntax error."""
     done = darknet("completion", "bash")
     check(done.returncode == 0 and not done.stderr, "completion bash", done.stderr)
     write("darknet.bash", done.stdout)
@@ -299,7 +287,6 @@ def completes(verbs):
 
 
 def descriptors():
-    """With closed standard descriptors no message is written into a file, and nothing crashes."""
     cfg = write("c.cfg", "[net]\nheight=8\nwidth=8\nchannels=3\n[connected]\noutput=2\n")
     call = f"exec '{DARKNET}' init {cfg} c.weights"
     good = run("sh", "-c", call)
@@ -315,7 +302,7 @@ def descriptors():
 
 
 def by_the_line():
-    """Output into a pipe is written line by line while the command runs."""
+    """Output into a pipe is written line by line."""
     cfg = write("slow.cfg", "[net]\nheight=8\nwidth=8\nchannels=3\nbatch=2\nmax_batches=1000000\n"
                             "learning_rate=.001\n[connected]\noutput=2\n[softmax]\n")
     with subprocess.Popen([DARKNET, "classifier", "train", "s/faces.data", cfg, "-out", "slow"],
@@ -326,7 +313,6 @@ def by_the_line():
 
 
 def isa():
-    """A mistyped DNX_ISA is an error; a set that the processor lacks gives a message."""
     with open("/proc/cpuinfo", encoding="utf-8") as f:
         flags = f.read()
     for value, flag in (("avx2", "avx2"), ("avx512", "avx512dq"), ("amx", "amx_int8")):

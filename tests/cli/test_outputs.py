@@ -1,5 +1,4 @@
-"""The files that verbs write: no input and no earlier result is lost, links and permissions stay,
-and after a failure the old files are unchanged. Skips without NumPy and Pillow."""
+"""Tests the files that verbs write: no input and no earlier result is lost."""
 import os
 import shutil
 import signal
@@ -46,7 +45,7 @@ def make_inputs():
 
 
 def verbs(out):
-    """Returns the command lines of all verbs that write a file, with the output `out`."""
+    """Returns the command lines of verbs that write one file, with the output `out`."""
     return {"init": ("init", "net.cfg", out),
             "pack": ("compress", "pack", "net.cfg", "net.weights", out),
             "unpack": ("compress", "unpack", "net.packed", "net.cfg", out),
@@ -64,7 +63,6 @@ def refuses(words, text, out):
 
 
 def the_last_line_names_them():
-    """Every verb that writes files prints their names at the end."""
     weights = ("net.cfg", "net.weights")
     more = {"strip": (("strip", *weights, "s.cfg", "s.weights"), ["s.cfg", "s.weights"]),
             "partial": (("partial", *weights, "p.weights", "1"), ["p.weights"]),
@@ -189,7 +187,7 @@ def a_failure_keeps_what_was_there():
 
 
 def outputs_are_tried_before_the_work():
-    """The images of a list do not exist, but the error of the output is found first."""
+    """The images of the list do not exist, but the error of the output is found first."""
     write("bad.txt", "none.png\n")
     refuses(("embed", "net.cfg", "net.weights", "bad.txt", "nowhere/out"),
             "nowhere/out: cannot write: No such file or directory", "nowhere/out")
@@ -224,8 +222,7 @@ def a_signal_leaves_nothing_behind():
 
 
 def killed_with_images_skipped():
-    """After a kill before or after the renaming of OUT, OUT.skipped never belongs to other
-    features."""
+    """OUT.skipped never belongs to other features than OUT."""
     good, bad, states = read("faces/a/0.png"), b"no image", []
     command = ("embed", "net.cfg", "net.weights", "pair", "kill/twin", "-force", "-threads", "1")
     for at in (1, 2, 3):

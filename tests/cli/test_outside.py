@@ -1,5 +1,4 @@
-"""test_outside.py - layers outside of the project, as layers_ext/WRITING.md teaches: the examples
-in tests/data/layers are built in, listed and checked, and a wrong layer is detected."""
+"""test_outside.py - layers outside of the project, as layers_ext/WRITING.md teaches."""
 import csv
 import os
 import shutil
@@ -21,7 +20,6 @@ def examples_keep_the_contract():
 
 
 def command_has_them():
-    """The command lists the examples and their folder, and builds networks with them."""
     command = build_command()
     done = run(command, "layers")
     expect("clipped" in done.stdout and "tests/data/layers/clipped.c" in done.stdout, done.stdout)
@@ -35,8 +33,7 @@ def command_has_them():
 
 
 def loss_with_a_teacher_trains():
-    """Trains a student with [difference] as its only loss: the student comes closer to a trained
-    teacher."""
+    """[difference] as the only loss brings a student closer to its teacher."""
     command = build_command()
     make_inputs()
     expect_end(train(data("faces", "teacher"), "-batches", "20"))
@@ -71,9 +68,6 @@ def check_fails(layer, text, rows):
 
 
 def wrong_layers_are_found():
-    """The check finds a layer that ignores `dx_adds`, which loses the gradient of another reader of
-    its input, a loss that reads the teacher's output where a network has no teacher, a crash, and a
-    wrong .name."""
     text = read(f"{EXAMPLES}/clipped.c").decode()
     right = "p->dx_adds[0] ? dx[i] + d : d;"
     expect(right in text, "the example has changed: change this test")
@@ -92,7 +86,6 @@ def wrong_layers_are_found():
 
 
 def text_shows_the_file():
-    """The listing in layers_ext/WRITING.md is the file that is tested here."""
     text = read(os.path.join(ROOT, "layers_ext", "WRITING.md")).decode()
     for layer in LISTED:
         expect(f"```c\n{read(f'{EXAMPLES}/{layer}.c').decode()}```" in text,

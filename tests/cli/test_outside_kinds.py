@@ -1,7 +1,6 @@
 """test_outside_kinds.py - layers from outside of the project that behave like a convolution, a sum
-and a classifier: [pointwise], [sum] and [linear_softmax] of tests/data/layers. No other code names
-them. Training, folding, merging and low rank give the same bits as with [convolutional] and
-[shortcut]. [pointwise] has other options and defaults than [convolutional]."""
+and a classifier: [pointwise], [sum] and [linear_softmax] of tests/data/layers. They give the same
+bits as [convolutional] and [shortcut]."""
 import json
 import os
 import re
@@ -68,7 +67,6 @@ def start():
 
 
 def trains_alike():
-    """Training gives the same weights. classes=auto takes the number from the .data file."""
     for kind in KINDS:
         done = command("classifier", "train", f"{kind}.data", f"{kind}.cfg", "-batches", "40",
                        "-threads", "2")
@@ -78,8 +76,6 @@ def trains_alike():
 
 
 def predicts_alike():
-    """Folded batch norm, the activation and the merged sum give the same features. `valid` has a
-    top-1 accuracy of at least 0.9, and `predict` names the class."""
     features = []
     for kind in KINDS:
         files = f"{kind}.cfg", f"{kind}/{kind}.weights"
@@ -95,7 +91,6 @@ def predicts_alike():
 
 
 def is_checked():
-    """`check` counts parameters, multiply-adds and classes, and shows that the sum is merged."""
     own, stock = (check_json(f"{kind}.cfg", "-data", f"{kind}.data") for kind in KINDS)
     for key in "parameters", "multiply_adds":
         counts = [[layer[key] for layer in net["layers"]] for net in (own, stock)]
@@ -108,7 +103,6 @@ def is_checked():
 
 
 def is_drawn():
-    """`check -netron` writes [pointwise] as a convolution."""
     write("three.cfg", OWN.replace("auto", "3"))
     expect_end(command("check", "three.cfg", "-netron", "drawn.cfg"))
     for layer, name in (WIDE, "wide"), (NARROW, "narrow"):
@@ -125,8 +119,7 @@ def width_is_multiplied():
 
 
 def weights_move():
-    """`init -from` matches layers by name, also when the cfg has one more layer. Packing and
-    unpacking keeps the weights."""
+    """`init -from` matches layers by name."""
     found = OWN.index("[pointwise]")
     write("deeper.cfg",
           (OWN[:found] + "[pointwise]\nfilters=8\n" + OWN[found:]).replace("auto", "3"))
@@ -140,7 +133,7 @@ def weights_move():
 
 
 def rank_is_lowered():
-    """`compress low-rank` writes equal sections for both kinds, although their defaults differ."""
+    """`compress low-rank` writes equal sections, although their defaults differ."""
     for kind in KINDS:
         done = command("compress", "low-rank", f"{kind}.cfg", f"{kind}/{kind}.weights", "same",
                        f"{kind}-low.cfg", f"{kind}-low.weights", "-rank", "6", "-all", "-threads",
@@ -158,7 +151,6 @@ def rank_is_lowered():
 
 
 def head_is_replaced():
-    """`strip` removes the classifier; -from-backbone gives the backbone another classifier."""
     expect_end(command("strip", "own.cfg", "own/own.weights", "bare.cfg", "bare.weights"))
     expect("linear_softmax" not in read("bare.cfg").decode(), "the head is there")
     expect_end(command("embed", "bare.cfg", "bare.weights", "same", "bare.emb"))
@@ -174,7 +166,6 @@ def head_is_replaced():
 
 
 def teaches():
-    """[kd_probability] takes the logits of the classifier of teacher and student."""
     loss = "[kd_probability]\nteacher=own.cfg\nweights=own/own.weights\n"
     body = HEAD + "[connected]\noutput=4\nactivation=linear\n"
     write("student.cfg", body + f"[linear_softmax]\nclasses=auto\n{loss}".replace("seed=3", ""))

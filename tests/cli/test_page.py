@@ -1,6 +1,4 @@
-"""Tests classifier train -port: the page and its events, one curve that continues after -resume, 50
-clients, clients that hang, close or send nonsense, a port in use, a signal. Opens the page in
-Chromium when Chromium is installed."""
+"""Tests classifier train -port: the page, its events and its clients."""
 import os
 import signal
 import socket
@@ -63,8 +61,7 @@ class Running:
 
 
 def talk(data=b"", wait=True):
-    """Sends bytes to the port. Returns the socket, or with `wait` the whole answer; b"closed" when
-    the connection is reset."""
+    """Sends bytes. Returns the whole answer, or b"closed"; without `wait` the open socket."""
     s = socket.create_connection(("127.0.0.1", PORT), timeout=20)
     try:
         s.sendall(data)
@@ -150,7 +147,7 @@ def page():
 
 
 def resumed():
-    """The page shows the curve of the first process, then of the resumed one, and the end."""
+    """The page shows one curve of both processes."""
     expect_end(darknet(*train("b", FOREVER, "-batches", "40")))
     going = Running("b", "-resume", "-batches", "2000")
     going.wait(is_taken)
@@ -194,8 +191,7 @@ def refusals():
 
 
 def crowd():
-    """The page serves 50 clients, beside 5 that send nothing, 5 that read no answer and 40 that
-    close before their answer. Of 40 further clients, some get status 503."""
+    """The page serves 50 clients beside others that hang. Too many clients get status 503."""
     with Running("f") as going:
         ask = b"GET /events HTTP/1.1\r\n\r\n"
         silent = [talk(wait=False) for _ in range(5)]
@@ -231,7 +227,6 @@ def taken():
 
 
 def chromium():
-    """Opens the page in Chromium: its updates, the end of the run, and a resumed run."""
     find()
     state = "document.getElementById('state').textContent"
     url = f"http://127.0.0.1:{PORT}/"

@@ -1,6 +1,5 @@
-"""test_renamed.py - no code depends on the name of a layer. Four layer types are copied to another
-folder with other names. The copies are fused, trained, distilled, compressed and used as
-classifiers like the originals, without a change elsewhere."""
+"""test_renamed.py - no code depends on the name of a layer: copies of four layer types with other
+names work like the originals."""
 import os
 import re
 import shutil
@@ -8,7 +7,6 @@ import shutil
 from common import attempt_all, expect, expect_end, read, run, summary, write, ROOT
 
 CLEAN = {k: v for k, v in os.environ.items() if "MAKE" not in k and k not in ("MFLAGS", "T")}
-# A convolution, a sum, a classifier, a distillation loss.
 COPIES = {"convolutional": "folded", "shortcut": "joined", "margin_softmax": "arced",
           "kd_feature": "taught"}
 NET = """[net]
@@ -101,7 +99,6 @@ def both(*words):
 
 
 def trains_alike():
-    """Training gives the same bits; -teacher goes to the loss that needs a teacher."""
     both("classifier", "train", "syn/faces.data", "@/net.cfg", "-out", "@", "-threads", "1",
          "-teacher", "teacher.cfg", "-teacher-weights", "teacher.weights")
     expect(read("a/net.weights") == read("b/net.weights"), "training gives other weights")

@@ -1,5 +1,4 @@
-"""darknet synth: any number of threads gives the same bytes, training and eval_lfw.py can read the
-files, and no folder of a user is changed. Skips without NumPy and Pillow."""
+"""Tests darknet synth."""
 import hashlib
 import os
 import resource
@@ -30,15 +29,13 @@ def synth(out, *words, before=None):
 
 
 def tree(folder):
-    """Returns {path in folder: hash of the bytes}, without faces.data, which contains the folder's
-    name."""
+    """Returns {path in folder: hash}, without faces.data, which contains the folder's name."""
     return {os.path.relpath(os.path.join(at, n), folder):
             hashlib.sha1(read(os.path.join(at, n))).hexdigest()
             for at, _, names in os.walk(folder) for n in names if n != "faces.data"}
 
 
 def drawn(folder):
-    """Returns the number of complete images, while a command may be drawing more."""
     return sum(n.endswith(".jpg") for _, _, names in os.walk(folder) for n in names)
 
 
@@ -172,8 +169,7 @@ def test_folders(tmp):
 
 
 def stopped(folder):
-    """Signals interrupt the command several times; the result equals that of a run without
-    signals."""
+    """The result of an interrupted and continued command equals that of one run."""
     many = ("-identities", "40", "-images", "10", "-pairs", "40", "-threads", "1")
     command = [common.DARKNET, "synth", folder, *many]
     for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGINT):

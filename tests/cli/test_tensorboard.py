@@ -1,6 +1,4 @@
-"""Tests classifier train -tensorboard: reads records and CRCs by a reader in this file, and by
-TensorBoard when it is installed. The numbers are those of the log, -resume after a kill continues
-the curve, and bad folders are refused."""
+"""Tests classifier train -tensorboard with a reader in this file, and with TensorBoard."""
 import os
 import signal
 import struct

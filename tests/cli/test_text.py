@@ -1,5 +1,4 @@
-"""Text files as users have them: lists, .data files, labels; also record folders and single
-images."""
+"""Tests text files as users have them: lists, .data files, labels."""
 import os
 import shutil
 
@@ -25,7 +24,6 @@ BOM = b"\xef\xbb\xbf"
 
 
 def start():
-    """Writes faces/CLASS/N.png, a list of them with classes, and the network."""
     lines = []
     for c in range(3):
         os.makedirs(f"faces/{c}")
@@ -54,7 +52,6 @@ def trains(count, **options):
 
 
 def encodings():
-    """Lists in the encodings and formats of Windows and spreadsheets have the same meaning."""
     text = read("list").decode()
     for name, data in (("bom", BOM + text.encode()), ("utf16le", text.encode("utf-16")),
                        ("utf16be", b"\xfe\xff" + text.encode("utf-16-be")),
@@ -76,8 +73,7 @@ def encodings():
 
 
 def classes_first_and_back_slashes():
-    """Reads spreadsheets with the class in the first column, which the header names, and lists with
-    Windows paths."""
+    """Reads spreadsheets with the class in the first column, and lists with Windows paths."""
     lines = [line.split() for line in read("list").decode().splitlines()]
     for separator in ",\t":
         write("first.csv", f"label{separator}path\n" +
@@ -92,8 +88,7 @@ def classes_first_and_back_slashes():
 
 
 def marks_are_told():
-    """A byte order mark in a list, labels, .data or cfg file is reported once on stderr, with the
-    name of the file."""
+    """A byte order mark is reported once on stderr, with the name of the file."""
     text = read("list")
     write("told.list", BOM + text)
     write("told.utf16", text.decode().encode("utf-16"))
@@ -116,7 +111,6 @@ def marks_are_told():
 
 
 def told_before_the_folder_is_looked_at():
-    """Before a run is refused because of its folder, byte order marks are reported."""
     write("mine.data", "classes=3\ntrain=told.list\nbackup=mine\n")
     write("mine/net.weights", "not a run of training")
     done = darknet("classifier", "train", "mine.data", "net.cfg")
@@ -135,8 +129,7 @@ def mxnet_lists():
 
 
 def record_folder():
-    """A folder with train.rec has InsightFace's layout; its file `property` gives the classes and
-    the size."""
+    """A folder with train.rec has InsightFace's layout; `property` gives classes and size."""
     import struct
     os.makedirs("emore", exist_ok=True)
     data, index = b"", ""
@@ -158,8 +151,7 @@ def record_folder():
 
 
 def identity_folders():
-    """A broken link is an error, because it would renumber the classes. Loose files are counted and
-    reported."""
+    """A broken link is an error, because it would renumber the classes."""
     trains(12, train="faces")
     for name in ("loose.png", "notes.txt", "faces.index", "align.txt"):
         write(f"faces/{name}", "x")  # darknet ignores faces.index and align.txt, its own files
@@ -175,7 +167,6 @@ def identity_folders():
 
 
 def one_rule_for_paths():
-    """Training, validation and embedding find the same files for a list."""
     shutil.copytree("faces", "far/faces")
     Image.new("RGB", (9, 9)).save("faces/0/0.png")  # must not be used: another size
     shutil.copy("list", "far/list")
@@ -232,7 +223,6 @@ def valid_needs_classes():
 
 
 def valid_takes_what_train_takes():
-    """valid= takes a folder of identities, a record file, and several sources, as train= does."""
     def valid(text):
         write("v.data", text)
         return darknet("classifier", "valid", "v.data", "bare.cfg", "bare.weights")

@@ -1,5 +1,4 @@
-"""darknet classifier train: it learns, gives the same bits after kill -9 and -resume, and reports
-errors."""
+"""Tests darknet classifier train: it learns, and gives the same bits after a kill and -resume."""
 import os
 import random
 import shutil
@@ -30,9 +29,7 @@ def floats(path):
 
 
 def threads_change_little():
-    """The number of threads does not change the images or their order. But [convolutional] and
-    [connected] sum the gradients of their weights by thread, so the last bits differ, and the
-    differences grow over the batches."""
+    """The gradients of weights are summed by thread: their last bits differ."""
     for threads in (1, 2):
         expect_end(train(data("faces", f"t{threads}"), "-batches", "5", threads=threads))
     worst = np.abs(floats("t1/net.weights") - floats("t2/net.weights")).max()
@@ -45,8 +42,7 @@ def seed_counts():
 
 
 def interrupted(how):
-    """Ends a run of 300 batches with the signal `how` after its first checkpoint, and resumes
-    it."""
+    """Ends a run with the signal `how` after its first checkpoint, and resumes it."""
     name = f"cut{int(how)}"
     file = data("faces", name)
     args = ["-batches", "300", "-every", "50"]
@@ -73,8 +69,7 @@ def whole():
 
 
 def killed_often():
-    """Stops a run KILLS times with kill -9 or another signal, at random moments. The run saves
-    every third batch. Each start continues from the last checkpoint."""
+    """Stops a run KILLS times at random moments. Each start continues from the last checkpoint."""
     chance = random.Random(1)
     name, kills, runs = "often", 0, 0
     while kills < KILLS:
@@ -109,7 +104,7 @@ exit $status"""
 
 
 def full_disk():
-    """Fills a disk that is mounted only for this process: the last checkpoint stays."""
+    """Fills a disk that is mounted only for this process."""
     if not shutil.which("unshare"):
         raise Skipped("there is no unshare")
     file = data("faces", "full")
@@ -137,8 +132,7 @@ def refuses_state():
 
 
 def few_broken():
-    """The scan skips and reports 2 of 303 images. A third broken image passes the scan and is
-    replaced when training reads it."""
+    """A third broken image passes the scan and is replaced when training reads it."""
     write("empty.jpg", "")
     write("short.jpg", read("faces/ann/00.jpg")[:300])
     lines = listing() * 5

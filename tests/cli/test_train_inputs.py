@@ -1,6 +1,4 @@
-"""The inputs of darknet classifier train. -resume compares all inputs, option by option.
-NAME-best.weights has its own score. The rate and the accuracy in the log are those of the
-training."""
+"""Tests the inputs of darknet classifier train: -resume compares them, option by option."""
 import math
 import os
 import shutil
@@ -14,8 +12,7 @@ with needed():
 
 
 def resume(cfg=CFG, folder="faces", args=(), **options):
-    """Continues a copy of a/ from its checkpoint to batch 40, with another cfg, data or
-    arguments."""
+    """Continues a copy of a/ to batch 40, with another cfg, data or arguments."""
     shutil.rmtree("b", ignore_errors=True)
     shutil.copytree("a", "b")
     write("other/net.cfg", cfg)
@@ -74,8 +71,6 @@ def force_goes_on():
 
 
 def meaning_counts_not_text():
-    """Comments, spaces, the order of options, written defaults, a larger max_batches and the folder
-    of the images do not matter: it is the same run, with the same bits."""
     cfg = ("# a comment\n" + CFG.replace("=", " = ").replace("max_batches = 60", "max_batches=900")
            .replace("seed = 3", "decay=0.0001 ; the default\nflip=1\nseed=3"))
     shutil.copytree("faces", "elsewhere")
@@ -101,8 +96,7 @@ def times_are_a_remark():
 
 
 def data_counts():
-    """-resume refuses another image with the same name, and a missing class, after which later
-    classes have other numbers."""
+    """Another image with the same name is refused, and a missing class, which renumbers others."""
     shutil.copytree("faces", "new")
     shutil.copy("new/ann/00.jpg", "new/bob/19.jpg")
     expect_end(resume(folder="new"), 1, "  [data] content: was ")
@@ -113,7 +107,7 @@ def data_counts():
 
 
 def every_byte_of_an_image_counts():
-    """A pixel far from the first bytes changes; the size and time of the file stay the same."""
+    """A pixel far from the first bytes changes; size and time of the file stay the same."""
     for i, name in enumerate(NAMES):
         os.makedirs(f"large/{name}")
         for k in range(20):
@@ -130,7 +124,6 @@ def every_byte_of_an_image_counts():
 
 
 def old_checkpoints():
-    """-resume refuses a checkpoint of an older version."""
     shutil.copytree("a", "older")
     state = bytearray(read("a/net.state"))
     state[8] = 2
@@ -154,8 +147,7 @@ def teachers_count():
 # ---- the best network ----
 
 def best_keeps_its_score():
-    """After -resume a network with a lower score does not replace the best one. Without its .txt
-    file the best one is verified again. A damaged one is replaced."""
+    """After -resume a network with a lower score does not replace the best one."""
     lines = [f"ann\t{k}\t{k + 4}\n" for k in (1, 2)] + [f"ann\t{k}\tbob\t{k}\n" for k in (1, 2)]
     write("pairs.txt", "2\n" + "".join(lines))
     for name in NAMES[:2]:
@@ -189,8 +181,7 @@ def best_keeps_its_score():
 # ---- the log ----
 
 def rates_are_those_of_the_policy():
-    """policy=random depends on the seed and gives the same rates after -resume. policy=sigmoid also
-    applies before its step."""
+    """policy=random depends on the seed and gives the same rates after -resume."""
     for policy in ("policy=random\npower=2", "policy=sigmoid\ngamma=.5\nstep=12"):
         write("rate.cfg", CFG.replace("policy=constant", policy))
         args = ("-threads", "1", "-force")
@@ -211,8 +202,7 @@ def rates_are_those_of_the_policy():
 
 
 def accuracy_of_a_map():
-    """A [softmax] over a map numbers its classes in the order C, H, W; the accuracy uses the same
-    order."""
+    """A [softmax] over a map numbers its classes in the order C, H, W."""
     rng = np.random.default_rng(2)
     for c in range(3):
         for i in range(8):

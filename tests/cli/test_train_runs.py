@@ -1,5 +1,4 @@
-"""Tests the files of runs: a run of the same name is never replaced without -force, the files of a
-finished run are renamed, two processes never write one run, and `darknet runs` lists them."""
+"""Tests the files of runs: no run is replaced without -force, and `darknet runs` lists them."""
 import os
 import shutil
 import signal
@@ -41,8 +40,7 @@ def no_run_is_replaced():
 
 
 def finished_runs_make_room():
-    """Another experiment of the same name (another seed, other batches or weights) needs no -force:
-    all files of the finished run are kept, under a free number."""
+    """Another experiment of the same name needs no -force: the finished run is kept."""
     shutil.copytree("a", "room")
     file, first = data("faces", "room"), files_of("room")
     write("room/net-best.weights", "best")
@@ -66,8 +64,7 @@ def finished_runs_make_room():
 
 
 def making_room_is_cut_short():
-    """A run is killed between two renames: the next start renames the other files with the same
-    number."""
+    """A run is killed between two renames: the next start renames the other files alike."""
     ends = (".state", ".weights", "-best.weights", "-best.txt", ".names", ".csv", ".run")
     for cut in range(len(ends)):
         shutil.rmtree("cut", ignore_errors=True)
@@ -94,8 +91,6 @@ def a_signal_before_the_first_update_renames_nothing():
 
 
 def nothing_left():
-    """Weights or a checkpoint that have trained all batches are an error, and nothing is
-    written."""
     shutil.copy("a/net.weights", "done.weights")
     file = data("faces", "left")
     refuses(file, "done.weights: has trained 20 batches, and -batches is 20: nothing is left to "
@@ -113,7 +108,6 @@ def nothing_left():
 
 
 def started_from_weights():
-    """Starting from trained weights begins a new log."""
     file = data("faces", "from")
     write("from/net.csv", read("a/net.csv"))
     expect_end(train(file, "done.weights", "-batches", "30", "-threads", "1"))

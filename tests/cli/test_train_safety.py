@@ -1,5 +1,4 @@
-"""darknet classifier train saves its progress however it ends: by signals, closed pipes, disks that
-fail for a while or for ever, bad pairs, a disk without room for the log."""
+"""Tests that darknet classifier train saves its progress however it ends."""
 import errno
 import os
 import resource
@@ -18,8 +17,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU, signal.
 
 
 def make_more():
-    """Trains a run without faults, for comparison, and makes pairs of its faces with LFW's
-    names."""
+    """Trains a run without faults, for comparison, and makes pairs of its faces."""
     make_inputs()
     expect_end(train(data("faces", "whole"), *WHOLE))
     lines = []
@@ -32,7 +30,6 @@ def make_more():
 
 
 def wait_line(run_, stream, *texts):
-    """Waits for the first line with one of the texts and returns it."""
     limit = time.time() + 20
     while time.time() < limit:
         line = stream.readline()
@@ -51,8 +48,7 @@ def running(name, *args, **more):
 
 
 def is_saved(name, rows=None):
-    """Checks that there are a checkpoint, weights, and a log without gaps, which has `rows` lines
-    unless `rows` is None. Returns the number of batches."""
+    """Checks for a checkpoint, weights, and a log without gaps. Returns the batches in the log."""
     batches = [int(b) for b in column(f"{name}/net.csv", "batch")]
     expect(batches == list(range(1, len(batches) + 1)), "the log has gaps or doubles")
     expect(rows is None or len(batches) == rows, f"{len(batches)} lines, not {rows}")
@@ -104,8 +100,7 @@ def files_of(name):
 
 
 def nothing_before_the_first_update():
-    """A signal during the scan, the reading of the pairs, or the making of the cache leaves a
-    finished run in the same folder unchanged."""
+    """A signal before the first update leaves a finished run unchanged."""
     shutil.copytree("whole", "early")
     file, before = data("faces", "early"), files_of("early")
     expect_end(darknet("init", "net.cfg", "teacher.weights"))
@@ -147,7 +142,6 @@ def stopped_in_a_verification():
 
 
 def stopped_in_the_last_verification():
-    """Only the last verification is missing: -resume makes it and finishes the run."""
     pairs = ["-pairs", "pairs.txt", "-faces", "lfw", "-verify", "20", "-batches", "40",
              "-threads", "1"]
     file, images = data("faces", "last"), 12
@@ -175,7 +169,6 @@ def stopped_in_the_last_verification():
 
 
 def nothing_is_left(file, folder, *args):
-    """-resume of a finished run that has all its files is an error and writes nothing."""
     whole = files_of(folder)
     refuses(file, "nothing is left to train; raise max_batches, or give a larger -batches",
             args=["-resume", *args])
@@ -183,8 +176,6 @@ def nothing_is_left(file, folder, *args):
 
 
 def missing_files_of_a_finished_run():
-    """-resume of a finished run writes the record if that could not be written, and the weights if
-    they are missing."""
     file, args = data("faces", "end"), ("-batches", "40")
     done = train(file, *args, env=faults("end/net.run", 2, 10**6, errno.EROFS, "rename"))
     expect_end(done, 1, "end/net.run: cannot write: Read-only file system")
@@ -208,8 +199,7 @@ def column_text(path, name):
 # ---- files that fail ----
 
 def disk_fails_for_a_while():
-    """After the scan, opening an image fails twelve times with EIO, EMFILE or ESTALE. Training
-    tries again and skips no image."""
+    """Training tries again and skips no image."""
     for code in (errno.EIO, errno.EMFILE, errno.ESTALE):
         name = f"errno{code}"
         done = train(data("faces", name), *WHOLE, env=faults("faces/", 400, 12, code))
@@ -226,7 +216,6 @@ def scan_reads_again():
 
 
 def valid_reads_again():
-    """classifier valid tries an image once more when its disk fails for a moment."""
     file = data("faces", "valid", valid="faces")
     args = ("classifier", "valid", file, "net.cfg", "whole/net.weights", "-threads", "1")
     want = darknet(*args)
@@ -237,8 +226,7 @@ def valid_reads_again():
 
 
 def folder_is_away():
-    """Images are missing for 1.5 seconds: training waits, reports it, and gives the same bits as a
-    run without faults."""
+    """Training waits for missing images and gives the same bits as a run without faults."""
     shutil.copytree("faces", "moving")
     file = data("moving", "away")
     run_ = start(file, *WHOLE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -254,8 +242,7 @@ def folder_is_away():
 
 
 def folder_stays_away():
-    """A signal ends the wait in the middle of an update. The checkpoint is that of the last
-    complete update, and continues with the same bits."""
+    """A signal ends the wait. The checkpoint is that of the last complete update."""
     run_ = start(data("faces", "lost"), *WHOLE, stderr=subprocess.PIPE, text=True,
                  env=faults("faces/", 1000, MANY, errno.EIO))
     wait_line(run_, run_.stderr, "cannot be read: Input/output error; waiting for it")
@@ -266,8 +253,7 @@ def folder_stays_away():
 
 
 def one_image_is_gone():
-    """One image cannot be read, while others can: it is skipped. The list has it twice, which is
-    more than 1 % of its lines, so the run stops with an error and is saved."""
+    """The list has the image twice, which is more than 1 % of its lines."""
     shutil.copytree("faces", "fewer")
     lines = "".join(f"fewer/{n}/{i:02}.jpg {c}\n" for c, n in enumerate(NAMES) for i in range(20))
     write("fewer.txt", 2 * lines)
@@ -296,7 +282,6 @@ def log_without_room():
 
 
 def log_in_place_of_an_input():
-    """A list with the name of the log is an input and is not replaced."""
     write("keep/net.csv", "".join("../" + line for line in listing()))
     before = read("keep/net.csv")
     expect_end(train(data("keep/net.csv", "keep"), "-batches", "2"), 1,
@@ -316,7 +301,6 @@ def bad_pairs_are_found_first():
 
 
 def bad_pairs_later():
-    """A verification that fails is reported, and training continues to its last batch."""
     shutil.copytree("lfw", "later")
     run_ = start(data("faces", "late"), "-batches", "400", "-threads", "1", "-pairs", "pairs.txt",
                  "-faces", "later", "-verify", "200", stdout=subprocess.PIPE,
@@ -330,7 +314,7 @@ def bad_pairs_later():
 
 
 def no_checkpoint_for_a_while():
-    """The folder of the run is moved away during training, then back. Nothing is lost."""
+    """The folder of the run is moved away during training, then back."""
     run_ = running("locked", "-batches", "3000", "-every", "100", "-threads", "1")
     os.rename("locked", "nowhere")
     wait_line(run_, run_.stderr, "training continues, the next attempt is in")

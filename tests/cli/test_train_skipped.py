@@ -1,6 +1,4 @@
-"""NAME.skipped lists the images that training does not use, with the reason, whether the scan or
-the training found them. -resume keeps the list. Files that are not images do not count as broken
-images."""
+"""NAME.skipped lists the images that training does not use, with the reason."""
 import os
 
 from common import attempt_all, darknet, expect, expect_end, read, summary, write
@@ -18,8 +16,7 @@ def lines(path):
 
 
 def files_that_are_no_images():
-    """12 files that are not images, beside 60 images, are more than 1 %, but they are not broken
-    images."""
+    """12 other files beside 60 images are more than 1 %, but they are not broken images."""
     for name in ("ann", "bob", "cid"):
         for other in OTHERS:
             write(f"faces/{name}/{other}", f"{other} is not an image\n")
@@ -40,8 +37,7 @@ def files_that_are_no_images():
 
 
 def those_that_are_broken():
-    """The list has a broken image that the scan finds, and a broken image that reading finds.
-    -resume keeps both lines."""
+    """The scan finds one broken image, reading finds another. -resume keeps both lines."""
     write("short.jpg", read("faces/ann/00.jpg")[:300])
     listed = "".join(f"faces/{n}/{i:02}.jpg {k}\n" for k, n in enumerate(("ann", "bob", "cid"))
                      for i in range(20) if (n, i) != ("ann", 7))

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
-"""Tests classifier train: -pairs gives the accuracies of scripts/eval_lfw.py for the same weights,
--cache keeps the teacher's outputs and refuses a cut file, and options without effect are
-refused."""
+"""Tests classifier train: -pairs gives the accuracies of scripts/eval_lfw.py, and -cache keeps the
+outputs of the teacher."""
 import csv
 import json
 import os
@@ -120,7 +119,6 @@ def refused(here, want, cfg, *options):
 
 
 def refusals(here):
-    """An option that would have no effect is refused."""
     teacher = ("-teacher", os.path.join(here, "teacher.cfg"),
                "-teacher-weights", os.path.join(here, "teacher.weights"))
     pairs = ("-pairs", os.path.join(here, "s/pairs.txt"), "-faces", os.path.join(here, "s/test"))
