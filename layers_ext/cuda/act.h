@@ -1,5 +1,4 @@
-/* act.h - the activation functions on the device. Two switches over the table in
- * kernels/activations.h compute each function and its derivative. */
+/* act.h - the activation functions on the device. */
 #ifndef DNX_CUDA_ACT_H
 #define DNX_CUDA_ACT_H
 #include "cuda/target.h"
@@ -45,14 +44,14 @@ DEVICE float activate_grad(float u, dnx_act act, float slope) {
     default: return __builtin_nanf("");
     }
 }
-/* activate() as a call that is not inlined. Unrolled loops use it to keep the code short. */
+/* Not inlined, so that unrolled loops stay short. */
 DEVICE_CALL float call_activate(float u, dnx_act act, float slope) {
     return activate(u, act, slope);
 }
 #undef C
 
-/* Returns y for the value z in channel c: applies the batch norm and activation that the layer
- * before deferred (struct dnx_cuda_deferred). Returns z when it deferred nothing. */
+/* Applies the deferred batch norm and activation to z in channel c. Returns z when nothing is
+ * deferred. */
 DEVICE float loaded(const struct dnx_cuda_deferred *d, float z, int c) {
     if (!d->scale) return z;
     const float u = z * d->scale[c] + d->shift[c];

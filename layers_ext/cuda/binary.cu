@@ -1,10 +1,8 @@
-/* binary.cu - signs of weights and inputs, and the gradients through the signs.
- * common/bits/binarise.h and layers_ext/binary.c have the formulas. The signs are stored as the
- * floats +1 and -1, and product.cu multiplies them. A filter is C x taps floats, as in a weights
- * file. */
+/* binary.cu - signs of weights and inputs, as the floats +1 and -1, and gradients through them.
+ * common/bits/binarise.h and layers_ext/binary.c have the formulas. */
 #include "cuda/block.h"
 
-/* Subtracts from each tap of the filter v its mean over the C channels. */
+/* Subtracts from each tap its mean over the channels. */
 DEVICE void center_taps(float *v, int C, int taps) {
     for (int t = THREAD; t < taps; t += THREADS) {
         double mean = 0;
@@ -18,7 +16,6 @@ DEVICE void center_taps(float *v, int C, int taps) {
 
 DEVICE float size_of(float x) { return x < 0 ? -x : x; }
 
-/* One block for each filter. */
 KERNEL(binarise) {
     const long n = (long)a.C * a.taps, at = BLOCK_X * n;
     double others = 0, sum = 0;
@@ -43,8 +40,7 @@ KERNEL(binarise) {
     a.centred[BLOCK_X] = is_centred;
 }
 
-/* Turns G, the gradient of alpha b, into an estimate of the gradient of w, and adds this estimate
- * to d_w. One block for each filter. how: 0 exact, 1 paper, 2 plain (dnx_estimator). */
+/* how: 0 exact, 1 paper, 2 plain. */
 KERNEL(binarise_back) {
     const long n = (long)a.C * a.taps, at = BLOCK_X * n;
     const int how = a.has_alpha ? a.how : 2;
@@ -69,7 +65,7 @@ DEVICE float normed(const float *scale, const float *shift, float x, int c) {
     return scale ? x * scale[c] + shift[c] : x;
 }
 
-/* A block computes 8 pixels, with 32 threads for each: the signs of u and the sum of |u|. */
+/* A block computes 8 pixels, with 32 threads for each. */
 KERNEL(signs) {
     const long r = (long)BLOCK_X * DNX_CUDA_ROWS + THREAD / DNX_CUDA_COLUMNS;
     const int lane = THREAD % DNX_CUDA_COLUMNS;
@@ -83,7 +79,6 @@ KERNEL(signs) {
     if (lane == 0 && r < a.rows) a.sum[r] = (float)sum;
 }
 
-/* du = [|u| <= 1] du + sign(u) map */
 KERNEL(signs_back) {
     EACH_ELEMENT(i, row, c, a.rows * a.C, a.C) {
         const float u = normed(a.scale, a.shift, a.x[i], c);
@@ -92,7 +87,6 @@ KERNEL(signs_back) {
     }
 }
 
-/* Computes K, the mean of |u| in each window, from the sums of |u| over the channels. */
 KERNEL(k_map) {
     const struct dnx_cuda_window *at = &a.at;
     const long count = (long)at->batch * at->oh * at->ow;
@@ -109,8 +103,6 @@ KERNEL(k_map) {
     }
 }
 
-/* The backward pass of k_map: each input pixel gets the sum of the gradients of all windows that
- * contain it, divided by kh * kw * C. */
 KERNEL(k_unmap) {
     const struct dnx_cuda_window *at = &a.at;
     const long count = (long)at->batch * at->h * at->w;
@@ -130,14 +122,12 @@ KERNEL(k_unmap) {
     }
 }
 
-/* z = z * map[row] * alpha[n] */
 KERNEL(k_scale) {
     EACH_ELEMENT(i, row, n, a.rows * a.N, a.N)
     a.z[i] = a.z[i] * (a.map ? a.map[row] : 1) * a.alpha[n];
 }
 
-/* dk[row] = sum over n of dz z / map[row], or 0 when map[row] is 0; then dz = dz * map[row]. A
- * block computes 8 rows. */
+/* dk[row] = sum over n of dz z / map[row]. A block computes 8 rows. */
 KERNEL(k_back) {
     const long r = (long)BLOCK_X * DNX_CUDA_ROWS + THREAD / DNX_CUDA_COLUMNS;
     const int lane = THREAD % DNX_CUDA_COLUMNS;

@@ -1,6 +1,5 @@
-/* block.h - sums and maxima over the threads of a block or a row. All these threads must call the
- * function, and all get the result. The order of the additions is fixed, so two runs give the same
- * bits. */
+/* block.h - sums and maxima over threads. All threads of the block must call them. The order of the
+ * additions is fixed, so two runs give the same bits. */
 #ifndef DNX_CUDA_BLOCK_H
 #define DNX_CUDA_BLOCK_H
 #include "cuda/target.h"
@@ -34,7 +33,7 @@ DEVICE double block_max(double v) {
     return most;
 }
 
-/* Returns the sum over the 32 threads that compute the same row. A block computes 8 rows. */
+/* Returns the sum over the 32 threads of this thread's row. */
 DEVICE double row_sum(double v) {
     SHARED double part[BLOCK_THREADS];
     const int first = THREAD / DNX_CUDA_COLUMNS * DNX_CUDA_COLUMNS;
@@ -46,10 +45,10 @@ DEVICE double row_sum(double v) {
     return sum;
 }
 
-/* Limits a cosine to -1..1, because rounding can give slightly more. Returns NaN for NaN. */
+/* Limits a cosine to -1..1, because rounding can give slightly more. NaN stays NaN. */
 DEVICE float limit(float c) { return c > 1 ? 1 : c < -1 ? -1 : c; }
 
-/* Returns 1/|x|, and 0 when |x| is at most 1e-15. square: |x|^2. */
+/* Returns 1/|x|; 0 when |x| is at most 1e-15. square: |x|^2. */
 DEVICE float inverse_of(double square) {
     return square > 1e-30 || square != square ? (float)(1 / SQRT(square)) : 0;
 }

@@ -1,5 +1,4 @@
-/* centres.cu - class centres and margins from a teacher's features. common/face/centres.h has the
- * formulas. Products of vectors are summed in double. */
+/* centres.cu - class centres and margins from a teacher: see common/face/centres.h. */
 #include "cuda/block.h"
 
 #define LEAST 1e-6
@@ -17,8 +16,7 @@ DEVICE float *centre_of(const struct centres_args *a, int label) {
     return a->w + (long)(a->rows ? a->rows[label] : label) * a->D;
 }
 
-/* Returns a_b, the share of the old centre w in the new centre. x, t: the features of the image
- * from student and teacher; t_inv = 1/|t|. */
+/* Returns a_b. x, t: features of student and teacher; t_inv = 1/|t|. */
 DEVICE double alpha_of(const struct centres_args *a, const float *x, const float *w, const float *t,
                        double t_inv) {
     if (a->is_fixed) return a->fixed;
@@ -28,7 +26,7 @@ DEVICE double alpha_of(const struct centres_args *a, const float *x, const float
     return in_bounds(c * in_bounds(own));
 }
 
-/* One block for each image. Only the block of the first image of a class moves its centre. */
+/* Only the block of the first image of a class moves its centre. */
 KERNEL(centres_follow) {
     const int first = BLOCK_X, y = a.label[first];
     double keep = 0;
@@ -42,7 +40,7 @@ KERNEL(centres_follow) {
         const float *t = a.t + (long)i * a.D;
         const double inv = inverse(block_dot(t, t, a.D));
         const double alpha = alpha_of(&a, a.x + (long)i * a.D, w, t, inv);
-        if (THREAD == 0) a.share[i] = (float)((1 - alpha) * inv); /* 0 for a vector t of length 0 */
+        if (THREAD == 0) a.share[i] = (float)((1 - alpha) * inv); /* 0 when t is 0 */
         if (inv == 0) continue;
         keep += alpha;
         n++;

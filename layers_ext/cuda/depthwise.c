@@ -8,21 +8,18 @@ static int slabs_of(const struct dnx_cuda_window *at) {
     return dnx_gpu_slabs((long)at->batch * at->oh * at->ow);
 }
 
-/* ---- tiles ---- */
-
 static long tiles_of(int batch, int h, int w) {
     return (long)batch * ((h + DNX_CUDA_SIDE - 1) / DNX_CUDA_SIDE) *
            ((w + DNX_CUDA_SIDE - 1) / DNX_CUDA_SIDE);
 }
 
-/* Returns how many numbers the windows of a tile need in shared memory. */
+/* Floats of shared memory that the windows of a tile need. */
 static long windows_of(const struct dnx_cuda_window *at) {
     return ((DNX_CUDA_SIDE - 1L) * at->stride + at->kh) *
            ((DNX_CUDA_SIDE - 1L) * at->stride + at->kw) * DNX_CUDA_COLUMNS;
 }
 
-/* True when tiles can be used and save time: there is one filter for each channel, the windows of a
- * tile fit into shared memory, and neighbouring windows share pixels. */
+/* Tiles save time only when neighbouring windows share pixels. */
 static bool has_tiles(const struct dnx_cuda_window *at) {
     return at->N == at->C && at->kh > at->stride && at->oh > 1 && at->ow > 1 &&
            windows_of(at) <= DNX_CUDA_WINDOWS;
@@ -31,8 +28,6 @@ static bool has_dw_tiles(const struct dnx_cuda_window *at) {
     const long sums = (long)at->kh * at->kw * DNX_CUDA_SIDE * DNX_CUDA_COLUMNS;
     return has_tiles(at) && windows_of(at) + sums <= DNX_CUDA_WINDOWS + DNX_CUDA_SUMS;
 }
-
-/* ---- the layer ---- */
 
 dnx_status dnx_gpu_dw_make(dnx_gpu_layer *l, dnx_err *err) {
     dnx_gpu_dw *s = l->state;

@@ -1,6 +1,5 @@
-/* depthwise.cu - depthwise convolutions. The first kernels work for all windows. The second ones,
- * in tiles of 8 x 8 pixels, are for small windows that overlap. Filter n belongs to channel n / (N
- * / C). */
+/* depthwise.cu - depthwise convolutions: for all windows, then in tiles for small windows. Filter n
+ * belongs to channel n / (N / C). */
 #include "cuda/act.h"
 
 KERNEL(depthwise) {
@@ -50,8 +49,7 @@ KERNEL(depthwise_dx) {
     }
 }
 
-/* A block sums one tap of 32 filters over a slab of rows, 8 rows at a time. At the end its first 32
- * threads add the 8 partial sums of each filter. */
+/* A block sums one tap of 32 filters over a slab, 8 rows at a time. */
 KERNEL(depthwise_dw) {
     SHARED float sums[DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, part = THREAD / DNX_CUDA_COLUMNS, N = a.at.N;
@@ -84,14 +82,11 @@ KERNEL(depthwise_dw_sum) {
     }
 }
 
-/* ---- tiles ---- */
-
-/* A block computes 32 channels of a tile of 8 x 8 pixels. Each of its 8 warps computes a row of the
- * tile, and each thread the 8 pixels of this row in one channel. The block first copies all input
- * pixels that the windows read to shared memory. */
+/* A block computes 32 channels of a tile. Each warp takes a row of 8 pixels, each thread one
+ * channel of it. */
 enum { SIDE = DNX_CUDA_SIDE, LANES = DNX_CUDA_COLUMNS };
 
-/* Where a tile begins: its first pixel, and the index of its image in the batch. */
+/* The first pixel of a tile, and the index of its image. */
 struct corner {
     int y, x;
     long image;
@@ -109,9 +104,8 @@ DEVICE struct corner corner_of(long tile, int h, int w) {
     return at;
 }
 
-/* Copies rows x columns pixels to shared memory, rows x columns x 32 channels. The first pixel is
- * (y0, x0) of the image `from`, h x w x C. Pixels outside of the image become 0. Then each thread
- * applies `of` to the numbers that it has copied, unless `of` is NULL. */
+/* Copies rows x columns pixels of an image, h x w x C, from (y0, x0) on: 32 channels of each.
+ * Pixels outside of the image become 0. Then applies `of`, unless it is NULL. */
 DEVICE void copy_tile(const float *from, const struct dnx_cuda_deferred *of, int h, int w, int C,
                       int y0, int x0, int rows, int columns, float *to) {
     const int lane = THREAD % LANES, c = BLOCK_Y * LANES + lane;
@@ -129,8 +123,8 @@ DEVICE void copy_tile(const float *from, const struct dnx_cuda_deferred *of, int
     SYNC();
 }
 
-/* Copies the pixels that the windows of a tile read to shared memory, columns x 32 numbers for each
- * row. Returns the address of the pixel at tap (0, 0) of this thread's first output. */
+/* Copies the pixels that the windows of a tile read. Returns the address of tap (0, 0) of this
+ * thread's first output. */
 DEVICE const float *copy_windows(const struct dnx_cuda_window *at, const float *x,
                                  const struct dnx_cuda_deferred *of_x, struct corner k, int columns,
                                  float *tile) {
@@ -178,7 +172,7 @@ KERNEL(depthwise_tiles) {
     a.parts[((long)BLOCK_X * 3 + row) * at->C + c] = sum;
 }
 
-/* Returns p / stride, rounded down for a negative p, too. */
+/* Rounded down, also for a negative p. */
 DEVICE int down(int p, int stride) { return p >= 0 ? p / stride : -((stride - 1 - p) / stride); }
 
 KERNEL(depthwise_dx_tiles) {
@@ -217,7 +211,7 @@ KERNEL(depthwise_dw_tiles) {
     const int lane = THREAD % LANES, row = THREAD / LANES, c = BLOCK_Y * LANES + lane;
     const int columns = (SIDE - 1) * at->stride + at->kw, step = at->stride * LANES;
     const int taps = at->kh * at->kw;
-    /* The sums are behind the pixels in `tile`: 8 rows x taps x 32 channels. */
+    /* 8 rows x taps x 32 channels, behind the pixels. */
     float *all = tile + ((SIDE - 1) * at->stride + at->kh) * columns * LANES;
     float *sums = all + row * taps * LANES + lane;
     for (int k = 0; k < taps; k++) sums[k * LANES] = 0;

@@ -1,5 +1,4 @@
-/* depthwise.h - depthwise convolutions on a GPU, with batch norm and activation: [depthwise] and
- * [global_depthwise]. */
+/* depthwise.h - depthwise convolutions on a GPU, with batch norm and activation. */
 #ifndef DNX_CUDA_DEPTHWISE_H
 #define DNX_CUDA_DEPTHWISE_H
 #include "cuda/norm.h"
@@ -7,12 +6,11 @@
 typedef struct {
     dnx_gpu_norm norm;
     struct dnx_cuda_window at;
-    float *parts; /* slabs x taps x N: the gradient of the filters from each slab of rows */
+    float *parts; /* slabs x taps x N: the gradient of the filters from each slab */
 } dnx_gpu_dw;
 
-/* The members of dnx_gpu_type for a depthwise layer, whose state is a dnx_gpu_dw. make() reads the
- * options size, stride, pad, padding and activation of the layer; without an option size the filter
- * covers the whole input. DNX_EMEM. */
+/* The members of dnx_gpu_type for a layer whose state is a dnx_gpu_dw. Without an option size the
+ * filter covers the whole input. DNX_EMEM. */
 dnx_status dnx_gpu_dw_make(dnx_gpu_layer *l, dnx_err *err);
 void dnx_gpu_dw_prepare(dnx_gpu_layer *l);
 void dnx_gpu_dw_forward(dnx_gpu_layer *l, dnx_pass *p);

@@ -51,8 +51,8 @@ dnx_status dnx_device_look(int index, dnx_device_facts *facts, dnx_err *err) {
     return st ? st : look(cu, index, &device, facts, err);
 }
 
-/* Returns the number after `word` in the PTX: 70 for ".version 7.0", 80 for ".target sm_80"; 0 when
- * the PTX does not contain the word. */
+/* Returns the number after `word`: 70 for ".version 7.0", 80 for ".target sm_80"; 0 without the
+ * word. */
 static int ptx_number(const char *ptx, const char *word) {
     const char *at = strstr(ptx, word);
     int major = 0, minor = 0;
@@ -138,8 +138,6 @@ void dnx_device_close(dnx_device *d) {
 }
 
 const dnx_device_facts *dnx_device_is(const dnx_device *d) { return &d->facts; }
-
-/* ---- memory ---- */
 
 static dnx_status no_memory(dnx_device *d, size_t bytes, dnx_err *err) {
     size_t free_bytes = 0, all = 0;

@@ -1,9 +1,8 @@
 /* device.h - one GPU: its memory, the work on it, and copies to and from it.
  *
- * Work is queued, and starts at the latest when the CPU waits for its results (queue.h). After the
- * first failure no more work is queued, and dnx_device_status() reports that failure. So a caller
- * checks once, at the end of its work. Only the thread that opened a device may use it. A pointer
- * to memory of the device must not be dereferenced on the CPU. */
+ * Work is queued, and starts at the latest when the CPU waits for its results. After the first
+ * failure no more work is queued, and dnx_device_status() reports that failure. So a caller checks
+ * once, at the end of its work. Only the thread that opened a device may use it. */
 #ifndef DNX_CUDA_DEVICE_H
 #define DNX_CUDA_DEVICE_H
 #include <stddef.h>
@@ -13,54 +12,49 @@
 
 typedef struct dnx_device dnx_device;
 
-/* The format to which the inputs of matrix products are rounded. The sums are always float32. */
+/* The format to which the inputs of matrix products are rounded; the sums are float32. */
 typedef enum { DNX_FLOAT32, DNX_TF32, DNX_BFLOAT16 } dnx_precision;
 
 typedef struct {
     char name[96];
-    /* index counts from 0. major and minor are the compute capability. processors is the number of
-     * multiprocessors. driver is the newest CUDA version that the driver can run: 12040 is 12.4. */
+    /* major, minor: compute capability; processors: multiprocessors; driver: the newest CUDA
+     * version that the driver can run, 12040 for 12.4. */
     int index, major, minor, processors, driver;
     size_t bytes, bytes_free; /* all and free memory; bytes_free is 0 before the device is opened */
 } dnx_device_facts;
 
-/* Stores the number of devices in *count. DNX_EIO when the driver cannot be opened, or fails. */
+/* DNX_EIO when the driver cannot be opened, or fails. */
 dnx_status dnx_device_count(int *count, dnx_err *err);
 /* Opens device `index`, which counts from 0, and loads the kernels from ptx, a string. The caller
- * closes the device. DNX_EIO when there is no device `index`, or when the device or its driver is
- * too old for the PTX; the message gives both versions. DNX_EIO also for other failures of the
- * driver. DNX_EMEM. */
+ * closes the device. DNX_EIO when there is no such device, when it or its driver is too old for the
+ * PTX, or when the driver fails. DNX_EMEM. */
 dnx_status dnx_device_open(int index, const char *ptx, dnx_device **out, dnx_err *err);
 /* Closes a device. Free all its memory first. d may be NULL. */
 void dnx_device_close(dnx_device *d);
-/* Sets the function that is called once, with a line of text, when the driver refuses graphs. Each
- * kernel is then started alone. note may be NULL. */
+/* note is called once, with a line of text, when the driver refuses graphs. It may be NULL. */
 void dnx_device_notes(dnx_device *d, void (*note)(const char *line));
-/* Stores the facts about device `index` without opening it. DNX_EIO when there is no device
- * `index`, or when the driver fails. */
+/* Describes device `index` without opening it. DNX_EIO when there is no such device, or when the
+ * driver fails. */
 dnx_status dnx_device_look(int index, dnx_device_facts *facts, dnx_err *err);
-/* Returns the facts about an open device, which owns them. */
+/* The device owns the result. */
 const dnx_device_facts *dnx_device_is(const dnx_device *d);
 
-/* Allocates zeroed memory on the device, which dnx_device_free() frees. DNX_EMEM, with the number
- * of free bytes in the message; DNX_EIO for other failures of the driver. */
+/* Allocates zeroed memory on the device, which dnx_device_free() frees. DNX_EMEM; DNX_EIO for other
+ * failures of the driver. */
 dnx_status dnx_device_new(dnx_device *d, void **p, size_t bytes, dnx_err *err);
 void dnx_device_free(dnx_device *d, void *p);
-/* Counts how many bytes a network will need, without allocating them. Between begin and end no work
- * is queued, and dnx_device_new() and dnx_device_pinned() return an address that must not be used.
- * end returns the sum of the bytes that dnx_device_new() was asked for, each rounded up to a
- * multiple of 512. */
+/* Counts the bytes that dnx_device_new() is asked for, without allocating them. Between begin and
+ * end no work is queued, and addresses from dnx_device_new() and dnx_device_pinned() must not be
+ * used. */
 void dnx_device_count_begin(dnx_device *d);
 size_t dnx_device_count_end(dnx_device *d);
-/* Checks that `bytes` of the device's memory are free. Else DNX_EMEM; the message gives both
- * numbers. DNX_EIO when the driver fails. */
+/* DNX_EMEM when less than `bytes` of the device's memory is free. DNX_EIO when the driver fails. */
 dnx_status dnx_device_has(dnx_device *d, size_t bytes, dnx_err *err);
-/* Allocates pinned memory of the CPU, which the device reads and writes directly. The memory is not
- * zeroed; dnx_device_unpin() frees it. DNX_EMEM. */
+/* Allocates pinned memory of the CPU, not zeroed, which dnx_device_unpin() frees. DNX_EMEM. */
 dnx_status dnx_device_pinned(dnx_device *d, void **p, size_t bytes, dnx_err *err);
 void dnx_device_unpin(dnx_device *d, void *p);
 
-/* Queues the clearing of memory on the device: all bytes become 0. */
+/* Queues work that sets all bytes to 0. */
 void dnx_device_clear(dnx_device *d, void *to, size_t bytes);
 /* Copies memory of the CPU to the device. The caller may change `from` after the call. */
 void dnx_device_put(dnx_device *d, void *to, const void *from, size_t bytes);
@@ -69,10 +63,9 @@ void dnx_device_get(dnx_device *d, void *to, const void *from, size_t bytes);
 /* Queues a copy from the device to pinned memory. `to` has the values after the next
  * dnx_device_status(). */
 void dnx_device_fetch(dnx_device *d, void *to, const void *from, size_t bytes);
-/* Copies pinned memory to the device on a second stream. The copy starts after all work that was
- * queued before, and runs at the same time as work that is queued later. Call dnx_device_join()
- * before you queue work that reads `to`. Do not change `from` before the dnx_device_status() that
- * follows this work. */
+/* Copies pinned memory to the device, at the same time as work that is queued later. Call
+ * dnx_device_join() before you queue work that reads `to`. Do not change `from` before the
+ * dnx_device_status() that follows this work. */
 void dnx_device_put_beside(dnx_device *d, void *to, const void *from, size_t bytes);
 /* Makes the work that is queued from now on wait for the copies of dnx_device_put_beside(). */
 void dnx_device_join(dnx_device *d);
@@ -80,12 +73,11 @@ void dnx_device_join(dnx_device *d);
  * copied. Queues nothing when x, y or z is 0. x > INT_MAX, or y or z > 65535, is a failure. */
 void dnx_device_launch(dnx_device *d, dnx_cuda_kernel kernel, long x, long y, long z,
                        const void *args);
-/* Queues a kernel whose threads loop over `count` elements, in at most 4096 blocks. */
+/* Queues a kernel whose threads loop over `count` elements. */
 void dnx_device_each(dnx_device *d, dnx_cuda_kernel kernel, long count, const void *args);
-/* Returns the numbers of lists, graphs and kernels that were started since the device was
- * opened. */
+/* Counts since the device was opened. */
 dnx_work dnx_device_work(const dnx_device *d);
 /* Waits for all queued work. Returns the first failure since the device was opened: DNX_EMEM when
- * memory ran out, DNX_EIO for all other failures. */
+ * memory ran out, else DNX_EIO. */
 dnx_status dnx_device_status(dnx_device *d, dnx_err *err);
 #endif

@@ -1,5 +1,4 @@
-/* distil.cu - the losses [kd_feature] and [kd_correlation], which imitate a teacher's features.
- * layers_ext/kd_feature.c and layers_ext/kd_correlation.c have the formulas and the papers. */
+/* distil.cu - the losses [kd_feature] and [kd_correlation]; layers_ext/ has the formulas. */
 #include "cuda/block.h"
 #include "cuda/real.h"
 
@@ -34,7 +33,7 @@ DEVICE double power_of(double d, double power) {
     return power == 0 ? 1 : d == 0 ? 0 : real_exp(power * real_log(d));
 }
 
-/* One block computes all images. a.hard is the option hard=: 0 none, 1 softmax, 2 power. */
+/* a.hard: 0 none, 1 softmax, 2 power. */
 KERNEL(feature_weights) {
     double peak = 0, sum = 0;
     for (int b = THREAD; b < a.count; b += THREADS) {
@@ -69,7 +68,7 @@ KERNEL(feature_slopes) {
     }
 }
 
-/* Returns phi(v) = sum of series[p] v^p for p = 0 to degree; stores phi'(v) in *slope. */
+/* Returns phi(v) = sum of series[p] v^p; stores phi'(v) in *slope. */
 DEVICE float series_at(const float *series, int degree, float v, float *slope) {
     float sum = series[degree], d = 0;
     for (int p = degree - 1; p >= 0; p--) {
@@ -80,8 +79,7 @@ DEVICE float series_at(const float *series, int degree, float v, float *slope) {
     return sum;
 }
 
-/* One block for each image, which is a row of `own` and `target`. Replaces own[i][j], the
- * similarity of images i and j, by the factor of u_j in the gradient of u_i. */
+/* One block for each row. Replaces own[i][j] by the factor of u_j in the gradient of u_i. */
 KERNEL(correlation) {
     const long first = (long)BLOCK_X * a.count;
     double sum = 0;

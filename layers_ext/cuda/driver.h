@@ -1,6 +1,5 @@
-/* driver.h - NVIDIA's driver library, libcuda.so.1. The command opens the library when it first
- * needs a device, so a build needs no file from NVIDIA. Some functions have names with _v2 in the
- * library; NVIDIA's header hides that with macros. */
+/* driver.h - NVIDIA's driver library, libcuda.so.1. It is opened at run time, so a build needs no
+ * file from NVIDIA. NVIDIA's header hides the _v2 of some names. */
 #ifndef DNX_CUDA_DRIVER_H
 #define DNX_CUDA_DRIVER_H
 #include <stdbool.h>
@@ -15,7 +14,7 @@ enum {
     DNX_CU_INVALID = 1,
     DNX_CU_OUT_OF_MEMORY = 2,
     DNX_CU_OLD_DRIVER = 222, /* the PTX needs a newer driver */
-    DNX_CU_NOT_FOUND = 500   /* the driver lacks a function */
+    DNX_CU_NOT_FOUND = 500
 };
 enum { DNX_CU_MULTIPROCESSORS = 16, DNX_CU_MAJOR = 75, DNX_CU_MINOR = 76 }; /* attributes */
 enum {
@@ -28,7 +27,6 @@ enum {
     DNX_CU_THIS_THREAD = 1   /* for cuStreamBeginCapture_v2: ignores other threads' calls */
 };
 
-/* The functions that the project calls. Columns: symbol, parameters. */
 #define DNX_CU_SYMBOLS(X)                                                                          \
     X(cuInit, (unsigned flags))                                                                    \
     X(cuDriverGetVersion, (int *version))                                                          \
@@ -64,7 +62,7 @@ enum {
     X(cuEventDestroy_v2, (void *event))                                                            \
     X(cuGetErrorString, (dnx_cu_result r, const char **text))
 
-/* A driver older than CUDA 11.4 lacks some of these functions; has_graphs is then false. */
+/* A driver older than CUDA 11.4 lacks some of these; has_graphs is then false. */
 #define DNX_CU_GRAPH_SYMBOLS(X)                                                                    \
     X(cuStreamBeginCapture_v2, (void *stream, int mode))                                           \
     X(cuStreamEndCapture, (void *stream, void **graph))                                            \
@@ -81,8 +79,7 @@ typedef struct {
 } dnx_driver;
 
 /* Opens and initialises the driver. Later calls return the same pointer, which the caller does not
- * free. DNX_EIO when libcuda.so.1 cannot be opened, lacks one of DNX_CU_SYMBOLS, or finds no
- * device. */
+ * free. DNX_EIO when libcuda.so.1 cannot be used or finds no device. */
 dnx_status dnx_driver_open(const dnx_driver **out, dnx_err *err);
 /* Returns the driver's message for a result. The driver owns the string. */
 const char *dnx_driver_why(const dnx_driver *d, dnx_cu_result r);

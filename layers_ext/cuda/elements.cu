@@ -1,4 +1,4 @@
-/* elements.cu - sums, products and copies. A thread computes single numbers of the output. */
+/* elements.cu - sums, products and copies. */
 #include "cuda/act.h"
 
 /* Returns the index of the element of f that is added to y[i]; -1 when none is. */
@@ -66,7 +66,7 @@ KERNEL(fill) {
     for (long i = INDEX; i < a.count; i += STEP) a.to[i] = a.value;
 }
 
-/* Returns the factor b of element i, which is channel c of pixel `row`. */
+/* Element i is channel c of pixel `row`. */
 DEVICE float factor_of(const struct times_map_args *a, long i, long row, int c) {
     return a->b[a->by == DNX_CUDA_EACH      ? i
                 : a->by == DNX_CUDA_CHANNEL ? i / a->image * a->C + c

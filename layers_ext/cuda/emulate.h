@@ -1,27 +1,25 @@
-/* emulate.h - functions of tests/lib/gpu/emulation.c, which runs kernels on the CPU for tests. The
- * kernels call these functions in place of the GPU's instructions. */
+/* emulate.h - what kernels call in place of the GPU's instructions in a test on the CPU. */
 #ifndef DNX_CUDA_EMULATE_H
 #define DNX_CUDA_EMULATE_H
 
-/* The indices of the emulated thread that runs now. */
+/* The emulated thread that runs now. */
 struct dnx_emulated {
-    unsigned thread, threads;     /* index of the thread in its block; threads in a block */
+    unsigned thread, threads;     /* its index in its block; threads in a block */
     unsigned block[3], blocks[3]; /* indices x, y, z of its block; numbers of blocks */
 };
 extern _Thread_local struct dnx_emulated dnx_emulated;
 
 /* A barrier: returns when all threads of the block have called this function. */
 void dnx_emulated_sync(void);
-/* A product of matrices as on tensor cores: d += A * B. All 32 threads of a warp call the function,
- * each with its part of A, B and d as PTX defines it for mma.sync m16n8k16 (bf16) and m16n8k8
- * (tf32). The sums are float32. */
+/* d += A * B like mma.sync m16n8k16 (bf16) or m16n8k8 (tf32). All 32 threads of a warp call the
+ * function, each with its part of A, B and d as PTX defines it. The sums are float32. */
 void dnx_emulated_mma_bf16(float d[4], const unsigned a[4], const unsigned b[2]);
 void dnx_emulated_mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]);
 unsigned dnx_emulated_bf16_pair(float low, float high);
 unsigned dnx_emulated_tf32(float x);
 /* Asynchronous copies of n floats (cp.async). end() closes a group of copies; wait(groups) waits
- * for all groups of this thread but the last `groups`. Only wait() makes the copies, as late as a
- * GPU may make them, so that a missing wait gives wrong numbers. */
+ * for all groups of this thread but the last `groups`. Only wait() makes the copies, so that a
+ * missing wait gives wrong numbers. */
 void dnx_emulated_copy(float *to, const float *from, int n);
 void dnx_emulated_copies_end(void);
 void dnx_emulated_copies_wait(int groups);

@@ -1,13 +1,12 @@
-/* kernels.h - the kernels of the device and their arguments. The .cu files define the kernels; the
- * .c files queue them.
+/* kernels.h - the kernels of the device and their arguments.
  *
  * All tensors are float32, NHWC, on the device. A row is one pixel of a batch with its channels; a
- * slab is a range of rows. A sum over rows takes two kernels. The first stores the sum of each slab
- * in `parts`; the second adds these sums in a fixed order, so two runs give the same bits.
+ * slab is a range of rows. The sums of slabs are stored in `parts`, and added in a fixed order by a
+ * second kernel, so two runs give the same bits.
  *
- * With the member `adds` a kernel adds to its output, else it stores the output. x, y and z are the
- * input, the output, and the values before batch norm and activation; dx, dy and dz are their
- * gradients. "Blocks: (x, y, z)" gives the size of the launch. */
+ * With `adds` a kernel adds to its output. x, y and z are the input, the output, and the values
+ * before batch norm and activation; dx, dy and dz are their gradients. "Blocks" is the size of the
+ * launch. */
 #ifndef DNX_CUDA_KERNELS_H
 #define DNX_CUDA_KERNELS_H
 #include <stdbool.h>
@@ -17,7 +16,7 @@
 #include "cuda/window.h"
 #include "kernels/activations.h"
 
-/* Columns: the name; true when the kernel calls SYNC(), a barrier for the threads of a block. */
+/* Columns: the name; true when the kernel calls SYNC(). */
 // clang-format off
 #define DNX_CUDA_KERNELS(X)                                                                     \
     X(conv_forward, true) X(conv_dx, true) X(conv_dw, true)                                     \
@@ -42,33 +41,30 @@
     X(k_unmap, false) X(k_scale, false) X(k_back, true)
 // clang-format on
 
-enum { DNX_CUDA_TILE = 64 };    /* a block computes 64 x 64 outputs of a matrix product */
+enum { DNX_CUDA_TILE = 64 };    /* rows and columns of a matrix product in a block */
 enum { DNX_CUDA_COLUMNS = 32 }; /* channels in a block that sums over rows */
 enum { DNX_CUDA_ROWS = 8 };     /* rows that such a block adds at a time */
-enum { DNX_CUDA_SIDE = 8 };     /* pixels of a side of a depthwise tile */
-/* The floats of shared memory of a depthwise tile: for its windows, and for sums in _dw_tiles. */
+enum { DNX_CUDA_SIDE = 8 };     /* side of a depthwise tile, pixels */
+/* Floats of shared memory of a depthwise tile: for its windows, and for sums in _dw_tiles. */
 enum { DNX_CUDA_WINDOWS = 17 * 17 * 32, DNX_CUDA_SUMS = 9 * 8 * 32 };
 enum { DNX_CUDA_STRIPES = 512 }; /* the most blocks in x of a product that stores parts */
-/* _SLABS: the number of slabs of a sum over rows, rows/512 rounded up, at most 256. _SLAB: the rows
- * in a slab; the last one may have fewer. */
+/* The number of slabs of a sum over rows, and the rows in a slab; the last one may have fewer. */
 #define DNX_CUDA_SLABS(rows) ((rows) < 512 * 256 ? ((rows) + 511) / 512 : 256)
 #define DNX_CUDA_SLAB(rows) (((rows) + DNX_CUDA_SLABS(rows) - 1) / DNX_CUDA_SLABS(rows))
 enum { DNX_CUDA_DESCENT = 64 }; /* blocks that update one tensor */
-enum { DNX_CUDA_SPLIT = 4096 }; /* the most rows in a slab of conv_dw, see dnx_gpu_parts() */
+enum { DNX_CUDA_SPLIT = 4096 }; /* wanted limit of the rows in a slab of conv_dw */
 
-/* The batch norm and activation that the layer before has deferred: it stores z, not its output. A
- * kernel loads z and computes its input x = act(z*scale + shift). Padding stays 0. When scale is
- * NULL, nothing is deferred, and the kernel loads x. */
+/* The deferred batch norm and activation of the layer before: a kernel loads z and computes x =
+ * act(z*scale + shift), or loads x when scale is NULL. */
 struct dnx_cuda_deferred {
     const float *scale, *shift, *slopes; /* one number for each channel of x; or NULL */
     dnx_act act;
     int channels;
 };
 
-/* conv_forward: y = (windows of x) * wk; with shift y = act((windows of x) * wk + shift); then
- * residual is added. With parts the kernel also stores the sums of z = (windows of x) * wk and of
- * z^2 over the rows of each block, as norm_sums does. Blocks: (tiles of output rows, tiles of
- * N/groups, groups); with parts there may be fewer blocks in x. */
+/* conv_forward: z = (windows of x) * wk; y = act(z + shift), or z without shift; then residual is
+ * added. With parts it also stores the sums of z and z^2 of each block in x, as norm_sums does.
+ * Blocks: (tiles of output rows, tiles of N/groups, groups); with parts, x may be smaller. */
 struct conv_forward_args {
     struct dnx_cuda_window at;
     const float *x;
@@ -80,8 +76,8 @@ struct conv_forward_args {
     dnx_act act;
     struct dnx_cuda_deferred of_x;
 };
-/* conv_dx: dx of an input pixel = (dz of the outputs whose windows contain the pixel) * wt. Blocks:
- * (tiles of input rows, tiles of C/groups, groups). */
+/* conv_dx: dx = (dz of the outputs whose windows contain a pixel) * wt. Blocks: (tiles of input
+ * rows, tiles of C/groups, groups). */
 struct conv_dx_args {
     struct dnx_cuda_window at;
     const float *dz;
@@ -89,8 +85,8 @@ struct conv_dx_args {
     float *dx;
     bool adds;
 };
-/* conv_dw: stores the gradient of wk from each slab of output rows in parts. Blocks: (tiles of
- * kh*kw*C/groups, tiles of N/groups, groups * slabs). */
+/* conv_dw: stores the gradient of wk from each slab in parts. Blocks: (tiles of kh*kw*C/groups,
+ * tiles of N/groups, groups * slabs). */
 struct conv_dw_args {
     struct dnx_cuda_window at;
     const float *x, *dz;
@@ -105,32 +101,27 @@ struct conv_dw_args {
 #define conv_dw_tf32_args conv_dw_args
 #define conv_dw_bf16_args conv_dw_args
 
-/* filters: copies w (N x cg x taps, as in a weights file) to wk, the order for conv_forward. Copies
- * w also to wt, the order for conv_dx, unless wt is NULL. Multiplies the filters in wk by scale, N
- * numbers, unless scale is NULL. cg is C/groups. */
+/* filters: copies w, N x cg x taps as in a weights file, to wk for conv_forward, and to wt for
+ * conv_dx unless wt is NULL. wk is multiplied by scale, N numbers or NULL. cg = C/groups. */
 struct filters_args {
     const float *w, *scale;
     float *wk, *wt;
     int N, groups, cg, taps;
 };
-/* filters_back: adds the sum of the slabs of conv_dw to dw, which has the order of a weights
- * file. */
+/* filters_back: adds the sum of the slabs of conv_dw to dw, which is ordered as w. */
 struct filters_back_args {
     const float *parts;
     float *dw;
     int N, groups, cg, taps, slabs;
 };
 
-/* depthwise: N/C filters for each channel; groups = C. w: N x kh x kw. A thread computes single
- * numbers of y, in depthwise_dx of dx. With scale y = act(convolution * scale + shift).
+/* depthwise: N/C filters for each channel. w: N x kh x kw. With scale y = act(convolution * scale +
+ * shift).
  *
- * depthwise_tiles, _dx_tiles and _dw_tiles compute y, dx and the gradient of w when N = C. A tile
- * has DNX_CUDA_SIDE x DNX_CUDA_SIDE pixels of y, in _dx_tiles of dx. Its windows, 32 numbers for
- * each pixel, must fit into DNX_CUDA_WINDOWS numbers of shared memory. _dw_tiles needs 8 x 32
- * numbers more for each tap. Blocks: (tiles, C / DNX_CUDA_COLUMNS rounded up). depthwise_tiles and
- * _dw_tiles may have fewer blocks in x; a block then computes several tiles. With parts
- * depthwise_tiles stores the sums of the convolution and of its square over the rows of each block,
- * as norm_sums does. */
+ * The kernels with _tiles need N = C. A tile has DNX_CUDA_SIDE x DNX_CUDA_SIDE pixels of y, in
+ * _dx_tiles of dx. Its windows, 32 numbers for each pixel, must fit into shared memory. Blocks:
+ * (tiles, C / DNX_CUDA_COLUMNS rounded up); x may be smaller, but not in _dx_tiles. With parts
+ * depthwise_tiles also stores sums as conv_forward does. */
 struct depthwise_args {
     struct dnx_cuda_window at;
     const float *x, *w, *scale, *shift, *slopes;
@@ -145,9 +136,9 @@ struct depthwise_dx_args {
     float *dx;
     bool adds;
 };
-/* depthwise_dw: stores the gradient of w from each slab of output rows in parts, slabs x taps x N.
- * Blocks: (N / DNX_CUDA_COLUMNS rounded up, taps, slabs). In depthwise_dw_tiles the slabs are the
- * tiles that one block computes. depthwise_dw_sum adds the sum of the slabs to dw. */
+/* depthwise_dw: stores the gradient of w from each slab in parts, slabs x taps x N. Blocks: (N /
+ * DNX_CUDA_COLUMNS rounded up, taps, slabs). In depthwise_dw_tiles a slab is the tiles of one
+ * block. depthwise_dw_sum adds the sum of the slabs to dw. */
 struct depthwise_dw_args {
     struct dnx_cuda_window at;
     const float *x, *dz;
@@ -164,12 +155,11 @@ struct depthwise_dw_sum_args {
 #define depthwise_dx_tiles_args depthwise_dx_args
 #define depthwise_dw_tiles_args depthwise_dw_args
 
-/* The kernels of batch norm and activation compute u = z*scale + shift and y = act(u). z is rows x
- * C; du is the gradient of u. Biases, scales, slopes and all statistics are C numbers each.
+/* Batch norm and activation: u = z*scale + shift, y = act(u). z is rows x C; du is the gradient of
+ * u. Biases, scales, slopes and all statistics are C numbers each.
  *
- * norm_sums: stores sums over each slab in parts, slabs x 3 x C. In the forward pass dy is NULL,
- * and it sums z and z^2. In the backward pass it sums du, du*z and the gradient of the slopes.
- * Blocks: (C / DNX_CUDA_COLUMNS rounded up, slabs). */
+ * norm_sums: stores sums over each slab in parts, slabs x 3 x C: of z and z^2 when dy is NULL, else
+ * of du, du*z and the gradient of the slopes. Blocks: (C / DNX_CUDA_COLUMNS rounded up, slabs). */
 struct norm_sums_args {
     const float *z, *dy, *scale, *shift, *slopes;
     double *parts;
@@ -177,9 +167,8 @@ struct norm_sums_args {
     int C;
     dnx_act act;
 };
-/* norm_statistics: computes the mean and 1/standard deviation of the batch from the sums of all
- * slabs. Updates the running statistics, and sets scale and shift. Blocks: C / DNX_CUDA_COLUMNS
- * rounded up. */
+/* norm_statistics: computes batch_mean, inv_std, scale and shift from the sums of all slabs, and
+ * updates the running statistics. Blocks: C / DNX_CUDA_COLUMNS rounded up. */
 struct norm_statistics_args {
     const double *parts;
     const float *biases, *scales; /* when biases is NULL, all are 0 */
@@ -189,20 +178,18 @@ struct norm_statistics_args {
     int C, slabs;
     float eps, momentum;
 };
-/* norm_back: adds to the gradients of biases, scales and slopes, from the sums of all slabs.
- * Computes p, q and r, C numbers each, with which dz = du*p + z*q + r. Without batch norm p is
- * NULL; then only the gradients of biases and slopes are computed. Blocks: as for
- * norm_statistics. */
+/* norm_back: adds to the gradients of biases, scales and slopes. Computes p, q and r: dz = du*p +
+ * z*q + r. Without batch norm p is NULL. Blocks: as for norm_statistics. */
 struct norm_back_args {
     const double *parts;
     const float *scales, *batch_mean, *inv_std;
-    float *d_biases, *d_scales, *d_slopes; /* each is NULL when the layer lacks this parameter */
+    float *d_biases, *d_scales, *d_slopes; /* each may be NULL */
     float *p, *q, *r;
     long rows;
     int C, slabs;
 };
-/* norm_fold: computes scale and shift from the running statistics. Without batch norm mean is NULL;
- * then scale becomes 1 and shift the bias. */
+/* norm_fold: computes scale and shift from the running statistics; without batch norm (mean is
+ * NULL) they are 1 and the bias. */
 struct norm_fold_args {
     const float *biases, *scales, *mean, *variance;
     float *scale, *shift;
@@ -233,30 +220,29 @@ struct norm_dz_args {
  * f. */
 struct dnx_cuda_overlap {
     int Y, X, C, FY, FX, FC, h, w, c, sample, stride;
-    int is_all; /* 1 when y and f have the same shape, else 0 */
+    int is_all; /* 1 when y and f have the same shape */
 };
-/* sum: y = act(alpha*x + beta*f) in the overlap `at`, and y = act(x) outside of it. x: as y. */
+/* sum: y = act(alpha*x + beta*f) in the overlap `at`, and y = act(x) outside of it. */
 struct sum_args {
     const float *x, *f;
     float *y;
-    long count; /* numbers in y */
+    long count;
     float alpha, beta;
     struct dnx_cuda_overlap at;
     struct dnx_cuda_deferred of_x, of_f;
     dnx_act act;
 };
-/* sum_back: stores the gradient of x, or with is_f the gradient of f, in `to`. Does not read x and
- * f when act is linear. */
+/* sum_back: stores the gradient of x, or with is_f that of f, in `to`. Does not read x and f when
+ * act is linear. */
 struct sum_back_args {
     const float *dy, *x, *f;
     float *to;
-    long count; /* numbers in `to` */
+    long count;
     float alpha, beta;
     struct dnx_cuda_overlap at;
     dnx_act act;
     bool is_f, adds;
 };
-/* scaled: to = factor * from */
 struct scaled_args {
     const float *from;
     float *to;
@@ -273,8 +259,7 @@ struct channels_args {
     int c, from_c, from_at, to_c, to_at;
     bool adds;
 };
-/* maxpool, avgpool and their gradients. winner has the shape of y: for each output the index row *
- * w + column of the input pixel that is the largest in the window. */
+/* winner: for each output the index row * w + column of the largest pixel in its window. */
 struct maxpool_args {
     struct dnx_cuda_window at;
     const float *x;
@@ -292,8 +277,8 @@ struct avgpool_args {
     struct dnx_cuda_window at;
     const float *x;
     float *y;
-    float factor;     /* without is_mean: y = factor * sum of the window */
-    bool is_mean;     /* y = the mean of the window */
+    float factor; /* without is_mean: y = factor * sum of the window */
+    bool is_mean;
     bool is_of_image; /* the mean divides by the pixels inside of the image */
     bool adds;
 };
@@ -304,10 +289,10 @@ struct avgpool_back_args {
     float factor;
     bool is_mean, is_of_image, adds;
 };
-/* descend: one step of SGD for each tensor in `descents`, as in net/update.c. w, g and v are the
- * weights, gradients and momentum of all tensors. Clears g. Blocks: (DNX_CUDA_DESCENT, tensors). */
+/* descend: one step of SGD for each tensor, as in net/update.c. w, g and v are the weights,
+ * gradients and momentum of all tensors. Clears g. Blocks: (DNX_CUDA_DESCENT, tensors). */
 struct dnx_cuda_descent {
-    long at, count; /* indices of the tensor in w, g and v: at to at + count - 1 */
+    long at, count; /* numbers at to at + count - 1 of w, g and v */
     float rate, momentum, decay;
     int nesterov;
 };
@@ -320,10 +305,9 @@ struct fill_args {
     long count;
     float value;
 };
-/* A product of a map a and factors b. b has a factor for each number of a, for each channel of an
- * image, or for each pixel. C: channels; image: numbers in an image. */
+/* The factors b of a map: for each number, each channel of an image, or each pixel. */
 enum { DNX_CUDA_EACH, DNX_CUDA_CHANNEL, DNX_CUDA_PIXEL };
-/* times_map: to = act(a b), with `adds` to += act(a b). map_slopes: to = dy act'(a b). */
+/* times_map: to = act(a b). map_slopes: to = dy act'(a b). image: numbers in an image. */
 struct times_map_args {
     const float *a, *b, *dy;
     float *to;
@@ -351,25 +335,24 @@ struct shuffle_args {
     bool adds;
 };
 
-/* unit_rows: unit = the rows of x scaled to length 1; inv = 1/|x| of each row. Row i of unit comes
- * from row rows[i] of x, and is 0 when rows[i] is -1. When rows is NULL, it comes from row i.
- * Blocks: count / DNX_CUDA_ROWS rounded up. */
+/* unit_rows: scales rows of x to length 1; inv = 1/|x|. Row i of unit comes from row rows[i] of x,
+ * or from row i when rows is NULL. It is 0 when rows[i] is -1. Blocks: count / DNX_CUDA_ROWS
+ * rounded up. */
 struct unit_rows_args {
     const float *x;
-    const int *rows;   /* may be NULL */
+    const int *rows;
     float *unit, *inv; /* unit: count x size, or NULL; inv: count */
     long count, from;  /* row `from` of unit and all later rows are 0 */
     int size;
     bool as_it_is; /* unit = x, inv = 1 */
-    float least;   /* |x|^2 is at least this number; with 0, inv = 0 when |x| <= 1e-15 */
+    float least;   /* |x|^2 counts as at least this number */
 };
-/* unit_back: dx = factor * inv * (d - (d.unit) unit) for each row i. With is_along, along[i]
- * replaces d.unit, or 0 when along is NULL. d is the sum of `parts` arrays. Array k begins at
- * d + k*part; its rows are ld floats apart. The result goes to row rows[i] of dx, and nowhere when
- * rows[i] is -1. When rows is NULL, it goes to row i. Blocks: as for unit_rows. */
+/* unit_back: dx = factor * inv * (d - (d.unit) unit). With is_along, along[i] replaces d.unit, or 0
+ * when along is NULL. d is the sum of `parts` arrays that are `part` floats apart; their rows are
+ * ld floats apart. Row i goes to row rows[i] of dx as in unit_rows. Blocks: as for unit_rows. */
 struct unit_back_args {
     const float *d, *unit, *inv, *along;
-    const int *rows; /* may be NULL */
+    const int *rows;
     float *dx;
     long count, ld, part;
     int size, parts;

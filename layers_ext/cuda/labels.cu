@@ -1,5 +1,4 @@
-/* labels.cu - the losses [center_loss] and [cost]. layers_ext/center_loss.c and layers_ext/cost.c
- * have the formulas. Sums are double. */
+/* labels.cu - the losses [center_loss] and [cost]; layers_ext/ has the formulas. */
 #include "cuda/block.h"
 #include "cuda/real.h"
 
@@ -16,8 +15,7 @@ KERNEL(center_loss) {
     a.y[b] = (float)loss;
 }
 
-/* One block for each image. The block of the first image of a class also computes the gradient of
- * the class centre. */
+/* The block of the first image of a class also computes the gradient of the class centre. */
 KERNEL(center_back) {
     const int b = BLOCK_X, label = a.label[b];
     bool is_first = a.d_centres && label >= 0;

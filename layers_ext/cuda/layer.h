@@ -1,10 +1,6 @@
-/* layer.h - the GPU version of a layer type: layers/NAME.c defines dnx_gpu_NAME.
- *
- * The builder first makes the layer on the processor, as a dnx_node. The GPU version reads the
- * options, shapes and parameters of this node and declares no parameters. The arrays value, grad
- * and momentum below are copies on the device, in the order of node->params. A type without a GPU
- * version runs on the processor, and its inputs and outputs are copied. As in dnx.h, backward()
- * stores or adds dx, and always adds to the gradients of parameters. */
+/* layer.h - the GPU version of a layer type: layers/NAME.c defines dnx_gpu_NAME. The GPU version
+ * declares no parameters: it reads those of a dnx_node. As in dnx.h, backward() stores or adds dx,
+ * and always adds to the gradients of parameters. */
 #ifndef DNX_CUDA_LAYER_H
 #define DNX_CUDA_LAYER_H
 #include "cuda/device.h"
@@ -17,17 +13,17 @@ typedef struct dnx_gpu_layer {
     dnx_node *node;
     dnx_device *device;
     dnx_precision precision;
-    float *value[DNX_MAX_PARAMS];    /* on the device, in the order of node->params */
-    float *grad[DNX_MAX_PARAMS];     /* NULL when the parameter is not trained */
-    float *momentum[DNX_MAX_PARAMS]; /* NULL when the parameter is not trained */
-    float *scratch;                  /* on the device; shared by all layers of the network */
-    size_t scratch_floats;           /* floats of scratch that the layer needs; make() sets it */
-    /* The loss of each image, on the device, from forward(). make() of a loss allocates it. */
+    float *value[DNX_MAX_PARAMS]; /* on the device, in the order of node->params */
+    /* grad and momentum are NULL when the parameter is not trained. */
+    float *grad[DNX_MAX_PARAMS];
+    float *momentum[DNX_MAX_PARAMS];
+    float *scratch;        /* on the device; shared by all layers of the network */
+    size_t scratch_floats; /* floats of scratch that the layer needs; make() sets it */
+    /* The loss of each image, on the device. make() of a loss allocates it. */
     double *losses;
     struct dnx_gpu_layer *head; /* the GPU version of node->distillation->head; may be NULL */
     struct dnx_gpu_norm *norm;  /* the layer's batch norm and activation; may be NULL */
-    /* Set by darknet/gpu/place.c: forward() stores z in y, and the only reader applies batch norm
-     * and activation when it loads z. */
+    /* forward() stores z in y, and the only reader applies batch norm and activation. */
     bool defers;
     struct dnx_gpu_layer *deferred[DNX_MAX_IN]; /* [k]: the layer of input k if it defers */
     /* bring() sets is_idle for a pass without labels or teacher. y, losses and dx are then 0, and
@@ -39,26 +35,24 @@ typedef struct dnx_gpu_layer {
 } dnx_gpu_layer;
 
 typedef struct dnx_gpu_type {
-    size_t state_size; /* bytes of dnx_gpu_layer.state */
-    /* Returns true when the device can run this layer with its options. NULL when it always can. */
+    size_t state_size;
+    /* Returns true when the device can run this layer. NULL when it always can. */
     bool (*can)(const dnx_node *n);
-    /* True when a layer that trains may defer batch norm and activation to its reader. */
+    /* A layer that trains may defer batch norm and activation to its reader. */
     bool may_defer;
-    /* True when forward() adds dnx_residual(p) to y in prediction (layer/fusion.h). */
+    /* forward() adds dnx_residual(p) to y in prediction (layer/fusion.h). */
     bool adds_residual;
-    /* Returns true when the layer can read z in place of input k, and apply the deferred batch norm
-     * and activation itself: see dnx_gpu_deferred(). NULL when it never can. */
+    /* Returns true when the layer can read z in place of input k, and apply the batch norm and
+     * activation of dnx_gpu_deferred(). NULL when it never can. */
     bool (*loads)(const dnx_node *n, int k);
-    /* Allocates the layer's memory by dnx_gpu_new(). value, grad and momentum are not set yet. May
-     * be NULL. */
+    /* Allocates memory by dnx_gpu_new(). value, grad and momentum are not set yet. May be NULL. */
     dnx_status (*make)(dnx_gpu_layer *l, dnx_err *err);
-    /* Runs before forward(). Copies the values that change with every pass to the device: labels
-     * (p->truth) and a teacher's outputs (p->target), which are on the processor, and schedules. So
-     * forward() and backward() queue the same kernels with the same arguments in each pass with the
-     * same batch. May be NULL. */
+    /* Runs before forward(). Copies values that change with every pass to the device, such as
+     * p->truth and p->target, which are on the processor. So forward() and backward() queue the
+     * same work in each pass. May be NULL. */
     void (*bring)(dnx_gpu_layer *l, const dnx_pass *p);
-    /* As in dnx_layer_type, but the tensors of p are on the device. p->scratch is not set: use
-     * l->scratch. p->loss is not used: use l->losses. */
+    /* As in dnx_layer_type, but the tensors of p are on the device. Use l->scratch and l->losses,
+     * not p->scratch and p->loss. */
     void (*forward)(dnx_gpu_layer *l, dnx_pass *p);
     void (*backward)(dnx_gpu_layer *l, dnx_pass *p);
     /* Runs after each update on the device, and before a forward pass whose parameters have
@@ -68,24 +62,23 @@ typedef struct dnx_gpu_type {
 
 /* Allocates zeroed floats on the device, which are freed with the layer. DNX_EMEM. */
 dnx_status dnx_gpu_new(dnx_gpu_layer *l, float **p, size_t floats, dnx_err *err);
-/* Return the first parameter with this role, and its gradient, on the device. NULL when the layer
- * has no parameter with this role; dnx_gpu_grad() returns NULL also when it is not trained. */
+/* Return the first parameter with this role, or its gradient, on the device; NULL when there is
+ * none. */
 float *dnx_gpu_value(const dnx_gpu_layer *l, dnx_role role);
 float *dnx_gpu_grad(const dnx_gpu_layer *l, dnx_role role);
-/* Return the number of slabs of a sum over rows, and the number of blocks of 32 channels. */
+/* Slabs of a sum over rows, and blocks of 32 channels. */
 static inline int dnx_gpu_slabs(long rows) { return (int)DNX_CUDA_SLABS(rows); }
 static inline int dnx_gpu_columns(int C) { return (C + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS; }
-/* Queues a kernel that computes `rows` rows, with a warp for each row. */
+/* Queues a kernel with a warp for each row. */
 static inline void dnx_gpu_rows(const dnx_gpu_layer *l, dnx_cuda_kernel kernel, long rows,
                                 const void *args) {
     dnx_device_launch(l->device, kernel, (rows + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS, 1, 1, args);
 }
-/* Return the value of an option of the layer, or `none` when its type has no option `key`.
- * dnx_gpu_option() reads integers and words, dnx_gpu_number() reads floats. */
+/* Return an option of the layer, or `none` when its type has no option `key`: dnx_gpu_option() an
+ * integer or a word, dnx_gpu_number() a float. */
 int dnx_gpu_option(const dnx_node *n, const char *key, int none);
 float dnx_gpu_number(const dnx_node *n, const char *key, float none);
 
-/* A layer type and its GPU version. */
 typedef struct {
     const dnx_layer_type *type;
     const dnx_gpu_type *gpu;

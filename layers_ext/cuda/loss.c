@@ -1,4 +1,4 @@
-/* loss.c - memory, labels, targets and margins for the GPU versions of losses. */
+/* loss.c - what the GPU versions of losses share. */
 #include "cuda/loss.h"
 
 dnx_status dnx_gpu_new_losses(dnx_gpu_layer *l, dnx_err *err) {

@@ -1,15 +1,14 @@
-/* loss.h - functions that the GPU versions of losses share: memory for the loss of each image,
- * labels, copies of the teacher's outputs, and passes without labels or teacher. */
+/* loss.h - functions that the GPU versions of losses share. */
 #ifndef DNX_CUDA_LOSS_H
 #define DNX_CUDA_LOSS_H
 #include "common/face/margin.h"
 #include "cuda/layer.h"
 #include "layer/classifier.h"
 
-/* Allocates l->losses: one double for each image. DNX_EMEM. */
+/* Allocates l->losses. DNX_EMEM. */
 dnx_status dnx_gpu_new_losses(dnx_gpu_layer *l, dnx_err *err);
-/* The labels of a batch, one integer for each image. The layer writes host[], on the processor;
- * dnx_gpu_put_labels() copies it to device[]. Both are freed with the layer. */
+/* One integer for each image. The layer writes host[], on the processor; dnx_gpu_put_labels()
+ * copies it to device[]. Both are freed with the layer. */
 typedef struct {
     int *host, *device;
 } dnx_gpu_labels;
@@ -17,17 +16,15 @@ dnx_status dnx_gpu_new_labels(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err)
 /* Allocates the labels and l->losses when the layer trains; else does nothing. DNX_EMEM. */
 dnx_status dnx_gpu_new_labelled(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err);
 void dnx_gpu_put_labels(dnx_gpu_layer *l, const dnx_gpu_labels *s, int batch);
-/* Used in place of forward() and backward() when l->is_idle: set y and the losses to 0, and dx
- * unless dx_adds. */
+/* Used in place of forward() and backward() when l->is_idle. */
 void dnx_gpu_idle_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_idle_backward(dnx_gpu_layer *l, dnx_pass *p);
-/* Copies the teacher's outputs p->target to `target` on the device, batch x the target's shape, and
- * returns true. When the pass has no teacher's outputs, or the option weight is 0, sets l->is_idle
- * and returns false. */
+/* Copies p->target to `target` on the device, and returns true. When the pass has no teacher's
+ * outputs, or the option weight is 0, sets l->is_idle and returns false. */
 bool dnx_gpu_bring_target(dnx_gpu_layer *l, const dnx_pass *p, float *target);
-/* Returns the margin of a [margin_softmax] for this update, from the options of its node. */
+/* Returns the margin of a [margin_softmax] for this update. */
 dnx_margin dnx_gpu_margin(const dnx_node *n, uint64_t update);
-/* Cast memory of dnx_gpu_new(), which is also used for doubles and integers. */
+/* Memory of dnx_gpu_new() also holds doubles and integers. */
 static inline double *dnx_gpu_doubles(float *p) { return (double *)(void *)p; }
 static inline int *dnx_gpu_ints(float *p) { return (int *)(void *)p; }
 #endif

@@ -1,5 +1,4 @@
-/* loss_args.h - the arguments of the kernels of losses. kernels.h includes this file and describes
- * the layout of tensors. B is the number of images. Losses are for one image each, with weight. */
+/* loss_args.h - the arguments of the kernels of losses for B images; kernels.h has the layout. */
 #ifndef DNX_CUDA_LOSS_ARGS_H
 #define DNX_CUDA_LOSS_ARGS_H
 #include <stdbool.h>
@@ -33,14 +32,13 @@ struct dnx_cuda_margin {
     int kind, n;
     bool is_easy, is_ste;
 };
-/* Values of each image that replace s and m above. NULL when all images have the same s or m. */
+/* Values of each image that replace s and m; NULL when all images have the same. */
 struct dnx_cuda_margin_of {
-    double *length; /* B: with scale=length, |x| replaces s */
-    double *m;      /* B: with margins=teacher, replaces m */
+    double *length; /* B: |x| */
+    double *m;      /* B */
 };
-/* margin_loss: the loss of each image; one block for each. With of.length, `cosines` has the
- * products of x with unit class vectors; the kernel stores |x| in of.length, and divides the
- * products by |x|. */
+/* margin_loss: one block for each image. With of.length, `cosines` has the products of x with unit
+ * class vectors; the kernel stores |x| in of.length, and divides the products by |x|. */
 struct margin_loss_args {
     const struct dnx_cuda_margin *now;
     struct dnx_cuda_margin_of of;
@@ -52,14 +50,14 @@ struct margin_loss_args {
     float *y;         /* B: 1 when the image's class has the largest cosine, else 0 */
     int ld, size;
 };
-/* margin_images: weighs the losses of the batch as common/face/mining.h does. With of.length also
- * computes `along`, the argument of unit_back. One block. */
+/* margin_images: weighs the losses as common/face/mining.h does. With of.length also computes
+ * `along`, the argument of unit_back. One block. */
 struct margin_images_args {
     struct dnx_cuda_margin_of of;
     const int *label;
     const double *row;
     double *losses;
-    double *factor; /* B: the factor of each image's gradient */
+    double *factor; /* B: factors of the gradients */
     float *along;   /* B; only with of.length */
     double focus, keep;
     int batch;
@@ -74,17 +72,15 @@ struct margin_slopes_args {
     int batch, ld;
 };
 
-/* The formulas are in common/face/centres.h. centres_follow moves the centres w; one block for each
- * image. centres_near stores in m_of the cosine of each teacher's feature with the centre of its
- * class; blocks of DNX_CUDA_ROWS images. centres_margins turns m_of into margins; one block.
- * label[b] is the column of image b's class; rows[column] is its row of w. When rows is NULL, row
- * and column are equal. */
+/* common/face/centres.h has the formulas. centres_follow moves the centres w; one block for each
+ * image. centres_near stores max(c_b, 0) in m_of; blocks of DNX_CUDA_ROWS images. centres_margins
+ * turns them into margins; one block. Label y has row rows[y] of w, or row y when rows is NULL. */
 struct centres_args {
-    float *w;           /* one row of D for each class */
+    float *w;           /* a row of D for each class */
     const float *x, *t; /* B x D: the features of the student and the teacher */
     const int *label, *rows;
     float *share; /* B: (1 - a_b) / |t_b| */
-    double *m_of; /* B: cosines, then margins */
+    double *m_of; /* B */
     double fixed, m, least;
     int batch, D;
     bool is_fixed, by_centre;
@@ -106,24 +102,23 @@ struct center_args {
 };
 #define center_loss_args center_args
 #define center_back_args center_args
-/* cost_loss: one block for each image. cost_back: a thread computes single numbers of dx. label:
- * the index of the class among the `size` numbers of the image; -1 when the label is negative, -2
- * when it is too large. */
+/* cost_loss: one block for each image. label: the index of the class among the `size` numbers of
+ * the image; -1 when the label is negative, -2 when it is too large. */
 struct cost_args {
     const float *x, *dy; /* B x size; dy may be NULL */
     const int *label;    /* NULL when the pass has no labels */
     double *losses;
     float *dx;
-    float scale, noobj, least; /* gradients smaller than `least` become 0 */
+    float scale, noobj, least; /* a gradient between -least and least becomes 0 */
     long size, batch;
-    int type; /* the option type of [cost] */
+    int type;
     bool adds;
 };
 #define cost_loss_args cost_args
 #define cost_back_args cost_args
 
-/* feature_distance: the distance of each image's features g from the teacher's t. e = |g/|g| -
- * t/|t||^2 / 2; without is_unit e = |g - t|^2 / 2. count: images; y = e. */
+/* feature_distance: e = |g/|g| - t/|t||^2 / 2; without is_unit e = |g - t|^2 / 2; y = e. g, t: the
+ * features of student and teacher for `count` images. */
 struct feature_distance_args {
     const float *g, *t; /* count x size */
     float *inv;         /* count x 2: 1/|g| and 1/|t|; without is_unit 1 and 1 */
@@ -147,9 +142,9 @@ struct feature_slopes_args {
     long count, size;
     bool is_unit, adds;
 };
-/* correlation: own and target are the cosines of all pairs of images, count x count, for student
- * and teacher. Replaces own by the coefficients of the gradient. series: degree + 1 coefficients of
- * phi (layers_ext/kd_correlation.c). */
+/* correlation: own and target are the cosines of all pairs of images, count x count. Replaces own
+ * by the coefficients of the gradient. series: degree + 1 coefficients of phi
+ * (layers_ext/kd_correlation.c). */
 struct correlation_args {
     float *own;
     const float *target, *series;
@@ -159,24 +154,22 @@ struct correlation_args {
     int degree, count;
 };
 
-/* The logits of the student or the teacher: z, or scale * z with is_cosine. */
+/* Logits: z, or scale * z with is_cosine. */
 struct dnx_cuda_logits {
     const float *z; /* B x ld */
     long ld;
     bool is_cosine, by_length; /* by_length: z is cosine times |feature| */
 };
-/* The values of [kd_probability] that change with every pass: its weight, and the scale of the
- * cosines of student and teacher. */
+/* The values of [kd_probability] that change with every pass. scale: of the cosines. */
 struct dnx_cuda_probability {
     double weight;
     float scale, scale_of_teacher;
 };
-/* The kernels leading_norm, _mass, _count and _least find the leading classes as
- * common/face/leading.h defines them. Blocks: one for each image in leading_norm and leading_least,
- * one in leading_count. In leading_mass a thread computes single classes. */
+/* The leading classes of common/face/leading.h. Blocks: one for each image in leading_norm and
+ * leading_least, one in leading_count. */
 struct leading_args {
     struct dnx_cuda_logits side;
-    const float *scale; /* factor of the cosines of `side` */
+    const float *scale; /* of the cosines of `side` */
     double share;
     const int *label;
     double *norm, *mass; /* norm: B; mass: N */
@@ -188,9 +181,8 @@ struct leading_args {
 #define leading_mass_args leading_args
 #define leading_count_args leading_args
 #define leading_least_args leading_args
-/* probability_loss: the loss of each image, and sums for its gradient; one block for each image.
- * probability_slopes: dz, the gradient of the student's logits, or of its cosines with
- * is_cosine. */
+/* probability_loss: also stores sums for the gradient; one block for each image.
+ * probability_slopes: dz is the gradient of the student's logits, with is_cosine of its cosines. */
 struct probability_args {
     struct dnx_cuda_logits student, teacher;
     const struct dnx_cuda_probability *now;

@@ -31,7 +31,7 @@ void dnx_gpu_map_forward(dnx_gpu_layer *l, dnx_pass *p, int f, int s, int by) {
     dnx_device_each(l->device, DNX_CUDA_times_map, a.count, &a);
 }
 
-/* Returns the gradient of f * s, which is dy times the derivative of the activation. */
+/* Returns the gradient of f * s. */
 static const float *before_act(dnx_gpu_layer *l, const dnx_pass *p, int f, int s, int by) {
     struct times_map_args a = product(l, p->batch, by);
     a.act = act_of(l->node);
@@ -44,9 +44,8 @@ static const float *before_act(dnx_gpu_layer *l, const dnx_pass *p, int f, int s
     return l->scratch;
 }
 
-/* Computes the gradient of s when s has a number for each channel or pixel: sums du * f over pixels
- * or over channels. To sum over channels, the kernel takes each pixel as an image, and its channels
- * as pixels. */
+/* Sums du * f for the gradient of s. For sums over channels, each pixel is an image, and its
+ * channels are the pixels. */
 static void sum_up(dnx_gpu_layer *l, const dnx_pass *p, const float *du, int f, int s, int by) {
     const dnx_shape out = l->node->out;
     const long pixels = (long)out.h * out.w;

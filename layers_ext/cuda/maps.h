@@ -1,13 +1,11 @@
-/* maps.h - [sam] and [scale_channels] on a GPU: y = act(f * s), where f is a map and s has a factor
- * for each number, channel or pixel of f. */
+/* maps.h - [sam] and [scale_channels] on a GPU: y = act(f * s). f is a map; s has a factor for each
+ * number, channel or pixel of f. */
 #ifndef DNX_CUDA_MAPS_H
 #define DNX_CUDA_MAPS_H
 #include "cuda/layer.h"
 
-/* make() of [sam] and [scale_channels]. Never fails. */
 dnx_status dnx_gpu_map_make(dnx_gpu_layer *l, dnx_err *err);
-/* forward() and backward() of [sam] and [scale_channels]. f, s: the indices of the inputs. `by`
- * tells how many numbers s has: DNX_CUDA_EACH, DNX_CUDA_CHANNEL or DNX_CUDA_PIXEL (kernels.h). */
+/* f, s: the indices of the inputs. by: DNX_CUDA_EACH, DNX_CUDA_CHANNEL or DNX_CUDA_PIXEL. */
 void dnx_gpu_map_forward(dnx_gpu_layer *l, dnx_pass *p, int f, int s, int by);
 void dnx_gpu_map_backward(dnx_gpu_layer *l, dnx_pass *p, int f, int s, int by);
 #endif

@@ -1,17 +1,13 @@
 /* margin.cu - softmax cross-entropy over cosines with a margin. common/face/margin.h has the
- * formulas and their letters.
- *
- * cosines: B x ld; the first n columns are the classes of the pass. label: the column of each
- * image's class; -1 when the class is unknown, -2 when the label is not a class of the network.
- * margin_loss has one block for each image, which sums over the classes. In margin_slopes each
- * thread replaces single cosines by their gradients. */
+ * formulas. cosines: B x ld; the first n columns are the classes of the pass. label: the column of
+ * an image's class; -1 when unknown, -2 when the label is no class of the network. */
 #include "cuda/act.h"
 #include "cuda/block.h"
 #include "cuda/real.h"
 
 #define MARGIN_NEAR_ONE 1e-7
 
-/* Returns f(c) and stores its derivative in *slope, as target_cosine() of common/face/margin.c. */
+/* Like target_cosine() in common/face/margin.c. */
 DEVICE double margin_target(const struct dnx_cuda_margin *g, double c, double *slope) {
     const double m = g->m * g->ramp, r = g->ramp;
     const double at = c > 1 - MARGIN_NEAR_ONE    ? 1 - MARGIN_NEAR_ONE
@@ -47,8 +43,7 @@ DEVICE double margin_target(const struct dnx_cuda_margin *g, double c, double *s
     }
 }
 
-/* Returns the cosine above which mv and sv margins emphasise another class: f(c_y). Returns 2,
- * which no cosine exceeds, for the other margins. */
+/* Cosines of other classes above it are emphasised; 2 means never. */
 DEVICE float margin_threshold(const struct dnx_cuda_margin *g, double f) {
     return g->kind >= DNX_MARGIN_MV_AM && g->kind <= DNX_MARGIN_SV_ARC ? (float)f : 2;
 }
@@ -60,7 +55,6 @@ DEVICE double margin_target_logit(const struct dnx_cuda_margin *g, double f) {
     return g->s > 1e4 ? (double)(float)z : z;
 }
 
-/* Returns the margin of image b: s and m may differ for each image. */
 DEVICE struct dnx_cuda_margin margin_of(const struct dnx_cuda_margin *now,
                                         const struct dnx_cuda_margin_of *of, int b) {
     struct dnx_cuda_margin g = *now;
@@ -69,7 +63,7 @@ DEVICE struct dnx_cuda_margin margin_of(const struct dnx_cuda_margin *now,
     return g;
 }
 
-/* Stores |x| in of.length[b], and divides a row of products with class vectors by |x|. */
+/* Stores |x| in of.length[b], and divides a row of products by |x|. */
 DEVICE void divide_by_length(const struct margin_loss_args *a, int b, float *row) {
     double square = 0;
     for (int k = THREAD; k < a->size; k += THREADS)
@@ -81,8 +75,8 @@ DEVICE void divide_by_length(const struct margin_loss_args *a, int b, float *row
     SYNC();
 }
 
-/* Returns dL/ds with constant logits, as dnx_margin_length_slope(). row: peak, sum, f, f'. mass:
- * the sum of e^(z - peak) over the emphasised classes; many: the number of these classes. */
+/* Like dnx_margin_length_slope(). row: peak, sum, f, f'. mass: the sum of e^(z - peak) over the
+ * emphasised classes; many: their number. */
 DEVICE double length_slope(const struct dnx_cuda_margin *g, const double row[4], double cy,
                            double mass, double many) {
     const double e = g->smoothing, slope = g->is_ste ? 1 : row[3];
@@ -154,16 +148,14 @@ KERNEL(margin_loss) {
     if (a.of.length) at[4] = length_slope(g, at, cy, mass, many);
 }
 
-/* Returns true when image i comes before image b in the order of falling losses. NaN comes
- * first. */
+/* The order of falling losses, NaN first. */
 DEVICE bool is_before(const double *losses, int i, int b) {
     const double u = losses[i], v = losses[b];
     if (u != u || v != v) return u != u && (v == v || i < b);
     return u > v || (u == v && i < b);
 }
 
-/* Returns M/K when image b is among the K = ceil(keep M) images with the largest losses, else 0. M:
- * the number of images with a known class; image b has one. */
+/* Returns M/K for the K = ceil(keep M) largest losses, else 0. M: images with a known class. */
 DEVICE double hard_factor(const struct margin_images_args *a, int b, int M) {
     const int ceiling = -(int)real_floor(-(a->keep * M * (1 - 1e-6)));
     const int K = ceiling < 1 ? 1 : ceiling > M ? M : ceiling;
@@ -172,8 +164,7 @@ DEVICE double hard_factor(const struct margin_images_args *a, int b, int M) {
     return rank < K ? (double)M / K : 0;
 }
 
-/* Replaces *loss by the focal loss (1 - p)^focus * loss with p = e^-loss. Returns the
- * derivative. */
+/* Replaces *loss by (1 - p)^focus * loss with p = e^-loss. Returns the derivative. */
 DEVICE double focal_factor(double focus, double *loss) {
     const double p = real_exp(-*loss), miss = 1 - p;
     if (miss <= 0) {

@@ -19,9 +19,7 @@ size_t dnx_gpu_filters(const struct dnx_cuda_window *at) {
     return (size_t)at->N * (size_t)taps_of(at) * (size_t)cg_of(at);
 }
 
-/* Divides the rows into parts of 512 to 4096 rows. Takes shorter parts when there are few tiles, so
- * that there are up to 512 blocks, enough for a large GPU. Parts are longer than 4096 rows only
- * when there would be more than 65535 blocks in z. */
+/* Few tiles get more parts, so that a large GPU has enough blocks. z allows 65535 blocks. */
 int dnx_gpu_parts(const struct dnx_cuda_window *at) {
     enum { BLOCKS = 512 };
     const long rows = outputs_of(at), most = 65535 / at->groups;
@@ -32,10 +30,8 @@ int dnx_gpu_parts(const struct dnx_cuda_window *at) {
     return (int)(parts < most ? parts : most);
 }
 
-/* Queues a product in the layer's precision. plain: the kernel for float32. In the table of
- * kernels.h three kernels for float32 come first, then three for TF32, then three for bfloat16. The
- * kernels count pixels in int. So more than 2^30 are refused: LONG_MAX makes dnx_device_launch()
- * fail. */
+/* plain: the kernel for float32; those for TF32 and bfloat16 are 3 and 6 places later in kernels.h.
+ * The kernels count pixels in int: LONG_MAX makes dnx_device_launch() fail. */
 static void multiply(dnx_gpu_layer *l, dnx_cuda_kernel plain, const struct dnx_cuda_window *at,
                      long x, long y, long z, const void *args) {
     if (inputs_of(at) > DNX_GPU_PIXELS || outputs_of(at) > DNX_GPU_PIXELS) x = LONG_MAX;

@@ -7,13 +7,11 @@
 /* z = a b^T. a: m x k, b: n x k, z: m x n. */
 void dnx_gpu_times_transposed(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m,
                               int n, int k);
-/* z = a b, or z += a b with `adds`. a: m x (groups n), b: (groups n) x k. With one group z is m x
- * k. With more groups z is m x groups x k and has a summand for each group; the sum over the groups
- * is the product. */
+/* z = a b, or z += a b with `adds`. a: m x (groups n), b: (groups n) x k. z: m x groups x k, whose
+ * sum over the groups is the product. */
 void dnx_gpu_times(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m, int n, int k,
                    int groups, bool adds);
-/* Stores parts of a^T b, whose sum is a^T b. parts: dnx_gpu_matrix_parts() x n x k. a: m x n, b: m
- * x k. */
+/* Stores parts whose sum is a^T b: dnx_gpu_matrix_parts() x n x k. a: m x n, b: m x k. */
 void dnx_gpu_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
                               long m, int n, int k);
 int dnx_gpu_matrix_parts(long m, int n, int k);
@@ -22,22 +20,21 @@ int dnx_gpu_matrix_parts(long m, int n, int k);
 void dnx_gpu_add_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
                                   float *sum, long m, int n, int k);
 
-/* Convolutions without batch norm. kernels.h has the arguments; at->batch is the batch of the pass.
- *   dnx_gpu_filters() returns the number of weights.
- *   dnx_gpu_parts() returns the number of parts for dnx_gpu_conv_dw(). A smaller batch never needs
- *     more parts.
- *   dnx_gpu_conv_order() copies w to wk, and to wt, as the kernel `filters`.
- *   dnx_gpu_conv_dx() does nothing when dx is NULL.
- *   dnx_gpu_conv_dw() adds the gradient of w to grad, and does nothing when grad is NULL. parts:
- *     scratch, dnx_gpu_parts() x dnx_gpu_filters(). of_x may be NULL. */
+/* Convolutions without batch norm. kernels.h has the arguments; at->batch is the batch of the
+ * pass. */
 enum { DNX_GPU_PIXELS = 1 << 30 }; /* the most pixels in a batch */
+/* The number of weights, and of parts for dnx_gpu_conv_dw(). A smaller batch never needs more
+ * parts. */
 size_t dnx_gpu_filters(const struct dnx_cuda_window *at);
 int dnx_gpu_parts(const struct dnx_cuda_window *at);
 void dnx_gpu_conv_order(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *w,
                         const float *scale, float *wk, float *wt);
 void dnx_gpu_conv(dnx_gpu_layer *l, const struct conv_forward_args *a);
+/* Does nothing when dx is NULL. */
 void dnx_gpu_conv_dx(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *dz,
                      const float *wt, float *dx, bool adds);
+/* Adds the gradient of w to grad; does nothing when grad is NULL. parts: scratch, dnx_gpu_parts() x
+ * dnx_gpu_filters(). of_x may be NULL. */
 void dnx_gpu_conv_dw(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *x,
                      const struct dnx_cuda_deferred *of_x, const float *dz, float *parts,
                      float *grad);

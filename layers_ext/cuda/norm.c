@@ -5,7 +5,7 @@
 
 #include "common/norm_act.h"
 
-/* Returns the shape of z for one image. */
+/* The shape of z. */
 static dnx_shape shape_of(const dnx_gpu_layer *l, const dnx_gpu_norm *t) {
     return t->of_input ? l->node->in[0] : l->node->out;
 }
@@ -15,8 +15,7 @@ static long rows_of(const dnx_gpu_layer *l, const dnx_gpu_norm *t, int batch) {
     return (long)batch * s.h * s.w;
 }
 
-/* Returns the index of the norm's parameter with this role, or -1. The parameters of a norm of the
- * input have the role DNX_OTHER, and are found by their names. */
+/* The parameters of a norm of the input have the role DNX_OTHER, and are found by their names. */
 static int find(const dnx_gpu_layer *l, const dnx_gpu_norm *t, dnx_role role) {
     static const char *const names[DNX_SLOPES + 1] = {[DNX_BIASES] = "shifts",
                                                       [DNX_SCALES] = "scales",
@@ -82,8 +81,6 @@ int dnx_gpu_stripes(long rows) {
     return n < DNX_CUDA_STRIPES ? (int)n : DNX_CUDA_STRIPES;
 }
 
-/* Queues norm_sums (kernels.h): the sums of the forward pass when dy is NULL, else those of the
- * backward pass. */
 static void add_up(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const float *dy, long rows) {
     const int C = shape_of(l, t).c;
     struct norm_sums_args a = {.z = z,

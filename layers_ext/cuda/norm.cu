@@ -1,13 +1,11 @@
 /* norm.cu - batch norm (or a bias) and the activation. common/norm_act.h has the formulas. */
 #include "cuda/act.h"
 
-/* Returns the input u of the activation for element i in channel c: z[i] when scale is NULL. */
 DEVICE float u_of(const float *z, const float *scale, const float *shift, long i, int c) {
     return scale ? z[i] * scale[c] + shift[c] : z[i];
 }
 
-/* A block sums 32 channels over a slab, 8 rows at a time. At the end its first 32 threads add the 8
- * partial sums of each channel. */
+/* A block sums 32 channels over a slab, 8 rows at a time. */
 KERNEL(norm_sums) {
     SHARED double sums[3][DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, part = THREAD / DNX_CUDA_COLUMNS;
@@ -39,8 +37,8 @@ KERNEL(norm_sums) {
     }
 }
 
-/* Adds the sums of all slabs: the first n of the 3 sums, for 32 channels. Returns true in the one
- * thread of channel *c, and stores its sums in sums[]. Returns false in all other threads. */
+/* Adds the first n of the 3 sums over all slabs. Returns true in one thread for each channel *c;
+ * this thread gets the sums. */
 DEVICE bool add_slabs(const double *parts, int slabs, int C, int n, int *c, double sums[3]) {
     SHARED double part[3][DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, row = THREAD / DNX_CUDA_COLUMNS;

@@ -1,44 +1,36 @@
-/* norm.h - batch norm (or a bias) and the activation on a GPU, which follow the linear operation of
- * a layer. z is the result of this operation, rows x C: a row is a pixel, C the number of channels.
- * common/norm_act.h has the formulas. */
+/* norm.h - batch norm (or a bias) and the activation on a GPU, as in common/norm_act.h. */
 #ifndef DNX_CUDA_NORM_H
 #define DNX_CUDA_NORM_H
 #include "cuda/layer.h"
 
 typedef struct dnx_gpu_norm {
-    bool of_input; /* batch norm of the layer's input, no activation: bits/input_norm.h */
+    bool of_input; /* batch norm of the layer's input, no activation */
     bool has_bn;
     dnx_act act;
-    float *z; /* rows x C; NULL when z is stored in y: see dnx_gpu_z() */
-    float *scale, *shift, *batch_mean, *inv_std, *p, *q, *r; /* C numbers each: see kernels.h */
-    double *parts; /* slabs x 3 x C: sums over each slab of rows */
+    float *z; /* rows x C; NULL when z is stored in y */
+    float *scale, *shift, *batch_mean, *inv_std, *p, *q, *r; /* C numbers each */
+    double *parts;                                           /* slabs x 3 x C */
 } dnx_gpu_norm;
 
-/* Allocates the arrays of t and sets its members; the caller has set t->of_input. An input without
- * batch norm gets no arrays. Sets l->norm = t unless t->of_input. There is batch norm when the
- * layer has the parameter scales. The layer's option `activation` gives the activation. keeps_z:
- * also allocate z for backward(), when the layer trains and does not defer. DNX_EMEM. */
+/* Set t->of_input first. Sets the other members, and l->norm unless t->of_input. keeps_z: allocates
+ * z for backward() when the layer trains and does not defer. DNX_EMEM. */
 dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool keeps_z, dnx_err *err);
-/* Computes scale and shift from the running statistics. Without batch norm they become 1 and the
- * bias. */
+/* Computes scale and shift from the running statistics; without batch norm 1 and the bias. */
 void dnx_gpu_norm_fold(dnx_gpu_layer *l, dnx_gpu_norm *t);
-/* Returns true when this pass normalises by the statistics of the batch, which need sums of z and
- * z^2. */
 bool dnx_gpu_norm_needs_sums(const dnx_gpu_layer *l, const dnx_gpu_norm *t, const dnx_pass *p);
 /* Returns the number of blocks in x for a product that stores sums of z and z^2 in t->parts. */
 int dnx_gpu_stripes(long rows);
-/* Returns the memory for z in this pass. */
 static inline float *dnx_gpu_z(const dnx_gpu_norm *t, const dnx_pass *p) {
     return t->z ? t->z : p->y;
 }
 /* Returns the batch norm and activation that the layer of input k defers to layer l. scale is NULL
  * when that layer defers nothing. */
 struct dnx_cuda_deferred dnx_gpu_deferred(const dnx_gpu_layer *l, int k);
-/* A value for dnx_gpu_type.loads, for layers with one input: they load z with any options. */
+/* A value for dnx_gpu_type.loads of layers with one input. */
 bool dnx_gpu_loads_any(const dnx_node *n, int k);
-/* Computes scale and shift, then y = act(z*scale + shift); z and y may be the same memory. A layer
- * that defers and a norm of the input do not compute y. stripes: the number of blocks in x of the
- * product that has stored sums in t->parts; 0 when the sums must be computed. */
+/* Computes scale and shift; then y, unless the layer defers or t->of_input. z may be y. stripes:
+ * the number of blocks in x of the product that has stored sums in t->parts; 0 when there are no
+ * sums. */
 void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
                           int stripes);
 /* Adds to the gradients of biases, scales and slopes. Stores the gradient of z in dz, or adds it

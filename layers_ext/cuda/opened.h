@@ -18,9 +18,8 @@ struct dnx_device {
     /* Events of dnx_device_put_beside(): the end of the earlier work, and the end of the copy. */
     void *before, *copied;
     dnx_queue *queue;
-    char *buffer; /* pinned, for small copies. Each copy uses the next part; a wait frees all parts.
-                   * So equal steps use equal addresses. */
-    size_t used;  /* bytes of the buffer that copies use */
+    char *buffer; /* pinned, for small copies; a wait frees all of it */
+    size_t used;  /* bytes of it in use */
     bool is_busy; /* work has been queued since the last wait */
     bool counts;  /* between dnx_device_count_begin() and dnx_device_count_end() */
     size_t counted;
@@ -31,7 +30,7 @@ struct dnx_device {
 
 /* Waits for all work. what: the name of the work, for the message after a failure. */
 void dnx_device_finish(dnx_device *d, const char *what);
-/* True when no work may be queued: after a failure, and while bytes are counted. */
+/* True after a failure, and while bytes are counted: no work may be queued. */
 static inline bool dnx_device_is_idle(const dnx_device *d) { return d->failure || d->counts; }
 /* Records r, the result of the call `what`, when it is the first failure. */
 static inline void dnx_device_note(dnx_device *d, dnx_cu_result r, const char *what) {

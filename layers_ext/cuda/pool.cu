@@ -1,4 +1,4 @@
-/* pool.cu - maxpool and avgpool. A thread computes single numbers of the output, or of dx. */
+/* pool.cu - maxpool and avgpool. */
 #include "cuda/target.h"
 
 /* The part of a window inside of the image: rows y0 to y1 - 1, columns x0 to x1 - 1. x[plane] is
@@ -45,8 +45,7 @@ KERNEL(maxpool) {
     }
 }
 
-/* Returns the number of pixels by which a mean divides: those of the whole window, or with
- * is_of_image only those inside of the image. */
+/* The divisor of a mean: the window's pixels, with is_of_image only those inside of the image. */
 DEVICE int area_of(const struct dnx_cuda_window *at, const struct bounds *w, bool is_of_image) {
     return is_of_image ? (w->y1 - w->y0) * (w->x1 - w->x0) : at->kh * at->kw;
 }
@@ -64,8 +63,7 @@ KERNEL(avgpool) {
     }
 }
 
-/* Pixel p of an input row is in the windows of the outputs first_reader() to last_reader(). The
- * same holds for columns. */
+/* Pixel p of a row is in the windows of the outputs first_reader() to last_reader(). */
 DEVICE int first_reader(int p, int pad, int size, int stride) {
     const int first = p + pad - size + 1;
     return first <= 0 ? 0 : (first + stride - 1) / stride;
@@ -75,8 +73,8 @@ DEVICE int last_reader(int p, int pad, int stride, int outputs) {
     return last < outputs ? last : outputs - 1;
 }
 
-/* Returns the sum of dy over the outputs whose windows contain input i. With winner, only outputs
- * whose maximum is input i count. With is_of_image each dy is first divided by area_of(). */
+/* Sums dy over the outputs whose windows contain input i; with winner, over those whose maximum is
+ * input i. With is_of_image each dy is first divided by area_of(). */
 DEVICE float sum_of_readers(const struct dnx_cuda_window *at, const float *dy, const int *winner,
                             bool is_of_image, long i) {
     const int c = (int)(i % at->C), x = (int)(i / at->C % at->w);

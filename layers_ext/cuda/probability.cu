@@ -1,8 +1,6 @@
-/* probability.cu - distillation of class probabilities: [kd_probability], also with groups of
- * classes. layers_ext/kd_probability.c and common/face/leading.h have the formulas and papers.
- *
- * A logit of student or teacher is scale times a cosine, or an output of another layer. The loss is
- * a small difference of large numbers, so exponentials and sums are double. */
+/* probability.cu - distillation of class probabilities. layers_ext/kd_probability.c and
+ * common/face/leading.h have the formulas and papers. The loss is a small difference of large
+ * numbers, so exponentials and sums are double. */
 #include "cuda/block.h"
 #include "cuda/real.h"
 
@@ -11,9 +9,7 @@ DEVICE float logit_of(const struct dnx_cuda_logits *side, float scale, long b, i
     return !side->is_cosine ? v : scale * (side->by_length ? v : limit(v));
 }
 
-/* ---- the leading classes, which have most of the probability ---- */
-
-/* Returns the logit of class k for image b, and -infinity in place of NaN. */
+/* A NaN logit counts as -infinity. */
 DEVICE float ranked(const struct leading_args *a, long b, int k) {
     const float z = logit_of(&a->side, *a->scale, b, k);
     return z == z ? z : -(float)real_infinity();
@@ -33,7 +29,7 @@ KERNEL(leading_norm) {
     if (THREAD == 0) a.norm[BLOCK_X] = top + real_log(sum);
 }
 
-/* mass[k] = the sum over the images of the probability of class k. */
+/* mass[k] = the sum of the probabilities of class k over the images. */
 KERNEL(leading_mass) {
     for (long k = INDEX; k < a.N; k += STEP) {
         double sum = 0;
@@ -51,9 +47,8 @@ DEVICE double mass_from(const struct leading_args *a, double least, bool above) 
     return block_sum(sum);
 }
 
-/* count = the smallest number of classes that together have `share` of all mass. A binary search
- * finds the smallest of their masses. It runs over the bits of doubles, which as integers have the
- * order of the positive numbers. */
+/* count = the smallest number of classes that have `share` of all mass. A binary search finds the
+ * smallest mass among them. It uses the bits of doubles, which as integers have the same order. */
 KERNEL(leading_count) {
     const double target = a.share * mass_from(&a, 0, false);
     unsigned long long lo = 0, hi = 0x7ff0000000000000ull;
@@ -75,7 +70,7 @@ KERNEL(leading_count) {
     *a.count = target == target && n < a.N ? (int)n : a.N;
 }
 
-/* Map floats to unsigned integers that have the order of the floats, and back. */
+/* Map floats to unsigned integers of the same order, and back. */
 DEVICE unsigned order_of(float z) {
     union {
         float value;
@@ -107,10 +102,7 @@ KERNEL(leading_least) {
     if (THREAD == 0) a.least[BLOCK_X] = from_order(key);
 }
 
-/* ---- the loss ---- */
-
-/* Returns the group of class k: 0 for a leading class, 1 for the rest. zs, zt: its logits of
- * student and teacher. Without groups all classes are in group 0. */
+/* Returns 0 for a leading class, 1 for the rest. Without groups all classes lead. */
 DEVICE int group_of(const struct probability_args *a, long b, int k, float zs, float zt) {
     if (!a->least) return 0;
     return !((a->by_student ? zs : zt) >= a->least[b] || a->label[b] == k);
@@ -185,8 +177,7 @@ KERNEL(probability_loss) {
     a.y[b] = (float)a.losses[b];
 }
 
-/* Computes the gradient of the student's logits, or of its cosines with is_cosine. dz may be the
- * array of the cosines. */
+/* dz may be the array of the cosines. */
 KERNEL(probability_slopes) {
     const double T = a.temperature, weight = a.now->weight * T;
     const long count = (long)a.batch * a.ld;

@@ -1,14 +1,12 @@
-/* product.cu - convolutions as matrix products. A block of 256 threads computes a tile of 64 x 64
- * outputs. It adds 16 terms of all its sums at a time: a slice of both factors in shared memory.
- * While it multiplies a slice, copies of the next two slices run (cp.async). Slices are multiplied
- * by multiply-adds (PLAIN, float32) or on tensor cores (TF32, BF16). All sums are float32. */
+/* product.cu - convolutions as matrix products, by multiply-adds (PLAIN) or on tensor cores (TF32,
+ * BF16). A block computes a tile of 64 x 64 outputs, 16 terms at a time: a slice. The copies of the
+ * next slices run meanwhile. Products are summed in float32. */
 #include "cuda/act.h"
 
 enum { TILE = DNX_CUDA_TILE, SLICE = 16, STAGES = 3, BUFFER = TILE * (SLICE + 4) };
 enum { PLAIN = 0, TF32 = 1, BF16 = 2 };
 
-/* The 16 outputs of a tile that one thread sums. PLAIN: 4 x 4 outputs. Tensor cores: four numbers
- * of each of four 16 x 8 products. tile_row() and tile_column() give the position of acc[i]. */
+/* The 16 outputs of a tile that one thread sums. */
 struct tile {
     float acc[16];
 };
@@ -36,7 +34,7 @@ struct product {
 /* Where the window of a pixel begins. In FORWARD and DW the pixel is an output, and its window has
  * input pixels. In DX the pixel is an input, and its window has the outputs that read it. */
 struct spot {
-    long image; /* index in the batch of the first pixel of the window's image */
+    long image; /* first pixel of the window's image */
     int y, x;
 };
 DEVICE struct spot spot_of(const struct dnx_cuda_window *at, int kind, unsigned pixel) {
@@ -58,8 +56,8 @@ DEVICE const float *window_at(const struct dnx_cuda_window *at, const float *fro
     return from + (s.image + (long)y * at->w + x) * at->C + c;
 }
 
-/* Returns the address of dz for filter n, at the output whose window has the input pixel s at tap
- * `tap`; NULL when no output has. */
+/* Returns the address of dz for filter n at the output that reads input pixel s by tap `tap`; NULL
+ * when there is none. */
 DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz, struct spot s,
                               int tap, int n) {
     const int ky = tap / at->kw;
@@ -94,10 +92,8 @@ DEVICE const float *right_at(const struct product *p, int kind, struct spot s, i
     return window_at(p->at, p->right, s, tap, p->g * p->Cg + column - tap * p->Cg);
 }
 
-/* Each thread copies four numbers of a slice that are consecutive in memory: with `along` four
- * terms of one line, else one term of four lines. line_of() and term_of() return the first of them.
- * They are also consecutive in shared memory, at place(). There rows have 4 or 8 unused numbers, so
- * that the threads of a warp use different banks. */
+/* Each thread copies four numbers of a slice: four terms of one line if `along`, else one term of
+ * four lines. line_of() and term_of() return the first. place() has gaps against bank conflicts. */
 DEVICE int line_of(bool along) { return along ? THREAD / (SLICE / 4) : THREAD % (TILE / 4) * 4; }
 DEVICE int term_of(bool along) { return along ? THREAD % (SLICE / 4) * 4 : THREAD / (TILE / 4); }
 DEVICE int place(bool along, int line, int k) {
@@ -119,8 +115,8 @@ DEVICE void load(const struct product *p, int kind, bool is_left, bool along, st
     }
 }
 
-/* Applies the deferred batch norm and activation to the four numbers that this thread has copied to
- * the slice that begins with term k. Zeros outside of the image stay 0. */
+/* Applies the deferred batch norm and activation to this thread's four numbers. Zeros outside of
+ * the image stay 0. */
 DEVICE void normalise(const struct product *p, int kind, struct spot s, int k, float *tile) {
     const bool along = kind == FORWARD, four = along ? p->four_left : p->four_right;
     const int line = line_of(along), term = k + term_of(along);
@@ -131,12 +127,12 @@ DEVICE void normalise(const struct product *p, int kind, struct spot s, int k, f
         const int n = along ? line : line + i, t = along ? term + i : term;
         if (i == 0 || !four)
             is_in = along ? left_at(p, kind, s, n, t) != 0 : right_at(p, kind, s, n, t) != 0;
-        const int m = along ? t : p->column + n; /* index of tap and channel: tap * Cg + channel */
+        const int m = along ? t : p->column + n; /* tap * Cg + channel */
         if (is_in) to[i] = loaded(p->of_x, to[i], p->g * p->Cg + (has_taps ? m % p->Cg : m));
     }
 }
 
-/* Adds a slice to each sum: acc(row, column) += left[k][row] * right[k][column] for its 16 k. */
+/* acc(row, column) += left[k][row] * right[k][column] for the 16 terms k of a slice. */
 DEVICE void multiply(struct tile *t, const float *left, const float *right, int kind,
                      int precision) {
     const bool in_left = kind != DW, in_right = kind == FORWARD;
@@ -172,7 +168,6 @@ DEVICE void multiply(struct tile *t, const float *left, const float *right, int 
 #undef RIGHT
 }
 
-/* Return the row and the column of acc[i] in the tile. */
 DEVICE int tile_row(int i, int precision) {
     if (precision == PLAIN) return THREAD / 16 + i / 4 * 16;
     return THREAD / 32 % 4 * 16 + THREAD % 32 / 4 + i % 4 / 2 * 8;
@@ -182,17 +177,16 @@ DEVICE int tile_column(int i, int precision) {
     return THREAD / 32 / 4 * 32 + i / 4 * 8 + THREAD % 4 * 2 + i % 2;
 }
 
-/* Several threads compute one column of a tile. row_parts() returns their number, row_part() the
- * index of this thread among them. row_index() returns the index of acc[i] among the sums of this
- * thread in the column. */
+/* row_parts() threads share a column of a tile; this thread is number row_part(). row_index(): the
+ * index of acc[i] among this thread's sums in the column. */
 DEVICE int row_parts(int precision) { return precision == PLAIN ? 16 : 32; }
 DEVICE int row_part(int precision) {
     return precision == PLAIN ? THREAD / 16 : THREAD / 32 % 4 * 8 + THREAD % 32 / 4;
 }
 DEVICE int row_index(int i, int precision) { return precision == PLAIN ? i / 4 : i % 4 / 2; }
 
-/* Starts the copies of slice `slice` to its stage, unless the slice is beyond the last term. left:
- * the spot of this thread's row. */
+/* Starts the copies of a slice, unless it is beyond the last term. left: the spot of this thread's
+ * row. */
 DEVICE void fetch(const struct product *p, int kind, struct spot left, int slice,
                   float stages[STAGES][2][BUFFER]) {
     const int k = p->lo + slice * SLICE;
@@ -206,9 +200,8 @@ DEVICE void fetch(const struct product *p, int kind, struct spot left, int slice
     END_COPIES();
 }
 
-/* Computes a tile of the product. One barrier for each slice is enough: after the barrier all
- * copies of the slice are complete, and no thread still reads the stage that the next copies
- * overwrite. */
+/* One barrier for each slice is enough: after it all copies of the slice are complete, and no
+ * thread still reads the stage that the next copies overwrite. */
 DEVICE void product_tile(const struct product *p, int kind, int precision, struct tile *t) {
     SHARED __attribute__((aligned(16))) float stages[STAGES][2][BUFFER];
     const struct spot left = spot_of(p->at, kind, (unsigned)(p->row + line_of(true)));
@@ -229,9 +222,8 @@ DEVICE void product_tile(const struct product *p, int kind, int precision, struc
     SYNC();
 }
 
-/* Returns the product of this block in group g; the caller sets row, rows, columns and hi, for DW
- * also column and lo. wide_left, wide_right: consecutive numbers in memory; they are copied four at
- * a time when their count is a multiple of four, and the array's address a multiple of 16. */
+/* The caller sets row, rows, columns and hi, for DW also column and lo. wide_left, wide_right: how
+ * many numbers are consecutive in memory. */
 DEVICE struct product product_of(const struct dnx_cuda_window *at, const float *left,
                                  const float *right, const struct dnx_cuda_deferred *of_x, int g,
                                  int wide_left, int wide_right) {
@@ -250,9 +242,8 @@ DEVICE struct product product_of(const struct dnx_cuda_window *at, const float *
     return p;
 }
 
-/* Adds to total[0] and total[1] the sums of z and z^2 over a column of the tile; thread c takes
- * column c. The second pass sums (z - mean)^2 with the mean of the column in this tile, so that
- * float32 is exact enough. */
+/* Adds the sums of z and z^2 over a column of the tile to `total`. z^2 comes from (z - mean)^2 of
+ * this tile, so that float32 is exact enough. */
 DEVICE void add_statistics(const struct tile *t, int precision, long rows_left, double total[2]) {
     SHARED float sums[32][TILE], mean[TILE];
     const int n = rows_left < TILE ? (int)rows_left : TILE;

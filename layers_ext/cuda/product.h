@@ -1,5 +1,4 @@
-/* product.h - convolutions with batch norm and activation on a GPU: [convolutional], and
- * [connected] with a window that is the whole input. */
+/* product.h - convolutions with batch norm and activation on a GPU. */
 #ifndef DNX_CUDA_PRODUCT_H
 #define DNX_CUDA_PRODUCT_H
 #include "cuda/norm.h"
@@ -7,13 +6,12 @@
 typedef struct {
     dnx_gpu_norm norm;
     struct dnx_cuda_window at; /* at.batch is the largest batch */
-    float *wk, *wt;            /* filters: see filters_args; wt is NULL when predicting */
+    float *wk, *wt;            /* see filters_args; wt is NULL when predicting */
     float *parts;              /* gradient of wk from each slab; NULL when predicting */
 } dnx_gpu_product;
 
-/* The members of dnx_gpu_type for a layer whose state is a dnx_gpu_product. The layer's make()
- * calls dnx_gpu_product_make() with kh, kw, stride, pad and groups in `at`; the node gives the
- * other members. DNX_EMEM, DNX_ESHAPE from dnx_gpu_check_pixels(). */
+/* The members of dnx_gpu_type for a layer whose state is a dnx_gpu_product. The type's make() calls
+ * dnx_gpu_product_make() with kh, kw, stride, pad and groups in `at`. DNX_EMEM, DNX_ESHAPE. */
 dnx_status dnx_gpu_product_make(dnx_gpu_layer *l, struct dnx_cuda_window at, dnx_err *err);
 void dnx_gpu_product_prepare(dnx_gpu_layer *l);
 void dnx_gpu_product_forward(dnx_gpu_layer *l, dnx_pass *p);
@@ -22,12 +20,10 @@ void dnx_gpu_product_backward(dnx_gpu_layer *l, dnx_pass *p);
     .state_size = sizeof(dnx_gpu_product), .may_defer = true, .adds_residual = true,               \
     .loads = dnx_gpu_loads_any, .forward = dnx_gpu_product_forward,                                \
     .backward = dnx_gpu_product_backward, .prepare = dnx_gpu_product_prepare
-/* For make() of a layer with a convolution: DNX_ESHAPE when a batch has more than 2^30 pixels,
- * which the kernels of product.cu cannot count. The message names the layer. */
+/* DNX_ESHAPE when a batch has more than 2^30 pixels, which the kernels cannot count. */
 dnx_status dnx_gpu_check_pixels(const dnx_node *n, const struct dnx_cuda_window *at, dnx_err *err);
-/* Returns `at` with this batch, with h, w and C of input 0 of n, and with oh, ow and N of its
- * output. */
+/* Returns `at` with this batch and the shapes of n. */
 struct dnx_cuda_window dnx_gpu_window(const dnx_node *n, int batch, struct dnx_cuda_window at);
-/* Returns the window of a convolution, from the options size, stride, pad, padding and groups. */
+/* Returns the window that the options of n describe. */
 struct dnx_cuda_window dnx_gpu_conv_window(const dnx_node *n);
 #endif

@@ -5,14 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The queue remembers the last LISTS different lists. A training step has one list more than it has
- * waits for the GPU. A list of fewer than FEW commands gets no graph. */
+/* LISTS: how many lists the queue remembers. A list of fewer than FEW commands gets no graph. */
 enum { THREADS = 256, LISTS = 64, FEW = 4 };
 enum { COPY_IN = DNX_CUDA_KERNEL_COUNT, COPY_OUT, CLEAR };
 
-/* In a list the arguments of a kernel follow its command. The struct has no padding, because lists
- * are compared byte by byte. Padding in the arguments can only make two equal lists differ; such a
- * list is then started without a graph. */
+/* The arguments of a kernel follow its command. The struct has no padding, because lists are
+ * compared byte by byte. */
 typedef struct {
     int kind; /* a dnx_cuda_kernel, COPY_IN, COPY_OUT or CLEAR */
     unsigned blocks[3];
@@ -30,7 +28,7 @@ typedef struct {
 typedef struct {
     list list;
     void *exec;    /* graph of the list; NULL until its second start */
-    uint64_t used; /* number of the last flush that started it */
+    uint64_t used; /* the last flush that started it */
 } known;
 
 struct dnx_queue {
@@ -74,8 +72,6 @@ void dnx_queue_close(dnx_queue *q) {
     free(q);
 }
 
-/* ---- starting ---- */
-
 static dnx_cu_result start(const dnx_queue *q, const command *c) {
     void *args[] = {(void *)(uintptr_t)(c + 1)}; /* the driver copies the arguments */
     switch (c->kind) {
@@ -118,8 +114,8 @@ static dnx_cu_result capture(dnx_queue *q, known *k) {
     return r;
 }
 
-/* Returns the remembered list that equals q->now. When there is none, stores q->now in the place of
- * the least recently used list, unless memory runs out, and returns NULL. */
+/* Returns the remembered list that equals q->now. Else remembers q->now in place of the list that
+ * was used longest ago, and returns NULL. */
 static known *find(dnx_queue *q) {
     known *oldest = &q->lists[0];
     for (known *k = q->lists; k < q->lists + LISTS; k++) {
@@ -146,7 +142,7 @@ dnx_cu_result dnx_queue_flush(dnx_queue *q) {
     known *k = q->now.commands < FEW || q->refusal ? NULL : find(q);
     if (k && !k->exec) r = capture(q, k);
     if (k && !r) r = q->cu->cuGraphLaunch(k->exec, q->stream);
-    if (r) q->refusal = r; /* start_all() below starts the list without a graph */
+    if (r) q->refusal = r;
     q->work.lists++;
     q->work.kernels += q->now.kernels;
     q->work.graphs += k && !r;
@@ -160,8 +156,6 @@ dnx_work dnx_queue_work(const dnx_queue *q) { return q->work; }
 const char *dnx_queue_failed(const dnx_queue *q) { return q->failed; }
 const char *dnx_queue_name(dnx_cuda_kernel kernel) { return names[kernel]; }
 dnx_cu_result dnx_queue_refusal(const dnx_queue *q) { return q->refusal; }
-
-/* ---- collecting ---- */
 
 static bool grow(list *l, size_t more) {
     if (l->n + more <= l->room) return true;

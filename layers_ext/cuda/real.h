@@ -1,12 +1,10 @@
-/* real.h - functions of doubles on the device, which has no library for them. A call takes a few
- * dozen operations. Use these functions for values that are computed once for each image, or for
- * differences of large numbers. Relative errors are a few 1e-15. */
+/* real.h - functions of doubles on the device, which has no library for them. */
 #ifndef DNX_CUDA_REAL_H
 #define DNX_CUDA_REAL_H
 #include "cuda/target.h"
 
 #define REAL_PI 3.14159265358979323846
-#define REAL_LARGE 1e300 /* real_log() takes larger numbers for infinity */
+#define REAL_LARGE 1e300 /* real_log() returns a larger x unchanged */
 
 typedef union {
     double value;
@@ -34,8 +32,7 @@ DEVICE double real_floor(double x) {
     return whole > x ? whole - 1 : whole;
 }
 
-/* Returns e^x = 2^n e^r with |r| <= ln 2 / 2; 0 for x < -700, infinity for x > 709. A Taylor series
- * gives e^r. */
+/* Returns e^x = 2^n e^r with |r| <= ln 2 / 2; 0 for x < -700, infinity for x > 709. */
 DEVICE double real_exp(double x) {
     if (x != x) return x;
     if (x < -700) return 0;
@@ -74,8 +71,7 @@ DEVICE double real_softplus(double u) {
     return (u > 0 ? u : 0) + real_atanh2(e / (2 + e));
 }
 
-/* Returns cos x for |x| < 1e6. With x = n pi/2 + r, it is the Taylor series of the sine or cosine
- * of r. */
+/* Returns cos x for |x| < 1e6, from the series of the sine or cosine of r: x = n pi/2 + r. */
 DEVICE double real_cos(double x) {
     const double n = real_floor(x / (REAL_PI / 2) + .5);
     const double r = x - n * 1.57079632673412561417 - n * 6.07710050650619224932e-11;
@@ -101,7 +97,7 @@ DEVICE double real_asin(double y) {
     }
     return sum;
 }
-/* Returns acos c. c is first limited to -1..1. */
+/* Limits c to -1..1. */
 DEVICE double real_acos(double c) {
     const double size = c < 0 ? -c : c;
     if (size <= .5) return REAL_PI / 2 - real_asin(c);

@@ -1,15 +1,14 @@
-/* rows.cu - scales rows x_i to length 1, and computes the gradient of this, for losses on features.
+/* rows.cu - scales rows x_i to length 1, and computes the gradient of this. d_i is the gradient of
+ * u_i, f a factor:
  *
  *   u_i = x_i / |x_i|,  dx_i = f/|x_i| (d_i - (d_i.u_i) u_i)
  *
- * d_i is the gradient of u_i, f a factor. Without `least` (kernels.h), a row with |x_i| <= 1e-15
- * has u_i = 0 and no gradient. A block computes 8 rows, with 32 threads for each. Lengths and
- * products are summed in double. */
+ * A block computes 8 rows, with 32 threads for each. */
 #include "cuda/block.h"
 
 DEVICE long my_row(void) { return (long)BLOCK_X * DNX_CUDA_ROWS + THREAD / DNX_CUDA_COLUMNS; }
 
-/* Returns rows[i], or i when rows is NULL; -1 when i is at least limit_. */
+/* Returns rows[i], or i when rows is NULL; -1 from limit_ on. */
 DEVICE long source_of(const int *rows, long i, long limit_) {
     if (i >= limit_) return -1;
     return rows ? rows[i] : i;
@@ -31,7 +30,6 @@ KERNEL(unit_rows) {
         a.unit[i * a.size + k] = from < 0 ? 0 : x[k] * inv;
 }
 
-/* Returns element (i, k) of d, the sum of `parts` arrays (kernels.h). */
 DEVICE float part_sum(const struct unit_back_args *a, long i, int k) {
     float sum = 0;
     for (int g = 0; g < a->parts; g++) sum += a->d[g * a->part + i * a->ld + k];

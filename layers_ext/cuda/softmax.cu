@@ -1,5 +1,4 @@
-/* softmax.cu - softmax probabilities and their cross-entropy. A block computes one row, in
- * double. */
+/* softmax.cu - softmax probabilities and their cross-entropy; one row for a block. */
 #include "cuda/block.h"
 #include "cuda/real.h"
 

@@ -46,8 +46,7 @@ DEVICE void copy_one(float *to, const float *from) { dnx_emulated_copy(to, from,
 #else
 #define DEVICE static inline __attribute__((device, always_inline))
 #define DEVICE_CALL static __attribute__((device, noinline))
-/* launch_bounds: 256 threads in a block, at least 1 block on a multiprocessor. So a thread may use
- * 255 registers. */
+/* With at most 256 threads in a block, a thread may use 255 registers. */
 #define KERNEL(name)                                                                               \
     extern "C" __attribute__((global, launch_bounds(256, 1))) void name(const struct name##_args a)
 #define SHARED static __attribute__((shared))
@@ -101,13 +100,11 @@ DEVICE void copy_one(float *to, const float *from) {
 #define WAIT_COPIES(n) asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory")
 #endif
 
-/* The index of this thread among all threads of the launch in x. */
+/* The index of this thread in x, and the number of threads in x. */
 #define INDEX ((long)BLOCK_X * THREADS + THREAD)
-/* The number of threads of the launch in x, and thus the step of a loop over elements. */
 #define STEP ((long)BLOCKS_X * THREADS)
-/* Loops over the elements i < count of rows of C numbers. Element i is number c of row `row`. The
- * loop adds steps, because two divisions of 64 bits for each element would take longer than the
- * rest. */
+/* Loops over elements i < count. Element i is number c of row `row`, of C numbers. The loop adds
+ * steps, because two divisions of 64 bits for each element would take longer than the rest. */
 #define EACH_ELEMENT(i, row, c, count, C)                                                          \
     const int c##_step = (int)(STEP % (C));                                                        \
     const long row##_step = STEP / (C);                                                            \

@@ -1,6 +1,5 @@
-/* update.cu - one update of all trained tensors of a network in one launch; net/update.c does the
- * same on the processor. The blocks with index y update tensor y. Learning rates are in memory, so
- * the arguments of the launch are the same in every step. */
+/* update.cu - one update of all trained tensors in one launch, as in net/update.c. Learning rates
+ * are in memory, so that the launch is the same in every step. */
 #include "cuda/target.h"
 
 KERNEL(descend) {

@@ -5,7 +5,6 @@
 
 #include "cuda/opened.h"
 
-/* dnx_device_each() starts at most MOST_BLOCKS blocks; their threads loop over the elements. */
 enum { THREADS = 256, MOST_BLOCKS = 4096 };
 
 static const dnx_loc nowhere = {NULL, 0};
@@ -19,7 +18,7 @@ static void flush(dnx_device *d) {
     if (!dnx_device_is_idle(d) && d->is_busy) queued(d, dnx_queue_flush(d->queue));
 }
 
-/* Tells d->note once that the driver refuses graphs, unless the work itself has failed. */
+/* Tells once that the driver refuses graphs, unless the work itself has failed. */
 static void tell(dnx_device *d) {
     const dnx_cu_result r = dnx_queue_refusal(d->queue);
     char line[200];
@@ -47,7 +46,7 @@ void dnx_device_clear(dnx_device *d, void *to, size_t bytes) {
         queued(d, dnx_queue_clear(d->queue, dnx_address(to), bytes));
 }
 
-/* Returns pinned memory for a small copy, which is valid until the next wait. */
+/* Returns pinned memory for a small copy, valid until the next wait. */
 static void *take(dnx_device *d, size_t bytes) {
     bytes = (bytes + 63) & ~(size_t)63;
     if (d->used + bytes > DNX_COPY_BUFFER) dnx_device_finish(d, "its work");

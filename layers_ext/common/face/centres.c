@@ -8,8 +8,6 @@
 
 #define LEAST 1e-6
 
-/* ---- options ---- */
-
 dnx_target_kind dnx_centres_take(int centres, bool has_margins) {
     return centres == DNX_CENTRES_TRAINED   ? DNX_NO_TARGET
            : centres == DNX_CENTRES_TEACHER ? DNX_FEATURE
@@ -74,8 +72,6 @@ void dnx_centres_inherit(dnx_centres *c, const dnx_node *n) {
     const float *from = head->type->classifier->vectors(head, &length);
     memcpy(c->w, from, sizeof *from * (size_t)c->N * c->D);
 }
-
-/* ---- a pass ---- */
 
 /* NaN stays NaN. */
 static double limited(double v) { return v < LEAST ? LEAST : v > 1 ? 1 : v; }

@@ -1,6 +1,4 @@
-/* binary.c - the GPU version of [binary]. Signs are multiplied as floats, in training and in
- * prediction. In the modes xnor and bnn these products are exact in each precision.
- * layers_ext/binary.c has the formulas and their letters. */
+/* binary.c - the GPU version of [binary]. It multiplies signs as floats. */
 #include "cuda/matrix.h"
 #include "cuda/norm.h"
 #include "cuda/product.h"
@@ -14,7 +12,7 @@ typedef struct {
     bool takes_signs, has_alpha, has_map;
     float *v, *b, *scaled;    /* N x C x taps each: w or centred w; sign(v); alpha b */
     float *alpha, *centred;   /* N */
-    float *wk, *wt, *parts;   /* b for wk and alpha b for wt (filters_args); gradient of wk */
+    float *wk, *wt, *parts;   /* b for wk, alpha b for wt */
     float *signs, *sum, *map; /* sign(u): B x h x w x C; sums of |u|: B x h x w; K: B x oh x ow */
 } state;
 
@@ -77,8 +75,7 @@ static void prepare(dnx_gpu_layer *l) {
                               .has_alpha = s->has_alpha,
                               .clamps = n->trains && dnx_gpu_option(n, "clamp", 0)};
     dnx_device_launch(l->device, DNX_CUDA_binarise, s->at.N, 1, 1, &a);
-    dnx_gpu_conv_order(l, &s->at, s->scaled, NULL, s->wk,
-                       s->wt); /* sets wt; the next call sets wk */
+    dnx_gpu_conv_order(l, &s->at, s->scaled, NULL, s->wk, s->wt); /* for wt */
     dnx_gpu_conv_order(l, &s->at, s->b, NULL, s->wk, NULL);
 }
 
@@ -111,8 +108,7 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     dnx_gpu_norm_forward(l, &s->norm, z, p, 0);
 }
 
-/* Adds the gradient of the real weights. e: the gradient of the outputs of the convolution; G:
- * scratch for the gradient of the binary weights. */
+/* e: the gradient of the convolution's outputs; G: scratch for that of the binary weights. */
 static void add_weights(dnx_gpu_layer *l, const dnx_pass *p, const float *e, float *G) {
     state *s = l->state;
     const dnx_node *n = l->node;

@@ -1,5 +1,4 @@
-/* channel_shuffle.c - the GPU version of [channel_shuffle]. The backward pass is a shuffle with
- * C/groups groups, which reverses the shuffle with `groups` groups. */
+/* channel_shuffle.c - the GPU version of [channel_shuffle]. */
 #include "cuda/layer.h"
 
 static void shuffle(dnx_gpu_layer *l, int batch, const float *from, float *to, int groups,
@@ -19,6 +18,7 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
+    /* A shuffle with C/groups groups reverses one with `groups` groups. */
     const int groups = l->node->out.c / dnx_gpu_option(l->node, "groups", 1);
     if (p->dx[0]) shuffle(l, p->batch, p->dy, p->dx[0], groups, p->dx_adds[0]);
 }

@@ -1,12 +1,11 @@
-/* dropout.c - the GPU version of [dropout]. The processor draws which numbers are kept, as it does
- * without a GPU, and copies a factor for each number to the device. */
+/* dropout.c - the GPU version of [dropout]. The processor draws the kept numbers. */
 #include "common/dropped.h"
 #include "cuda/layer.h"
 
 typedef struct {
     float *factors;      /* on the device: batch x out */
-    float *host;         /* the factors on the processor: batch x out */
-    unsigned char *keep; /* 1 for the numbers of one image that are kept */
+    float *host;         /* the same on the processor */
+    unsigned char *keep; /* for one image */
     bool is_dropping;
 } state;
 

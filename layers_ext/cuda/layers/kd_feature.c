@@ -1,5 +1,4 @@
-/* kd_feature.c - the GPU version of [kd_feature]. W x, and the gradients of W and x through it,
- * are matrix products in the layer's precision. All other values are float32, other sums double. */
+/* kd_feature.c - the GPU version of [kd_feature]. Products with W are in the layer's precision. */
 #include "cuda/loss.h"
 #include "cuda/matrix.h"
 
@@ -13,7 +12,7 @@ typedef struct {
     float *parts, *sums; /* scratch for the gradients of W and b; sums: doubles */
 } state;
 
-enum { W, BIASES }; /* indices of the parameters */
+enum { W, BIASES };
 
 static dnx_status make_map(dnx_gpu_layer *l, dnx_err *err) {
     state *s = l->state;
@@ -93,7 +92,6 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     dnx_device_launch(l->device, DNX_CUDA_feature_weights, 1, 1, 1, &w);
 }
 
-/* Computes the gradients of W and b, and dx, from dg. */
 static void map_back(dnx_gpu_layer *l, dnx_pass *p, float *dg) {
     state *s = l->state;
     const long rows = (long)p->batch * (long)s->pixels;

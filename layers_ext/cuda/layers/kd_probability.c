@@ -1,18 +1,15 @@
-/* kd_probability.c - the GPU version of [kd_probability]. The logits of all classes are in memory,
- * B x N for student and teacher; on the processor they are computed in blocks of classes. The class
- * vectors of the teacher's head never change, so they are copied and scaled to length 1 once. A
- * head of the student must run on the device, too. Products are in the layer's precision, sums in
- * double. */
+/* kd_probability.c - the GPU version of [kd_probability]. All logits are in memory, B x N for
+ * student and teacher. Products are in the layer's precision, sums in double. */
 #include "cuda/cosines.h"
 #include "cuda/loss.h"
 
 extern const dnx_layer_type dnx_margin_softmax;
 
 typedef struct {
-    int N; /* classes */
+    int N;
     bool has_groups;
-    dnx_gpu_cosines student, teacher; /* cosines of the two heads */
-    float *zs, *zt; /* cosines, B x ld; NULL when there is no head: x or target has the logits */
+    dnx_gpu_cosines student, teacher;
+    float *zs, *zt; /* cosines, B x ld; NULL without a head */
     float *target;
     float *sums, *now;          /* sums: B x 11 doubles; now: a struct dnx_cuda_probability */
     dnx_gpu_labels label;       /* with groups */

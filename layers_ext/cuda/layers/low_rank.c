@@ -1,5 +1,4 @@
-/* low_rank.c - the GPU version of [low_rank]: a convolution with the basis V to R channels, the
- * product of these with P, batch norm and activation. R: the rank. */
+/* low_rank.c - the GPU version of [low_rank]: a convolution with V, then a product with P. */
 #include "cuda/matrix.h"
 #include "cuda/norm.h"
 #include "cuda/product.h"

@@ -1,6 +1,5 @@
-/* margin_softmax.c - the GPU version of [margin_softmax]. Before a pass, the processor draws the
- * sample of classes, and finds the column of each image's class in the sample. In a network that
- * predicts, the layer computes nothing. */
+/* margin_softmax.c - the GPU version of [margin_softmax]. The processor draws the sample of
+ * classes. In a network that predicts, the layer computes nothing. */
 #include "common/face/centres.h"
 #include "common/face/class_sample.h"
 #include "common/face/mining.h"
@@ -14,15 +13,13 @@ typedef struct {
     float *block;     /* B x ld: the cosines, then their gradients */
     float *rows;      /* ints: the classes of the sample; NULL when all classes are used */
     float *row, *now; /* row: B x 5 doubles; now: a struct dnx_cuda_margin */
-    /* B doubles each. length is NULL without scale=length; m_of is NULL without margins=teacher;
-     * factor is NULL with neither mining nor scale=length. */
+    /* B doubles each; NULL when the options do not need them. */
     float *length, *m_of, *factor;
-    float *along;          /* B; NULL without scale=length */
-    float *target, *share; /* B x D; B; both NULL without centres=teacher, margins=teacher */
-    bool has_target;       /* this is a training pass with the teacher's features */
+    float *along;          /* B; NULL like length */
+    float *target, *share; /* B x D; B; NULL when not needed */
+    bool has_target;       /* a training pass with the teacher's features */
 } state;
 
-/* Allocates the arrays that only some options need. */
 static dnx_status make_options(dnx_gpu_layer *l, dnx_err *err) {
     state *s = l->state;
     const dnx_node *n = l->node;
@@ -63,8 +60,8 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     return st;
 }
 
-/* Copies the column of each image's class; -1 when the class is unknown, -2 when the label is not a
- * class of the network. */
+/* The column of each image's class; -1 when the class is unknown, -2 when the label is no class of
+ * the network. */
 static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     for (int b = 0; b < p->batch; b++) {
@@ -116,7 +113,6 @@ static struct dnx_cuda_margin_of own_values(const state *s) {
                                                                      : NULL};
 }
 
-/* Queues the kernels that move the centres and set the margins, from the teacher's features. */
 static void follow_teacher(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     const dnx_node *n = l->node;
@@ -143,7 +139,6 @@ static void follow_teacher(dnx_gpu_layer *l, const dnx_pass *p) {
     dnx_device_launch(l->device, DNX_CUDA_centres_margins, 1, 1, 1, &a);
 }
 
-/* Queues margin_images, unless the factors of all images are 1. */
 static void weigh_images(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     const int mining = dnx_gpu_option(l->node, "mining", 0);

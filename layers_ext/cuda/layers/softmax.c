@@ -3,7 +3,7 @@
 
 typedef struct {
     dnx_gpu_labels label; /* -1 when the class is unknown */
-    bool has_loss;        /* this pass computes losses */
+    bool has_loss;
 } state;
 
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
