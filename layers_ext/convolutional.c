@@ -34,7 +34,7 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_dwconv dw;     /* with is_narrow it does all the work, else only dw.norm is used */
-    dnx_winograd wino; /* used to predict when wino.m > 0; then only w is used of m */
+    dnx_winograd wino; /* computes predictions when wino.m > 0 */
     dnx_products m;
     bool is_narrow;
 } state;

@@ -199,8 +199,7 @@ static double rank_of(const float *a, int K, double v, double temperature, doubl
     return sum;
 }
 
-/* Adds factor * l_ij of the pairs to the loss and, by halves, to half[i] and half[j]. Sets `slope`.
- *  */
+/* Adds factor * l_ij of the pairs to the loss, and half of it to half[i] and half[j]. */
 static void add_pairs(dnx_node *n, dnx_pass *p, const pair *list, int count, double factor) {
     const double temperature = (double)((const opts *)n->opts)->temperature;
     state *s = n->state;

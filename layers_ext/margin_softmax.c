@@ -171,7 +171,6 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return prepare(n, err);
 }
 
-/* Returns the margin of image b, with its own s (scale=length) and m (margins=teacher). */
 static dnx_margin margin_of(const state *s, int b) {
     dnx_margin g = s->margin;
     if (s->length) g.s = s->length[b];

@@ -40,7 +40,6 @@ static void forward(dnx_node *n, dnx_pass *p) {
     dnx_each_row(n, p, dnx_pixels(n, p), forward_rows);
 }
 
-/* dx[k] = du * the other input, or += when dx_adds[k], for `count` numbers from index `at` on. */
 static void put(const dnx_pass *p, int k, const float *du, size_t at, size_t count) {
     const float *other = p->x[1 - k] + at;
     float *dx = p->dx[k] + at;

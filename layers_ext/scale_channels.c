@@ -71,7 +71,6 @@ static part part_of(const dnx_node *n, const dnx_pass *p, long pixel, size_t cha
     return t;
 }
 
-/* to = f * s */
 static void multiply(const part *t, float *to) {
     if (t->step)
         for (size_t c = 0; c < t->count; c++) to[c] = t->f[c] * t->s[c];

@@ -138,7 +138,6 @@ static void du_share(void *arg, int t, int threads) {
                             (float *)(uintptr_t)j->du + at, sums, sums + out.c, NULL);
 }
 
-/* to = a*from or, with adds, to += a*from. */
 static void put(float a, const float *from, size_t n, bool adds, float *to) {
     if (adds)
         for (size_t i = 0; i < n; i++) to[i] += a * from[i];

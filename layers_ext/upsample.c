@@ -79,7 +79,6 @@ static void reduce_rows(void *arg, long lo, long hi) {
         }
 }
 
-/* Repeats each pixel when `expands`, else sums each square of pixels. */
 static void resample(dnx_node *n, const dnx_pass *p, bool expands, const float *from, float *to,
                      bool adds) {
     const opts *o = n->opts;
