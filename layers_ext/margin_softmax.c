@@ -8,7 +8,7 @@
  *
  * scale=length: the logits are |x| c_j instead of s c_j.
  *
- * sample < 1 (partial FC): an update uses only the classes that common/face/class_sample.h draws.
+ * sample < 1 (partial FC): a pass uses only the classes that common/face/class_sample.h draws.
  * Momentum and weight decay still change the other classes.
  *
  * centres=teacher (AdaDistill), centres=inherited (ProxylessKD) and margins=teacher

@@ -23,10 +23,16 @@ static void pixel(const unsigned char *rgb, int w, int h, double x, double y, un
                                       a * sample(rgb, w, h, i + 1, j + 1, c)));
 }
 
+/* Returns the determinant of m's 2 x 2 part, or 0 when m cannot be inverted. */
+static double determinant(const double m[6]) {
+    const double det = m[0] * m[4] - m[1] * m[3];
+    return isfinite(det) ? det : 0;
+}
+
 bool dnx_warp_plain(const unsigned char *rgb, int w, int h, const double m[6], unsigned char *out,
                     int out_w, int out_h) {
-    const double det = m[0] * m[4] - m[1] * m[3];
-    if (!(fabs(det) > 0) || !isfinite(det)) return false;
+    const double det = determinant(m);
+    if (!det) return false;
     const double a = m[4] / det, b = -m[1] / det, c = -m[3] / det, d = m[0] / det;
     for (int y = 0; y < out_h; y++)
         for (int x = 0; x < out_w; x++, out += 3) {
@@ -39,7 +45,7 @@ bool dnx_warp_plain(const unsigned char *rgb, int w, int h, const double m[6], u
 bool dnx_warp(const unsigned char *rgb, int w, int h, const double m[6], unsigned char *out,
               int out_w, int out_h) {
 #ifdef DNX_OPENCV
-    return dnx_warp_opencv(rgb, w, h, m, out, out_w, out_h);
+    return determinant(m) && dnx_warp_opencv(rgb, w, h, m, out, out_w, out_h);
 #else
     return dnx_warp_plain(rgb, w, h, m, out, out_w, out_h);
 #endif

@@ -80,7 +80,6 @@ void dnx_bridge_table(const dnx_bridge *b, void (*line)(void *arg, const char *t
 
 void dnx_bridge_remark(const dnx_bridge *b, char *text, size_t size) {
     text[0] = 0;
-    if (b->is_whole) return;
     for (int i = 0; i < b->n; i++) {
         const dnx_bridge_row *r = &b->rows[i];
         if (r->fate == DNX_TAKEN) continue;
@@ -139,7 +138,6 @@ static dnx_status take(dnx_net *net, const char *path, int layers, const reach *
     b->of = r->need;
     b->taken = dnx_weights_floats(net, layers);
     b->left = r->floats > b->taken ? r->floats - b->taken : 0;
-    b->is_whole = b->taken == b->of && !b->left;
     for (int i = 0; i < net->n; i++) {
         if (!dnx_net_params(net, i, NULL)) continue;
         dnx_bridge_add(b, net, i, i < layers ? DNX_TAKEN : DNX_INITIAL, "%s",

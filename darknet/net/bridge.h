@@ -23,7 +23,6 @@ typedef struct {
     dnx_bridge_row *rows;
     size_t taken, of; /* floats copied to the network; floats of the network */
     size_t left;      /* floats of the source's layers that are left out */
-    bool is_whole;    /* all floats of the network were copied, and left is 0 */
 } dnx_bridge;
 
 typedef enum {
@@ -55,7 +54,7 @@ dnx_status dnx_bridge_net(dnx_net *from, dnx_net *to, dnx_bridge_how how, dnx_br
 /* Calls line() for each line of the table, and for a last line with the sums; text has no
  * newline. */
 void dnx_bridge_table(const dnx_bridge *b, void (*line)(void *arg, const char *text), void *arg);
-/* Writes a line about the first layer that was not taken, or "" when b->is_whole. */
+/* Writes a line about the first layer that was not taken, or "" when all were. */
 void dnx_bridge_remark(const dnx_bridge *b, char *text, size_t size);
 void dnx_bridge_free(dnx_bridge *b); /* does not free the struct itself */
 #endif

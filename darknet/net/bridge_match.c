@@ -145,7 +145,6 @@ dnx_status dnx_bridge_net(dnx_net *from, dnx_net *to, dnx_bridge_how how, dnx_br
         }
     free(w.is_used);
     b->of = dnx_weights_floats(to, to->n);
-    b->is_whole = b->taken == b->of && !b->left;
     if (!b->taken)
         return dnx_fail_at(err, DNX_EWEIGHTS, to->file,
                            "no layer fits one of %s, by name or from the front%s", from->file,

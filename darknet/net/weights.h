@@ -5,7 +5,8 @@
 
 /* Loads all parameters, and prepares the network. Also reads packed files (weights_packed.h).
  * DNX_EWEIGHTS when the file does not fit the network or has an invalid number: no parameter has
- * then changed. With net->is_partial a longer file is no error. DNX_EIO, DNX_EMEM. */
+ * then changed. With net->is_partial a longer file is no error. DNX_EIO, DNX_EMEM: parameters may
+ * have changed. */
 dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err);
 /* Loads only the first `layers` layers; the file may be longer. A packed file must fit the whole
  * network and is loaded whole. Returns the errors of dnx_weights_load(). */

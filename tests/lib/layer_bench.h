@@ -88,7 +88,7 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
             for (size_t k = 0; k < count; k++) {
                 size_t o = (size_t)(dnx_rng_next(&g) % (k + 1));
                 b->x[i][k] = b->x[i][o];
-                b->x[i][o] = (float)((double)k - (double)count / 2) * .1f + .05f;
+                b->x[i][o] = (float)((double)k - (double)(count / 2)) * .1f + .05f;
             }
         for (size_t k = 0; (r->flags & SEPARATE) && !strcmp(r->type, "activation") && k < count;
              k++)

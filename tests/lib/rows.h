@@ -4,8 +4,7 @@
  *     B H W C TOLERANCE [WORD]... [OPTION=VALUE;OPTION=VALUE]
  *
  * OPTION=* makes a case for each word that the option can have. Each WORD is one of
- *     kinks      if B * H * W * C is even, all inputs are at least .05 from integers, where the
- *                derivative may jump; else they are multiples of .1
+ *     kinks      all inputs are at least .05 from integers, where the derivative may jump
  *     together   the output of an image depends on the other images of the batch
  *     estimated  the gradient of the weights is an estimate
  *     signs      the gradients of the weights and of all values before the signs are estimates

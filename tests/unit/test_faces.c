@@ -215,6 +215,7 @@ static void test_warp(void) {
             ok &= a[y * 180 + x] == (y < 4 ? 0 : im.rgb[(y - 4) * 270 + x + 21]);
     check(ok, "a shift by whole pixels");
     check(!dnx_warp_plain(im.rgb, 90, 80, flat, a, 60, 50), "no inverse");
+    check(!dnx_warp(im.rgb, 90, 80, flat, a, 60, 50), "no inverse, in this build");
 #ifdef DNX_OPENCV
     for (int i = 0; i < 90 * 80 * 3; i++) /* a smooth image: OpenCV rounds to 1/32 pixel */
         im.rgb[i] = (unsigned char)(128 + 60 * sin(.05 * (i / 3 % 90)) * cos(.07 * (i / 270)));

@@ -1,6 +1,6 @@
-/* class_sample.h - the classes of one update when a loss uses a sample of them: partial FC. An
- * 2021, algorithm 1. The sample has the classes of the batch, and random other classes up to
- * ceil(share N) of all N. */
+/* class_sample.h - the classes of one pass when a loss uses a sample of them: partial FC. An
+ * 2021, algorithm 1. The sample has the classes of the sub-batch, and random other classes up to
+ * ceil(share N) of all N. A sub-batch does not know the classes of the others. */
 #ifndef DNX_CLASS_SAMPLE_H
 #define DNX_CLASS_SAMPLE_H
 #include "dnx.h"
@@ -8,7 +8,7 @@
 typedef struct {
     int *rows;    /* the classes in rising order; NULL when all are used */
     int *present; /* batch: scratch */
-    int n, most;  /* classes of this update, and the largest possible number */
+    int n, most;  /* classes of this pass, and the largest possible number */
     int classes;
     float share;
 } dnx_class_sample;
@@ -16,7 +16,7 @@ typedef struct {
 /* The sample is all classes when share = 1 or when predicting. Fails with DNX_EMEM. */
 dnx_status dnx_class_sample_make(dnx_class_sample *s, dnx_node *n, int classes, float share,
                                  dnx_err *err);
-/* Draws the classes of update p->update. Ignores truths outside 0..classes-1. Does nothing when the
+/* Draws the classes of pass p. Ignores truths outside 0..classes-1. Does nothing when the
  * sample is all classes. */
 void dnx_class_sample_draw(dnx_class_sample *s, const dnx_node *n, const dnx_pass *p);
 /* Returns the position of class y in the sample; 0 when the sample does not have y. */
