@@ -64,7 +64,7 @@ typedef struct {
     size_t D, T;
     int K;              /* number of thresholds */
     float *known;       /* K of a, K of b, then 1 or 0 as in the weights file */
-    float *now;         /* the thresholds a and b of this pass */
+    float *now;         /* a and b as this pass uses them */
     float *unit, *inv;  /* student: u, batch x D; 1/|f| (0 for a zero f), batch */
     float *target_unit; /* teacher: f/|f|, batch x T floats */
     float *s, *t;       /* batch x batch: the cosines s_ij and t_ij */

@@ -91,7 +91,7 @@ static void put_groups(void) {
     }
 }
 
-/* The script's variables: key is the verb, last the word before the cursor, word the one typed. */
+/* Variables of the script: key: the verb; last: the word before the cursor; word: the typed one. */
 static void put_cases(int shell) {
     printf("    case $key in\n    ");
     put_groups();

@@ -1,4 +1,4 @@
-/* darknet find: finds the person of a face in a gallery of known faces. */
+/* darknet find: finds the people of a photograph in a gallery of known faces. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

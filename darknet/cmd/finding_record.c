@@ -32,8 +32,8 @@ static void describe(const dnx_finding *j, char *text, size_t size) {
     free(path);
 }
 
-/* Returns the record of an interrupted run, else of a finished run, else NULL. *time: of its last
- * change. */
+/* Returns the record of an interrupted run or, without one, of a finished run. NULL without a
+ * record. *time: when it last changed. */
 static char *read_record(const char *path, size_t *len, struct timespec *time) {
     char partial[4200];
     struct stat info;

@@ -28,7 +28,7 @@ struct scan {
     uint32_t bucket;  /* upper 16 bits of the keys that the second pass counts */
     uint32_t *next;   /* for each thread: the smallest key above the bucket */
     double threshold;
-    uint64_t *hits; /* for each thread: number of matches */
+    uint64_t *hits; /* for each thread: number of counted pairs */
     float *best;    /* for each face: the best score with another person */
 };
 

@@ -12,12 +12,11 @@ typedef struct {
     dnx_face points; /* points.size is the area of the box */
 } dnx_found;
 
-/* Seconds for halving the image, P-Net, R-Net and O-Net; of one image, or a sum. */
 typedef struct {
-    double shrink, proposals, refine, output;
-    long windows[2];    /* windows that remain after P-Net, after R-Net */
-    long pages;         /* pages that P-Net scored */
-    int page_w, page_h; /* size of the largest page, pixels */
+    double shrink, proposals, refine, output; /* seconds: halving, P-Net, R-Net, O-Net */
+    long windows[2];                          /* windows that remain after P-Net, after R-Net */
+    long pages;                               /* pages that P-Net scored */
+    int page_w, page_h;                       /* size of the largest page, pixels */
 } dnx_mtcnn_times;
 
 typedef struct dnx_mtcnn dnx_mtcnn;

@@ -7,14 +7,10 @@
  *   IMAGE IMAGE SAME [FOLD]    SAME: 1 or True; 0, -1 or False
  *   SAME IMAGE IMAGE
  *   IMAGE SAME                 CALFW and CPLFW: two lines are a pair. SAME > 0: the same person
- *   a table                    the first line names its columns: two with images, one named `same`
- *                              or `label`, and perhaps one named `fold`; the reader ignores `id`
- *                              and `pair_id`
+ *   a table                    the first line names its columns, as image1,image2,same,fold
  *
- * A list without folds is divided into ten folds or, with fewer than ten pairs of the same person
- * or of two people, into that many. With ten folds, each has a tenth of the pairs of the same
- * person and a tenth of the pairs of two people, in the order of the list. For LFW's list without
- * its first line, these are LFW's own folds. */
+ * A list without folds is divided into ten, or fewer if it has fewer than ten pairs of one kind.
+ * The pairs of the same person, and those of two people, are divided equally, in their order. */
 #ifndef DNX_PAIRS_H
 #define DNX_PAIRS_H
 #include "base/lines.h"

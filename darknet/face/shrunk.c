@@ -48,7 +48,7 @@ typedef struct {
     float w[TAPS];
 } taps;
 
-/* For shrinking (step >= 1): output i is the mean from at + i * step to at + (i + 1) * step. */
+/* For shrinking (step >= 1): output i is the mean of at + i * step to at + (i + 1) * step. */
 static void average(double at, double step, int i, taps *t) {
     const double lo = at + i * step, hi = lo + step;
     t->first = (int)floor(lo);
