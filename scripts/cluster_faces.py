@@ -175,7 +175,8 @@ def main():
                         help="a cosine or threshold.json; default 0.35. Higher: more, purer groups")
     parser.add_argument("--least", type=whole(1), default=2, metavar="N",
                         help="faces that make a person; default 2")
-    parser.add_argument("--aligned", action="store_true", help="PHOTOS has crops already")
+    parser.add_argument("--aligned", "-aligned", action="store_true",
+                        help="PHOTOS has crops already")
     parser.add_argument("--min-face", type=whole(12, 16384), default=40, metavar="N",
                         help="the smallest face to find, pixels; default 40")
     parser.add_argument("--mtcnn", metavar="FOLDER", help="the detector of `darknet faces`")

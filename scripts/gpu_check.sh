@@ -1,22 +1,10 @@
 #!/bin/sh
 # gpu_check.sh [FOLDER] - checks and times the layers on a machine with a GPU and its driver. FOLDER
-# is the result of `make gpu-check` (build/gpu-check); the script needs no other file of the
-# project.
+# is the result of `make gpu-check` (build/gpu-check). It compares results with the processor's, and
+# times with PyTorch's. FOLDER/gpu_check.json has the results. The exit status is 1 after a fault.
 #
-#   1 compares all layers, three training steps and predictions with the processor's results; trains
-#     20 updates twice and compares the two runs
-#   2 milliseconds of a training step and of predictions, bfloat16 first
-#   3 the same times in PyTorch, when python3 has it
-#   4 compute-sanitizer of NVIDIA's toolkit on a small network, when it is installed
-#
-# At the end it compares the results with the goals. It takes less than four minutes. Each step has a
-# time limit, and the script names the parts that it left out. FOLDER/gpu_check.json has the results
-# after each step, also when the script is stopped. The exit status is 1 when a layer disagrees, the
-# check of the layers or the two runs of step 1 do not finish, a tool fails or finds a fault, or the
-# script is stopped.
-#
-# The environment can set GPU_CHECK_SECONDS (235), GPU_CHECK_NET (mobilefacenet.cfg) and
-# GPU_CHECK_BATCH (256).
+# The environment can set GPU_CHECK_SECONDS (235: the time limit of the script), GPU_CHECK_NET
+# (mobilefacenet.cfg) and GPU_CHECK_BATCH (256).
 set -u
 cd "${1:-$(dirname "$0")}" || exit 1
 ROOM=$((${GPU_CHECK_SECONDS:-235} + $(date +%s)))
@@ -26,7 +14,6 @@ RESULTS=results.tmp
 export CUDA_CACHE_PATH="$PWD/cache"
 : >"$RESULTS"
 
-# as_json: writes the results so far to gpu_check.json.
 as_json() {
     awk -F '\t' 'BEGIN {print "{"}
         {gsub(/["\\]/, ""); printf "%s  \"%s\": \"%s\"", (NR > 1 ? ",\n" : ""), $1, $2}
@@ -37,7 +24,6 @@ result() {
     printf '%s\t%s\n' "$1" "$2" >>"$RESULTS"
     as_json
 }
-# ends: prints the table.
 ends() {
     as_json
     echo "--- results"
@@ -47,8 +33,7 @@ ends() {
 child=
 trap '[ -z "$child" ] || kill $child; result "stopped" "by a signal"; ends; exit 1' INT TERM HUP
 
-# limit SECONDS COMMAND...: runs COMMAND and returns its status. After SECONDS, or when the time of
-# the script is over, it stops COMMAND (or does not start it) and returns 124.
+# limit SECONDS COMMAND...: runs COMMAND and returns its status, or 124 when the time is over.
 limit() {
     left=$((ROOM - $(date +%s)))
     [ "$left" -gt "$1" ] && left=$1
@@ -63,7 +48,7 @@ limit() {
     [ $ended -ne 124 ] || echo "stopped after $left s: $*"
     return $ended
 }
-# sanitize TOOL PRECISION: runs a tool of compute-sanitizer on a small network, adds a result line.
+# sanitize TOOL PRECISION: runs a tool of compute-sanitizer on a small network.
 sanitize() {
     limit 25 compute-sanitizer --tool "$1" --error-exitcode 9 ./measure tiny.cfg 2 "$2" step \
         >sanitizer.log 2>&1
@@ -76,12 +61,12 @@ sanitize() {
     *) result "compute-sanitizer $1 $2" "$(tail -1 sanitizer.log)"; failed=1 ;;
     esac
 }
-# number NAME: prints the milliseconds of a result; prints nothing when the result has none.
+# number NAME: prints the milliseconds of a result.
 number() {
     awk -F '\t' -v name="$1" '$1 == name && $2 ~ /^[0-9.]+ ms/ {print $2 + 0}' "$RESULTS" | tail -1
 }
-# goal NAME VALUE UNIT GOAL MUST more|less: adds a line that compares VALUE with GOAL (wished) and
-# MUST (required; - when nothing is).
+# goal NAME VALUE UNIT GOAL MUST more|less: compares VALUE with GOAL (wished) and MUST (required, or
+# -).
 goal() {
     [ -n "$2" ] || { result "goal: $1" "not measured"; return; }
     result "goal: $1" "$(awk -v v="$2" -v unit="$3" -v goal="$4" -v must="$5" -v way="$6" 'BEGIN {
@@ -90,13 +75,12 @@ goal() {
                must == "-" ? "missed" : (more ? v >= must : v <= must) ? "must reached" : "MISSED"
         printf "%.3g%s (goal %s, must %s): %s", v, unit, goal, must, word}')"
 }
-# quicker NAME: prints PyTorch's time of a step divided by ours; nothing when one is not measured.
+# quicker NAME: prints PyTorch's time of a step divided by ours.
 quicker() {
     ours=$(number "step of $BATCH, bfloat16") theirs=$(number "PyTorch step of 256, $1")
     [ -z "$ours" ] || [ -z "$theirs" ] || awk -v a="$theirs" -v b="$ours" 'BEGIN {print a / b}'
 }
-# measured NAME SECONDS ARGUMENTS: runs ./measure ARGUMENTS, adds its time or the reason of its
-# failure.
+# measured NAME SECONDS ARGUMENTS: adds the time of ./measure ARGUMENTS to the table.
 measured() {
     name=$1 seconds=$2
     shift 2

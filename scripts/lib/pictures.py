@@ -8,16 +8,15 @@ needs("PIL")
 from PIL import Image, ImageOps
 
 
-PASSES = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
+TEMPORARY = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
 
 
 def read_rgb(path):
-    """Reads an image as RGB: upright, transparent pixels over black. Tries again after an error
-    that may be temporary. Raises the exceptions of Pillow."""
+    """Reads an image as RGB: upright, transparent pixels over black. Raises errors of Pillow."""
     try:
         return read_once(path)
     except OSError as e:
-        if e.errno not in PASSES:
+        if e.errno not in TEMPORARY:
             raise
     time.sleep(.1)
     return read_once(path)

@@ -91,7 +91,7 @@ def no_face_replaces_another():
     os.makedirs("alike/a_b")
     shutil.copy("crops/0/p0.png", "alike/a/b_c.png")
     shutil.copy("crops/1/p0.png", "alike/a_b/c.png")
-    expect_end(cluster("both", "--aligned", photos="alike"))
+    expect_end(cluster("both", "-aligned", photos="alike"))
     expect(files("both/people/person-0001") == ["a_b_c-2.png", "a_b_c.png"],
            files("both/people/person-0001"))
 
