@@ -71,7 +71,7 @@ void dnx_free_owned(void *owner) {
 
 bool dnx_grow(void *list, size_t n, size_t *capacity, size_t size) {
     if (n < *capacity) return true;
-    const size_t more = *capacity ? 2 * *capacity : 64;
+    const size_t more = *capacity ? 2 * *capacity : 16;
     void *items;
     memcpy(&items, list, sizeof items);
     items = realloc(items, more * size);

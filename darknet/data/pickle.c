@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/lines.h"
 #include "data/pickle_machine.h"
 
@@ -21,19 +22,9 @@ dnx_status dnx_py_no_memory(const machine *m, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, m->at, "no memory for the set");
 }
 
-void *dnx_py_grown(void *list, size_t n, size_t *room, size_t size) {
-    if (n < *room) return list;
-    size_t more = *room ? 2 * *room : 16;
-    void *p = realloc(list, more * size);
-    if (p) *room = more;
-    return p;
-}
-
 static dnx_status push(machine *m, values *s, value v, dnx_err *err) {
     if (m->values++ == MOST) return dnx_py_bad(m, "more than 16777216 values", err);
-    value *more = dnx_py_grown(s->v, s->n, &s->room, sizeof *s->v);
-    if (!more) return dnx_py_no_memory(m, err);
-    s->v = more;
+    if (!dnx_grow(&s->v, s->n, &s->room, sizeof *s->v)) return dnx_py_no_memory(m, err);
     s->v[s->n++] = v;
     return DNX_OK;
 }
@@ -98,9 +89,9 @@ static dnx_status line_number(machine *m, int64_t *v, dnx_err *err) {
 
 char *dnx_py_own(machine *m, size_t n, dnx_err *err) {
     dnx_pickle *p = m->out;
-    char **more = dnx_py_grown(p->own, p->owned, &m->own_room, sizeof *p->own), *s = malloc(n + 1);
-    if (more) p->own = more;
-    if (more && s) return p->own[p->owned++] = s;
+    char *s = malloc(n + 1);
+    if (s && dnx_grow(&p->own, p->owned, &m->own_room, sizeof *p->own))
+        return p->own[p->owned++] = s;
     free(s);
     dnx_py_no_memory(m, err);
     return NULL;
@@ -164,9 +155,8 @@ static dnx_status put_raw_unicode(machine *m, dnx_err *err) {
 
 static dnx_status put_list(machine *m, bool is_tuple, dnx_err *err) {
     dnx_pickle *p = m->out;
-    values *more = dnx_py_grown(p->list, p->lists, &m->list_room, sizeof *p->list);
-    if (!more) return dnx_py_no_memory(m, err);
-    p->list = more;
+    if (!dnx_grow(&p->list, p->lists, &m->list_room, sizeof *p->list))
+        return dnx_py_no_memory(m, err);
     p->list[p->lists] = (values){0};
     return dnx_py_put(m, (value){.is = DNX_PY_LIST, .a = (int64_t)p->lists++, .b = is_tuple}, err);
 }

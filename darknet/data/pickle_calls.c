@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "data/pickle_machine.h"
 
 typedef dnx_pickle_machine machine;
@@ -66,9 +67,8 @@ static bool is_type(const value *v, char *type, int *size) {
 
 static dnx_status put_array(machine *m, dnx_py_array a, dnx_err *err) {
     dnx_pickle *p = m->out;
-    dnx_py_array *more = dnx_py_grown(p->array, p->arrays, &m->array_room, sizeof *p->array);
-    if (!more) return dnx_py_no_memory(m, err);
-    p->array = more;
+    if (!dnx_grow(&p->array, p->arrays, &m->array_room, sizeof *p->array))
+        return dnx_py_no_memory(m, err);
     p->array[p->arrays] = a;
     return dnx_py_put(m, (value){.is = DNX_PY_ARRAY, .a = (int64_t)p->arrays++}, err);
 }

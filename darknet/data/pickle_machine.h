@@ -18,9 +18,6 @@ typedef struct {
 
 dnx_status dnx_py_bad(const dnx_pickle_machine *m, const char *why, dnx_err *err);
 dnx_status dnx_py_no_memory(const dnx_pickle_machine *m, dnx_err *err);
-/* Returns a list of n elements of `size` bytes, with room for one more; *room is its capacity. When
- * memory runs out, returns NULL and leaves the old list unchanged. */
-void *dnx_py_grown(void *list, size_t n, size_t *room, size_t size);
 /* Push a value, a number or a truth value (0 or 1) onto the stack. */
 dnx_status dnx_py_put(dnx_pickle_machine *m, dnx_py v, dnx_err *err);
 dnx_status dnx_py_put_number(dnx_pickle_machine *m, int64_t v, dnx_err *err);

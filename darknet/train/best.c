@@ -1,6 +1,6 @@
 /* best.c - writes NAME-best.weights, the weights with the best verification, and NAME-best.txt with
  * their score. The score has its own file because, after a kill, the log and the checkpoint may be
- * older than the best weights. With an older score, a worse network could replace the best one. */
+ * older than the best weights. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -21,9 +21,6 @@ const char *dnx_train_verified_on(const dnx_train_args *a) {
 
 /* ---- the score ---- */
 
-/* Returns the key of the score in NAME-best.txt. */
-static const char *score_name(const dnx_train_job *j) { return j->pairs->judge.name; }
-
 static void checksum(char out[17], uint64_t sum) { snprintf(out, 17, "%016" PRIx64, sum); }
 
 /* Stores the checksum of NAME-best.weights in `out`, or "" when the file cannot be read. */
@@ -38,7 +35,7 @@ static dnx_status write_score(const dnx_train_job *j, dnx_err *err) {
     char weights[17], pairs[17];
     weights_sum(j, weights);
     checksum(pairs, j->pairs->checksum);
-    dnx_record_put(&r, score_name(j), "%.17g", j->verified);
+    dnx_record_put(&r, j->pairs->judge.name, "%.17g", j->verified);
     dnx_record_put(&r, "batch", "%" PRIu64, j->batch);
     dnx_record_put(&r, j->a->pairs ? "pairs file" : "faces", "%s", dnx_train_verified_on(j->a));
     if (j->a->distractors) dnx_record_put(&r, "distractors", "%s", j->a->distractors);
@@ -61,8 +58,7 @@ static bool is_value(const dnx_record *r, const char *key, const char *expected)
     return value && *expected && !strcmp(value, expected);
 }
 
-/* Reads NAME-best.txt. Returns false when it is missing, or belongs to other weights, other pairs
- * or another judge. */
+/* Returns false unless NAME-best.txt belongs to these weights, pairs and judge. */
 static bool read_score(dnx_train_job *j) {
     dnx_record r = {0};
     char weights[17], pairs[17];
@@ -71,7 +67,8 @@ static bool read_score(dnx_train_job *j) {
     weights_sum(j, weights);
     checksum(pairs, j->pairs->checksum);
     if (text) dnx_record_parse(&r, text);
-    const char *score = dnx_record_get(&r, score_name(j)), *batch = dnx_record_get(&r, "batch");
+    const char *score = dnx_record_get(&r, j->pairs->judge.name),
+               *batch = dnx_record_get(&r, "batch");
     bool ok = score && batch && is_value(&r, "weights", weights) && is_value(&r, "pairs", pairs);
     if (ok) {
         j->best_verified = strtod(score, NULL);
@@ -111,8 +108,7 @@ dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Copies the parameters of layers 0 to j->feature, or with ema= their average, to j->eval, the
- * network that verifies. */
+/* Copies the parameters of layers 0 to j->feature, or with ema= their average, to j->eval. */
 static void copy_parameters(dnx_train_job *j) {
     dnx_param from[DNX_MAX_PARAMS], to[DNX_MAX_PARAMS];
     dnx_average_swap(j->net);
