@@ -37,7 +37,7 @@ static bool is_dropped(const char *line, size_t n, const dnx_layer_type *from,
     return false;
 }
 
-/* Writes the options of `to` that the layer's type does not share, from its dnx_convolution. */
+/* Writes the options of `to` that the type of the layer does not share. */
 static void put_convolution(FILE *f, const dnx_low_rank_source *of, int layer,
                             const dnx_layer_type *to, const char *eol) {
     const dnx_node *n = &of->net->nodes[layer];

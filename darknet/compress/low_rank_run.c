@@ -240,8 +240,7 @@ dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err) {
 
 /* ---- measuring ---- */
 
-/* Returns the sum of |r(y) - r(M x + c)|^2 over the samples of an image, or NaN when memory runs
- * out. Adds the sum of |r(y)|^2 to *norm unless norm is NULL. */
+/* Returns sum |r(y) - r(M x + c)|^2 for an image; NaN without memory. norm += sum |r(y)|^2. */
 static double distance(const dnx_low_rank_layer *l, const float *packed, const float *y,
                        const float *x, double *norm) {
     const dnx_kernel_set *k = dnx_kernels();

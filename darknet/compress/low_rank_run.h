@@ -38,7 +38,6 @@ typedef struct {
     dnx_low_rank_read *read;
     void *arg;
     void (*progress)(void *arg, const char *what, size_t done, size_t all); /* may be NULL */
-    /* the results */
     size_t fitted, measured; /* images to fit; images held out. With 0 the errors are unknown */
     dnx_low_rank_layer *layers;
     int n, last; /* convolutions in layers[]; last layer before the first loss */
@@ -48,13 +47,11 @@ typedef struct {
     double error, cosine;
 } dnx_low_rank;
 
-/* Finds the layers, holds images out, and decomposes the covariance of each layer's responses.
- * DNX_ESHAPE when no layer can be replaced, or there are too few images for a covariance of full
- * rank. */
+/* Finds the layers, and decomposes the covariance of each layer's responses. DNX_ESHAPE when no
+ * layer can be replaced, or there are too few images. */
 dnx_status dnx_low_rank_collect(dnx_low_rank *c, dnx_err *err);
-/* Computes the parameters of all layers with rank > 0, and writes them into small. The nonlinear
- * and the asymmetric method keep samples in memory. DNX_ESHAPE when a rank is larger than the rank
- * of the samples. */
+/* Computes the parameters of all layers with rank > 0, and writes them into small. DNX_ESHAPE when
+ * a rank is larger than the rank of the samples. */
 dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err);
 /* Computes the errors of small on the held-out images. DNX_ENUMBER when an output is not finite. */
 dnx_status dnx_low_rank_measure(dnx_low_rank *c, dnx_err *err);

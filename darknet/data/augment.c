@@ -22,7 +22,7 @@
 #define SMALLEST_HOLE .02f
 #define LARGEST_HOLE .2f
 #define SMALLEST_COPY .25f /* lowres: smallest scale of the image */
-#define HOLE 127.5f        /* value of the pixels in the hole: grey */
+#define HOLE 127.5f        /* grey */
 
 /* Returns true when an option asks for a crop. Sets the range of dnx_augmentation.side. */
 static bool crops(const dnx_net *net, int *least, int *most) {

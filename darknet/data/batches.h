@@ -26,14 +26,12 @@ dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t s
                             dnx_batches **out, dnx_err *err);
 void dnx_batches_close(dnx_batches *f); /* f may be NULL */
 
-/* Sets the function for messages about images that cannot be read or decoded. dnx_batches_next()
- * calls it. */
+/* Sets the function for messages about unreadable images. dnx_batches_next() calls it. */
 void dnx_batches_notes(dnx_batches *f, void (*note)(void *arg, const char *line), void *arg);
 /* Stores the next sub-batch in *batch. Its arrays are valid until the next call. DNX_EIO when more
  * than 1 % of the images are broken, or no image could be read for ten minutes. DNX_ESTOP after a
  * signal. DNX_EMEM. */
 dnx_status dnx_batches_next(dnx_batches *f, dnx_batch *batch, dnx_err *err);
-/* Returns x of the next sub-batch, or NULL when it is not ready. x is valid as long as the
- * sub-batch. */
+/* Returns x of the next sub-batch, valid as long as that, or NULL when it is not ready. */
 const float *dnx_batches_ahead(dnx_batches *f);
 #endif

@@ -9,7 +9,7 @@
 #include "dnx.h"
 
 typedef struct {
-    const unsigned char *bytes; /* the content of an image file, mostly JPEG or PNG */
+    const unsigned char *bytes;
     size_t n;
 } dnx_binset_image;
 
@@ -17,7 +17,7 @@ typedef struct {
     char *data; /* content of the file, or NULL */
     dnx_pickle pickle;
     dnx_binset_image *image;
-    size_t n;   /* number of images, two for each pair */
+    size_t n;
     bool *same; /* n / 2 values: true when the pair shows one person */
 } dnx_binset;
 

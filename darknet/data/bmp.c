@@ -86,7 +86,6 @@ static const char *read_header(const unsigned char *bytes, size_t n, bitmap *b, 
     return why ? why : check_form(b);
 }
 
-/* Finds the palette or the masks, and the rows. */
 static const char *find_parts(const unsigned char *bytes, size_t n, bitmap *b,
                               const dnx_image *image) {
     const size_t rows = number(bytes + 10, 4), start = FILE_HEADER + b->header;

@@ -33,11 +33,9 @@ typedef struct {
  * hold the lock of the path (lock.h). DNX_EIO, DNX_EMEM: then do not call dnx_cache_end(). */
 dnx_status dnx_cache_begin(dnx_cache_out *f, const char *path, const dnx_cache_head *head,
                            dnx_err *err);
-/* Appends v, rows x dim numbers that fit 16 bits (dnx_fits_half) or are NaN. dnx_cache_end()
- * reports write errors. */
+/* Appends v, rows x dim numbers that fit 16 bits (dnx_fits_half) or are NaN. */
 void dnx_cache_put(dnx_cache_out *f, const float *v, size_t rows);
-/* Completes the file when it has all rows. Otherwise keeps PATH.partial for the next process.
- * DNX_EIO. */
+/* Completes the file when it has all rows, or keeps PATH.partial for the next process. DNX_EIO. */
 dnx_status dnx_cache_end(dnx_cache_out *f, dnx_err *err);
 /* Removes the temporary file, in place of dnx_cache_end(). */
 void dnx_cache_discard(dnx_cache_out *f);
@@ -45,7 +43,7 @@ void dnx_cache_discard(dnx_cache_out *f);
 typedef struct {
     size_t rows, dim;
     uint64_t key;
-    const unsigned char *first; /* start of the first block in the map */
+    const unsigned char *first;
     void *map;
     size_t map_len;
 } dnx_cache;

@@ -15,10 +15,10 @@
  * keeps its class numbers. Without classes=, images have no class, and a folder may contain images
  * directly. Names in a .data file are relative to the current folder. */
 typedef struct {
-    char *path;    /* the folder, list or .rec */
-    size_t first;  /* index of the source's first image */
-    int fd;        /* descriptor of the .rec; -1 for folders and lists */
-    uint64_t size; /* bytes of the .rec */
+    char *path;
+    size_t first; /* index of the source's first image */
+    int fd;       /* descriptor of the .rec; -1 for folders and lists */
+    uint64_t size;
 } dnx_source;
 
 enum { DNX_DATA_MOST_WHOLE = 200000 };
@@ -27,7 +27,7 @@ typedef struct {
     dnx_data_opts o;
     char *file;
     const char *key, *from; /* "train" or "valid"; its value */
-    int line;               /* line of this option in the .data file */
+    int line;
     dnx_source *source;
     int sources;
     char *text; /* all paths, each ended by NUL */
@@ -44,8 +44,8 @@ typedef struct {
     bool is_sampled;  /* `content` covers only parts of each image */
 } dnx_data;
 
-/* Reads the .data file and its sources. Reads the start of each image and drops the broken ones.
- * Reports them, and files beside identity folders, to broken(arg, name, why), which may be NULL.
+/* Reads the .data file and its sources, and drops broken images. Reports them, and files beside
+ * identity folders, to broken(arg, name, why), which may be NULL.
  *
  * DNX_EOPTION or DNX_EPARSE when a line is wrong or missing. DNX_EIO when a file cannot be read,
  * there are no images, or more than 1 % are broken. DNX_ESTOP after a signal. DNX_EMEM. */
@@ -66,8 +66,7 @@ void dnx_data_name(const dnx_data *d, size_t i, char *out, size_t size);
 unsigned char *dnx_data_bytes(const dnx_data *d, size_t i, size_t *len, const char **why);
 /* Returns true unless dnx_data_bytes() fails for image i with DNX_UNREAD. Thread safe. */
 bool dnx_data_can_read(const dnx_data *d, size_t i);
-/* Returns true when one of a few other images can be read: then only image i is missing, not the
- * disk. Thread safe. */
+/* Returns true when one of a few other images can be read: the disk is not missing. Thread safe. */
 bool dnx_data_others_can_be_read(const dnx_data *d, size_t i);
 
 /* ---- for the files that fill the list ---- */

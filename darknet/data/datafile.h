@@ -13,15 +13,13 @@ typedef struct {
     int classes_line, train_line, valid_line, labels_line, names_line; /* 0 when absent */
 } dnx_data_opts;
 
-/* Reads a .data file. '#' and ';' start a comment, at the start of a line or after white space; a
- * value may contain spaces. DNX_EPARSE when a line is not key=value. DNX_EOPTION for a wrong key or
- * value. DNX_EIO, DNX_EMEM. After an error there is nothing to free. */
+/* Reads a .data file. '#' and ';' start a comment, at the start of a line or after white space.
+ * DNX_EPARSE, DNX_EOPTION, DNX_EIO, DNX_EMEM. After an error there is nothing to free. */
 dnx_status dnx_datafile_read(const char *file, dnx_data_opts *o, dnx_err *err);
 /* Like dnx_datafile_read(), from lines that the caller opened and frees. */
 dnx_status dnx_datafile_parse(dnx_lines *l, dnx_data_opts *o, dnx_err *err);
-/* Reads the cfg `path` and replaces classes=auto in it by classes= of the .data file `file`.
- * DNX_EOPTION when the .data file has no classes=. Other errors: those of dnx_cfg_read() and
- * dnx_datafile_read(). */
+/* Like dnx_cfg_read(path), but replaces classes=auto by classes= of the .data file. DNX_EOPTION
+ * when the .data file has no classes=. */
 dnx_status dnx_datafile_cfg(const char *file, const char *path, dnx_cfg **out, dnx_err *err);
 void dnx_datafile_free(dnx_data_opts *o);
 static inline const char *dnx_datafile_labels(const dnx_data_opts *o) {

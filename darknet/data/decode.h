@@ -29,8 +29,7 @@ bool dnx_is_transient(int why);
 /* Returns the *n bytes of an image file; free() them. Returns NULL and sets errno on failure. Reads
  * once more after an error that may not occur again. */
 char *dnx_image_file(const char *path, size_t *n);
-/* Decode an image from memory or a file. Call dnx_image_free() afterwards, unless there is a
- * fault. */
+/* Decode an image from memory or a file. Call dnx_image_free(), unless there is a fault. */
 dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 dnx_image_fault dnx_image_read(const char *path, dnx_image *image);
 /* Like dnx_image_read(), but decodes a JPEG at 1/shrink of its width and height, which is faster.

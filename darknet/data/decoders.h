@@ -27,8 +27,7 @@ static inline unsigned char dnx_over_black(unsigned c, unsigned a) {
     return (unsigned char)((c * a + 127) / 255);
 }
 
-/* Returns the orientation, 1 to 8, in n bytes of EXIF data, which start with the header of TIFF.
- * Returns 1 when there is none. */
+/* Returns the orientation, 1 to 8, in n bytes of EXIF data from the TIFF header on, else 1. */
 int dnx_exif_orientation(const unsigned char *tiff, size_t n);
 /* Turns and mirrors an image upright. Returns false when memory runs out. */
 bool dnx_image_turn(dnx_image *image, int orientation);

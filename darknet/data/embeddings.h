@@ -37,8 +37,7 @@ typedef struct {
  * or dnx_embeddings_discard(). DNX_EIO, DNX_EMEM. */
 dnx_status dnx_embeddings_create(dnx_embeddings_out *f, const char *path, size_t count, size_t dim,
                                  const dnx_embeddings_kind *kind, dnx_err *err);
-/* Append a name, or rows of dim numbers. All names come first. dnx_embeddings_finish() reports
- * errors. */
+/* Append names, then rows of dim numbers. dnx_embeddings_finish() reports errors. */
 void dnx_embeddings_name(dnx_embeddings_out *f, const char *name);
 void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows);
 /* Replaces the names, when some images gave no row. Call it after the last row. name: the `count`
@@ -50,9 +49,8 @@ void dnx_embeddings_discard(dnx_embeddings_out *f);
 
 /* Returns NULL, or the reason why a feature of dim numbers has no cosine. */
 const char *dnx_feature_fault(const float *v, size_t dim);
-/* Removes features that are all zero from v, *count x dim, with their names, and adds a line to
- * `skipped` for each. *count becomes the number of the others. DNX_ENUMBER when a feature is not
- * finite. DNX_EMEM. */
+/* Removes the features of v, *count x dim, that are zero, with their names. `skipped` gets a line
+ * for each. DNX_ENUMBER when a feature is not finite. DNX_EMEM. */
 dnx_status dnx_features_keep(float *v, int *count, size_t dim, char **name, dnx_skipped *skipped,
                              dnx_err *err);
 

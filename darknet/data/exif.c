@@ -9,7 +9,7 @@
 typedef struct {
     const unsigned char *p;
     size_t n;
-    bool is_big; /* big-endian byte order */
+    bool is_big;
 } tiff;
 
 /* Returns 0 when the number lies outside the data. */

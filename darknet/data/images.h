@@ -1,5 +1,4 @@
-/* images.h - finds the images of a folder, list or verification set and loads them as floats for
- * the network. */
+/* images.h - finds images in a folder, list or verification set, and loads them as floats. */
 #ifndef DNX_IMAGES_H
 #define DNX_IMAGES_H
 #include "data/binset.h"
@@ -11,7 +10,7 @@ typedef struct {
     char **name; /* as listed; in a folder, relative to the folder */
     size_t n, capacity;
     char *base; /* the folder of relative names, "" for the current folder; or the path of a set */
-    dnx_skipped left_out; /* files in a folder that are not named as images */
+    dnx_skipped left_out;
     bool is_folder;
     dnx_binset set; /* the images of a *.bin */
 } dnx_images;

@@ -6,9 +6,9 @@
 
 typedef struct {
     dnx_lines lines; /* owns the text of the labels */
-    char **label;    /* label[c] is the label of class c */
-    int *order;      /* the classes, sorted by label */
-    int first[257];  /* order[first[b]..first[b+1]-1] are the labels that start with byte b */
+    char **label;
+    int *order;     /* the classes, sorted by label */
+    int first[257]; /* order[first[b]..first[b+1]-1] are the labels that start with byte b */
     int n;
 } dnx_labels;
 
@@ -20,8 +20,7 @@ void dnx_labels_free(dnx_labels *l);
 /* Finds the classes whose labels occur anywhere in the path. Returns their number, at most 2, and
  * stores the lowest two in `found`, in rising order. Unused elements are -1. */
 int dnx_labels_find(const dnx_labels *l, const char *path, int found[2]);
-/* Finds the class whose label occurs in the path. `at`: file and line of the path, for messages.
- * DNX_EOPTION unless exactly one label occurs. */
+/* Stores the class whose label occurs in the path. DNX_EOPTION unless exactly one label occurs. */
 dnx_status dnx_labels_class(const dnx_labels *l, const char *path, dnx_loc at, int *class_of,
                             dnx_err *err);
 #endif

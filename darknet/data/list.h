@@ -22,7 +22,7 @@
 #include "dnx.h"
 
 typedef struct {
-    char *path;      /* as listed */
+    char *path;
     char *number;    /* used only by list.c */
     double class_of; /* as written; NaN when the line has no class */
     int line;

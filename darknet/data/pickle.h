@@ -35,18 +35,18 @@ typedef struct {
     int size, dimensions; /* size: bytes of an element */
     size_t shape[4];      /* the first four lengths */
     const unsigned char *p;
-    size_t n; /* number of bytes at p */
+    size_t n;
     int64_t list;
     bool is_built; /* shape and contents are set */
 } dnx_py_array;
 
 typedef struct {
-    dnx_py top; /* the pickled value */
+    dnx_py top;
     dnx_py_list *list;
     size_t lists;
     dnx_py_array *array;
     size_t arrays;
-    char **own; /* decoded bytes */
+    char **own;
     size_t owned;
 } dnx_pickle;
 

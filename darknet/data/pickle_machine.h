@@ -29,8 +29,7 @@ char *dnx_py_own(dnx_pickle_machine *m, size_t n, dnx_err *err);
 
 /* ---- pickle_calls.c: the opcodes for names, calls and arrays ---- */
 
-/* Opcodes GLOBAL and STACK_GLOBAL: push the name of a function or class. Refuse names that are not
- * in known[]. */
+/* Opcodes GLOBAL and STACK_GLOBAL: push the name of a function or class that is in known[]. */
 dnx_status dnx_py_global(dnx_pickle_machine *m, dnx_err *err);
 dnx_status dnx_py_stack_global(dnx_pickle_machine *m, dnx_err *err);
 /* Opcode REDUCE: replaces a name and a tuple of arguments by the result of the call. */

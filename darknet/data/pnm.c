@@ -8,7 +8,7 @@
 typedef struct {
     const unsigned char *p, *end;
     bool is_text, is_bits;
-    int channels;  /* 1 or 3 */
+    int channels;
     unsigned most; /* the value of white */
 } map;
 

@@ -39,7 +39,6 @@ static bool read_at(int fd, void *to, size_t n, uint64_t at) {
     return true;
 }
 
-/* Returns NULL or the fault. */
 static const char *read_frame(int fd, uint64_t size, uint64_t at, unsigned *part, uint32_t *len) {
     uint32_t word[2];
     if (at > size || size - at < FRAME) return "is cut short";

@@ -1,5 +1,4 @@
-/* recordio.h - reads the record files of MXNet and InsightFace: NAME.rec contains images and
- * labels, NAME.idx the offsets of the records. */
+/* recordio.h - reads MXNet's records: NAME.rec with images and labels, NAME.idx with offsets. */
 #ifndef DNX_RECORDIO_H
 #define DNX_RECORDIO_H
 #include "data/decode.h"
@@ -8,8 +7,8 @@
 typedef struct {
     uint64_t *at; /* offset of each image's record, in the order of the keys */
     size_t n;
-    int fd;        /* descriptor of the .rec */
-    uint64_t size; /* bytes of the .rec */
+    int fd; /* descriptor of the .rec */
+    uint64_t size;
 } dnx_records;
 
 /* Opens NAME.rec and reads NAME.idx, which has lines `key offset`. When record 0 has labels a, b

@@ -123,7 +123,6 @@ void dnx_sampler_free(dnx_sampler *s) {
     free(s);
 }
 
-/* Picks s->images images of identity k for a round. */
 static void pick_images(dnx_sampler *s, uint32_t k, uint64_t round, uint32_t *image) {
     uint32_t from = s->start[k], n = s->start[k + 1] - from, K = (uint32_t)s->images;
     uint64_t groups = n > K ? n / K : 1, turn = round / groups;

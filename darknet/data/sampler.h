@@ -21,12 +21,10 @@ void dnx_sampler_free(dnx_sampler *s); /* s may be NULL */
 /* Stores the images of the sub-batch that starts with image `first` of the run in image[],
  * net->batch indices. Not thread safe.
  *
- * sampler=permutation: with n images in the list, image p of the run is image p mod n of epoch
- * p / n. Each epoch is a permutation of the list, drawn from (seed, epoch).
+ * sampler=permutation: each epoch is a permutation of the list, drawn from (seed, epoch).
  *
- * sampler=balanced: a sub-batch has `images` adjacent images of each of `identities` identities. A
- * round permutes all identities by (seed, round) and cuts them into sub-batches. An identity with
- * fewer images than `images` repeats them. */
+ * sampler=balanced: a sub-batch has `images` adjacent images of each of `identities` identities. An
+ * identity with fewer images repeats them. */
 void dnx_sampler_pick(dnx_sampler *s, uint64_t first, uint32_t *image);
 /* Returns the image to try in place of `image`. With sampler=balanced, images of the same identity
  * come first. tries: the number of the attempt, from 1. Thread safe. */

@@ -20,7 +20,7 @@ enum {
     PIECE = 256,     /* images that a thread takes at a time */
     SAMPLE = 4096,   /* bytes of a read */
     MOST_SHOWN = 20, /* images that are reported when more than 1 % are broken */
-    RETRIES = 50     /* most retries in a scan */
+    RETRIES = 50
 };
 
 /* ---- threads ---- */
@@ -71,7 +71,7 @@ static int fault_of_head(const unsigned char *head, size_t n) {
 typedef struct {
     const dnx_data *d;
     unsigned char *fault; /* for each image: 0, an errno, or a code from KIND on */
-    bool is_sampled;      /* dnx_data.is_sampled */
+    bool is_sampled;
     atomic_int retries;
     atomic_uint_fast64_t content; /* sum of the checksums of all sound images */
 } scan;
@@ -88,8 +88,7 @@ static int read_rest(const scan *s, int fd, off_t at, off_t size, uint64_t *cont
     return got < 0 ? errno : 0;
 }
 
-/* Reads the first *n bytes, at most SAMPLE, and the checksum. Returns 0 or the fault. O_NONBLOCK
- * keeps open() from waiting at a FIFO. */
+/* Reads the first *n bytes, at most SAMPLE, and the checksum. O_NONBLOCK: a FIFO must not block. */
 static int read_file(const scan *s, const char *path, unsigned char *head, size_t *n,
                      uint64_t *content) {
     struct stat info;
@@ -106,7 +105,7 @@ static int read_file(const scan *s, const char *path, unsigned char *head, size_
     return why == EISDIR || why == ESPIPE || why == ENXIO ? NO_FILE : why;
 }
 
-/* Like read_file(), for the record at offset `at`, but *n is at most DNX_IMAGE_HEAD. */
+/* Like read_file(), for the record at offset `at`. *n is at most DNX_IMAGE_HEAD. */
 static int read_record(const scan *s, const dnx_source *from, uint64_t at, unsigned char *head,
                        size_t *n, uint64_t *content) {
     float label;

@@ -133,7 +133,6 @@ static dnx_status read_identity(dnx_data *d, const char *folder, int class_of, d
     return ok ? DNX_OK : no_memory(folder, err);
 }
 
-/* Adds an entry of a folder: the folder of an identity or, without classes=, a file. */
 static dnx_status read_entry(dnx_data *d, const char *folder, char *path, int class_of,
                              bool *is_identity, dnx_err *err) {
     struct stat s;

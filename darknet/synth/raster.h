@@ -11,8 +11,7 @@ typedef struct {
 } dnx_canvas;
 #define DNX_CANVAS_FLOATS(size) (4 * (size_t)(size) * (size_t)(size) + 2 * (size_t)(size) + 64)
 
-/* Maps (u, v) to the pixel (cx, cy) + u (ux, uy) + v (vx, vy). The unit disc in (u, v) is
- * painted. */
+/* Maps (u, v) to pixel (cx, cy) + u (ux, uy) + v (vx, vy). The unit disc is painted. */
 typedef struct {
     float cx, cy, ux, uy, vx, vy;
 } dnx_frame;

@@ -1,5 +1,4 @@
-/* synth_scene.h - maps places on the head to places in the image, and paints there. Units and axes
- * are those of synth.h. */
+/* synth_scene.h - maps places on the head to the image, and paints there. Units: see synth.h. */
 #ifndef DNX_SYNTH_SCENE_H
 #define DNX_SYNTH_SCENE_H
 #include "synth/raster.h"

@@ -22,7 +22,7 @@ static bool is_value(const dnx_record *r, const char *key, const char *value) {
     return !strcmp(was ? was : "", value);
 }
 
-/* Differences in remarks (record.h) do not make another run, except in those about the data. */
+/* A remark (record.h) that differs makes another run only if it is about the data. */
 static void differs(void *arg, const char *key, const char *was, const char *is, bool is_remark) {
     bool *any = arg;
     (void)was;

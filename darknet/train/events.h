@@ -16,12 +16,10 @@ typedef struct {
     size_t len, room;
 } dnx_events;
 
-/* Makes the folder dir/name. With keep > 0 the complete records of an old file up to batch `keep`
- * stay. verification: the name of its curve, which must outlive e. Returns DNX_EIO when a file
- * cannot be made or read, or is not an event file. DNX_EMEM. */
+/* Makes the folder dir/name. With keep > 0 the records of an old file up to batch `keep` stay.
+ * verification, the name of a curve, must outlive e. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name,
                            const char *verification, uint64_t keep, dnx_err *err);
-/* Adds the numbers of an update to the waiting records. */
 void dnx_events_write(dnx_events *e, const dnx_net *net, const dnx_log_line *line);
 /* Adds the result of a verification that the last process could not finish. */
 void dnx_events_amend(dnx_events *e, uint64_t batch, double verified);

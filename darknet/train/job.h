@@ -53,17 +53,16 @@ struct dnx_train_job {
     double verified;      /* the last result; NAN before the first, or when not measurable */
     double best_verified; /* result of NAME-best.weights; -1 without this file */
     uint64_t best_batch;
-    int verifications; /* number of verifications by this process */
-    bool caught_up;    /* this process has repeated a verification that was interrupted */
+    int verifications;
+    bool caught_up; /* this process has repeated a verification that was interrupted */
     dnx_err late_file, late_best; /* failures that do not end training */
 
     /* For NAME.run: */
-    double loss, accuracy;  /* running means over about 50 updates; NAN without a value */
-    double earlier_seconds; /* seconds of training by earlier processes */
-    char start[32];         /* when the run began */
+    double loss, accuracy; /* running means over about 50 updates; NAN without a value */
+    double earlier_seconds;
+    char start[32];
 };
 
-/* Sends a line to the caller's dnx_train_events.note. */
 void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -74,8 +73,8 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err);
 
 /* ---- place.c ---- */
 
-/* Sets j->first, j->batch and j->last. Returns DNX_EOPTION when no update is left; with -resume
- * only when more are done, because some files of a complete run may still be missing. */
+/* Sets j->first, j->batch and j->last. Returns DNX_EOPTION when no update is left. With -resume
+ * that is allowed, because some files of a complete run may still be missing. */
 dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err);
 /* Returns DNX_EOPTION with the message that nothing is left to train. */
 dnx_status dnx_train_nothing_left(const dnx_train_job *j, dnx_err *err);
@@ -90,8 +89,7 @@ dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err);
 
 typedef enum { DNX_EARLIER_UNFINISHED, DNX_EARLIER_SAME, DNX_EARLIER_OTHER } dnx_earlier;
 
-/* Returns whether the files of this name belong to an unfinished run, a finished run that is the
- * same as this one, or another finished run. */
+/* Returns which run the files of this name belong to. SAME: a finished run that equals this one. */
 dnx_earlier dnx_train_earlier(const dnx_train_job *j);
 /* Renames the files of the earlier run to NAME.old-N.*. After an error, the next call goes on. */
 dnx_status dnx_train_set_aside(dnx_train_job *j, dnx_err *err);
@@ -137,9 +135,8 @@ void dnx_train_put_back(dnx_train_job *j);
 const char *dnx_train_verified_on(const dnx_train_args *a);
 void dnx_train_report_best(const dnx_train_job *j);
 
-/* For -resume: sets j->best_verified and j->best_batch, if NAME-best.weights exists. If
- * NAME-best.txt does not fit, verifies the weights again. Returns only DNX_ESTOP; other failures
- * are reported. */
+/* For -resume: sets j->best_verified and j->best_batch from NAME-best.txt, or verifies
+ * NAME-best.weights again. Returns only DNX_ESTOP; other failures are reported. */
 dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err);
 /* Verifies the current parameters, or with ema= their average. Stores the result in j->verified.
  * Writes NAME-best.weights and NAME-best.txt if the result is the best so far. */
@@ -152,7 +149,6 @@ dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
 dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err);
 /* For -resume: reads j->start, j->earlier_seconds and j->is_recorded from NAME.run. */
 void dnx_train_read_run(dnx_train_job *j);
-/* Loads the weights file of the command line (start.c). Returns the errors of reading the file and
- * of building the network of -from-cfg. */
+/* Loads the weights file of the command line (start.c). */
 dnx_status dnx_train_start(dnx_train_job *j, dnx_err *err);
 #endif

@@ -28,9 +28,9 @@ typedef struct {
     size_t len, capacity;
 } dnx_log;
 
-/* Begins a log at path. With keep > 0 the lines of an old file up to batch `keep` stay.
- * verification: the title of its column. path and verification must outlive the log. Returns
- * DNX_EOPTION when the old file has values of another verification; DNX_EMEM. */
+/* Begins a log at path. With keep > 0 the lines of an old file up to batch `keep` stay. path and
+ * verification, the title of a column, must outlive the log. Returns DNX_EOPTION when the old file
+ * has values of another verification; DNX_EMEM. */
 dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net,
                         const char *verification, uint64_t keep, dnx_err *err);
 /* Returns true when the last line that dnx_log_open() kept lacks a verification. dnx_log_amend()

@@ -162,8 +162,7 @@ static bool is_due(const dnx_train_job *j) {
            (j->replaces && j->batch == j->first + 1); /* -force: files of two runs must not mix */
 }
 
-/* Saves a checkpoint, or tries again within AGAIN_SECONDS: the disk may have space by then. Returns
- * an error only when a parameter is not finite. */
+/* Saves a checkpoint, or tries again within AGAIN_SECONDS. The only error is DNX_ENUMBER. */
 static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     dnx_err why = {0};
     dnx_status st = dnx_train_save(j, &why);
@@ -177,8 +176,7 @@ static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Saves the end of a run, also after the error st. Returns st or, for DNX_OK, the error of
- * saving. */
+/* Saves the run at its end, also after the error st. Returns st or, for DNX_OK, the new error. */
 static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
     dnx_err why = {0};
     if (j->batch == j->first && !j->caught_up)

@@ -77,7 +77,6 @@ static bool give(client *c, const char *bytes, size_t n) {
 
 static bool give_text(client *c, const char *text) { return give(c, text, strlen(text)); }
 
-/* Adds the points that the client does not have yet. */
 static bool give_points(const dnx_page *p, client *c) {
     const dnx_curve *curve = &p->seen;
     const bool is_new = !c->has_all || c->version != curve->version;

@@ -45,8 +45,7 @@ static void halve(dnx_curve *c) {
     c->version++;
 }
 
-/* Reads the first `most` numbers of a line into v; an empty field is NAN. *batch: the first number.
- * Returns the number of fields, or -1 when a field is not a number. */
+/* Empty fields are NAN. Returns the number of fields, or -1 when a field is not a number. */
 static int read_fields(const char *line, float *v, double *batch, int most) {
     for (int k = 0;; k++, line++) {
         char *end;

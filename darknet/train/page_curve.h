@@ -23,8 +23,7 @@ typedef struct {
 /* Makes an empty curve. Errors: DNX_EMEM. Call dnx_curve_free() also after an error. */
 dnx_status dnx_curve_make(dnx_curve *c, int columns, dnx_err *err);
 void dnx_curve_free(dnx_curve *c);
-/* Adds a line of the log. A second line of the last batch adds only its verification. A line with
- * other columns, such as the titles, is ignored. */
+/* Adds a line of the log. A second line of the last batch adds only its verification. */
 void dnx_curve_add(dnx_curve *c, const char *line);
 /* Makes a point from the remaining lines. Call it after the last line. */
 void dnx_curve_end(dnx_curve *c);

@@ -26,7 +26,6 @@ void dnx_record_put(dnx_record *r, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void dnx_record_remark(dnx_record *r, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Returns the value of a key, or NULL. */
 const char *dnx_record_get(const dnx_record *r, const char *key);
 
 /* Returns the text; the caller frees it. NULL when memory ran out, now or for an earlier entry. */

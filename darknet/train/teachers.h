@@ -8,9 +8,8 @@
 
 typedef struct dnx_teachers dnx_teachers;
 
-/* A value of dnx_build.teachers. Opens the teacher that teacher= and weights= of a loss name. Loads
- * the weights only if the student trains. Returns DNX_EOPTION, DNX_ESHAPE, and the errors of
- * building and loading. */
+/* A value of dnx_build.teachers: opens the teachers that teacher= and weights= of losses name.
+ * Loads the weights only if the student trains. */
 extern const dnx_teacher_source dnx_cfg_teachers;
 /* Sets the targets of the losses of net for one sub-batch x: net->batch images of net's input size.
  * image[b]: the index of image b in the list of images; mirrored[b]: 1 when image b is mirrored.
