@@ -30,8 +30,8 @@ dnx_status dnx_new_slopes(dnx_node *n, float **slopes, float **d_slopes, dnx_err
 
 /* Sets scale and shift from the running statistics; without batch norm to 1 and the biases. */
 void dnx_norm_act_fold(dnx_norm_act *t);
-/* Returns the bias, activation and residual for a kernel that stores outputs from (pixel, channel)
- * on. The weights must contain the scale. When training, the epilogue is empty. */
+/* Returns the epilogue of a kernel that stores outputs from (pixel, channel) on. The weights must
+ * contain the scale. When training, the epilogue is empty. */
 dnx_epilogue dnx_norm_act_epilogue(const dnx_norm_act *t, const dnx_pass *p, long pixel,
                                    int channel);
 static inline float *dnx_norm_act_out(const dnx_norm_act *t, const dnx_pass *p) {
@@ -41,8 +41,7 @@ static inline dnx_scaled_act dnx_norm_act_scaled(const dnx_norm_act *t) {
     return (dnx_scaled_act){t->c, t->scale, t->shift, t->act, t->slopes};
 }
 bool dnx_norm_act_adds_residual(const dnx_node *n);
-/* Use it for dnx_fusion.defer. A network that predicts does not defer, nor does an expensive
- * activation: it would be computed twice. */
+/* For dnx_fusion.defer. Only a cheap activation is deferred, because it is computed twice. */
 dnx_norm_act *dnx_norm_act_defer(dnx_norm_act *t, float **z);
 
 /* Forward pass in training. Call begin() once. Each thread calls stats() for the rows of z that it

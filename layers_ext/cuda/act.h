@@ -50,8 +50,7 @@ DEVICE_CALL float call_activate(float u, dnx_act act, float slope) {
 }
 #undef C
 
-/* Applies the deferred batch norm and activation to z in channel c. Returns z when nothing is
- * deferred. */
+/* Applies the deferred batch norm and activation to z, if there are any. */
 DEVICE float loaded(const struct dnx_cuda_deferred *d, float z, int c) {
     if (!d->scale) return z;
     const float u = z * d->scale[c] + d->shift[c];

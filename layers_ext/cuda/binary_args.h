@@ -14,8 +14,7 @@ struct binarise_args {
     int C, taps;
     bool centers, has_alpha, clamps;
 };
-/* binarise_back: adds the gradient of w by the estimator `how` (dnx_estimator) to d_w. G: the
- * gradient of alpha b, which is overwritten. */
+/* binarise_back: adds the gradient of w to d_w. G: the gradient of alpha b, overwritten. */
 struct binarise_back_args {
     const float *v, *alpha, *centred;
     float *G, *d_w;
@@ -36,8 +35,7 @@ struct signs_back_args {
     long rows;
     int C;
 };
-/* k_map: turns the sums of |u|, batch x h x w, into the means of |u| in each window, batch x oh x
- * ow. k_unmap: turns the gradient of the means into that of the sums. */
+/* k_map: from sums of |u|, batch x h x w, to means over windows, batch x oh x ow. k_unmap: back. */
 struct k_map_args {
     struct dnx_cuda_window at;
     const float *from;

@@ -1,5 +1,5 @@
-/* depthwise.cu - depthwise convolutions: for all windows, then in tiles for small windows. Filter n
- * belongs to channel n / (N / C). */
+/* depthwise.cu - depthwise convolutions: kernels for all windows, then kernels with tiles for small
+ * windows. Filter n belongs to channel n / (N / C). */
 #include "cuda/act.h"
 
 KERNEL(depthwise) {
@@ -82,8 +82,7 @@ KERNEL(depthwise_dw_sum) {
     }
 }
 
-/* A block computes 32 channels of a tile. Each warp takes a row of 8 pixels, each thread one
- * channel of it. */
+/* A block computes a tile in 32 channels; each warp takes a row of 8 pixels. */
 enum { SIDE = DNX_CUDA_SIDE, LANES = DNX_CUDA_COLUMNS };
 
 /* The first pixel of a tile, and the index of its image. */
@@ -104,8 +103,7 @@ DEVICE struct corner corner_of(long tile, int h, int w) {
     return at;
 }
 
-/* Copies rows x columns pixels of an image, h x w x C, from (y0, x0) on: 32 channels of each.
- * Pixels outside of the image become 0. Then applies `of`, unless it is NULL. */
+/* Copies rows x columns pixels of an image, h x w x C, from (y0, x0) on, to shared memory. */
 DEVICE void copy_tile(const float *from, const struct dnx_cuda_deferred *of, int h, int w, int C,
                       int y0, int x0, int rows, int columns, float *to) {
     const int lane = THREAD % LANES, c = BLOCK_Y * LANES + lane;
@@ -123,8 +121,7 @@ DEVICE void copy_tile(const float *from, const struct dnx_cuda_deferred *of, int
     SYNC();
 }
 
-/* Copies the pixels that the windows of a tile read. Returns the address of tap (0, 0) of this
- * thread's first output. */
+/* Returns the address of tap (0, 0) of this thread's first output. */
 DEVICE const float *copy_windows(const struct dnx_cuda_window *at, const float *x,
                                  const struct dnx_cuda_deferred *of_x, struct corner k, int columns,
                                  float *tile) {

@@ -51,8 +51,7 @@ dnx_status dnx_device_look(int index, dnx_device_facts *facts, dnx_err *err) {
     return st ? st : look(cu, index, &device, facts, err);
 }
 
-/* Returns the number after `word`: 70 for ".version 7.0", 80 for ".target sm_80"; 0 without the
- * word. */
+/* Returns the number after `word`, 70 for ".version 7.0"; 0 without the word. */
 static int ptx_number(const char *ptx, const char *word) {
     const char *at = strstr(ptx, word);
     int major = 0, minor = 0;

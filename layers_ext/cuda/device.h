@@ -17,35 +17,30 @@ typedef enum { DNX_FLOAT32, DNX_TF32, DNX_BFLOAT16 } dnx_precision;
 
 typedef struct {
     char name[96];
-    /* major, minor: compute capability; processors: multiprocessors; driver: the newest CUDA
-     * version that the driver can run, 12040 for 12.4. */
+    /* major, minor: compute capability; driver: the driver's CUDA version, 12040 for 12.4. */
     int index, major, minor, processors, driver;
     size_t bytes, bytes_free; /* all and free memory; bytes_free is 0 before the device is opened */
 } dnx_device_facts;
 
 /* DNX_EIO when the driver cannot be opened, or fails. */
 dnx_status dnx_device_count(int *count, dnx_err *err);
-/* Opens device `index`, which counts from 0, and loads the kernels from ptx, a string. The caller
- * closes the device. DNX_EIO when there is no such device, when it or its driver is too old for the
- * PTX, or when the driver fails. DNX_EMEM. */
+/* Opens device `index`, from 0, and loads the kernels from ptx, a string. The caller closes the
+ * device. DNX_EIO, also when the device or its driver is too old for the PTX; DNX_EMEM. */
 dnx_status dnx_device_open(int index, const char *ptx, dnx_device **out, dnx_err *err);
 /* Closes a device. Free all its memory first. d may be NULL. */
 void dnx_device_close(dnx_device *d);
 /* note is called once, with a line of text, when the driver refuses graphs. It may be NULL. */
 void dnx_device_notes(dnx_device *d, void (*note)(const char *line));
-/* Describes device `index` without opening it. DNX_EIO when there is no such device, or when the
- * driver fails. */
+/* Describes device `index` without opening it. DNX_EIO. */
 dnx_status dnx_device_look(int index, dnx_device_facts *facts, dnx_err *err);
 /* The device owns the result. */
 const dnx_device_facts *dnx_device_is(const dnx_device *d);
 
-/* Allocates zeroed memory on the device, which dnx_device_free() frees. DNX_EMEM; DNX_EIO for other
- * failures of the driver. */
+/* Allocates zeroed memory on the device. DNX_EMEM, or DNX_EIO for other failures. */
 dnx_status dnx_device_new(dnx_device *d, void **p, size_t bytes, dnx_err *err);
 void dnx_device_free(dnx_device *d, void *p);
-/* Counts the bytes that dnx_device_new() is asked for, without allocating them. Between begin and
- * end no work is queued, and addresses from dnx_device_new() and dnx_device_pinned() must not be
- * used. */
+/* Counts the bytes that dnx_device_new() is asked for. Until end, nothing is allocated or queued,
+ * and the addresses must not be used. */
 void dnx_device_count_begin(dnx_device *d);
 size_t dnx_device_count_end(dnx_device *d);
 /* DNX_EMEM when less than `bytes` of the device's memory is free. DNX_EIO when the driver fails. */
@@ -77,7 +72,6 @@ void dnx_device_launch(dnx_device *d, dnx_cuda_kernel kernel, long x, long y, lo
 void dnx_device_each(dnx_device *d, dnx_cuda_kernel kernel, long count, const void *args);
 /* Counts since the device was opened. */
 dnx_work dnx_device_work(const dnx_device *d);
-/* Waits for all queued work. Returns the first failure since the device was opened: DNX_EMEM when
- * memory ran out, else DNX_EIO. */
+/* Waits for all work. Returns the first failure of the device so far: DNX_EMEM or DNX_EIO. */
 dnx_status dnx_device_status(dnx_device *d, dnx_err *err);
 #endif

@@ -5,8 +5,7 @@
  * second kernel, so two runs give the same bits.
  *
  * With `adds` a kernel adds to its output. x, y and z are the input, the output, and the values
- * before batch norm and activation; dx, dy and dz are their gradients. "Blocks" is the size of the
- * launch. */
+ * before batch norm and activation; dx, dy and dz are their gradients. */
 #ifndef DNX_CUDA_KERNELS_H
 #define DNX_CUDA_KERNELS_H
 #include <stdbool.h>
@@ -54,8 +53,7 @@ enum { DNX_CUDA_STRIPES = 512 }; /* the most blocks in x of a product that store
 enum { DNX_CUDA_DESCENT = 64 }; /* blocks that update one tensor */
 enum { DNX_CUDA_SPLIT = 4096 }; /* wanted limit of the rows in a slab of conv_dw */
 
-/* The deferred batch norm and activation of the layer before: a kernel loads z and computes x =
- * act(z*scale + shift), or loads x when scale is NULL. */
+/* A deferred batch norm and activation: x = act(z*scale + shift), or x = z when scale is NULL. */
 struct dnx_cuda_deferred {
     const float *scale, *shift, *slopes; /* one number for each channel of x; or NULL */
     dnx_act act;
@@ -63,8 +61,8 @@ struct dnx_cuda_deferred {
 };
 
 /* conv_forward: z = (windows of x) * wk; y = act(z + shift), or z without shift; then residual is
- * added. With parts it also stores the sums of z and z^2 of each block in x, as norm_sums does.
- * Blocks: (tiles of output rows, tiles of N/groups, groups); with parts, x may be smaller. */
+ * added. parts gets the sums of z and z^2 of each block in x, as in norm_sums. Blocks: (tiles of
+ * output rows, tiles of N/groups, groups), with parts at most DNX_CUDA_STRIPES in x. */
 struct conv_forward_args {
     struct dnx_cuda_window at;
     const float *x;
@@ -101,8 +99,8 @@ struct conv_dw_args {
 #define conv_dw_tf32_args conv_dw_args
 #define conv_dw_bf16_args conv_dw_args
 
-/* filters: copies w, N x cg x taps as in a weights file, to wk for conv_forward, and to wt for
- * conv_dx unless wt is NULL. wk is multiplied by scale, N numbers or NULL. cg = C/groups. */
+/* filters: copies w, N x cg x taps, to wk for conv_forward and wt for conv_dx, which may be NULL.
+ * wk is multiplied by scale, N numbers or NULL. cg = C/groups. */
 struct filters_args {
     const float *w, *scale;
     float *wk, *wt;
@@ -115,13 +113,11 @@ struct filters_back_args {
     int N, groups, cg, taps, slabs;
 };
 
-/* depthwise: N/C filters for each channel. w: N x kh x kw. With scale y = act(convolution * scale +
- * shift).
+/* depthwise: w is N x kh x kw. With scale y = act(convolution * scale + shift).
  *
  * The kernels with _tiles need N = C. A tile has DNX_CUDA_SIDE x DNX_CUDA_SIDE pixels of y, in
- * _dx_tiles of dx. Its windows, 32 numbers for each pixel, must fit into shared memory. Blocks:
- * (tiles, C / DNX_CUDA_COLUMNS rounded up); x may be smaller, but not in _dx_tiles. With parts
- * depthwise_tiles also stores sums as conv_forward does. */
+ * _dx_tiles of dx. Its windows must fit into shared memory. Blocks: (tiles, C / DNX_CUDA_COLUMNS
+ * rounded up), in x also fewer, except in _dx_tiles. parts gets sums as in conv_forward. */
 struct depthwise_args {
     struct dnx_cuda_window at;
     const float *x, *w, *scale, *shift, *slopes;
@@ -188,8 +184,7 @@ struct norm_back_args {
     long rows;
     int C, slabs;
 };
-/* norm_fold: computes scale and shift from the running statistics; without batch norm (mean is
- * NULL) they are 1 and the bias. */
+/* norm_fold: scale and shift from running statistics; mean is NULL without batch norm. */
 struct norm_fold_args {
     const float *biases, *scales, *mean, *variance;
     float *scale, *shift;
@@ -204,8 +199,7 @@ struct norm_apply_args {
     int C;
     dnx_act act;
 };
-/* norm_dz: dz = du*p + z*q + r with du = dy * act'(u). When p is NULL, dz = du. When scale is NULL,
- * u = z. */
+/* norm_dz: dz = du*p + z*q + r with du = dy * act'(u). When p is NULL, dz = du. */
 struct norm_dz_args {
     const float *dy, *z, *scale, *shift, *slopes, *p, *q, *r;
     float *dz;
@@ -216,8 +210,7 @@ struct norm_dz_args {
 };
 
 /* The part of y (Y x X x C) and of f (FY x FX x FC) that a sum adds: h x w pixels of c channels.
- * Its pixel (i, j) is pixel (i * sample, j * sample) of y, and pixel (i * stride, j * stride) of
- * f. */
+ * Pixel (i, j) is (i * sample, j * sample) in y, and (i * stride, j * stride) in f. */
 struct dnx_cuda_overlap {
     int Y, X, C, FY, FX, FC, h, w, c, sample, stride;
     int is_all; /* 1 when y and f have the same shape */
@@ -232,8 +225,7 @@ struct sum_args {
     struct dnx_cuda_deferred of_x, of_f;
     dnx_act act;
 };
-/* sum_back: stores the gradient of x, or with is_f that of f, in `to`. Does not read x and f when
- * act is linear. */
+/* sum_back: to = the gradient of x, or of f with is_f. A linear act needs neither x nor f. */
 struct sum_back_args {
     const float *dy, *x, *f;
     float *to;
@@ -250,8 +242,7 @@ struct scaled_args {
     float factor;
     bool adds;
 };
-/* channels: copies c channels of each row, from channel from_at of `from` (rows x from_c) to
- * channel to_at of `to` (rows x to_c). */
+/* channels: copies c channels of each row, from channel from_at to channel to_at. */
 struct channels_args {
     const float *from;
     float *to;
@@ -289,8 +280,8 @@ struct avgpool_back_args {
     float factor;
     bool is_mean, is_of_image, adds;
 };
-/* descend: one step of SGD for each tensor, as in net/update.c. w, g and v are the weights,
- * gradients and momentum of all tensors. Clears g. Blocks: (DNX_CUDA_DESCENT, tensors). */
+/* descend: one step of SGD for each tensor in w, as in net/update.c. Clears g. Blocks:
+ * (DNX_CUDA_DESCENT, tensors). */
 struct dnx_cuda_descent {
     long at, count; /* numbers at to at + count - 1 of w, g and v */
     float rate, momentum, decay;
@@ -335,9 +326,8 @@ struct shuffle_args {
     bool adds;
 };
 
-/* unit_rows: scales rows of x to length 1; inv = 1/|x|. Row i of unit comes from row rows[i] of x,
- * or from row i when rows is NULL. It is 0 when rows[i] is -1. Blocks: count / DNX_CUDA_ROWS
- * rounded up. */
+/* unit_rows: scales rows of x to length 1; inv = 1/|x|. Row i comes from row rows[i] of x, or i
+ * when rows is NULL; it is 0 when rows[i] is -1. Blocks: count / DNX_CUDA_ROWS rounded up. */
 struct unit_rows_args {
     const float *x;
     const int *rows;

@@ -26,8 +26,7 @@ typedef struct dnx_gpu_layer {
     /* forward() stores z in y, and the only reader applies batch norm and activation. */
     bool defers;
     struct dnx_gpu_layer *deferred[DNX_MAX_IN]; /* [k]: the layer of input k if it defers */
-    /* bring() sets is_idle for a pass without labels or teacher. y, losses and dx are then 0, and
-     * neither forward() nor backward() is called. */
+    /* Set by bring(): y, losses and dx are 0 in this pass. forward() and backward() do not run. */
     bool is_idle;
     void *state; /* type->state_size bytes on the processor, zeroed before make() */
     void *memory[DNX_GPU_MEMORY]; /* the results of dnx_gpu_new() */
@@ -42,8 +41,7 @@ typedef struct dnx_gpu_type {
     bool may_defer;
     /* forward() adds dnx_residual(p) to y in prediction (layer/fusion.h). */
     bool adds_residual;
-    /* Returns true when the layer can read z in place of input k, and apply the batch norm and
-     * activation of dnx_gpu_deferred(). NULL when it never can. */
+    /* True when the layer can apply dnx_gpu_deferred() to z of input k. NULL when it never can. */
     bool (*loads)(const dnx_node *n, int k);
     /* Allocates memory by dnx_gpu_new(). value, grad and momentum are not set yet. May be NULL. */
     dnx_status (*make)(dnx_gpu_layer *l, dnx_err *err);
@@ -51,19 +49,16 @@ typedef struct dnx_gpu_type {
      * p->truth and p->target, which are on the processor. So forward() and backward() queue the
      * same work in each pass. May be NULL. */
     void (*bring)(dnx_gpu_layer *l, const dnx_pass *p);
-    /* As in dnx_layer_type, but the tensors of p are on the device. Use l->scratch and l->losses,
-     * not p->scratch and p->loss. */
+    /* As in dnx_layer_type, but on the device, and with l->scratch and l->losses. */
     void (*forward)(dnx_gpu_layer *l, dnx_pass *p);
     void (*backward)(dnx_gpu_layer *l, dnx_pass *p);
-    /* Runs after each update on the device, and before a forward pass whose parameters have
-     * changed. It may limit the parameters. May be NULL. */
+    /* Runs when the parameters have changed, before forward(). It may change them. May be NULL. */
     void (*prepare)(dnx_gpu_layer *l);
 } dnx_gpu_type;
 
 /* Allocates zeroed floats on the device, which are freed with the layer. DNX_EMEM. */
 dnx_status dnx_gpu_new(dnx_gpu_layer *l, float **p, size_t floats, dnx_err *err);
-/* Return the first parameter with this role, or its gradient, on the device; NULL when there is
- * none. */
+/* Return the first parameter with this role, or its gradient; NULL when there is none. */
 float *dnx_gpu_value(const dnx_gpu_layer *l, dnx_role role);
 float *dnx_gpu_grad(const dnx_gpu_layer *l, dnx_role role);
 /* Slabs of a sum over rows, and blocks of 32 channels. */
@@ -74,8 +69,7 @@ static inline void dnx_gpu_rows(const dnx_gpu_layer *l, dnx_cuda_kernel kernel, 
                                 const void *args) {
     dnx_device_launch(l->device, kernel, (rows + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS, 1, 1, args);
 }
-/* Return an option of the layer, or `none` when its type has no option `key`: dnx_gpu_option() an
- * integer or a word, dnx_gpu_number() a float. */
+/* Return an option, or `none` when the type lacks it; dnx_gpu_option() integers and words. */
 int dnx_gpu_option(const dnx_node *n, const char *key, int none);
 float dnx_gpu_number(const dnx_node *n, const char *key, float none);
 

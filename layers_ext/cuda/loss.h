@@ -7,8 +7,7 @@
 
 /* Allocates l->losses. DNX_EMEM. */
 dnx_status dnx_gpu_new_losses(dnx_gpu_layer *l, dnx_err *err);
-/* One integer for each image. The layer writes host[], on the processor; dnx_gpu_put_labels()
- * copies it to device[]. Both are freed with the layer. */
+/* The layer writes host[], on the processor; dnx_gpu_put_labels() copies it to device[]. */
 typedef struct {
     int *host, *device;
 } dnx_gpu_labels;
@@ -19,8 +18,7 @@ void dnx_gpu_put_labels(dnx_gpu_layer *l, const dnx_gpu_labels *s, int batch);
 /* Used in place of forward() and backward() when l->is_idle. */
 void dnx_gpu_idle_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_idle_backward(dnx_gpu_layer *l, dnx_pass *p);
-/* Copies p->target to `target` on the device, and returns true. When the pass has no teacher's
- * outputs, or the option weight is 0, sets l->is_idle and returns false. */
+/* Copies p->target to the device. Without it, or with weight=0, sets l->is_idle; returns false. */
 bool dnx_gpu_bring_target(dnx_gpu_layer *l, const dnx_pass *p, float *target);
 /* Returns the margin of a [margin_softmax] for this update. */
 dnx_margin dnx_gpu_margin(const dnx_node *n, uint64_t update);

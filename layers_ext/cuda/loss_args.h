@@ -50,8 +50,7 @@ struct margin_loss_args {
     float *y;         /* B: 1 when the image's class has the largest cosine, else 0 */
     int ld, size;
 };
-/* margin_images: weighs the losses as common/face/mining.h does. With of.length also computes
- * `along`, the argument of unit_back. One block. */
+/* margin_images: weighs the losses as in common/face/mining.h, and sets `along`. One block. */
 struct margin_images_args {
     struct dnx_cuda_margin_of of;
     const int *label;
@@ -89,8 +88,7 @@ struct centres_args {
 #define centres_near_args centres_args
 #define centres_margins_args centres_args
 
-/* center_loss and center_back: one block for each image. label: the class; -1 when it is unknown,
- * -2 when the label is not a class of the network. */
+/* One block for each image. label: -1 when unknown, -2 when no class of the network. */
 struct center_args {
     const float *x, *centres; /* x: B x D; centres: classes x D */
     const int *label;
@@ -102,8 +100,7 @@ struct center_args {
 };
 #define center_loss_args center_args
 #define center_back_args center_args
-/* cost_loss: one block for each image. label: the index of the class among the `size` numbers of
- * the image; -1 when the label is negative, -2 when it is too large. */
+/* cost_loss: one block for each image. label: an index; -1 when negative, -2 when too large. */
 struct cost_args {
     const float *x, *dy; /* B x size; dy may be NULL */
     const int *label;    /* NULL when the pass has no labels */
@@ -117,8 +114,7 @@ struct cost_args {
 #define cost_loss_args cost_args
 #define cost_back_args cost_args
 
-/* feature_distance: e = |g/|g| - t/|t||^2 / 2; without is_unit e = |g - t|^2 / 2; y = e. g, t: the
- * features of student and teacher for `count` images. */
+/* feature_distance: y = e = |g/|g| - t/|t||^2 / 2; without is_unit |g - t|^2 / 2. */
 struct feature_distance_args {
     const float *g, *t; /* count x size */
     float *inv;         /* count x 2: 1/|g| and 1/|t|; without is_unit 1 and 1 */
@@ -142,9 +138,8 @@ struct feature_slopes_args {
     long count, size;
     bool is_unit, adds;
 };
-/* correlation: own and target are the cosines of all pairs of images, count x count. Replaces own
- * by the coefficients of the gradient. series: degree + 1 coefficients of phi
- * (layers_ext/kd_correlation.c). */
+/* correlation: own, target: cosines of all pairs of images, count x count. Replaces own by the
+ * coefficients of the gradient. series: degree + 1 coefficients of phi. */
 struct correlation_args {
     float *own;
     const float *target, *series;
@@ -165,8 +160,7 @@ struct dnx_cuda_probability {
     double weight;
     float scale, scale_of_teacher;
 };
-/* The leading classes of common/face/leading.h. Blocks: one for each image in leading_norm and
- * leading_least, one in leading_count. */
+/* The leading classes. One block for each image in leading_norm and _least, one in _count. */
 struct leading_args {
     struct dnx_cuda_logits side;
     const float *scale; /* of the cosines of `side` */

@@ -44,8 +44,7 @@ static const float *before_act(dnx_gpu_layer *l, const dnx_pass *p, int f, int s
     return l->scratch;
 }
 
-/* Sums du * f for the gradient of s. For sums over channels, each pixel is an image, and its
- * channels are the pixels. */
+/* The gradient of s. To sum over channels, each pixel counts as an image. */
 static void sum_up(dnx_gpu_layer *l, const dnx_pass *p, const float *du, int f, int s, int by) {
     const dnx_shape out = l->node->out;
     const long pixels = (long)out.h * out.w;

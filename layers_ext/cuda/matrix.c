@@ -30,8 +30,7 @@ int dnx_gpu_parts(const struct dnx_cuda_window *at) {
     return (int)(parts < most ? parts : most);
 }
 
-/* plain: the kernel for float32; those for TF32 and bfloat16 are 3 and 6 places later in kernels.h.
- * The kernels count pixels in int: LONG_MAX makes dnx_device_launch() fail. */
+/* plain: the float32 kernel. Pixels are counted in int: LONG_MAX makes the launch fail. */
 static void multiply(dnx_gpu_layer *l, dnx_cuda_kernel plain, const struct dnx_cuda_window *at,
                      long x, long y, long z, const void *args) {
     if (inputs_of(at) > DNX_GPU_PIXELS || outputs_of(at) > DNX_GPU_PIXELS) x = LONG_MAX;

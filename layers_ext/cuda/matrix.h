@@ -15,16 +15,13 @@ void dnx_gpu_times(dnx_gpu_layer *l, const float *a, const float *b, float *z, l
 void dnx_gpu_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
                               long m, int n, int k);
 int dnx_gpu_matrix_parts(long m, int n, int k);
-/* Adds a^T b to `sum`, n x k. parts: scratch, dnx_gpu_matrix_parts() x n x k. Does nothing when sum
- * is NULL. */
+/* Adds a^T b to `sum`, n x k, unless sum is NULL. parts: dnx_gpu_matrix_parts() x n x k. */
 void dnx_gpu_add_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
                                   float *sum, long m, int n, int k);
 
-/* Convolutions without batch norm. kernels.h has the arguments; at->batch is the batch of the
- * pass. */
+/* Convolutions; at->batch is the batch of the pass. */
 enum { DNX_GPU_PIXELS = 1 << 30 }; /* the most pixels in a batch */
-/* The number of weights, and of parts for dnx_gpu_conv_dw(). A smaller batch never needs more
- * parts. */
+/* Weights, and parts of their gradient. A smaller batch never needs more parts. */
 size_t dnx_gpu_filters(const struct dnx_cuda_window *at);
 int dnx_gpu_parts(const struct dnx_cuda_window *at);
 void dnx_gpu_conv_order(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *w,
@@ -33,8 +30,8 @@ void dnx_gpu_conv(dnx_gpu_layer *l, const struct conv_forward_args *a);
 /* Does nothing when dx is NULL. */
 void dnx_gpu_conv_dx(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *dz,
                      const float *wt, float *dx, bool adds);
-/* Adds the gradient of w to grad; does nothing when grad is NULL. parts: scratch, dnx_gpu_parts() x
- * dnx_gpu_filters(). of_x may be NULL. */
+/* Adds the gradient of w to grad, unless grad is NULL. parts: dnx_gpu_parts() x dnx_gpu_filters().
+ * of_x may be NULL. */
 void dnx_gpu_conv_dw(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *x,
                      const struct dnx_cuda_deferred *of_x, const float *dz, float *parts,
                      float *grad);

@@ -37,8 +37,7 @@ KERNEL(norm_sums) {
     }
 }
 
-/* Adds the first n of the 3 sums over all slabs. Returns true in one thread for each channel *c;
- * this thread gets the sums. */
+/* Adds n sums over all slabs. Returns true in the one thread that gets those of channel *c. */
 DEVICE bool add_slabs(const double *parts, int slabs, int C, int n, int *c, double sums[3]) {
     SHARED double part[3][DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, row = THREAD / DNX_CUDA_COLUMNS;

@@ -7,7 +7,7 @@ typedef struct dnx_gpu_norm {
     bool of_input; /* batch norm of the layer's input, no activation */
     bool has_bn;
     dnx_act act;
-    float *z; /* rows x C; NULL when z is stored in y */
+    float *z; /* rows x C, or NULL: see dnx_gpu_norm_make() */
     float *scale, *shift, *batch_mean, *inv_std, *p, *q, *r; /* C numbers each */
     double *parts;                                           /* slabs x 3 x C */
 } dnx_gpu_norm;
@@ -23,18 +23,15 @@ int dnx_gpu_stripes(long rows);
 static inline float *dnx_gpu_z(const dnx_gpu_norm *t, const dnx_pass *p) {
     return t->z ? t->z : p->y;
 }
-/* Returns the batch norm and activation that the layer of input k defers to layer l. scale is NULL
- * when that layer defers nothing. */
+/* Returns what the layer of input k defers; scale is NULL when that is nothing. */
 struct dnx_cuda_deferred dnx_gpu_deferred(const dnx_gpu_layer *l, int k);
 /* A value for dnx_gpu_type.loads of layers with one input. */
 bool dnx_gpu_loads_any(const dnx_node *n, int k);
 /* Computes scale and shift; then y, unless the layer defers or t->of_input. z may be y. stripes:
- * the number of blocks in x of the product that has stored sums in t->parts; 0 when there are no
- * sums. */
+ * blocks in x of the product that has stored sums; 0 without sums. */
 void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
                           int stripes);
-/* Adds to the gradients of biases, scales and slopes. Stores the gradient of z in dz, or adds it
- * with `adds`; dz may be NULL. */
+/* Adds to the gradients of parameters. Stores or adds dz, which may be NULL. */
 void dnx_gpu_norm_backward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
                            float *dz, bool adds);
 /* The members of dnx_gpu_type for layers that are only batch norm and activation. */

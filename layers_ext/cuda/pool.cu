@@ -1,8 +1,7 @@
 /* pool.cu - maxpool and avgpool. */
 #include "cuda/target.h"
 
-/* The part of a window inside of the image: rows y0 to y1 - 1, columns x0 to x1 - 1. x[plane] is
- * pixel (0, 0) of the image, in the channel of the output. */
+/* The pixels [y0, y1) x [x0, x1) of a window. x[plane] is pixel (0, 0) in the output's channel. */
 struct bounds {
     int y0, y1, x0, x1;
     long plane;
@@ -73,8 +72,7 @@ DEVICE int last_reader(int p, int pad, int stride, int outputs) {
     return last < outputs ? last : outputs - 1;
 }
 
-/* Sums dy over the outputs whose windows contain input i; with winner, over those whose maximum is
- * input i. With is_of_image each dy is first divided by area_of(). */
+/* Sums dy over the outputs whose windows contain input i or, with winner, whose maximum it is. */
 DEVICE float sum_of_readers(const struct dnx_cuda_window *at, const float *dy, const int *winner,
                             bool is_of_image, long i) {
     const int c = (int)(i % at->C), x = (int)(i / at->C % at->w);

@@ -47,8 +47,8 @@ DEVICE double mass_from(const struct leading_args *a, double least, bool above) 
     return block_sum(sum);
 }
 
-/* count = the smallest number of classes that have `share` of all mass. A binary search finds the
- * smallest mass among them. It uses the bits of doubles, which as integers have the same order. */
+/* count = the smallest number of classes that have `share` of all mass. A binary search over the
+ * bits of doubles finds the smallest of their masses. */
 KERNEL(leading_count) {
     const double target = a.share * mass_from(&a, 0, false);
     unsigned long long lo = 0, hi = 0x7ff0000000000000ull;
@@ -88,8 +88,7 @@ DEVICE float from_order(unsigned key) {
     return u.value;
 }
 
-/* least[b] = the count-th largest logit of image b, found bit by bit from the highest bit. The
- * class of the image counts as the largest. */
+/* least[b] = the count-th largest logit, found bit by bit. The image's class counts as largest. */
 KERNEL(leading_least) {
     const int y = a.label[BLOCK_X];
     unsigned key = 0;
@@ -122,8 +121,7 @@ DEVICE double ahead(const double *of, double T, int top) {
     const double *g = of, *r = of + SUMS;
     return (r[top] - g[top]) / T + real_log(r[top + 1]) - real_log(g[top + 1]);
 }
-/* Returns KL((m_T, 1 - m_T) || (m_S, 1 - m_S)) with m = 1 / (1 + e^a). s, t: a = ahead() of student
- * and teacher. */
+/* Returns KL((m_T, 1 - m_T) || (m_S, 1 - m_S)) with m = 1 / (1 + e^a). s, t: a = ahead(). */
 DEVICE double between(double s, double t) {
     const double m = real_exp(-real_softplus(t)), rest = real_exp(-real_softplus(-t));
     return m * (real_softplus(s) - real_softplus(t)) +

@@ -31,8 +31,7 @@ struct product {
     bool four_left, four_right; /* four numbers are copied at once */
 };
 
-/* Where the window of a pixel begins. In FORWARD and DW the pixel is an output, and its window has
- * input pixels. In DX the pixel is an input, and its window has the outputs that read it. */
+/* Where the window of a pixel begins. In DX the window has the outputs that read the pixel. */
 struct spot {
     long image; /* first pixel of the window's image */
     int y, x;
@@ -56,8 +55,7 @@ DEVICE const float *window_at(const struct dnx_cuda_window *at, const float *fro
     return from + (s.image + (long)y * at->w + x) * at->C + c;
 }
 
-/* Returns the address of dz for filter n at the output that reads input pixel s by tap `tap`; NULL
- * when there is none. */
+/* Returns dz of filter n at the output that reads input pixel s by tap `tap`; NULL when none. */
 DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz, struct spot s,
                               int tap, int n) {
     const int ky = tap / at->kw;
@@ -72,8 +70,8 @@ DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz,
     return dz + (s.image + (long)y * at->ow + x) * at->N + n;
 }
 
-/* Return the address of left[k][line] or right[k][line] of the tile; NULL when this number is 0. s:
- * the spot of the line, in DW the spot of term k. */
+/* The address of left[k][line] or right[k][line]; NULL when it is 0. s: the spot of the line, in DW
+ * that of term k. */
 DEVICE const float *left_at(const struct product *p, int kind, struct spot s, int line, int k) {
     const long row = p->row + line;
     if (k >= p->hi || row >= p->rows) return 0;
@@ -115,8 +113,7 @@ DEVICE void load(const struct product *p, int kind, bool is_left, bool along, st
     }
 }
 
-/* Applies the deferred batch norm and activation to this thread's four numbers. Zeros outside of
- * the image stay 0. */
+/* Applies the deferred batch norm and activation to this thread's numbers, not to padding. */
 DEVICE void normalise(const struct product *p, int kind, struct spot s, int k, float *tile) {
     const bool along = kind == FORWARD, four = along ? p->four_left : p->four_right;
     const int line = line_of(along), term = k + term_of(along);
@@ -177,16 +174,14 @@ DEVICE int tile_column(int i, int precision) {
     return THREAD / 32 / 4 * 32 + i / 4 * 8 + THREAD % 4 * 2 + i % 2;
 }
 
-/* row_parts() threads share a column of a tile; this thread is number row_part(). row_index(): the
- * index of acc[i] among this thread's sums in the column. */
+/* row_parts() threads share a column; this one is row_part(), acc[i] its number row_index(). */
 DEVICE int row_parts(int precision) { return precision == PLAIN ? 16 : 32; }
 DEVICE int row_part(int precision) {
     return precision == PLAIN ? THREAD / 16 : THREAD / 32 % 4 * 8 + THREAD % 32 / 4;
 }
 DEVICE int row_index(int i, int precision) { return precision == PLAIN ? i / 4 : i % 4 / 2; }
 
-/* Starts the copies of a slice, unless it is beyond the last term. left: the spot of this thread's
- * row. */
+/* Starts the copies of a slice, unless it is beyond the last term. */
 DEVICE void fetch(const struct product *p, int kind, struct spot left, int slice,
                   float stages[STAGES][2][BUFFER]) {
     const int k = p->lo + slice * SLICE;
@@ -200,8 +195,7 @@ DEVICE void fetch(const struct product *p, int kind, struct spot left, int slice
     END_COPIES();
 }
 
-/* One barrier for each slice is enough: after it all copies of the slice are complete, and no
- * thread still reads the stage that the next copies overwrite. */
+/* After the barrier the slice is complete, and no thread reads the stage of the next copies. */
 DEVICE void product_tile(const struct product *p, int kind, int precision, struct tile *t) {
     SHARED __attribute__((aligned(16))) float stages[STAGES][2][BUFFER];
     const struct spot left = spot_of(p->at, kind, (unsigned)(p->row + line_of(true)));
@@ -242,8 +236,7 @@ DEVICE struct product product_of(const struct dnx_cuda_window *at, const float *
     return p;
 }
 
-/* Adds the sums of z and z^2 over a column of the tile to `total`. z^2 comes from (z - mean)^2 of
- * this tile, so that float32 is exact enough. */
+/* Adds the sums of z and z^2 of each column. Squares of z - mean are exact enough in float32. */
 DEVICE void add_statistics(const struct tile *t, int precision, long rows_left, double total[2]) {
     SHARED float sums[32][TILE], mean[TILE];
     const int n = rows_left < TILE ? (int)rows_left : TILE;

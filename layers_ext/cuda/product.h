@@ -10,8 +10,7 @@ typedef struct {
     float *parts;              /* gradient of wk from each slab; NULL when predicting */
 } dnx_gpu_product;
 
-/* The members of dnx_gpu_type for a layer whose state is a dnx_gpu_product. The type's make() calls
- * dnx_gpu_product_make() with kh, kw, stride, pad and groups in `at`. DNX_EMEM, DNX_ESHAPE. */
+/* State: a dnx_gpu_product. at: kh, kw, stride, pad and groups. DNX_EMEM, DNX_ESHAPE. */
 dnx_status dnx_gpu_product_make(dnx_gpu_layer *l, struct dnx_cuda_window at, dnx_err *err);
 void dnx_gpu_product_prepare(dnx_gpu_layer *l);
 void dnx_gpu_product_forward(dnx_gpu_layer *l, dnx_pass *p);

@@ -9,8 +9,7 @@
 enum { THREADS = 256, LISTS = 64, FEW = 4 };
 enum { COPY_IN = DNX_CUDA_KERNEL_COUNT, COPY_OUT, CLEAR };
 
-/* The arguments of a kernel follow its command. The struct has no padding, because lists are
- * compared byte by byte. */
+/* A kernel's arguments follow. No padding: lists are compared byte by byte. */
 typedef struct {
     int kind; /* a dnx_cuda_kernel, COPY_IN, COPY_OUT or CLEAR */
     unsigned blocks[3];
@@ -114,8 +113,7 @@ static dnx_cu_result capture(dnx_queue *q, known *k) {
     return r;
 }
 
-/* Returns the remembered list that equals q->now. Else remembers q->now in place of the list that
- * was used longest ago, and returns NULL. */
+/* Returns the remembered list that equals q->now. Else remembers q->now and returns NULL. */
 static known *find(dnx_queue *q) {
     known *oldest = &q->lists[0];
     for (known *k = q->lists; k < q->lists + LISTS; k++) {

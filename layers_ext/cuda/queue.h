@@ -9,14 +9,13 @@
 
 typedef struct dnx_queue dnx_queue;
 
-/* Counts since the queue was opened: lists that were started, those of them that were graphs, and
- * kernels. */
+/* Counts since the queue was opened. */
 typedef struct {
     long lists, graphs, kernels;
 } dnx_work;
 
-/* functions: the driver's function of each kernel. cu, stream and functions must outlive the queue,
- * which the caller closes. NULL when memory runs out. */
+/* functions: of the kernels. cu, stream and functions must outlive the queue, which the caller
+ * closes. NULL when memory runs out. */
 dnx_queue *dnx_queue_open(const dnx_driver *cu, void *stream, void *const *functions);
 void dnx_queue_close(dnx_queue *q); /* discards work that was not started; q may be NULL */
 
@@ -35,7 +34,6 @@ dnx_work dnx_queue_work(const dnx_queue *q);
 /* Returns the name of the command that failed last, for messages. */
 const char *dnx_queue_failed(const dnx_queue *q);
 const char *dnx_queue_name(dnx_cuda_kernel kernel);
-/* Returns the error with which the driver refused a graph, DNX_CU_NOT_FOUND when it has no graphs,
- * else 0. */
+/* Returns why there are no graphs, DNX_CU_NOT_FOUND when the driver lacks them; else 0. */
 dnx_cu_result dnx_queue_refusal(const dnx_queue *q);
 #endif

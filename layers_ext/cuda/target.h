@@ -36,9 +36,8 @@ DEVICE void mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]) {
 DEVICE unsigned bf16_pair(float low, float high) { return dnx_emulated_bf16_pair(low, high); }
 /* Returns a float rounded to TF32: 10 bits of mantissa, ties away from zero. */
 DEVICE unsigned tf32(float x) { return dnx_emulated_tf32(x); }
-/* Start to copy four numbers, or one, from global to shared memory; zeros when `from` is NULL. For
- * four numbers both addresses must be multiples of 16. END_COPIES() closes a group of copies.
- * WAIT_COPIES(n) waits for all groups of this thread but the last n. */
+/* Copy four numbers, or one, to shared memory; zeros when `from` is NULL. Addresses of four are
+ * multiples of 16. WAIT_COPIES(n) waits for all groups but the last n. */
 DEVICE void copy_four(float *to, const float *from) { dnx_emulated_copy(to, from, 4); }
 DEVICE void copy_one(float *to, const float *from) { dnx_emulated_copy(to, from, 1); }
 #define END_COPIES() dnx_emulated_copies_end()
@@ -103,8 +102,7 @@ DEVICE void copy_one(float *to, const float *from) {
 /* The index of this thread in x, and the number of threads in x. */
 #define INDEX ((long)BLOCK_X * THREADS + THREAD)
 #define STEP ((long)BLOCKS_X * THREADS)
-/* Loops over elements i < count. Element i is number c of row `row`, of C numbers. The loop adds
- * steps, because two divisions of 64 bits for each element would take longer than the rest. */
+/* Element i is number c of row `row`. Two divisions for each element would take too long. */
 #define EACH_ELEMENT(i, row, c, count, C)                                                          \
     const int c##_step = (int)(STEP % (C));                                                        \
     const long row##_step = STEP / (C);                                                            \

@@ -22,8 +22,7 @@ typedef struct {
 dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, dnx_err *err);
 /* Computes b and alpha from w. Fails with DNX_EMEM. */
 dnx_status dnx_binary_filters_binarise(dnx_binary_filters *f, dnx_node *n, dnx_err *err);
-/* Fills packed and, when training, packed_t from b and alpha. First multiplies alpha by norm_scale,
- * N factors or NULL. */
+/* Multiplies alpha by norm_scale, N factors or NULL. Then fills packed and packed_t. */
 void dnx_binary_filters_pack(dnx_binary_filters *f, const dnx_node *n, const float *norm_scale);
 /* Frees b and wk. */
 void dnx_binary_filters_drop(dnx_binary_filters *f);

@@ -23,8 +23,7 @@ static span span_of(const dnx_patches *at, int len, int i) {
     return s;
 }
 
-/* Numbers the different pairs (lo, hi) of the outputs from 0. Sets of[i] to the number of output
- * i's pair. Returns how many pairs there are. */
+/* Numbers the different pairs (lo, hi) of the outputs from 0, and returns how many there are. */
 static int number_shapes(int len, const dnx_patches *at, int outs, int *of) {
     int n = 0;
     for (int i = 0; i < outs; i++) {
@@ -72,15 +71,13 @@ dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, 
 void dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads, long *lo, long *hi,
                        int *first, int *end) {
     int panel = k->has_tiles ? dnx_tiles()->panel : dnx_bits()->panel;
-    /* Dividing the filters pays for few outputs only: with tiles, each thread converts the bits of
-     * its filters to bytes. */
+    /* With tiles, each thread converts the bits of its filters to bytes. */
     bool has_few = k->has_tiles ? pixels < 36L * threads && k->N >= panel * threads
                                 : pixels < DNX_FEW_OUTPUTS * threads;
     dnx_share_outputs(has_few, pixels, k->N, panel, t, threads, lo, hi, first, end);
 }
 
-/* rows: the bits of the filters. Outside the image the input's bits are 0, so the count has a tap's
- * 1 bits; base cancels them. */
+/* The count has the 1 bits of a tap outside the image, so base has them twice. */
 static void fill_base(dnx_bitconv *k, const uint64_t *rows) {
     const dnx_patches *at = &k->at;
     for (int y = 0; y < at->out_h; y++)

@@ -38,18 +38,16 @@ void dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads, lo
                        int *first, int *end);
 /* Packs b, filters of +1 and -1 in file order. Fails with DNX_EMEM. */
 dnx_status dnx_bitconv_pack(dnx_bitconv *k, dnx_node *n, const float *b, dnx_err *err);
-/* Stores the signs of u = x*scale + shift, and `sum`, for pixels [lo, hi). scale and shift: C
- * floats each, or NULL. signs: B x H x W x C, gets +1 and -1; NULL with tiles. */
+/* Stores the signs of u = x*scale + shift, and `sum`, for pixels [lo, hi). scale and shift may be
+ * NULL. signs: B x H x W x C, gets +1 and -1; NULL with tiles. */
 void dnx_bitconv_sign(dnx_bitconv *k, const float *x, long lo, long hi, const float *scale,
                       const float *shift, float *signs);
 /* Sets map[i] to K of output p + i, for i < count. K is NaN when a u under the window is NaN. */
 void dnx_bitconv_map(const dnx_bitconv *k, long p, int count, float *map);
-/* Stores the gradient of `sum` in map: map[q] = sum of dk over the windows that cover pixel q,
- * divided by size*size*C. dk: the gradient of K. */
+/* Turns dk, the gradient of K, into map, the gradient of `sum`. */
 void dnx_bitconv_unmap(const dnx_bitconv *k, const float *dk, int batch, float *map);
-/* Writes outputs [lo, hi) of filters [first, end), whole panels, to p->y, after batch norm and
- * activation. t: the thread. alpha: N floats. slope: N floats when the activation is u > 0 ? u :
- * slope u, else NULL. */
+/* Writes outputs [lo, hi) of filters [first, end), whole panels, to p->y. t: the thread. alpha: N
+ * floats. slope: N floats when the activation is u > 0 ? u : slope u, else NULL. */
 void dnx_bitconv_forward(const dnx_bitconv *k, int t, const dnx_pass *p, long lo, long hi,
                          int first, int end, const float *alpha, const float *slope,
                          const dnx_norm_act *norm);

@@ -27,8 +27,8 @@ dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_p
                                   dnx_err *err);
 /* Returns the word of a filter that holds channel c of tap t. */
 size_t dnx_bitconv_tiles_word(const dnx_bitconv_tiles *k, int t, int c);
-/* Stores the signs of u = x*scale + shift for pixels [lo, hi), and in sum[lo..hi-1] the sums of |u|
- * over the channels. scale and shift may be NULL. */
+/* Stores the signs of u = x*scale + shift for pixels [lo, hi), and in sum[lo..hi-1] the sums of
+ * |u|. scale and shift may be NULL. */
 void dnx_bitconv_tiles_sign(dnx_bitconv_tiles *k, const float *x, long lo, long hi,
                             const float *scale, const float *shift, float *sum);
 /* Returns how many of the outputs p..hi-1 one call of dnx_bitconv_tiles_run() can compute. */

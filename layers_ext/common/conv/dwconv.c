@@ -21,8 +21,7 @@ static int kept_rows(const dnx_node *n, const dnx_dwconv *s) {
     return s->kh < n->out.h ? s->kh : n->out.h;
 }
 
-/* With groups wider than 1, a kept row of dz has its pixels `stride` apart and zeros between them.
- * dx is then a convolution in groups with stride 1. */
+/* With wide groups, zeros between the pixels make dx a convolution with stride 1. */
 static int kept_step(const dnx_dwconv *s) { return is_depthwise(s) ? 1 : s->stride; }
 static int kept_pixels(const dnx_node *n, const dnx_dwconv *s) {
     return (n->out.w - 1) * kept_step(s) + 1;
@@ -57,13 +56,12 @@ dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act,
     return st ? st : dnx_dwconv_prepare(n, err);
 }
 
-/* Returns the index in `taps` of tap (ky, 0) of filter f for input j of its group. The next tap is
- * N floats further. */
+/* Returns the index in `taps` of tap (ky, 0) of filter f, input j. The next tap is N floats on. */
 static size_t taps_at(const dnx_node *n, const dnx_dwconv *s, int f, int j, int ky) {
     return (size_t)((ky * s->g.a + j) * s->kw) * (size_t)n->out.c + (size_t)f;
 }
 
-/* Like taps_at() for `taps_dx`. The next tap is C floats further. */
+/* Like taps_at() for `taps_dx`. The next tap is C floats on. */
 static size_t taps_dx_at(const dnx_node *n, const dnx_dwconv *s, int f, int j, int ky) {
     return (size_t)((ky * s->g.b + f % s->g.b) * s->kw) * (size_t)n->in[0].c +
            (size_t)(f / s->g.b * s->g.a + j);
@@ -127,8 +125,7 @@ typedef struct {
     dnx_pass *p;
 } job;
 
-/* The input rows of a thread. With a deferred norm_act, x_rows keeps the last kh rows after it:
- * slot k has row held[k] of the batch, or none (-1). */
+/* With a deferred norm_act, slot k of x_rows has row held[k] of the batch, or none (-1). */
 typedef struct {
     const job *j;
     int t;

@@ -52,8 +52,7 @@ void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float 
     dnx_pool_rows(pool, (long)s->groups * s->N, order_share, &j);
 }
 
-/* Packs thread t's share of the panels. sk, sn: floats from a row to the next, and from a column to
- * the next. */
+/* sk, sn: floats from a row to the next, and from a column to the next. */
 static void pack_panels(const dnx_filters *s, const float *w, size_t sk, size_t sn, int rows,
                         int columns, float *packed, int t, int threads) {
     const dnx_kernel_set *k = dnx_kernels();

@@ -15,8 +15,7 @@ static inline size_t dnx_filters_place(const dnx_filters *s, size_t i) {
     return i % c * taps + i / c;
 }
 
-/* Reorders w to rows: wk, groups x N x K floats. Filter f is multiplied by scale[f], unless scale
- * is NULL. */
+/* Reorders w to rows: wk, groups x N x K floats. Multiplies filter f by scale[f], if not NULL. */
 void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float *w,
                        const float *scale, float *wk);
 /* Declares the weights p, filters of K floats. Their initial values are normal with variance 2/K
@@ -24,8 +23,8 @@ void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float 
 dnx_status dnx_filters_new(dnx_node *n, float **w, float **d_w, int K, dnx_param p, dnx_err *err);
 #define DNX_FEW_OUTPUTS 8L /* outputs of a thread: with fewer, prediction divides the filters */
 
-/* Gives thread t output pixels [lo, hi) of filters [first, end); nothing when lo >= hi or first >=
- * end. Divides the pixels or, with by_filters, the panels. */
+/* Gives thread t output pixels [lo, hi) of filters [first, end); each range may be empty. Divides
+ * the pixels or, with by_filters, the panels. */
 void dnx_share_outputs(bool by_filters, long pixels, int N, int panel, int t, int threads, long *lo,
                        long *hi, int *first, int *end);
 /* Gives thread t columns [lo, hi), whole panels; nothing when lo >= hi. */

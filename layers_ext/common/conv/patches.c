@@ -26,8 +26,7 @@ static void inside(int at, int size, int len, int *lo, int *hi) {
     if (*hi < *lo) *hi = *lo;
 }
 
-/* Sets *y and *x to the row and column where the window of output pixel p begins. Returns the
- * offset in x of its image, from channel c0 on. */
+/* Sets *y and *x to the window's first row and column. Returns the offset of its image, plus c0. */
 static size_t window(const dnx_patches *s, long p, int *y, int *x) {
     long per = (long)s->out_h * s->out_w;
     *y = (int)(p % per) / s->out_w * s->stride - s->pad;
@@ -35,8 +34,7 @@ static size_t window(const dnx_patches *s, long p, int *y, int *x) {
     return (size_t)(p / per) * dnx_size(s->in) + (size_t)s->c0;
 }
 
-/* Gathers `count` neighbouring windows of one output row, which lie in the same columns of their
- * image. */
+/* Gathers neighbouring windows of one output row that have the same taps inside the image. */
 static void gather_run(const dnx_patches *s, const float *image, int iy, int ix, int count,
                        float *rows) {
     const dnx_kernel_set *k = dnx_kernels();

@@ -28,8 +28,7 @@ size_t dnx_products_block(const dnx_products *s, const dnx_node *n);
 /* Set the members in front of `w`, and declare w, before this call. Sets n->scratch. needs_block:
  * windows are gathered, or a deferred batch norm is applied to rows. Fails with DNX_EMEM. */
 dnx_status dnx_products_make(dnx_products *s, dnx_node *n, bool needs_block, dnx_err *err);
-/* Packs w. When predicting, multiplies filter f by scale[f], unless scale is NULL. Fails with
- * DNX_EMEM. */
+/* Packs w. When predicting, multiplies filter f by scale[f], if not NULL. Fails with DNX_EMEM. */
 dnx_status dnx_products_prepare(dnx_products *s, dnx_node *n, const float *scale, dnx_err *err);
 /* Both passes include the batch norm and activation of `norm`. */
 void dnx_products_forward(dnx_products *s, dnx_node *n, dnx_pass *p, dnx_norm_act *norm);

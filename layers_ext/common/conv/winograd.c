@@ -92,8 +92,7 @@ typedef struct {
     const dnx_norm_act *norm;
 } job;
 
-/* Element e of filter f and channel c goes to (c, f) in matrix e of the group,
- * [Ng/panel][Cg][panel]. */
+/* The a*a elements of a filter go to a*a packed matrices, [Ng/panel][Cg][panel]. */
 static void transform_filters(void *arg, long lo, long hi) {
     job *j = arg;
     const dnx_winograd *s = j->s;
@@ -126,8 +125,7 @@ static long place(const dnx_winograd *s, long tile, int *y, int *x) {
     return tile / per;
 }
 
-/* Copies the a x a x C tile at (iy, ix) of an image, after the deferred batch norm and activation.
- * Padding is 0. */
+/* Copies the tile at (iy, ix), after the deferred batch norm and activation. Padding is 0. */
 static void normalise(const dnx_winograd *s, const dnx_norm_act *before, const float *image, int iy,
                       int ix, float *tile) {
     dnx_shape in = s->at.in;

@@ -48,13 +48,12 @@ typedef struct {
 
 /* Returns what the loss takes from a teacher, for dnx_classifier.takes. */
 dnx_target_kind dnx_centres_take(int centres, bool has_margins);
-/* Set the members in front of `images` first. Fails with DNX_EOPTION; with DNX_ESHAPE when the
- * teacher's features or classes do not fit the student's; with DNX_EMEM. */
+/* Set the members in front of `images` first. Fails with DNX_EOPTION, DNX_ESHAPE or DNX_EMEM. */
 dnx_status dnx_centres_make(dnx_centres *c, dnx_node *n, dnx_err *err);
-/* Copies inherited centres to w. Call it in prepare(), because a weights file may have replaced
- * them. Does nothing after the first training pass. */
+/* Copies inherited centres to w, which a weights file may have replaced. Does nothing after the
+ * first training pass. */
 void dnx_centres_inherit(dnx_centres *c, const dnx_node *n);
-/* Call it before the loss of a pass with truth. In a training pass with p->target, moves the
- * centres and sets the margins. Otherwise all margins are m. */
+/* Call it before the loss of a pass with truth. In a training pass with p->target it moves the
+ * centres and sets the margins. */
 void dnx_centres_pass(dnx_centres *c, const dnx_node *n, const dnx_pass *p);
 #endif

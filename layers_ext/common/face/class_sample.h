@@ -16,8 +16,7 @@ typedef struct {
 /* The sample is all classes when share = 1 or when predicting. Fails with DNX_EMEM. */
 dnx_status dnx_class_sample_make(dnx_class_sample *s, dnx_node *n, int classes, float share,
                                  dnx_err *err);
-/* Draws the classes of pass p. Ignores truths outside 0..classes-1. Does nothing when the
- * sample is all classes. */
+/* Draws the classes of pass p. Ignores truths outside 0..classes-1. */
 void dnx_class_sample_draw(dnx_class_sample *s, const dnx_node *n, const dnx_pass *p);
 /* Returns the position of class y in the sample; 0 when the sample does not have y. */
 int dnx_class_sample_place(const dnx_class_sample *s, int y);

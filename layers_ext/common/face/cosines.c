@@ -122,8 +122,7 @@ static void weights_share(void *arg, int t, int threads) {
     }
 }
 
-/* d_unit = d * weights. A thread takes columns: so each sum has the same order with any number of
- * threads. */
+/* d_unit = d * weights. A thread takes columns, so the order of a sum is always the same. */
 static void unit_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_cosines *c = j->c;

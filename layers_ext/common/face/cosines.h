@@ -24,8 +24,7 @@ typedef struct {
     size_t share;
 } dnx_cosines;
 
-/* Declares the weights of N classes with initial values of standard deviation .01. D: the numbers
- * of input 0. is_trained: the weights get gradients. Fails with DNX_EMEM. */
+/* Declares the weights of N classes, drawn with standard deviation .01. Fails with DNX_EMEM. */
 dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int N, bool is_trained, dnx_err *err);
 
 /* The classes rows[lo..hi-1], each at most once; when rows is NULL, classes lo..hi-1. */
@@ -34,13 +33,12 @@ typedef struct {
     int lo, hi;
 } dnx_classes;
 
-/* out[b*ld + i - lo] = scale c_bj with j = rows[i], or j = i when rows is NULL. batch may be any
- * number. */
+/* out[b*ld + i - lo] = scale c_bj with j = rows[i], or j = i when rows is NULL. */
 void dnx_cosines_forward(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
                          float *out, size_t ld);
 /* Call it after dnx_cosines_forward() with the same x and classes; batch <= B. d: descent
- * directions of the cosines, laid out like `out`. Adds to d_w. Stores dx or, with `adds`, adds to
- * dx. dx may be NULL. */
+ * directions, laid out like `out`. Adds to d_w. Stores dx or, with `adds`, adds to it. dx may be
+ * NULL. */
 void dnx_cosines_back(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
                       const float *d, size_t ld, float *dx, bool adds);
 #endif

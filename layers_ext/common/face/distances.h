@@ -21,8 +21,7 @@ typedef struct {
 dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, dnx_err *err);
 /* Fills f and d, and sets g to 0. */
 void dnx_distances_forward(dnx_distances *s, const dnx_pass *p);
-/* Stores the descent directions of x in p->dx[0], or adds them if p->dx_adds[0]. They are 0 without
- * truth. p->dx[0] may be NULL. */
+/* Stores the descent directions of x in dx, or adds them. They are 0 without truth. */
 void dnx_distances_back(const dnx_distances *s, const dnx_node *n, dnx_pass *p);
 
 /* Both are false when a class is unknown. */

@@ -93,8 +93,7 @@ static float logit(float s, float t, float c, float hard) {
     return s * (c > hard ? (1 + t) * c + t : c);
 }
 
-/* A large logit is rounded to float like the other logits: else the rounding error would remain
- * after the peak is subtracted. */
+/* A large logit is rounded to float like the others, so that z - peak is exact. */
 static double target_of(const dnx_margin *g, double f) {
     double z = g->s * f;
     return g->s > 1e4 ? (double)(float)z : z;
@@ -147,8 +146,7 @@ void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double fact
     c[y] = (float)(factor * g->s * d);
 }
 
-/* z = s h(a/s), so dz/ds = h(c) - c h'(c) with c = a/s: 0 without a margin, t for an emphasised
- * logit. */
+/* z = s h(a/s), so dz/ds = h(c) - c h'(c) with c = a/s. */
 double dnx_margin_length_slope(const dnx_margin *g, const dnx_margin_row *r, int N, int y,
                                const float *c) {
     double slope, cy = c[y], f = target_cosine(g, cy, &slope), e = g->smoothing, sum = 0;

@@ -51,8 +51,8 @@ typedef struct {
 
 /* Fails with DNX_EOPTION when m, t or smoothing does not suit the kind. */
 dnx_status dnx_margin_check(const dnx_margin *g, const dnx_node *n, dnx_err *err);
-/* Sets ramp and s for an update. Over `warmup` updates the ramp rises from 0 to ramp_end, and s
- * from s_start, or not at all when s_start = 0. Without `warms` both have their final values. */
+/* Over `warmup` updates the ramp rises from 0 to ramp_end, and s from s_start. When s_start = 0, s
+ * is constant. Without `warms` both have their final values. */
 void dnx_margin_rise(dnx_margin *g, bool warms, uint64_t update, int warmup, double s,
                      double s_start, double ramp_end);
 /* Returns the t of g = (1+t) c + t. */
@@ -62,8 +62,7 @@ void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_marg
 /* Replaces the cosines c by the descent directions -factor dL/dc_j. */
 void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double factor, int N, int y,
                        float *c);
-/* Returns dL/ds with all a_j = s c_j constant, for s = |x|. Call it before dnx_margin_slopes(),
- * which replaces c. */
+/* Returns dL/ds with all s c_j constant. Call it before dnx_margin_slopes(), which replaces c. */
 double dnx_margin_length_slope(const dnx_margin *g, const dnx_margin_row *r, int N, int y,
                                const float *c);
 #endif

@@ -60,8 +60,7 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     return st;
 }
 
-/* The column of each image's class; -1 when the class is unknown, -2 when the label is no class of
- * the network. */
+/* The column of each image's class; -1 when unknown, -2 when no class of the network. */
 static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     for (int b = 0; b < p->batch; b++) {
