@@ -82,10 +82,9 @@ static void name_image(char *path, const job *j, int identity, int image) {
     else name(path, j->s, "train/id%0*d/%0*d.jpg", j->width, identity, digits(j->images), image);
 }
 
-/* The pairs of the same person in a fold, and its people, who have up to two such pairs. */
-static int each_fold(const set *s) { return s->pairs / (2 * FOLDS); }
-static int fold_identities(const set *s) {
-    int n = (each_fold(s) + 1) / 2;
+static int same_pairs_of_fold(const set *s) { return s->pairs / (2 * FOLDS); }
+static int people_of_fold(const set *s) {
+    int n = (same_pairs_of_fold(s) + 1) / 2; /* two pairs of each person */
     return s->pairs ? (n > 2 ? n : 2) : 0;
 }
 
@@ -93,7 +92,7 @@ static job training(const set *s) {
     return (job){s, false, 0, s->identities, s->images, digits(s->identities), NULL};
 }
 static job testing(const set *s) {
-    int n = FOLDS * fold_identities(s);
+    int n = FOLDS * people_of_fold(s);
     return (job){s, true, 0, n, TEST_IMAGES, digits(n), NULL};
 }
 
@@ -185,7 +184,7 @@ static dnx_status write_pairs(const set *s, dnx_err *err) {
     char path[MAX_PATH], *text;
     size_t size;
     FILE *f = open_memstream(&text, &size);
-    const int each = each_fold(s), n = fold_identities(s), w = testing(s).width;
+    const int each = same_pairs_of_fold(s), n = people_of_fold(s), w = testing(s).width;
     name(path, s, "pairs.txt");
     if (!f) return dnx_no_memory(path, err);
     fprintf(f, "%d\t%d\n", FOLDS, each);
@@ -224,7 +223,7 @@ static dnx_status write_set(const set *s, dnx_err *err) {
     const int threads = dnx_threads(s->threads);
     dnx_pool *pool = dnx_pool_new_shares(threads, 4 * threads);
     if (!pool) return dnx_fail_at(err, DNX_EMEM, s->out, "no memory for the threads");
-    all += (long)FOLDS * fold_identities(s) * TEST_IMAGES;
+    all += (long)FOLDS * people_of_fold(s) * TEST_IMAGES;
     dnx_status st = dnx_outfile_write(partial, text, strlen(text), err);
     if (!st) st = draw_all(pool, training(s), &done, all, err);
     if (!st) st = draw_all(pool, testing(s), &done, all, err);
@@ -238,7 +237,7 @@ static dnx_status write_set(const set *s, dnx_err *err) {
     if (!st)
         printf("%s: %ld synthetic images: %d identities to train on, %d to test; %.1f s, "
                "%.0f images/s\n",
-               s->out, all, s->identities, FOLDS * fold_identities(s), took, (double)all / took);
+               s->out, all, s->identities, FOLDS * people_of_fold(s), took, (double)all / took);
     return st;
 }
 

@@ -82,8 +82,7 @@ static bool has_crops(const dnx_finding *j, const dnx_found_photo *p) {
     return all;
 }
 
-/* Refuses a folder that has images but no record. */
-static dnx_status refuse_strangers(const dnx_finding *j, dnx_err *err) {
+static dnx_status refuse_images_without_record(const dnx_finding *j, dnx_err *err) {
     dnx_images there = {0};
     dnx_status st = DNX_OK;
     if (!dnx_images_find(j->out, &there, &(dnx_err){0}))
@@ -128,7 +127,7 @@ dnx_status dnx_finding_take_record(dnx_finding *j, const char *path, dnx_err *er
     struct timespec time;
     size_t len = 0;
     char *text = read_record(path, &len, &time);
-    if (!text) return refuse_strangers(j, err);
+    if (!text) return refuse_images_without_record(j, err);
     dnx_status st = dnx_found_parse(text, len, path, &old, err);
     describe(j, options, sizeof options);
     if (!st && !j->a->overwrite && old.options[0]) {

@@ -61,8 +61,7 @@ static int by_path(const void *a, const void *b) {
     return strcmp(((const dnx_landmarked *)a)->path, ((const dnx_landmarked *)b)->path);
 }
 
-/* Adds the suffix of the image to the names in l that have no suffix, and sorts l by name. */
-static dnx_status complete(dnx_landmarks *l, const dnx_images *images, dnx_err *err) {
+static dnx_status add_suffixes(dnx_landmarks *l, const dnx_images *images, dnx_err *err) {
     for (size_t i = 0; i < l->n; i++) {
         dnx_landmarked *m = &l->image[i];
         dnx_err several = {0};
@@ -84,7 +83,7 @@ dnx_status dnx_crops_list(dnx_landmarks *l, const dnx_images *images, const char
     size_t a = 0, b = 0;
     *n = 0;
     dnx_crop *list = *crops = calloc(l->n + images->n, sizeof *list);
-    dnx_status st = list ? complete(l, images, err) : dnx_no_memory(folder, err);
+    dnx_status st = list ? add_suffixes(l, images, err) : dnx_no_memory(folder, err);
     while (!st && (a < l->n || b < images->n)) { /* merges two sorted lists; each path once */
         int order = a == l->n ? 1 : b == images->n ? -1 : strcmp(l->image[a].path, images->name[b]);
         dnx_crop *c = &list[(*n)++];

@@ -93,8 +93,7 @@ static dnx_status bad_line(const reader *r, int n, dnx_err *err) {
                     dnx_plural((size_t)n, "number", "numbers"), form);
 }
 
-/* Reads `count` lines of faces without a path. */
-static dnx_status block(reader *r, double count, dnx_err *err) {
+static dnx_status faces_without_path(reader *r, double count, dnx_err *err) {
     double v[MOST];
     for (double i = 0; i < count; i++) {
         if (!next_line(r))
@@ -208,7 +207,8 @@ static dnx_status line(reader *r, dnx_err *err) {
         return dnx_fail(err, DNX_EPARSE, r->at,
                         "not only numbers between the ';': decimals need a point, not a comma");
     if (!next_line(r)) return DNX_OK;
-    if (numbers(r->line, v) == 1 && v[0] >= 0 && v[0] == floor(v[0])) return block(r, v[0], err);
+    if (numbers(r->line, v) == 1 && v[0] >= 0 && v[0] == floor(v[0]))
+        return faces_without_path(r, v[0], err);
     r->is_again = true;
     return DNX_OK;
 }
