@@ -46,7 +46,7 @@ ISA_wide   := -mavx2 -mfma -Wno-psabi
 # Each set of flags has its own object directory, so that builds do not mix.
 HASH := $(shell echo $(call quote,$(CC) $(FLAGS) $(DARKNET)) | cksum | cut -d' ' -f1)
 OBJ  := build/$(HASH)
-# The directory of the files that depend on the list of layer types.
+# The directory of the files that depend on the layer types
 SET  := $(OBJ)$(if $(LAYERS),/with-$(shell echo $(call quote,$(LAYERS)) | cksum | cut -d' ' -f1))
 
 TYPES   := $(wildcard layers_ext/*.c)
@@ -167,7 +167,8 @@ $(SET)/tests/%: $(OBJ)/tests/%.o $(LIB) $(OBJ)/layers_ext/kernels/kernels_wide.o
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) $(if $(findstring tests/fuzz/,$@),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
 
-# A GPU driver for tests that runs the kernels on the processor. -Bsymbolic: a kernel may be named as a function of libc.
+# A GPU driver for tests: it runs the kernels on the processor.
+# -Bsymbolic, because a kernel may have the name of a libc function.
 STANDIN := $(SET)/tests/standin/libcuda.so.1
 $(STANDIN): Makefile $(wildcard tests/lib/gpu/*.c layers_ext/cuda/*.cu layers_ext/cuda/*.h layers_ext/kernels/activations*.h)
 	@mkdir -p $(@D)

@@ -108,7 +108,6 @@ def measure(faces, feature, name, outside):
 
 
 def network_row(text, faces):
-    """Returns the row of a network, from the results.json of eval_lfw.py on the same pairs."""
     name, _, path = text.rpartition("=")
     r = read_json(results_of(path), "accuracy", "standard_error", "right", "made_from")
     if r["made_from"].get("pairs") != faces.images["pairs"]:
@@ -141,7 +140,6 @@ def cells(r):
 
 
 def outside_of(folder, names):
-    """Returns (features, people) of a folder of identities."""
     people = identities(folder)
     if len(people) < 2:
         raise Failure(f"{folder}: has {len(people)} folder of an identity; at least 2 are needed")

@@ -78,8 +78,6 @@ def write_list(path, names):
 
 
 class Bench:
-    """Makes the two sides of a comparison: ours and ONNX Runtime's."""
-
     def __init__(self, args, folder, stack):
         self.args, self.folder, self.stack, self.n = args, folder, stack, 0
         self.version = None

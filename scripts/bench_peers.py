@@ -60,7 +60,7 @@ def ours_ms(args, cfg, weights, batch, runs, *more):
 
 
 def median_ms(run, images, seconds, least):
-    """Calls run() at least `least` times in `seconds`. Returns the median ms per image."""
+    """Calls run() for `seconds`, at least `least` times. Returns the median ms per image."""
     times, stop = [], time.perf_counter() + seconds
     while len(times) < least or time.perf_counter() < stop:
         start = time.perf_counter()
@@ -86,7 +86,7 @@ def turns(args, sides):
 
 
 def compare(label, ours, peer):
-    """Returns the largest difference of two outputs, divided by the largest value."""
+    """Returns the largest difference of two outputs, divided by the peer's largest value."""
     if ours.shape != peer.shape:
         raise RuntimeError(f"{label}: {peer.size} outputs, ours are {ours.size}")
     worst = float(np.abs(ours - peer).max() / np.abs(peer).max())
@@ -136,7 +136,6 @@ def unsteady(args, label):
 
 
 def beside_busy(args):
-    """Times one thread and -threads, alone and beside busy processes."""
     print(f"\n{'network':24} {'batch':>5} {'busy':>5} {'1 thread ms':>12} "
           f"{str(args.threads) + ' threads':>12} {'ratio':>7}")
     for name, batch in BUSY_CASES:
@@ -152,7 +151,6 @@ def beside_busy(args):
 
 
 def forward(args, name, batch, folder, stack):
-    """Times one network in all programs that are installed."""
     import export_onnx
     from bench import host_networks, peer_torch
     cfg, weights = os.path.join(ROOT, "cfg", name + ".cfg"), os.path.join(folder, "w.weights")
@@ -264,7 +262,6 @@ def stock(args, name, folder, stack):
 
 
 def available(args):
-    """Keeps the programs that are installed, and prints how to install the others."""
     missing = {}
     if importlib.util.find_spec("torch") is None:
         missing["pytorch"] = "PyTorch is not installed: make bench-deps"

@@ -93,7 +93,6 @@ def group(rows, threshold):
 
 
 def draw(crops, names, path):
-    """Draws a contact sheet of the first COLUMNS x ROWS faces."""
     shown = names[:COLUMNS * ROWS]
     sheet = Image.new("RGB", (TILE * min(COLUMNS, len(shown)),
                               TILE * math.ceil(len(shown) / COLUMNS)), "white")
@@ -132,7 +131,6 @@ def hand_out(args, crops, names, groups, out):
 
 
 def put_in_place(new, out):
-    """Moves the new results into `out`, in place of earlier ones."""
     for name in MADE:
         old = os.path.join(out, name)
         if os.path.isdir(old):

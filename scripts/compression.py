@@ -109,7 +109,6 @@ def plain(args, name, cfg, weights):
 
 
 def packed_bytes(args, name, cfg, weights):
-    """Returns the bytes of the packed file: binary filters as bits, all other numbers as floats."""
     with tempfile.TemporaryDirectory() as folder:
         packed = os.path.join(folder, "packed")
         run([darknet(), "compress", "pack", *plain(args, name, cfg, weights), packed], capture=True)

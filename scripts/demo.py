@@ -99,7 +99,6 @@ def pairs_of_photos(folder, out):
 
 
 def resized(path, out):
-    """Writes a copy of the crop with SIZE x SIZE pixels. Returns the path of the copy."""
     small = os.path.join(out, "small", os.path.relpath(path, out).replace("/", "_"))
     make_folder(os.path.dirname(small))
     with Image.open(path) as face, whole_file(small, binary=True) as f:

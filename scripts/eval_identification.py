@@ -76,7 +76,6 @@ def short(path):
 
 
 def numbered(listed):
-    """Adds a number to names that occur more than once."""
     names = [n for n, _, _ in listed]
     return [(n if names.count(n) == 1 else f"{n} ({names[:i + 1].count(n)})", *rest)
             for i, (n, *rest) in enumerate(listed)]

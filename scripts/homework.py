@@ -54,7 +54,6 @@ def teacher_row(args, data, teacher):
 
 
 def student_row(args, data, runs):
-    """Returns the row of runs that differ only in the seed."""
     first, names, faces = runs[0], [r.name for r in runs], faces_of(data, runs[0])
     results = [read_json(os.path.join(args.out, n, "lfw", "results.json")) for n in names]
     seconds = [training_seconds(args, n) for n in names]
@@ -65,7 +64,6 @@ def student_row(args, data, runs):
 
 
 def cache_words(args, runs):
-    """Returns a text with the time of computing the teacher's outputs."""
     if not args.cache:
         return "no cache was used"
     taught = [r.name for r in runs if r.method != "scratch"]
@@ -73,7 +71,6 @@ def cache_words(args, runs):
 
 
 def note(args, chosen):
-    """Returns notes about weights that were not chosen on development pairs."""
     used = [m for m in args.methods if m in WEIGHTS and m not in chosen]
     listed = " and ".join(f"{usual(args, m)['weight']:g} for {m}" for m in used)
     return [f"The default loss weights ({listed}) were chosen on pairs like the reported ones, "

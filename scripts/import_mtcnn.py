@@ -36,7 +36,6 @@ NETWORKS = {
 
 
 def read_package(folder):
-    """Reads all tensors: {name: array}."""
     path = os.path.join(folder, "weights", "mtcnn_model-weights_manifest.json")
     try:
         with open(path, encoding="utf-8") as f:

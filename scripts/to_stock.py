@@ -6,9 +6,9 @@ Darknet's sections, and weights with which Darknet computes the same.
 
 [depthwise] becomes a convolution with groups=. Batch norm is multiplied into the filters. PReLU
 becomes two convolutions: relu(z) - slope * relu(-z). Channel shuffles, and groups of [route],
-become convolutions with zeros and ones. input_mean= and input_scale= become a first convolution.
-Losses are left out. When a layer has no exact replacement (swish or [sam], for example), the
-message names the section and the option, and nothing is written.
+become convolutions with zeros and ones. Unusual input_mean= and input_scale= become a first
+convolution. Losses are left out. When a layer has no exact replacement (swish or [sam], for
+example), the message names the section and the option, and nothing is written.
 
 Netron can draw such a cfg, too. Needs NumPy."""
 import sys

@@ -104,7 +104,7 @@ def partner(paths, face, r):
 
 
 def write_all(i, paths, args):
-    """Writes the faces for image i. Returns their number, a broken path, or an Unread."""
+    """Writes the faces for image i. Returns their number, the path if broken, or an Unread."""
     r = random.Random(f"{args.seed}/{i}")
     names = [os.path.join(args.out, f"{i:07}-{k}.jpg") for k in range(args.varied + args.mixed)]
     if all(os.path.exists(name) and os.path.getsize(name) for name in names):

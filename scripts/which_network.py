@@ -49,7 +49,6 @@ def taught(args, data, teacher, row, batches, rate, start=()):
 
 
 def verified(args, row, trained, tests):
-    """Adds the accuracies and the seconds of training to the row."""
     for key, pairs in tests.items():
         got = evaluate(args, row["name"], *trained, pairs, key)
         row[key] = {k: got[k] for k in ("accuracy", "standard_error", "right")}
@@ -86,7 +85,6 @@ def times(args, rows):
 
 
 def store(args, rows, about):
-    """Writes networks.json, table.md and networks.png into --out."""
     for row in rows:
         if not row["ms"] and row["network"] in args.timed:
             row.update(args.timed[row["network"]])
@@ -105,7 +103,6 @@ def times_before(args):
 
 
 def stages(args, rows, teacher_text):
-    """Returns the stages of the work, for estimate.show()."""
     out = [] if args.teacher_weights else [
         estimate.training(args, "teacher", teacher_text, args.teacher_batches)]
     loss = "\n\n[margin_softmax]\nclasses=2\n"

@@ -45,7 +45,7 @@ def set_slopes(cfg, weights):
 
 
 def random_weights(cfg, out):
-    """Writes libdarknet's random weights with drawn batch norms: its variances are all 0."""
+    """Writes libdarknet's random weights. Batch norms are drawn: their variances would be 0."""
     done = subprocess.run([sys.executable, os.path.join(peer_process.FOLDER, "peer_host.py"),
                            "-init", cfg, out], capture_output=True, text=True)
     if done.returncode:

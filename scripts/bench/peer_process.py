@@ -67,8 +67,7 @@ class Peer:
 
 
 def onnx(model, fin, shape, threads, output=""):
-    """Starts ONNX Runtime. shape: B, C, H, W of the floats in the file fin; output: its name,
-    needed when the model has several."""
+    """Starts ONNX Runtime. shape: B, C, H, W of the file fin; output: a name, "" for the first."""
     return Peer("node", os.path.join(FOLDER, "peer_onnx.js"), MODULES, model, fin, *shape, threads,
                 output)
 

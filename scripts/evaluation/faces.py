@@ -162,7 +162,6 @@ class Probes:
 
     @property
     def images(self):
-        """The number of images of each person."""
         return np.bincount(self.person, minlength=len(self.people))
 
 

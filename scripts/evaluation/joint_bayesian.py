@@ -15,7 +15,7 @@ class JointBayesian:
         self.rounds, self.tolerance = rounds, tolerance
 
     def fit(self, x, person):
-        """Learns both covariances. x: n x d; person: the person's number of each row. At least one
+        """Learns both covariances. x: n x d; person: the number of each row's person. At least one
         person must have two images."""
         x = np.asarray(x, float)
         self.mean = x.mean(0)

@@ -20,5 +20,4 @@ FIGURES = {  # {(features, method): figure}
 
 
 def cited(features, way):
-    """Returns the published figure for a row of the table, or NONE."""
     return FIGURES.get((features, way), NONE)

@@ -40,7 +40,7 @@ def people_trials(errors, trials):
 def pair_trials(a, b, images, others=0):
     """Like people_trials(), for a false-match rate. Each pair of faces of two people is a trial. a,
     b: the people of each false match. images: the number of images of each known person. others:
-    the number of further faces; their people follow those of `images`."""
+    the number of further people with one face each, numbered from len(images)."""
     images = np.asarray(images, float)
     people, faces = len(images), images.sum()
     pairs = np.minimum(a, b).astype(np.int64)
@@ -141,7 +141,6 @@ def threshold_at(falling, rate, trials):
 
 
 def share_above(rising, threshold):
-    """Returns the share of sorted scores that lie above the threshold."""
     return (len(rising) - int(np.searchsorted(rising, threshold, "right"))) / len(rising)
 
 
@@ -169,7 +168,7 @@ def verification(genuine, tail, trials, rates):
 def bootstrap_tar(genuine, person, tail, images, others, rates, seed=1, draws=1000):
     """Returns {rate: TAR of each draw}. In a draw each person, and each of the other faces, takes
     part with probability 1/2 ("double or nothing"). person: the person of each genuine score. The
-    same seed draws the same people. A draw is NaN when it cannot measure TAR."""
+    same seed draws the same people. A draw without a TAR is NaN."""
     falling, a, b = tail
     draws = int(min(draws, max(100, WORK / (len(falling) + len(genuine) + others + 1))))
     order = np.argsort(genuine, kind="stable")

@@ -14,8 +14,8 @@ FORMAT = "darknet threshold 1"
 
 
 def save(args, rate, got, counts, about):
-    """Replaces threshold.json in the folder --out. got: the measured threshold with its rates, or
-    None. Without it, save() returns or raises the reason."""
+    """Replaces threshold.json in the folder --out. got: the measured threshold with its rates. When
+    got is None, save() returns or raises the reason."""
     path, pairs = os.path.join(args.out, "threshold.json"), counts["impostor_pairs"]
     remove(path)
     if got is None:

@@ -94,8 +94,8 @@ class Layer:
         return scale, biases - p["mean"] * scale
 
     def signs(self):
-        """Returns the filters of [binary]: sign(v), in the modes bwn and xnor times the filter's
-        mean of |v|. v: the weights. center=1 centres them, except where all are +a or -a."""
+        """Returns the filters of [binary]: sign(v), in bwn and xnor times the filter's mean of |v|.
+        v: the weights; center=1 subtracts their channel mean, unless all are +a or -a."""
         w = self.params["weights"]
         v = w.astype(np.float64)
         if self.options["center"]:

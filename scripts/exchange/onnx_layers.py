@@ -1,7 +1,7 @@
 """Turns the nodes of an ONNX model into layers of a cfg.
 
-A value is a constant or the output of a layer. A function such as x * sigmoid(x) has several nodes,
-of which the last one completes it. Before, its value has `parts`, and no layer computes it yet."""
+A value is a constant or the output of a layer. A function such as x * sigmoid(x) has several nodes.
+Until the last one, its values have `parts`, and no layer computes them."""
 from collections import Counter
 
 import numpy as np
@@ -64,7 +64,6 @@ class Importer:
         return Value(-1, (h, w, c), "hwc" if is_hwc else "map", name=model.input)
 
     def run(self):
-        """Makes all layers and returns the Value of the last one."""
         for self.node in self.model.nodes:
             n = self.node
             args = [self.values[i] if i else None for i in n.inputs]

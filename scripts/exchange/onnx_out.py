@@ -233,7 +233,7 @@ def l2norm(t, layer, x):
 
 
 def product(t, layer, x, f):
-    """Mul repeats the numbers of the smaller map until it has the size of the larger one."""
+    """Mul broadcasts the smaller map."""
     return t.done(layer, t.g.node("Mul", [t.map(f), t.map(x)], layer.sum_label))
 
 

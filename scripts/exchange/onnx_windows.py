@@ -17,7 +17,7 @@ def pads_of(node, size, kernel, strides, dilations):
 
 
 def embed(t, w, pads, dilations, size):
-    """Returns (filters, pad) that compute the same with padding `pad` on all sides, undilated."""
+    """Returns (filters, pad) that compute the same: one pad on all sides, no dilation."""
     if any(d != 1 for d in dilations):
         dh, dw = dilations
         n, c, kh, kw = w.shape

@@ -155,7 +155,6 @@ SECTIONS = {
 
 
 def files_of(network):
-    """Returns (text of the cfg, bytes of the weights)."""
     for layer in network.used:
         check(layer)
     t = Writer(network)

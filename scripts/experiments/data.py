@@ -31,7 +31,6 @@ class Pairs:
 
 @dataclasses.dataclass
 class Faces:
-    """Images to train on."""
     path: str  # .data file
     images: int
     source: dict  # fingerprint of the images
@@ -131,7 +130,6 @@ def data_of_plan(args):
 
 
 def tests_of(args, data):
-    """Returns {name: Pairs} of all pairs to test on."""
     tests = {"lfw": data.test}
     for name, folder, path in args.test:
         tests[name] = Pairs(folder, path, os.path.basename(path))
@@ -140,7 +138,6 @@ def tests_of(args, data):
 
 
 def development_pairs(args):
-    """Returns the pairs on which loss weights are chosen."""
     if args.development_pairs:
         pairs = Pairs(args.development_faces, args.development_pairs,
                       os.path.basename(args.development_pairs))
@@ -156,7 +153,6 @@ def development_pairs(args):
 
 
 def watched_pairs(args):
-    """Returns the pairs for the accuracy curve during training."""
     if args.development_pairs:
         return development_pairs(args)
     out = os.path.join(args.out, "watched")

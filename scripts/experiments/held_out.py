@@ -1,4 +1,4 @@
-"""Sets aside some identities of the training faces. Loss weights are chosen on their pairs."""
+"""Sets aside identities of the training faces, to choose loss weights on their pairs."""
 import os
 import random
 

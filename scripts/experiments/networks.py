@@ -26,7 +26,7 @@ def teacher_cfg(args, classes):
 
 
 def headed_cfg(args, given, classes):
-    """Returns the cfg of a frozen teacher with a classifier for our identities. given: its cfg."""
+    """Returns the cfg of the frozen teacher `given` with a classifier for our identities."""
     head = sections(read(os.path.join(CFG, "mobilefacenet-am.cfg")))[-1][1]
     frozen = read(given).rstrip() + "\nstopbackward=1\n\n[margin_softmax]" + head
     batches = max(1, args.batches // 4)
@@ -36,7 +36,7 @@ def headed_cfg(args, given, classes):
 
 def softened_cfg(args, batches, teacher, student):
     """Returns the cfg that trains the last quarter of the teacher's layers towards the features of
-    a student and, with half the weight, its own. cfg/mobilefacenet-kd-refo.cfg is an example."""
+    a student and, with half the weight, of the teacher itself."""
     layers = sections(without_losses(read(teacher["cfg"])))[1:]
     last = len(layers) * 3 // 4
     text = "".join(f"[{name}]{body.rstrip()}\n" + "stopbackward=1\n" * (i == last) + "\n"
@@ -74,7 +74,6 @@ def beside(args, path):
 
 
 def embedding_of(cfg):
-    """Returns the length of a given teacher's features."""
     network = checked(cfg)
     if network["embedding"] < 0:
         raise Failure(f"{cfg}: has no layer before its first loss, so it has no features")

@@ -84,7 +84,6 @@ def asked(args, planned):
 
 
 def teacher_of(args, data, run, teacher):
-    """Returns the teacher of a run, {"cfg", "weights", ...}."""
     if run.master is None:
         return teacher
     folder = os.path.join(args.out, run.master.name)
@@ -97,7 +96,7 @@ def teacher_of(args, data, run, teacher):
 
 
 def softening(run):
-    """Returns how many batches the teacher learns from a student. The loss falls no further."""
+    """Returns at most 3,000 batches: the loss of a softened teacher stops falling earlier."""
     return min(max(1, run.batches // 3), 3000)
 
 

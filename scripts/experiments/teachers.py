@@ -36,8 +36,8 @@ def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
 
 
 def soften(args, name, batches, faces, teacher, student):
-    """Trains the last layers of the teacher towards the features of a student (ReFO), who can then
-    imitate it more easily. Returns the new teacher."""
+    """Trains the last layers of the teacher towards the features of a student (ReFO). Returns the
+    new teacher."""
     text = softened_cfg(args, batches, teacher, student)
     network = train(args, name, text, faces, (student["cfg"], student["weights"]), start=[
         teacher["weights"], "-from-backbone", "-from-cfg", teacher["cfg"]])

@@ -15,7 +15,7 @@ BUILD = "darknet build"
 
 
 def made_from(args, text, source, teacher, options, start):
-    """Returns the fingerprint of a training. source: of the images; teacher: paths of files."""
+    """Returns the fingerprint of a training. source: the images'; teacher: paths of its files."""
     inputs = dict(fingerprints.of_cfg(text), **source)
     for path in sorted(teacher):
         if path.endswith(".cfg"):

@@ -10,8 +10,7 @@ def command_line(text, **more):
 
 
 def exporter(text, *outs):
-    """Returns a parser for scripts that export a network. outs: arguments; "out_bin" means
-    out.bin."""
+    """Returns a parser for scripts that export a network. outs: outputs, "out_bin" for out.bin."""
     parser = command_line(text)
     for name in ("cfg", "weights", *outs):
         parser.add_argument(name, metavar=name.replace("out_", "out."))

@@ -95,8 +95,7 @@ class Embeddings:
         return out
 
     def take(self, index):
-        """Returns rows in the order of `index`, len(index) x dim float32. Never reads more than
-        TAKEN rows at a time."""
+        """Returns the rows in the order of `index`: len(index) x dim float32."""
         out = np.empty((len(index), self.dim), "<f4")
         order = np.argsort(index, kind="stable")
         ordered = np.asarray(index)[order]

@@ -1,4 +1,4 @@
-"""Reads and writes files. A target gets the complete new file, or it stays as it was."""
+"""Reads and writes files. A failed write leaves the old file."""
 import contextlib
 import csv
 import itertools
@@ -12,7 +12,7 @@ from lib.errors import Failure
 
 @contextlib.contextmanager
 def whole_file(path, binary=False, sync=True):
-    """Use: with whole_file(path) as f: f.write(...). The target is replaced only when the block
+    """Use: with whole_file(path) as f: f.write(...). A regular file is replaced only when the block
     succeeds. It keeps its mode, and a symbolic link stays a link. sync=False is faster for many
     small files, but a power cut may leave an empty file."""
     text = {} if binary else {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}

@@ -33,8 +33,8 @@ def die_with(parent):
 
 
 class Forward:
-    """Forwards signals to a child while it runs, so that it can save its work. A second signal
-    kills the child. check() raises the signal as Stopped."""
+    """Forwards signals to a child process, which can then save its work. A second signal kills the
+    child. check() raises the signal as Stopped."""
 
     def __init__(self):
         self.process = self.first = None
@@ -90,7 +90,7 @@ def start(command, **files):
 def run(command, capture=False, show=False):
     """Runs a command to its end. capture: returns the standard output instead of printing it. show:
     prints the command first. Raises Stopped after a signal, and a Failure when the exit status is
-    not 0; its `output` is the captured text."""
+    not 0. The Failure's `output` is the captured text."""
     if show:
         print("$ " + " ".join(os.path.relpath(c, ROOT) if c.startswith(ROOT + os.sep) else c
                               for c in command), flush=True)

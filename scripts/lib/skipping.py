@@ -1,5 +1,4 @@
-"""Runs `darknet` commands that end with status 1 when they skipped images, and continues with the
-other images."""
+"""Runs `darknet` commands, and continues when they have only skipped images."""
 import os
 
 from lib.errors import Failure

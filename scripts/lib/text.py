@@ -34,7 +34,7 @@ def counted(n, one, several=None):
 
 
 def words(line):
-    """Returns the words of a line. Tabs separate them if there are any: names may have spaces."""
+    """Splits a line into words, at tabs if there are any: names may have spaces."""
     return [w.strip() for w in line.split("\t")] if "\t" in line.strip() else line.split()
 
 

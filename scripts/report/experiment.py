@@ -57,7 +57,6 @@ def show(rows):
 
 
 def summary(args, data):
-    """Returns one line for titles: the training data, the length of training, the seeds."""
     return (f"{data.label}: {data.classes} identities, {data.labelled.images:,} images; "
             f"{args.batches} batches of {args.batch}, {args.size} x {args.size} pixels; seeds "
             f"{', '.join(map(str, args.seeds))}")
@@ -93,7 +92,7 @@ def notes(args, rows, said):
 
 
 def draw_accuracy(rows, title, path):
-    """Draws a point with its interval for each network: TAR left, pairs right on the right."""
+    """Draws TAR and accuracy of each network as points with intervals."""
     with picture(path, 120, 1, 2, sharey=True, figsize=(11, 1.8 + .4 * len(rows))) as (fig, axes):
         left, right = axes[0]
         for i, r in enumerate(rows):
@@ -127,8 +126,7 @@ def draw_point(axis, i, value, below, above):
 
 
 def draw_curves(args, rows, title, path):
-    """Draws the accuracy during training. Each method has its own panel of losses, because losses
-    of different methods have different units."""
+    """Draws accuracy during training, and the losses of each method: their units differ."""
     by, logs = collections.OrderedDict(), {}
     for r in rows:
         for name in r["networks"]:
@@ -175,7 +173,6 @@ def links(rows):
 
 
 def first_results(args, rows):
-    """Returns {network: its results.json} of the first seed of each row."""
     names = [r["networks"][0] for r in rows]
     return {n: read_json(os.path.join(args.out, n, "lfw", "results.json"), *NEEDED) for n in names}
 

@@ -45,7 +45,6 @@ def has_slow_blas():
 
 
 def command():
-    """Returns the command line of this script."""
     return shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
 
 

@@ -19,7 +19,6 @@ def pyplot():
 
 
 def look(i):
-    """Returns the colour and the mark of item i in a picture."""
     return {"color": COLOURS[i % len(COLOURS)], "marker": MARKS[i % len(MARKS)]}
 
 

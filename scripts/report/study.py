@@ -15,13 +15,11 @@ def accuracy(test):
 
 
 def p_words(test):
-    """Returns the p value of each seed as text, after the name of the other method."""
     return "; ".join(f"{name}: " + " ".join(map(p_text, values))
                      for name, values in test["p"].items() if values) or "-"
 
 
 def minus_words(test):
-    """Returns the differences in accuracy to other methods as text, with intervals over seeds."""
     return "; ".join(f"{name}: {100 * d[0]:+.2f} ± {100 * d[1]:.2f}"
                      for name, d in test["minus"].items() if d) or "-"
 

@@ -17,7 +17,6 @@ def floats(path):
 
 
 def saves_the_average():
-    """Averages the weights of six updates in NumPy."""
     plain = data("faces", "plain")
     expect_end(train(plain, "-batches", "1", "-name", "one"))
     average, count = None, 6

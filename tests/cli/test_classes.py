@@ -151,8 +151,7 @@ def teaches():
 
 
 def student_of_both():
-    """classes=auto takes the number from the weights. Only training compares it with the
-    teacher."""
+    """classes=auto takes the number from the weights. Training compares it with the teacher's."""
     loss = "[kd_feature]\nteacher=a.cfg\nweights=a/a.weights\n" \
         "[kd_probability]\nfrom=2\nteacher=a.cfg\nweights=a/a.weights\n"
     for output in ("3", "5"):
@@ -192,7 +191,6 @@ def maps():
 
 
 def never_occurring():
-    """check and training give a note when classes= is larger than the number of people."""
     write("more.data", read("syn/faces.data").decode().replace("classes=3", "classes=5"))
     said = "more.data: images of 3 of 5 classes: 2 classes never occur\n"
     done = darknet("check", "a.cfg", "-data", "more.data")
@@ -215,7 +213,6 @@ def never_occurring():
 
 
 def named():
-    """The names of the folders become the class names."""
     names = read("a/a.names").decode().split()
     expect(names == ["id0000", "id0001", "id0002"], f"{names}")
     write("a/a-best.weights", read("a/a.weights"))

@@ -213,7 +213,6 @@ def no_labels():
 
 
 def by_a_teacher():
-    """A loss that learns from a teacher needs no classes."""
     write("teacher.cfg", CFG)
     expect_end(darknet("init", "teacher.cfg", "teacher.weights"))
     write("student.cfg", CFG.replace("batch=6\n", "batch=6\nseed=5\n").replace(
@@ -284,7 +283,6 @@ def memory_of_huge():
 
 
 def long_list():
-    """Limits the time and memory of a list of 200,000 lines."""
     write("long.data", "classes=3\ntrain=long.txt\nbackup=long\n")
 
     def memory(n):

@@ -155,7 +155,6 @@ def call(command, folder, env=None, limit=HANG):
 
 
 def steady(value):
-    """Returns a JSON value without the keys that differ in each run."""
     if isinstance(value, dict):
         return {k: steady(v) for k, v in value.items() if k not in CHANGES}
     return [steady(v) for v in value] if isinstance(value, list) else value

@@ -197,7 +197,6 @@ def orientation():
 
 
 def by_content():
-    """The suffix of a name does not matter."""
     got = pixels({"png.jpg": png(PICTURE), "bmp.png": bmp(
         [r[:, ::-1].tobytes() for r in PICTURE], W, 24), "nothing": pnm(6, PICTURE)})
     for name, rows in got.items():
@@ -291,7 +290,6 @@ def alone():
 
 
 def within_sets():
-    """Images of a verification set and of training are refused with the same reasons."""
     write("set.bin", pickle.dumps(([png(PICTURE), pictures.PIC, pictures.GIF, png(PICTURE)],
                                    [True, False]), 4))
     done = darknet("embed", "net.cfg", "net.weights", "set.bin", "out", "-force")
@@ -342,7 +340,6 @@ def folders():
 
 
 def typed_in():
-    """predict with names on standard input continues after a bad image; the status is 1."""
     write("c.cfg", NET + "[connected]\noutput=2\nactivation=linear\n[softmax]\n")
     expect_end(darknet("init", "c.cfg", "c.weights", "-force"))
     write("names", "a\nb\n")

@@ -39,7 +39,6 @@ def names_with_quotes():
 
 
 def clean_environment():
-    """Environment variables that other programs use change nothing."""
     foreign = {"V": "1", "DEBUG": "1", "ASAN": "1", "FUZZ": "1", "OPENCV": "1", "GPU": "1",
                "MPI": "1", "LAYERS": "/nowhere", "LAYER": "x",
                "DARKNET": "/nowhere", "T": "no_such_test", "OUT": "x", "ARGS": "--no-such",
@@ -70,7 +69,6 @@ def copy(folder):
 
 
 def packages_first():
-    """Nothing is compiled before `make deps` ends, with any number of jobs."""
     copy("first")
     # deps.sh is slow: a compiler that starts too early does not find the file "there"
     write("first/scripts/install/deps.sh", "sleep 1\ntouch there\n")
@@ -94,7 +92,6 @@ def folder_with_a_space():
 
 
 def installs():
-    """Installs below a DESTDIR with a space, and removes everything again."""
     folder = os.path.abspath("to 'here'")
     there = {"usr/my dir/bin/darknet", "usr/my dir/share/zsh/site-functions/_darknet",
              "usr/my dir/share/bash-completion/completions/darknet"}

@@ -171,7 +171,6 @@ def mistyped_verbs(verbs):
 
 
 def hands_on():
-    """Verbs that only Darknet's own command has are passed to it."""
     if not os.access(HOST, os.X_OK):
         skip("the host's verbs", f"{HOST} is not installed")
         return
@@ -302,7 +301,6 @@ def descriptors():
 
 
 def by_the_line():
-    """Output into a pipe is written line by line."""
     cfg = write("slow.cfg", "[net]\nheight=8\nwidth=8\nchannels=3\nbatch=2\nmax_batches=1000000\n"
                             "learning_rate=.001\n[connected]\noutput=2\n[softmax]\n")
     with subprocess.Popen([DARKNET, "classifier", "train", "s/faces.data", cfg, "-out", "slow"],

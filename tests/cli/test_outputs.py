@@ -29,7 +29,7 @@ activation=linear
 """
 
 
-EARLIER = bytes([0, 0, 0, 0, 2]) + bytes(40)  # weights may replace only a weights file
+EARLIER = bytes([0, 0, 0, 0, 2]) + bytes(40)  # begins as a weights file: -force replaces no other
 
 
 def make_inputs():

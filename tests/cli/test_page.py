@@ -147,7 +147,6 @@ def page():
 
 
 def resumed():
-    """The page shows one curve of both processes."""
     expect_end(darknet(*train("b", FOREVER, "-batches", "40")))
     going = Running("b", "-resume", "-batches", "2000")
     going.wait(is_taken)
@@ -159,7 +158,6 @@ def resumed():
 
 
 def same_numbers():
-    """The weights are the same as without a page."""
     expect_end(darknet(*train("c", 300)))
     expect_end(darknet(*train("d", 300, "-port", str(PORT))))
     expect(read("out/c.weights") == read("out/d.weights"), "the page changed the weights")

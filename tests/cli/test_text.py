@@ -200,7 +200,6 @@ def single_images():
 
 
 def valid_needs_classes():
-    """Validation refuses the same .data files as training."""
     for text, message in (("valid=list\n", "v.data: [data] needs classes="),
                           ("classes=3\n", "v.data: [data] needs valid="),
                           ("clases=3\nvalid=list\n", "v.data:1: [data] clases=3: no such option; "

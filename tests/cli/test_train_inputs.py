@@ -147,7 +147,6 @@ def teachers_count():
 # ---- the best network ----
 
 def best_keeps_its_score():
-    """After -resume a network with a lower score does not replace the best one."""
     lines = [f"ann\t{k}\t{k + 4}\n" for k in (1, 2)] + [f"ann\t{k}\tbob\t{k}\n" for k in (1, 2)]
     write("pairs.txt", "2\n" + "".join(lines))
     for name in NAMES[:2]:

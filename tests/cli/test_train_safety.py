@@ -118,7 +118,6 @@ def nothing_before_the_first_update():
 
 
 def stopped_in_a_verification():
-    """-resume makes a missed verification, for the log and for the best network."""
     pairs = ["-pairs", "pairs.txt", "-faces", "lfw", "-verify", "20", "-batches", "40",
              "-threads", "1"]
     expect_end(train(data("faces", "verified"), *pairs))
@@ -199,7 +198,6 @@ def column_text(path, name):
 # ---- files that fail ----
 
 def disk_fails_for_a_while():
-    """Training tries again and skips no image."""
     for code in (errno.EIO, errno.EMFILE, errno.ESTALE):
         name = f"errno{code}"
         done = train(data("faces", name), *WHOLE, env=faults("faces/", 400, 12, code))
@@ -226,7 +224,6 @@ def valid_reads_again():
 
 
 def folder_is_away():
-    """Training waits for missing images and gives the same bits as a run without faults."""
     shutil.copytree("faces", "moving")
     file = data("moving", "away")
     run_ = start(file, *WHOLE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
