@@ -10,7 +10,6 @@ from common import Skipped, Wrong
 
 
 def find():
-    """Returns the path of Chromium. Raises Skipped when Chromium is not installed."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if not program:
         raise Skipped("Chromium is not installed (apt install chromium)")
@@ -18,8 +17,8 @@ def find():
 
 
 class Browser:
-    """A running Chromium: `with Browser() as b: b.open(url); b.value("document.title")`. Messages
-    of Chromium's DevTools protocol go through two pipes; each is a JSON text and a byte 0."""
+    """Chromium without a window: `with Browser() as b: b.open(url); b.value("document.title")`. It
+    speaks the DevTools protocol over two pipes."""
 
     def __enter__(self):
         program = find()
@@ -72,7 +71,7 @@ class Browser:
         return result["result"].get("value")
 
     def wait(self, script, seconds=20):
-        """Waits until the value of the script is true. Raises Wrong after this many seconds."""
+        """Waits until the value of the JavaScript is true. Raises Wrong when the time is over."""
         end = time.time() + seconds
         while not self.value(script):
             if time.time() > end:

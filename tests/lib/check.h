@@ -1,5 +1,5 @@
-/* check.h - helpers for tests in C: comparisons of numbers, networks from texts, a folder for
- * files, and a child process for each set of kernels. tap.h counts the checks. */
+/* check.h - helpers for tests in C: numbers, files, networks, and one child process for each set of
+ * kernels. */
 #ifndef CHECK_H
 #define CHECK_H
 #include <math.h>
@@ -28,12 +28,12 @@ static inline bool near(const char *name, double got, double want, double tolera
     return check_value(fabs(got - want) <= tolerance * (1 + fabs(want)), name, got, want);
 }
 
-/* Returns the larger of two errors; NaN when one of them is NaN. */
+/* Returns the larger of two errors; NaN is the largest. */
 static inline double worse(double worst, double e) {
     return e <= worst || isnan(worst) ? worst : e;
 }
 
-/* Returns the largest |a[i] - b[i]| / (1 + |a[i]|) of n numbers; NaN when one of them is NaN. */
+/* Returns the largest |a[i] - b[i]| / (1 + |a[i]|), NaN when any is NaN. */
 static inline double apart(const float *a, const float *b, size_t n) {
     double worst = 0;
     for (size_t i = 0; i < n; i++)
@@ -41,8 +41,7 @@ static inline double apart(const float *a, const float *b, size_t n) {
     return worst;
 }
 
-/* Removes the folder, if make_folder() made one, and prints the test's last lines. Returns the exit
- * status of the test. */
+/* Prints the test's last lines, and removes its folder. Returns the exit status. */
 static inline int summary(void) {
     char line[64];
     snprintf(line, sizeof line, "rm -rf %s", folder);
@@ -50,7 +49,7 @@ static inline int summary(void) {
     return tap_summary();
 }
 
-/* Counts a check without which the test cannot continue: ends the test when it fails. */
+/* Counts a check, and ends the test when the check fails. */
 static inline void must(bool ok, const char *what) {
     if (!check(ok, "%s", what)) exit(summary());
 }
@@ -59,7 +58,7 @@ static inline void must(bool ok, const char *what) {
 
 static inline void make_folder(void) { must(mkdtemp(folder) != NULL, "cannot make a folder"); }
 
-/* Returns folder/name. The fourth call after this one overwrites the text. */
+/* Returns folder/name, in a buffer that the fourth call after this one overwrites. */
 static inline char *path(const char *name) {
     static char ring[4][200];
     static int turn;
@@ -79,7 +78,7 @@ static inline void write_text(const char *name, const char *text) {
     write_bytes(name, text, strlen(text));
 }
 
-/* Reads at most `most` bytes. Returns their number, or 0 when the file cannot be opened. */
+/* Returns the number of bytes read, at most `most`; 0 when the file cannot be opened. */
 static inline size_t read_bytes(const char *name, void *bytes, size_t most) {
     FILE *f = fopen(name, "rb");
     size_t n = f ? fread(bytes, 1, most, f) : 0;
@@ -89,8 +88,8 @@ static inline size_t read_bytes(const char *name, void *bytes, size_t most) {
 
 /* ---- networks ---- */
 
-/* Builds the network of a cfg text, or returns NULL and sets *err. file: the name for messages.
- * With batch 0 the batch of the text is used. The caller frees the network. */
+/* Builds a network, which the caller frees. Returns NULL and sets *err after an error. file: the
+ * name for messages; batch 0: the batch of the text. */
 static inline dnx_net *try_net(const char *text, const char *file, bool trains, int batch,
                                int threads, dnx_err *err) {
     dnx_cfg *cfg;
@@ -113,8 +112,8 @@ static inline dnx_net *make_net(const char *text, const char *file, bool trains,
     return net;
 }
 
-/* Adds a random number to each value of all parameters: from -by/2 to by/2 when the parameter is
- * trained, else from 0 to by, so that variances stay positive. */
+/* Adds random numbers to all parameters. Numbers for untrained parameters lie in 0..by, because
+ * variances must stay positive; others lie in -by/2..by/2. */
 static inline void scatter(dnx_net *net, uint64_t seed, float by) {
     dnx_param list[DNX_MAX_PARAMS];
     dnx_rng r;
@@ -128,15 +127,14 @@ static inline void scatter(dnx_net *net, uint64_t seed, float by) {
 
 /* ---- kernel sets ---- */
 
-/* A text that a child process shares with its parent. The parent prints it when the child ends by a
- * signal. Call IN_CHECK() before a check that may raise a signal. */
+/* What a child process is doing, in memory shared with its parent. The parent prints it after a
+ * signal. */
 enum { DOING = 200 };
 static char *doing;
 #define IN_CHECK(...) (doing ? snprintf(doing, DOING, __VA_ARGS__) : 0)
 
-/* Runs all() in a child process with the environment DNX_ISA=set, because a process chooses its
- * kernels only once. The child's checks are a group, and are counted in the parent. A child that
- * ends early is a failure. */
+/* Runs all() with DNX_ISA=set in a child process, because a process chooses its kernels only once.
+ * The parent counts the child's checks. */
 static inline void in_child(const char *set, void (*all)(void)) {
     int ends[2], counts[2] = {0}, status = 0;
     if (!doing)
@@ -169,8 +167,8 @@ static inline void in_child(const char *set, void (*all)(void)) {
     tap_end();
 }
 
-/* Returns the result of ask(), called in a child process with the environment DNX_ISA=set. Returns
- * false and counts a failure when the child ends early. */
+/* Returns the result of ask() with DNX_ISA=set in a child process. A child that ends early counts
+ * as a failure. */
 static inline bool child_says(const char *set, bool (*ask)(void)) {
     int status = 1;
     fflush(stdout);
@@ -185,8 +183,6 @@ static inline bool child_says(const char *set, bool (*ask)(void)) {
     return answer == 0;
 }
 
-/* Calls in_child() for each set of float kernels, and skips those that this processor cannot
- * run. */
 static inline void in_each_set(void (*all)(void)) {
     static const char *const sets[] = {"plain", "avx2", "avx512"};
     for (int i = 0; i < 3; i++) {

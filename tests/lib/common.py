@@ -1,6 +1,5 @@
-"""common.py - helpers for tests in Python: TAP lines for `prove`, commands, files, and modules that
-may be missing. Each check(), and each function that attempt() runs, prints one TAP line. Details of
-failures are '#' lines."""
+"""common.py - helpers for tests in Python. Each check(), and each function that attempt() runs,
+prints one TAP line for `prove`."""
 import contextlib
 import csv
 import importlib.util
@@ -24,7 +23,7 @@ count = {"passed": 0, "failed": 0, "skipped": 0}
 
 
 class Wrong(Exception):
-    """Ends a test function that has failed; the text is the reason."""
+    """A test function has failed; the text is the reason."""
 
 
 class Skipped(Exception):
@@ -32,7 +31,7 @@ class Skipped(Exception):
 
 
 def report(ok, what, *details):
-    """Counts a check and prints its TAP line; prints the details first when it failed."""
+    """Counts a check and prints its TAP line. Prints the details when it failed."""
     count["passed" if ok else "failed"] += 1
     for text in () if ok else details:
         print("# " + str(text).replace("\n", "\n#   "))
@@ -47,13 +46,12 @@ def check(ok, what, *got):
 
 
 def expect(condition, text):
-    """Ends the test function, by the exception Wrong, when the condition is false."""
     if not condition:
         raise Wrong(text)
 
 
 def expect_end(done, status=0, *texts):
-    """Checks the exit status of a command, and that its stderr contains each of these texts."""
+    """Checks a command's exit status, and that its stderr contains the texts."""
     expect(done.returncode == status,
            f"{done.args}: exit status {done.returncode}: {done.stderr[-800:]}")
     for text in texts:
@@ -61,7 +59,6 @@ def expect_end(done, status=0, *texts):
 
 
 def skip(what, why):
-    """Counts a test that cannot run on this machine, and prints the reason `why`."""
     count["skipped"] += 1
     print(f"ok {sum(count.values())} - {what} # SKIP {why}", flush=True)
 
@@ -83,7 +80,7 @@ def attempt(name, test, *args):
 
 
 def attempt_all(start, *tests):
-    """Runs start() and then each test function, all in one new temporary folder."""
+    """Runs start() and the tests in one new temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         start()
@@ -93,7 +90,6 @@ def attempt_all(start, *tests):
 
 
 def peak_memory(*words):
-    """Runs `darknet WORDS` and returns its peak memory in bytes."""
     pid = os.posix_spawn(DARKNET, [DARKNET, *words], os.environ,
                          file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
     _, status, used = os.wait4(pid, 0)
@@ -107,7 +103,7 @@ def skip_sanitizer():
 
 
 def summary():
-    """Prints the last lines of a test and ends the program. A test without checks fails."""
+    """Prints the last TAP lines and ends the program. A test without checks fails."""
     if not any(count.values()):
         report(False, "nothing was checked")
     print(f"1..{sum(count.values())}")
@@ -117,21 +113,20 @@ def summary():
 
 
 def skip_all(why, tests=1):
-    """Skips the whole test file, which counts as `tests` tests, and ends the program."""
+    """Skips the whole test file and ends the program."""
     for _ in range(tests):
         skip(TEST, why)
     summary()
 
 
-# Modules that may be missing. When any other import fails, the test fails.
+# Modules that may be missing.
 OPTIONAL = {"numpy", "scipy", "PIL", "matplotlib", "torch", "onnx", "onnxruntime", "cv2",
             "faiss", "sklearn", "skimage"}
 
 
 @contextlib.contextmanager
 def needed():
-    """For a `with` block with imports: skips the whole test file when an OPTIONAL module is
-    missing."""
+    """Skips the whole test file when an import in the `with` block lacks an OPTIONAL module."""
     try:
         yield
     except ModuleNotFoundError as e:
@@ -145,8 +140,7 @@ def has(module):
 
 
 def needs(*modules):
-    """Skips the whole test file when one of these modules is missing. Use it for modules that only
-    the tested scripts import."""
+    """Skips the whole test file when one of these modules is missing."""
     with needed():
         for module in modules:
             importlib.import_module(module)
@@ -168,7 +162,7 @@ def script(name, *words, **more):
 
 
 def program(name):
-    """Builds a C program of tests/, such as "unit/test_kd", and returns its path."""
+    """Builds a C program, such as "unit/test_kd". Returns its path."""
     obj = os.environ.get("OBJ") or run("make", "-s", "-C", ROOT, "print-obj").stdout.strip()
     built = os.path.join(obj, "tests", name)
     made = run("make", "-s", "-C", ROOT, built)
@@ -177,7 +171,7 @@ def program(name):
 
 
 def raw(cfg, weights, x, *options, **more):
-    """Returns the outputs of `classifier raw`, one row for each image. x: images, B x H x W x C."""
+    """Returns the outputs of `classifier raw`, one row for each image. x: B x H x W x C."""
     import numpy as np
     with tempfile.TemporaryDirectory() as folder:
         fin, fout = os.path.join(folder, "in.f32"), os.path.join(folder, "out.f32")
@@ -194,7 +188,7 @@ def read(path):
 
 
 def write(path, data):
-    """Writes text or bytes into a file, after making the file's folder. Returns the path."""
+    """Writes text or bytes into a file, and makes its folder. Returns the path."""
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(path, "wb") as f:
         f.write(data if isinstance(data, bytes) else data.encode())
@@ -202,8 +196,7 @@ def write(path, data):
 
 
 def dnxe(names, rows):
-    """Returns the bytes of a file of features, as `darknet embed` writes it. names: of the images;
-    rows: the feature of each image."""
+    """Returns the bytes of a file of features, as `darknet embed` writes it."""
     out = b"DNXE" + struct.pack("<3I", 1, len(names), len(rows[0]))
     for n in names:
         out += struct.pack("<I", len(n.encode())) + n.encode()
@@ -211,21 +204,19 @@ def dnxe(names, rows):
 
 
 def column(path, name):
-    """Returns the numbers in one column of the CSV log of a training."""
     with open(path, newline="", encoding="utf-8") as f:
         return [float(row[name]) for row in csv.DictReader(f)]
 
 
 def write_png(path, width, height, rgb):
-    """Writes a PNG without Pillow. rgb: 3 * width * height bytes."""
+    """Writes a PNG. rgb: 3 * width * height bytes."""
     rows = b"".join(b"\0" + rgb[3 * width * y:3 * width * (y + 1)] for y in range(height))
     write(path, png_file(struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), rows))
 
 
 def python2(images, same):
-    """Returns the bytes of a verification set as cPickle of Python 2 writes them with protocol 2:
-    strings are str, and memo indices begin at 1. images: bytes of image files, two for each pair;
-    same: for each pair, whether both show one person."""
+    """Returns a verification set (.bin) as Python 2's cPickle writes it: strings are str, and memo
+    indices begin at 1. images: two for each pair, as bytes; same: one bool for each pair."""
     kept = [0]
 
     def keep():

@@ -1,14 +1,13 @@
-"""detector.py - a face detector for tests that draw their own faces. A face is a white square of 64
-x 64 pixels on black, with its corner at multiples of ten. Use `-min-face 60`. The networks are
-those of cfg/mtcnn-*.cfg, with weights that this file makes: P-Net accepts white windows, and R-Net
-and O-Net accept every window. O-Net gives fixed points."""
+"""detector.py - a detector (cfg/mtcnn-*.cfg) with made weights, for tests that draw their own
+faces. A face is a white square of 64 x 64 pixels on black, with its corner at multiples of ten. Use
+`-min-face 60`."""
 import os
 import struct
 from array import array
 
 from common import ROOT, read, write, write_png
 
-POINTS = (.31, .69, .5, .35, .66, .41, .41, .6, .8, .8)  # five x, then five y, in box sides
+POINTS = (.31, .69, .5, .35, .66, .41, .41, .6, .8, .8)  # x, then y, in box sides
 SIDE, LEAST = 64, 60
 
 
@@ -17,8 +16,7 @@ def zeros(outputs, inputs, prelu=True):
 
 
 def means(filters, inputs, taps):
-    """Returns biases, weights and slopes of a convolution whose output 0 is the mean of its first
-    `taps` inputs. All other outputs are 0."""
+    """Returns a convolution whose output 0 is the mean of its first `taps` inputs."""
     biases, weights, slopes = zeros(filters, inputs)
     weights[:taps] = [1 / taps] * taps
     return biases, weights, slopes
@@ -30,7 +28,7 @@ def head(outputs, inputs, biases):
 
 
 def p_net():
-    biases, weights = head(6, 32, (0, -36))  # 40 * mean > 36: a face when the mean is above 0.9
+    biases, weights = head(6, 32, (0, -36))  # a face when the mean is above 0.9
     weights[32] = 40.
     return (*means(10, 27, 27), *means(16, 90, 9), *means(32, 144, 9), biases, weights)
 
@@ -52,7 +50,7 @@ def make_detector(folder):
 
 
 def photograph(path, width, height, *corners, grey=255):
-    """Writes a black PNG with a square face at each corner (x, y)."""
+    """Writes a PNG with a face at each corner (x, y)."""
     rows = [bytearray(3 * width) for _ in range(height)]
     for x, y in corners:
         for row in rows[y:y + SIDE]:

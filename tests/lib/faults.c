@@ -45,7 +45,6 @@ static struct {
 static atomic_int own;
 static atomic_int *counted = &own;
 
-/* Opens a file without open(), which this library replaces. */
 static long raw_open(const char *path, int flags) {
     return syscall(SYS_openat, AT_FDCWD, path, flags, 0666);
 }
@@ -77,8 +76,7 @@ static bool concerns(int call) {
                       (is_file && !strcmp(set.calls, "files")));
 }
 
-/* Counts a selected call. When the call must fail, sets errno and returns true. When it must raise
- * a signal, raises it and returns false. */
+/* Counts a selected call. Returns true and sets errno when the call must fail. */
 static bool counts(int call, const char *path) {
     int n = atomic_fetch_add(counted, 1) + 1;
     int why = set.what ? set.what : calls[call].why[n % 2];
@@ -117,7 +115,7 @@ static bool fails_fd(int call, int fd) {
     return n > 0 && strstr(path, set.text) && counts(call, path);
 }
 
-/* Like fails_fd(), for a stream. Also sets the error flag of a stream whose call must fail. */
+/* Like fails_fd(), for a stream. Also sets the stream's error flag. */
 static bool fails_stream(int call, FILE *f) {
     if (!f || !fails_fd(call, fileno(f))) return false;
     f->_flags |= 0x20; /* glibc's _IO_ERR_SEEN */
@@ -156,8 +154,7 @@ OPENS(open64)
 OPENS_AT(openat)
 OPENS_AT(openat64)
 
-/* Defines a function that calls libc's function of the same name, unless `failure` is true: then it
- * returns `value`. */
+/* Defines a function that returns `value` on failure, else calls libc's. */
 #define WRAP(type, name, params, args, failure, value)                                             \
     type name params {                                                                             \
         NEXT(name);                                                                                \
@@ -198,7 +195,7 @@ WRAP(int, pthread_create,
       void *restrict arg),
      (t, a, f, arg), concerns(THREAD) && counts(THREAD, "-"), errno)
 
-/* Closes the file also when the call must fail, as Linux does. */
+/* Linux closes the file even when close() fails. */
 int close(int fd) {
     NEXT(close);
     bool bad = fails_fd(CLOSE, fd);

@@ -1,5 +1,5 @@
-"""gpu_command.py - builds the command with code for GPUs, and a stand-in for the driver
-(tests/lib/gpu) that runs the kernels on the processor."""
+"""gpu_command.py - builds the command with code for GPUs, and the stand-in driver of
+tests/lib/gpu."""
 import os
 import shutil
 

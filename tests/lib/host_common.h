@@ -1,5 +1,4 @@
-/* host_common.h - helpers for tests that run networks in libdarknet, the library of the Debian
- * package darknet. Include this file after darknet.h. */
+/* host_common.h - helpers for tests that run networks in libdarknet. Include it after darknet.h. */
 #ifndef HOST_COMMON_H
 #define HOST_COMMON_H
 #include <fcntl.h>
@@ -20,9 +19,7 @@ static inline void fill(float *v, int n, float lo, float hi) {
     for (int i = 0; v && i < n; i++) v[i] = uniform(lo, hi);
 }
 
-/* Sets random values, so that each of them changes the output: the biases, and with batch norm the
- * scales and running statistics, of [convolutional], [connected] and inner layers; the biases and
- * weights of [local]. */
+/* Sets random biases and batch norm, and random weights of [local]. */
 static inline void randomise_layer(layer *l) {
     layer *const parts[] = {l->input_layer, l->self_layer, l->output_layer, l->wz, l->wr, l->wh,
                             l->uz,          l->ur,         l->uh,           l->wi, l->wf, l->wo,
@@ -42,8 +39,8 @@ static inline void randomise_layer(layer *l) {
     fill(l->rolling_variance, n, .5f, 1.5f);
 }
 
-/* Returns the network that libdarknet makes from the cfg `path`, with random weights. Writes them
- * into the file `weights`. The caller calls free_host(). */
+/* Returns libdarknet's network with random weights, and saves them. The caller calls
+ * free_host(). */
 static inline network *parse_host(char *path, char *weights) {
     srand(5);
     network *net = parse_network_cfg(path);
@@ -53,8 +50,7 @@ static inline network *parse_host(char *path, char *weights) {
     return net;
 }
 
-/* Frees memory that free_layer() does not: inner layers, the buffers of [lstm], the losses of
- * [softmax] and [logistic], the mask of [yolo]. */
+/* Frees memory that free_layer() leaks. */
 static inline void free_rest(layer *l) {
     layer *const parts[] = {l->input_layer, l->self_layer, l->output_layer, l->wz, l->wr, l->wh,
                             l->uz,          l->ur,         l->uh,           l->wi, l->wf, l->wo,
@@ -66,7 +62,7 @@ static inline void free_rest(layer *l) {
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (!parts[i]) continue;
         if (parts[i]->output == l->output)
-            parts[i]->output = parts[i]->delta = NULL; /* both layers have the same buffers */
+            parts[i]->output = parts[i]->delta = NULL; /* shared buffers */
         free_layer(*parts[i]);
         free(parts[i]);
     }
@@ -76,7 +72,7 @@ static inline void free_rest(layer *l) {
     if (l->type == YOLO) free(l->mask);
 }
 
-/* Frees a network of libdarknet, with the memory that free_network() leaks: see H16 in
+/* Frees a network of libdarknet, with what free_network() leaks: see H16 in
  * tests/host/test_host_facts.c. */
 static inline void free_host(network *net) {
     for (int i = 0; i < net->n; i++) free_rest(&net->layers[i]);
@@ -100,7 +96,7 @@ static inline dnx_net *build(const char *path, bool trains, int batch, dnx_err *
     return net;
 }
 
-/* Copies `in`, batch x H x W x C, to `out`, batch x C x H x W. */
+/* Copies B x H x W x C to B x C x H x W. */
 static inline void to_planes(const float *in, int batch, dnx_shape s, float *out) {
     int pixels = s.h * s.w;
     for (int b = 0; b < batch; b++)
@@ -109,8 +105,7 @@ static inline void to_planes(const float *in, int batch, dnx_shape s, float *out
                 out[(b * s.c + c) * pixels + p] = in[(b * pixels + p) * s.c + c];
 }
 
-/* Returns the largest difference of a and b, divided by the largest |a|; NaN when a or b has
- * NaN. */
+/* Returns the largest |a - b|, divided by the largest |a|; NaN when any is NaN. */
 static inline double difference(const float *a, const float *b, size_t n) {
     double worst = 0, largest = 1e-30;
     for (size_t i = 0; i < n; i++) {
@@ -122,8 +117,7 @@ static inline double difference(const float *a, const float *b, size_t n) {
     return worst / largest;
 }
 
-/* Hides stderr, where libdarknet prints a line for each layer and file. Returns the argument for
- * restore_stderr(). */
+/* Hides stderr, where libdarknet prints a lot. Returns the argument for restore_stderr(). */
 static inline int silence_stderr(void) {
     int err = dup(2), null = open("/dev/null", O_WRONLY);
     dup2(null, 2);

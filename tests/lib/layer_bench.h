@@ -1,26 +1,24 @@
-/* layer_bench.h - makes a single layer without a network, with random inputs and parameters, for
- * test_layers.c and test_forward.c. */
+/* layer_bench.h - makes a single layer with random inputs and parameters, without a network. */
 #include "layer/classifier.h"
 #include "lib/node.h"
 #include "net/build.h"
 
 enum {
-    SEPARATE = 1, /* `kinks` of rows.h; the inputs differ, except in [activation] */
-    TOGETHER = 2, /* the output of an image depends on the other images of the batch */
-    /* The gradient of a sign is an estimate, which finite differences cannot check; test_binary.c
-     * checks it. ESTIMATED: only the gradient of the weights is an estimate. SIGNS: also the
-     * gradients of all values before the signs are. */
+    SEPARATE = 1, /* inputs keep away from kinks */
+    TOGETHER = 2, /* images of a batch influence each other */
+    /* The gradient of a sign is an estimate, which finite differences cannot check. ESTIMATED: only
+     * the weights' gradient is one; SIGNS: also gradients of values before the signs. */
     ESTIMATED = 4,
     SIGNS = 8,
-    NO_TEACHER = 16 /* without a teacher, as in prediction */
+    NO_TEACHER = 16
 };
 typedef struct {
     const char *name, *type, *text;
     int B, H, W, C;
     double tol;
     int flags;
-    dnx_shape second;   /* shape of input 1 or of the teacher's output; 0: as input 0 */
-    double loss_factor; /* the gradient is this factor times the derivative; 0 means 1 */
+    dnx_shape second;   /* of input 1 or of the teacher's output; 0: as input 0 */
+    double loss_factor; /* gradient / derivative; 0 means 1 */
 } row;
 
 typedef struct {
@@ -40,10 +38,8 @@ static inline void close_bench(bench *b) {
     dnx_free(b->p.scratch);
 }
 
-/* Sets the inputs of the layer, which is layer 5, by dnx_net_inputs(), as in a network. Layer 4 has
- * the shape of the row. Layers 0 to 3, which options may name, have the shape `second` if the row
- * has one. A distillation loss reads layer 4; this function sets the shape of its target, because
- * there are no files of a teacher. With NO_TEACHER it gets no target. */
+/* Sets the inputs of the layer, which is layer 5. Layer 4 has the shape of the row, layers 0 to 3
+ * the shape `second`. */
 enum { BENCH_INDEX = 5 };
 static inline dnx_status bench_inputs(bench *b, const row *r, dnx_err *err) {
     dnx_node *n = &b->n, before[BENCH_INDEX + 1] = {{0}};
@@ -92,7 +88,7 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
             }
         for (size_t k = 0; (r->flags & SEPARATE) && !strcmp(r->type, "activation") && k < count;
              k++)
-            b->x[i][k] = fmodf(b->x[i][k], 9); /* smaller, but as far from integers */
+            b->x[i][k] = fmodf(b->x[i][k], 9);
     }
     size_t count = B * dnx_size(n->out);
     b->y = dnx_alloc(count);
@@ -108,7 +104,7 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
     for (size_t k = 0; k < wanted; k++) b->target[k] = dnx_rng_normal(&g);
     b->has_loss = n->type->is_loss && !strstr(r->text, "noloss=1");
     b->p.scratch = dnx_alloc(n->scratch);
-    /* Changes all parameters, so that biases, scales and slopes have an effect. */
+    /* Biases, scales and slopes must have an effect. */
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = 0, np = node_params(n, list); i < np; i++)
         for (size_t k = 0; k < list[i].count; k++)
@@ -129,8 +125,8 @@ static inline void set_pass(bench *b, int batch, bool training) {
     p->target = dnx_target_of(b->n.type) ? b->target : NULL;
 }
 
-/* Runs forward() and returns the function to minimise: the loss if has_loss, else minus the inner
- * product of weight and y. The descent direction of y is then `weight`. */
+/* Runs forward(). Returns the loss, or -<weight, y> for other layers, whose descent direction of y
+ * is then `weight`. */
 static inline double objective(bench *b, int batch, bool training) {
     set_pass(b, batch, training);
     if (b->n.scratch) memset(b->p.scratch, 0xff, sizeof(float) * b->n.scratch);

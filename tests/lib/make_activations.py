@@ -1,8 +1,7 @@
 """make_activations.py - prints the table of tests/unit/test_activations.c: each activation and its
-derivative at the POINTS, computed by mpmath with 40 digits. The formulas are those of the papers
-(arXiv; ELU: 1511.07289; SELU: 1706.02515; Swish: 1710.05941; Mish: 1908.08681; hard swish and hard
-sigmoid: 1905.02244). Those of the older functions are from libdarknet's activations.h. The slope of
-PReLU is .3."""
+derivative at the POINTS, computed by mpmath. Formulas: ELU arXiv:1511.07289, SELU 1706.02515, Swish
+1710.05941, Mish 1908.08681, hard swish and hard sigmoid 1905.02244; older functions as in
+libdarknet's activations.h."""
 import mpmath as m
 
 m.mp.dps = 40
@@ -14,8 +13,7 @@ def sigmoid(x):
 
 
 def pieces(*ends_and_lines):
-    """Returns the piecewise linear function slope * x + offset of the first (end, slope, offset)
-    with x < end. The last end is infinite."""
+    """Returns a piecewise linear function: slope * x + offset of the first piece with x < end."""
     def f(x):
         for end, slope, offset in ends_and_lines:
             if x < end:
@@ -25,7 +23,7 @@ def pieces(*ends_and_lines):
 
 
 def stair(x):
-    """n for x from 2n to 2n + 1; then rises linearly to n + 1 at 2n + 2."""
+    """n for x from 2n to 2n + 1, then linear to n + 1 at 2n + 2."""
     n = m.floor(x / 2)
     return n + max(m.mpf(0), x - 2 * n - 1)
 

@@ -1,5 +1,5 @@
-/* margin_naive.h - helpers for tests of [margin_softmax]: a simple version of the loss in double,
- * and a layer without a network. common/face/margin.h has the formulas and their letters. */
+/* margin_naive.h - [margin_softmax] computed simply, in double. common/face/margin.h has the
+ * formulas and their letters. */
 #include "lib/node.h"
 
 #define MAX 4096
@@ -12,9 +12,9 @@ typedef struct {
     const char *margin;
     double s, m, m1, m2, m3, t, e;
     bool easy;
-    double keep, focus; /* keep: for mining=hard, else 0; focus: for mining=focal, else 0 */
-    bool by_length;     /* scale=length: |x| replaces s */
-    double ramp_end;    /* the share of the margin that applies; 0 means 1 */
+    double keep, focus; /* of mining=hard; of mining=focal */
+    bool by_length;     /* s is replaced by |x| */
+    double ramp_end;    /* share of the margin; 0 means 1 */
 } head;
 
 static bool is(const head *h, const char *name) { return strcmp(h->margin, name) == 0; }
@@ -36,8 +36,8 @@ static double f(const head *h, double c) {
     return (lambda * c + psi) / (1 + lambda);
 }
 
-/* Returns the sum of the losses of images with a known class, weighted by mining=
- * (common/face/mining.h). y: classes, below 0 when unknown. */
+/* Returns the sum of the losses, weighted by mining= (common/face/mining.h). y < 0: unknown
+ * class. */
 static double mined(const head *h, const double *loss, const int *y, int B) {
     double sum = 0, rest[MOST] = {0};
     int known = 0, kept = 0;
@@ -57,8 +57,8 @@ static double mined(const head *h, const double *loss, const int *y, int B) {
     return known ? sum * known / kept : 0;
 }
 
-/* Returns the loss of B images. x: B x D; w: N x D; y: classes, below 0 when unknown. Stores in
- * *right how many images have their class as the largest cosine. */
+/* Returns the loss of B images. x: B x D; w: N x D; y < 0: unknown class. *right: the number of
+ * images that are classified correctly. */
 static double naive(const head *h, const double *x, const double *w, const int *y, int B, int N,
                     int D, int *right) {
     double loss[MOST] = {0}, c[64], z[64];
@@ -141,7 +141,7 @@ static dnx_param weights(layer *l) {
     return list[0];
 }
 
-/* Returns the derivative of naive() with respect to *at, by a central difference. */
+/* Returns the derivative of naive() with respect to *at, as a central difference. */
 static double difference(const head *h, double *at, const double *x, const double *w, const int *y,
                          int B, int N, int D) {
     int right;

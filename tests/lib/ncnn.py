@@ -1,13 +1,13 @@
-"""ncnn.py - reads a network from ncnn's .param and .bin files and computes it in double. The code
-follows ncnn's description of the format, and shares nothing with scripts/exchange/ncnn_out.py."""
+"""ncnn.py - computes a network from ncnn's .param and .bin files in double. The code follows ncnn's
+description of the format, not scripts/exchange/ncnn_out.py."""
 import numpy as np
 
 from common import expect, read
 
 
 def parameters(words):
-    """Returns {number: value} of the words `number=value`. An array of parameter n has the number
-    -23300 - n, and its length before its values."""
+    """Returns {number: value}. An array of parameter n has the number -23300 - n, and its length
+    before its values."""
     out = {}
     for word in words:
         key, text = word.split("=")
@@ -44,8 +44,8 @@ class Net:
         return a.astype(np.float64)
 
     def scaled(self, p, filters, biases, count):
-        """Returns filters and biases. With 8-bit filters (parameter 8) also reads and returns the
-        scales of the filters, `count` numbers, and the scale of the input."""
+        """Returns filters and biases. With 8-bit filters (parameter 8) also returns the scales of
+        the filters and of the input."""
         return (filters, biases, *([self.floats(count), self.floats(1)] if p.get(8) else []))
 
     def tagged(self, n):
@@ -74,7 +74,7 @@ class Net:
                     kind, lambda: None)()
 
     def run(self, image):
-        """Computes the network for an image, C x H x W. Returns the flattened blob `output`."""
+        """Returns the flattened output for an image, C x H x W."""
         blobs = {}
         for (kind, ins, outs, p), w in zip(self.rows, self.weights):
             x = [blobs.pop(i) for i in ins]
@@ -98,9 +98,8 @@ def fused(y, p):
 
 
 def integers(x, w):
-    """Returns the input as the integers that an 8-bit layer multiplies, and the factors that turn
-    the layer's integer sums into floats, one for each scale of the filters. Other layers get x and
-    1."""
+    """Returns the integers that an 8-bit layer multiplies, and the factors that turn its sums into
+    floats. Other layers get x and 1."""
     if len(w) == 2:
         return x, 1
     scale = np.divide(1, w[2] * w[3], where=w[2] != 0, out=np.zeros_like(w[2]))
@@ -132,7 +131,7 @@ def inner(x, p, w):
 
 
 def each(a, x):
-    """Reshapes a, one number for each channel, so that numpy broadcasts it over x."""
+    """Reshapes a, one number for each channel, for broadcasting over x."""
     return a.reshape(-1, *[1] * (x.ndim - 1))
 
 

@@ -1,5 +1,4 @@
-"""nets.py - writes random weights for a cfg, and computes the outputs with darknet, ONNX Runtime
-and OpenCV."""
+"""nets.py - writes random weights, and computes outputs with darknet, ONNX Runtime and OpenCV."""
 import os
 import struct
 import tempfile
@@ -15,7 +14,7 @@ SPREAD = {"scales": (.5, 1.5), "variance": (.5, 1.5), "slopes": (-.1, .6), "bias
 
 
 def randomise(cfg, path, seed=3):
-    """Writes a weights file with random weights and random running statistics. Returns its path."""
+    """Writes a weights file of random numbers. Returns its path."""
     rng = np.random.default_rng(seed)
     with open(path, "wb") as f:
         f.write(struct.pack("<iiiQ", 0, 2, 0, 0))
@@ -32,9 +31,8 @@ def randomise(cfg, path, seed=3):
 
 
 def settle(cfg, weights, x):
-    """Replaces the running statistics in a weights file by the statistics of the images x, as
-    training would do. With random statistics a deep network amplifies the rounding errors of its
-    layers."""
+    """Sets running statistics to those of the images x. With random ones a deep network amplifies
+    rounding errors."""
     import torch
     from bench import peer_torch
     module, network = peer_torch.build(cfg, weights), Network(cfg)
@@ -55,14 +53,14 @@ def settle(cfg, weights, x):
 
 
 def images(shape, count, seed=5):
-    """Returns `count` random images, count x C x H x W. shape: (h, w, c)."""
+    """Returns random images, count x C x H x W. shape: (h, w, c)."""
     h, w, c = shape
     return np.random.default_rng(seed).uniform(-1, 1, (count, c, h, w)).astype(np.float32)
 
 
 def ours(cfg, weights, x, *options):
-    """Returns the outputs of bin/darknet for images x, B x C x H x W: one row for each image, in
-    the order channel, row, column."""
+    """Returns darknet's outputs for images x, B x C x H x W: one row for each image, in the order
+    channel, row, column."""
     network = Network(cfg)
     network.end_at()
     h, w, c = network.last.out
@@ -71,7 +69,6 @@ def ours(cfg, weights, x, *options):
 
 
 def onnx_runtime(model, x, output=""):
-    """Returns the outputs of ONNX Runtime, one row for each image."""
     with tempfile.TemporaryDirectory() as folder:
         planes, fout = os.path.join(folder, "in"), os.path.join(folder, "out")
         x.tofile(planes)
@@ -81,14 +78,12 @@ def onnx_runtime(model, x, output=""):
 
 
 def difference(a, b):
-    """Returns the largest difference of a and b, divided by the largest |b|."""
     if a.shape != b.shape:
         return float("inf")
     return float(np.abs(a - b).max() / np.abs(b).max())
 
 
 def opencv(model, x):
-    """Returns the outputs of OpenCV's DNN module, one row for each image."""
     import cv2
     net = cv2.dnn.readNetFromONNX(model)
     net.setInput(x)

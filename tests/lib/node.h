@@ -12,8 +12,8 @@ static inline const dnx_layer_type *find_type(const char *name) {
     return NULL;
 }
 
-/* Sets type, options and state of a node from the name of its type and the lines of its options.
- * The caller has set n->loc, and calls shut_node() afterwards, also after an error. */
+/* Sets type, options and state of a node. The caller has set n->loc, and calls shut_node() even
+ * after an error. */
 static inline dnx_status parse_node(dnx_node *n, const char *type, const char *options,
                                     dnx_err *err) {
     char text[700];
@@ -30,7 +30,7 @@ static inline dnx_status parse_node(dnx_node *n, const char *type, const char *o
     return st;
 }
 
-/* Calls parse_node() and the make() of the type. The caller has set the other members of n. */
+/* Calls parse_node() and the type's make(). The caller has set the other members of n. */
 static inline dnx_status open_node(dnx_node *n, const char *type, const char *options,
                                    dnx_err *err) {
     dnx_status st = parse_node(n, type, options, err);

@@ -1,7 +1,7 @@
 #!/bin/sh
-# one.sh TEST - runs one test; prove calls this script. TEST is a .py or .sh file, or a .c file
-# whose program is in $OBJ. Stops the test after $LIMIT seconds (600). Writes output and CPU seconds
-# into $LOGS. $EXEC is put before programs, such as EXEC='valgrind -q'.
+# one.sh TEST - runs one test for prove: a .py or .sh file, or the program of a .c file. Stops it
+# after $LIMIT seconds. Writes output and CPU seconds into $LOGS. $EXEC is put before programs, such
+# as EXEC='valgrind -q'.
 log=$LOGS/$(echo "$1" | tr / -)
 case $1 in
 *.py) set -- "${PYTHON:-python3}" "$1" ;;

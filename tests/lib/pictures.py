@@ -1,4 +1,4 @@
-"""pictures.py - makes the bytes of image files, also of files that Pillow cannot write. Pixels are
+"""pictures.py - makes the bytes of image files, even of some that Pillow cannot write. Pixels are
 numpy arrays."""
 import struct
 import zlib
@@ -9,14 +9,13 @@ def chunk(kind, data):
 
 
 def png_file(head, data, chunks=b""):
-    """Returns a PNG. head: the bytes of IHDR; data: the rows, each with its filter byte, not
-    compressed; chunks: other chunks before IDAT."""
+    """Returns a PNG. head: IHDR; data: rows with their filter bytes; chunks: stand before IDAT."""
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunks +
             chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b""))
 
 
 def pack_row(samples, depth):
-    """Packs samples of `depth` bits, 1 to 16, into bytes. The first sample has the highest bits."""
+    """Packs samples of `depth` bits into bytes, the first sample into the highest bits."""
     bits = "".join(format(int(v), f"0{depth}b") for v in samples)
     bits += "0" * (-len(bits) % 8)
     return bytes(int(bits[i:i + 8], 2) for i in range(0, len(bits), 8))
@@ -40,16 +39,14 @@ def png(pixels, depth=8, colour=2, chunks=b"", interlaced=False):
 
 
 def palette(colours, alpha=None):
-    """Returns the chunk PLTE, and with alpha also the chunk tRNS."""
+    """Returns the chunk PLTE, with alpha also tRNS."""
     out = chunk(b"PLTE", bytes(v for c in colours for v in c))
     return out + (chunk(b"tRNS", bytes(alpha)) if alpha is not None else b"")
 
 
 def bmp(rows, width, bits, colours=(), form=0, masks=(), top_down=False, header=40):
-    """Returns a BMP. rows: the bytes of each row from the top, without padding; bits: bits per
-    pixel; colours: a palette of (R, G, B); form: BMP's compression type; masks: the bits of R, G,
-    B; top_down: whether the file stores the top row first; header: bytes of the header. With a
-    header of 12 bytes form and masks are ignored."""
+    """Returns a BMP. rows: bytes of each row from the top, without padding; bits: per pixel;
+    colours: (R, G, B); form: compression type; masks: of R, G, B; header: bytes."""
     height = len(rows)
     body = b"".join(r + bytes(-len(r) % 4) for r in (rows if top_down else rows[::-1]))
     if header == 12:
@@ -66,8 +63,7 @@ def bmp(rows, width, bits, colours=(), form=0, masks=(), top_down=False, header=
 
 
 def pnm(kind, pixels, most=255, comment=""):
-    """Returns a PNM file of type P1 to P6. pixels: h x w, for P3 and P6 h x w x 3; most: the
-    largest sample."""
+    """Returns a PNM file P1 to P6. pixels: h x w, or h x w x 3; most: the largest sample."""
     h, w = pixels.shape[:2]
     head = f"P{kind}\n{comment}{w} {h}\n" + ("" if kind in (1, 4) else f"{most}\n")
     if kind <= 3:
@@ -78,14 +74,14 @@ def pnm(kind, pixels, most=255, comment=""):
 
 
 def exif(orientation, order="<"):
-    """Returns EXIF data: a TIFF structure with two tags, the second of which is the orientation."""
+    """Returns EXIF data: a TIFF structure with the orientation as its second tag."""
     mark = b"II*\0" if order == "<" else b"MM\0*"
     return mark + struct.pack(order + "IHHHIHHHHIHHI", 8, 2, 0x10e, 3, 1, 7, 0,
                               0x112, 3, 1, orientation, 0, 0)
 
 
 def with_exif(jpeg, tiff):
-    """Returns the JPEG with the EXIF data `tiff` in a segment APP1, after the first marker."""
+    """Returns the JPEG with EXIF data in a segment APP1."""
     data = b"Exif\0\0" + tiff
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(data) + 2) + data + jpeg[2:]
 
@@ -97,7 +93,7 @@ TGA = struct.pack("<BBBHHBHHHHBB", 0, 1, 1, 0, 0, 24, 0, 0, 8, 8, 8, 0) + bytes(
 
 HUGE = "claims more pixels than an image may have: 16384 on a side, 67108864 in all"
 ONLY = "; JPEG, PNG, BMP and PNM are read"
-# Files that the command refuses: {name: (bytes, the reason in the message)}.
+# Refused files: {name: (bytes, the reason in the message)}.
 FOREIGN = {
     "a.pic": (PIC, "is a Softimage PIC image" + ONLY),
     "a.gif": (GIF, "is a GIF image" + ONLY),

@@ -1,5 +1,5 @@
-"""small_run.py - helpers for tests of training: a small network, 60 images that it learns in a
-second, and environments in which system calls fail."""
+"""small_run.py - a small network, 60 images that it learns in a second, and failing system
+calls."""
 import os
 import subprocess
 
@@ -41,8 +41,7 @@ SHORT = ("-batches", "20", "-threads", "1")
 
 
 def make_inputs():
-    """Writes net.cfg, and the images faces/NAME/00.jpg to 19.jpg of each class: noise around the
-    colour of the class. Their sizes differ, and 05.jpg is a PNG file."""
+    """Writes net.cfg, and images of the classes: noise around a colour. 05.jpg is a PNG file."""
     write("net.cfg", CFG)
     rng = np.random.default_rng(1)
     for c, name in enumerate(NAMES):
@@ -68,7 +67,7 @@ def train(data_file, *args, cfg="net.cfg", threads=2, **more):
 
 
 def make_run():
-    """Trains 20 batches into a/, and for comparison 40 batches without a break into whole/."""
+    """Trains 20 batches into a/, and 40 batches into whole/."""
     make_inputs()
     expect_end(train(data("faces", "a"), *SHORT))
     expect_end(train(data("faces", "whole"), "-batches", "40", "-threads", "1"))
@@ -79,23 +78,20 @@ def refuses(data_file, *texts, status=1, args=(), cfg="net.cfg"):
 
 
 def start(data_file, *args, cfg="net.cfg", **more):
-    """Starts a training in the background and returns its process. stdout and stderr are discarded,
-    unless `more` sets them."""
+    """Starts a training in the background. Returns its process, whose output is discarded by
+    default."""
     more.setdefault("stdout", subprocess.DEVNULL)
     more.setdefault("stderr", subprocess.DEVNULL)
     return subprocess.Popen([DARKNET, "classifier", "train", data_file, cfg, *args], **more)
 
 
 def listing():
-    """Returns the lines of a list of all images, each with a path and a class."""
     return [f"faces/{n}/{i:02}.jpg {c}\n" for c, n in enumerate(NAMES) for i in range(EACH)]
 
 
 def faults(text, first, count, what, calls="open", log=None):
     """Returns an environment in which system calls on files with `text` in their path fail: `count`
-    calls from number `first` on. They set errno to `what`, with 0 to a value of faults.c, or raise
-    the signal -what. faults.c describes `calls` and FAULTS_LOG=log. Raises Skipped without
-    faults.so."""
+    calls from number `first` on. The other arguments are those of faults.c."""
     shim = os.path.join(ROOT, os.environ.get("OBJ", ""), "tests", "faults.so")
     if not os.path.exists(shim):
         raise Skipped("no faults.so: make test builds it")

@@ -1,6 +1,5 @@
-/* tap.h - counts checks and prints TAP lines for `prove`: one for each group of checks, and one for
- * each skip. Failed checks are '#' lines before the line of their group. In a test without groups
- * all checks are one group. */
+/* tap.h - counts checks and prints TAP lines for `prove`: one for each group of checks. Failed
+ * checks are '#' lines. */
 #ifndef TAP_H
 #define TAP_H
 #include <errno.h>
@@ -11,14 +10,13 @@
 #include <string.h>
 
 static int passed, failed, skipped;
-static const char *where = "FAILED"; /* printed before the message of each failure */
+static const char *where = "FAILED"; /* before the message of a failure */
 static struct {
     char name[120];
-    int rows, passed, failed; /* rows: TAP lines printed; passed, failed: when the group began */
+    int rows, passed, failed; /* TAP lines printed; counts when the group began */
 } tap;
 
-/* Prints a TAP line. In the name, line breaks become blanks, and '#', too, because prove reads a
- * comment after '#'. */
+/* Prints a TAP line, without '#' in the name, because prove reads a comment after it. */
 static inline void tap_row(const char *word, const char *name, const char *tail) {
     printf("%s %d - ", word, ++tap.rows);
     for (; *name; name++) putchar(*name == '\n' || *name == '#' ? ' ' : *name);
@@ -38,7 +36,7 @@ static inline void tap_end(void) {
     tap.name[0] = 0;
 }
 
-/* Begins a group with this name: all checks until the next group share one TAP line. */
+/* Begins a group: all checks until the next group share one TAP line. */
 __attribute__((format(printf, 1, 2))) static inline void group(const char *fmt, ...) {
     va_list args;
     tap_end();
@@ -47,7 +45,7 @@ __attribute__((format(printf, 1, 2))) static inline void group(const char *fmt, 
     va_end(args);
 }
 
-/* Counts a check, and prints the message when ok is false. Returns ok. */
+/* Counts a check, and prints the message of a failure. Returns ok. */
 __attribute__((format(printf, 2, 3))) static inline bool check(bool ok, const char *fmt, ...) {
     char text[2000];
     va_list args;
@@ -66,9 +64,7 @@ __attribute__((format(printf, 2, 3))) static inline bool check(bool ok, const ch
     return false;
 }
 
-/* Counts a check that cannot run on this machine, and prints the reason `why`. With REQUIRE=1
- * tests/run.py takes a skip for a failure, except for the reason NEVER_HERE: this processor lacks
- * the instructions. */
+/* REQUIRE=1 of tests/run.py makes a skip a failure, except for this reason. */
 #define NEVER_HERE "not on this processor"
 static inline void skip(const char *what, const char *why) {
     char tail[300];
@@ -77,8 +73,7 @@ static inline void skip(const char *what, const char *why) {
     tap_row("ok", what, tail);
 }
 
-/* Prints the last lines of a test. Returns its exit status, 1 after a failure. A test without
- * checks fails. */
+/* Prints the last lines of a test. Returns its exit status. A test without checks fails. */
 static inline int tap_summary(void) {
     if (passed + failed + skipped == 0) check(false, "nothing was checked");
     tap_end();

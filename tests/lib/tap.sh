@@ -1,26 +1,26 @@
-# tap.sh - helpers for tests in shell. A test reads this file by `. tests/lib/tap.sh`, calls check,
-# pass, fail or skip, and calls summary at its end.
+# tap.sh - helpers for tests in shell. A test reads it by `. tests/lib/tap.sh`, and ends with
+# summary.
 tests_passed=0 tests_failed=0 tests_skipped=0
 
-# row WORD TEXT: prints a TAP line. WORD: "ok" or "not ok".
+# row WORD TEXT: WORD is "ok" or "not ok".
 row() { printf '%s %d - %s\n' "$1" $((tests_passed + tests_failed + tests_skipped)) "$2"; }
 
 pass() { tests_passed=$((tests_passed + 1)); row ok "$1"; }
 
-# fail NAME EXPECTED GOT: counts a failed check, and prints both texts.
+# fail NAME EXPECTED GOT
 fail() {
     tests_failed=$((tests_failed + 1))
     printf 'expected: %s\ngot:      %s\n' "$2" "$3" | sed 's/^/# /'
     row 'not ok' "$1"
 }
 
-# check NAME EXPECTED GOT: passes when the two texts are equal.
+# check NAME EXPECTED GOT
 check() { if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "$2" "$3"; fi; }
 
-# skip NAME REASON: counts a check that cannot run on this machine.
+# skip NAME REASON
 skip() { tests_skipped=$((tests_skipped + 1)); row ok "$1 # SKIP $2"; }
 
-# Prints the last lines and sets the exit status. Must be the last command of a test.
+# Sets the exit status, and so must be the last command of a test.
 summary() {
     n=$((tests_passed + tests_failed + tests_skipped))
     echo "1..$n"

@@ -1,5 +1,5 @@
-/* taught.h - cfg texts of three teachers and of a student, for tests of distillation. In the test's
- * folder, cfg files are in cfg/, and weights beside cfg/. */
+/* taught.h - three teachers and a student, for tests of distillation. Cfg files are in cfg/,
+ * weights beside cfg/. */
 #ifndef TAUGHT_H
 #define TAUGHT_H
 #include <sys/stat.h>
@@ -12,8 +12,7 @@
 #define INPUT "channels=3\ninput_mean=127.5\ninput_scale=.0078125\n"
 #define BN "batch_normalize=1\nactivation="
 
-/* Layer 3, the shortcut, is merged into layer 2. Layer 6 gives the feature. The teacher has 9
- * classes, the student 3. */
+/* Layer 6 gives the feature. The teacher has 9 classes, the student 3. */
 #define TEACHER                                                                                    \
     "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\n" BN "prelu\n"                           \
     "[convolutional]\nfilters=12\n" BN "prelu\n"                                                   \
@@ -49,8 +48,7 @@ static inline dnx_net *must_build(const char *text, const char *name, bool train
     return make_net(text, path(name), trains, trains ? 0 : B, 2);
 }
 
-/* Writes the files cfg/NAME.cfg and NAME.weights of a teacher with random weights. Returns its
- * network, which the caller frees. */
+/* Writes cfg/NAME.cfg and NAME.weights, random. Returns the network, which the caller frees. */
 static inline dnx_net *make_teacher(const char *name, const char *text, uint64_t seed) {
     char file[80];
     snprintf(file, sizeof file, "cfg/%s.cfg", name);

@@ -1,5 +1,5 @@
-"""tiny_run.py - a network with one convolution and four images of 8 x 8 pixels, for tests of the
-curves of a training. Thousands of updates take a second."""
+"""tiny_run.py - a tiny network and four images, for tests of a training's curves. Thousands of
+updates take a second."""
 import os
 
 from common import write, write_png
@@ -20,7 +20,7 @@ activation=linear
 
 
 def make_images():
-    """Writes two images of each of two people, and t.data with the files that it names."""
+    """Writes images of two people, and t.data."""
     rows = []
     for i in range(4):
         path = os.path.abspath(f"images/person-{'ab'[i % 2]}{i}.png")

@@ -1,5 +1,5 @@
-"""twin.py - compares a network in darknet with the same network in PyTorch: outputs, and the
-gradients of a training step. Both get the same random parameters and images."""
+"""twin.py - compares outputs and gradients of darknet and PyTorch, with the same random parameters
+and images."""
 import os
 
 import numpy as np
@@ -12,8 +12,8 @@ from lib import darknet_files
 
 
 def random_weights(layers, seed, slopes=(-.1, .6), gain=1.5):
-    """Returns {name: array} for each layer, with random parameters. slopes: range of the slopes of
-    PReLU; gain: variance of a convolution's output when its input has variance 1."""
+    """Returns {name: array} for each layer. slopes: range of the slopes of PReLU; gain: variance of
+    a convolution's output when its input has variance 1."""
     rng = np.random.default_rng(seed)
 
     def draw(name, shape):
@@ -28,8 +28,7 @@ def random_weights(layers, seed, slopes=(-.1, .6), gain=1.5):
 
 
 def made(cfg, folder, **how):
-    """Writes random weights for a cfg. Returns the path of the weights, and the net and layers of
-    plan()."""
+    """Writes random weights. Returns their path, and the net and layers of plan()."""
     net, layers = plan(cfg)
     weights = os.path.join(folder, "w.weights")
     darknet_files.write_weights(weights, layers, random_weights(layers, 7, **how))
@@ -42,13 +41,13 @@ def images(net, count):
 
 
 def planes(x):
-    """Returns x, B x H x W x C, as a PyTorch tensor B x C x H x W."""
+    """Returns x, B x H x W x C, as a tensor B x C x H x W."""
     return torch.from_numpy(x).permute(0, 3, 1, 2)
 
 
 def output_difference(cfg, folder, count, batch, gain=1.5):
-    """Returns the largest difference of the outputs for `count` images, divided by PyTorch's
-    largest output. batch: the batch of darknet."""
+    """Returns the largest difference of the outputs, relative to PyTorch's largest. batch: of
+    darknet."""
     weights, net, _ = made(cfg, folder, gain=gain)
     x = images(net, count)
     with torch.no_grad():
@@ -60,13 +59,12 @@ def output_difference(cfg, folder, count, batch, gain=1.5):
 
 
 def gradient_difference(cfg, folder, batch):
-    """Returns the largest difference of a gradient, divided by the largest gradient of its layer,
-    and the name of that layer.
+    """Returns the largest difference of a gradient, relative to the largest of its layer, and
+    the layer's name.
 
-    Slopes near 1 remove the kink of PReLU. Some of its inputs are so near 0 that they have other
-    signs in float32 than in double; with a kink even PyTorch's own gradients in float32 and double
-    differ by 3e-2. A bias before a batch norm has a gradient of only rounding errors, so
-    differences are divided by the largest gradient of the layer, not of the array."""
+    Slopes near 1 remove PReLU's kink, where float32 and double can differ by much. A bias before
+    a batch norm has a gradient of rounding errors only, so the layer's largest gradient is the
+    scale."""
     weights, net, layers = made(cfg, folder, slopes=(.999, 1.001))
     x = images(net, batch)
     peer = peer_torch.build(cfg, weights).double().train()

@@ -13,7 +13,7 @@ static const dnx_placement *gpu;
 typedef struct {
     const char *name, *text;
     int h, w, c, there; /* input h x w x c; there: number of layers on the device */
-    double tolerance;   /* relative; 0 means 1e-5. Batch norm over few numbers needs more */
+    double tolerance;   /* relative; 0: 1e-5 */
     int deferring;      /* number of layers that defer; 0: not checked */
 } net_case;
 
@@ -79,9 +79,8 @@ static void fill(float *x, size_t n, uint64_t seed) {
     for (size_t i = 0; i < n; i++) x[i] = dnx_rng_normal(&r);
 }
 
-static double most_apart; /* the largest difference in the cases with tolerance 1e-5 */
+static double most_apart;
 
-/* Returns the largest difference of a and b, divided by the largest |a|. */
 static double off(const float *a, const float *b, size_t n) {
     double worst = 0, largest = 1e-3;
     for (size_t i = 0; i < n; i++) {
@@ -109,8 +108,7 @@ static void compare_params(const char *name, dnx_net *a, dnx_net *b, double tole
                off(a->sgd.momentum, b->sgd.momentum, a->sgd.of[a->n].momentum_at), tolerance);
 }
 
-/* Trains a network three updates on the processor and on the device, and compares losses,
- * parameters and momentum. Then compares outputs, also of a network that only predicts. */
+/* Compares three updates of training and the outputs on the processor and on the device. */
 static void check_case(const net_case *c, const dnx_placement *placed, double tolerance) {
     static const float truth[] = {1, 3, -1};
     dnx_net *here = build(c, true, NULL), *there = build(c, true, placed);

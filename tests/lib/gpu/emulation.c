@@ -1,5 +1,5 @@
-/* emulation.c - runs the blocks of a launch on this processor. The threads of a block are fibres of
- * one thread: each has its stack, and runs until it waits for other threads of the block. */
+/* emulation.c - runs the blocks of a launch on this processor. Each thread of a block is a
+ * fibre. */
 #include "emulation.h"
 
 #include <math.h>
@@ -20,7 +20,7 @@ typedef struct {
     bool has_started, is_done;
 } fibre;
 
-/* An asynchronous copy to shared memory, which is made when the thread waits for it. */
+/* A copy to shared memory, made when the thread waits for it. */
 typedef struct {
     float *to;
     const float *from;
@@ -28,11 +28,10 @@ typedef struct {
     unsigned long group;
 } copy;
 
-/* The pending copies of one thread of a block. */
 typedef struct {
     copy list[COPIES];
     int n;
-    unsigned long groups; /* groups that were closed */
+    unsigned long groups; /* closed groups */
 } copies;
 
 static _Thread_local struct {
@@ -43,16 +42,16 @@ static _Thread_local struct {
     ucontext_t main, start;
     void (*kernel)(const void *);
     const void *args;
-    unsigned waiting, done;         /* threads that are at the barrier, and that have ended */
-    unsigned long barriers;         /* barriers that all threads have reached */
-    unsigned long warp_waits[MOST]; /* how often each thread has called warp_sync() */
+    unsigned waiting, done;         /* at the barrier; ended */
+    unsigned long barriers;         /* barriers passed */
+    unsigned long warp_waits[MOST]; /* calls of warp_sync() */
     /* The operands of mma.sync, for each warp and lane. */
     unsigned a[MOST / WARP][WARP][4], b[MOST / WARP][WARP][2];
 } run;
 
 static fibre *mine(void) { return &run.fibres[dnx_emulated.thread]; }
 
-/* Lets other threads of the block run; returns when this thread is next. */
+/* Lets other threads of the block run. */
 static void yield(void) {
     if (!_setjmp(mine()->here)) _longjmp(run.scheduler, 1);
 }
@@ -188,8 +187,7 @@ unsigned dnx_emulated_tf32(float x) {
     return isfinite(x) ? (bits_of(x) + 0x1000) & ~0x1fffu : bits_of(x);
 }
 
-/* Return element (row, k) of A and (k, column) of B of warp w, from the registers of its
- * threads. */
+/* Return element (row, k) of A and (k, column) of B, from the registers of warp w. */
 static float a_of(unsigned w, int row, int k, bool is_bf16) {
     const int lane = row % 8 * 4 + (is_bf16 ? k % 8 / 2 : k % 4);
     const int word = row / 8 + (is_bf16 ? k / 8 : k / 4) * 2;

@@ -1,11 +1,9 @@
-/* losses.h - compares losses on a GPU with the same losses on the processor: margins, and
- * distillation from a teacher that also runs on the GPU. */
+/* losses.h - compares losses on a GPU with the same losses on the processor. */
 #ifndef GPU_LOSSES_H
 #define GPU_LOSSES_H
 #include "lib/gpu/compare.h"
 
-/* Compares all margins and the options that change them. Cases with 70 and 1300 classes take turns,
- * with one and three parts of classes. One image has an unknown class. */
+/* Compares margins and their options. 1300 classes are three parts of classes, 70 are one. */
 static void check_margins(void) {
     char text[256];
     // clang-format off
@@ -34,7 +32,7 @@ static void check_margins(void) {
 #define STUDENT "[connected]\noutput=6\nactivation=linear\n"
 #define TEACHER(t) "teacher=" t ".cfg\nweights=" t ".weights\n"
 
-/* Writes NAME.cfg with these layers, and NAME.weights, into the test's folder. */
+/* Writes NAME.cfg with these layers, and NAME.weights. */
 static void write_teacher(const char *name, const char *layers) {
     char file[64];
     const net_case c = {name, layers, 3, 4, 5, 0};

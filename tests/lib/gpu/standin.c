@@ -36,7 +36,7 @@ static long number(const char *key, long none) {
 void lose_device(int result) { lost_with = result; }
 int lost(void) { return lost_with; }
 
-/* Counts a call. Returns the RESULT of STANDIN_FAIL when this call must fail, else 0. */
+/* Counts a call. Returns STANDIN_FAIL's RESULT when this call must fail, else 0. */
 static int fails(const char *name) {
     static struct {
         char name[64];
@@ -83,7 +83,6 @@ static size_t used;
 static size_t all(void) { return (size_t)number("STANDIN_MB", 4096) << 20; }
 static size_t taken(void) { return (size_t)number("STANDIN_BUSY", 0) << 20; }
 
-/* An allocation: memory of the device, or pinned memory. */
 typedef struct block {
     struct block *next;
     size_t bytes;

@@ -1,6 +1,5 @@
-/* streams.c - streams, events and graphs of the stand-in driver. Work runs when the program waits
- * for it, as late as a real driver may run it. So a missing wait gives wrong numbers, and so does
- * memory that is overwritten before the work has run. */
+/* streams.c - streams, events and graphs of the stand-in driver. Work runs only when the program
+ * waits for it, so that a missing wait gives wrong numbers. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +10,8 @@
 
 typedef struct stream stream;
 typedef struct {
-    stream *on;           /* the stream; NULL before cuEventRecord() */
-    unsigned long number; /* the event waits for the first `number` pieces of work of `on` */
+    stream *on;           /* NULL before cuEventRecord() */
+    unsigned long number; /* pieces of work of `on` before the event */
 } event;
 
 typedef struct work {
@@ -20,7 +19,7 @@ typedef struct work {
     enum { KERNEL, COPY, CLEAR, WAIT } kind;
     const kernel *k;
     unsigned blocks[3], threads;
-    void *own; /* copied bytes: arguments of a kernel, or a source that is not pinned */
+    void *own; /* owned copy of a kernel's arguments, or of a source that is not pinned */
     void *to;
     const void *from;
     size_t bytes;
@@ -37,8 +36,8 @@ struct stream {
     stream *next;
     work *first;
     unsigned long queued, done;
-    graph *captured; /* receives the work during a capture, else NULL */
-    bool is_invalid; /* the capture has failed */
+    graph *captured; /* NULL outside a capture */
+    bool is_invalid;
 };
 
 static stream *streams;
