@@ -35,8 +35,7 @@ typedef struct {
     char *base; /* the folder of relative paths, with '/' at its end; "": the current folder */
 } dnx_image_list;
 
-/* Reads a list. DNX_EIO. DNX_EPARSE when a line has none of the forms above, or the file is not
- * text. DNX_EMEM. Free l, also after an error. */
+/* Reads a list. DNX_EIO, DNX_EMEM; DNX_EPARSE for a wrong line. Free l, also after an error. */
 dnx_status dnx_image_list_open(const char *file, dnx_image_list *l, dnx_err *err);
 /* Like dnx_image_list_open(), from a copy of len bytes of text. `file` is the name of the list. */
 dnx_status dnx_image_list_copy(const char *text, size_t len, const char *file, dnx_image_list *l,

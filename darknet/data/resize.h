@@ -1,5 +1,4 @@
-/* resize.h - bilinear resizing of images. Either the borders of input and output coincide, or the
- * centres of their corner pixels. */
+/* resize.h - bilinear resizing of images. */
 #ifndef DNX_RESIZE_H
 #define DNX_RESIZE_H
 #include <stddef.h>
@@ -10,12 +9,11 @@ typedef struct {
     float share;
 } dnx_sample;
 
-/* Returns the mix for pixel i of a row of n pixels, from a row of `size` pixels. The borders of
- * both rows coincide: pixel centres are at i + 0.5, as in OpenCV and in PyTorch with
- * align_corners=False. */
+/* Returns the mix for pixel i of a row of n pixels, from a row of `size` pixels. Pixel centres are
+ * at i + 0.5, as in OpenCV and in PyTorch with align_corners=False. */
 dnx_sample dnx_sample_borders(int i, int n, int size);
 /* Like dnx_sample_borders(), but the centres of the first and last pixels of both rows coincide, as
- * in libdarknet and in PyTorch with align_corners=True. With n = 1, returns the last pixel. */
+ * in libdarknet and in PyTorch with align_corners=True. */
 dnx_sample dnx_sample_corners(int i, int n, int size);
 
 static inline float dnx_mix(float a, float b, float c, float d, float fx, float fy) {

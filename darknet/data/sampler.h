@@ -13,8 +13,7 @@ typedef struct dnx_sampler dnx_sampler;
 dnx_status dnx_sampler_check_net(const dnx_net *net, dnx_err *err);
 /* Like dnx_sampler_check_net(), and DNX_EOPTION when too few classes have images. DNX_EMEM. */
 dnx_status dnx_sampler_check(const dnx_data *d, const dnx_net *net, dnx_err *err);
-/* Makes a sampler for a network and data that have passed dnx_sampler_check(). d must outlive the
- * sampler. NULL when memory runs out. */
+/* d must have passed dnx_sampler_check(), and outlive the sampler. NULL when memory runs out. */
 dnx_sampler *dnx_sampler_new(const dnx_data *d, const dnx_net *net, uint64_t seed);
 void dnx_sampler_free(dnx_sampler *s); /* s may be NULL */
 

@@ -3,8 +3,7 @@
 #define DNX_SOURCES_H
 #include "data/data.h"
 
-/* Adds the images of all sources that d->from names to d. Calls broken(arg, name, why), which may
- * be NULL, for each file beside identity folders. The errors are those of dnx_data_open(). */
+/* Adds the images of all sources in d->from. For broken and the errors see dnx_data_open(). */
 dnx_status dnx_sources_read(dnx_data *d, void (*broken)(void *, const char *, const char *),
                             void *arg, dnx_err *err);
 #endif

@@ -73,8 +73,8 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err);
 
 /* ---- place.c ---- */
 
-/* Sets j->first, j->batch and j->last. Returns DNX_EOPTION when no update is left. With -resume
- * that is allowed, because some files of a complete run may still be missing. */
+/* Sets j->first, j->batch and j->last. Returns DNX_EOPTION when no update is left; with -resume,
+ * when more updates are done than j->last. */
 dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err);
 /* Returns DNX_EOPTION with the message that nothing is left to train. */
 dnx_status dnx_train_nothing_left(const dnx_train_job *j, dnx_err *err);
