@@ -17,7 +17,7 @@ dnx_status dnx_mean_windows_shape(dnx_node *n, int size, int stride, int padding
 /* The part of a window in the map: [ylo, yhi) x [xlo, xhi). */
 typedef struct {
     int ylo, yhi, xlo, xhi;
-    double area; /* the divisor of the sum */
+    double area;
 } window;
 
 /* Sets [*lo, *hi) to the pixels of window k in the map, along an axis of len pixels. */

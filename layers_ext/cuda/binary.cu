@@ -2,7 +2,6 @@
  * common/bits/binarise.h and layers_ext/binary.c have the formulas. */
 #include "cuda/block.h"
 
-/* Subtracts from each tap its mean over the channels. */
 DEVICE void center_taps(float *v, int C, int taps) {
     for (int t = THREAD; t < taps; t += THREADS) {
         double mean = 0;

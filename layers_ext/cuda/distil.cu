@@ -68,7 +68,7 @@ KERNEL(feature_slopes) {
     }
 }
 
-/* Returns phi(v) = sum of series[p] v^p; stores phi'(v) in *slope. */
+/* phi(v) = sum of series[p] v^p */
 DEVICE float series_at(const float *series, int degree, float v, float *slope) {
     float sum = series[degree], d = 0;
     for (int p = degree - 1; p >= 0; p--) {

@@ -66,7 +66,6 @@ KERNEL(fill) {
     for (long i = INDEX; i < a.count; i += STEP) a.to[i] = a.value;
 }
 
-/* Element i is channel c of pixel `row`. */
 DEVICE float factor_of(const struct times_map_args *a, long i, long row, int c) {
     return a->b[a->by == DNX_CUDA_EACH      ? i
                 : a->by == DNX_CUDA_CHANNEL ? i / a->image * a->C + c

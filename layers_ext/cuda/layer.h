@@ -43,7 +43,7 @@ typedef struct dnx_gpu_type {
     bool adds_residual;
     /* True when the layer can apply dnx_gpu_deferred() to z of input k. NULL when it never can. */
     bool (*loads)(const dnx_node *n, int k);
-    /* Allocates memory by dnx_gpu_new(). value, grad and momentum are not set yet. May be NULL. */
+    /* value, grad and momentum are not set yet. May be NULL. */
     dnx_status (*make)(dnx_gpu_layer *l, dnx_err *err);
     /* Runs before forward(). Copies values that change with every pass to the device, such as
      * p->truth and p->target, which are on the processor. So forward() and backward() queue the
@@ -61,7 +61,6 @@ dnx_status dnx_gpu_new(dnx_gpu_layer *l, float **p, size_t floats, dnx_err *err)
 /* Return the first parameter with this role, or its gradient; NULL when there is none. */
 float *dnx_gpu_value(const dnx_gpu_layer *l, dnx_role role);
 float *dnx_gpu_grad(const dnx_gpu_layer *l, dnx_role role);
-/* Slabs of a sum over rows, and blocks of 32 channels. */
 static inline int dnx_gpu_slabs(long rows) { return (int)DNX_CUDA_SLABS(rows); }
 static inline int dnx_gpu_columns(int C) { return (C + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS; }
 /* Queues a kernel with a warp for each row. */

@@ -31,7 +31,6 @@ void dnx_gpu_map_forward(dnx_gpu_layer *l, dnx_pass *p, int f, int s, int by) {
     dnx_device_each(l->device, DNX_CUDA_times_map, a.count, &a);
 }
 
-/* Returns the gradient of f * s. */
 static const float *before_act(dnx_gpu_layer *l, const dnx_pass *p, int f, int s, int by) {
     struct times_map_args a = product(l, p->batch, by);
     a.act = act_of(l->node);

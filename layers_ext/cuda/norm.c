@@ -5,7 +5,6 @@
 
 #include "common/norm_act.h"
 
-/* The shape of z. */
 static dnx_shape shape_of(const dnx_gpu_layer *l, const dnx_gpu_norm *t) {
     return t->of_input ? l->node->in[0] : l->node->out;
 }

@@ -9,7 +9,7 @@ typedef struct dnx_gpu_norm {
     dnx_act act;
     float *z; /* rows x C, or NULL: see dnx_gpu_norm_make() */
     float *scale, *shift, *batch_mean, *inv_std, *p, *q, *r; /* C numbers each */
-    double *parts;                                           /* slabs x 3 x C */
+    double *parts;                                           /* slabs or stripes x 3 x C */
 } dnx_gpu_norm;
 
 /* Set t->of_input first. Sets the other members, and l->norm unless t->of_input. keeps_z: allocates

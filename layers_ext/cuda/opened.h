@@ -19,12 +19,12 @@ struct dnx_device {
     void *before, *copied;
     dnx_queue *queue;
     char *buffer; /* pinned, for small copies; a wait frees all of it */
-    size_t used;  /* bytes of it in use */
+    size_t used;
     bool is_busy; /* work has been queued since the last wait */
-    bool counts;  /* between dnx_device_count_begin() and dnx_device_count_end() */
+    bool counts;
     size_t counted;
-    dnx_cu_result failure; /* result of the first call that failed, or 0 */
-    const char *failed;    /* the name of that call, for the message */
+    dnx_cu_result failure;
+    const char *failed; /* the name of the call that failed first */
     void (*note)(const char *line);
 };
 

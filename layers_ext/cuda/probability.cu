@@ -39,7 +39,6 @@ KERNEL(leading_mass) {
     }
 }
 
-/* Returns the sum of all masses >= least, or with `above` of all masses > least. */
 DEVICE double mass_from(const struct leading_args *a, double least, bool above) {
     double sum = 0;
     for (int k = THREAD; k < a->N; k += THREADS)

@@ -9,7 +9,6 @@
 
 typedef struct dnx_queue dnx_queue;
 
-/* Counts since the queue was opened. */
 typedef struct {
     long lists, graphs, kernels;
 } dnx_work;

@@ -1,4 +1,4 @@
-/* binary_filters.c - binarises and packs filters; the gradients of the real weights. */
+/* binary_filters.c - binarises and packs filters, and computes the gradients of real weights. */
 #include "common/bits/binary_filters.h"
 
 #include "kernels/kernels.h"

@@ -134,12 +134,11 @@ void dnx_bitconv_sign(dnx_bitconv *k, const float *x, long lo, long hi, const fl
             signs[p * C + c] = k->bits[p * L + c / 64] >> (c % 64) & 1 ? 1 : -1;
 }
 
-/* An output pixel and its window. step() goes to the next output without a division. */
 typedef struct {
     const dnx_patches *at;
     size_t image; /* index of the image's first input pixel */
     int y, x;
-    span v, h; /* vertical and horizontal taps inside the image */
+    span v, h;
 } place;
 
 static place place_of(const dnx_patches *at, long p) {

@@ -3,7 +3,7 @@
 
 #include "kernels/pool.h"
 
-#define PLACE 64   /* bytes of a place */
+#define PLACE 64
 #define LEAST 36   /* outputs of an image: with fewer, counting bits is faster */
 #define USEFUL .75 /* outputs / positions: with a smaller share, counting bits is faster */
 

@@ -223,7 +223,6 @@ static void keep_row(const dnx_node *n, const dnx_dwconv *s, const float *dz, fl
     for (int x = 0; x < n->out.w; x++, dz += N, to += step) memcpy(to, dz, sizeof *to * N);
 }
 
-/* Each row of dz is computed once, and kept until no row of dx needs it. */
 static void backward_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_node *n = j->n;

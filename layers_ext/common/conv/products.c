@@ -169,7 +169,6 @@ static void backward_share(void *arg, int t, int threads) {
     backward_part(j, t, lo, hi);
 }
 
-/* Adds the threads' gradients to d_w in a fixed order. */
 static void sum_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_products *s = j->s;

@@ -14,7 +14,7 @@
 #define LARGE 40000 /* Cg*N: above it, m = 4 takes too much memory */
 
 int dnx_winograd_side(const dnx_patches *at, int filters) {
-    int N = filters / (at->in.c / at->c); /* of a group */
+    int N = filters / (at->in.c / at->c);
     if (at->size != 3 || at->stride != 1 || at->c < LEAST || N < LEAST) return 0;
     int m = (double)at->c * filters > LARGE ? 2 : 4, a = m + 2;
     double tiles = (double)((at->out_h + m - 1) / m) * ((at->out_w + m - 1) / m);
@@ -125,7 +125,7 @@ static long place(const dnx_winograd *s, long tile, int *y, int *x) {
     return tile / per;
 }
 
-/* Copies the tile at (iy, ix), after the deferred batch norm and activation. Padding is 0. */
+/* Applies the deferred batch norm and activation; padding is 0. */
 static void normalise(const dnx_winograd *s, const dnx_norm_act *before, const float *image, int iy,
                       int ix, float *tile) {
     dnx_shape in = s->at.in;

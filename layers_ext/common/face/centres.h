@@ -34,10 +34,10 @@ enum { DNX_ALPHA_CENTRE, DNX_ALPHA_ADAPTIVE, DNX_ALPHA_FIXED };
 
 typedef struct {
     int centres, alpha;
-    bool has_margins; /* margins=teacher */
-    double fixed;     /* the constant a_b of alpha=fixed */
-    double m, least;  /* the largest and the smallest margin, with has_margins */
-    int N;            /* classes */
+    bool has_margins;
+    double fixed;    /* the constant a_b of alpha=fixed */
+    double m, least; /* the largest and the smallest margin, with has_margins */
+    int N;
     size_t D;
     float *w;        /* N x D: the head's weights */
     int *images;     /* B: the images of a class; NULL unless training with centres=teacher */

@@ -20,7 +20,7 @@ typedef struct {
     float *w, *d_w;       /* N x D; d_w may be NULL */
     float *unit, *d_unit; /* B x D; NULL when predicting */
     float *w_inv;         /* N: 1/|w| in the last forward pass, 0 if w = 0 */
-    float *scratch;       /* `share` floats for each thread */
+    float *scratch;       /* for each thread */
     size_t share;
 } dnx_cosines;
 

@@ -45,8 +45,8 @@ typedef struct {
 
 typedef struct {
     double loss, sum; /* sum: of e^{z - peak} over the logits z */
-    float peak;       /* the largest logit of the softmax */
-    bool is_right;    /* c_y is the largest cosine */
+    float peak;
+    bool is_right; /* c_y is the largest cosine */
 } dnx_margin_row;
 
 /* Fails with DNX_EOPTION when m, t or smoothing does not suit the kind. */

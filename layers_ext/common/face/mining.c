@@ -11,7 +11,7 @@ int dnx_part_of(float share, int n) {
 
 static void focal(dnx_mined *m, double focus) {
     double miss = -expm1(-m->loss);
-    if (miss <= 0) { /* p = 1, or above it by rounding */
+    if (miss <= 0) {
         m->factor = focus > 0 ? 0 : 1;
         m->loss = focus > 0 ? 0 : m->loss;
         return;

@@ -16,7 +16,6 @@ typedef struct {
     float *series;               /* degree + 1 coefficients of phi */
 } state;
 
-/* layers_ext/kd_correlation.c has the formula of phi. */
 static void put_series(dnx_gpu_layer *l) {
     state *s = l->state;
     const double gamma = (double)dnx_gpu_number(l->node, "gamma", 1);

@@ -7,7 +7,7 @@ typedef struct {
     dnx_gpu_norm norm;
     struct dnx_cuda_window at; /* the convolution with V; at.N = R */
     float *vk, *vt;            /* V as filters_args orders it; vt is NULL when predicting */
-    float *t;                  /* the result of the convolution: B x oh x ow x R */
+    float *t;                  /* B x oh x ow x R */
     float *parts_v, *parts_p;  /* scratch for the gradients of V and P */
 } state;
 
