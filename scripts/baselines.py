@@ -57,8 +57,7 @@ class Faces:
         self.rows, self.ms = features_of([os.path.join(folder, found[n]) for n in order], names)
 
     def training(self, fold):
-        """Returns (images, pairs) of the other folds as indices, without the people of this
-        fold."""
+        """Returns (images, pairs) of the other folds as indices, without people of this fold."""
         inside = self.fold == fold
         tested = np.unique(self.person[np.concatenate([self.one[inside], self.two[inside]])])
         pairs = np.flatnonzero(~inside & ~np.isin(self.person[self.one], tested)

@@ -3,10 +3,9 @@
 
 `make bench` calls it. A program that is not installed is left out (`make bench-deps` installs
 them). All have the same network, weights, batch and number of threads (libdarknet has one thread),
-and all flush denormals. Their outputs are compared before they are timed. They take turns in one
-run. The table has the median of the turns; a turn is the median of many runs. "not steady" means:
-the turns of a program differ by more than a tenth of their median, because other work ran at the
-same time.
+and all flush denormals. Their predictions are compared first. They take turns in one run. The table
+has the median of the turns; a turn is the median of many runs. "not steady" means: the turns of a
+program differ by more than a tenth of their median.
 
 At the end this build is timed again beside busy processes (-busy), with one thread and -threads.
 
@@ -14,8 +13,8 @@ A case is one of:
     NAME:BATCH                   a NAME of cfg/
     NAME:step                    a training step, batch 64, softmax of 10,000 classes; PyTorch only
     darknet19:1, resnet18:1      libdarknet's cfg files with random weights; libdarknet only
-For libdarknet [depthwise] becomes a convolution in groups, and PReLU a leaky ReLU. All slopes are
-set to 0.1 here, so the two are equal."""
+For libdarknet [depthwise] becomes a convolution in groups, and PReLU a leaky ReLU: all slopes are
+0.1."""
 import argparse
 import contextlib
 import importlib.util

@@ -5,10 +5,8 @@ further or serve as a teacher.
     scripts/import_onnx.py MODEL.onnx NET.cfg NET.weights [--size HxW] [--output NAME] [--force]
                            [--mean M --scale S] [--bgr] [--fix-gamma NODES] [--faces FOLDER]
 
-The script has the operators of face networks (exchange/onnx_layers.py). Convolutions in groups
-become [depthwise] or [global_depthwise]. A batch norm after a convolution becomes
-batch_normalize=1, any other batch norm a [batchnorm]. When a node has no matching layer, the
-message names the node, its operator and its attribute, and nothing is written.
+The script has the operators of face networks (exchange/onnx_layers.py). When a node has no
+matching layer, the message names the node and its operator, and nothing is written.
 
 input_mean= and input_scale=: if the graph begins with a subtraction and a multiplication, they come
 from there. Else they come from --mean and --scale or, without both options, from the metadata of

@@ -1,7 +1,7 @@
-"""Published accuracies on LFW's ten folds, for baselines.py: mean and standard error over the
-folds, in percent; the method on LFW's results page; what it may learn from; the source. "nearest"
-marks the most similar method. The figures are from http://vis-www.cs.umass.edu/lfw/results.html;
-their best points were recomputed from the ROC curves there. Crops and training data differ from
+"""Published accuracies on LFW's ten folds, for baselines.py, from
+http://vis-www.cs.umass.edu/lfw/results.html. Each has the mean and standard error over the folds,
+in percent, the method, its training data and the source. "nearest" marks the most similar method.
+The best points were recomputed from the ROC curves there. Crops and training data differ from
 ours."""
 
 NONE = "no published figure found for this protocol"
