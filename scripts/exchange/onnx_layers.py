@@ -1,7 +1,7 @@
 """Turns the nodes of an ONNX model into layers of a cfg.
 
 A value is a constant or the output of a layer. A function such as x * sigmoid(x) has several nodes.
-Until the last one, its values have `parts`, and no layer computes them."""
+The values between these nodes have `parts`, and no layer computes them."""
 from collections import Counter
 
 import numpy as np

@@ -107,7 +107,7 @@ def test_numpy(tmp):
             m = umeyama(np.round(points, 4), TEMPLATE - [(112 - width) / 2, 0])
             want, got = warp(pixels, m, width, 112), crop(f"{out}/p{k % 2}/{k}.jpg")
             check(got.shape == want.shape, f"{size} {k}: shape", got.shape)
-            # differences come from JPEG, and from OpenCV's rounding to 1/32 pixel
+            # JPEG and rounding make small differences
             off = np.abs(got - want)[2:-2, 2:-2].mean() if got.shape == want.shape else 99
             check(off < 1, f"{size} {k}: as NumPy's", off)
             shifted = warp(pixels, m + [[0, 0, 1], [0, 0, 0]], width, 112)
