@@ -114,7 +114,7 @@ static const char *to_rgb(reader *r) {
     return NULL;
 }
 
-/* An error jumps back to setjmp(), where changed locals are undefined: r has all results. */
+/* An error jumps back to setjmp(), where changed locals are undefined. So r has all results. */
 static void read_image(png_structp png, png_infop info, reader *r) {
     if (setjmp(png_jmpbuf(png))) {
         if (!r->why) r->why = DNX_WHY_BROKEN;

@@ -18,7 +18,7 @@ static void skip_space(map *m) {
             while (m->p < m->end && *m->p != '\n') m->p++;
 }
 
-/* Returns false when there is no digit. Ignores digits that make the number larger than 1e9. */
+/* Returns false when there is no digit. */
 static bool take_number(map *m, double *v) {
     skip_space(m);
     if (m->p >= m->end || !isdigit(*m->p)) return false;
