@@ -1,5 +1,4 @@
-/* inputs.c - the files that this process has read. The list has names, because the system reuses
- * the inodes of deleted files. */
+/* inputs.c - a list of names, because the system reuses the inodes of deleted files. */
 #include "base/inputs.h"
 
 #include <pthread.h>

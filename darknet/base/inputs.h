@@ -1,5 +1,4 @@
-/* inputs.h - remembers which files this process has read: no output may replace them. Thread
- * safe. */
+/* inputs.h - the files that this process has read: no output may replace them. Thread safe. */
 #ifndef DNX_INPUTS_H
 #define DNX_INPUTS_H
 #include <stdbool.h>
@@ -8,8 +7,7 @@
 
 /* Registers a file that was opened for reading. Returns false when memory runs out. */
 bool dnx_input_note(const char *path);
-/* Returns true when a registered file now has the device and inode of `file`. Writes the name under
- * which it was registered to `name`, which has `size` bytes. */
+/* True when a registered file has the device and inode of `file`. Writes its name to `name`. */
 bool dnx_input_is(const struct stat *file, char *name, size_t size);
 /* dnx_inputs_rewind() forgets the files registered since dnx_inputs_mark() returned `mark`. */
 size_t dnx_inputs_mark(void);

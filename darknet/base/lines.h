@@ -11,7 +11,7 @@
 #include "base/err.h"
 
 typedef struct {
-    const char *file;  /* for messages; owned by the caller */
+    const char *file;
     char *text;        /* text of the file; the lines returned point into it */
     size_t len, count; /* bytes of text; number of lines, with empty ones */
     size_t at;         /* offset of the next line */
@@ -29,8 +29,7 @@ dnx_status dnx_lines_open(dnx_lines *l, const char *file, const char *what, size
 dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char *file,
                           const char *what, dnx_err *err);
 void dnx_lines_free(dnx_lines *l);
-/* Sets a function that is called for each text that begins with a byte order mark. `mark` is the
- * mark's name. NULL, the default: no calls. */
+/* Sets a function to call for each text that begins with a byte order mark; may be NULL. */
 void dnx_lines_report_marks(void (*report)(const char *file, const char *mark));
 
 /* Returns the next line without white space at both ends, or NULL at the end of the text. Skips
@@ -51,8 +50,7 @@ char dnx_separator(const char *line);
  * field may be quoted (RFC 4180). Returns -1 when quotes are malformed. */
 int dnx_fields(char *line, char separator, char **field, int most);
 
-/* dnx_whole() converts s to a whole number in lo..hi, dnx_decimal() to a finite decimal number.
- * They return false when s is any other text. */
+/* Convert s to a whole number in lo..hi, or to a finite decimal number. False for other text. */
 bool dnx_whole(const char *s, long lo, long hi, long *v);
 bool dnx_decimal(const char *s, double *v);
 #endif

@@ -1,5 +1,4 @@
-/* option.h - an option table: the keys of a cfg section with their types, defaults, bounds and
- * help. */
+/* option.h - the keys of a cfg section with their types, defaults, bounds and help. */
 #ifndef DNX_OPTION_H
 #define DNX_OPTION_H
 #include <stdbool.h>

@@ -14,7 +14,7 @@
 
 typedef struct {
     FILE *file;
-    char *path;      /* as the caller gave it */
+    char *path;
     char *target;    /* the file to replace, behind symbolic links */
     char *temporary; /* beside the target; NULL for a stream */
     int lock;        /* locks the temporary file: a descriptor, or -1 */
@@ -46,10 +46,8 @@ void dnx_outfile_pause(dnx_outfile *f);
 void dnx_outfile_put(dnx_outfile *f, const void *bytes, size_t n);
 /* Flushes the file and syncs it to disk. A stream is only flushed. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_sync(dnx_outfile *f, dnx_err *err);
-/* Syncs, renames and closes the file. After an error the old file is unchanged. DNX_EIO,
- * DNX_EMEM. */
+/* Syncs, renames and closes the file. An error keeps the old file. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_commit(dnx_outfile *f, dnx_err *err);
-/* Closes and removes the temporary file. */
 void dnx_outfile_discard(dnx_outfile *f);
 
 /* Writes a whole file of n bytes. DNX_EIO, DNX_EMEM. */

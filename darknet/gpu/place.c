@@ -34,8 +34,7 @@ static const dnx_gpu_type *type_of(const dnx_net *net, int i) {
     return must_stay(net, i) ? NULL : half_of(&net->nodes[i]);
 }
 
-/* y of a layer that defers its norm and activation holds z. Its only reader applies them while it
- * loads z. */
+/* y of a layer that defers its norm and activation holds z. Its only reader applies them to z. */
 static bool defers(const dnx_net *net, int i) {
     int readers = 0;
     bool loads = false;

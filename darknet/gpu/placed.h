@@ -26,7 +26,7 @@ typedef struct {
     float *pinned[2];                 /* values, then momentum; one of the two copies is complete */
     int complete;                     /* index of the pinned copy with the last complete update */
     struct dnx_cuda_descent *descents;      /* on the device, one for each trained tensor */
-    struct dnx_cuda_descent *descents_here; /* a copy of descents on the processor */
+    struct dnx_cuda_descent *descents_here; /* the same on the processor */
     int n_descents;
     float *images[2];         /* on the device; images[1] only when training */
     const float *image_of[2]; /* the processor's images that images[k] copies */

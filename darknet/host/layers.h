@@ -26,13 +26,11 @@ typedef struct {
 } dnx_host_state;
 
 /* Allocates the tensors of l for the shapes n->in[0] and n->out. DNX_ESHAPE when a batch has more
- * than 2^31 - 1 floats, which libdarknet cannot count; DNX_EMEM. */
+ * floats than libdarknet can count; DNX_EMEM. */
 dnx_status dnx_host_make(dnx_node *n, dnx_err *err);
-/* Calls libdarknet's forward. */
 void dnx_host_forward(dnx_node *n, dnx_pass *p);
 /* Like dnx_host_forward(), but libdarknet computes as in prediction, also while training. */
 void dnx_host_predict(dnx_node *n, dnx_pass *p);
-/* Calls libdarknet's backward. */
 void dnx_host_backward(dnx_node *n, dnx_pass *p);
 #endif
 

@@ -5,8 +5,9 @@
 
 typedef struct dnx_host dnx_host;
 
-/* Wraps net, which must outlive *out. DNX_EOPTION for a libdarknet with GPU, or for a policy that
- * lacks max_batches=. DNX_ESHAPE when a network that trains does not end in a loss. DNX_EMEM. */
+/* Wraps net, which must outlive *out. DNX_EOPTION for a libdarknet with GPU, or without the
+ * max_batches= that training needs; DNX_ESHAPE when net trains but does not end in a loss;
+ * DNX_EMEM. */
 dnx_status dnx_host_open(dnx_net *net, dnx_host **out, dnx_err *err);
 void dnx_host_close(dnx_host *h); /* h may be NULL */
 
@@ -16,8 +17,7 @@ void dnx_host_close(dnx_host *h); /* h may be NULL */
 double dnx_host_train(dnx_host *h, const float *x, const float *truth);
 /* Returns the part of layer i in this sum of losses, or 0 when layer i is not a loss. */
 double dnx_host_loss(const dnx_host *h, int i);
-/* Returns the learning rate of the last update, by dnx_rate(), because three of libdarknet's
- * policies are wrong. */
+/* Returns dnx_rate() of the last update, because three of libdarknet's policies are wrong. */
 float dnx_host_rate(const dnx_host *h);
 uint64_t dnx_host_seen(const dnx_host *h); /* images trained on */
 

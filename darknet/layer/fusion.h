@@ -1,5 +1,4 @@
-/* fusion.h - optional: a layer does part of a neighbour's work, which saves passes over memory.
- * Each function may be NULL. */
+/* fusion.h - optional: a layer does part of a neighbour's work. Each function may be NULL. */
 #ifndef DNX_FUSION_H
 #define DNX_FUSION_H
 #include "dnx.h"

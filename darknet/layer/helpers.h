@@ -12,8 +12,7 @@ static inline long dnx_pixels(const dnx_node *n, const dnx_pass *p) {
     return (long)p->batch * n->out.h * n->out.w;
 }
 
-/* Allocates count zeroed floats, which are freed with the layer, or earlier by dnx_free().
- * DNX_EMEM. */
+/* Allocates count zeroed floats, which are freed with the layer or by dnx_free(). DNX_EMEM. */
 dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err);
 /* Like dnx_new(), for `count` items of `size` bytes of any type. NULL when memory runs out. */
 void *dnx_new_array(dnx_node *n, size_t count, size_t size, dnx_err *err);

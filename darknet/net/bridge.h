@@ -51,8 +51,7 @@ typedef struct {
 dnx_status dnx_bridge_net(dnx_net *from, dnx_net *to, dnx_bridge_how how, dnx_bridge *b,
                           dnx_err *err);
 
-/* Calls line() for each line of the table, and for a last line with the sums; text has no
- * newline. */
+/* Calls line() for each line of the table and for its sums; text has no newline. */
 void dnx_bridge_table(const dnx_bridge *b, void (*line)(void *arg, const char *text), void *arg);
 /* Writes a line about the first layer that was not taken, or "" when all were. */
 void dnx_bridge_remark(const dnx_bridge *b, char *text, size_t size);

@@ -38,8 +38,8 @@ static bool copy_weights(const dnx_node *f, const dnx_param *a, const dnx_node *
     return true;
 }
 
-/* Copies the first filters of layer f, with bias and norm, to layer t. Adds their number of floats
- * to *floats. Returns false when the weights do not fit. */
+/* Copies the first filters of layer f, with bias and norm, to layer t. Adds their floats to
+ * *floats. Returns false when the weights do not fit. */
 static bool copy_part(dnx_net *from, int f, dnx_net *to, int t, size_t *floats) {
     dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS];
     const dnx_node *nf = &from->nodes[f], *nt = &to->nodes[t];

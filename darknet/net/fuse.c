@@ -39,8 +39,7 @@ static void defer_norm_acts(dnx_net *net, const int *uses) {
     }
 }
 
-/* When predicting, skips a layer that is only batch norm and activation: its reader applies
- * them. */
+/* When predicting, a layer that is only norm and activation is skipped: its reader applies them. */
 static void hand_on_norm_acts(dnx_net *net, const int *uses) {
     for (int i = 0; i + 1 < net->n; i++) {
         dnx_node *n = &net->nodes[i], *next = n + 1;

@@ -20,7 +20,6 @@ typedef struct {
     dnx_list steps, scales;
 } dnx_net_opts;
 
-/* An option of [net] and its line in the cfg. */
 typedef struct {
     char key[24];
     int line;
@@ -42,29 +41,24 @@ struct dnx_net;
 
 /* Opens the teachers of a network while it is built. */
 typedef struct {
-    /* Opens the teacher of `loss`, keeps it in net->teachers, and sets target and target_head of
-     * loss->distillation. */
+    /* Opens a teacher into net->teachers. Sets target and target_head of loss->distillation. */
     dnx_status (*open)(struct dnx_net *net, dnx_node *loss, const struct dnx_teacher_opts *o,
                        dnx_err *err);
-    /* Loads the teacher's weights for training, after make() of the loss has accepted the
-     * target. */
+    /* Loads the teacher's weights for training, after make() has accepted the target. */
     dnx_status (*load)(struct dnx_net *net, const dnx_node *loss, const struct dnx_teacher_opts *o,
                        dnx_err *err);
     void (*close)(struct dnx_teachers *t);
 } dnx_teacher_source;
 typedef struct dnx_build dnx_build;
 
-/* Functions that run layers on a device (gpu/place.h). A dnx_pass points to the processor's
- * memory. */
+/* Functions that run layers on a device. A dnx_pass points to the processor's memory. */
 typedef struct dnx_placement {
     /* Called when the network is built. DNX_EMEM, DNX_EIO. */
     dnx_status (*place)(struct dnx_net *net, const struct dnx_placement *p, dnx_err *err);
     void (*remove)(struct dnx_net *net);
-    /* Called before place(), when predicting. True when the device runs layer i and adds
-     * dnx_residual() to its output. */
+    /* Before place(), when predicting: the device will add dnx_residual() to layer i's output. */
     bool (*adds_residual)(const struct dnx_net *net, int i);
-    /* Allocates memory of the processor that the device reads directly, not zeroed. Returns NULL
-     * when there is no such memory. */
+    /* Allocates processor memory that the device reads directly, not zeroed. May return NULL. */
     float *(*new_images)(const struct dnx_net *net, size_t floats);
     void (*free_images)(const struct dnx_net *net, float *images);
     /* See dnx_net_images(). */
@@ -107,18 +101,16 @@ typedef struct {
 
 /* Memory of a network, and how its threads share it. */
 typedef struct {
-    dnx_layer_plan *of;     /* of[i]: layer i */
+    dnx_layer_plan *of;
     struct dnx_pool *alone; /* with lanes > 1: one thread, for reentrant layers; else NULL */
     /* Each of `lanes` threads takes its own chunks of images through the reentrant layers. With 1
      * lane, the threads share the rows of one chunk. */
     int lanes;
-    /* lanes x layers: seconds, added by dnx_net_run(). The caller's array, or NULL. */
-    double *laps;
+    double *laps;   /* lanes x layers: seconds, added by dnx_net_run(); the caller's, or NULL */
     float *scratch; /* lanes x scratch_floats */
-    /* lanes x output_floats: all y. When predicting, outputs share memory. */
-    float *outputs;
-    float *deltas; /* delta_floats: all dy, which share memory too; NULL when predicting */
-    float *result; /* the result of dnx_net_predict(): batch x outputs */
+    float *outputs; /* lanes x output_floats: all y, which share memory when predicting */
+    float *deltas;  /* delta_floats: all dy, which share memory too; NULL when predicting */
+    float *result;  /* the result of dnx_net_predict(): batch x outputs */
     size_t output_floats, delta_floats, scratch_floats; /* in one lane */
 } dnx_plan;
 
@@ -177,15 +169,14 @@ typedef struct dnx_net {
 
 /* Options of dnx_net_build(). Every member has the default 0. */
 struct dnx_build {
-    bool trains;           /* false: the network only predicts */
-    bool keeps_no_weights; /* layers that pack their parameters release them: dnx_net_params()
-                            * then gives counts, but not values */
+    bool trains;
+    bool keeps_no_weights; /* layers release packed parameters: dnx_net_params() lacks values */
     int batch;             /* 0 means the cfg's batch / subdivisions */
     int threads;           /* 0 means as many as there are processors; at most 64 */
     const dnx_layer_type *const
         *types; /* types besides the registry's, ending with NULL; or NULL */
     const dnx_teacher_source *teachers; /* NULL when losses have no teacher */
-    const dnx_placement *placement;     /* NULL for this processor alone */
+    const dnx_placement *placement;
     const dnx_net *student; /* for a teacher: its student, whose threads and placement it uses */
 };
 
@@ -193,16 +184,14 @@ struct dnx_build {
  * DNX_EMEM, and the errors of opening a teacher or placing layers on a device. */
 dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out, dnx_err *err);
 void dnx_net_free(dnx_net *net);
-/* Lets a network that predicts take images of h x w pixels, with the same weights. DNX_ESHAPE when
- * a layer does not fit or its weights depend on the size; DNX_EOPTION when the network trains or
- * has released weights; DNX_EMEM. After DNX_EMEM the network may only be freed; after other errors
- * it has its old size. */
+/* Lets a network that predicts take images of h x w pixels. DNX_ESHAPE when a layer does not fit or
+ * its weights depend on the size; DNX_EOPTION when the network trains or has released weights;
+ * DNX_EMEM. After DNX_EMEM the network may only be freed. */
 dnx_status dnx_net_resize(dnx_net *net, int h, int w, dnx_err *err);
 
-/* Finds the layer that a loss with a teacher reads, in the student or in the teacher: layer
- * `given`, or the last suitable layer before layer `end` when given < 0. *head is the classifier
- * that turns its output into logits, or NULL. Returns false when no layer is suitable, with the
- * reason in *why. */
+/* Finds the layer that a loss with a teacher reads: layer `given`, or the last suitable layer
+ * before `end` when given < 0. *head: the classifier that makes logits of its output, or NULL.
+ * Returns false with the reason in *why when no layer is suitable. */
 bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int *source,
                     dnx_node **head, const char **why);
 
@@ -218,12 +207,10 @@ int dnx_net_embedding(const dnx_net *net);
 /* Returns file and line of option `key` of [net], or of [net] itself when `key` is not given. */
 dnx_loc dnx_net_at(const dnx_net *net, const char *key);
 
-/* Returns the output of layer i for images x in a network that predicts. Call it right after layer
- * i. A batch norm that its reader applies has no output: it is computed into `room` (batch x
- * outputs floats). */
+/* Returns the output of layer i right after layer i has run on x in a network that predicts. Uses
+ * `room` (batch x outputs floats) for a batch norm that its reader applies. */
 const float *dnx_net_own_output(dnx_net *net, int i, const float *x, int batch, float *room);
-/* Undoes the merging of a [shortcut] into layer i, which then stores its own output. Only for a
- * network that predicts. */
+/* Undoes the merging of a [shortcut] into layer i of a network that predicts. */
 void dnx_net_unmerge(dnx_net *net, int i);
 
 typedef enum { DNX_PREDICTING, DNX_TRAINING } dnx_phase;
@@ -238,9 +225,8 @@ double dnx_net_loss(dnx_net *net, int i);
  * *is_of_net to dnx_net_free_images(). Returns NULL when memory runs out. */
 float *dnx_net_new_images(const dnx_net *net, size_t floats, bool *is_of_net);
 void dnx_net_free_images(const dnx_net *net, float *images, bool is_of_net);
-/* Optional: announces the images of the next pass, and those of the pass after it or NULL, which a
- * GPU copies meanwhile. Both have net->batch images and must not change until their pass has
- * ended. */
+/* Optional: announces the images of the next pass, and of the pass after it or NULL. Both have
+ * net->batch images and must not change until their pass has ended. */
 void dnx_net_images(dnx_net *net, const float *now, const float *next);
 /* The backward pass: call dnx_net_backward_begin() once, then dnx_net_backward_layer() for all
  * layers from last to first. If the last layer is not a loss, the caller writes its dy before. */
@@ -279,15 +265,13 @@ dnx_status dnx_net_release_params(dnx_net *net, int i, dnx_err *err);
 /* Returns the output of layer i after a pass over `batch` images, also from a device. For a layer
  * that defers its batch norm, returns the values before the norm. */
 const float *dnx_net_output(dnx_net *net, int i, int batch);
-/* Returns the first failure of the device, or DNX_OK. After a failure the parameters are those of
- * the last complete update. */
+/* Returns the first failure of the device, or DNX_OK. */
 dnx_status dnx_net_status(dnx_net *net, dnx_err *err);
 
 /* Lists the parameters of layer i in file order. Returns their number. list may be NULL. */
 int dnx_net_params(dnx_net *net, int i, dnx_param *list);
 size_t dnx_net_count(dnx_net *net, int i); /* the trained floats of layer i */
-/* Copies the parameters of layer i of `from` to layer k of `to`, which has parameters of the same
- * sizes. Returns the number of floats. */
+/* Copies the parameters of layer i to layer k of `to`, of the same sizes. Returns their floats. */
 size_t dnx_net_copy_params(dnx_net *from, int i, dnx_net *to, int k);
 size_t dnx_net_memory(const dnx_net *net); /* bytes: outputs, deltas, scratch */
 #endif

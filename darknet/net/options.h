@@ -9,7 +9,6 @@ typedef struct {
     float learning_rate, decay, exclusivity;
 } dnx_common_opts;
 
-/* Options of losses that may have a teacher. */
 typedef struct dnx_teacher_opts {
     char *teacher, *weights, *layer;
     int flips;

@@ -12,8 +12,7 @@ typedef struct {
     size_t params, momentum, average; /* number of floats of each; average may be 0 */
 } dnx_state;
 
-/* Writes `inputs` and the state of net to the file `path`. After an error the old file is
- * unchanged. DNX_EIO, DNX_EMEM. */
+/* Writes `inputs` and the state of net. An error keeps the old file. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dnx_err *err);
 /* Reads the file `path`. Call dnx_state_free() also after an error. DNX_EWEIGHTS when the file is
  * damaged, no state file, or of another version; DNX_EIO, DNX_EMEM. */

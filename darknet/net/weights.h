@@ -9,20 +9,18 @@
  * have changed. */
 dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err);
 /* Loads only the first `layers` layers; the file may be longer. A packed file must fit the whole
- * network and is loaded whole. Returns the errors of dnx_weights_load(). */
+ * network and is loaded whole. Errors as dnx_weights_load(). */
 dnx_status dnx_weights_load_first(dnx_net *net, const char *path, int layers, dnx_err *err);
 /* Writes the parameters and net->seen. An error keeps the old file. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err);
 /* Like dnx_weights_save(), but writes only the first `layers` layers. */
 dnx_status dnx_weights_save_first(dnx_net *net, const char *path, int layers, dnx_err *err);
 
-/* Counts the floats after the header; 0 for a packed file. Returns the errors of
- * dnx_weights_load(). */
+/* Counts the floats after the header; 0 for a packed file. Errors as dnx_weights_load(). */
 dnx_status dnx_weights_count(const char *path, size_t *floats, bool *is_packed, dnx_err *err);
-/* Counts the parameters in a file, also a packed one. Returns the errors of dnx_weights_load(). */
+/* Counts the parameters in a file, also a packed one. Errors as dnx_weights_load(). */
 dnx_status dnx_weights_held(const char *path, size_t *numbers, dnx_err *err);
-/* Returns `seen` of a weights file, the number of images trained on, or UINT64_MAX when the file
- * cannot be read or is packed. */
+/* Returns the number of images trained on. UINT64_MAX for a packed or unreadable file. */
 uint64_t dnx_weights_seen(const char *path);
 /* Returns the number of parameters of the first `layers` layers. */
 size_t dnx_weights_floats(dnx_net *net, int layers);

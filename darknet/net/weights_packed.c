@@ -148,7 +148,6 @@ size_t dnx_packed_numbers(const unsigned char *bytes, size_t len) {
     return numbers;
 }
 
-/* Decodes number i of the tensor at `from`. */
 static float number(const unsigned char *from, uint32_t bits, const dnx_param *p, size_t i) {
     float v;
     uint16_t h;
