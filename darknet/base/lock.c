@@ -28,7 +28,7 @@ static void command_line(char *text, size_t n) {
 }
 
 /* If this fails, messages name no holder. */
-static void sign(int fd) {
+static void write_holder(int fd) {
     char host[65] = "", since[32] = "", command[200], text[TEXT];
     time_t now = time(NULL);
     struct tm local;
@@ -70,7 +70,7 @@ static outcome try(const char *path, int *fd, char holder[TEXT]) {
             return why == EWOULDBLOCK ? HELD : TAKEN;
         }
         if (is_same_file(*fd, path)) {
-            sign(*fd);
+            write_holder(*fd);
             return TAKEN;
         }
         close(*fd); /* the last holder has removed this file */

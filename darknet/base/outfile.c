@@ -50,7 +50,7 @@ static char *follow(const char *path) {
     return NULL;
 }
 
-static int open_folder(const char *file) {
+static int open_folder_of(const char *file) {
     char *folder = strndup(file, (size_t)folder_length(file));
     int fd = folder ? open(*folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     free(folder);
@@ -80,7 +80,7 @@ static dnx_status check(const dnx_outfile *f, struct stat *old, dnx_err *err) {
 
 static dnx_status check_folder(const dnx_outfile *f, dnx_err *err) {
     struct stat s;
-    int fd = open_folder(f->target);
+    int fd = open_folder_of(f->target);
     bool refused = fd >= 0 && !fstat(fd, &s) && is_read_only(&s);
     if (fd >= 0) close(fd);
     if (!refused) return DNX_OK; /* opening the file reports a missing folder */
@@ -126,7 +126,7 @@ static void free_names(dnx_outfile *f) {
     *f = (dnx_outfile){.lock = -1};
 }
 
-static void keep_owner(int fd, const struct stat *old) {
+static void copy_owner_and_mode(const struct stat *old, int fd) {
     if (old->st_uid != geteuid() || old->st_gid != getegid())
         if (fchown(fd, old->st_uid, old->st_gid)) return; /* only root may change the owner */
     (void)fchmod(fd, old->st_mode & 0777);
@@ -145,7 +145,7 @@ static dnx_status open_outfile(dnx_outfile *f, const char *path, bool continues,
         return st;
     }
     int fd = fileno(f->file);
-    if (old.st_mode) keep_owner(fd, &old);
+    if (old.st_mode) copy_owner_and_mode(&old, fd);
     f->lock = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     (void)flock(fd, LOCK_EX | LOCK_NB); /* without locks, remove_stale() removes nothing */
     return DNX_OK;
@@ -186,7 +186,7 @@ dnx_status dnx_outfile_sync(dnx_outfile *f, dnx_err *err) {
 
 /* A rename survives a power cut only after this. Some file systems cannot sync a folder. */
 static void sync_folder(const char *file) {
-    int fd = open_folder(file);
+    int fd = open_folder_of(file);
     if (fd < 0) return;
     (void)fsync(fd);
     close(fd);
@@ -269,7 +269,7 @@ static void remove_stale(int folder, const char *name, int age) {
 }
 
 static void sweep(const dnx_outfile *f) {
-    int fd = open_folder(f->target);
+    int fd = open_folder_of(f->target);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
     if (fd >= 0 && !d) close(fd);
     for (struct dirent *e; d && (e = readdir(d));)
@@ -308,7 +308,7 @@ dnx_status dnx_outfile_try_new(const char *path, dnx_err *err) {
 
 static bool is_same_folder(const char *a, const char *b) {
     struct stat s, t;
-    int x = open_folder(a), y = open_folder(b);
+    int x = open_folder_of(a), y = open_folder_of(b);
     bool is = x >= 0 && y >= 0 && !fstat(x, &s) && !fstat(y, &t) && s.st_dev == t.st_dev &&
               s.st_ino == t.st_ino;
     if (x >= 0) close(x);

@@ -36,14 +36,14 @@ dnx_status dnx_host_make(dnx_node *n, dnx_err *err) {
     return st;
 }
 
-static void to_planes(const float *in, int batch, dnx_shape s, float *out) {
+static void nhwc_to_nchw(const float *in, int batch, dnx_shape s, float *out) {
     size_t pixels = (size_t)s.h * (size_t)s.w, C = (size_t)s.c;
     for (size_t b = 0; b < (size_t)batch; b++, in += pixels * C, out += pixels * C)
         for (size_t i = 0; i < pixels; i++)
             for (size_t c = 0; c < C; c++) out[c * pixels + i] = in[i * C + c];
 }
 
-static void from_planes(const float *in, int batch, dnx_shape s, bool adds, float *out) {
+static void nchw_to_nhwc(const float *in, int batch, dnx_shape s, bool adds, float *out) {
     size_t pixels = (size_t)s.h * (size_t)s.w, C = (size_t)s.c;
     for (size_t b = 0; b < (size_t)batch; b++, in += pixels * C, out += pixels * C)
         for (size_t i = 0; i < pixels; i++)
@@ -63,9 +63,9 @@ static network network_of(dnx_host_state *s, const dnx_pass *p) {
 
 void dnx_host_forward(dnx_node *n, dnx_pass *p) {
     dnx_host_state *s = n->state;
-    to_planes(p->x[0], p->batch, n->in[0], s->x);
+    nhwc_to_nchw(p->x[0], p->batch, n->in[0], s->x);
     s->forward(s->l, network_of(s, p));
-    from_planes(s->l.output, p->batch, n->out, false, p->y);
+    nchw_to_nhwc(s->l.output, p->batch, n->out, false, p->y);
     p->loss = 0;
 }
 
@@ -80,14 +80,14 @@ void dnx_host_predict(dnx_node *n, dnx_pass *p) {
  * both are copies, and dx is zeroed. */
 void dnx_host_backward(dnx_node *n, dnx_pass *p) {
     dnx_host_state *s = n->state;
-    to_planes(p->x[0], p->batch, n->in[0], s->x);
-    to_planes(p->y, p->batch, n->out, s->l.output);
-    to_planes(p->dy, p->batch, n->out, s->l.delta);
+    nhwc_to_nchw(p->x[0], p->batch, n->in[0], s->x);
+    nhwc_to_nchw(p->y, p->batch, n->out, s->l.output);
+    nhwc_to_nchw(p->dy, p->batch, n->out, s->l.delta);
     network net = network_of(s, p);
     if (p->dx[0]) {
         memset(s->dx, 0, sizeof(float) * dnx_size(n->in[0]) * (size_t)p->batch);
         net.delta = s->dx;
     }
     s->backward(s->l, net);
-    if (p->dx[0]) from_planes(s->dx, p->batch, n->in[0], p->dx_adds[0], p->dx[0]);
+    if (p->dx[0]) nchw_to_nhwc(s->dx, p->batch, n->in[0], p->dx_adds[0], p->dx[0]);
 }

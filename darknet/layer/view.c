@@ -10,16 +10,6 @@
 
 #define MOST 4096 /* most bytes of a section's options */
 
-static bool grow(dnx_view *v) {
-    if (v->n < v->room) return true;
-    int room = v->room ? 2 * v->room : 64;
-    dnx_shown *list = realloc(v->list, sizeof *list * (size_t)room);
-    if (!list) return false;
-    v->list = list;
-    v->room = room;
-    return true;
-}
-
 int dnx_show(dnx_view *v, const char *section, const int *from, int n, dnx_shape out,
              const char *options, ...) {
     char text[MOST] = "";
@@ -27,7 +17,8 @@ int dnx_show(dnx_view *v, const char *section, const int *from, int n, dnx_shape
     va_start(args, options);
     if (options) vsnprintf(text, sizeof text, options, args);
     va_end(args);
-    char *copy = grow(v) ? strdup(text) : NULL;
+    const bool fits = dnx_grow(&v->list, (size_t)v->n, &v->room, sizeof *v->list);
+    char *copy = fits ? strdup(text) : NULL;
     if (!copy) {
         v->no_memory = true;
         return -1;

@@ -17,7 +17,8 @@ typedef struct {
 /* The sections added so far. An empty view is all zeros. */
 typedef struct dnx_view {
     dnx_shown *list;
-    int n, room;
+    int n;
+    size_t room;
     int layer;            /* the layer that is being shown */
     int from[DNX_MAX_IN]; /* the sections that give this layer's inputs; -1: the image */
     bool no_memory;       /* memory ran out, and a section is missing */

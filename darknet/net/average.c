@@ -5,9 +5,9 @@
 
 #include "net/weights.h"
 
-/* Calls fn(parameter, its average) for all parameters. */
-static void each(dnx_net *net, void (*fn)(const dnx_param *, float *, const void *),
-                 const void *arg) {
+static void for_each_param(dnx_net *net,
+                           void (*fn)(const dnx_param *, float *average, const void *arg),
+                           const void *arg) {
     dnx_param list[DNX_MAX_PARAMS];
     float *a = net->sgd.average;
     for (int i = 0; a && i < net->n; i++)
@@ -41,14 +41,14 @@ dnx_status dnx_average_begin(dnx_net *net, dnx_err *err) {
     if (!net->sgd.average) net->sgd.average = dnx_alloc(dnx_weights_floats(net, net->n) + 1);
     if (!net->sgd.average)
         return dnx_fail(err, DNX_EMEM, dnx_net_at(net, "ema"), "[net] ema: no memory");
-    each(net, copy, NULL);
+    for_each_param(net, copy, NULL);
     return DNX_OK;
 }
 
 void dnx_average_update(dnx_net *net, uint64_t t) {
     const double ramp = ((double)t + 1) / ((double)t + 10), ema = (double)net->o.ema;
     const float share = (float)(1 - (ema < ramp ? ema : ramp));
-    each(net, mix, &share);
+    for_each_param(net, mix, &share);
 }
 
-void dnx_average_swap(dnx_net *net) { each(net, swap, NULL); }
+void dnx_average_swap(dnx_net *net) { for_each_param(net, swap, NULL); }

@@ -48,7 +48,7 @@ dnx_bridge_row *dnx_bridge_add(dnx_bridge *b, dnx_net *net, int layer, dnx_fate 
     return row;
 }
 
-static bool is_next(const dnx_bridge_row *a, const dnx_bridge_row *b) {
+static bool share_line(const dnx_bridge_row *a, const dnx_bridge_row *b) {
     return a->fate == DNX_TAKEN && b->fate == DNX_TAKEN && a->shift == b->shift;
 }
 
@@ -59,7 +59,7 @@ void dnx_bridge_table(const dnx_bridge *b, void (*line)(void *arg, const char *t
     for (int i = 0, last; i < b->n; i = last + 1) {
         const dnx_bridge_row *r = &b->rows[i];
         size_t floats = r->floats;
-        for (last = i; last + 1 < b->n && is_next(&b->rows[last], &b->rows[last + 1]); last++)
+        for (last = i; last + 1 < b->n && share_line(&b->rows[last], &b->rows[last + 1]); last++)
             floats += b->rows[last + 1].floats;
         snprintf(number, sizeof number, "%d", r->layer);
         if (last > i) {

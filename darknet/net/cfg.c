@@ -9,13 +9,6 @@
 
 enum { MAX_BYTES = 16 << 20 }; /* keeps every count below INT_MAX */
 
-/* Returns a copy of s, or NULL when memory runs out. */
-static char *copy(const char *s) {
-    size_t size = strlen(s) + 1;
-    char *out = malloc(size);
-    return out ? memcpy(out, s, size) : NULL;
-}
-
 /* Makes room for element n of an array. Returns NULL and keeps the array when memory runs out. */
 static void *grown(void *array, int n, size_t size) {
     if (n & (n - 1)) return array; /* capacities are powers of two */
@@ -38,7 +31,7 @@ static dnx_status add_section(dnx_cfg *cfg, char *line, dnx_loc at, dnx_err *err
     dnx_section *list = grown(cfg->sections, cfg->n, sizeof *list);
     if (!list) return no_memory(at.file, at.line, err);
     cfg->sections = list;
-    char *text = copy(dnx_trim(line + 1));
+    char *text = strdup(dnx_trim(line + 1));
     if (!text) return no_memory(at.file, at.line, err);
     list[cfg->n++] = (dnx_section){text, at.line, NULL, 0, cfg};
     return DNX_OK;
@@ -61,7 +54,7 @@ static dnx_status add_pair(dnx_cfg *cfg, char *line, dnx_loc at, dnx_err *err) {
     if (!list) return no_memory(at.file, at.line, err);
     to->pairs = list;
     *equals = 0;
-    dnx_pair pair = {copy(dnx_trim(line)), copy(dnx_trim(equals + 1)), at.line};
+    dnx_pair pair = {strdup(dnx_trim(line)), strdup(dnx_trim(equals + 1)), at.line};
     if (!pair.key || !pair.value) {
         free(pair.key);
         free(pair.value);
@@ -87,7 +80,7 @@ static dnx_status parse_lines(dnx_cfg *cfg, dnx_lines *l, dnx_err *err) {
 static dnx_status parse(dnx_lines *l, dnx_cfg **out, dnx_err *err) {
     dnx_cfg *cfg = calloc(1, sizeof *cfg);
     dnx_status st = DNX_OK;
-    if (!cfg || (l->file && !(cfg->file = copy(l->file)))) st = no_memory(l->file, 0, err);
+    if (!cfg || (l->file && !(cfg->file = strdup(l->file)))) st = no_memory(l->file, 0, err);
     if (!st) st = parse_lines(cfg, l, err);
     if (st) dnx_cfg_free(cfg);
     else *out = cfg;
@@ -130,7 +123,7 @@ dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, 
     return DNX_OK;
 }
 
-static const dnx_pair *asking(const dnx_section *s) {
+static const dnx_pair *classes_auto(const dnx_section *s) {
     for (int i = 0; i < s->n; i++)
         if (!strcmp(s->pairs[i].key, "classes") && !strcmp(s->pairs[i].value, "auto"))
             return &s->pairs[i];
@@ -139,7 +132,7 @@ static const dnx_pair *asking(const dnx_section *s) {
 
 bool dnx_cfg_asks_classes(const dnx_cfg *cfg) {
     for (int i = 0; i < cfg->n; i++)
-        if (asking(&cfg->sections[i])) return true;
+        if (classes_auto(&cfg->sections[i])) return true;
     return false;
 }
 
@@ -147,7 +140,7 @@ dnx_status dnx_cfg_set_classes(dnx_cfg *cfg, int n, dnx_err *err) {
     char text[16];
     snprintf(text, sizeof text, "%d", n);
     for (int i = 0; i < cfg->n; i++) {
-        const dnx_pair *p = asking(&cfg->sections[i]);
+        const dnx_pair *p = classes_auto(&cfg->sections[i]);
         if (!p) continue;
         if (n < 1)
             return dnx_fail(

@@ -8,6 +8,7 @@
 #include "layer/advice.h"
 #include "net/options.h"
 #include "net/opts.h"
+#include "net/types.h"
 
 /* Options of [net] that have an effect only with a certain value of another option. */
 static const dnx_needs of_net[] = {
@@ -15,24 +16,14 @@ static const dnx_needs of_net[] = {
     {"scale", "policy", "step"},         {"gamma", "policy", "exp|sigmoid"},
     {"B1|B2|eps", "adam", "1"},          {NULL, NULL, NULL}};
 
-static bool is_word(const char *words, const char *word) {
-    size_t len = strlen(word);
-    for (const char *w = words;; w++) {
-        size_t n = strcspn(w, "|");
-        if (n == len && !memcmp(w, word, n)) return true;
-        if (!w[n]) return false;
-        w += n;
-    }
-}
-
 static const char *default_of(const dnx_opt *table, const char *key, char *text, size_t size) {
     const dnx_opt *o = dnx_opt_find(table, key);
     text[0] = 0;
     if (o && o->type != DNX_WORD) snprintf(text, size, "%g", o->value);
     else if (o) {
-        const char *w = o->words;
-        for (int i = 0; i < (int)o->value; i++) w += strcspn(w, "|") + 1;
-        snprintf(text, size, "%.*s", (int)strcspn(w, "|/"), w);
+        int length;
+        const char *word = dnx_option_word(o->words, (int)o->value, &length);
+        snprintf(text, size, "%.*s", length, word);
     }
     return text;
 }
@@ -47,8 +38,8 @@ static void note_needs(dnx_net *net, const dnx_section *s, const dnx_needs *r,
                        const dnx_opt *table) {
     char value[64], why[96], key[64];
     const dnx_pair *other = dnx_opts_given(s, r->needs);
-    if (is_word(r->words, other ? other->value : default_of(table, r->needs, value, sizeof value)))
-        return;
+    const char *has = other ? other->value : default_of(table, r->needs, value, sizeof value);
+    if (dnx_is_one_of(r->words, has, strlen(has))) return;
     snprintf(why, sizeof why, "without %s=%s", r->needs, r->words);
     for (const char *k = r->keys; *k; k += strspn(k, "|")) {
         size_t len = strcspn(k, "|");

@@ -1,13 +1,13 @@
 /* opts.c - parses KEY=VALUE text into typed, checked fields. */
 #include "net/opts.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/lines.h"
 
 enum { MAX_WORD = 64, MAX_KEYS = 256 };
 
@@ -31,23 +31,12 @@ static dnx_status out_of_range(const place *at, const dnx_opt *o, const char *wh
                     at->p->value, what, o->min, o->max);
 }
 
-/* Unlike strtod() alone, refuses "nan", "0x1p3" and " 1". */
 static bool to_number(const char *text, size_t len, double *v) {
-    char buf[MAX_WORD], *end;
-    if (len == 0 || len >= sizeof buf) return false;
+    char buf[MAX_WORD];
+    if (len >= sizeof buf) return false;
     memcpy(buf, text, len);
     buf[len] = 0;
-    if (strspn(buf, "0123456789+-.eE") != len) return false;
-    *v = strtod(buf, &end);
-    return end == buf + len && isfinite((float)*v);
-}
-
-static bool to_int(const char *text, long *v) {
-    char *end;
-    if (strspn(text, "0123456789+-") != strlen(text)) return false;
-    errno = 0;
-    *v = strtol(text, &end, 10);
-    return end != text && *end == 0 && errno == 0 && *v >= INT_MIN && *v <= INT_MAX;
+    return dnx_decimal(buf, v) && isfinite((float)*v);
 }
 
 /* True when `text` is one of the spellings in the n bytes at w, which are separated by '/'. */
@@ -135,12 +124,10 @@ static dnx_status set_list(const place *at, const dnx_opt *o, dnx_list *list) {
 }
 
 static dnx_status set_string(const place *at, char **field) {
-    size_t size = strlen(at->p->value) + 1;
-    char *text = malloc(size);
+    char *text = strdup(at->p->value);
     if (!text)
         return dnx_fail(at->err, DNX_EMEM, (dnx_loc){at->file, at->p->line},
                         "[%.40s] %.40s: no memory", at->s->name, at->p->key);
-    memcpy(text, at->p->value, size);
     free(*field);
     *field = text;
     return DNX_OK;
@@ -153,7 +140,7 @@ static dnx_status set_option(const place *at, const dnx_opt *o, void *out) {
     double v;
     switch (o->type) {
     case DNX_INT:
-        if (!to_int(text, &i) || (double)i < o->min || (double)i > o->max)
+        if (!dnx_whole(text, (long)o->min, (long)o->max, &i))
             return out_of_range(at, o, "a whole number");
         *(int *)field = (int)i;
         return DNX_OK;

@@ -11,16 +11,16 @@ static size_t floats_of(const dnx_net *net, int i, bool is_y) {
 
 /* Chooses the offset at[i] of y or dy of layer i. Returns the total number of floats. The backward
  * pass visits layers in reverse, so the same plan works for dy. */
-static size_t plan(const dnx_net *net, bool is_y, size_t *at, int *death) {
+static size_t plan(const dnx_net *net, bool is_y, size_t *at, int *last_use) {
     bool shares = !is_y || !net->trains;
     size_t total = 0;
-    for (int i = 0; i < net->n; i++) death[i] = i;
+    for (int i = 0; i < net->n; i++) last_use[i] = i;
     for (int i = 0; i < net->n; i++) {
         for (int k = 0; k < net->nodes[i].n_in; k++)
-            if (net->nodes[i].from[k] >= 0) death[dnx_net_root(net, net->nodes[i].from[k])] = i;
-        if (net->plan.of[i].merged_into >= 0) death[net->plan.of[i].merged_into] = i;
+            if (net->nodes[i].from[k] >= 0) last_use[dnx_net_root(net, net->nodes[i].from[k])] = i;
+        if (net->plan.of[i].merged_into >= 0) last_use[net->plan.of[i].merged_into] = i;
     }
-    death[dnx_net_root(net, net->n - 1)] = net->n;
+    last_use[dnx_net_root(net, net->n - 1)] = net->n;
     for (int i = 0; i < net->n; i++) {
         if (dnx_net_root(net, i) != i) continue;
         size_t size = floats_of(net, i, is_y);
@@ -28,7 +28,7 @@ static size_t plan(const dnx_net *net, bool is_y, size_t *at, int *death) {
         for (bool moved = shares; moved;) {
             moved = false;
             for (int j = 0; j < i; j++) {
-                if (dnx_net_root(net, j) != j || death[j] < i) continue;
+                if (dnx_net_root(net, j) != j || last_use[j] < i) continue;
                 size_t len = floats_of(net, j, is_y);
                 if (pos < at[j] + len && at[j] < pos + size) {
                     pos = at[j] + len;
@@ -45,9 +45,9 @@ static size_t plan(const dnx_net *net, bool is_y, size_t *at, int *death) {
 dnx_status dnx_net_allocate(dnx_net *net, dnx_err *err) {
     dnx_loc at = {net->file, 0};
     size_t *pos = calloc((size_t)net->n, sizeof *pos);
-    int *death = calloc((size_t)net->n, sizeof *death);
-    if (!pos || !death) goto no_memory;
-    net->plan.output_floats = plan(net, true, pos, death);
+    int *last_use = calloc((size_t)net->n, sizeof *last_use);
+    if (!pos || !last_use) goto no_memory;
+    net->plan.output_floats = plan(net, true, pos, last_use);
     net->plan.scratch_floats = (net->plan.scratch_floats + 16) & ~(size_t)15;
     size_t lanes = (size_t)net->plan.lanes;
     net->plan.result = dnx_alloc(dnx_size(net->nodes[net->n - 1].out) * (size_t)net->batch);
@@ -58,7 +58,7 @@ dnx_status dnx_net_allocate(dnx_net *net, dnx_err *err) {
         if (!net->plan.of[i].deferred || dnx_net_root(net, i) != i)
             net->plan.of[i].y = net->plan.outputs + pos[dnx_net_root(net, i)];
     if (net->trains) {
-        net->plan.delta_floats = plan(net, false, pos, death);
+        net->plan.delta_floats = plan(net, false, pos, last_use);
         net->plan.deltas = dnx_alloc(net->plan.delta_floats);
         for (int i = 0; i < net->n; i++)
             net->sgd.of[i + 1].momentum_at = net->sgd.of[i].momentum_at + dnx_net_count(net, i);
@@ -68,10 +68,10 @@ dnx_status dnx_net_allocate(dnx_net *net, dnx_err *err) {
             net->plan.of[i].dy = net->plan.deltas + pos[dnx_net_root(net, i)];
     }
     free(pos);
-    free(death);
+    free(last_use);
     return DNX_OK;
 no_memory:
     free(pos);
-    free(death);
+    free(last_use);
     return dnx_fail(err, DNX_EMEM, at, "no memory for the network's tensors");
 }

@@ -5,7 +5,7 @@
 #include "net/build.h"
 #include "net/plan.h"
 
-static void drop(dnx_node *nodes, int n) {
+static void free_nodes(dnx_node *nodes, int n) {
     for (int i = 0; nodes && i < n; i++) {
         dnx_free_owned(nodes[i].memory);
         free(nodes[i].state);
@@ -70,11 +70,11 @@ dnx_status dnx_net_resize(dnx_net *net, int h, int w, dnx_err *err) {
     int made = 0;
     while (!st && made < net->n) st = make(net, in, nodes, made++, err);
     if (st) {
-        drop(nodes, made);
+        free_nodes(nodes, made);
         return st;
     }
     net->nodes = nodes;
     net->in = in;
-    drop(old, net->n);
+    free_nodes(old, net->n);
     return allocate(net, err);
 }

@@ -9,7 +9,7 @@
 #include "net/opts.h"
 
 /* Sets place[i] to the index of layer i in the new network, or to -1 when layer i is left out. */
-static int number_layers(const dnx_net *net, int last, int *place) {
+static void number_layers(const dnx_net *net, int last, int *place) {
     int n = 0;
     for (int i = 0; i <= last; i++) place[i] = -1;
     place[last] = 0;
@@ -18,7 +18,6 @@ static int number_layers(const dnx_net *net, int last, int *place) {
             if (net->nodes[i].from[k] >= 0) place[net->nodes[i].from[k]] = 0;
     for (int i = 0; i <= last; i++)
         if (place[i] >= 0) place[i] = n++;
-    return n;
 }
 
 /* Writes a list of layers with their new numbers; names are unchanged. */
