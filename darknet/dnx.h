@@ -1,20 +1,20 @@
 /* dnx.h - the interface of a layer type. A layer type is one file: layers_ext/NAME.c defines the
  * dnx_layer_type dnx_NAME for section [NAME] of a cfg. No other file changes.
  *
- * The network sets the options, the inputs and their shapes, and then calls make() once. It calls
- * prepare() when weights have changed, and forward() and backward() for each batch. n->trains tells
- * make() whether backward() will be called. p->is_training tells forward() whether this batch
- * trains.
+ * The network sets the options, the inputs and their shapes, and then calls make() once. The
+ * network calls prepare() when weights have changed, and forward() and backward() for each batch.
+ * n->trains tells make() whether backward() will be called. p->is_training tells forward() whether
+ * this batch trains.
  *
  * Tensors are float32, NHWC and contiguous: element (b,y,x,c) of a B x H x W x C tensor is p[((b*H
  * + y)*W + x)*C + c]. A flat vector is 1 x 1 x C. Filters in files are OIHW.
  *
  * Gradients are DESCENT directions, as in libdarknet: minus the derivative of the loss, summed over
- * the batch. backward() STORES into dx, or ADDS to it when dx_adds is true. It skips a dx that is
- * NULL. It always ADDS to the gradients of parameters.
+ * the batch. backward() STORES into dx, or ADDS to dx when dx_adds is true. backward() skips a dx
+ * that is NULL, and always ADDS to the gradients of parameters.
  *
  * `make check-layer LAYER=name` tests a layer type against these rules. Optional parts, such as
- * losses with a teacher, have headers in layer/; its README lists them. */
+ * losses with a teacher, have headers in layer/. */
 #ifndef DNX_H
 #define DNX_H
 #include <stdbool.h>

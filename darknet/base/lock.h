@@ -1,5 +1,5 @@
-/* lock.h - a lock file that only one process can hold. It contains a line about its holder. The
- * lock ends with its process: a file that remains on disk blocks nobody. */
+/* lock.h - a lock file that only one process can hold, with a line about the holder. The lock ends
+ * with its process: a file that remains on disk blocks nobody. */
 #ifndef DNX_LOCK_H
 #define DNX_LOCK_H
 #include <stdbool.h>
@@ -8,9 +8,9 @@
 
 typedef struct dnx_lock dnx_lock;
 
-/* Creates and locks the file `path`. DNX_EIO when another process holds it ("is in use by process
- * 4711 on HOST since DATE TIME: COMMAND") or it cannot be created; DNX_EMEM. Locks nothing on a
- * file system without locks. */
+/* Creates and locks the file `path`. DNX_EIO when another process holds the lock ("is in use by
+ * process 4711 on HOST since DATE TIME: COMMAND"), or when the file cannot be created; DNX_EMEM.
+ * Locks nothing on a file system without locks. */
 dnx_status dnx_lock_take(dnx_lock **lock, const char *path, dnx_err *err);
 
 /* Like dnx_lock_take(), but while another process holds the lock, calls waiting() five times a

@@ -24,7 +24,7 @@ typedef struct {
 typedef struct {
     const char *key;
     dnx_opt_type type;
-    size_t offset;          /* of the field in the options struct */
+    size_t offset;
     double value, min, max; /* default of a number or a word; bounds of a number */
     const char *words; /* DNX_WORD: "a|b/other spelling of b|c"; DNX_STRING: the default or NULL */
     const char *help;

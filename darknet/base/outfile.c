@@ -184,7 +184,8 @@ dnx_status dnx_outfile_sync(dnx_outfile *f, dnx_err *err) {
     return f->why ? cannot_write(f->path, f->why, err) : DNX_OK;
 }
 
-/* A rename survives a power cut only after this. Some file systems cannot sync a folder. */
+/* A rename survives a power cut only after this. Ignores errors: not every system can sync
+ * folders. */
 static void sync_folder(const char *file) {
     int fd = open_folder_of(file);
     if (fd < 0) return;

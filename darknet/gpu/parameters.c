@@ -193,7 +193,7 @@ void dnx_gpu_update(dnx_net *net, int batch, float rate, float momentum, float d
     if (!is_all && net->o.clip_norm <= 0) dnx_gpu_fetch_gradients(net);
     descend(net);
     for (int i = net->first_trained; i < net->n; i++)
-        if (updates_on_device(net, i)) dnx_gpu_prepare(net, i); /* may limit the parameters */
+        if (updates_on_device(net, i)) dnx_gpu_prepare(net, i); /* may change the parameters */
     if (is_any) bring_back(net);
 }
 

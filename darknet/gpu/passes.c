@@ -16,7 +16,7 @@ static size_t bytes_of(const dnx_net *net, int i, int batch) {
     return sizeof(float) * dnx_size(net->nodes[i].out) * (size_t)batch;
 }
 
-/* The network of the last dnx_gpu_images(). Its teachers get the same images. */
+/* The network of the last dnx_gpu_images(). The teachers of a network get the same images. */
 static const dnx_net *announced;
 
 static int place_of(const dnx_placed *p, const float *images) {
@@ -25,7 +25,7 @@ static int place_of(const dnx_placed *p, const float *images) {
     return -1;
 }
 
-/* Starts to copy images to a free buffer, if there is one. */
+/* Starts to copy images that are not on the device to a free buffer, if there is one. */
 static void bring_beside(dnx_net *net, const float *images) {
     dnx_placed *p = dnx_placed_of(net);
     const int k = p->image_of[0] ? 1 : 0;

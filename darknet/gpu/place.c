@@ -34,7 +34,7 @@ static const dnx_gpu_type *type_of(const dnx_net *net, int i) {
     return must_stay(net, i) ? NULL : half_of(&net->nodes[i]);
 }
 
-/* y of a layer that defers its norm and activation holds z. Its only reader applies them to z. */
+/* A layer that defers its norm and activation stores z, to which its only reader applies both. */
 static bool defers(const dnx_net *net, int i) {
     int readers = 0;
     bool loads = false;

@@ -1,4 +1,4 @@
-/* loop.h - trains a network with libdarknet's own training loop. It hides darknet.h. */
+/* loop.h - trains a network with libdarknet's own training loop, and hides darknet.h. */
 #ifndef DNX_HOST_H
 #define DNX_HOST_H
 #include "net/net.h"
@@ -6,7 +6,7 @@
 typedef struct dnx_host dnx_host;
 
 /* Wraps net, which must outlive *out. DNX_EOPTION for a libdarknet with GPU, or without the
- * max_batches= that training needs; DNX_ESHAPE when net trains but does not end in a loss;
+ * max_batches= that training needs; DNX_ESHAPE when training without a loss at the end;
  * DNX_EMEM. */
 dnx_status dnx_host_open(dnx_net *net, dnx_host **out, dnx_err *err);
 void dnx_host_close(dnx_host *h); /* h may be NULL */

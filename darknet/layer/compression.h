@@ -1,4 +1,4 @@
-/* compression.h - optional: describes a layer to low-rank decomposition and operation counts. */
+/* compression.h - optional: describes a layer for low-rank decomposition and operation counts. */
 #ifndef DNX_COMPRESSION_H
 #define DNX_COMPRESSION_H
 #include "dnx.h"
@@ -18,8 +18,8 @@ typedef enum {
 } dnx_arithmetic;
 
 typedef struct dnx_compression {
-    /* Describes the layer in *view, whose parameters have the usual roles. Returns false when the
-     * layer is no convolution. NULL in a type that never is one. */
+    /* Describes the layer in *view, or returns false when the layer is no convolution. Callers find
+     * the parameters by their roles. NULL in a type that never is a convolution. */
     bool (*as_convolution)(const dnx_node *n, dnx_convolution *view);
     dnx_arithmetic (*arithmetic)(const dnx_node *n); /* NULL means DNX_MULTIPLY_ADDS */
     bool is_low_rank; /* DNX_BASIS and DNX_WEIGHTS are the factors of a convolution's filters */

@@ -18,7 +18,7 @@ typedef struct dnx_fusion {
      * before. dnx_norm_act_rows() computes the real input from z. */
     bool (*applies_deferred)(const dnx_node *n);
     /* When predicting: returns the norm and activation of a layer that is y = act(norm(x[0])) and
-     * nothing else. Its reader may apply them; forward() is then not called. */
+     * nothing else. A reader may apply both; forward() is then not called. */
     struct dnx_norm_act *(*hand_on)(dnx_node *n);
     /* When predicting: makes the layer apply dnx_deferred(p) to x[0]. Padding stays 0. May increase
      * n->scratch. Returns false when the options do not allow it. */

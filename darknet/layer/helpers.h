@@ -29,8 +29,7 @@ dnx_status dnx_restore_params(dnx_node *n, dnx_err *err);
 /* Sets p->dx[k] to 0 unless it is NULL or dx_adds[k] is true: backward() can then add to it. */
 void dnx_clear_dx(const dnx_node *n, dnx_pass *p, int k);
 /* Divides `rows` rows, such as images or pixels, among the threads. Calls fn(n, p, lo, hi) in
- * parallel for ranges lo <= row < hi, and returns when all are done. fn writes only the results of
- * its rows. */
+ * parallel for ranges lo <= row < hi. fn writes only the results of these rows. */
 void dnx_each_row(dnx_node *n, dnx_pass *p, long rows,
                   void (*fn)(dnx_node *n, dnx_pass *p, long lo, long hi));
 #endif

@@ -39,5 +39,5 @@ __attribute__((format(printf, 6, 7))) int dnx_show(dnx_view *v, const char *sect
 /* Adds a [convolutional] section with out.c filters. more: further lines "key=value\n". */
 int dnx_show_convolution(dnx_view *v, int from, dnx_shape out, const dnx_convolution *c,
                          const char *more);
-void dnx_view_free(dnx_view *v); /* frees what *v owns; v may be NULL */
+void dnx_view_free(dnx_view *v);
 #endif

@@ -46,8 +46,8 @@ typedef struct {
 } dnx_bridge_how;
 
 /* Copies the parameters of `from` to `to`, prepares `to` and fills the table b. Layers with the
- * same name= match. From the start and from each match on, layers match in order until one does not
- * fit. DNX_EMEM; DNX_EWEIGHTS when no layer fits. */
+ * same name= are paired. From the start and from each such pair on, layers are paired in order
+ * until one does not fit. DNX_EMEM; DNX_EWEIGHTS when no layer fits. */
 dnx_status dnx_bridge_net(dnx_net *from, dnx_net *to, dnx_bridge_how how, dnx_bridge *b,
                           dnx_err *err);
 
@@ -55,5 +55,5 @@ dnx_status dnx_bridge_net(dnx_net *from, dnx_net *to, dnx_bridge_how how, dnx_br
 void dnx_bridge_table(const dnx_bridge *b, void (*line)(void *arg, const char *text), void *arg);
 /* Writes a line about the first layer that was not taken, or "" when all were. */
 void dnx_bridge_remark(const dnx_bridge *b, char *text, size_t size);
-void dnx_bridge_free(dnx_bridge *b); /* does not free the struct itself */
+void dnx_bridge_free(dnx_bridge *b);
 #endif

@@ -24,9 +24,8 @@ typedef struct dnx_cfg {
     int n;
 } dnx_cfg;
 
-/* Parses len bytes, at most 16 MB. '#' and ';' start a comment at the start of a line or after
- * white space. base/lines.h describes the accepted text. Free *out with dnx_cfg_free(). DNX_EPARSE,
- * DNX_EMEM. */
+/* Parses len bytes, at most 16 MB, into *out, for dnx_cfg_free(). '#' and ';' start a comment at
+ * the start of a line or after white space. See also base/lines.h. DNX_EPARSE, DNX_EMEM. */
 dnx_status dnx_cfg_parse(const char *text, size_t len, const char *file, dnx_cfg **out,
                          dnx_err *err);
 /* Like dnx_cfg_parse(), for a file. Also DNX_EIO. */
@@ -35,8 +34,7 @@ dnx_status dnx_cfg_read(const char *path, dnx_cfg **out, dnx_err *err);
 dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, dnx_err *err);
 /* True when a section has classes=auto. */
 bool dnx_cfg_asks_classes(const dnx_cfg *cfg);
-/* Replaces classes=auto by n. DNX_EOPTION when n is 0 (unknown) and a section has classes=auto;
- * DNX_EMEM. */
+/* Replaces classes=auto by n. DNX_EOPTION when n is 0 but needed; DNX_EMEM. */
 dnx_status dnx_cfg_set_classes(dnx_cfg *cfg, int n, dnx_err *err);
 /* Returns the index of the section that has name=`name`, or -1. */
 int dnx_cfg_named(const dnx_cfg *cfg, const char *name);

@@ -46,7 +46,7 @@ bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int 
     return *source >= 0;
 }
 
-/* For a loss of distillation: finds its input and opens its teacher. */
+/* Finds the input and the teacher of a loss of distillation. */
 static dnx_status find_pair(dnx_net *net, dnx_node *n, dnx_teacher_opts *o, dnx_err *err) {
     const char *name = n->type->name, *key = n->type->layers_key, *why;
     const dnx_list *refs = dnx_opts_field(n, key);

@@ -56,7 +56,7 @@ typedef struct dnx_placement {
     /* Called when the network is built. DNX_EMEM, DNX_EIO. */
     dnx_status (*place)(struct dnx_net *net, const struct dnx_placement *p, dnx_err *err);
     void (*remove)(struct dnx_net *net);
-    /* Before place(), when predicting: the device will add dnx_residual() to layer i's output. */
+    /* Called before place(), when predicting. True: the device adds dnx_residual() to y. */
     bool (*adds_residual)(const struct dnx_net *net, int i);
     /* Allocates processor memory that the device reads directly, not zeroed. May return NULL. */
     float *(*new_images)(const struct dnx_net *net, size_t floats);
@@ -75,8 +75,7 @@ typedef struct dnx_placement {
     void (*catch_up)(struct dnx_net *net, int i);
     /* Called after the parameters or the momentum of layer i have changed on the processor. */
     void (*changed)(struct dnx_net *net, int i);
-    /* Moves the gradients, and copies the running statistics, of the device's layers that the
-     * processor updates. */
+    /* Moves gradients and copies statistics to the processor, for the layers that it updates. */
     void (*fetch_gradients)(struct dnx_net *net);
     /* Updates the layers that the device updates. Called before the processor updates any layer. */
     void (*update)(struct dnx_net *net, int batch, float rate, float momentum, float decay);

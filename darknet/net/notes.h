@@ -12,5 +12,5 @@ typedef struct {
 /* Adds a note. notes may be NULL. The note is lost when memory runs out. */
 void dnx_note(dnx_notes *notes, dnx_loc loc, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-void dnx_notes_free(dnx_notes *notes); /* does not free the struct itself */
+void dnx_notes_free(dnx_notes *notes);
 #endif

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-/* Includes a gap to the next tensor. A layer that defers its batch norm needs no y. */
+/* The result includes a gap to the next tensor. A layer that defers its batch norm needs no y. */
 static size_t floats_of(const dnx_net *net, int i, bool is_y) {
     if (is_y && net->plan.of[i].deferred) return 0;
     return (dnx_size(net->nodes[i].out) * (size_t)net->chunk + 31) & ~(size_t)15;

@@ -12,9 +12,9 @@
 #include "net/weights_kind.h"
 #include "net/weights_packed.h"
 
-#define MOST ((size_t)1 << 40) /* the most bytes of a file */
-#define HEADER 20              /* three int32 and a uint64 seen */
-#define OLD_HEADER 16          /* before version 0.2: `seen` is an int32 */
+#define MOST ((size_t)1 << 40)
+#define HEADER 20     /* three int32 and a uint64 seen */
+#define OLD_HEADER 16 /* before version 0.2: `seen` is an int32 */
 
 static dnx_status cannot_read(const char *path, dnx_err *err) {
     dnx_loc at = {path, 0};
