@@ -37,12 +37,11 @@ def save(args, rate, got, counts, about):
 
 def of_pairs(scores, same, names, rate):
     """Returns (got, counts) for save(). got is None with too few false matches. names: [(image,
-    image)]; the folder of an image is its person. With fewer than three folders, each pair counts
-    as a different person."""
-    people = [[n.rsplit("/", 1)[0] if "/" in n else n for n in pair] for pair in names]
-    known, number = np.unique(people, return_inverse=True)
-    number = number.reshape(-1, 2)
-    if len(known) < 3:
+    image)]; the folder of an image is its person, if only pairs of one person lie in one folder.
+    Else each pair counts as a different person."""
+    people = np.array([[n.rpartition("/")[0] for n in pair] for pair in names])
+    number = np.unique(people, return_inverse=True)[1].reshape(-1, 2)
+    if ((people[:, 0] == people[:, 1]) != same).any():
         number = np.repeat(np.arange(len(names))[:, None], 2, 1)
     falling, rising = -np.sort(-scores[~same]), np.sort(scores[same])
     threshold, above = statistics.threshold_at(falling, rate, len(falling))

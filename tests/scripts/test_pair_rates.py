@@ -244,7 +244,7 @@ def thresholds():
         got = statistics.threshold_at(falling, k / 6, 6)
         expect(got[0] is None if want is None else
                abs(got[0] - want[0]) < 1e-6 and got[1] == want[1], f"{k} of 6: {got}")
-    names = [(f"p{i}/a", f"p{i + 1 + i % 3}/b") for i in range(400)]
+    names = [(f"p{i}/a", f"p{i + i % 2 * (1 + i % 3)}/b") for i in range(400)]
     same = np.arange(400) % 2 == 0
     cosines = np.where(same, .5 + np.arange(400) / 1000, np.arange(400) / 1000)
     got, counts = threshold.of_pairs(cosines, same, names, .1)
@@ -252,6 +252,12 @@ def thresholds():
     expect(((cosines > got["threshold"]) & ~same).sum() == 20, "what the threshold accepts")
     expect(got["false_match_low"] < .1 < got["false_match_high"], f"{got}")
     expect(threshold.of_pairs(cosines, same, names, .01)[0] is None, "two matches measure nothing")
+    two = [("ab"[i // 2 % 2], ("ba", "ab")[s][i // 2 % 2]) for i, s in enumerate(same.tolist())]
+    for what, folders, people in (("two people", two, 2), ("no people", [("x", "x")] * 400, 200),
+                                  ("three poses", [("x", "yz"[i % 2]) for i in range(400)], 200)):
+        names = [(f"{a}/{i}.jpg", f"{b}/{i + 1}.jpg") for i, (a, b) in enumerate(folders)]
+        got = threshold.of_pairs(cosines, same, names, .1)[1]["people"]
+        expect(got == people, f"folders of {what}: {got} people")
 
 
 def many_trials():
