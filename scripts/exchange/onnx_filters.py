@@ -25,7 +25,7 @@ def conv(t, n, x, w, b=None):
     pads = [p + q for p, q in zip(pads, pad_before)]
     w, pad = embed(t, w.astype(np.float32), pads, dilations, (h, wide))
     if t.bgr and x.layer < 0:
-        w = w[:, ::-1] if groups == 1 else t.fail("--bgr: needs a first convolution without groups")
+        w = w[:, ::-1]
     outputs, _, kh, kw = w.shape
     biases = np.zeros(outputs) if b is None else b
     oh, ow = (h + 2 * pad - kh) // strides[0] + 1, (wide + 2 * pad - kw) // strides[0] + 1

@@ -128,6 +128,9 @@ class Importer:
                 self.fail(f"{key}: not all are finite numbers")
         if max(shape) > 65536 and section != "connected":
             self.fail(f"{shape} is larger than a layer can be")
+        if self.bgr and (section, options.get("groups")) != ("convolutional", 1) and \
+                any(i.layer < 0 for i in inputs):
+            self.fail("--bgr: only convolutions without groups may read the input")
         self.layers.append(Layer(section, options, [i.layer for i in inputs], shape,
                                  f"{self.node.name}", **params))
         return Value(len(self.layers) - 1, shape, form, name=self.node.outputs[0])

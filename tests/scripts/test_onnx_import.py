@@ -325,6 +325,14 @@ def nodes(folder):
     t.save(path, t.node("Add", "data", huge))
     fails(path, f"{path}: node it, ConstantOfShape: its constants do not fit: Unable to allocate "
                 "4.00 EiB for an array with shape (1099511627776, 1048576) and data type float32")
+    for op, first in (("BatchNormalization", lambda t: t.norm("data", 3, name="it")),
+                      ("MaxPool", lambda t: t.node("MaxPool", "data", kernel_shape=[2, 2],
+                                                   strides=[2, 2], name="it")),
+                      ("Conv", lambda t: t.conv("data", 3, 3, 3, group=3, name="it"))):
+        t = Net(image)
+        t.save(path, t.conv(first(t), 4, 3, 3))
+        fails(path, f"{path}: node it, {op}: --bgr: only convolutions without groups may read the "
+                    "input", "--bgr")
     t = Net(image)
     t.save(path, t.node("Clip", "data", np.float32(0), np.float32(5), name="it"))
     fails(path, f"{path}: node it, Clip: min=0.0 max=5.0: only 0 and 6, -1 and 1, and 0 alone have "
