@@ -19,12 +19,12 @@ def twin(cfg, weights, batch, folder):
     text = [f"[net]\nbatch={batch}\nsubdivisions=1\n" + "".join(f"{k}={net[k]}\n" for k in net)]
     for i, layer in enumerate(layers):
         if layer["name"] == "shortcut":
-            text.append(f"[shortcut]\nfrom={layer['sources'][1] - i}\nactivation=linear\n")
+            text.append(f"[shortcut]\nfrom={layer['sources'][1] - i}\nactivation={layer['act']}\n")
             continue
         text.append(f"[convolutional]\nfilters={layer['shape'][0]}\nsize={layer['shape'][2]}\n"
                     f"stride={layer['stride']}\npad=0\npadding={layer['pad']}\n"
                     f"groups={layer['groups']}\nbatch_normalize={int(layer['bn'])}\n"
-                    f"activation={'leaky' if layer['act'] == 'prelu' else 'linear'}\n")
+                    f"activation={'leaky' if layer['act'] == 'prelu' else layer['act']}\n")
         layer["params"] = [p for p in layer["params"] if p[0] != "slopes"]
     made = os.path.join(folder, "host.cfg"), os.path.join(folder, "host.weights")
     with open(made[0], "w") as f:

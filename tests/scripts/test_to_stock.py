@@ -1,5 +1,6 @@
 """Tests scripts/to_stock.py: libdarknet, in a process of its own (bench/peer_host.py), gives the
-outputs of our command. Also tests errors. Skips when libdarknet is not installed."""
+outputs of our command. So it does for bench/host_networks.py. Also tests errors. Skips when
+libdarknet is not installed."""
 import os
 import sys
 import tempfile
@@ -10,7 +11,7 @@ from common import attempt, expect, expect_end, needed, script, skip_all, summar
 with needed():
     import numpy as np
     import nets
-    from bench import peer_host, peer_process
+    from bench import host_networks, peer_host, peer_process
 if not os.path.exists(peer_host.LIBRARY):
     skip_all("libdarknet is not installed")
 
@@ -38,6 +39,16 @@ BAD = [
 ]
 
 
+def stock_agrees(folder, made, x, want):
+    """made: the cfg and the weights for libdarknet."""
+    fin, fout = os.path.join(folder, "in"), os.path.join(folder, "out")
+    x.tofile(fin)
+    with peer_process.Peer(sys.executable, peer_host.__file__, *made, fin, 1) as peer:
+        peer.output(fout)
+    got = np.fromfile(fout, np.float32).reshape(1, -1)
+    expect(nets.difference(got, want) < 1e-5, f"differs by {nets.difference(got, want):.1e}")
+
+
 def agrees(folder, layers):
     cfg = common.write(os.path.join(folder, "a.cfg"), HEAD + layers)
     weights = nets.randomise(cfg, os.path.join(folder, "w.weights"))
@@ -45,12 +56,16 @@ def agrees(folder, layers):
     expect_end(script("to_stock.py", cfg, weights, *out))
     pixels = np.random.default_rng(2).uniform(0, 1, (1, 3, 7, 7)).astype(np.float32)
     want = nets.ours(cfg, weights, (255 * pixels - 127.5) * np.float32(.0078125))
-    fin, fout = os.path.join(folder, "in"), os.path.join(folder, "out")
-    pixels.tofile(fin)
-    with peer_process.Peer(sys.executable, peer_host.__file__, *out, fin, 1) as peer:
-        peer.output(fout)
-    got = np.fromfile(fout, np.float32).reshape(1, -1)
-    expect(nets.difference(got, want) < 1e-5, f"differs by {nets.difference(got, want):.1e}")
+    stock_agrees(folder, out, pixels, want)
+
+
+def twin_agrees(folder):
+    layers = (CONV + CONV).replace("linear", "elu") + "[shortcut]\nfrom=0\nactivation=relu\n"
+    cfg = common.write(os.path.join(folder, "a.cfg"), HEAD + layers)
+    weights = nets.randomise(cfg, os.path.join(folder, "w.weights"))
+    x = np.random.default_rng(2).uniform(-1, 1, (1, 3, 7, 7)).astype(np.float32)
+    stock_agrees(folder, host_networks.twin(cfg, weights, 1, folder), x,
+                 nets.ours(cfg, weights, x))
 
 
 def messages(folder):
@@ -70,5 +85,6 @@ def in_a_folder(test, *args):
 
 for name, text in NETS.items():
     attempt(name, in_a_folder, agrees, text)
+attempt("twin", in_a_folder, twin_agrees)
 attempt("messages", in_a_folder, messages)
 summary()
