@@ -73,7 +73,8 @@ static int run(const void *args) {
         const char *from = i < ours ? dnx_layer_files[i] : "libdarknet";
         bool is_outside = i < ours && strncmp(from, "layers_ext/", 11);
         if (!section)
-            printf("  %-18s %s%s%s\n", t->name, t->summary, is_outside ? "; from " : "",
+            printf("  %-18s %s%s%s%s\n", t->name, t->summary,
+                   i < ours && t->is_loss ? "; a loss" : "", is_outside ? "; from " : "",
                    is_outside ? from : "");
         else if (t == section_type) {
             printf("[%s] %s (%s)\n", t->name, t->summary, from);

@@ -1,7 +1,10 @@
 """Reads and changes options in the text of a cfg."""
+import functools
+import itertools
 import re
 
 from lib.errors import Failure
+from lib.processes import darknet, run
 
 # {layer type: the option that sets the number of its outputs}
 OUTPUTS = {"convolutional": "filters", "conv": "filters", "connected": "output", "conn": "output"}
@@ -42,14 +45,15 @@ def option(body, key):
     return found.group(1).strip() if found else None
 
 
+@functools.lru_cache
+def losses():
+    return re.findall(r"(?m)^  (\w+) .*; a loss(?:;|$)", run([darknet(), "layers"], capture=True))
+
+
 def without_losses(text):
-    """Returns the sections before the first loss, as cfg text."""
-    kept = []
-    for name, body in sections(text)[1:]:
-        if name == "margin_softmax" or name.startswith("kd_"):
-            break
-        kept.append(f"[{name}]{body}")
-    return "".join(kept)
+    """Returns the cfg text of the network that predicts: all sections before the first loss."""
+    parts = itertools.takewhile(lambda part: part[0] not in losses(), sections(text)[1:])
+    return "".join(f"[{name}]{body}" for name, body in parts)
 
 
 def embedding(text, numbers, path="the network"):

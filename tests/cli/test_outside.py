@@ -5,6 +5,7 @@ import shutil
 
 from common import attempt_all, expect, expect_end, read, run, summary, write, ROOT
 from outside import EXAMPLES, build_command, make
+from lib.cfg_text import without_losses
 from small_run import CFG, data, make_inputs, train
 
 LISTED = ("clipped", "gain", "product", "difference")  # layers_ext/WRITING.md lists these files
@@ -23,6 +24,10 @@ def command_has_them():
     command = build_command()
     done = run(command, "layers")
     expect("clipped" in done.stdout and "tests/data/layers/clipped.c" in done.stdout, done.stdout)
+    os.environ["DARKNET_BIN"] = command
+    for loss in ("difference", "center_loss", "softmax"):
+        cfg = f"[net]\n[clipped]\n[{loss}]\n[{loss}]\n"
+        expect(without_losses(cfg) == "[net]\n[clipped]\n", without_losses(cfg))
     expect("largest output" in run(command, "layers", "clipped").stdout, "options are not listed")
     cfg = write("net.cfg", "[net]\nheight=4\nwidth=4\nchannels=3\n[clipped]\nceiling=2\n"
                            "[clipped]\n[product]\nfrom=-2\n")

@@ -39,13 +39,13 @@ def results(out):
 
 def texts():
     cfg = ("# head\n[net]\nbatch=1 \n# a remark\n\n[convolutional]\nfilters=512\nfixed_width=1\n"
-           "\n[kd_x]\n")
-    got = cfg_text.edit(cfg, {"net": {"batch": 8, "seed": 3}, "kd_x": {"weight": 2}})
+           "\n[kd_feature]\n")
+    got = cfg_text.edit(cfg, {"net": {"batch": 8, "seed": 3}, "kd_feature": {"weight": 2}})
     check(re.findall(r"(?m)^\w+=.*", got) ==
           ["batch=8", "seed=3", "filters=512", "fixed_width=1", "weight=2"], "edit")
     check("# a remark" in got and got.startswith("# head"), "edit keeps remarks")
     check("filters=64" in cfg_text.embedding(got, 64), "embedding")
-    check("kd_x" not in cfg_text.without_losses(got), "without_losses")
+    check("kd_feature" not in cfg_text.without_losses(got), "without_losses")
     mean, error = table.mean_error([.5, .7], 9)
     check(abs(mean - .6) < 1e-12 and abs(error - .1) < 1e-12, "mean and its standard error")
     check(table.mean_error([.5], .02) == (.5, .02), "one seed: the folds' error")
