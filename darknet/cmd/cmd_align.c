@@ -216,6 +216,15 @@ static dnx_status align_locked(job *j, int threads, size_t count[3], dnx_err *er
     return st;
 }
 
+/* Reports the images in the folder of the crops that are not crops of this run. */
+static void report_others(const char *out, size_t crops) {
+    dnx_images all = {0};
+    if (!dnx_images_find(out, &all, NULL) && all.n > crops)
+        fprintf(stderr, "%s: also has %zu %s not made of these images and landmarks\n", out,
+                all.n - crops, dnx_plural(all.n - crops, "image that was", "images that were"));
+    dnx_images_free(&all);
+}
+
 static dnx_status work(job *j, int threads, size_t count[3], dnx_err *err) {
     dnx_images images = {0};
     struct stat info;
@@ -253,6 +262,7 @@ static int run(const void *args) {
         printf("%zu written, %zu there already, %zu failed, %.1f s; the crops are in %s\n",
                count[DNX_CROP_WRITTEN], count[DNX_CROP_THERE], count[DNX_CROP_FAILED],
                dnx_now() - start, out);
+    if (!st) report_others(out, count[DNX_CROP_WRITTEN] + count[DNX_CROP_THERE]);
     free(images);
     free(out);
     if (st) return dnx_report(&err);

@@ -252,6 +252,23 @@ def test_other_options(tmp):
           "again")
 
 
+def test_others(tmp):
+    """Images that are no crops of this run stay, and align says how many there are."""
+    for name in "ab":
+        save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
+    landmarks, out = f"{tmp}/l.txt", f"{tmp}/out"
+    lines = [line(f"{name}.png", TEMPLATE) for name in "ab"]
+    check(align(f"{tmp}/in", write(landmarks, "".join(lines)), out)[2] == "", "all are crops")
+    os.remove(f"{tmp}/in/b.png")
+    _, said, error = align(f"{tmp}/in", write(landmarks, lines[0]), out, "-force")
+    want = f"{out}: also has {{}} not made of these images and landmarks\n"
+    check(said.startswith("1 written") and error == want.format("1 image that was"), said, error)
+    check(os.path.exists(f"{out}/b.jpg"), "it stays")
+    write(f"{out}/mine/c.png", "mine")
+    error = align(f"{tmp}/in", landmarks, out)[2]
+    check(error == want.format("2 images that were"), error)
+
+
 def test_killed(tmp):
     for name in ("a", "sub/b"):
         save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
@@ -275,7 +292,7 @@ def test_killed(tmp):
 
 def main():
     for test in (test_numpy, test_comes_back, test_several, test_faults, test_whole_run,
-                 test_other_options, test_killed):
+                 test_other_options, test_others, test_killed):
         with tempfile.TemporaryDirectory() as folder:
             test(folder)
     summary()
