@@ -12,7 +12,7 @@ typedef enum {
     DNX_EMEM,
     DNX_EWEIGHTS, /* a weights file does not fit the network */
     DNX_ENUMBER,  /* NaN or infinity appeared */
-    DNX_ESTOP     /* a signal asked the process to stop, see base/stop.h */
+    DNX_ESTOP     /* a signal asked the process to stop */
 } dnx_status;
 
 typedef struct {

@@ -161,7 +161,7 @@ void dnx_host_close(dnx_host *h) {
 double dnx_host_train(dnx_host *h, const float *x, const float *truth) {
     assert(h->net->trains);
     double sum = 0;
-    h->loop.input = (float *)(uintptr_t)x; /* libdarknet only passes x and truth to the layers */
+    h->loop.input = (float *)(uintptr_t)x; /* libdarknet does not write to x and truth */
     h->loop.truth = (float *)(uintptr_t)truth;
     train_network_datum(&h->loop);
     h->loop.input = h->loop.truth = NULL;

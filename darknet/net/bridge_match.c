@@ -22,8 +22,7 @@ static const dnx_param *find(const dnx_param *list, int n, dnx_role role) {
     return NULL;
 }
 
-/* Copies the first filters and their first channels; weights are filters x channels x taps. Returns
- * false when the filters do not fit. */
+/* Weights are filters x channels x taps. Returns false when the filters do not fit. */
 static bool copy_weights(const dnx_node *f, const dnx_param *a, const dnx_node *t,
                          const dnx_param *b) {
     size_t Oa = (size_t)f->out.c, Ob = (size_t)t->out.c;

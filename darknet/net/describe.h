@@ -4,14 +4,13 @@
 #define DNX_DESCRIBE_H
 #include "net/net.h"
 
-/* Receives one option: its key, such as "[net] momentum" or "layer 3 [convolutional] filters", its
- * value as text, and its default. For the type of a layer, key is "layer 3" and usual is NULL. The
- * texts are valid during the call. */
+/* Receives the key of an option, such as "[net] momentum" or "layer 3 [convolutional] filters",
+ * with value and default. For a layer's type, key is "layer 3" and usual NULL. Copy texts to keep
+ * them. */
 typedef void dnx_describe_fn(void *arg, const char *key, const char *value, const char *usual);
 
 /* Lists the options of [net] and of all layers, without name=, fixed_width= and the options of
- * teachers. max_batches is listed only where it changes the learning rate. filters= is listed after
- * width_multiplier has changed it. */
+ * teachers. max_batches is listed only where it changes the learning rate. */
 void dnx_net_describe(const dnx_net *net, dnx_describe_fn *fn, void *arg);
 /* Lists the options of one layer's own type. Keys have no prefix: "filters". */
 void dnx_layer_describe(const dnx_node *n, dnx_describe_fn *fn, void *arg);

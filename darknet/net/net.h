@@ -61,7 +61,6 @@ typedef struct dnx_placement {
     /* Allocates processor memory that the device reads directly, not zeroed. May return NULL. */
     float *(*new_images)(const struct dnx_net *net, size_t floats);
     void (*free_images)(const struct dnx_net *net, float *images);
-    /* See dnx_net_images(). */
     void (*images)(struct dnx_net *net, const float *now, const float *next);
     void (*forward)(struct dnx_net *net, int i, dnx_pass *p);
     void (*backward)(struct dnx_net *net, int i, dnx_pass *p);

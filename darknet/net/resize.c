@@ -30,7 +30,6 @@ static dnx_status take_params(const dnx_node *from, dnx_node *to, dnx_err *err) 
     return type->prepare ? type->prepare(to, err) : DNX_OK;
 }
 
-/* in: the image's new shape. */
 static dnx_status make(const dnx_net *net, dnx_shape in, dnx_node *nodes, int i, dnx_err *err) {
     dnx_node *n = &nodes[i];
     *n = net->nodes[i];

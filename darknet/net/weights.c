@@ -144,7 +144,6 @@ static dnx_status store(dnx_net *net, const source *s, int layers, dnx_err *err)
     return DNX_OK;
 }
 
-/* len: the bytes of the file. */
 static dnx_status read_header(source *s, size_t len, dnx_err *err) {
     dnx_loc at = {s->path, 0};
     unsigned char bytes[DNX_KIND_BYTES];
