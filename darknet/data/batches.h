@@ -1,4 +1,4 @@
-/* batches.h - batches of images, decoded ahead of training. */
+/* batches.h - batches of images, decoded ahead of training, in the order of data/sampler.h. */
 #ifndef DNX_BATCHES_H
 #define DNX_BATCHES_H
 #include "data/pixels.h"
