@@ -6,8 +6,8 @@
  *   loss = weight sum_b h_b e_b
  *   de/dg = g - t; when normalised, (cos(g,t) g/|g| - t/|t|) / |g|
  *
- * |g| and |t| are over all H W T numbers of an image. h_b gives hard images more weight. The
- * gradient treats h_b as a constant. With d_b = sqrt(2 e_b):
+ * |g| and |t| are over all H W T numbers of an image. h_b gives hard images more weight, and is a
+ * constant for the gradient. With d_b = sqrt(2 e_b):
  *
  *   none     h_b = 1
  *   softmax  h_b = B e^{k d_b} / sum_j e^{k d_j}, k = hard_sharpness
@@ -16,10 +16,9 @@
  * x: B x H x W x C of `from`; target: B x H x W x T; y: B x 1, e_b. A zero vector stays 0 when it
  * is normalised, and has no gradient.
  * Weights file: weights T x C and biases T, if T differs from C and the teacher is known.
- * With H = W = 1 the layer compares features; else maps, the hints of Romero et al. 2015,
- * "FitNets", equation 3. Hard samples are an idea of Wang et al. 2020, "Exclusivity-Consistency
- * Regularized Knowledge Distillation for Face Recognition" (EC-KD). Both forms of h are ours,
- * because the paper's formula was not at hand. */
+ * Distances of maps are the hints of Romero et al. 2015, "FitNets", equation 3. Hard samples are an
+ * idea of Wang et al. 2020, "Exclusivity-Consistency Regularized Knowledge Distillation for Face
+ * Recognition" (EC-KD). Both forms of h are ours, because the paper's formula was not at hand. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -10,9 +10,9 @@
  *     + impostor * mean of l_ij over at most `hardest` impostor pairs, those with the largest s_ij
  *   loss = weight n L;  the gradient treats a and b as constants
  *
- * Threshold k of a pass with P impostor pairs is their cosine number min(floor(P rates_k) + 1, P),
- * counted from the largest. The first training pass with impostor pairs sets a and b to these
- * thresholds. Each later one first moves them: a_k += pace (threshold k of the pass - a_k).
+ * Threshold k of a pass is cosine number min(floor(P rates_k) + 1, P), counted from the largest, of
+ * its P impostor pairs. The first training pass with such pairs sets a and b to its thresholds.
+ * Each later one first moves them: a_k += pace (threshold k of the pass - a_k), b_k likewise.
  *
  * n is the number of images in the pass (batch / subdivisions). Pairs with an image of unknown
  * class are ignored. Use sampler=balanced, so that a pass has genuine pairs.

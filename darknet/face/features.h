@@ -19,6 +19,6 @@ typedef struct {
 /* Returns the length of a feature: the size of the layer, or twice that with DNX_FLIP_CONCAT. */
 size_t dnx_features_dim(const dnx_features *f);
 /* Runs the network on all images in order, and skips images that cannot be used. Errors: those of
- * dnx_net_status(), dnx_features_keep() and take(), DNX_EMEM, DNX_ESTOP. */
+ * dnx_net_status(), dnx_features_keep() and take(); DNX_EMEM; DNX_ESTOP. */
 dnx_status dnx_features_run(dnx_features *f, dnx_err *err);
 #endif

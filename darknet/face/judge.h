@@ -7,7 +7,7 @@ typedef enum { DNX_BY_ACCURACY, DNX_BY_TAR, DNX_BY_RANK_1 } dnx_judge_kind;
 
 typedef struct {
     dnx_judge_kind kind;
-    double rate;   /* for DNX_BY_TAR: the false-match rate */
+    double rate;   /* false-match rate of DNX_BY_TAR */
     char name[32]; /* "accuracy", "tar@1e-3" or "rank-1" */
 } dnx_judge;
 

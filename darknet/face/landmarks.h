@@ -20,9 +20,9 @@
  *                            lines without a path follow, one for each face (the layout of FDDB's
  *                            and WIDER FACE's results)
  *
- * landmark_forms.h explains how the order of the numbers is recognised. A path that occurs in
- * several lines has several faces. The reader ignores empty lines, other lines that begin with #,
- * column names in the first line, and a first line with only a number before column names. */
+ * A path that occurs in several lines has several faces. The reader ignores empty lines, other
+ * lines that begin with #, column names in the first line, and a number alone in the line before
+ * them. */
 #ifndef DNX_LANDMARKS_H
 #define DNX_LANDMARKS_H
 #include "face/landmark_forms.h"

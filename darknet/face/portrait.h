@@ -4,7 +4,7 @@
 #include "face/mtcnn.h"
 #include "net/net.h"
 
-/* The network and the detector that compute the features of faces. Both belong to the caller. */
+/* Network and detector belong to the caller. */
 typedef struct {
     dnx_net *net;        /* a network that predicts and takes square images */
     int last;            /* the layer whose output is the feature */

@@ -17,8 +17,8 @@ typedef struct {
  * none. DNX_EIO when text is neither a number nor a readable file. DNX_EPARSE when a value is
  * missing, out of bounds, or for features with mirrored images. */
 dnx_status dnx_threshold_read(const char *text, dnx_threshold *t, dnx_err *err);
-/* Returns DNX_EPARSE when t was measured with another network. network: dnx_net_fingerprint() of
- * the current network. text: as for dnx_threshold_read(). */
+/* Returns DNX_EPARSE when t was measured with another network than `network`, a
+ * dnx_net_fingerprint(). text: as for dnx_threshold_read(). */
 dnx_status dnx_threshold_fits(const dnx_threshold *t, const char *text, uint64_t network,
                               dnx_err *err);
 #endif

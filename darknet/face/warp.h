@@ -7,9 +7,8 @@
 extern "C" {
 #endif
 /* Draws the image rgb, h x w x 3 bytes, transformed by m into out, out_h x out_w x 3 bytes. m maps
- * pixels of rgb to pixels of out: x' = m[0] x + m[1] y + m[2], y' = m[3] x + m[4] y + m[5].
- * Interpolation is bilinear; out is black outside the image. Returns false when m cannot be
- * inverted, or OpenCV fails. Thread safe. */
+ * pixels of rgb to pixels of out, as in align.h. Interpolation is bilinear; out is black outside
+ * the image. Returns false on failure. Thread safe. */
 bool dnx_warp(const unsigned char *rgb, int w, int h, const double m[6], unsigned char *out,
               int out_w, int out_h);
 /* Like dnx_warp(), always without OpenCV. */
