@@ -1,5 +1,4 @@
-/* fuzz_args.c - libFuzzer target: each line of the input is a word of a command line. The verb has
- * options of all types. */
+/* fuzz_args.c - libFuzzer target: each line of the input is a word of a command line. */
 #include "cmd/args.h"
 #include "fuzz/file.h"
 

@@ -1,6 +1,5 @@
-/* fuzz_cache.c - libFuzzer target: the input is a cache of a teacher's outputs. The target reads it
- * unchanged and with corrected checksums. Then it uses the input as a list of changes to the
- * partial file of an interrupted process, and completes this file. */
+/* fuzz_cache.c - libFuzzer target: the input is a cache of a teacher's outputs. The input is also a
+ * list of changes to an interrupted process's partial file. */
 #include <stdio.h>
 
 #include "base/hash.h"
@@ -24,14 +23,12 @@ static void cache_read(const char *path) {
     fuzz_must(!st == !err.text[0]);
     if (st) return;
     for (size_t i = 0; i < c.rows && c.dim; i++)
-        sum += dnx_cache_row(&c, i)[0] +
-               dnx_cache_row(&c, i)[c.dim - 1]; /* sanitizers check this */
+        sum += dnx_cache_row(&c, i)[0] + dnx_cache_row(&c, i)[c.dim - 1];
     dnx_cache_close(&c);
     fuzz_must(sum < UINT32_MAX);
 }
 
-/* Corrects the checksums of a cache; data/cache.h describes them. Stops when the file is too
- * short. */
+/* Corrects the checksums of a cache; data/cache.h describes them. */
 static void cache_repair(uint8_t *p, size_t size) {
     uint32_t head[5], n;
     size_t at = 32;
@@ -62,9 +59,8 @@ static void cache_repair(uint8_t *p, size_t size) {
 static const dnx_cache_head cache_head = {7, CACHE_ROWS, CACHE_DIM, cache_name, NULL};
 static const float cache_row[CACHE_DIM] = {1, 2};
 
-/* Writes the partial file of a process that was interrupted after 290 of 300 rows, and changes the
- * file. Each 4 bytes of data are one change: a position (2 bytes), the new byte, and 0 to cut the
- * file at the position instead. */
+/* Writes a partial file and changes it. Each 4 bytes of data are a position (2 bytes), the new
+ * byte, and 0 to cut the file at the position instead. */
 static bool cache_leave(const char *path, const char *partial, const uint8_t *data, size_t size) {
     dnx_cache_out f;
     unlink(partial);
@@ -82,8 +78,7 @@ static bool cache_leave(const char *path, const char *partial, const uint8_t *da
     return !fclose(file);
 }
 
-/* Completes the changed partial file. Checks that the cache then has all rows with their
- * numbers. */
+/* Completes the changed partial file, and checks its rows. */
 static void cache_go_on(const char *path, const char *partial, const uint8_t *data, size_t size) {
     dnx_cache_out f;
     dnx_cache c;

@@ -1,7 +1,4 @@
-/* fuzz_cfg.c - libFuzzer target: the input is a .cfg. The target parses it, builds the network and
- * runs it once.
- *
- * Only tiny networks are built: no number is above 64, and the product of all is below 2^22. */
+/* fuzz_cfg.c - libFuzzer target: the input is a .cfg. Only tiny networks are built and run. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,4 @@
-/* fuzz_embeddings.c - libFuzzer target: the input is a file of features, as darknet embed writes
- * it. */
+/* fuzz_embeddings.c - libFuzzer target: the input is a file of features. */
 #include <math.h>
 
 #include "data/embeddings.h"

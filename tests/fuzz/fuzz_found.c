@@ -1,5 +1,4 @@
-/* fuzz_found.c - libFuzzer target: the input is a record of the faces that `darknet faces` has
- * found. */
+/* fuzz_found.c - libFuzzer target: the input is a record of `darknet faces`. */
 #include "face/found.h"
 #include "fuzz/file.h"
 

@@ -1,7 +1,6 @@
 /* fuzz_image.c - libFuzzer target: the input is an image file, and also EXIF data.
  *
- * The checksums of a PNG's chunks are corrected first. Else the decoder would refuse nearly all
- * changes of the fuzzer by their checksums. */
+ * Checksums of a PNG are corrected first, else the decoder refuses nearly every input. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +22,8 @@ static uint32_t image_crc(const uint8_t *p, size_t n) {
     return ~crc;
 }
 
-/* Corrects the checksums of all chunks. A chunk is the length of its content, a word of 4 bytes,
- * the content, and the checksum of word and content. */
+/* A chunk is the length of its content, a word of 4 bytes, the content, and the checksum of word
+ * and content. */
 static void image_fix_png(uint8_t *p, size_t n) {
     enum { SIGNATURE = 8, FRAME = 12 };
     if (n < SIGNATURE || memcmp(p, "\x89PNG\r\n\x1a\n", SIGNATURE)) return;
@@ -38,8 +37,7 @@ static void image_fix_png(uint8_t *p, size_t n) {
     }
 }
 
-/* Returns true for a JPEG that would take too long to decode: a few bytes can declare a million
- * pixels and a hundred scans. */
+/* A few bytes of a JPEG can declare a million pixels and a hundred scans. */
 static bool image_is_slow(const uint8_t *p, size_t n) {
     enum { MOST_PIXELS = 4096 };
     if (n < 2 || p[0] != 0xff || p[1] != 0xd8) return false;
@@ -50,8 +48,7 @@ static bool image_is_slow(const uint8_t *p, size_t n) {
     return false;
 }
 
-/* Decodes an image and sums its pixels, so that a sanitizer checks that all of them are
- * readable. */
+/* Decodes an image. The sum makes a sanitizer check all pixels. */
 static unsigned image_check(const uint8_t *data, size_t size) {
     dnx_image image;
     unsigned sum = 0;
@@ -66,7 +63,7 @@ static unsigned image_check(const uint8_t *data, size_t size) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static volatile unsigned kept; /* volatile, so that the compiler keeps the sums */
+    static volatile unsigned kept; /* the compiler must not drop the sums */
     uint8_t *copy = calloc(size ? size : 1, 1);
     if (!copy) return 0;
     if (size) memcpy(copy, data, size);

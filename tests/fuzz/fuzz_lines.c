@@ -1,5 +1,4 @@
-/* fuzz_lines.c - libFuzzer target: the input is a text, whose lines, fields and numbers are
- * read. */
+/* fuzz_lines.c - libFuzzer target: the input is a text of lines, fields and numbers. */
 #include <stdlib.h>
 #include <string.h>
 

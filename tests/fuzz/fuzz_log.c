@@ -1,6 +1,5 @@
 /* fuzz_log.c - libFuzzer target: the input is the CSV log of a training that continues after batch
- * 3. Opening the log must remove the lines of later batches and incomplete lines, and keep all
- * other lines unchanged. */
+ * 3. Opening it must remove only later batches and incomplete lines. */
 #include <math.h>
 
 #include "fuzz/file.h"
@@ -31,7 +30,7 @@ static void log_check(const char *path, const uint8_t *data, size_t kept) {
     fuzz_must(n > kept && text[n - 1] == '\n' && !memcmp(text, data, kept));
     while (--n && text[n - 1] != '\n') {
     }
-    fuzz_must(!strncmp(text + n, "4,0.0000,", 9)); /* the last line */
+    fuzz_must(!strncmp(text + n, "4,0.0000,", 9));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -46,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     dnx_log log;
     if (size > 1 << 16 || !fuzz_write(path, data, size)) return 0;
     dnx_status st = dnx_log_open(&log, path, log_net(), "pairs", 3, NULL);
-    if (st) { /* its verifications are of another kind than `pairs` */
+    if (st) { /* verifications of another kind */
         fuzz_must(st == DNX_EOPTION);
         dnx_log_close(&log);
         return 0;

@@ -1,6 +1,5 @@
-/* fuzz_packed.c - libFuzzer target: the input is a file of packed weights. The target loads it
- * unchanged, and with corrected length and checksum in its header. When the file is refused, the
- * network must not change. */
+/* fuzz_packed.c - libFuzzer target: the input is a file of packed weights. A refused file must not
+ * change the network. */
 #include "base/hash.h"
 #include "fuzz/file.h"
 #include "net/weights_packed.h"
@@ -38,7 +37,7 @@ static void packed_load(const uint8_t *bytes, size_t size) {
     fuzz_must(!st == !err.text[0] && (!st || packed_sum(net) == before));
 }
 
-/* Corrects length and checksum in the header, which net/weights_packed.h describes. */
+/* Corrects length and checksum in the header; net/weights_packed.h describes it. */
 static void packed_repair(uint8_t *bytes, size_t size) {
     enum { LENGTH = 24, CHECKED = 32, HEADER = 40 };
     uint64_t len = size, sum;

@@ -1,6 +1,5 @@
-/* fuzz_state.c - libFuzzer target: the input is the checkpoint NAME.state of a small network. The
- * target reads it unchanged, and with a corrected checksum at its end. When the file is refused,
- * the network must not change. */
+/* fuzz_state.c - libFuzzer target: the input is a checkpoint NAME.state. A refused file must not
+ * change the network. */
 #include "base/hash.h"
 #include "fuzz/file.h"
 #include "net/state.h"

@@ -1,5 +1,5 @@
-/* fuzz_weights.c - libFuzzer target: the input is a .weights file for a small network. When the
- * file is refused, the network must not change. */
+/* fuzz_weights.c - libFuzzer target: the input is a .weights file. A refused file must not change
+ * the network. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The file has 27 floats: 14 of the convolution, 4 of the depthwise layer, 9 of the connected
- * layer. */
+/* 27 floats: 14 of the convolution, 4 of the depthwise layer, 9 of the connected layer */
 static const char weights_cfg[] = "[net]\nbatch=1\nheight=2\nwidth=2\nchannels=3\n"
                                   "[convolutional]\nfilters=2\nsize=1\nbatch_normalize=1\n"
                                   "[depthwise]\nsize=1\n"

@@ -1,6 +1,4 @@
-"""make_corpus.py - writes the corpora of the fuzz targets packed, state, cache, rec, log and args
-into tests/data/corpus. bin/darknet makes their files where it can. The networks are those of the
-targets."""
+"""make_corpus.py - writes the corpora of some fuzz targets into tests/data/corpus."""
 import os
 import struct
 import sys

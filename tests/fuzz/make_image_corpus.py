@@ -1,5 +1,4 @@
-"""make_image_corpus.py - writes tests/data/corpus/image: ok-* is a small image in each format that
-darknet reads, bad-* are files that it refuses."""
+"""make_image_corpus.py - writes tests/data/corpus/image. darknet reads ok-* and refuses bad-*."""
 import io
 import os
 import sys

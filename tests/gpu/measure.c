@@ -2,11 +2,10 @@
  *
  *   measure CFG BATCH PRECISION step|predict|same [cpu]
  *
- * step, predict: prints the median, smallest and largest milliseconds of 20 passes, after 6 passes
- * that are not measured, and the kernels, lists and graphs of a pass. step is a training step. With
- * `cpu` the processor computes.
- * same: trains 20 updates twice on the GPU and once on the processor, and compares the weights. The
- * exit status is 1 when the two runs differ in a bit, or are not near those of the processor. */
+ * step, predict: prints milliseconds of 20 passes, and the kernels, lists and graphs of a pass.
+ * With `cpu` the processor computes.
+ * same: trains twice on the GPU and once on the processor. The exit status is 1 when the two runs
+ * differ in a bit, or are not near those of the processor. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,8 +82,7 @@ static int measure(dnx_net *net, const char *name, const char *where) {
 
 /* ---- same ---- */
 
-/* Trains a network of the cfg 20 updates. Returns its parameters, *count floats, which the caller
- * frees; NULL after a failure. */
+/* Returns the trained parameters, *count floats, which the caller frees; NULL after an error. */
 static float *train(const dnx_cfg *cfg, const dnx_build *how, size_t *count, dnx_err *err) {
     dnx_net *net;
     dnx_param list[DNX_MAX_PARAMS];

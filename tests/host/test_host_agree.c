@@ -1,7 +1,5 @@
-/* test_host_agree.c - the same cfg, weights and image give the same numbers in libdarknet and here.
- * The outputs of all layers except [cost] and merged ones are compared, because a saturated softmax
- * would hide differences before it. libdarknet predicts with batch 1, because it is slow. Then some
- * steps of training are compared. */
+/* test_host_agree.c - predicting and training give the same numbers in libdarknet and here. Outputs
+ * are compared layer by layer, because a saturated softmax would hide differences before it. */
 #include <darknet.h>
 
 #include "host/loop.h"
@@ -14,8 +12,8 @@ static char cfg_path[64], host_path[64], our_path[64];
 
 /* ---- predicting ---- */
 
-/* Runs our network layer by layer, because outputs share memory, and compares each output with
- * libdarknet's, which has finished its pass. */
+/* Compares outputs after libdarknet's pass. Our outputs share memory, so our layers run one by
+ * one. */
 static bool same_layers(const char *name, network *host, dnx_net *ours, const float *x) {
     for (int i = 0; i < ours->n; i++) {
         const dnx_node *n = &ours->nodes[i];
@@ -27,8 +25,8 @@ static bool same_layers(const char *name, network *host, dnx_net *ours, const fl
                    size, l->outputs);
             return false;
         }
-        if (l->type == COST) continue; /* without truth libdarknet computes no output here */
-        if (ours->plan.of[i].residual_of >= 0) continue; /* y is the sum of the next layer */
+        if (l->type == COST) continue;                   /* no output without truth */
+        if (ours->plan.of[i].residual_of >= 0) continue; /* y is the next layer's sum */
         float *planes = malloc(size * sizeof *planes);
         if (!planes) return false;
         to_planes(ours->plan.of[i].y, 1, n->out, planes);
@@ -162,24 +160,23 @@ static const struct {
                      CONV(5, "size=1\nactivation=linear") "[avgpool]\n[softmax]\n", 1e-4},
     {"train shortcut 3x3", TRAIN LINEAR3(4) CONV(4, "size=3\npad=1\nactivation=leaky") LINEAR3(4)
                            "[shortcut]\nfrom=-3\nactivation=linear\n" HEAD, 1e-4},
-    /* A larger convolution comes first: libdarknet allocates the workspace of a local layer in
-     * bytes instead of floats, and would write beyond its end. */
+    /* libdarknet allocates the workspace of a local layer in bytes instead of floats. A larger
+     * convolution hides this. */
     {"train local", TRAIN LINEAR3(4)
                     "[local]\nfilters=4\nsize=3\npad=1\nstride=2\nactivation=tanh\n"
                     "[local]\nfilters=3\nsize=2\nactivation=leaky\n" HEAD, 1e-4},
-    /* The crop has the size of the image. A smaller crop would have a random place. */
+    /* a smaller crop would have a random place */
     {"train crop", TRAIN "[crop]\ncrop_height=8\ncrop_width=8\n" LINEAR3(4) HEAD, 1e-4},
     {"train reorg", TRAIN CONV(8, "size=3\npad=1\nactivation=leaky") "[reorg]\nstride=2\n"
                     LINEAR3(8) "[reorg]\nstride=2\nreverse=1\n" HEAD, 1e-4},
     {"train cost", TRAIN LINEAR3(4) COSTS("sse"), 1e-4},
     {"train masked", TRAIN LINEAR3(4) COSTS("masked"), 1e-4},
     {"train L1", TRAIN LINEAR3(4) COSTS("L1"), 1e-4},
-    /* Outputs lie in 0..1: libdarknet's gradient has the wrong sign when an error is above 1. */
+    /* libdarknet's gradient has the wrong sign when an error is above 1 */
     {"train smooth", TRAIN LINEAR3(4) COSTS("smooth"), 1e-4},
     {"train route", TRAIN LINEAR3(4) CONV(4, "size=3\npad=1\nactivation=leaky")
                     "[route]\nlayers=-1,0\n" LINEAR3(3) HEAD, 1e-4},
-    /* libdarknet divides the variance by n - 1, we by n, and its backward does not fit its forward
-     * (H7 in test_host_facts.c). With 256 values per channel this is 0.2 % in each step. */
+    /* libdarknet divides the variance by n - 1, we by n: H7 in test_host_facts.c */
     {"train batch norm", TRAIN BN3(6) POOL HEAD, 3e-2},
 };
 // clang-format on
@@ -190,7 +187,6 @@ static bool near(const char *name, const char *what, double host, double ours, d
     return false;
 }
 
-/* Runs sub-batches through both training loops. Compares rates, counters and losses. */
 static bool same_steps(const char *name, network *host, dnx_host *h, double tolerance) {
     const dnx_shape shape = {8, 8, 3};
     float x[IMAGES * PIXELS], truth[IMAGES];
@@ -221,8 +217,7 @@ static float *floats_of(const char *path, size_t *n) {
     return v;
 }
 
-/* Compares both weights files, parameter by parameter, relative to the largest number of each
- * tensor. */
+/* Compares both weights files, relative to the largest number of each tensor. */
 static bool same_weights(const char *name, network *host, dnx_net *ours, double tolerance) {
     dnx_err err = {0};
     size_t n = 0, m = 0, at = 0;

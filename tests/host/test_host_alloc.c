@@ -1,7 +1,6 @@
-/* test_host_alloc.c - parses, builds, loads and opens while the k-th allocation fails, for every k;
- * then while all allocations fail from the k-th on. Each run must end with an error or success: no
- * crash, no leak, no half-loaded weights. The linker's --wrap (see the Makefile) replaces malloc
- * and the like by the functions below. */
+/* test_host_alloc.c - makes each allocation fail in turn, alone or with all later ones. Then
+ * nothing may crash, leak, or be half loaded. The linker's --wrap (see the Makefile) replaces
+ * malloc and the like. */
 #include "lib/check.h"
 #include "base/inputs.h"
 #include "host/loop.h"
@@ -27,7 +26,7 @@ char *__wrap_strndup(const char *s, size_t n);
 void __wrap_free(void *p);
 
 static long count, fails_at = -1, live;
-static bool fails_on; /* from number fails_at on, all allocations fail */
+static bool fails_on; /* later allocations fail, too */
 
 static bool fails(void) {
     count++;
@@ -67,7 +66,7 @@ void __wrap_free(void *p) {
     __real_free(p);
 }
 
-static double stored, loaded; /* sum_of() before saving the file, and after loading it */
+static double stored, loaded; /* sum_of() before saving; after loading */
 static const char weights[] = "a.weights";
 
 #define NET "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=4\n"
@@ -131,7 +130,6 @@ static void expect(bool ok, size_t i, bool trains, const char *what, const char 
     else failed++;
 }
 
-/* Returns the sum of all parameters, always added in the same order. */
 static double sum_of(dnx_net *net) {
     dnx_param list[DNX_MAX_PARAMS];
     double sum = 0;
@@ -141,7 +139,7 @@ static double sum_of(dnx_net *net) {
     return sum;
 }
 
-/* Does all steps with case i. Returns the status of the first step that fails. */
+/* Returns the status of the first step that fails. */
 static dnx_status all(size_t i, bool trains, bool saves, bool *half_loaded, dnx_err *err) {
     dnx_cfg *cfg = NULL;
     dnx_net *net = NULL;
@@ -197,7 +195,7 @@ static void starve(size_t i, bool trains) {
             fails_at = k;
             dnx_status got = all(i, trains, false, &half, &err);
             long left = live - start;
-            bool says = got == DNX_EMEM || strstr(err.text, strerror(ENOMEM)); /* fopen's error */
+            bool says = got == DNX_EMEM || strstr(err.text, strerror(ENOMEM));
             expect(says || (got == DNX_OK && !on), i, trains, "status", err.text);
             expect(left == 0, i, trains, "blocks are left", err.text);
             expect(!half, i, trains, "half loaded", err.text);
@@ -206,7 +204,6 @@ static void starve(size_t i, bool trains) {
     fails_on = false;
 }
 
-/* Checks that every layer type occurs in a case. */
 static void has_all(const dnx_layer_type *const *types) {
     for (; *types; types++) {
         char name[64];
@@ -217,7 +214,6 @@ static void has_all(const dnx_layer_type *const *types) {
     }
 }
 
-/* Writes teacher.cfg and teacher.weights into the working folder. */
 static void write_teacher(void) {
     static const char text[] = NET CONV "[avgpool]\n[connected]\noutput=5\n[margin_softmax]\n"
                                         "classes=5\n";

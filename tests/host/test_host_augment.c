@@ -11,7 +11,7 @@ void distort_image(image im, float hue, float sat, float val);
 
 enum { W = 25, H = 24, SIDE = 20, CASES = 200 };
 
-/* Draws a smooth image, in which an error of 1e-4 pixel in the position changes little. */
+/* Smooth, because an error of 1e-4 pixel in the position must change little. */
 static void draw(unsigned char *rgb, image im) {
     for (int y = 0; y < H; y++)
         for (int x = 0; x < W; x++)
@@ -22,8 +22,8 @@ static void draw(unsigned char *rgb, image im) {
             }
 }
 
-/* Returns the largest difference to a crop by libdarknet's functions. random_augment_args() would
- * draw the arguments at random, so its formulas are repeated here. */
+/* Returns the largest difference to libdarknet's crop. random_augment_args() would draw its
+ * arguments, so its formulas are here. */
 static double crop(const unsigned char *rgb, image im, const dnx_augmentation *l, float *out) {
     int shorter = H < W * l->aspect ? H : (int)(W * l->aspect);
     float s = (float)l->side / (float)shorter;

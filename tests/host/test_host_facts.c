@@ -1,6 +1,5 @@
-/* test_host_facts.c - checks that libdarknet still has the faults and oddities for which we have
- * workarounds. When a repaired library fails this test, the workaround can be removed. Facts are
- * numbered H1, H2 and so on. */
+/* test_host_facts.c - libdarknet still has the faults for which we have workarounds, numbered H1,
+ * H2 and so on. When a fact no longer holds, its workaround can go. */
 #include <darknet.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -34,7 +33,6 @@ static char *write_file(const char *name, const char *text) {
     return path;
 }
 
-/* Parses a network and draws its weights from seed 7. */
 static network *parse(const char *text) {
     srand(7);
     return parse_network_cfg(write_file("a.cfg", text));
@@ -48,7 +46,7 @@ static void free_host(network *net) {
     free_network(net);
 }
 
-/* ---- child processes: run what() without output, exit with 77; return the wait status ---- */
+/* ---- child processes: run what(), exit with 77; return the wait status ---- */
 
 static int child(void (*what)(void)) {
     fflush(NULL);
@@ -60,7 +58,7 @@ static int child(void (*what)(void)) {
         alarm(10);
         const int signals[] = {SIGSEGV, SIGFPE, SIGABRT}; /* removes the sanitizers' handlers */
         for (int i = 0; i < 3; i++) signal(signals[i], SIG_DFL);
-        /* With a leak checker, libdarknet's exit(0) would report libdarknet's leaks. */
+        /* Else a leak checker reports libdarknet's leaks. */
         void *disable = dlsym(RTLD_DEFAULT, "__lsan_disable");
         void (*ignore_leaks)(void) = NULL;
         memcpy(&ignore_leaks, &disable, sizeof disable);
@@ -228,7 +226,7 @@ static void symbols(void) {
 /* ---- H13, H16: memory that libdarknet does not free. If it does, freeing here aborts. ---- */
 
 static void free_twice(void) {
-    void *volatile p = malloc(1184); /* volatile, or the compiler would remove malloc */
+    void *volatile p = malloc(1184); /* else the compiler removes malloc */
     free(p);
     free(p);
 }
@@ -335,7 +333,7 @@ static void clean(void) {
 int main(void) {
     if (!mkdtemp(dir)) return 1;
     int err = dup(2), null = open("/dev/null", O_WRONLY);
-    dup2(null, 2); /* libdarknet prints a line for every layer */
+    dup2(null, 2);
     close(null);
     deltas();
     stride_and_binary();

@@ -10,7 +10,6 @@ static void rate(bool ok, const char *name, size_t number, double got, double wa
     check(ok, "%s, update %zu: %.9g, not %.9g", name, number, got, want);
 }
 
-/* Returns libdarknet's rate at update `number`, with burn-in. */
 static float host_rate(const dnx_net_opts *o, size_t number) {
     static int steps[DNX_MAX_LIST];
     static float scales[DNX_MAX_LIST];
@@ -57,8 +56,7 @@ static void sigmoid_before_step(void) {
     rate(host_rate(&o, 0) == 0, "the host's sigmoid before step", 0, (double)host_rate(&o, 0), 0);
 }
 
-/* Random rates: the mean of u^power is 1 / (power + 1), and the same seed and number of the update
- * give the same rate. */
+/* The mean of u^power is 1 / (power + 1). */
 static void random_is_drawn_from_the_seed(void) {
     dnx_net_opts o = defaults;
     o.policy = DNX_RANDOM;

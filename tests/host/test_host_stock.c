@@ -1,10 +1,9 @@
 /* test_host_stock.c - the stock classifiers in /usr/share/darknet/cfg give the same numbers in
- * libdarknet and here: the same weights, written by the host, and the same image.
+ * libdarknet and here.
  *
- * The outputs of all layers are compared, because a saturated softmax would hide differences before
- * it; only those of [cost] and of layers with a merged shortcut are not. If an output differs by
- * more than 1e-3 of its largest value, both last outputs are compared with a forward pass by plain
- * loops in double precision. libdarknet may be wrong, ours may not.
+ * Outputs are compared layer by layer, because a saturated softmax would hide differences before
+ * it. When an output differs, a plain pass in double precision decides: libdarknet may be wrong,
+ * ours may not.
  *
  *   test_host_stock                 the small networks
  *   test_host_stock -all            all networks, takes minutes: tests/slow/test_stock.sh */
@@ -34,8 +33,8 @@ static void activate_all(const layer *l, double *y) {
         }
 }
 
-/* Batch norm with the running statistics, or only the biases. eps is 1e-5 inside the root, as in
- * our code. */
+/* Batch norm with running statistics, or only the biases. eps is inside the root, as in our
+ * code. */
 static void normalise(const layer *l, int channels, int pixels, double *y) {
     for (int c = 0; c < channels; c++) {
         double scale = 1, shift = (double)l->biases[c];
@@ -47,7 +46,7 @@ static void normalise(const layer *l, int channels, int pixels, double *y) {
     }
 }
 
-/* Adds w, the weight (ky, kx) of a filter, times the plane `in` to the plane `out`. */
+/* Adds w, the weight (ky, kx), times the plane `in` to the plane `out`. */
 static void add_tap(const layer *l, const double *in, double w, int ky, int kx, double *out) {
     for (int y = 0; y < l->out_h; y++) {
         int iy = y * l->stride + ky - l->pad;
@@ -95,8 +94,7 @@ static void pool_largest(const layer *l, const double *x, double *y) {
         }
 }
 
-/* Adds the other input of a shortcut, w x h x c, to y. When it is n times larger than y, only every
- * n-th pixel is added. When it is n times smaller, only every n-th pixel of y changes. */
+/* Adds a shortcut's other input to y. The larger of both is read or written with a stride. */
 static void add_other(const layer *l, const double *other, double *y) {
     int step = l->w > l->out_w ? l->w / l->out_w : 1, gap = l->out_w > l->w ? l->out_w / l->w : 1;
     for (int c = 0; c < l->c && c < l->out_c; c++)
@@ -113,7 +111,7 @@ static void soften(const layer *l, const double *x, double *y) {
     for (int i = 0; i < l->outputs; i++) y[i] /= sum;
 }
 
-/* Computes layer i from the outputs before it. Returns false for a layer type without code here. */
+/* Returns false for a layer type without code here. */
 static bool naive_layer(const network *net, int i, const double *x, double *const *out) {
     const layer *l = &net->layers[i];
     double *y = out[i];
@@ -151,8 +149,7 @@ static bool naive_layer(const network *net, int i, const double *x, double *cons
     }
 }
 
-/* Computes the output of the last layer; the caller frees it. Returns NULL for a layer type without
- * code here, or without memory. */
+/* Returns the last output, which the caller frees; NULL without memory or code for a layer type. */
 static double *naive(const network *net, const float *planes) {
     double **out = calloc((size_t)net->n, sizeof *out), *last = NULL;
     double *x = malloc(sizeof *x * (size_t)net->inputs);
@@ -172,7 +169,7 @@ static double *naive(const network *net, const float *planes) {
 
 /* ---- the host's network ---- */
 
-/* Copies a stock cfg with batch=1 and subdivisions=1; otherwise libdarknet would need gigabytes. */
+/* batch=1 and subdivisions=1: otherwise libdarknet would need gigabytes. */
 static bool copy_for_host(const char *from) {
     char line[1024];
     FILE *in = fopen(from, "r"), *out = in ? fopen(cfg_path, "w") : NULL;
@@ -186,9 +183,8 @@ static bool copy_for_host(const char *from) {
     return ok;
 }
 
-/* Sets the running statistics of convolutions with at least 4 output pixels near those of a random
- * image, as in a trained network, and saves all weights. These variances are at least .05, because
- * eps differs: 1e-5 inside the root in our code, 1e-6 outside of it in libdarknet. */
+/* Sets running statistics near those of an image, and saves the weights. Variances are at least
+ * .05, because eps differs: 1e-5 inside the root here, 1e-6 outside of it in libdarknet. */
 static void calibrate(network *net) {
     float *planes = malloc(sizeof *planes * (size_t)net->inputs);
     if (!planes) return;
@@ -216,10 +212,9 @@ static void calibrate(network *net) {
 
 /* ---- comparing ---- */
 
-/* Runs our network layer by layer, because outputs share memory, and compares the outputs with
- * libdarknet's, which has finished its pass. Returns the largest difference, divided by the largest
- * value of its layer, or HUGE_VAL when an output has another size. *at: the number of this layer,
- * -1 when nothing differs. last: our last output, C x H x W. */
+/* Compares outputs after libdarknet's pass. Returns the largest difference, relative to its layer's
+ * largest value; HUGE_VAL for another size. *at: this layer, or -1. last: our last output, C x H x
+ * W. */
 static double compare(network *host, dnx_net *ours, const float *x, int *at, float *last) {
     double largest = 0;
     *at = -1;

@@ -23,7 +23,6 @@ typedef struct {
     dnx_norm_act norm;
 } state;
 
-/* Packs the filters. In a network that predicts, first folds batch norm into them. */
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     if (!n->trains) dnx_norm_act_fold(&s->norm);

@@ -34,7 +34,6 @@ static void forward(dnx_node *n, dnx_pass *p) {
     for (size_t i = 0, count = count_of(n, p); i < count; i++) p->y[i] = p->x[0][i] * p->x[1][i];
 }
 
-/* The gradient of input k is dy times the other input. */
 static void backward(dnx_node *n, dnx_pass *p) {
     for (int k = 0; k < 2; k++) {
         float *dx = p->dx[k];
