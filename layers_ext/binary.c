@@ -196,15 +196,14 @@ static void multiply_part(job *j, int t, long lo, long hi, int first, int end) {
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
     size_t N = (size_t)s->N, K = (size_t)s->K, lda;
-    float *block = s->block + (size_t)t * BLOCK * K, *out = dnx_norm_act_out(&s->norm, j->p);
+    float *block = s->block + (size_t)t * BLOCK * K;
     for (long p = lo; p < hi; p += BLOCK) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
-        float *z = out + (size_t)p * N;
-        dnx_epilogue e = dnx_norm_act_epilogue(&s->norm, j->p, p, first);
+        const dnx_epilogue e = dnx_norm_act_epilogue(&s->norm, j->p, p, first);
         const float *a = dnx_patches_rows(&s->at, j->x, p, rows, block, &lda);
-        k->mm(a, lda, rows, s->K, s->f.packed + (size_t)first * K, end - first, z + first, N, &e);
+        k->mm(a, lda, rows, s->K, s->f.packed + (size_t)first * K, end - first, &e);
         if (!n->trains) continue;
-        float map[BLOCK];
+        float map[BLOCK], *z = s->norm.z + (size_t)p * N;
         if (s->f.takes_signs) dnx_bitconv_map(&s->bits, p, rows, map);
         for (size_t r = 0; s->f.takes_signs && r < (size_t)rows; r++)
             for (size_t f = 0; f < N; f++) z[r * N + f] = z[r * N + f] * map[r] * s->f.alpha[f];
@@ -269,7 +268,6 @@ static void backward_share(void *arg, int t, int threads) {
     float *block = s->block + (size_t)t * BLOCK * K, *d_wk = s->f.d_wk + (size_t)t * K * N;
     float *e = j->p->scratch + (size_t)t * BLOCK * N;
     long lo, hi, per = (long)n->out.h * n->out.w;
-    dnx_epilogue none = {0};
     dnx_share(j->p->batch, t, threads, &lo, &hi);
     if (j->dx && (s->f.takes_signs || !j->p->dx_adds[0]))
         memset(j->dx + (size_t)lo * size, 0, sizeof(float) * (size_t)(hi - lo) * size);
@@ -277,9 +275,9 @@ static void backward_share(void *arg, int t, int threads) {
         int rows = (int)(hi * per - p < BLOCK ? hi * per - p : BLOCK);
         unscale(j, p, rows, e);
         const float *a = dnx_patches_rows(&s->at, j->x, p, rows, block, &lda);
-        k->mmt(a, lda, e, N, rows, s->K, s->N, d_wk, N);
+        k->mmt(a, lda, e, N, rows, s->K, s->N, d_wk, NULL);
         if (!j->dx) continue;
-        k->mm(e, N, rows, s->N, s->f.packed_t, s->K, block, K, &none);
+        k->mm(e, N, rows, s->N, s->f.packed_t, s->K, &(dnx_epilogue){.y = block, .ldy = K});
         dnx_patches_scatter(&s->at, block, p, rows, j->dx);
     }
 }

@@ -126,8 +126,7 @@ static void forward_share(void *arg, int t, int threads) {
     if (lo >= hi) return;
     dnx_epilogue e = dnx_norm_act_epilogue(&s->norm, j->p, 0, lo);
     dnx_kernels()->mm(j->p->x[0], (size_t)s->D, j->p->batch, s->D,
-                      s->packed + (size_t)lo * (size_t)s->D, hi - lo,
-                      dnx_norm_act_out(&s->norm, j->p) + lo, (size_t)s->N, &e);
+                      s->packed + (size_t)lo * (size_t)s->D, hi - lo, &e);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
@@ -146,10 +145,9 @@ static void dx_share(void *arg, int t, int threads) {
     int lo, hi;
     dnx_share_columns(s->D, dnx_kernels()->panel, t, threads, &lo, &hi);
     if (lo >= hi) return;
-    dnx_epilogue e = {.adds = j->p->dx_adds[0]};
+    const dnx_epilogue e = {.y = j->p->dx[0] + lo, .ldy = (size_t)s->D, .adds = j->p->dx_adds[0]};
     dnx_kernels()->mm(j->dz, (size_t)s->N, j->p->batch, s->N,
-                      s->packed_t + (size_t)lo * (size_t)s->N, hi - lo, j->p->dx[0] + lo,
-                      (size_t)s->D, &e);
+                      s->packed_t + (size_t)lo * (size_t)s->N, hi - lo, &e);
 }
 
 /* Computes rows [lo, hi) of the gradient of wk, and adds them to d_w in the file's order. */
@@ -159,7 +157,7 @@ static void dw_share(void *arg, long lo, long hi) {
     size_t D = (size_t)s->D, N = (size_t)s->N;
     float *d_wk = s->d_wk + (size_t)lo * N;
     memset(d_wk, 0, sizeof *d_wk * (size_t)(hi - lo) * N);
-    dnx_kernels()->mmt(j->p->x[0] + lo, D, j->dz, N, j->p->batch, (int)(hi - lo), s->N, d_wk, N);
+    dnx_kernels()->mmt(j->p->x[0] + lo, D, j->dz, N, j->p->batch, (int)(hi - lo), s->N, d_wk, NULL);
     for (size_t d = (size_t)lo; d < (size_t)hi; d++) {
         size_t to = file_index(j->n, d);
         for (size_t i = 0; i < N; i++) s->d_w[i * D + to] += s->d_wk[d * N + i];

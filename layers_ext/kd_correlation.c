@@ -114,15 +114,15 @@ static void pairs_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;
     const dnx_kernel_set *k = dnx_kernels();
-    const dnx_epilogue e = {0};
     int n = j->p->batch;
     size_t N = (size_t)n;
     float weight = ((const opts *)j->n->opts)->weight, unused;
     size_t first = (size_t)lo;
     float *own = s->slope + first * N, *target = j->rest + first * N;
-    k->mm(s->unit + first * s->D, s->D, (int)(hi - lo), (int)s->D, j->packed, n, own, N, &e);
+    k->mm(s->unit + first * s->D, s->D, (int)(hi - lo), (int)s->D, j->packed, n,
+          &(dnx_epilogue){.y = own, .ldy = N});
     k->mm(s->target_unit + first * s->T, s->T, (int)(hi - lo), (int)s->T, j->packed_target, n,
-          target, N, &e);
+          &(dnx_epilogue){.y = target, .ldy = N});
     for (size_t b = first; b < (size_t)hi; b++, own += N, target += N) {
         double sum = 0;
         for (size_t i = 0; i < N; i++) {
@@ -162,10 +162,9 @@ static void backward_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;
     const dnx_kernel_set *k = dnx_kernels();
-    const dnx_epilogue e = {0};
+    const dnx_epilogue e = {.y = j->rest + (size_t)lo * s->D, .ldy = s->D};
     size_t N = (size_t)j->p->batch;
-    k->mm(s->slope + (size_t)lo * N, N, (int)(hi - lo), (int)N, j->packed, (int)s->D,
-          j->rest + (size_t)lo * s->D, s->D, &e);
+    k->mm(s->slope + (size_t)lo * N, N, (int)(hi - lo), (int)N, j->packed, (int)s->D, &e);
     for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
         const float *d = j->rest + b * s->D, *u = s->unit + b * s->D;
         float *dx = j->p->dx[0] + b * s->D, inv = s->inv[b];

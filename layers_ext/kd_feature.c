@@ -148,13 +148,12 @@ static double distance(const float *g, float a, const float *t, float b, size_t 
 static void forward_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;
-    const dnx_epilogue e = {.bias = s->biases};
-    size_t C = (size_t)j->n->in[0].c, size = s->pixels * (size_t)j->n->distillation->target.c;
+    const int T = j->n->distillation->target.c;
+    size_t C = (size_t)j->n->in[0].c, size = s->pixels * (size_t)T;
+    const dnx_epilogue e = {.y = s->g + (size_t)lo * size, .ldy = (size_t)T, .bias = s->biases};
     if (s->has_map)
         dnx_kernels()->mm(j->p->x[0] + (size_t)lo * s->pixels * C, C,
-                          (int)((size_t)(hi - lo) * s->pixels), (int)C, s->packed,
-                          j->n->distillation->target.c, s->g + (size_t)lo * size,
-                          (size_t)j->n->distillation->target.c, &e);
+                          (int)((size_t)(hi - lo) * s->pixels), (int)C, s->packed, T, &e);
     for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
         const float *g = j->g + b * size, *target = j->p->target + b * size;
         s->g_inv[b] = s->is_unit ? (float)dnx_inverse_norm(g, size) : 1;
@@ -205,7 +204,8 @@ static void backward_share(void *arg, long lo, long hi) {
     job *j = arg;
     const opts *o = j->n->opts;
     state *s = j->n->state;
-    size_t C = (size_t)j->n->in[0].c, size = s->pixels * (size_t)j->n->distillation->target.c;
+    const int T = j->n->distillation->target.c;
+    size_t C = (size_t)j->n->in[0].c, size = s->pixels * (size_t)T;
     for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
         const float *g = j->g + b * size, *target = j->p->target + b * size;
         float *dg = j->dg + b * size;
@@ -220,10 +220,10 @@ static void backward_share(void *arg, long lo, long hi) {
             for (size_t i = 0; i < size; i++) dg[i] = to * target[i] - own * g[i];
     }
     if (!s->has_map || !j->p->dx[0] || lo == hi) return;
-    const dnx_epilogue e = {.adds = j->p->dx_adds[0]};
-    dnx_kernels()->mm(j->dg + (size_t)lo * size, (size_t)j->n->distillation->target.c,
-                      (int)((size_t)(hi - lo) * s->pixels), j->n->distillation->target.c,
-                      s->packed_t, (int)C, j->p->dx[0] + (size_t)lo * s->pixels * C, C, &e);
+    const dnx_epilogue e = {
+        .y = j->p->dx[0] + (size_t)lo * s->pixels * C, .ldy = C, .adds = j->p->dx_adds[0]};
+    dnx_kernels()->mm(j->dg + (size_t)lo * size, (size_t)T, (int)((size_t)(hi - lo) * s->pixels), T,
+                      s->packed_t, (int)C, &e);
 }
 
 /* Adds dg f^T and dg, summed over all pixels, to rows [lo, hi) of d_w and d_biases. */
@@ -233,7 +233,7 @@ static void map_share(void *arg, long lo, long hi) {
     size_t C = (size_t)j->n->in[0].c, T = (size_t)j->n->distillation->target.c;
     size_t rows = (size_t)j->p->batch * s->pixels;
     dnx_kernels()->mmt(j->dg + lo, T, j->p->x[0], C, (int)rows, (int)(hi - lo), (int)C,
-                       s->d_w + (size_t)lo * C, C);
+                       s->d_w + (size_t)lo * C, NULL);
     for (size_t i = (size_t)lo; i < (size_t)hi; i++) {
         double sum = 0;
         for (size_t r = 0; r < rows; r++) sum += (double)j->dg[r * T + i];

@@ -156,8 +156,7 @@ static void forward_share(void *arg, int t, int threads) {
     dnx_node *n = j->n;
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
-    size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R, lda;
-    float *out = dnx_norm_act_out(&s->norm, j->p);
+    size_t K = (size_t)s->K, R = (size_t)s->R, lda;
     float *block = (s->block ? s->block : j->p->scratch) + (size_t)t * BLOCK * (K + R);
     float *whole = s->wino.m ? j->p->scratch + s->wino_scratch : s->t;
     long lo, hi;
@@ -165,13 +164,14 @@ static void forward_share(void *arg, int t, int threads) {
     for (long p = lo; p < hi; p += BLOCK) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
         float *mid = whole ? whole + (size_t)p * R : block + BLOCK * K;
-        dnx_epilogue none = {0}, e = dnx_norm_act_epilogue(&s->norm, j->p, p, 0);
+        const dnx_epilogue to_mid = {.y = mid, .ldy = R};
+        const dnx_epilogue e = dnx_norm_act_epilogue(&s->norm, j->p, p, 0);
         if (!s->wino.m) {
             const float *a = dnx_patches_rows(&s->at, j->p->x[0], p, rows, block, &lda);
-            k->mm(a, lda, rows, s->K, s->packed_v, s->R, mid, R, &none);
+            k->mm(a, lda, rows, s->K, s->packed_v, s->R, &to_mid);
         }
-        k->mm(mid, R, rows, s->R, s->packed_p, s->N, out + (size_t)p * N, N, &e);
-        if (n->trains) dnx_norm_act_stats(&s->norm, j->p, t, out + (size_t)p * N, rows);
+        k->mm(mid, R, rows, s->R, s->packed_p, s->N, &e);
+        if (n->trains) dnx_norm_act_stats(&s->norm, j->p, t, e.y, rows);
     }
 }
 
@@ -201,15 +201,16 @@ static void backward_part(job *j, int t, long lo, long hi) {
         int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
         const float *dz = dnx_norm_act_dz(&s->norm, j->p->dy + (size_t)p * N,
                                           s->norm.z + (size_t)p * N, rows, scratch);
-        dnx_epilogue e = {0};
-        k->mmt(s->t + (size_t)p * R, R, dz, N, rows, s->R, s->N, d_pk, N);
-        k->mm(dz, N, rows, s->N, s->packed_pt, s->R, dt, R, &e);
+        dnx_epilogue e = {.y = dt, .ldy = R};
+        k->mmt(s->t + (size_t)p * R, R, dz, N, rows, s->R, s->N, d_pk, NULL);
+        k->mm(dz, N, rows, s->N, s->packed_pt, s->R, &e);
         const float *a = dnx_patches_rows(&s->at, j->p->x[0], p, rows, block, &lda);
-        k->mmt(a, lda, dt, R, rows, s->K, s->R, d_vk, R);
+        k->mmt(a, lda, dt, R, rows, s->K, s->R, d_vk, NULL);
         if (!dx) continue;
-        e.adds = s->reads_in_place && j->p->dx_adds[0];
-        float *to = s->reads_in_place ? dx + (size_t)p * K : block;
-        k->mm(dt, R, rows, s->R, s->packed_vt, s->K, to, K, &e);
+        e = (dnx_epilogue){.y = s->reads_in_place ? dx + (size_t)p * K : block,
+                           .ldy = K,
+                           .adds = s->reads_in_place && j->p->dx_adds[0]};
+        k->mm(dt, R, rows, s->R, s->packed_vt, s->K, &e);
         if (!s->reads_in_place) dnx_patches_scatter(&s->at, block, p, rows, dx);
     }
 }

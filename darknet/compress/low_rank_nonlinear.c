@@ -80,14 +80,15 @@ static void sum_share(void *arg, int t, int threads) {
     for (long i = lo; i < hi; i += BLOCK) {
         int rows = (int)(hi - i < BLOCK ? hi - i : BLOCK);
         const float *x = s->x + (size_t)i * d;
-        dnx_epilogue none = {0}, shifts = {.bias = s->mean};
         if (s->has_z) {
-            k->mm(x, d, rows, s->d, s->q, s->rank, mid, R, &none);
-            k->mm(mid, R, rows, s->rank, s->p, s->d, z, d, &shifts);
+            const dnx_epilogue first = {.y = mid, .ldy = R};
+            const dnx_epilogue second = {.y = z, .ldy = d, .bias = s->mean};
+            k->mm(x, d, rows, s->d, s->q, s->rank, &first);
+            k->mm(mid, R, rows, s->rank, s->p, s->d, &second);
         }
         make_targets(s, s->y + (size_t)i * d, z, rows, sums);
         memset(part, 0, sizeof *part * d * d); /* sums in float, but only over one block */
-        k->mmt(z, d, x, d, rows, s->d, s->d, part, d);
+        k->mmt(z, d, x, d, rows, s->d, s->d, part, NULL);
         for (size_t e = 0; e < d * d; e++) cross[e] += (double)part[e];
     }
 }

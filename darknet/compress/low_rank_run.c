@@ -178,8 +178,8 @@ static dnx_status solve_samples(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err 
     if (!packed || !row) st = no_memory(c, err);
     memset(l->variance, 0, sizeof *l->variance * d);
     for (long i = 0; !st && i < n; i++) { /* x has mean 0 since the fit */
-        dnx_epilogue none = {0};
-        dnx_kernels()->mm(l->x + (size_t)i * d, d, 1, l->r.N, packed, l->r.N, row, d, &none);
+        const dnx_epilogue e = {.y = row, .ldy = d};
+        dnx_kernels()->mm(l->x + (size_t)i * d, d, 1, l->r.N, packed, l->r.N, &e);
         for (size_t k = 0; k < d; k++)
             l->variance[k] += (double)row[k] * (double)row[k] / (double)n;
     }
@@ -249,8 +249,8 @@ static double distance(const dnx_low_rank_layer *l, const float *packed, const f
     double sum = c && z && ry ? 0 : NAN;
     if (sum == 0) {
         for (size_t i = 0; i < d; i++) c[i] = (float)l->f.c[i];
-        dnx_epilogue e = {.bias = c, .act = l->r.act, .slope = l->r.slopes};
-        k->mm(x, d, l->r.positions, l->r.N, packed, l->r.N, z, d, &e);
+        const dnx_epilogue e = {.y = z, .ldy = d, .bias = c, .act = l->r.act, .slope = l->r.slopes};
+        k->mm(x, d, l->r.positions, l->r.N, packed, l->r.N, &e);
         dnx_scaled_act how = {l->r.N, NULL, NULL, l->r.act, l->r.slopes};
         k->scale_act(y, (long)rows, &how, NULL, ry);
         for (size_t i = 0; i < d * rows; i++) {

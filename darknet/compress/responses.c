@@ -95,7 +95,6 @@ void dnx_responses_sample(const dnx_responses *r, dnx_net *net, const float *x, 
         row += r->K;
         left--;
     }
-    dnx_epilogue e = {.bias = r->bias};
-    dnx_kernels()->mm(r->rows, (size_t)r->K, r->positions, r->K, r->packed, r->N, y, (size_t)r->N,
-                      &e);
+    const dnx_epilogue e = {.y = y, .ldy = (size_t)r->N, .bias = r->bias};
+    dnx_kernels()->mm(r->rows, (size_t)r->K, r->positions, r->K, r->packed, r->N, &e);
 }

@@ -35,13 +35,12 @@ struct scan {
 static void scan_rows(void *arg, int t, long block) {
     scan *s = arg;
     const dnx_face_rows *f = s->f;
-    const dnx_epilogue plain = {.act = DNX_LINEAR};
     const size_t dim = (size_t)f->dim;
     const int from = s->row + (int)block * ROWS;
     const int rows = s->last_row - from < ROWS ? s->last_row - from : ROWS;
     float *y = s->products + (size_t)t * ROWS * COLUMNS;
-    dnx_kernels()->mm(f->rows + (size_t)from * dim, dim, rows, f->dim, s->packed, s->count, y,
-                      COLUMNS, &plain);
+    dnx_kernels()->mm(f->rows + (size_t)from * dim, dim, rows, f->dim, s->packed, s->count,
+                      &(dnx_epilogue){.y = y, .ldy = COLUMNS});
     for (int i = from; i < from + rows; i++, y += COLUMNS) {
         int lo = s->first, hi = s->first + s->count;
         if (s->is_genuine && s->start[i] > lo) lo = s->start[i];

@@ -57,10 +57,9 @@ static float slack(int dim) { return 3e-6f + 1.2e-7f * (float)dim; }
 
 static size_t look_at_floats(const job *j, const float *rows, int count, float *y,
                              const float *limit, dnx_byte_find *found) {
-    const dnx_epilogue plain = {.act = DNX_LINEAR};
     size_t n = 0;
-    dnx_kernels()->mm(rows, (size_t)j->dim, count, j->dim, j->packed, j->q, y, (size_t)j->q,
-                      &plain);
+    dnx_kernels()->mm(rows, (size_t)j->dim, count, j->dim, j->packed, j->q,
+                      &(dnx_epilogue){.y = y, .ldy = (size_t)j->q});
     for (int r = 0; r < count; r++, y += j->q) {
         int any = 0;
         for (int i = 0; i < j->q; i++) any |= y[i] > limit[i];

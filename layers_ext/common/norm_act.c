@@ -59,14 +59,14 @@ void dnx_norm_act_fold(dnx_norm_act *t) {
 
 dnx_epilogue dnx_norm_act_epilogue(const dnx_norm_act *t, const dnx_pass *p, long pixel,
                                    int channel) {
-    if (t->z) return (dnx_epilogue){0};
     size_t at = (size_t)pixel * (size_t)t->c + (size_t)channel;
-    return (dnx_epilogue){t->shift + channel,
-                          t->act,
-                          t->slopes ? t->slopes + channel : NULL,
-                          dnx_residual(p) ? dnx_residual(p) + at : NULL,
-                          false,
-                          NULL};
+    if (t->z) return (dnx_epilogue){.y = t->z + at, .ldy = (size_t)t->c};
+    return (dnx_epilogue){.y = p->y + at,
+                          .ldy = (size_t)t->c,
+                          .bias = t->shift + channel,
+                          .act = t->act,
+                          .slope = t->slopes ? t->slopes + channel : NULL,
+                          .residual = dnx_residual(p) ? dnx_residual(p) + at : NULL};
 }
 
 bool dnx_norm_act_adds_residual(const dnx_node *n) {

@@ -30,8 +30,8 @@ dnx_status dnx_new_slopes(dnx_node *n, float **slopes, float **d_slopes, dnx_err
 
 /* Sets scale and shift from the running statistics; without batch norm to 1 and the biases. */
 void dnx_norm_act_fold(dnx_norm_act *t);
-/* Returns the epilogue of a kernel that stores outputs from (pixel, channel) on. The weights must
- * contain the scale. When training, the epilogue is empty. */
+/* Returns the epilogue of a kernel that stores outputs from (pixel, channel) on: in z when
+ * training, else in y. The weights must contain the scale. */
 dnx_epilogue dnx_norm_act_epilogue(const dnx_norm_act *t, const dnx_pass *p, long pixel,
                                    int channel);
 static inline float *dnx_norm_act_out(const dnx_norm_act *t, const dnx_pass *p) {

@@ -83,34 +83,31 @@ INLINE vf slow_vector(vf u, int n, dnx_act act, float (*f)(float, dnx_act, float
 }
 
 INLINE void scale_act_rows(const int R, const bool streams, const float *x,
-                           const dnx_scaled_act *by, const epi *e, const float *residual, float *y,
-                           int c, const int n) {
-    const size_t C = (size_t)by->C;
+                           const dnx_scaled_act *by, epi e, int c, const int n) {
     vf s = by->scale ? ldn(by->scale + c, n) : set1(1);
     vf t = by->shift ? ldn(by->shift + c, n) : zero();
-    vf leak = e->slope ? ldn(e->slope + c, n) : set1(e->leak), u[GROUP];
-    UNROLL for (int r = 0; r < R; r++) u[r] = fma_(ldn(x + (size_t)r * C + c, n), s, t);
-    if (e->is_slow) UNROLL
-        for (int r = 0; r < R; r++) u[r] = slow_vector(u[r], n, e->act, dnx_activate);
-    else if (e->acts) UNROLL
-        for (int r = 0; r < R; r++) u[r] = act_vector(u[r], e, leak);
-    if (residual) UNROLL
-        for (int r = 0; r < R; r++) u[r] += ldn(residual + (size_t)r * C + c, n);
+    vf leak = e.slope ? ldn(e.slope + c, n) : set1(e.leak), u[GROUP];
+    UNROLL for (int r = 0; r < R; r++) u[r] = fma_(ldn(x + (size_t)r * e.ldy + c, n), s, t);
+    if (e.is_slow) UNROLL
+        for (int r = 0; r < R; r++) u[r] = slow_vector(u[r], n, e.act, dnx_activate);
+    else if (e.acts) UNROLL
+        for (int r = 0; r < R; r++) u[r] = act_vector(u[r], &e, leak);
+    if (e.residual) UNROLL
+        for (int r = 0; r < R; r++) u[r] += ldn(e.residual + (size_t)r * e.ldy + c, n);
     if (streams) UNROLL
-        for (int r = 0; r < R; r++) st_stream(y + (size_t)r * C + c, u[r]);
+        for (int r = 0; r < R; r++) st_stream(e.y + (size_t)r * e.ldy + c, u[r]);
     else UNROLL
-        for (int r = 0; r < R; r++) stn(y + (size_t)r * C + c, u[r], n);
+        for (int r = 0; r < R; r++) stn(e.y + (size_t)r * e.ldy + c, u[r], n);
 }
 
 INLINE void scale_act_any(const bool streams, const float *x, long P, const dnx_scaled_act *s,
                           const float *residual, float *y) {
     const dnx_scaled_act by = *s;
-    dnx_epilogue given = {.act = by.act, .slope = by.slope};
-    epi e = epi_of(&given);
-    size_t step = (size_t)by.C;
-#define BODY4(c, n) scale_act_rows(GROUP, streams, x, &by, &e, residual, y, c, n)
-#define BODY1(c, n) scale_act_rows(1, streams, x, &by, &e, residual, y, c, n)
-#define STEP(r) x += (r)*step, y += (r)*step, residual = residual ? residual + (r)*step : NULL
+    epi e = epi_of(&(dnx_epilogue){
+        .y = y, .ldy = (size_t)by.C, .act = by.act, .slope = by.slope, .residual = residual});
+#define BODY4(c, n) scale_act_rows(GROUP, streams, x, &by, e, c, n)
+#define BODY1(c, n) scale_act_rows(1, streams, x, &by, e, c, n)
+#define STEP(r) x += (r)*e.ldy, e = epi_at(e, r, 0)
     EACH_GROUP(P, by.C, BODY4, BODY1, STEP);
 #undef BODY4
 #undef BODY1
@@ -140,33 +137,38 @@ typedef struct {
     epi e;
 } back;
 
-/* Returns du = dy * act'(u) for the n channels at index `at`; sets *u, *z and *dy. */
-INLINE vf back_vector(const back *b, const bool is_slow, size_t at, vf s, vf t, vf leak, vf *u,
-                      vf *z, vf *dy, const int n) {
-    *z = ldn(b->z + at, n);
-    *dy = ldn(b->dy + at, n);
-    *u = fma_(*z, s, t);
-    if (is_slow) return *dy * slow_vector(*u, n, b->e.act, dnx_activate_grad);
-    return b->e.acts ? *dy * grad_vector(*u, &b->e, leak) : *dy;
+/* The constants of n channels, and the numbers of one row. */
+typedef struct {
+    vf scale, shift, leak, u, z, dy;
+} back_lanes;
+
+INLINE back_lanes lanes_of(const back *b, int c, const int n) {
+    return (back_lanes){.scale = b->scale ? ldn(b->scale + c, n) : set1(1),
+                        .shift = b->shift ? ldn(b->shift + c, n) : zero(),
+                        .leak = b->e.slope ? ldn(b->e.slope + c, n) : set1(b->e.leak)};
 }
 
-#define BACK_CONSTANTS                                                                             \
-    vf s = b->scale ? ldn(b->scale + c, n) : set1(1);                                              \
-    vf t = b->shift ? ldn(b->shift + c, n) : zero();                                               \
-    vf leak = b->e.slope ? ldn(b->e.slope + c, n) : set1(b->e.leak), u, z, dy
+/* Returns du = dy * act'(u) for the n channels at index `at`; sets u, z and dy of v. */
+INLINE vf back_vector(const back *b, const bool is_slow, size_t at, back_lanes *v, const int n) {
+    v->z = ldn(b->z + at, n);
+    v->dy = ldn(b->dy + at, n);
+    v->u = fma_(v->z, v->scale, v->shift);
+    if (is_slow) return v->dy * slow_vector(v->u, n, b->e.act, dnx_activate_grad);
+    return b->e.acts ? v->dy * grad_vector(v->u, &b->e, v->leak) : v->dy;
+}
 
 /* Adds to three rows of CHUNK sums: du, du*z and, with has_slopes, dy*u where u < 0. */
 INLINE void sum_rows(const int R, const back *b, const bool is_slow, const bool has_slopes,
                      float *sums, int c, const int n) {
     vf sum = ld(sums + c), sum_z = ld(sums + CHUNK + c), sum_s = zero();
-    BACK_CONSTANTS;
+    back_lanes v = lanes_of(b, c, n);
     if (has_slopes) sum_s = ld(sums + 2 * CHUNK + c);
     UNROLL for (int r = 0; r < R; r++) {
         size_t at = (size_t)r * b->C + (size_t)c;
-        vf du = back_vector(b, is_slow, at, s, t, leak, &u, &z, &dy, n);
+        vf du = back_vector(b, is_slow, at, &v, n);
         sum += du;
-        sum_z = fma_(du, z, sum_z);
-        if (has_slopes) sum_s = fma_(dy, if_pos(u, zero(), u), sum_s);
+        sum_z = fma_(du, v.z, sum_z);
+        if (has_slopes) sum_s = fma_(v.dy, if_pos(v.u, zero(), v.u), sum_s);
         if (b->du) stn(b->du + at, du, n);
     }
     st(sums + c, sum);
@@ -219,22 +221,22 @@ static void act_back(const float *dy, const float *z, long P, const dnx_scaled_a
 
 INLINE void dz_rows(const int R, const back *b, const float *p, const float *q, const float *w,
                     int c, const int n) {
-    BACK_CONSTANTS;
+    back_lanes v = lanes_of(b, c, n);
     vf vp = set1(1), vq = zero(), vw = zero(), dz[GROUP];
     if (p) vp = ldn(p + c, n), vq = ldn(q + c, n), vw = ldn(w + c, n);
     UNROLL for (int r = 0; r < R; r++) {
         size_t at = (size_t)r * b->C + (size_t)c;
-        vf du = back_vector(b, false, at, s, t, leak, &u, &z, &dy, n);
-        dz[r] = fma_(du, vp, fma_(z, vq, vw));
+        vf du = back_vector(b, false, at, &v, n);
+        dz[r] = fma_(du, vp, fma_(v.z, vq, vw));
     }
     UNROLL for (int r = 0; r < R; r++) stn(b->du + (size_t)r * b->C + c, dz[r], n);
 }
 
 INLINE void slow_dz(const back *b, const float *p, const float *q, const float *w, int c,
                     const int n) {
-    BACK_CONSTANTS;
-    vf du = back_vector(b, true, (size_t)c, s, t, leak, &u, &z, &dy, n);
-    if (p) du = fma_(du, ldn(p + c, n), fma_(z, ldn(q + c, n), ldn(w + c, n)));
+    back_lanes v = lanes_of(b, c, n);
+    vf du = back_vector(b, true, (size_t)c, &v, n);
+    if (p) du = fma_(du, ldn(p + c, n), fma_(v.z, ldn(q + c, n), ldn(w + c, n)));
     stn(b->du + c, du, n);
 }
 

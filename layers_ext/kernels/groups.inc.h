@@ -30,12 +30,13 @@ INLINE vf pick(const int V, const float *p, vi at, const int m) {
 #endif
 }
 
-/* Tells which inputs the lanes of each vector of outputs read. */
+/* A vector of outputs, and which inputs its lanes read. */
 typedef struct {
     int C, N, a, b;
     int steps, rest; /* VW outputs hold `steps` whole groups and `rest` more outputs */
     int V;           /* V for pick(), the same for all outputs */
-    vi at;           /* result of inputs_of() for the first VW outputs */
+    int c, in, k;    /* the first output; input 0 of its group; its number in the group */
+    vi at;           /* inputs_of(k, a, b) */
 } lane_map;
 
 /* For a vector whose lane 0 is output k of a group: returns how many channels input 0 of each
@@ -54,8 +55,13 @@ INLINE vi inputs_of(int k, int a, int b) {
 }
 
 static lane_map map_of(const dnx_groups *g) {
-    lane_map map = {g->C,      g->C / g->a * g->b, g->a, g->b,
-                    VW / g->b, VW % g->b,          0,    inputs_of(0, g->a, g->b)};
+    lane_map map = {.C = g->C,
+                    .N = g->C / g->a * g->b,
+                    .a = g->a,
+                    .b = g->b,
+                    .steps = VW / g->b,
+                    .rest = VW % g->b,
+                    .at = inputs_of(0, g->a, g->b)};
     int furthest = 0;
     for (int c = 0, k = 0; c == 0 || (k != 0 && c < map.N); c += VW, k = c % map.b)
         furthest = at_least(furthest, (k + VW - 1) / map.b * map.a + map.a - 1);
@@ -63,50 +69,44 @@ static lane_map map_of(const dnx_groups *g) {
     return map;
 }
 
-/* Runs CALL for each vector of outputs. CALL uses c, the first output; n, the number of outputs;
- * in, the first input channel; m, the number of channels from `in` to the end of the pixel; at, the
- * offset of each lane's input. For whole vectors the compiler knows n and m as constants. */
-#define EACH_OUTPUTS(V, CALL)                                                                      \
-    vi at = map->at;                                                                               \
-    for (int c = 0, in = 0, k = 0; c < map->N; c += VW) {                                          \
-        if (V && map->N - c >= VW && map->C - in >= V * VW) {                                      \
-            enum { n = VW, m = V * VW };                                                           \
-            CALL;                                                                                  \
-        } else {                                                                                   \
-            const int n = at_most(VW, map->N - c), m = map->C - in;                                \
-            CALL;                                                                                  \
-        }                                                                                          \
-        in += map->steps * map->a;                                                                 \
-        k += map->rest;                                                                            \
-        if (k >= map->b) k -= map->b, in += map->a;                                                \
-        if (map->rest) at = inputs_of(k, map->a, map->b);                                          \
-    }
+INLINE void next_outputs(lane_map *map) {
+    map->c += VW;
+    map->in += map->steps * map->a;
+    map->k += map->rest;
+    if (map->k >= map->b) map->k -= map->b, map->in += map->a;
+    if (map->rest) map->at = inputs_of(map->k, map->a, map->b);
+}
 
-/* Computes outputs c.. of S neighbouring pixels from taps kx0 <= kx < kx1; with S > 1 from all kw
- * taps. Tap 0 of the first pixel reads pixel ix. */
-INLINE void group_vector(const int V, const int S, const int kw, const int stride, int kx0, int kx1,
-                         const float *const *rows, long ix, const lane_map *map, const float *w,
-                         int kh, float *y, const float *residual, const epi *e, int c, vi at,
-                         int in, const int n, const int m) {
-    size_t step = (size_t)map->N, C = (size_t)map->C;
+/* For the next two functions: n outputs are stored, and m channels may be read. With is_whole the
+ * compiler knows both as constants. */
+#define OUTPUTS                                                                                    \
+    const int n = is_whole ? VW : at_most(VW, map.N - map.c),                                      \
+              m = is_whole ? V * VW : map.C - map.in;                                              \
+    const size_t step = (size_t)map.N, C = (size_t)map.C
+
+/* Computes a vector of outputs of S neighbouring pixels. */
+INLINE void group_vector(const int V, const int S, const int kw, const int stride, strip p,
+                         lane_map map, const bool is_whole) {
+    OUTPUTS;
+    const float *w = p.w + map.c;
     vf acc[8];
     UNROLL for (int s = 0; s < S; s++) acc[s] = zero();
-    for (int ky = 0; ky < kh; ky++) {
-        if (!rows[ky]) {
-            w += (size_t)(map->a * kw) * step;
+    for (int ky = 0; ky < p.kh; ky++) {
+        if (!p.rows[ky]) {
+            w += (size_t)(map.a * kw) * step;
             continue;
         }
-        const float *x = rows[ky] + ix * map->C + in;
-        for (int j = 0; j < map->a; j++, w += (size_t)kw * step) {
-            vi from = at + j;
+        const float *x = p.rows[ky] + p.ix * map.C + map.in;
+        for (int j = 0; j < map.a; j++, w += (size_t)kw * step) {
+            vi from = map.at + j;
             if (S == 1) {
-                for (int kx = kx0; kx < kx1; kx++)
-                    acc[0] = fma_(pick(V, x + kx * (long)C, from, m),
-                                  ldn(w + (size_t)kx * step + c, n), acc[0]);
+                for (int kx = p.kx0; kx < p.kx1; kx++)
+                    acc[0] = fma_(pick(V, x + kx * (long)C, from, m), ldn(w + (size_t)kx * step, n),
+                                  acc[0]);
                 continue;
             }
             vf tap[5];
-            UNROLL for (int kx = 0; kx < kw; kx++) tap[kx] = ldn(w + (size_t)kx * step + c, n);
+            UNROLL for (int kx = 0; kx < kw; kx++) tap[kx] = ldn(w + (size_t)kx * step, n);
             UNROLL for (int i = 0; i < (S - 1) * stride + kw; i++) {
                 vf v = pick(V, x + (size_t)i * C, from, m);
                 UNROLL for (int kx = 0; kx < kw;
@@ -115,66 +115,61 @@ INLINE void group_vector(const int V, const int S, const int kw, const int strid
             }
         }
     }
-    finish_strip(acc, S, e, c, y, step, residual, n);
+    finish_strip(acc, S, epi_at(p.e, 0, map.c), n);
 }
 
-/* Adds the gradients from outputs c.. of S pixels to dw. Other arguments: see group_vector(). */
-INLINE void group_dw_vector(const int V, const int S, const int kw, const int stride, int kx0,
-                            int kx1, const float *const *rows, long ix, const lane_map *map,
-                            float *dw, int kh, const float *dy, int c, vi at, int in, const int n,
-                            const int m) {
-    size_t step = (size_t)map->N, C = (size_t)map->C;
+/* Adds the gradients from a vector of outputs of S pixels to dw. */
+INLINE void group_dw_vector(const int V, const int S, const int kw, const int stride, strip p,
+                            lane_map map, const bool is_whole) {
+    OUTPUTS;
+    float *dw = p.dw + map.c;
     vf d[8];
-    UNROLL for (int s = 0; s < S; s++) d[s] = ldn(dy + (size_t)s * step + c, n);
-    for (int ky = 0; ky < kh; ky++) {
-        if (!rows[ky]) {
-            dw += (size_t)(map->a * kw) * step;
+    UNROLL for (int s = 0; s < S; s++) d[s] = ldn(p.dy + (size_t)s * step + map.c, n);
+    for (int ky = 0; ky < p.kh; ky++) {
+        if (!p.rows[ky]) {
+            dw += (size_t)(map.a * kw) * step;
             continue;
         }
-        const float *x = rows[ky] + ix * map->C + in;
-        for (int j = 0; j < map->a; j++, dw += (size_t)kw * step) {
-            vi from = at + j;
+        const float *x = p.rows[ky] + p.ix * map.C + map.in;
+        for (int j = 0; j < map.a; j++, dw += (size_t)kw * step) {
+            vi from = map.at + j;
             if (S == 1) {
-                for (int kx = kx0; kx < kx1; kx++) {
-                    float *to = dw + (size_t)kx * step + c;
+                for (int kx = p.kx0; kx < p.kx1; kx++) {
+                    float *to = dw + (size_t)kx * step;
                     stn(to, fma_(pick(V, x + kx * (long)C, from, m), d[0], ldn(to, n)), n);
                 }
                 continue;
             }
             vf acc[5];
-            UNROLL for (int kx = 0; kx < kw; kx++) acc[kx] = ldn(dw + (size_t)kx * step + c, n);
+            UNROLL for (int kx = 0; kx < kw; kx++) acc[kx] = ldn(dw + (size_t)kx * step, n);
             UNROLL for (int i = 0; i < (S - 1) * stride + kw; i++) {
                 vf v = pick(V, x + (size_t)i * C, from, m);
                 UNROLL for (int kx = 0; kx < kw;
                             kx++) if (i >= kx && (i - kx) % stride == 0 && (i - kx) / stride < S)
                     acc[kx] = fma_(v, d[(i - kx) / stride], acc[kx]);
             }
-            UNROLL for (int kx = 0; kx < kw; kx++) stn(dw + (size_t)kx * step + c, acc[kx], n);
+            UNROLL for (int kx = 0; kx < kw; kx++) stn(dw + (size_t)kx * step, acc[kx], n);
         }
     }
 }
 
-typedef void (*group_fn)(const float *const *, long, const lane_map *, const float *, int, int, int,
-                         int, float *, const float *, const epi *);
-typedef void (*group_dw_fn)(const float *const *, long, const lane_map *, float *, int, int, int,
-                            int, const float *);
-#define GROUP_FN(V, S, KW, STRIDE)                                                                 \
-    NOINLINE void group_##V##_##S##_##KW##_##STRIDE(                                               \
-        const float *const *rows, long ix, const lane_map *map, const float *w, int kh, int kw,    \
-        int kx0, int kx1, float *y, const float *residual, const epi *e) {                         \
-        (void)kw;                                                                                  \
-        EACH_OUTPUTS(V, group_vector(V, S, S == 1 ? kw : KW, STRIDE, kx0, kx1, rows, ix, map, w,   \
-                                     kh, y, residual, e, c, at, in, n, m))                         \
-    }                                                                                              \
-    NOINLINE void group_dw_##V##_##S##_##KW##_##STRIDE(                                            \
-        const float *const *rows, long ix, const lane_map *map, float *dw, int kh, int kw,         \
-        int kx0, int kx1, const float *dy) {                                                       \
-        (void)kw;                                                                                  \
-        EACH_OUTPUTS(V, group_dw_vector(V, S, S == 1 ? kw : KW, STRIDE, kx0, kx1, rows, ix, map,   \
-                                        dw, kh, dy, c, at, in, n, m))                              \
+typedef void (*group_fn)(const strip *, const lane_map *);
+#define GROUP_FN(name, V, S, KW, STRIDE)                                                           \
+    NOINLINE void name##_##V##_##S##_##KW##_##STRIDE(const strip *given, const lane_map *first) {  \
+        const strip p = *given;                                                                    \
+        const int kw = KW ? KW : p.kw;                                                             \
+        for (lane_map map = *first; map.c < map.N; next_outputs(&map))                             \
+            if (V && map.N - map.c >= VW && map.C - map.in >= V * VW)                              \
+                name##_vector(V, S, kw, STRIDE, p, map, true);                                     \
+            else name##_vector(V, S, kw, STRIDE, p, map, false);                                   \
     }
 #define GROUP_FNS(S, KW, STRIDE)                                                                   \
-    GROUP_FN(0, S, KW, STRIDE) GROUP_FN(1, S, KW, STRIDE) GROUP_FN(2, S, KW, STRIDE)
+    GROUP_FN(group, 0, S, KW, STRIDE)                                                              \
+    GROUP_FN(group, 1, S, KW, STRIDE)                                                              \
+    GROUP_FN(group, 2, S, KW, STRIDE)                                                              \
+    GROUP_FN(group_dw, 0, S, KW, STRIDE)                                                           \
+    GROUP_FN(group_dw, 1, S, KW, STRIDE)                                                           \
+    GROUP_FN(group_dw, 2, S, KW, STRIDE)
 // clang-format off
 #define GROUP_NAMES(S, KW, STRIDE)                                        \
     {S, KW, STRIDE,                                                       \
@@ -193,44 +188,42 @@ GROUP_FNS(1, 0, 0)
 /* The fast paths: strips of S pixels. The last entry is for one pixel and any filter. */
 static const struct {
     int S, kw, stride;
-    group_fn row[3];
-    group_dw_fn dw[3];
+    group_fn row[3], dw[3];
 } group_strips[] = {GROUP_NAMES(8, 3, 1), GROUP_NAMES(4, 3, 1), GROUP_NAMES(4, 3, 2),
                     GROUP_NAMES(4, 5, 1), GROUP_NAMES(8, 1, 1), GROUP_NAMES(1, 0, 0)};
 
-/* Computes the outputs y of a row or, when dw is not NULL, adds the taps' gradients to dw. */
-static void group_any(const float *const *rows, const dnx_rows *r, const dnx_groups *g,
-                      const float *w, float *dw, const float *dy, float *y, const epi *e) {
-    const int in_w = r->in_w, out_w = r->out_w, kh = r->kh, kw = r->kw;
-    const int stride = r->stride, pad = r->pad;
+/* Computes the outputs of a row or, when p.dw is not NULL, adds the taps' gradients to p.dw. */
+static void group_any(const dnx_rows *r, const dnx_groups *g, strip p) {
+    const int in_w = r->in_w, out_w = r->out_w, kw = r->kw, stride = r->stride, pad = r->pad;
     const lane_map map = map_of(g);
     int xlo, xhi;
+    p.kh = r->kh;
+    p.kw = kw;
     inside(in_w, 0, kw - 1, stride, pad, &xlo, &xhi); /* outputs that read only pixels of the row */
     xhi = at_most(xhi, out_w);
-    for (int x = 0, i; x < out_w; x += group_strips[i].S) {
-        long ix = (long)x * stride - pad;
-        size_t at = (size_t)x * (size_t)map.N;
-        int kx0 = at_least(0, (int)-ix), kx1 = at_most(kw, in_w - (int)ix);
+    for (int x = 0, i, S; x < out_w; x += S) {
+        p.ix = (long)x * stride - pad;
+        p.kx0 = at_least(0, (int)-p.ix);
+        p.kx1 = at_most(kw, in_w - (int)p.ix);
         for (i = 0; group_strips[i].kw > 0; i++)
             if (group_strips[i].kw == kw && group_strips[i].stride == stride && x >= xlo &&
                 x + group_strips[i].S <= xhi)
                 break;
-        if (dw) group_strips[i].dw[map.V](rows, ix, &map, dw, kh, kw, kx0, kx1, dy + at);
-        else
-            group_strips[i].row[map.V](rows, ix, &map, w, kh, kw, kx0, kx1, y + at,
-                                       e->residual ? e->residual + at : NULL, e);
+        (p.dw ? group_strips[i].dw : group_strips[i].row)[map.V](&p, &map);
+        S = group_strips[i].S;
+        if (p.dw) p.dy += S * map.N;
+        else p.e = epi_at(p.e, S, 0);
     }
 }
 
 static void group_row(const float *const *rows, const dnx_rows *r, const dnx_groups *g,
-                      const float *w, float *y, const dnx_epilogue *given) {
-    epi e = epi_of(given);
-    if (g->a == 1 && g->b == 1) dw_row(rows, r, g->C, w, y, given);
-    else group_any(rows, r, g, w, NULL, NULL, y, &e);
+                      const float *w, const dnx_epilogue *e) {
+    if (g->a == 1 && g->b == 1) dw_row(rows, r, g->C, w, e);
+    else group_any(r, g, (strip){.rows = rows, .w = w, .e = epi_of(e)});
 }
 
 static void group_row_dw(const float *const *rows, const dnx_rows *r, const dnx_groups *g,
                          float *dw, const float *dy) {
     if (g->a == 1 && g->b == 1) dw_row_dw(rows, r, g->C, dw, dy);
-    else group_any(rows, r, g, NULL, dw, dy, NULL, NULL);
+    else group_any(r, g, (strip){.rows = rows, .dw = dw, .dy = dy});
 }

@@ -10,18 +10,20 @@
 
 #include "kernels/activations.h"
 
-/* Steps that a kernel applies to a row of N outputs before it stores them, in this order. */
+/* Where a kernel stores rows of N outputs, and the steps before that, in this order. */
 typedef struct {
+    float *y;
+    size_t ldy;            /* floats between outputs, in y and in the residual */
     const float *bias;     /* N numbers that are added; may be NULL */
     dnx_act act;           /* in vectors if dnx_act_is_cheap(), else number by number */
     const float *slope;    /* N slopes, for PRELU */
-    const float *residual; /* added after act; shape and stride of the output; may be NULL */
-    bool adds;             /* adds to the output instead of storing */
+    const float *residual; /* added after act; may be NULL */
+    bool adds;             /* adds to y instead of storing */
     const float *next;     /* P x K floats that the next product will read: mm() prefetches them.
                             * When NULL, mm() prefetches the rows of a that follow */
 } dnx_epilogue;
 
-/* Three arrays that will be read soon: mmt_ahead() prefetches them while it computes. */
+/* Three arrays that will be read soon. */
 typedef struct {
     const float *p[3];
     size_t floats[3];
@@ -56,18 +58,16 @@ typedef struct {
     size_t (*packed)(int K, int N);
     /* Packs b, element (k,n) at b[k*sk + n*sn], into panels [N/panel][K][panel], zero padded. */
     void (*pack)(const float *b, size_t sk, size_t sn, int K, int N, float *packed);
-    /* y[P][N] = epilogue(a[P][K] * B), B packed. lda, ldy: floats between rows. */
-    void (*mm)(const float *a, size_t lda, int P, int K, const float *packed, int N, float *y,
-               size_t ldy, const dnx_epilogue *e);
-    /* w[K][N] += sum_p a[p][k] * d[p][n], row stride ldw. mmt_ahead() also prefetches `next`. */
+    /* y[P][N] = epilogue(a[P][K] * B), B packed. lda: floats between rows. */
+    void (*mm)(const float *a, size_t lda, int P, int K, const float *packed, int N,
+               const dnx_epilogue *e);
+    /* w[K][N] += sum_p a[p][k] * d[p][n]. Prefetches `next` meanwhile, unless it is NULL. */
     void (*mmt)(const float *a, size_t lda, const float *d, size_t ldd, int P, int K, int N,
-                float *w, size_t ldw);
-    void (*mmt_ahead)(const float *a, size_t lda, const float *d, size_t ldd, int P, int K, int N,
-                      float *w, size_t ldw, const dnx_ahead *next);
+                float *w, const dnx_ahead *next);
 
     /* Computes a row of a depthwise convolution, out_w x C, then the epilogue. w is [kh][kw][C].
      * rows[ky] points at pixel 0 of input row ky, or is NULL for a row of padding. */
-    void (*dw_row)(const float *const *rows, const dnx_rows *s, int C, const float *w, float *y,
+    void (*dw_row)(const float *const *rows, const dnx_rows *s, int C, const float *w,
                    const dnx_epilogue *e);
     /* Computes the gradient of an input row, in_w x C. rows[ky] is the row of dy whose output reads
      * this input row with taps w[ky], or NULL without such a row. If adds, adds to dx. */
@@ -80,7 +80,7 @@ typedef struct {
     /* Like dw_row and dw_row_dw, for groups: rows of C channels, N = C/a*b outputs, w and dw are
      * [kh][a][kw][N]. Fast when a and b fit a vector. pad may be negative. */
     void (*group_row)(const float *const *rows, const dnx_rows *s, const dnx_groups *g,
-                      const float *w, float *y, const dnx_epilogue *e);
+                      const float *w, const dnx_epilogue *e);
     void (*group_row_dw)(const float *const *rows, const dnx_rows *s, const dnx_groups *g,
                          float *dw, const float *dy);
 
@@ -115,10 +115,10 @@ typedef struct {
     /* Winograd's F(m x m, 3 x 3), m = 2 or 4: transforms an input tile of a x a pixels x C, a = m +
      * 2, at x with rows ldx floats apart. Element e < a*a of channel c goes to v[e*step + c]. */
     void (*wino_in)(int m, const float *x, size_t ldx, int C, float *v, size_t step);
-    /* Transforms the products v[e*step + c] into h x w <= m x m outputs of N channels, stored at
-     * y + i*row + j*ldy. The residual has the same strides. The epilogue's `adds` must be false. */
-    void (*wino_out)(int m, const float *v, size_t step, int N, int h, int w, float *y, size_t row,
-                     size_t ldy, const dnx_epilogue *e);
+    /* Transforms the products v[e*step + c] into h x w <= m x m outputs of N channels, in rows that
+     * are `row` floats apart in y and in the residual. The epilogue's `adds` must be false. */
+    void (*wino_out)(int m, const float *v, size_t step, int N, int h, int w, size_t row,
+                     const dnx_epilogue *e);
 } dnx_kernel_set;
 
 /* Returns the best set for this processor, or the set that the environment variable DNX_ISA names:

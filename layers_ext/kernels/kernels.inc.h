@@ -144,6 +144,8 @@ INLINE void stn(float *p, vf v, int n) {
 /* All vectorised activations are u > 0 ? min(u, cap) : u*leak, where leak is a constant or a slope
  * per channel. u*leak is a product, not a maximum, so that NaN stays NaN. */
 typedef struct {
+    float *y;
+    size_t ldy;
     const float *bias, *slope, *residual;
     float leak;
     dnx_act act;
@@ -151,15 +153,29 @@ typedef struct {
 } epi;
 
 static epi epi_of(const dnx_epilogue *e) {
-    epi r = {.leak = 1};
-    if (!e) return r;
-    r = (epi){.bias = e->bias, .residual = e->residual, .act = e->act, .adds = e->adds};
-    r.acts = e->act != DNX_LINEAR;
-    r.slope = e->act == DNX_PRELU ? e->slope : NULL;
-    r.is_capped = e->act == DNX_RELU6;
-    r.leak = e->act == DNX_LEAKY ? .1f : e->act == DNX_LINEAR ? 1 : 0;
-    r.is_slow = !dnx_act_is_cheap(e->act);
-    return r;
+    return (epi){.y = e->y,
+                 .ldy = e->ldy,
+                 .bias = e->bias,
+                 .slope = e->act == DNX_PRELU ? e->slope : NULL,
+                 .residual = e->residual,
+                 .leak = e->act == DNX_LEAKY    ? .1f
+                         : e->act == DNX_LINEAR ? 1
+                                                : 0,
+                 .act = e->act,
+                 .acts = e->act != DNX_LINEAR,
+                 .is_capped = e->act == DNX_RELU6,
+                 .is_slow = !dnx_act_is_cheap(e->act),
+                 .adds = e->adds};
+}
+
+/* Returns e for the outputs from this row and channel on. */
+INLINE epi epi_at(epi e, long row, int c) {
+    size_t at = (size_t)row * e.ldy + (size_t)c;
+    e.y += at;
+    if (e.residual) e.residual += at;
+    if (e.bias) e.bias += c;
+    if (e.slope) e.slope += c;
+    return e;
 }
 
 INLINE vf act_vector(vf u, const epi *e, vf leak) {
@@ -174,46 +190,41 @@ INLINE vf grad_vector(vf u, const epi *e, vf leak) {
     return if_pos(u, one, leak);
 }
 
-/* Applies the epilogue to the sums u[0], u[step], ... of channels c.. of `count` rows and stores
- * them to y. Each option is tested once for all rows. */
-INLINE void finish(vf *u, const int step, const int count, const epi *e, int c, float *y,
-                   size_t ldy, const float *residual, const int n) {
-    if (e->bias) {
-        vf b = ldn(e->bias + c, n);
+/* Applies e to the sums u[0], u[step], ... of `count` rows of n channels, and stores them. */
+INLINE void finish(vf *u, const int step, const int count, epi e, const int n) {
+    if (e.bias) {
+        vf b = ldn(e.bias, n);
         UNROLL for (int i = 0; i < count; i++) u[i * step] += b;
     }
-    if (e->acts) {
-        vf leak = e->slope ? ldn(e->slope + c, n) : set1(e->leak);
-        UNROLL for (int i = 0; i < count; i++) u[i * step] = act_vector(u[i * step], e, leak);
+    if (e.acts) {
+        vf leak = e.slope ? ldn(e.slope, n) : set1(e.leak);
+        UNROLL for (int i = 0; i < count; i++) u[i * step] = act_vector(u[i * step], &e, leak);
     }
-    if (residual) UNROLL
-        for (int i = 0; i < count; i++) u[i * step] += ldn(residual + (size_t)i * ldy, n);
-    if (e->adds) UNROLL
-        for (int i = 0; i < count; i++) u[i * step] += ldn(y + (size_t)i * ldy, n);
-    UNROLL for (int i = 0; i < count; i++) stn(y + (size_t)i * ldy, u[i * step], n);
+    if (e.residual) UNROLL
+        for (int i = 0; i < count; i++) u[i * step] += ldn(e.residual + (size_t)i * e.ldy, n);
+    if (e.adds) UNROLL
+        for (int i = 0; i < count; i++) u[i * step] += ldn(e.y + (size_t)i * e.ldy, n);
+    UNROLL for (int i = 0; i < count; i++) stn(e.y + (size_t)i * e.ldy, u[i * step], n);
 }
 
 /* Like finish(), for `rows` rows of `width` columns: for part-filled panels and slow activations.
  * The rows of u are `stride` floats apart. */
-NOINLINE void finish_rows(const float *u, int stride, int rows, int width, const epi *e, int c,
-                          float *y, size_t ldy, const float *residual) {
-    for (int r = 0; r < rows; r++, u += stride, y += ldy) {
-        if (e->is_slow) {
+NOINLINE void finish_rows(const float *u, int stride, int rows, int width, epi e) {
+    for (int r = 0; r < rows; r++, u += stride, e = epi_at(e, 1, 0)) {
+        if (e.is_slow) {
             for (int i = 0; i < width; i++) {
-                float v = u[i] + (e->bias ? e->bias[c + i] : 0);
-                v = dnx_activate(v, e->act, 0);
-                y[i] = v + (residual ? residual[i] : 0) + (e->adds ? y[i] : 0);
+                float v = dnx_activate(u[i] + (e.bias ? e.bias[i] : 0), e.act, 0);
+                e.y[i] = v + (e.residual ? e.residual[i] : 0) + (e.adds ? e.y[i] : 0);
             }
         } else {
 #define BODY(i, n)                                                                                 \
     do {                                                                                           \
         vf v = ldn(u + (i), n);                                                                    \
-        finish(&v, 1, 1, e, c + (i), y + (i), 0, residual ? residual + (i) : NULL, n);             \
+        finish(&v, 1, 1, epi_at(e, 0, i), n);                                                      \
     } while (0)
             EACH_VECTOR(width, BODY);
 #undef BODY
         }
-        if (residual) residual += ldy;
     }
 }
 
@@ -231,7 +242,6 @@ extern const dnx_kernel_set NAME1(SET);
 // clang-format off
 const dnx_kernel_set NAME1(SET) = {
     .name = TEXT1(SET), .panel = PANEL, .packed = packed, .pack = pack, .mm = mm, .mmt = mmt,
-    .mmt_ahead = mmt_ahead,
     .dw_row = dw_row, .dw_dx = dw_dx, .dw_row_dw = dw_row_dw,
     .group_row = group_row, .group_row_dw = group_row_dw, .stats = stats,
     .scale_act = scale_act, .scale_act_stream = scale_act_stream, .act_back = act_back,

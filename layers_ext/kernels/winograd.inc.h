@@ -66,52 +66,44 @@ static void wino_in(int m, const float *x, size_t ldx, int C, float *v, size_t s
     else wino_in_tile(4, x, ldx, C, v, step);
 }
 
-/* Transforms n channels of a tile into h x w outputs. slow: NULL, or the epilogue whose bias and
- * activation are applied here; e then has neither. */
-INLINE void wino_out_vector(const int m, const float *v, size_t step, int h, int w, float *y,
-                            size_t row, size_t ldy, const epi *e, const epi *slow, int c,
-                            const float *residual, const int n) {
+/* Transforms n channels of a tile into h x w outputs, with rows `row` floats apart. */
+INLINE void wino_out_vector(const int m, const float *v, size_t step, int h, int w, size_t row,
+                            epi e, const int n) {
     const int a = m + 2;
+    const float *bias = e.bias;
+    if (e.is_slow) e.bias = NULL, e.acts = false; /* bias and activation are applied here */
     vf t[24];
     UNROLL for (int i = 0; i < a; i++) {
         vf d[6];
         UNROLL for (int k = 0; k < a; k++) d[k] = ldn(v + (size_t)(k * a + i) * step, n);
         wino_out_line(m, d, t + i, a);
     }
-    for (int i = 0; i < h; i++, y += row) {
+    for (int i = 0; i < h; i++, e.y += row) {
         vf u[4];
         wino_out_line(m, t + i * a, u, 1);
-        if (slow) UNROLL
+        if (e.is_slow) UNROLL
             for (int k = 0; k < m; k++) {
-                vf s = slow->bias ? u[k] + ldn(slow->bias + c, n) : u[k];
-                u[k] = slow_vector(s, n, slow->act, dnx_activate);
+                vf s = bias ? u[k] + ldn(bias, n) : u[k];
+                u[k] = slow_vector(s, n, e.act, dnx_activate);
             }
-        if (w == m) finish(u, 1, m, e, c, y, ldy, residual, n);
+        if (w == m) finish(u, 1, m, e, n);
         else UNROLL
             for (int k = 0; k < m - 1; k++)
-                if (k < w)
-                    finish(u + k, 1, 1, e, c, y + (size_t)k * ldy, 0,
-                           residual ? residual + (size_t)k * ldy : NULL, n);
-        if (residual) residual += row;
+                if (k < w) finish(u + k, 1, 1, epi_at(e, k, 0), n);
+        if (e.residual) e.residual += row;
     }
 }
 
-INLINE void wino_out_tile(const int m, const float *v, size_t step, int N, int h, int w, float *y,
-                          size_t row, size_t ldy, const dnx_epilogue *given) {
-    epi e = epi_of(given), fast = e;
-    if (e.is_slow) {
-        fast.bias = NULL;
-        fast.acts = false;
-    }
-#define BODY(c, n)                                                                                 \
-    wino_out_vector(m, v + (c), step, h, w, y + (c), row, ldy, &fast, e.is_slow ? &e : NULL, c,    \
-                    e.residual ? e.residual + (c) : NULL, n)
+INLINE void wino_out_tile(const int m, const float *v, size_t step, int N, int h, int w, size_t row,
+                          const dnx_epilogue *given) {
+    const epi e = epi_of(given);
+#define BODY(c, n) wino_out_vector(m, v + (c), step, h, w, row, epi_at(e, 0, c), n)
     EACH_VECTOR(N, BODY);
 #undef BODY
 }
 
-static void wino_out(int m, const float *v, size_t step, int N, int h, int w, float *y, size_t row,
-                     size_t ldy, const dnx_epilogue *e) {
-    if (m == 2) wino_out_tile(2, v, step, N, h, w, y, row, ldy, e);
-    else wino_out_tile(4, v, step, N, h, w, y, row, ldy, e);
+static void wino_out(int m, const float *v, size_t step, int N, int h, int w, size_t row,
+                     const dnx_epilogue *e) {
+    if (m == 2) wino_out_tile(2, v, step, N, h, w, row, e);
+    else wino_out_tile(4, v, step, N, h, w, row, e);
 }

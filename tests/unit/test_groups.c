@@ -57,12 +57,13 @@ static void compare(const dnx_kernel_set *k, const shape *s) {
     must(end && outs < MAX && taps < MAX && inputs < MAX, "a shape is too large");
     memcpy(end, x, sizeof *end * inputs);
     for (int i = 0; i < s->kh; i++) rows[i] = i == s->no ? NULL : end + i * s->in_w * C;
-    dnx_epilogue e = {.adds = true};
+    dnx_epilogue e = {.y = y, .ldy = (size_t)N, .adds = true};
     begin(outs);
     each(s, out_w, add_output);
-    k->group_row(rows, &line, &g, w, y, &e);
+    k->group_row(rows, &line, &g, w, &e);
     bool adds = is_close(y, outs);
-    e = (dnx_epilogue){.bias = bias, .act = DNX_PRELU, .slope = slope, .residual = first};
+    e = (dnx_epilogue){
+        y, (size_t)N, .bias = bias, .act = DNX_PRELU, .slope = slope, .residual = first};
     for (int slow = 0; slow < 2; slow++) {
         begin(outs);
         memset(want, 0, outs * sizeof *want);
@@ -72,7 +73,7 @@ static void compare(const dnx_kernel_set *k, const shape *s) {
             want[i] = (double)dnx_activate((float)want[i] + bias[n], e.act, slope[n]) +
                       (double)first[i];
         }
-        k->group_row(rows, &line, &g, w, y, &e);
+        k->group_row(rows, &line, &g, w, &e);
         adds = adds && is_close(y, outs);
         e.act = DNX_TANH;
     }

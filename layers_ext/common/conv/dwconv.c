@@ -166,9 +166,7 @@ static void forward_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_node *n = j->n;
     dnx_dwconv *s = n->state;
-    const dnx_kernel_set *k = dnx_kernels();
-    int C = n->out.c, oh = n->out.h, ow = n->out.w;
-    size_t row = (size_t)ow * (size_t)C;
+    int oh = n->out.h, ow = n->out.w;
     const float *rows[DNX_MAX_TAPS];
     const dnx_rows line = rows_of(n, s);
     long lo, hi;
@@ -177,10 +175,9 @@ static void forward_share(void *arg, int t, int threads) {
     dnx_share((long)j->p->batch * oh, t, threads, &lo, &hi);
     for (long i = lo; i < hi; i++) {
         find_rows(&r, i / oh, (int)(i % oh), rows);
-        dnx_epilogue e = dnx_norm_act_epilogue(&s->norm, j->p, i * ow, 0);
-        float *out = dnx_norm_act_out(&s->norm, j->p) + (size_t)i * row;
-        k->group_row(rows, &line, &s->g, s->taps, out, &e);
-        if (n->trains) dnx_norm_act_stats(&s->norm, j->p, t, out, ow);
+        const dnx_epilogue e = dnx_norm_act_epilogue(&s->norm, j->p, i * ow, 0);
+        dnx_kernels()->group_row(rows, &line, &s->g, s->taps, &e);
+        if (n->trains) dnx_norm_act_stats(&s->norm, j->p, t, e.y, ow);
     }
 }
 
@@ -196,7 +193,7 @@ static void dx_row(const dnx_node *n, const dnx_dwconv *s, const float *kept, in
                    bool adds) {
     const float *rows[DNX_MAX_TAPS];
     const dnx_kernel_set *k = dnx_kernels();
-    dnx_epilogue e = {.adds = adds};
+    const dnx_epilogue e = {.y = dx, .ldy = (size_t)n->in[0].c, .adds = adds};
     int iw = n->in[0].w, pixels = kept_pixels(n, s), N = n->out.c, keep = kept_rows(n, s);
     for (int ky = 0; ky < s->kh; ky++) {
         int at = iy + s->pad - ky, oy = at / s->stride;
@@ -208,7 +205,7 @@ static void dx_row(const dnx_node *n, const dnx_dwconv *s, const float *kept, in
         k->dw_dx(rows, &line, N, s->taps, dx, adds);
     } else {
         const dnx_rows line = {pixels, iw, s->kh, s->kw, 1, s->kw - 1 - s->pad};
-        k->group_row(rows, &line, &s->g_dx, s->taps_dx, dx, &e);
+        k->group_row(rows, &line, &s->g_dx, s->taps_dx, &e);
     }
 }
 

@@ -75,8 +75,8 @@ static void forward_part(job *j, int t, long lo, long hi, int first, int end) {
     dnx_node *n = j->n;
     dnx_products *s = j->s;
     const dnx_kernel_set *k = dnx_kernels();
-    size_t N = (size_t)n->out.c, lda;
-    float *out = dnx_norm_act_out(j->norm, j->p);
+    size_t lda;
+    float *z = dnx_norm_act_out(j->norm, j->p);
     float *block = (s->block ? s->block : j->p->scratch) +
                    (size_t)t * DNX_PRODUCT_BLOCK * (size_t)s->K;
     int step = s->has_few_rows ? (int)(hi - lo) : DNX_PRODUCT_BLOCK;
@@ -91,9 +91,9 @@ static void forward_part(job *j, int t, long lo, long hi, int first, int end) {
                 e.next = j->p->x[0] + (size_t)(p + rows) * lda;
             k->mm(a, lda, rows, s->K,
                   s->packed + (size_t)g * k->packed(s->K, s->N) + (size_t)first * (size_t)s->K,
-                  end - first, out + (size_t)p * N + f, N, &e);
+                  end - first, &e);
         }
-        if (n->trains) dnx_norm_act_stats(j->norm, j->p, t, out + (size_t)p * N, rows);
+        if (n->trains) dnx_norm_act_stats(j->norm, j->p, t, z + p * n->out.c, rows);
     }
 }
 
@@ -148,15 +148,16 @@ static void backward_part(job *j, int t, long lo, long hi) {
             dnx_patches at = of_group(s, g);
             const float *a = rows_at(j, &at, p, rows, block, &lda);
             const float *wt = s->packed_t + (size_t)g * k->packed(s->N, s->K);
-            k->mmt_ahead(d, N, a, lda, rows, s->N, s->K, d_wk + (size_t)g * Ng * K, K, &next);
+            k->mmt(d, N, a, lda, rows, s->N, s->K, d_wk + (size_t)g * Ng * K, &next);
             next = next_block(j, hi, hi); /* only the first group prefetches */
             if (!dx) continue;
-            dnx_epilogue e = {.adds = s->reads_in_place && j->p->dx_adds[0]};
-            float *to = s->reads_in_place ? dx + (size_t)p * lda + at.c0 : block;
-            k->mm(d, N, rows, s->N, wt, s->K, to, lda, &e);
+            const dnx_epilogue e = {.y = s->reads_in_place ? dx + (size_t)p * lda + at.c0 : block,
+                                    .ldy = lda,
+                                    .adds = s->reads_in_place && j->p->dx_adds[0]};
+            k->mm(d, N, rows, s->N, wt, s->K, &e);
             if (!s->reads_in_place) dnx_patches_scatter(&at, block, p, rows, dx);
             if (dnx_deferred(j->p))
-                dnx_norm_act_sums(dnx_deferred(j->p), t, to, j->p->x[0] + (size_t)p * K, rows);
+                dnx_norm_act_sums(dnx_deferred(j->p), t, e.y, j->p->x[0] + (size_t)p * K, rows);
         }
     }
 }
@@ -197,14 +198,12 @@ static void few_share(void *arg, int t, int threads) {
     dnx_share(s->N, t, threads, &lo, &hi);
     for (long f = lo; f < hi; f += FILTERS)
         k->mmt(j->dz + f, N, j->p->x[0], K, rows, (int)(hi - f < FILTERS ? hi - f : FILTERS), s->K,
-               s->d_w + (size_t)f * K, K);
+               s->d_w + (size_t)f * K, NULL);
     if (!j->p->dx[0]) return;
     int first, end;
     dnx_share_columns(s->K, k->panel, t, threads, &first, &end);
-    dnx_epilogue e = {.adds = j->p->dx_adds[0]};
-    if (first < end)
-        k->mm(j->dz, N, rows, s->N, s->packed_t + (size_t)first * N, end - first,
-              j->p->dx[0] + first, K, &e);
+    const dnx_epilogue e = {.y = j->p->dx[0] + first, .ldy = K, .adds = j->p->dx_adds[0]};
+    if (first < end) k->mm(j->dz, N, rows, s->N, s->packed_t + (size_t)first * N, end - first, &e);
 }
 
 void dnx_products_backward(dnx_products *s, dnx_node *n, dnx_pass *p, dnx_norm_act *norm) {

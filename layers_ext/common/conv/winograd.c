@@ -171,10 +171,9 @@ static void transform_out(const job *j, long tile, int count, const float *prod,
         int h = s->out.h - y < s->m ? s->out.h - y : s->m;
         int w = s->out.w - x < s->m ? s->out.w - x : s->m;
         long pixel = (image * s->out.h + y) * s->out.w + x;
-        dnx_epilogue e = {0};
+        dnx_epilogue e = {.y = j->p->y + (size_t)pixel * N + f, .ldy = N};
         if (j->norm) e = dnx_norm_act_epilogue(j->norm, j->p, pixel, f);
-        dnx_kernels()->wino_out(s->m, prod, step_out(s), width, h, w,
-                                j->p->y + (size_t)pixel * N + f, row, N, &e);
+        dnx_kernels()->wino_out(s->m, prod, step_out(s), width, h, w, row, &e);
     }
 }
 
@@ -182,14 +181,13 @@ static void transform_out(const job *j, long tile, int count, const float *prod,
 static void multiply(const dnx_winograd *s, int e, const float *v, int count, int f, int width,
                      float *prod) {
     const dnx_kernel_set *k = dnx_kernels();
-    const dnx_epilogue none = {0};
     for (int end = f + width, n; f < end; f += n, prod += n) {
         int g = f / s->Ng, first = f % s->Ng;
         n = end - f < s->Ng ? end - f : s->Ng;
         k->mm(v + g * s->Cg, (size_t)s->at.in.c, count, s->Cg,
               s->filters + (size_t)(e * s->groups + g) * group_size(s) +
                   (size_t)first * (size_t)s->Cg,
-              n, prod, (size_t)s->columns, &none);
+              n, &(dnx_epilogue){.y = prod, .ldy = (size_t)s->columns});
     }
 }
 

@@ -69,7 +69,6 @@ static void forward_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_cosines *c = j->c;
     const dnx_kernel_set *k = dnx_kernels();
-    const dnx_epilogue e = {0};
     size_t D = c->D;
     float *rows = c->scratch + c->share * (size_t)t, *packed = rows + BLOCK * D;
     int from, to;
@@ -82,7 +81,8 @@ static void forward_share(void *arg, int t, int threads) {
         gather(j, i, width, 0, D, rows);
         k->pack(rows, 1, D, (int)D, width, packed);
         float *out = j->out + (i - j->of.lo);
-        k->mm(j->x, D, j->batch, (int)D, packed, width, out, j->ld, &e);
+        const dnx_epilogue e = {.y = out, .ldy = j->ld};
+        k->mm(j->x, D, j->batch, (int)D, packed, width, &e);
         for (int b = 0; b < j->batch; b++, out += j->ld) {
             float inv = feature_factor(c, j->x + (size_t)b * D);
             float most = c->by_length ? HUGE_VALF : 1;
@@ -111,7 +111,7 @@ static void weights_share(void *arg, int t, int threads) {
     for (int i = from; i < to; i += BLOCK) {
         int width = to - i < BLOCK ? to - i : BLOCK;
         memset(rows, 0, sizeof *rows * (size_t)width * D);
-        k->mmt(j->d + (i - j->of.lo), j->ld, c->unit, D, j->batch, width, (int)D, rows, D);
+        k->mmt(j->d + (i - j->of.lo), j->ld, c->unit, D, j->batch, width, (int)D, rows, NULL);
         for (int q = 0; q < width; q++) {
             size_t at = class_of(j, i + q);
             const float *w = c->w + at * D, *sum = rows + (size_t)q * D;
@@ -134,11 +134,10 @@ static void unit_share(void *arg, int t, int threads) {
     hi = hi * k->panel < D ? hi * k->panel : D;
     for (int i = j->of.lo; i < j->of.hi && lo < hi; i += BLOCK) {
         int height = j->of.hi - i < BLOCK ? j->of.hi - i : BLOCK;
-        dnx_epilogue e = {.adds = i > j->of.lo};
+        const dnx_epilogue e = {.y = c->d_unit + lo, .ldy = c->D, .adds = i > j->of.lo};
         gather(j, i, height, (size_t)lo, (size_t)hi, rows);
         k->pack(rows, (size_t)(hi - lo), 1, height, (int)(hi - lo), packed);
-        k->mm(j->d + (i - j->of.lo), j->ld, j->batch, height, packed, (int)(hi - lo),
-              c->d_unit + lo, c->D, &e);
+        k->mm(j->d + (i - j->of.lo), j->ld, j->batch, height, packed, (int)(hi - lo), &e);
     }
 }
 
