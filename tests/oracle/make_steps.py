@@ -1,11 +1,8 @@
 #!/usr/bin/python3
-"""make_steps.py - computes PyTorch's losses for the training in tests/unit/test_steps.c and prints
-them as the array `golden`. Network, initial weights (darknet init) and images are the same; PyTorch
-uses double precision.
+"""make_steps.py - computes PyTorch's losses for the training in tests/unit/test_steps.c, in double,
+and prints them as the array `golden`.
 
-    python3 tests/oracle/make_steps.py
-
-test_steps.py fails when the array in test_steps.c differs."""
+    python3 tests/oracle/make_steps.py"""
 import ast
 import json
 import math
@@ -29,8 +26,7 @@ HEADER = 20  # bytes of a weights file before its numbers
 
 
 def normals(seed, stream):
-    """Yields the numbers of dnx_rng_normal() in darknet/base/rng.c: xoshiro256** seeded by
-    splitmix64, Box-Muller."""
+    """Yields the numbers of dnx_rng_normal(): xoshiro256** seeded by splitmix64, Box-Muller."""
     def splitmix(x):
         x = (x + 0x9e3779b97f4a7c15) & WHOLE
         z = (x ^ x >> 30) * 0xbf58476d1ce4e5b9 & WHOLE
@@ -61,15 +57,13 @@ def normals(seed, stream):
 
 
 def cfg_text():
-    """Returns the network of test_steps.c."""
     with open(SOURCE, encoding="utf-8") as f:
         strings = re.search(r"static const char text\[\] =\n(.*?);\n", f.read(), re.S).group(1)
     return ast.literal_eval(f"({strings})")
 
 
 def tensors_of(layers, floats):
-    """Returns the parameters of each layer, {name: tensor}, from the numbers of the weights
-    file."""
+    """Yields the parameters of each layer, {name: tensor}."""
     at = 0
     for layer in layers:
         found = {}
@@ -87,8 +81,7 @@ def tensors_of(layers, floats):
 
 
 def forward(layers, tensors, x):
-    """Returns the output before [softmax]. layers: the layers of `darknet check -json`; tensors:
-    {name: tensor} for each layer."""
+    """Returns the output before [softmax]. layers: those of `darknet check -json`."""
     outputs = []
     for layer, w in zip(layers, tensors):
         name, o = layer["section"], layer["options"]

@@ -1,6 +1,4 @@
-"""test_agree.py - `classifier predict` and `valid` print the same as libdarknet's command: classes,
-probabilities and running accuracies, for the same cfg, weights and images. Skips when
-/usr/bin/darknet is not installed."""
+"""test_agree.py - `classifier predict` and `valid` print the same as libdarknet's command."""
 import os
 import random
 import re
@@ -44,7 +42,7 @@ MARGIN = SMALL[:SMALL.index("[softmax]")] + "[margin_softmax]\nclasses=10\ns=8\n
 
 
 def picture(path, w, h, seed):
-    """Writes an image of smooth patches, so that resizing has an effect and images differ."""
+    """Writes an image of smooth patches."""
     r = random.Random(seed)
     fx, fy, a = [[r.uniform(.02, .4) for _ in range(3)] for _ in range(2)] + [
         [r.uniform(60, 250) for _ in range(3)]]
@@ -61,7 +59,7 @@ def run(binary, *args, **more):
 
 
 def same_lines(host, ours, digits):
-    """Compares both outputs line by line. Numbers may differ by one in the last digit."""
+    """Compares two outputs. Numbers may differ by one in the last digit."""
     a, b = host.splitlines(), ours.splitlines()
     if len(a) != len(b) or not a:
         return False
@@ -184,8 +182,7 @@ def main():
         check(run(OURS, "classifier", "predict", data, cfg).returncode == 2, "usage")
         check(run(OURS, "classifier", "valid", data, cfg).returncode == 2, "usage")
 
-        # Our output equals that of libdarknet's command. libdarknet divides by 0 and gives NaN when
-        # a side of an image has one pixel, before or after resizing (images 3, 5 and 6).
+        # libdarknet gives NaN when a side of an image has one pixel (images 3, 5 and 6).
         if not has_host:
             skip("the host", "no " + HOST)
             return
@@ -207,7 +204,7 @@ def main():
             w = os.path.join(d, "w")
             r = run(OURS, "init", STOCK + name + ".cfg", w, "-force")
             check(r.returncode == 0, "init %s: %s" % (name, r.stderr))
-            text = read(STOCK + name + ".cfg").decode()  # larger batches: gigabytes in libdarknet
+            text = read(STOCK + name + ".cfg").decode()  # libdarknet would need gigabytes
             one = write("one.cfg", re.sub(r"(?m)^(batch|subdivisions)=.*", r"\1=1", text))
             data = write("z.data", "names=%s\ntop=5\n" % names)
             args = ("classifier", "predict", data, one, w, images[7])

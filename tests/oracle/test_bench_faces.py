@@ -1,5 +1,4 @@
-"""Runs scripts/bench_faces.py, which compares MTCNN's networks with ONNX Runtime, and checks the
-printed table. The test makes the detector and the photographs."""
+"""Runs scripts/bench_faces.py and checks the printed table."""
 import os
 import re
 

@@ -1,6 +1,5 @@
-"""Compares losses with a teacher with PyTorch in double, written from the formulas of the methods:
-AdaDistill, GKD, EKD, ProxylessKD, MarginDistillation. Three passes of each: the loss, the gradient
-by autograd, and at the end the state (centres, thresholds)."""
+"""Compares losses, gradients and state of distillation with PyTorch in double, written from the
+formulas of the methods."""
 import os
 import tempfile
 
@@ -25,7 +24,7 @@ def arcface(f, w, y, s, m):
 
 
 class AdaDistill:
-    """AdaDistill. Each class occurs once in a pass; then the authors' rule and ours are equal."""
+    """Each class occurs once in a pass, where the authors' rule and ours are equal."""
     kind, options = "margin_softmax", "classes=40;margin=arcface;s=16;m=.4;centres=teacher"
     B, C, T, classes = 12, 16, 16, 40
     repeats = False

@@ -1,6 +1,5 @@
-"""Compares scripts/import_torch.py with PyTorch. The models are like those of well-known
-repositories, with random weights and statistics, saved by torch.save in each of its formats. The
-network with the imported weights must give the model's outputs."""
+"""Compares networks imported by scripts/import_torch.py with PyTorch. The models are like published
+ones, with random weights."""
 import os
 
 from common import attempt_all, expect, expect_end, needed, raw, script, summary, write
@@ -146,7 +145,7 @@ def random(model, seed):
 
 
 def agrees(model, cfg, *options):
-    """Imports s.pth and compares the outputs of both networks."""
+    """Imports s.pth and compares the outputs."""
     expect_end(script("import_torch.py", cfg, "s.pth", "o.weights", "--force", *options))
     height, width = (28, 20) if cfg == "mobile.cfg" else (16, 12)
     x = np.random.default_rng(3).uniform(-1, 1, (3, height, width, 3)).astype(np.float32)
@@ -176,8 +175,7 @@ def iresnet():
 
 
 def forms():
-    """Imports the older format, a checkpoint with an optimiser, DataParallel, nn.Parameter, and
-    half precision."""
+    """Imports the forms in which models are saved."""
     model = random(MobileFaceNet(), 4)
     torch.save(model.state_dict(), "s.pth", _use_new_zipfile_serialization=False)
     agrees(model, "mobile.cfg")

@@ -1,7 +1,4 @@
-"""Compares MTCNN's three networks and scripts/import_mtcnn.py with PyTorch. A package of random
-weights in the layout of the npm package is imported. The cfg files must give the outputs that
-PyTorch computes from the package's arrays on transposed images. P-Net is also compared on other
-image sizes."""
+"""Compares MTCNN's networks, imported by scripts/import_mtcnn.py, with PyTorch."""
 import hashlib
 import json
 import os
@@ -52,9 +49,9 @@ def start():
 
 
 def reference(net, x):
-    """Runs the package's network on B x H x W x 3 images as the package does: transposed."""
+    """Runs the package's network on images, B x H x W x 3. It transposes them."""
     t = {name: torch.from_numpy(a) for name, a in package.items() if name.startswith(net)}
-    y = torch.from_numpy(x).permute(0, 3, 2, 1)  # the rows are the columns of the image
+    y = torch.from_numpy(x).permute(0, 3, 2, 1)
     prelu, heads = 0, []
     for layer, *shape in SHAPES[net]:
         w, b = t[f"{net}/{layer}/weights"], t[f"{net}/{layer}/bias"]

@@ -1,5 +1,4 @@
-"""scripts/export_onnx.py for every section of a cfg: outputs in ONNX Runtime and in OpenCV's DNN
-module."""
+"""scripts/export_onnx.py for every section of a cfg, in ONNX Runtime and in OpenCV."""
 import os
 import tempfile
 
@@ -7,7 +6,7 @@ import common
 from common import attempt, expect, needed, skip_all, summary
 
 with needed():
-    for module in ("cv2", "onnx"):  # nets.py needs cv2, export_onnx.py onnx
+    for module in ("cv2", "onnx"):  # nets.py and export_onnx.py import them
         __import__(module)
     import nets
     from bench import peer_process

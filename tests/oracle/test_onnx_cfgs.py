@@ -1,6 +1,5 @@
-"""Exports the cfg files of cfg/ that predict as ONNX files, and compares their outputs in ONNX
-Runtime and in OpenCV's DNN module, for a random image and a face. LARGE=WORD takes the large
-networks that have WORD in their names, with running statistics of faces; each needs minutes."""
+"""Exports the cfg files as ONNX files, and compares outputs in ONNX Runtime and OpenCV. LARGE=WORD
+takes the large networks that have WORD in their names; each needs minutes."""
 import glob
 import os
 import tempfile
@@ -9,7 +8,7 @@ import common
 from common import ROOT, attempt, expect, needed, skip_all, summary
 
 with needed():
-    for module in ("cv2", "onnx"):  # nets.py needs cv2, export_onnx.py onnx
+    for module in ("cv2", "onnx"):  # nets.py and export_onnx.py import them
         __import__(module)
     import numpy as np
     import nets
@@ -25,10 +24,10 @@ if peer_process.onnx_missing():
     skip_all(f"{peer_process.onnx_missing()} (make bench-deps)")
 
 TOLERANCE = 1e-5  # of the largest value of the output
-# Networks with more than 20 million parameters take minutes, so only iresnet-50 runs.
+# These take minutes.
 LARGE = ("alexnet", "attention", "densenet", "iresnet-100", "resnet-face-124", "se-resnet", "vgg16")
-TWINS = ("-am", "-kd-")  # variants of another file that only have other losses
-# Not compared: rounding can change a sign, which later layers amplify. See test_onnx.py
+TWINS = ("-am", "-kd-")  # variants that only have other losses
+# Not compared: rounding can change a sign, which later layers amplify.
 SIGNED = ("xnor",)
 
 
@@ -38,8 +37,7 @@ def compare(what, got, want, most):
 
 
 def faces(net, count):
-    """Returns faces in the input format of the cfg: fewer than `count` when there are no
-    photographs here."""
+    """Returns at most `count` faces in the input format of the cfg."""
     h, w, c = net.input
     x = [np.asarray(Image.open(path).convert("RGB").resize((w, h)), np.float32)
          for path in sorted(glob.glob(FACES))[:count]]
@@ -48,8 +46,8 @@ def faces(net, count):
 
 
 def whole(folder, cfg, net):
-    """Compares a network up to its embedding: with random weights the layers after the embedding
-    give probabilities of 0 and 1."""
+    """Compares a network up to its embedding: with random weights, later probabilities are 0 and
+    1."""
     weights, model = os.path.join(folder, "w.weights"), os.path.join(folder, "m.onnx")
     nets.randomise(cfg, weights)
     x = faces(net, 1)
@@ -63,7 +61,7 @@ def whole(folder, cfg, net):
     export_onnx.export(cfg, weights, model, len(x), to)
     want, got, read = nets.ours(*bare, x), nets.onnx_runtime(model, x), nets.opencv(model, x)
     most = TOLERANCE
-    if ASKED:  # rounding adds up over hundreds of layers, as the rounding of the pixels does
+    if ASKED:  # rounding adds up over hundreds of layers
         most = max(most, nets.difference(nets.ours(*bare, x * np.float32(1 + 1e-6)), want))
     for i in range(len(x)):
         compare("ONNX Runtime", got[i:i + 1], want[i:i + 1], most)

@@ -1,6 +1,4 @@
-"""scripts/import_onnx.py on ONNX files from PyTorch's exporter: a small iresnet and a small
-MobileFaceNet, with random batch norm statistics, in opsets 9 to 21. The outputs must be
-PyTorch's."""
+"""scripts/import_onnx.py on ONNX files from PyTorch's exporter gives PyTorch's outputs."""
 import os
 import tempfile
 

@@ -1,6 +1,4 @@
-"""Tests a published MobileFaceNet on real faces: 20 pairs of one person, 20 pairs of two people.
-
-Needs ../shared/data beside the repository, which is not part of it; skips when it is missing."""
+"""Tests a published MobileFaceNet on pairs of real faces of ../shared/data."""
 import os
 import sys
 
@@ -22,7 +20,7 @@ if not all(os.path.exists(p) for p in (WEIGHTS, PAIRS, os.path.join(DATA, "lfw")
 
 
 def read_pairs():
-    """Returns (same, different): the first COUNT pairs of paths of each kind in the first fold."""
+    """Returns (same, different): the first COUNT pairs of paths of each kind."""
     def path(name, number):
         return os.path.join(DATA, "lfw", name, f"{name}_{int(number):04d}.jpg")
 

@@ -1,5 +1,5 @@
-"""test_steps.py - PyTorch gives the losses in tests/unit/test_steps.c, and its SiLU, Mish and other
-activations are those of [activation]."""
+"""test_steps.py - PyTorch gives the losses in tests/unit/test_steps.c, and the activations of
+[activation]."""
 import re
 
 from common import (attempt, attempt_all, darknet, expect, expect_end, needed, raw, read, summary,

@@ -1,5 +1,4 @@
-"""Agreement with PyTorch: the outputs of every network in cfg/ that predicts, the large ones at an
-eighth of the width, and all gradients of a training step of the small ones."""
+"""Compares outputs of the networks in cfg/ with PyTorch, and gradients of the small ones."""
 import os
 import re
 import tempfile
@@ -21,14 +20,12 @@ WHOLE = ("mobilefacenet-half", "mobilefacenet", "resnet-face-small", "mobilenet-
          "mobilenet-v2-face-gdconv", "shufflenet-v1-face", "shufflenet-v2-face")
 NARROW = ("vgg16", "iresnet-50", "iresnet-100", "resnet-face-124", "se-resnet-152",
           "attention-irse-92", "attention-irse-156", "densenet-290")
-# The numbers of a random network must not grow over hundreds of layers: the sigmoid of a huge
-# number is 0 or 1, and hides differences before it
+# Numbers must not grow over hundreds of layers: the sigmoid of a huge number hides differences.
 GAIN = {"whole": 1.5, "narrow": .5}
-# Functions with a kink are replaced by smooth ones, because float32 and double can lie on different
-# sides of a kink. The unit tests compare each derivative
+# Smooth functions replace functions with a kink, where float32 and double can lie on different
+# sides.
 SMOOTH = {"relu": "swish", "relu6": "swish", "hswish": "swish", "hsigmoid": "logistic"}
-# A maximum also has a kink, where two pixels are equal: PyTorch's own float32 and double gradients
-# of GoogLeNet differ by 7e-3. So means over the same windows replace the maxima
+# A maximum has a kink, too: PyTorch's own float32 and double gradients of GoogLeNet differ by 7e-3.
 POOLED = (r"\[maxpool\]\nsize=3\nstride=(\d)\npadding=\d\n",
           r"[avgpool]\nsize=3\nstride=\1\npad=1\n")
 LEARN = ("mobilenet-v1-face", "mobilenet-v2-face-gdconv", "mobilenet-v3-small",
@@ -37,7 +34,7 @@ LEARN = ("mobilenet-v1-face", "mobilenet-v2-face-gdconv", "mobilenet-v3-small",
 
 
 def network(name, net=None, other=()):
-    """Writes the network without its softmax, which would hide differences. net: options to set."""
+    """Writes the network without its softmax, which would hide differences."""
     text = without_losses(read(os.path.join(ROOT, "cfg", name + ".cfg")).decode())
     text = edit(text, {"net": net or {}, "dropout": {"probability": 0}})
     text = re.sub(r"(?m)^\[softmax\]$", "", text)

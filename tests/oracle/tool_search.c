@@ -1,13 +1,11 @@
-/* tool_search.c - times the search of `darknet find` on random features, beside reading them once:
+/* tool_search.c - times the search of `darknet find` on random features of 128 numbers:
  *
  *     make && O=$(make -s print-obj) && make $O/tests/oracle/tool_search
  *     $O/tests/oracle/tool_search ROWS QUERIES BEST THREADS      1000000 100 10 2
  *
- * Features have 128 numbers. It prints the least milliseconds of 20 turns: of reading the features,
- * of the search with a first pass by bytes (if the processor has VNNI), and of the search with a
- * first pass by floats. The hits must be the same. The last number is the time of the first pass by
- * bytes alone, in one thread: the least time of a part of the rows, times the number of parts.
- * Other processes change this time little. */
+ * It prints the least milliseconds of 20 turns: of reading the features, of the search with a first
+ * pass by bytes (if the processor has VNNI), and by floats. The last number is the first pass by
+ * bytes in one thread: the least time of a part of the rows, times the number of parts. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +23,7 @@ typedef struct {
     double sum[64];
 } reading;
 
-/* Reads a number of each cache line. */
+/* Reads each cache line. */
 static void read_share(void *arg, int t, int threads) {
     reading *r = arg;
     long lo, hi;

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
-"""test_baselines.py - compares Joint Bayesian with a naive EM and with the definition of the
-densities, chi-square and LBP with values computed by hand. Folds must learn only from people of
-other folds. Runs baselines.py on synthetic faces."""
+"""test_baselines.py - compares Joint Bayesian, chi-square and LBP with naive computations, and runs
+baselines.py. Folds must learn only from people of other folds."""
 import json
 import re
 import sys
@@ -23,7 +22,7 @@ from evaluation.joint_bayesian import JointBayesian  # noqa: E402
 
 
 def people(seed, n=40, d=4, most=4):
-    """Draws features of n people. Returns features, the person of each, two covariances."""
+    """Returns random features, the person of each, two covariances."""
     rng = np.random.default_rng(seed)
     one, two = rng.normal(size=(d, d)), .6 * rng.normal(size=(d, d))
     person = np.repeat(np.arange(n), rng.integers(1, most + 1, n))
@@ -32,8 +31,8 @@ def people(seed, n=40, d=4, most=4):
 
 
 def naive_em(x, person, s_mu, s_eps, rounds):
-    """Returns (s_mu, s_eps) by naive EM over all images x of a person: x = P h, h ~ N(0, S_h), E(h
-    | x) = S_h P' S_x^-1 x. h: the mean of the person, then the deviation of each image."""
+    """Returns (s_mu, s_eps) by naive EM: x = P h, h ~ N(0, S_h), E(h | x) = S_h P' S_x^-1 x. x: all
+    images of a person; h: the mean of the person, then the deviation of each image."""
     d = x.shape[1]
     for _ in range(rounds):
         mus, epses = [], []
@@ -109,8 +108,7 @@ def by_hand():
 
 
 def learned():
-    """Each method that learns, except "weighted", distinguishes people who were not in its
-    training, on features from the model."""
+    """Learned methods distinguish people who were not in the training."""
     x, person, _, _ = people(5, 160, 30)
     x = x @ np.diag(np.linspace(3, .1, 30))
     trained = person < 100
@@ -153,7 +151,7 @@ def weights_of_cells():
 
 
 def start():
-    """Draws synthetic faces with pairs in two folds; each fold has five people."""
+    """Draws synthetic faces with pairs in two folds."""
     expect_end(darknet("synth", "syn", "-identities", "12", "-images", "5", "-size", "48", "-pairs",
                        "160"))
     lines = read("syn/pairs.txt").decode().split("\n")[1:161]

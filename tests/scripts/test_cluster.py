@@ -1,5 +1,4 @@
-"""scripts/cluster_faces.py: noise images of several people are grouped, sheets and table agree,
-photographs go through the detector, and no existing file is lost."""
+"""scripts/cluster_faces.py groups noise images of several people. No existing file is lost."""
 import csv
 import os
 import shutil
@@ -86,7 +85,7 @@ def another_call_replaces_only_when_asked():
 
 
 def no_face_replaces_another():
-    """a/b_c.png and a_b/c.png are two faces of the same person."""
+    """a/b_c.png and a_b/c.png show one person."""
     os.makedirs("alike/a")
     os.makedirs("alike/a_b")
     shutil.copy("crops/0/p0.png", "alike/a/b_c.png")
@@ -106,7 +105,7 @@ def photographs_are_cut_first():
     done = cluster("found", "--mtcnn", "nodetector", "--force", net="large", photos="photos")
     expect_end(done, 1, "make faces-deps", "darknet faces photos ended with status 1")
     done = cluster("found", "--mtcnn", "detector", "--min-face", "60", "--force", net="large",
-                   photos="photos")  # text.png is skipped once more
+                   photos="photos")
     expect_end(done, 0, "photos/text.png: is not an image")
 
 

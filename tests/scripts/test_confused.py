@@ -1,4 +1,4 @@
-"""The contact sheet of the most confused pairs: which pairs it shows, in which order, and where."""
+"""The contact sheet of the most confused pairs."""
 from common import attempt_all, expect, needed, summary, write_png
 
 with needed():
@@ -11,7 +11,7 @@ COLOURS = {f"p{i}": (250 - 20 * i, 20 * i, 60) for i in range(12)}
 
 
 def result():
-    """Returns 12 pairs of two people and 12 of one person, with cosines from 0.05 to 0.87."""
+    """Returns 12 pairs of two people and 12 of one person."""
     pairs = [(f"p{i}", f"p{11 - i}") for i in range(12)] * 2
     same = [0] * 12 + [1] * 12
     scores = [round(.1 + .07 * (i * 5 % 12), 2) for i in range(12)] + \

@@ -1,4 +1,4 @@
-"""make demo: four pairs of drawings with cosines, decisions and a sheet; pairs of photographs."""
+"""make demo, with drawings and with photographs."""
 import argparse
 import contextlib
 import io
@@ -35,7 +35,7 @@ def drawings():
     expect([a == b for a, b in people] == [True, True, False, False], people)
     for a, b, truth in pairs:
         cosine, is_same = demo.compare(cfg, weights, a, b, threshold)
-        is_clear = abs(cosine - threshold) > 2e-4  # both are printed with four digits
+        is_clear = abs(cosine - threshold) > 2e-4  # four digits are printed
         expect(is_same == (cosine > threshold) or not is_clear, (is_same, cosine, threshold))
         end = "right" if is_same == truth else "wrong"
         expect(demo.judged(truth, is_same).endswith(f"; {end}"), (truth, is_same))

@@ -1,5 +1,4 @@
-"""Tests eval_lfw.py and embeddings.py: metrics with known answers, missing images, McNemar's test,
-broken files, verification sets, and runs with a fake command. Skips without NumPy."""
+"""Tests eval_lfw.py and embeddings.py, with a fake darknet command."""
 import contextlib
 import io
 import json
@@ -36,7 +35,8 @@ def near(name, got, want):
 
 
 def test_metrics():
-    # folds of 4: same person .9 .8, different people .1 .2; in fold 2 one pair of each is wrong
+    # each fold has 2 pairs of one person, then 2 of different people; fold 2 has an error of each
+    # kind
     scores = np.array([.9, .8, .1, .2, .9, .8, .1, .2, .9, .15, .1, .85])
     same, folds = np.array([1, 1, 0, 0] * 3, bool), np.repeat([0, 1, 2], 4)
     got = m.metrics(scores, same, folds)
@@ -68,8 +68,7 @@ def test_metrics():
 
 
 def check_rates():
-    """200 pairs of different people have scores 0 to .199, 100 pairs of the same person have scores
-    from .15 on. At FAR .1 20 false accepts are allowed; at .01 only two, too few to measure."""
+    """At FAR .1 20 false accepts of 200 pairs are allowed; at .01 only two, too few to measure."""
     scores = np.concatenate([np.arange(200) / 1000, .15 + np.arange(100) / 1000])
     same = np.arange(300) >= 200
     got = m.metrics(scores, same, np.arange(300) % 2)
@@ -141,7 +140,7 @@ class Evil:
 def test_bin(folder):
     path = os.path.join(folder, "set.bin")
     images = [bytes([i]) * (1 + 70 * i) for i in range(1, 43)]
-    images[3] = images[2]  # the same object, which pickle stores once
+    images[3] = images[2]  # pickle stores one object once
     same = [i % 3 == 0 for i in range(21)]
     sets = {f"protocol {p}": pickle.dumps((images, same), p) for p in (3, 4, 5)}
     sets["protocol 2"] = python2(images, same)
@@ -298,7 +297,7 @@ def test_run(folder):
 
 
 def broken_images(lfw, pairs, out):
-    """--allow-missing leaves out the pairs of an image that cannot be decoded, and reports it."""
+    """--allow-missing leaves out the pairs of a broken image."""
     fake = os.environ["DARKNET_BIN"]
     os.environ["DARKNET_BIN"] = REAL
     write("real.cfg", "[net]\nheight=4\nwidth=4\nchannels=3\n[connected]\noutput=3\n"
@@ -321,7 +320,7 @@ def broken_images(lfw, pairs, out):
 
 
 def refusals(lfw, pairs, out):
-    """Each mistake gives one line before features are computed, and the old results stay."""
+    """Each mistake gives one line, and the old results stay."""
     before = read(os.path.join(out, "results.json"))
     write("list.json", "[1]")
     write("torn.json", '{"right": [1')
@@ -346,7 +345,7 @@ def refusals(lfw, pairs, out):
 
 
 def one_fold(lfw, path, lines, out):
-    """Evaluates the same pairs without folds: pairs of one person, then pairs of two people."""
+    """Evaluates the same pairs without folds."""
     same = [l for l in lines[1:] if l.count("\t") == 2]
     write(path, "\n".join(["10"] + same + [l for l in lines[1:] if l.count("\t") == 3]))
     status, text, error = run("net.cfg", "x.weights", lfw, path, "--out", out, "--no-pictures")

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""test_eval_sets.py - eval_sets.py: a folder with pairs and a .bin in one table, the same numbers
-as eval_lfw.py, no set measured twice, and the message for each mistake."""
+"""test_eval_sets.py - eval_sets.py has the numbers of eval_lfw.py, and measures no set twice."""
 import json
 import os
 import pickle

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""test_identification.py - eval_identification.py as a user runs it: the rates of a whole run,
-templates, several networks, folders and lists; each mistake and its message."""
+"""test_identification.py - runs eval_identification.py as a user does."""
 import contextlib
 import io
 import json
@@ -22,8 +21,7 @@ import eval_identification  # noqa: E402
 
 
 def face_files(folder="."):
-    """Writes probes.dnxe (30 people with four images and two people with one) and distractors.dnxe
-    (500)."""
+    """Writes probes.dnxe, with four images or one of a person, and distractors.dnxe."""
     rng = np.random.default_rng(8)
     names, rows = [], []
     for p in range(32):
@@ -38,7 +36,7 @@ def face_files(folder="."):
 
 
 def evaluate(*words):
-    """Runs the script in this process, which is faster than a new one."""
+    """In this process, which is faster than a new one."""
     out, err = io.StringIO(), io.StringIO()
     sys.argv = ["eval_identification.py", *words]
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -115,7 +113,7 @@ def two_networks():
 
 
 def with_a_network():
-    """Features of folders are stored, used again, and computed again for other weights."""
+    """Features of folders are stored, and computed again for other weights."""
     expect_end(darknet("synth", "syn", "-identities", "6", "-images", "5", "-size", "32", "-pairs",
                        "20"))
     write("net.cfg", "[net]\nheight=32\nwidth=32\nchannels=3\n[convolutional]\nfilters=8\nsize=3\n"
@@ -150,7 +148,7 @@ def with_a_network():
 
 
 def files_of_two_networks():
-    """Refuses features of different networks or with another -flip in one evaluation."""
+    """Refuses features of different networks or with another -flip."""
     net = ("net.cfg", "1.weights")
     for words in ((*net, "syn/train", "one.dnxe"), ("net.cfg", "2.weights", "syn/test", "two.dnxe"),
                   (*net, "syn/test", "sum.dnxe", "-flip", "sum"), (*net, "syn/test", "same.dnxe")):
@@ -256,8 +254,7 @@ def without_darknet():
 
 
 def probes_alone():
-    """Without distractors the result has no ranks, but verification and a watch list. Many
-    identities are allowed."""
+    """Without distractors there are no ranks. Many identities are allowed."""
     rng = np.random.default_rng(10)
     base = rng.normal(size=(2000, 8))
     rows = np.repeat(base, 2, 0) + .2 * rng.normal(size=(4000, 8))

@@ -1,5 +1,4 @@
-"""Tests scripts/import_torch.py on files in both formats of torch.save, written here without
-PyTorch: the numbers of the .weights file, names in messages, and malicious files."""
+"""Tests scripts/import_torch.py on files in torch.save's formats, written here without PyTorch."""
 import collections
 import io
 import os
@@ -103,7 +102,7 @@ def model():
 
 
 def weights_of(s):
-    """Returns the numbers that the file must have, in the order of darknet/net/README.md."""
+    """Returns the right numbers, in the order of darknet/net/README.md."""
     bn1, bn2, bn3 = ([s[f"{n}.{f}"] for f in ("bias", "weight", "running_mean", "running_var")]
                      for n in ("bn1", "bn2", "features"))
     bn1[2], bn3[2] = bn1[2] - s["conv1.bias"], bn3[2] - s["fc.bias"]
@@ -171,8 +170,7 @@ def parts_and_order():
 
 
 def rest():
-    """Modules that no layer uses are listed. A classifier in the file fills the classifier of the
-    cfg when the shape is right; else training gives it initial values."""
+    """Modules that no layer uses are listed. A classifier needs the cfg's shape."""
     state = model() | {"head.weight": np.ones((5, 2), "f4"), "ema": np.ones(3, "f4")}
     done = bring(state)
     is_right(done, state)
@@ -274,7 +272,7 @@ def harm():
 
 
 def damage():
-    """Files that are cut or have changed bytes are read or refused, without another exception."""
+    """A damaged file is read or refused, without another exception."""
     rng, refused = random.Random(1), 0
     for legacy in (False, True):
         torch_save("s.pth", model(), legacy)

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""Tests scripts/lib: writing complete files or none, the lock of a folder, children that end with
-their parent, fingerprints, and errors at the end of a script."""
+"""Tests scripts/lib: files, locks, child processes, fingerprints, errors."""
 import errno
 import os
 import signal
@@ -88,8 +87,7 @@ def write_not_finite():
 
 
 def faults():
-    """Each system call of writing fails once: the old file stays, no temporary file is left, and
-    the message names the file."""
+    """When writing fails, the old file stays, and the message names it."""
     write_whole("f", "old")
     calls = {"mkstemp": tempfile, "fchmod": os, "fsync": os, "replace": os, "makedirs": os}
     for name, module in calls.items():
@@ -111,7 +109,7 @@ def faults():
 
 
 def full_disk():
-    """A file system of 64 KB is full: the old file stays, and no temporary file is left."""
+    """On a full disk the old file stays."""
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", "folder"], check=False,
                           capture_output=True)
     if done.returncode:
@@ -176,8 +174,8 @@ def wait_for(condition):
 
 
 def children():
-    """Ctrl-C and SIGTERM reach the child once, and the parent waits for it. A second signal kills
-    the child. The child ends when the parent ends for any reason."""
+    """Ctrl-C and SIGTERM reach the child once; a second signal kills it. It never outlives the
+    parent."""
     write("child.py", CHILD)
     for number, kind, saves in ((signal.SIGINT, "good", True), (signal.SIGTERM, "good", True),
                                 (signal.SIGINT, "deaf", False), (signal.SIGKILL, "good", True)):
@@ -270,8 +268,7 @@ def text():
 
 
 def endings():
-    """Any error gives one line and status 1. When a module is missing, the line names its
-    package."""
+    """Errors give status 1."""
     head = "import sys\nsys.argv[0] = 'x.py'\nfrom lib.errors import *\n"
     for code, said in (("lambda: open('/none/file')", "x.py: /none/file: No such file"),
                        ("lambda: 1 / 0", "ZeroDivisionError"),

@@ -1,5 +1,4 @@
-"""test_lint.py - each rule of `make lint` finds its fault, in a copy of the sources that breaks all
-rules."""
+"""test_lint.py - `make lint` finds each fault in a copy of the sources that breaks all rules."""
 import os
 import shutil
 import subprocess
@@ -58,7 +57,6 @@ def is_clean():
 
 
 def finds(said, file, words):
-    """Checks that the complaint, or a line after the complaint, names the file."""
     parts = said.split("lint: ")
     expect(any(words in part and file in part for part in parts), f"{words}: not of {file}: {said}")
 

@@ -1,5 +1,4 @@
-"""Tests scripts/export_ncnn.py: tests/lib/ncnn.py computes our outputs from its files. Also
-errors."""
+"""Tests scripts/export_ncnn.py: tests/lib/ncnn.py computes our outputs from its files."""
 import os
 import tempfile
 
@@ -15,7 +14,7 @@ with needed():
 
 TOLERANCE = 1e-5  # of the largest value of the output
 HEAD = "[net]\nheight=7\nwidth=6\nchannels=3\ninput_mean=127.5\ninput_scale=0.0078125\n"
-# ncnn has no form of these networks, or of some of their activations.
+# ncnn has no form of these networks.
 WITHOUT = ("softmax in groups", "xnor", "xnor without a map", "bnn", "sums", "activations")
 NETS = {name: text for name, text in sections.NETS.items() if name not in WITHOUT} | {
     "equal sums": CONV + ONE + "[shortcut]\nfrom=0\nalpha=2\nbeta=0.5\nactivation=relu\n"
@@ -56,14 +55,14 @@ def agrees(folder, layers, *options, tolerance=TOLERANCE):
 
 
 def half(folder):
-    """--fp16: filters have half the size, and numbers agree to 11 bits."""
+    """--fp16: numbers agree to 11 bits."""
     layers = NETS["filters"]
     expect(agrees(folder, layers, "--fp16", tolerance=3e-3) < agrees(folder, layers),
            "the file is not smaller")
 
 
 def quantized(folder):
-    """--int8: six of seven layers compute with 8 bits. The outputs agree to 10 % on the images."""
+    """--int8: outputs agree to 10 %."""
     cfg = common.write(os.path.join(folder, "a.cfg"), HEAD + NETS["filters"] +
                        "[connected]\noutput=5\nactivation=relu\n")
     weights = nets.randomise(cfg, os.path.join(folder, "w.weights"))
@@ -93,7 +92,7 @@ def quantized(folder):
 
 
 def face(folder):
-    """Exports a face network without its losses, and compares the embedding."""
+    """Compares the embedding of a face network."""
     cfg = os.path.join(ROOT, "cfg", "mobilefacenet-eighth.cfg")
     weights = nets.randomise(cfg, os.path.join(folder, "w.weights"))
     x = nets.images((112, 112, 3), 1)

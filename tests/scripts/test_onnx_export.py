@@ -1,5 +1,5 @@
-"""scripts/export_onnx.py: the structure and metadata of the file, the choice of its last layer, and
-the messages. tests/oracle/test_onnx.py compares every section and every cfg in other programs."""
+"""scripts/export_onnx.py: structure, metadata and messages. tests/oracle/test_onnx.py compares
+outputs."""
 import os
 import struct
 import tempfile
@@ -31,7 +31,7 @@ def write(folder, text):
 
 
 def export(folder, cfg, *options):
-    """Writes random weights and exports them with the script, as a user calls it."""
+    """Exports random weights as a user does."""
     weights, model = os.path.join(folder, "w.weights"), os.path.join(folder, "m.onnx")
     nets.randomise(cfg, weights)
     done = script("export_onnx.py", cfg, weights, model, "--force", *options)
@@ -42,7 +42,7 @@ def export(folder, cfg, *options):
 
 
 def structure(folder):
-    """Exports a cfg with its losses: checks operators, names, shapes, metadata, opset."""
+    """Exports a cfg with losses."""
     cfg = os.path.join(ROOT, "cfg", "mobilefacenet-half-am.cfg")
     _, path = export(folder, cfg)
     model = onnx.load(path)
@@ -109,7 +109,8 @@ def messages(folder):
 
 
 def denormals(folder):
-    """1e-20 x 1e-20 must be 0 in ONNX Runtime, too, because bench_peers.py compares times."""
+    """1e-20 x 1e-20 must be 0 in ONNX Runtime: denormals would spoil the times of
+    bench_peers.py."""
     cfg = write(folder,
                 "[net]\nheight=1\nwidth=1\nchannels=1\n[convolutional]\nactivation=linear\n")
     weights = common.write(os.path.join(folder, "w"),

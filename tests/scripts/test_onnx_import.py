@@ -1,6 +1,5 @@
-"""scripts/import_onnx.py: networks like published face networks, exporting and importing our own
-files, and the message for each file that cannot be read. Networks are built node by node. The
-script itself compares our outputs with ONNX Runtime's and fails above 1e-4."""
+"""scripts/import_onnx.py on networks built node by node, and on bad files. The script itself
+compares our outputs with ONNX Runtime's."""
 import os
 import tempfile
 
@@ -141,8 +140,7 @@ def shufflenet(folder):
 
 
 def shared(folder):
-    """A value with two readers does not change when the second reader is an activation or a
-    bias."""
+    """A value with two readers must not change."""
     t = Net((1, 4, 5, 5))
     x = t.conv("data", 4, 4, 3)
     a = t.node("Relu", t.node("Identity", x))
@@ -179,7 +177,7 @@ def sizes(folder):
 
 
 def external(folder):
-    """Imports constants from another file. A missing file gives a message."""
+    """Imports constants from another file."""
     t = Net((1, 3, 6, 6))
     path = t.save(os.path.join(folder, "e.onnx"), t.conv("data", 4, 3, 3))
     model = onnx.load(path)
@@ -190,7 +188,7 @@ def external(folder):
 
 
 def round_trip(folder):
-    """Imports our own exports: equal bits, or with folded batch norm agreement to 1e-6."""
+    """Imports our own exports."""
     same = ("[convolutional]\nfilters=6\nsize=3\npad=1\ngroups=3\nbatch_normalize=1\n"
             "activation=prelu\n[depthwise]\nstride=2\npad=1\nactivation=leaky\n[route]\nlayers=-1\n"
             "groups=2\ngroup_id=1\n[route]\nlayers=-1,1\n[channel_shuffle]\ngroups=3\n[maxpool]\n"
@@ -219,8 +217,7 @@ def round_trip(folder):
 # ---- bad files ----
 
 def fails(path, said, *options, net=None):
-    """Importing must fail with this text. net: (shape, op) of a file with one node, instead of
-    path."""
+    """Importing must fail with this text. net: (shape, op) of a file with one node."""
     if net:
         t = Net(net[0])
         t.save(path, t.node(net[1], "data"))
@@ -233,8 +230,6 @@ def fails(path, said, *options, net=None):
 
 
 def files(folder):
-    """Refuses files that are not models or damaged, other opsets, several outputs without --output,
-    and cycles."""
     path = os.path.join(folder, "f.onnx")
     fails(path, f"{path}: No such file or directory")
     fails(common.write(path, "[net]\nheight=1\n"), f"{path}: is not an ONNX file, or cut short")
@@ -269,7 +264,7 @@ def files(folder):
 
 
 def nodes(folder):
-    """Refuses nodes without a matching layer, with node, operator, attribute and reason."""
+    """Refuses nodes without a matching layer."""
     path, image = os.path.join(folder, "n.onnx"), (1, 3, 8, 8)
     w = np.zeros((4, 3, 3, 3), np.float32)
     rows = [

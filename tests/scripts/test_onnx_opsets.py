@@ -1,5 +1,4 @@
-"""Tests scripts/import_onnx.py on files of opsets 5 to 21. PRelu, Clip, ReduceMean and Gemm differ
-between these opsets."""
+"""Tests scripts/import_onnx.py on files of opsets 5 to 21."""
 import os
 import tempfile
 
@@ -15,8 +14,7 @@ if peer_process.onnx_missing():
 
 
 def opsets():
-    """The same network in old and new opsets gives the same weights. ONNX Runtime runs no network
-    of opset 5 or 6."""
+    """One network gives the same weights in all opsets."""
     w, slopes = numbers(216, -.2, .2), numbers(8, 0, .5)
     norm = [numbers(8, .5, 1.5) for _ in range(4)]
     path, made = os.path.join(folder, "o.onnx"), set()

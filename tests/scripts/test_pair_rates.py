@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""test_pair_rates.py - compares ranks, TAR at FAR and a watch list with a naive O(n^2) program on
-40 to 300 people, and intervals with simulations. Also tests thresholds."""
+"""test_pair_rates.py - compares ranks, TAR at FAR and a watch list with naive programs, and
+intervals with simulations."""
 import sys
 import tracemalloc
 import warnings
@@ -21,8 +21,8 @@ RATES, DIM = (.1, .01, 1e-3), 16
 
 
 def random_faces(seed, people=200, others=300):
-    """Returns features of +-1/4 in 16 dimensions. Their cosines are multiples of 1/8, so most are
-    ties, and all sums are exact. Images of a person differ from a base in at most three signs."""
+    """Returns features of +-1/4 in 16 dimensions, the person of each, and distractors. Sums are
+    exact, and most scores are ties."""
     rng = np.random.default_rng(seed)
     person, rows = [], []
     for p in range(people):
@@ -41,8 +41,7 @@ def blocks(d, size=97):
 
 
 def naive_threshold(bad, rate):
-    """Returns the lowest score v such that at most rate * all scores are above it, and their
-    number."""
+    """Returns the lowest score v with at most rate * all scores above it, and their number."""
     best = (max(bad), 0)
     for v in sorted(set(bad)):
         above = sum(s > v for s in bad)
@@ -52,7 +51,7 @@ def naive_threshold(bad, rate):
 
 
 def pairs_of(rows, person, d):
-    """Returns by loops: (genuine scores with their person, impostor scores with both people)."""
+    """Returns (genuine scores with their person, impostor scores with both people)."""
     good, bad, people = [], [], max(person) + 1
     for i in range(len(rows)):
         for j in range(i):
@@ -90,7 +89,7 @@ def verification():
 
 
 def every_pair():
-    """Compares TAR over all pairs of images, as `make run` measures it, with loops."""
+    """Compares TAR over all pairs with loops."""
     rows, person, _ = random_faces(11, 300)
     names = [f"{p:03d}/{i}" for i, p in enumerate(person)]
     order = np.random.default_rng(1).permutation(len(names))
@@ -124,8 +123,7 @@ def ranks():
 
 
 def watch_list():
-    """Compares scores of a watch list to 1e-6, because its mean features are rounded. Images of
-    people with two or more images are searched. open_set() is tested with given scores."""
+    """Compares to 1e-6, because mean features are rounded."""
     for d in (random_faces(3)[2], np.empty((0, DIM), np.float32)):
         rows, person, _ = random_faces(3, 60)
         own, other, alarms, more = search.watch_list(rows, person, blocks(d))
@@ -152,7 +150,6 @@ def watch_list():
 
 
 def bootstrap():
-    """Each draw equals a naive count over the people of the draw."""
     rows, person, d = random_faces(4, 40, 30)
     good, bad = pairs_of(rows, person, d)
     mine, a, _ = scores.genuine(rows, person)
@@ -169,8 +166,7 @@ def bootstrap():
 
 
 def memory():
-    """Checks the bytes used for each impostor score that is kept. At FAR 1e-3 with a million
-    distractors, ten million scores are kept."""
+    """Checks the bytes for each impostor score that is kept."""
     keep, rng = 1 << 18, np.random.default_rng(12)
     some = rng.random((8, 1 << 16), np.float32)
     a, b = rng.integers(0, 100, 1 << 16, np.int32), rng.integers(100, 9999, 1 << 16, np.int32)
@@ -190,8 +186,7 @@ def memory():
 
 
 def effective_trials():
-    """Compares pair_trials() with the definition of the variance, and intervals by people_trials()
-    with a simulation."""
+    """Compares trials with the definition of the variance, and intervals with a simulation."""
     rng = np.random.default_rng(6)
     images, others = np.array([3, 1, 2, 4]), 5
     errors = {(p, q): rng.integers(0, 3) for p in range(4) for q in range(p + 1, 4 + others)}
@@ -219,9 +214,8 @@ def effective_trials():
 
 
 def false_match_interval():
-    """People differ in how often they are confused with others. The interval of 95 % still contains
-    the true rate in at least 270 of 300 draws. An interval for independent pairs contains it less
-    often, by more than 15 draws."""
+    """The interval of 95 % contains the true rate in at least 270 of 300 draws, although people
+    differ in how often they are confused."""
     rng, inside, narrow = np.random.default_rng(7), 0, 0
     i, j = np.triu_indices(60, 1)
     for _ in range(300):
@@ -261,7 +255,7 @@ def thresholds():
 
 
 def many_trials():
-    """mcnemar() neither warns nor crashes for networks that differ in thousands of trials."""
+    """mcnemar() handles networks that differ in thousands of trials."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         got = mcnemar([1] * 10 + [0] * 20000, [0] * 10 + [1] * 20000)

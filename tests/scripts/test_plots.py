@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""scripts/plot_training.py and plot_energy.py: smoothing without a delay, several logs, incomplete
-logs, and one line for each mistake. Skips without matplotlib."""
+"""scripts/plot_training.py and plot_energy.py, also on incomplete logs."""
 import math
 import os
 import tempfile

@@ -1,5 +1,4 @@
-"""test_readmes.py - the Markdown pages: each folder has a README that names its files; links,
-names of files, verbs and targets exist; the first page can be read in ten minutes."""
+"""test_readmes.py - what Markdown pages name exists, and each folder's README names its files."""
 import glob
 import os
 import re
@@ -22,7 +21,7 @@ def text_of(path):
 
 
 def doors():
-    """Each folder with sources has a README.md, which names every file of the folder."""
+    """Each folder's README.md names every file of the folder."""
     for root in ("darknet", "layers_ext", "scripts", "tests", "notebooks"):
         for folder, folders, names in os.walk(os.path.join(ROOT, root)):
             folders[:] = [f for f in folders if f not in SKIPPED | {"data", "pictures"} or
@@ -55,7 +54,7 @@ def anchor(heading):
 
 
 def links():
-    """Links that are not http lead to files that exist, and to headings that the file has."""
+    """Links lead to existing files and headings."""
     for path in texts():
         for target, heading in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", text_of(path)):
             if target.startswith("http"):
@@ -69,8 +68,7 @@ def links():
 
 
 def names_of_files():
-    """Files such as `net/rate.h` that darknet/README.md names exist, and contain the functions that
-    it names."""
+    """Files that darknet/README.md names exist, and contain the functions that it names."""
     text = text_of(f"{ROOT}/darknet/README.md")
     for name in re.findall(r"`([\w./]+\.(?:c|h|py))`", text):
         places = [f"{ROOT}/darknet/{name}", *(f"{ROOT}/{f}/{name}" for f in (
@@ -83,8 +81,8 @@ def names_of_files():
 
 
 def names_of_tests():
-    """Tests that a page names exist: `tests/cli/test_bad.py`, unit/test_kd, `test_lock`. A name
-    without a suffix may be the beginning of a test's name."""
+    """Tests that a page names exist. A name without a suffix may be the beginning of a test's
+    name."""
     there = {os.path.relpath(p, f"{ROOT}/tests") for p in glob.glob(f"{ROOT}/tests/*/test_*.*")}
     for path in texts():
         for folder, name in re.findall(r"(?:`|\b(?:tests/)?(\w+)/)(test_[a-z]\w*(?:\.\w+)?)",
@@ -117,15 +115,14 @@ def targets():
 
 
 def networks():
-    """The tables of cfg/README.md have every network except variants such as NAME-am, and for
-    networks below a million parameters the counts of `check`."""
+    """The tables of cfg/README.md have every network except variants, and the right counts."""
     text = text_of(f"{ROOT}/cfg/README.md")
     for path in glob.glob(f"{ROOT}/cfg/*.cfg"):
         name = os.path.basename(path)
         row = re.search(rf"^\| `{name}`.*$", text, re.M)
         expect(row or re.search(r"-(am|bwn|xnor|kd-\w+)\.cfg$", name), f"no row of {name}")
         count = row and re.search(r"\| ([\d,]+) \| [\d,.]+ (?:M|at)", row[0])[1]
-        if count and len(count) < len("2,000,000"):  # the large ones take seconds each
+        if count and len(count) < len("2,000,000"):  # large ones take seconds
             said = re.search(r"(?m)^parameters +([\d,]+)", darknet("check", path).stdout)[1]
             expect(said == count, f"{name} has {said} parameters")
 

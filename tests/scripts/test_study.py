@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""Tests scripts/study.py: its runs and their order, held-out identities, intervals and p, and the
-whole study on a few small synthetic faces, which are too few to learn from."""
+"""Tests scripts/study.py, also the whole study on a few small synthetic faces."""
 import argparse
 import importlib.util
 import itertools
@@ -142,7 +141,7 @@ def whole(folder):
 
 
 def goes_on(out, words):
-    """Only a run whose folder is missing is done again. --only selects runs by name."""
+    """Only missing runs are done again. --only selects runs by name."""
     shutil.rmtree(os.path.join(out, "scratch-0.25-2-seed2"))
     shutil.rmtree(os.path.join(out, "feature-0.25-2-seed2"))
     before = read(os.path.join(out, "scratch-0.25-2-seed1", "net.weights"))
@@ -177,7 +176,7 @@ def best(folder):
 
 
 def identifies(folder):
-    """Identifies with a student that is trained already. The other students have no rates."""
+    """Identifies with a student that is trained already."""
     if importlib.util.find_spec("faiss") is None:
         raise Skipped("python3-faiss is not installed")
     out = os.path.join(folder, "out")

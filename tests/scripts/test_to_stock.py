@@ -1,6 +1,4 @@
-"""Tests scripts/to_stock.py: libdarknet, in a process of its own (bench/peer_host.py), gives the
-outputs of our command. So it does for bench/host_networks.py. Also tests errors. Skips when
-libdarknet is not installed."""
+"""Tests scripts/to_stock.py: libdarknet gives the outputs of our command."""
 import os
 import sys
 import tempfile

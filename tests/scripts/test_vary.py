@@ -1,6 +1,4 @@
-"""scripts/vary_faces.py: the number of faces, the same faces for the same seed, the parts of a
-mixture, images that are broken or cannot be read, and errors of the command line. Skips without
-NumPy and Pillow."""
+"""scripts/vary_faces.py, also on broken and unreadable images."""
 import errno
 import glob
 import os
@@ -120,9 +118,7 @@ def check_errors():
 
 
 def check_unreadable():
-    """A disk that fails does not lose a face: files that cannot be read are reported, and their
-    faces are made later. Each file is tried once more at once. A failure of the disk never changes
-    the partner of a mixture."""
+    """A failing disk loses no face, and changes no partner of a mixture."""
     words = ("faces", "--varied", "1", "--mixed", "2", "--out", "away")
     whole = vary(*words[:-1], "whole")
     check(whole.returncode == 0, "whole", whole.stderr)
@@ -142,9 +138,7 @@ def check_unreadable():
 
 
 def check_going_on():
-    """A second call does nothing. An interrupted run continues. A link to the folder itself does
-    not count images twice. Hidden images are ignored. A worker that dies is an error, and the
-    script does not hang."""
+    """A second call does nothing. An interrupted run continues."""
     words = ("faces", "--varied", "1", "--mixed", "2", "--out", "five")
     os.symlink(".", "faces/self")
     os.makedirs("faces/.thumbnails")

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""Runs scripts/compression.py on a few small synthetic faces: binary networks, low rank and both
-tables. A second call repeats no work. The faces are too few to learn from."""
+"""Runs scripts/compression.py on a few small synthetic faces. A second call repeats no work."""
 import json
 import os
 import tempfile

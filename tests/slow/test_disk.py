@@ -1,7 +1,5 @@
-"""During a training with a teacher's cache the disk is full, the folder is read-only, or the disk
-fails, at random moments and for a while. Afterwards the same command, with -resume when the message
-names it, must give the weights and the losses of a run without faults. A second training from the
-cache must give them, too. TIMES=200 is the long version."""
+"""Disk faults at random moments of a training with a teacher's cache. Repeating the command must
+give the weights and losses of a run without faults. TIMES=200 is the long version."""
 import errno
 import os
 import random
@@ -30,7 +28,7 @@ def empty():
 
 
 def start():
-    """Trains the run without faults, and counts its calls of each kind."""
+    """Trains without faults, and counts the calls."""
     empty()
     make_inputs()
     expect_end(darknet("init", "net.cfg", "w"))
@@ -47,7 +45,7 @@ def start():
 
 
 def ends_whole(what, done):
-    """Repeats the command until the training is complete, at most three times."""
+    """Repeats the command until the training is complete."""
     for _ in range(3):
         if done.returncode == 0:
             break
@@ -71,7 +69,7 @@ def at_random_moments():
         done = run(env=faults("/trained/", first, count, why, name))
         expect(done.returncode == 0 or os.strerror(why) in done.stderr, f"{what}: {done.stderr}")
         ends_whole(what, done)
-        if i % 5 == 4:  # train again from the cache
+        if i % 5 == 4:  # from the cache
             ends_whole(f"{what}: again", run("-force"))
         empty()
 

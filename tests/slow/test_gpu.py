@@ -1,5 +1,4 @@
-"""test_gpu.py - the command with a GPU, from start to end. The stand-in of tests/lib/gpu replaces
-the GPU: it computes on the processor, and fails at given calls."""
+"""test_gpu.py - the command with a GPU. The stand-in of tests/lib/gpu replaces the driver."""
 import glob
 import os
 import re
@@ -17,7 +16,7 @@ with needed():
     import numpy as np
 
 PARTS = ("net.weights", "net.state")
-# A run may survive when these calls fail in the capture of a graph: kernels are started alone.
+# A run may survive failures of these calls: kernels are then started alone.
 GRAPHS = ("cuGraphLaunch", "cuLaunchKernel", "cuMemcpyDtoHAsync_v2")
 HEAD = "[connected]\noutput=3\nactivation=linear\n[softmax]\n"
 KD = CFG.replace("[softmax]\n", "[kd_feature]\nteacher=net.cfg\nweights=w\n")
@@ -108,14 +107,14 @@ def embeds():
 
 
 def nogpu_is_the_plain_build():
-    """With -nogpu the command computes the bits of a build without GPU=1."""
+    """-nogpu gives the bits of a build without GPU=1."""
     plain = os.path.join(OBJ, "bin", "darknet")
     expect_end(run("make", "-s", "-C", ROOT, os.path.relpath(plain, ROOT)))
     expect_end(run(plain, "classifier", "train", "run.data", "net.cfg", "-out", "plain", "-threads",
                    "1", "-every", "5", "-batches", "20", timeout=120))
     (a, state), (b, other) = results("plain"), results("cpu")
     expect(a == b, "the weights differ")
-    # The state records the program's build, and ends in a checksum of 8 bytes.
+    # The state has the program's build, and a checksum of 8 bytes at its end.
     state, other = (re.sub(rb"build=\w+", b"", s[:-8]) for s in (state, other))
     expect(state == other, "the states differ")
     expect_end(run(plain, "embed", "net.cfg", "w", "lfw", "features", "-threads", "1"))
@@ -169,14 +168,13 @@ def too_many_pixels():
 
 
 def counts():
-    """Trains. Returns stderr, and the number of calls of each function of the driver."""
+    """Returns stderr, and the number of calls of each function of the driver."""
     said = train("counted", "-batches", "20", "-force", SAY=1).stderr
     same("counted", "whole")
     return said, {k: int(v) for k, v in re.findall(r"stand-in: (\w+) (\d+)$", said, re.M)}
 
 
 def two_processes_on_one_device():
-    """The message tells that another process has most of the memory, or the device for itself."""
     expect_end(train("shared", "-batches", "1", MB=8, BUSY=8), 1, "GPU 0: ", "MB are needed, ",
                "0.0 of 8.4 MB are free: a smaller batch or more subdivisions= need less")
     expect(not os.path.exists("shared"), "a refused run left a folder")
@@ -191,15 +189,13 @@ def steps_are_graphs():
     alone, by_graphs, launches = map(int, re.search(
         r"(\d+) kernels started alone, (\d+) by (\d+) launches", said).groups())
     expect(by_graphs > 3 * alone, said)
-    # 40 sub-batches, and each is one list of kernels: forward, losses and backward, and in every
-    # second one the update. A list becomes a graph in its second run.
+    # Each of 40 sub-batches is a list of kernels. A list becomes a graph in its second run.
     expect(30 <= launches <= 40, said)
     expect(calls["cuGraphInstantiateWithFlags"] <= 8, said)
 
 
 def a_step_is_one_graph():
-    """With all layers on the GPU one graph is a step, update included, also with clip_norm. A layer
-    on the processor divides the step into two graphs."""
+    """With all layers on the GPU a step is one graph. A layer on the processor divides it."""
     for name, more, end, lists in (("one", "", "", 1), ("clipped", "clip_norm=1\n", "", 1),
                                    ("split", "", "[contrastive]\nfrom=2\n"
                                     "margin=.5\n", 2)):
@@ -212,8 +208,7 @@ def a_step_is_one_graph():
 
 
 def one_kernel_for_each_layer():
-    """In a network that predicts, the kernel of a convolution also computes batch norm, activation
-    and the sum that follows the convolution."""
+    """A convolution's kernel also computes batch norm, activation and the sum after it."""
     write("sum.cfg", "[net]\nheight=6\nwidth=6\nchannels=3\n[convolutional]\nfilters=4\n"
           "[depthwise]\npad=1\nbatch_normalize=1\n[convolutional]\nfilters=4\n"
           "batch_normalize=1\nactivation=linear\n[shortcut]\nfrom=0\n[avgpool]\n")
@@ -224,8 +219,7 @@ def one_kernel_for_each_layer():
 
 
 def a_driver_that_refuses_graphs():
-    """When the driver refuses graphs, each kernel is started alone: the same bits, and one
-    message."""
+    """Without graphs each kernel is started alone, with the same bits and one message."""
     points = (("cuStreamBeginCapture_v2", 1, 801), ("cuStreamEndCapture", 1, 901),
               ("cuGraphInstantiateWithFlags", 2, 2), ("cuGraphLaunch", 1, 999),
               ("cuGraphLaunch", 17, 999))
@@ -235,7 +229,7 @@ def a_driver_that_refuses_graphs():
         expect(done.stderr.count("no graphs") == 1, done.stderr)
         expect("not freed" not in done.stderr, done.stderr)
         same("refused", "whole")
-    # Without cuGraphLaunch the driver is taken as older than CUDA 11.4.
+    # A driver without cuGraphLaunch is older than CUDA 11.4.
     old = os.path.abspath("old")
     os.makedirs(old)
     library = read(os.path.join(STANDIN, "libcuda.so.1"))
@@ -248,9 +242,8 @@ def a_driver_that_refuses_graphs():
 
 
 def failing_calls():
-    """After any failure in a run the checkpoint is that of a complete update, and -resume gives the
-    same bits as a run without the failure. The last copies to the device may be of a batch that no
-    update uses, and their number depends on time, so a copy before them fails."""
+    """After a failure -resume gives the bits of a run without it. The number of last copies to the
+    device depends on time, so a copy before them fails."""
     calls = counts()[1]
     points = [(name, result, 1 + int(share * (calls[name] - 1)), goes_on)
               for name, result, goes_on, *shares in (

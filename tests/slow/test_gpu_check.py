@@ -1,5 +1,5 @@
-"""test_gpu_check.py - runs gpu_check.sh, which checks a machine with a GPU. The stand-in of
-tests/lib/gpu replaces the driver, and a script replaces compute-sanitizer."""
+"""test_gpu_check.py - runs gpu_check.sh with the stand-in of tests/lib/gpu for the driver, and a
+script for compute-sanitizer."""
 import json
 import os
 import shutil

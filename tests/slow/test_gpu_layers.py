@@ -1,6 +1,5 @@
-"""test_gpu_layers.py - MobileFaceNet's cfg files, made small, with a GPU: all of their layers run
-on the GPU, in training too, and two runs give the same bits and the processor's weights. The GPU is
-the stand-in of tests/lib/gpu, which computes on the processor."""
+"""test_gpu_layers.py - MobileFaceNet's cfg files, made small, run wholly on the stand-in GPU of
+tests/lib/gpu, and train as on the processor."""
 import csv
 import os
 import re
@@ -21,7 +20,7 @@ HEAD = "[margin_softmax]\nclasses=3\nmargin=arcface\n"
 
 
 def smaller(name, more=""):
-    """Writes NAME.cfg for images of 32 x 32, an eighth of the filters and three classes."""
+    """Writes NAME.cfg for small images, with fewer filters."""
     text = read(os.path.join(ROOT, "cfg", name + ".cfg")).decode()
     for key, value in (("width", 32), ("height", 32), ("batch", 6), ("subdivisions", 1),
                        ("width_multiplier", .125), ("classes", 3), ("learning_rate", .01)):
@@ -54,14 +53,14 @@ def has_no_borders(name):
 
 
 def accuracies(path):
-    """Returns the accuracies as text, empty for a network without classes."""
+    """Returns the accuracies as text."""
     with open(path) as log:
         return [row["accuracy"] for row in csv.DictReader(log)]
 
 
 def trains_alike(name):
-    """The GPU and the processor give the same accuracies and nearly the same weights. Signs amplify
-    rounding errors, so binary layers are compared after one update, others after three."""
+    """Signs amplify rounding errors, so binary layers are compared after one update, others after
+    three."""
     updates = "1" if name in ("bwn", "xnor") else "3"
     cfg = f"mobilefacenet-{name}.cfg"
     expect_end(darknet("init", cfg, name + "first"))
@@ -82,7 +81,7 @@ def trains_alike(name):
 
 
 def each(test, names):
-    """Returns tests of these names, for attempt_all()."""
+    """Returns tests for attempt_all()."""
     made = []
     for name in names:
         def one(name=name):

@@ -1,7 +1,5 @@
 #!/usr/bin/python3
-"""scripts/homework.py on a few small synthetic faces: every method of training, the table, other
-inputs, incomplete files and signals. Nothing is done twice. The sizes are far too small to learn
-anything."""
+"""scripts/homework.py on a few small synthetic faces. No work is done twice."""
 import argparse
 import json
 import os
@@ -122,8 +120,7 @@ def accuracies(out):
 
 
 def torn(out):
-    """Torn results are made again. A training with a torn record is an error; --force trains again
-    and keeps the old folder."""
+    """Torn results are made again. A torn record is an error; --force trains again."""
     before = accuracies(out)
     for name in ("results.json", "scratch-0.125-seed1/lfw/results.json", "student-0.125.json"):
         write(os.path.join(out, name), '{"torn')
@@ -179,7 +176,7 @@ def other_inputs(out):
 
 
 def given_teacher(folder):
-    """For a teacher without a classifier, a classifier is trained on its frozen features."""
+    """A teacher without a classifier gets one, trained on its frozen features."""
     cfg, weights = (os.path.join(folder, "teacher" + e) for e in (".cfg", ".weights"))
     with open(os.path.join(ROOT, "cfg", "mobilefacenet-eighth.cfg"), encoding="utf-8") as f:
         write(cfg, cfg_text.edit(f.read(), {"net": {"width": 32, "height": 32}}))
@@ -196,8 +193,7 @@ def given_teacher(folder):
 
 
 def hidden(folder):
-    """A hidden folder is not an identity. Faces without names are counted only in rows that use
-    them. Paths may contain blanks."""
+    """A hidden folder is not an identity, and paths may contain blanks."""
     out = os.path.join(folder, "with out")
     shutil.copytree(os.path.join(folder, "all", "synthetic"), os.path.join(folder, "set"))
     faces, lfw, pairs = (os.path.join(folder, "set", n) for n in ("train", "test", "pairs.txt"))
@@ -246,7 +242,7 @@ def wait_for(condition, seconds=60):
 
 
 def trainers(out):
-    """Returns the process ids of trainings below a folder."""
+    """Returns process ids."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -259,8 +255,7 @@ def trainers(out):
 
 
 def signals(folder):
-    """On Ctrl-C and SIGTERM the trainer saves its work. After SIGKILL no trainer is left. A second
-    process in the same folder is refused. The work can be continued."""
+    """The trainer saves its work on Ctrl-C and SIGTERM, and ends after the script's SIGKILL."""
     out = os.path.join(folder, "stopped")
     long = ["--out", out, *SMALL, "--methods", "scratch", "--batches", "100000"]
     log = os.path.join(out, "scratch-0.125-seed1", "net.csv")
@@ -283,7 +278,7 @@ def signals(folder):
             check(process.returncode == 1 and "the same command continues from here" in said,
                   f"{number.name}: the message", said[-500:])
             check(os.path.exists(state), f"{number.name}: a checkpoint")
-        # the log has a line for each batch, so the checkpoint has all batches
+        # the log has a line for each batch
         lines = read(log).count(b"\n")
         check(lines > seen, f"{number.name}: continues from there", lines, seen)
         seen = lines
@@ -292,7 +287,6 @@ def signals(folder):
 
 
 def drawing(folder):
-    """A set of faces whose drawing was interrupted is drawn again."""
     out = os.path.join(folder, "drawn")
     words = ["--out", out, *SMALL, "--methods", "scratch"]
     process = start(*words, "--identities", "3000", "--images", "100")
@@ -331,7 +325,7 @@ def plans(folder):
 
 
 def late_refusals(folder):
-    """Errors that are found only in the files are reported before any training."""
+    """Errors in files are reported before any training."""
     data = os.path.join(folder, "all", "synthetic")
     faces, lfw, pairs = (os.path.join(data, n) for n in ("train", "test", "pairs.txt"))
     bad = write(os.path.join(folder, "bad.cfg"), "[net]\nheight=32\nwidth=32\nchannels=3\n"

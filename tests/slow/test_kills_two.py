@@ -1,7 +1,5 @@
-"""test_kills_two.py - two trainings that share a teacher's cache, and verify pairs during training,
-are killed at random moments by KILL, TERM, INT and HUP. Sometimes the cache is removed. -resume
-must give the weights and the verified accuracies of a run without faults. KILLS=200 is the long
-version."""
+"""test_kills_two.py - kills two trainings that share a teacher's cache, at random moments. -resume
+must give the results of a run without faults. KILLS=200 is the long version."""
 import os
 import random
 import shutil
@@ -81,9 +79,8 @@ def check_whole(name):
 
 
 def is_whole(name, status, robbed=False):
-    """Returns True when the training is complete: the process has ended with status 0, or has
-    reported that nothing is left to train. Then also checks the results. robbed: the cache was
-    removed while the process ran, so an error that names a missing cache file is allowed."""
+    """Returns True, and checks the results, when the training is complete. robbed: the cache was
+    removed meanwhile, so a missing cache file is allowed."""
     text = read(f"{name}.err").decode()
     whole = status == 0 or (status == 1 and "nothing is left to train" in text)
     lost = robbed and status == 1 and "shared/" in text and "No such file" in text

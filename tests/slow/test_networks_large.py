@@ -1,5 +1,4 @@
-"""The large networks of cfg/ have the parameters and multiply-adds of their headers and papers.
-Each trains a batch in the memory that `darknet check` predicts, below 20 GB."""
+"""The large networks of cfg/ have the paper's counts, and train in the predicted memory."""
 import os
 import tempfile
 
@@ -8,7 +7,7 @@ from cfg_networks import CFG, LARGE, agrees, checked, counts, trains
 
 
 def without_biases():
-    """The paper's AttentionNet-IRSE-92 has no biases in layers without batch norm."""
+    """The paper's network has no biases in layers without batch norm."""
     layers = checked(os.path.join(CFG, "attention-irse-92.cfg"))["layers"]
     more = sum(p["count"] for layer in layers for p in layer["params"]
                if layer["section"] == "convolutional" and not layer["options"]["batch_normalize"]

@@ -1,5 +1,4 @@
-"""Runs check, strip and low-rank on each network of cfg/ that scripts/write_cfg.py writes. A
-stripped network gives the same outputs. The networks are narrow and take images of 64 pixels."""
+"""Runs check, strip and low-rank on each network of cfg/ that scripts/write_cfg.py writes."""
 import json
 import os
 import tempfile
@@ -16,8 +15,7 @@ IMAGES = 330  # with 4 pixels each: more samples than 1280 channels
 
 
 def narrow(name):
-    """Returns the network at an eighth of its width; ShuffleNet keeps its width, because of its
-    groups."""
+    """Returns the network at an eighth of its width; the groups of ShuffleNet do not allow that."""
     text = read(os.path.join(CFG, name + ".cfg")).decode()
     net = {"width": 64, "height": 64}
     if not name.startswith("shufflenet"):
@@ -26,7 +24,7 @@ def narrow(name):
 
 
 def some_layers(cfg):
-    """Returns -rank for every ninth convolution: half of the channels, at most 4."""
+    """Returns the words for -rank: some convolutions."""
     layers = json.loads(darknet("check", cfg, "-json").stdout)["layers"]
     fit = [(l["layer"], l["out"][2] // 2) for l in layers if l["section"] == "convolutional"
            and l["options"]["groups"] == 1 and l["out"][0] > 3 and 4 < l["out"][2] < 200]

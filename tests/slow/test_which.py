@@ -1,5 +1,4 @@
-"""Runs scripts/which_network.py on a few small synthetic faces: the table, the picture and low
-rank. A second call repeats no work, and times are measured separately."""
+"""Runs scripts/which_network.py on a few small synthetic faces. A second call repeats no work."""
 import json
 import os
 import tempfile
@@ -47,7 +46,7 @@ def nothing_twice(out):
 
 
 def goes_on(out):
-    """Adds a network whose embedding is a connected layer. Only this network is trained."""
+    """Only an added network is trained."""
     body = read(os.path.join(ROOT, "cfg", "mobilefacenet-eighth.cfg")).decode()
     body = body[:body.rindex("[convolutional]")] + "[connected]\noutput=32\nactivation=linear\n"
     own = write("own.cfg", body)
