@@ -1,6 +1,5 @@
-/* test_activations.c - compares the derivative of each activation in kernels/activations.h with
- * differences, and checks NaN and large numbers. Most activations are also compared with constants:
- * tests/lib/make_activations.py computes them with mpmath, from the formulas of the papers. */
+/* test_activations.c - compares activations with constants from tests/lib/make_activations.py, and
+ * derivatives with differences. */
 #include "lib/check.h"
 
 #define POINTS 11
@@ -10,7 +9,7 @@ static const float at[POINTS] = {-7.5f, -4.25f, -2.75f, -1.5f, -0.5f, 0.25f, 0.7
 
 static const struct {
     dnx_act act;
-    double f[POINTS], d[POINTS]; /* values and derivatives at the points at[]; prelu has slope .3 */
+    double f[POINTS], d[POINTS]; /* values and derivatives at at[]; prelu has slope .3 */
 } table[] = {
     {DNX_LINEAR, {-7.5, -4.25, -2.75, -1.5, -0.5, 0.25, 0.75, 1.5, 2.25, 5.5, 7.25},
      {1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0}},
@@ -79,7 +78,6 @@ static const struct {
 #define WORD(upper, lower, is_vector, f, grad) #lower,
 static const char *const words[] = {DNX_ALL_ACTIVATIONS(WORD)};
 
-/* Compares act with its row of table[], if it has a row. */
 static void compare_constants(dnx_act act) {
     size_t i = 0;
     while (i < sizeof table / sizeof *table && table[i].act != act) i++;
@@ -97,7 +95,7 @@ static void compare_constants(dnx_act act) {
     }
 }
 
-/* Compares the derivative of act with central differences. No point lies near a kink. */
+/* No point lies near a kink. */
 static void compare_differences(dnx_act act) {
     for (double u = -7.27; u < 8; u += .37) {
         float lo = (float)(u - .004), hi = (float)(u + .004);

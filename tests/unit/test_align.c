@@ -1,5 +1,5 @@
-/* test_align.c - the similarity transform of five points, the choice among faces, and landmark
- * files: each form, and each error of the reader. */
+/* test_align.c - the similarity transform of five points, the choice among faces, landmark
+ * files. */
 #include "face/align.h"
 #include "lib/check.h"
 #include "face/landmarks.h"
@@ -10,7 +10,7 @@ static double uniform(dnx_rng *r, double lo, double hi) {
     return lo + (hi - lo) * (double)dnx_rng_uniform(r);
 }
 
-/* Moves points by a known transform; dnx_similarity() must find the inverse transform. */
+/* dnx_similarity() must find the inverse of a known transform. */
 static void test_known(void) {
     dnx_rng r;
     dnx_rng_seed(&r, 1, 0);
@@ -35,8 +35,8 @@ static void test_known(void) {
     }
 }
 
-/* `from`: random points. m and rms: the transform of `from` to the template and its error in
- * pixels, by umeyama() of tests/cli/test_align.py. */
+/* Transforms of random points to the template, and errors in pixels, by umeyama() of
+ * tests/cli/test_align.py. */
 static const struct {
     dnx_face from;
     double m[6], rms;
@@ -73,7 +73,7 @@ static double left_over(const dnx_face *f, const dnx_face *t, const double m[6])
     return sum;
 }
 
-/* For random points, no transform close to that of dnx_similarity() has a smaller rms. */
+/* No transform close to that of dnx_similarity() has a smaller rms. */
 static void test_least(void) {
     dnx_rng r;
     dnx_rng_seed(&r, 2, 0);
@@ -149,7 +149,7 @@ static const dnx_landmarked *find(const dnx_landmarks *l, const char *name) {
 
 static const double ten[] = {38, 52, 74, 52, 56, 72, 42, 92, 71, 92};
 
-/* Checks that face k of the image `name` has the points ten[], moved by `more`, and this area. */
+/* Face k of the image `name` must have the points ten[], moved by `more`. */
 static void has(const dnx_landmarks *l, const char *name, size_t k, double more, double size) {
     const dnx_landmarked *m = find(l, name);
     bool ok = m && k < m->n;
@@ -257,7 +257,7 @@ static void test_errors(void) {
     dnx_landmarks_free(&l);
 }
 
-/* Reads a landmark file with one face. Checks the face's points and the area `size` of its box. */
+/* size: the area of the face's box. */
 static void reads(const char *text, const char *name, double size) {
     dnx_landmarks l;
     dnx_err err;

@@ -1,5 +1,5 @@
-/* test_all_pairs.c - compares TAR at FAR and rank-1 over all pairs with a naive O(n^2) program;
- * most scores are ties. Also tests the names of judges. */
+/* test_all_pairs.c - compares TAR at FAR and rank-1 over all pairs with naive loops; most scores
+ * are ties. */
 #include "face/all_pairs.h"
 #include "face/judge.h"
 #include "kernels/pool.h"
@@ -11,8 +11,8 @@ static dnx_rng r;
 static float rows[MOST * DIM];
 static int person[MOST];
 
-/* Fills rows[] with +1/4 and -1/4: all cosines are exact multiples of 1/8. Rows of a person differ
- * from a random row in up to 3 signs. Distractors follow. Returns the number of rows of people. */
+/* Numbers are +-1/4, so cosines are exact multiples of 1/8. Distractors follow. Returns the rows of
+ * people. */
 static int random_faces(int people, int distractors) {
     int n = 0;
     for (int p = 0; p < people + distractors; p++) {
@@ -57,7 +57,7 @@ static dnx_tar naive_tar(int faces, int n, double rate) {
     uint64_t above = 0;
     for (uint64_t i = 0; i < t.genuine; i++) above += good[i] > v;
     if (t.above >= 10) t.tar = (double)above / (double)t.genuine;
-    t.threshold = v; /* v: the best score that is refused */
+    t.threshold = v; /* the best score that is refused */
     free(good);
     free(bad);
     return t;
@@ -114,7 +114,7 @@ static void compare(int people, int distractors, int threads) {
     dnx_pool_free(pool);
 }
 
-/* Tests scores that are negative or zeros of both signs, and a set of one face. */
+/* Scores are negative, or zeros of both signs. */
 static void test_few(void) {
     static const int who[] = {0, 0, 1, 2};
     static const float v[] = {1, 0, -1, 0, 0, 1, 0, -1};
@@ -132,7 +132,7 @@ static void test_few(void) {
     dnx_pool_free(pool);
 }
 
-/* Without ties the threshold must lie between two scores. Some scores are negative. */
+/* Without ties the threshold must lie between two scores. */
 static void test_random(void) {
     const int n = 3000;
     for (int i = 0; i < n; i++) {

@@ -1,5 +1,4 @@
-/* test_augment.c - the augmentation of training images: the random values, and their effect on
- * pixels. tests/host/test_host_augment.c compares crop and colours with those of libdarknet. */
+/* test_augment.c - the random values of augmentation, and their effect on pixels. */
 #include "data/augment.h"
 #include "lib/check.h"
 
@@ -63,8 +62,7 @@ static void test_place(void) {
     check(mean_ok, "a centered change is the middle square");
 }
 
-/* Computes the mean of all values, and in *steps the sum of squared differences of neighbouring
- * pixels. Blur makes *steps smaller. */
+/* *steps: the sum of squared differences of neighbouring pixels, which blur makes smaller. */
 static void measure(const float *rgb, double *mean, double *steps) {
     *mean = *steps = 0;
     for (int i = 0; i < ALL; i++) *mean += (double)rgb[i] / ALL;
@@ -141,7 +139,7 @@ static void test_draw(void) {
     dnx_net_free(all);
 }
 
-/* Each option alone sets is_altered for almost every image. */
+/* Each option alone alters almost every image. */
 static void test_altered(void) {
     static const char *const options[] = {"erase=1",    "gray=1",  "lowres=1",
                                           "shift=90",   "hue=.1",  "saturation=2",

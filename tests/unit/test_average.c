@@ -1,5 +1,4 @@
-/* test_average.c - compares the average of ema= in [net] with a naive average in double after each
- * update. Two calls of dnx_average_swap() must change nothing. */
+/* test_average.c - compares the average of ema= in [net] with a naive average in double. */
 #include "lib/check.h"
 #include "net/average.h"
 

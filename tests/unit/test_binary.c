@@ -1,6 +1,5 @@
-/* test_binary.c - binary convolutions: compares counts with naive counts, outputs bit for bit with
- * a simulation in floats, gradients with differences of stand_in(). All modes are trained. Except
- * for training, all tests run with each set of bit kernels, on AMX only check_layers(). */
+/* test_binary.c - binary convolutions: compares counts with loops, outputs with a simulation in
+ * floats, gradients with differences of stand_in(). */
 #include "lib/check.h"
 #include "common/bits/binarise.h"
 #include "kernels/bits.h"
@@ -86,8 +85,8 @@ static float *noise(size_t count) {
     return x;
 }
 
-/* Compares predicting by bits with a network that multiplies signs: xnor and bnn give equal floats,
- * bwn and binaryconnect differ by less than 1e-4. */
+/* Predicting by bits equals multiplying signs: bit for bit in xnor and bnn, to 1e-4 in other
+ * modes. */
 static void simulate(const char *shape, const char *section) {
     char text[800];
     snprintf(text, sizeof text, "[net]\nbatch=3\n%s[binary]\n%s", shape, section);
@@ -96,7 +95,7 @@ static void simulate(const char *shape, const char *section) {
     float *x = noise(dnx_size(sim->in) * 3), *y = dnx_alloc(count);
     scatter(sim, 5, .6f);
     copy_params(sim, fast);
-    for (int i = 0; i < 3; i++) dnx_net_prepare(fast, NULL); /* preparing again changes nothing */
+    for (int i = 0; i < 3; i++) dnx_net_prepare(fast, NULL); /* again: must change nothing */
     dnx_net_forward_layer(sim, 0, x, 3, DNX_PREDICTING, NULL, NULL);
     dnx_net_run(fast, x, 3, 0, y);
     double worst = 0;
@@ -109,7 +108,7 @@ static void simulate(const char *shape, const char *section) {
     dnx_net_free(sim), dnx_net_free(fast);
 }
 
-/* Compares mode=bnn without biases with naive loops: all outputs are integers. Padding adds 0. */
+/* mode=bnn without biases: outputs are integers. Padding adds 0. */
 static void integers(int H, int W, int C, int N, int size, int stride, int pad) {
     char text[300];
     snprintf(text, sizeof text,
@@ -161,7 +160,7 @@ typedef struct {
 static double clip(double v) { return v < -1 ? -1 : v > 1 ? 1 : v; }
 static double sign(double v) { return v >= 0 ? 1 : -1; }
 
-/* Computes u, the input (normalised with q->norm), and v, the weights (centred with q->centers). */
+/* u: the input, with q->norm normalised; v: the weights, with q->centers centred. */
 static void before(const problem *q, double *u, double *v) {
     for (int c = 0; c < C; c++) {
         double m = 0, var = 0;
@@ -186,8 +185,8 @@ static double mean_magnitude(const double *v, int n) {
     return sum;
 }
 
-/* Returns the sum of dy * y for a problem q near q0. It replaces sign(a) by sign(a0) + clip(a) -
- * clip(a0), a0 from q0. The derivative is then that of the straight-through estimator. */
+/* Returns the sum of dy * y, with sign(a) replaced by sign(a0) + clip(a) - clip(a0), a0 from q0.
+ * Its derivative is that of the straight-through estimator. */
 static double stand_in(const problem *q, const problem *q0) {
     static double u[PX * C], v[N * KK], u0[PX * C], v0[N * KK], s[PX * C], a[PX], k[PX], b[N * KK];
     bool takes_signs = q->mode & 1, has_alpha = q->mode < 2;

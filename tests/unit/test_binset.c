@@ -1,5 +1,4 @@
-/* test_binset.c - verification sets: each pickle protocol, the exact text of each error, a file cut
- * at every length, and files with a changed byte. */
+/* test_binset.c - verification sets: each pickle protocol, each error, cut and changed files. */
 #include "data/binset.h"
 #include "lib/check.h"
 
@@ -9,8 +8,8 @@ static dnx_status open_bytes(const void *bytes, size_t n, dnx_binset *s, dnx_err
     return dnx_binset_open(path("set.bin"), s, err);
 }
 
-/* One set as Python writes it in protocols 2, 3 and 4. Its images are "ab", 300 times 'x', "ab"
- * again, "c". The first pair shows different people, the second the same person. */
+/* The images "ab", 300 times 'x', "ab", "c", as Python writes them in protocols 2, 3 and 4. The
+ * second pair shows one person. */
 #define X10 "xxxxxxxxxx"
 #define X300                                                                                       \
     X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10    \
@@ -23,8 +22,8 @@ static const char four[] = "\x80\4\x95\x47\1\0\0\0\0\0\0]\x94(C\2ab\x94"
                            "B\x2c\1\0\0" X300 "\x94h\1C\1c\x94"
                            "e]\x94(\x89\x88"
                            "e\x86\x94.";
-/* The set of four[] as other programs write it: numbers instead of booleans, each value appended
- * alone, lengths in 8 bytes, long memo indices. */
+/* The set of four[] with numbers instead of booleans, each value appended alone, long lengths and
+ * long memo indices. */
 static const char other[] = "\x80\5]r\0\0\0\0C\2aba\x8e\x2c\1\0\0\0\0\0\0" X300
                             "aC\2abaC\1ca]K\0aK\1a\x86.";
 
@@ -55,8 +54,7 @@ static void test_protocols(void) {
     }
 }
 
-/* No changed byte makes the reader read outside of the file (the sanitizers check it) or return an
- * incomplete set. */
+/* A changed byte must not give an incomplete set. Sanitizers check the reads. */
 static void test_changed_bytes(void) {
     char bytes[sizeof four];
     int sound = 0, refused = 0;

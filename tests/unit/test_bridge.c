@@ -1,7 +1,5 @@
-/* test_bridge.c - copies parameters from files and from other networks. Files may have another
- * classifier, the backbone alone, or only the first layers. A refused file changes nothing.
- * Networks match by name, by order, or with other widths. Also tests names in cfg files, notes on
- * margins, stripped networks, and the recognition of other kinds of files. */
+/* test_bridge.c - copies parameters from files and from networks that differ in layers, names or
+ * widths. A refused file changes nothing. */
 #include "lib/check.h"
 #include "net/bridge.h"
 #include "net/opts.h"
@@ -20,7 +18,6 @@ static char file[200];
 
 static dnx_net *make(const char *text) { return make_net(text, "t.cfg", false, 1, 1); }
 
-/* Builds the network of a text, with random parameters. */
 static dnx_net *scattered(const char *text, uint64_t seed) {
     dnx_net *net = make(text);
     scatter(net, seed, 1);
@@ -28,7 +25,7 @@ static dnx_net *scattered(const char *text, uint64_t seed) {
     return net;
 }
 
-/* Counts how many of the first `layers` layers have parameters, equal in both networks. */
+/* Counts layers with equal parameters, among the first `layers`. */
 static int equal_layers(dnx_net *a, dnx_net *b, int layers) {
     dnx_param p[DNX_MAX_PARAMS], q[DNX_MAX_PARAMS];
     int equal = 0;
@@ -49,15 +46,15 @@ static int count_fates(const dnx_bridge *b, dnx_fate fate) {
     return n;
 }
 
-/* Saves a network of `from` and loads it into one of `to`. `taken` layers must come from the file,
- * the other layers must stay. remark: the expected remark. want: the expected error, or NULL. */
+/* Saves a network of `from` and loads it into one of `to`, which must take `taken` layers. want:
+ * the expected error, or NULL. */
 static void loads(const char *name, const char *from, const char *to, dnx_fit fit, int taken,
                   const char *remark, const char *want) {
     dnx_net *a = scattered(from, 1), *b = scattered(to, 2), *untouched = scattered(to, 2);
     dnx_bridge t = {0};
     dnx_err err = {0};
     char text[256] = "";
-    static int number; /* a new file each time: a file that was read cannot be written */
+    static int number; /* a file that was read cannot be written */
     snprintf(text, sizeof text, "%d.weights", number++);
     snprintf(file, sizeof file, "%s", path(text));
     text[0] = 0;
@@ -243,7 +240,7 @@ static void embeddings(void) {
     }
 }
 
-/* A stripped network has fewer layers and computes the same embedding. */
+/* A stripped network computes the same embedding. */
 static void strips(void) {
     static const char text[] = NET STEM "[convolutional]\nfilters=2\n[route]\nlayers=stem\n" NEW
                                         "[shortcut]\nfrom=-2\n[route]\nlayers=-1,0\n" HEAD(2);

@@ -1,6 +1,5 @@
-/* test_centres.c - [margin_softmax] centres=teacher. Compares the moves of the centres with loops
- * in double, and the loss and its gradient with the moved centres. Also tests images that must not
- * move a centre, centres=inherited, and margins=teacher. */
+/* test_centres.c - compares [margin_softmax] centres=teacher with loops in double;
+ * centres=inherited and margins=teacher. */
 #include "layer/classifier.h"
 #include "lib/margin_naive.h"
 
@@ -14,8 +13,7 @@ typedef struct {
     double x[B * D], t[B * D], w[N * D];
 } bench;
 
-/* Makes the layer, random centres and targets; the target of image 4 is 0. Images 0 and 1 are near
- * their targets. Returns false when the layer cannot be made. */
+/* Makes the layer, random centres and targets. Image 4 has the target 0. */
 static bool set(bench *k, const char *options, bool trains) {
     char text[200];
     dnx_err err = {0};
@@ -66,8 +64,8 @@ static double cosine(const double *a, const double *b) {
 static double limited(double v) { return fmin(1, fmax(1e-6, v)); }
 
 /* Moves each centre w to the mean of a w + (1 - a) t/|t| over the images x of its class; t: their
- * targets, not 0. [v]: v limited to 1e-6..1. alpha 0: a = [cos(x, t) [cos(w, t)]]; 1: a =
- * [cos(x, t)]; 2: a = fixed. */
+ * targets. alpha 0: a = [cos(x, t) [cos(w, t)]]; 1: a = [cos(x, t)]; 2: a = fixed. [v]: v limited
+ * to 1e-6..1. */
 static void naive_move(bench *k, int alpha, double fixed) {
     double moved[N * D];
     memcpy(moved, k->w, sizeof moved);
@@ -88,7 +86,6 @@ static void naive_move(bench *k, int alpha, double fixed) {
     memcpy(k->w, moved, sizeof moved);
 }
 
-/* Runs three passes. Checks centres, loss and gradient after each pass. */
 static void moves(const char *options, int alpha, double fixed) {
     bench k;
     head h = {"arcface", 8, .5, 0, 0, 0, 0, 0, false};
@@ -144,7 +141,7 @@ static void what_does_not_move(void) {
     stays(&k, "teacher's features 0");
 }
 
-/* With sampled classes (Partial FC) all classes of the batch take part, and their centres move. */
+/* With sampled classes (Partial FC) the centres of the batch's classes move. */
 static void sampled(void) {
     bench k;
     if (!set(&k, "sample=.7", true)) return;
@@ -168,8 +165,8 @@ static void nan_stays(void) {
     shut(&k.l);
 }
 
-/* The margin of image b is m_b = least + (m - least) [c_b] / max [c]: c_b is the cosine of centre
- * and target, [c] = max(c, 0). Compares the loss with a naive loss that has these margins. */
+/* The margin of image b is m_b = least + (m - least) [c_b] / max [c]. c_b: the cosine of centre and
+ * target; [c] = max(c, 0). */
 static void margins(const char *options, const char *margin, bool moves, double m, double least) {
     bench k;
     double c[B], most = 0, loss = 0;
@@ -196,14 +193,14 @@ static void margins(const char *options, const char *margin, bool moves, double 
         check_value(worst < 2e-4, "gradient with margins", worst, 2e-4);
     }
     near(options, k.l.pass.loss, loss, 1e-5);
-    k.l.pass.target = NULL; /* without the teacher's features all images have the margin m */
+    k.l.pass.target = NULL; /* without features of the teacher the margin is m */
     head h = {margin, 8, m, 0, 0, 0, 0, 0, false};
     k.l.node.type->forward(&k.l.node, &k.l.pass);
     near("m without a teacher", k.l.pass.loss, naive(&h, k.x, k.w, truth, B, N, D, &right), 1e-5);
     shut(&k.l);
 }
 
-/* A network that trains copies the teacher's class vectors in make(), and again in prepare(). */
+/* A training network copies the teacher's class vectors. */
 static void inherits(void) {
     dnx_node teacher = {.batch = 1,
                         .seed = 5,

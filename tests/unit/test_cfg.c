@@ -1,5 +1,5 @@
-/* test_cfg.c - the cfg parser, option tables and errors, also while the n-th allocation fails. The
- * linker's --wrap (see the Makefile) replaces malloc and the like by the functions below. */
+/* test_cfg.c - the cfg parser, option tables and errors, also without memory. The linker's --wrap
+ * (see the Makefile) replaces malloc and the like. */
 #include <errno.h>
 #include <limits.h>
 
@@ -275,7 +275,6 @@ static void test_fail(void) {
     expect(strlen(err.text) == sizeof err.text - 1, "long text is cut", err.text);
 }
 
-/* For every n the n-th allocation fails. The result is DNX_EMEM, and nothing stays allocated. */
 static void test_no_memory(void) {
     int n = 1, bad = 0;
     for (; n < 1000; n++) {
@@ -316,8 +315,7 @@ static void test_no_memory(void) {
     fails_at = 0;
 }
 
-/* Parses random changes of good[]. Any status is allowed, but no crash. An error message must exist
- * exactly when parsing fails. */
+/* Parses random changes of good[]. A message must exist exactly when parsing fails. */
 static void test_fuzz(void) {
     static const char bytes[] = "[]=#;\n\r ,.-+09aez|\t\x80\xff\0";
     dnx_rng r;
@@ -338,7 +336,7 @@ static void test_fuzz(void) {
             } else if ((x & 15) == 2) len = at;
             else if (at < len) text[at] = c;
         }
-        char *exact = malloc(len ? len : 1); /* so that the sanitizer sees a read past the end */
+        char *exact = malloc(len ? len : 1); /* a sanitizer detects reads past the end */
         if (!exact) break;
         memcpy(exact, text, len);
         dnx_cfg *cfg;

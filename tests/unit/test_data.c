@@ -6,7 +6,7 @@
 #include "data/batches.h"
 #include "data/sampler.h"
 
-/* Writes a PPM of side x side pixels. In pixel (x, y) red is `red`, green is 8 x, blue is 8 y. */
+/* Writes a PPM. In pixel (x, y) red is `red`, green is 8 x, blue is 8 y. */
 static void write_image(const char *name, int red, int side) {
     FILE *f = fopen(name, "wb");
     if (!f) return;
@@ -36,8 +36,8 @@ static dnx_data *open_data(const char *text) {
     return d;
 }
 
-/* Makes the folders faces/0 to faces/8, and list.txt with the same images. Class c has c + 1
- * images; image k of class c has the red value 20 c + k. Also makes three images in flat/. */
+/* Makes faces/, and list.txt with the same images. Class c has c + 1 images; image k of class c has
+ * the red value 20 c + k. */
 static void make_faces(void) {
     char name[64];
     mkdir("faces", 0777);
@@ -84,8 +84,7 @@ static void test_sources(void) {
 
 /* ---- samplers ---- */
 
-/* A change of one byte, at a quarter, in the middle or at the end of an image, changes the checksum
- * dnx_data.content. */
+/* A changed byte changes the checksum dnx_data.content. */
 static void test_content(void) {
     enum { LONG = 20000, AT = 5000 };
     static char bytes[LONG] = "BM";
@@ -107,7 +106,7 @@ static void test_content(void) {
     }
 }
 
-/* A list sets is_sampled when it has more than DNX_DATA_MOST_WHOLE images. */
+/* Lists with more than DNX_DATA_MOST_WHOLE images are sampled. */
 static void test_sampled(void) {
     for (int more = 0; more < 2; more++) {
         FILE *f = fopen("many.txt", "w");
@@ -157,7 +156,7 @@ static void test_balanced(void) {
     int shown[45] = {0}, by_class[9] = {0}, last_turn[45];
     bool grouped = true, distinct = true, same = true, once = true, turns = true;
     memset(last_turn, -1, sizeof last_turn);
-    for (uint64_t b = 0; b < 2 * ROUNDS; b++) { /* a round of all classes: 2 sub-batches */
+    for (uint64_t b = 0; b < 2 * ROUNDS; b++) { /* 2 sub-batches are a round of all classes */
         bool used[9] = {false};
         dnx_sampler_pick(s, b * B, image);
         for (int p = 0; p < P; p++) {
@@ -191,7 +190,6 @@ static void test_balanced(void) {
     for (int i = 36, k = 0; i < 45; i++, k++) { /* class 8 shows 2 of its 9 images in a round */
         if (shown[i] < 3 || shown[i] > 26) check(false, "balanced: every image is shown");
     }
-    /* After all images of the broken image's identity, the next image of the list is taken. */
     uint32_t at = 44;
     check(d->class_of[dnx_sampler_instead(s, at, 1)] == 8 && dnx_sampler_instead(s, at, 1) != at,
           "balanced: a broken image is replaced by one of its identity");
@@ -235,7 +233,7 @@ static void test_refusals(void) {
 
 /* ---- batches ---- */
 
-/* Copies `count` sub-batches after `seen` images. *altered counts the altered sub-batches. */
+/* Copies `count` sub-batches, from the `seen`-th image on. *altered: the number of altered ones. */
 static bool take(const dnx_data *d, dnx_net *net, uint64_t seen, int threads, int count, float *x,
                  float *truth, uint32_t *image, unsigned char *mirrored, int *altered) {
     dnx_batches *f;
@@ -305,8 +303,7 @@ static void take_note(void *arg, const char *line) {
     t->told++;
 }
 
-/* An image that cannot be decoded is replaced and reported once. The batch has the number and class
- * of the replacement. */
+/* A broken image is replaced, with the class of the replacement, and reported once. */
 static void test_replaced(const char *options) {
     told t = {0};
     dnx_batches *f;

@@ -1,6 +1,5 @@
-/* test_faces.c - the parts of the face detector. Compares suppression, calibration and squaring of
- * boxes with naive code, pieces of shrunk images with exact means, and our warp with OpenCV's.
- * Pyramids must not lose a window. Also tests the record of found faces. */
+/* test_faces.c - the parts of the face detector, compared with naive code; our warp with
+ * OpenCV's. */
 #include "data/jpeg.h"
 #include "face/boxes.h"
 #include "face/crop.h"
@@ -16,8 +15,8 @@ static double uniform(double lo, double hi) { return lo + (hi - lo) * (double)dn
 
 /* ---- boxes ---- */
 
-/* Returns the overlap of a and b, by counting pixels: common pixels / all pixels, or with
- * by_minimum / pixels of the smaller box. Coordinates are integers from 0 to 59. */
+/* Returns the overlap by counting pixels: common / all, or with by_minimum common / those of the
+ * smaller box. Coordinates are integers from 0 to 59. */
 static double counted(const dnx_box *a, const dnx_box *b, bool by_minimum) {
     long in = 0, of_a = 0, of_b = 0;
     for (int y = 0; y < 60; y++)
@@ -30,8 +29,7 @@ static double counted(const dnx_box *a, const dnx_box *b, bool by_minimum) {
     return (double)in / (double)(by_minimum ? smaller : of_a + of_b - in);
 }
 
-/* Naive suppression: takes the best box, removes all that overlap it by more than `most`, and
- * repeats. Returns the number of boxes in out[]. */
+/* Returns the number of boxes in out[]. */
 static size_t naive(const dnx_box *all, size_t n, double most, bool by_minimum, dnx_box *out) {
     bool gone[40] = {false};
     size_t kept = 0;
@@ -90,8 +88,8 @@ static dnx_image noise(int w, int h) {
     return im;
 }
 
-/* Returns the mean of channel c over a rectangle, from 64 x 64 samples, mapped from 0..255 to about
- * -1 to 1. Samples outside of the image are 0. */
+/* Returns the mean of channel c over a rectangle, mapped from 0..255 to about -1 to 1. The outside
+ * of the image is 0. */
 static double mean_of(const dnx_image *im, double x, double y, double w, double h, int c) {
     enum { N = 64 };
     double sum = 0;
@@ -136,8 +134,7 @@ static void test_pieces(void) {
     dnx_image_free(&im);
 }
 
-/* In the halves and in a piece of a constant image, the weights of the pixels sum to 1: the colour
- * stays. Of each half only the first value is checked. */
+/* A constant image keeps its colour in the halves and in a piece. */
 static void test_halves(void) {
     for (int w = 1; w < 70; w += 3) {
         dnx_image im = noise(w, 71 - w);
@@ -157,8 +154,7 @@ static void test_halves(void) {
 
 /* ---- the pyramid ---- */
 
-/* Every window at even x and y of every scale lies in at least one piece. Pieces do not overlap on
- * a page, and all pieces lie on the pages. */
+/* Every window at even x and y of every scale must lie in a piece. Pieces must not overlap. */
 static void test_pyramid(int w, int h, double least, int levels) {
     static char used[64][DNX_PAGE][DNX_PAGE];
     dnx_pyramid p = {0};
@@ -194,7 +190,7 @@ static void test_pyramid(int w, int h, double least, int levels) {
     dnx_pyramid_free(&p);
 }
 
-/* The time of P-Net grows with the pixels of the pages, so pages may have at most `most` pixels. */
+/* The time of P-Net grows with the pixels of the pages. */
 static void test_packing(int w, int h, long most) {
     dnx_pyramid p = {0};
     must(dnx_pyramid_plan(&p, w, h, 40), "memory");
@@ -225,7 +221,7 @@ static void test_warp(void) {
         long far = 0;
         ok = dnx_warp_plain(im.rgb, 90, 80, m, a, 60, 50) &&
              dnx_warp_opencv(im.rgb, 90, 80, m, b, 60, 50);
-        for (int i = 0; i < 9000; i++) far += abs(a[i] - b[i]) > 2; /* at the edge of the image */
+        for (int i = 0; i < 9000; i++) far += abs(a[i] - b[i]) > 2;
         check(ok && far < 400, "OpenCV %d: %ld numbers differ", k, far);
     }
 #else
@@ -235,8 +231,7 @@ static void test_warp(void) {
     dnx_image_free(&im);
 }
 
-/* dnx_sheet_box(), which may use OpenCV, draws the same pixels as dnx_sheet_box_plain(), also
- * outside of the sheet. */
+/* dnx_sheet_box(), which may use OpenCV, and dnx_sheet_box_plain() draw the same pixels. */
 static void test_boxes_drawn(void) {
     static const int box[][5] = {{5, 6, 30, 20, 2}, {-4, -3, 12, 9, 3}, {20, 10, 70, 60, 1},
                                  {3, 3, 4, 3, 3},   {8, 8, 8, 8, 2},    {60, 60, 70, 70, 2}};
@@ -270,8 +265,8 @@ static void test_main_face(void) {
     dnx_faces_sort(f, 0, 200, 200);
 }
 
-/* In the crop the face's points must lie on the template. scale: pixels of the image for a pixel of
- * the template of 112 x 112. */
+/* The crop's points must lie on the template. scale: pixels of the image for a pixel of the
+ * template of 112 x 112. */
 static void test_crop(double scale, int side) {
     const int w = (int)(160 * scale);
     dnx_image im = {.w = w, .h = w, .rgb = calloc((size_t)w * (size_t)w, 3)};
@@ -280,7 +275,7 @@ static void test_crop(double scale, int side) {
     dnx_shrunk s;
     must(im.rgb != NULL, "memory");
     dnx_face_template(112, &t);
-    for (int i = 0; i < DNX_POINTS; i++) { /* a bright spot at each point */
+    for (int i = 0; i < DNX_POINTS; i++) { /* bright spots */
         f.x[i] = (t.x[i] + 20.5) * scale - .5;
         f.y[i] = (t.y[i] + 20.5) * scale - .5;
         for (int y = 0; y < w; y++)
@@ -306,7 +301,7 @@ static void test_crop(double scale, int side) {
     dnx_image_free(&im);
 }
 
-/* dnx_image_read_shrunk() decodes a JPEG at 1/by of its size, rounded up. A PNM keeps its size. */
+/* A JPEG is decoded at 1/by of its size, rounded up. A PNM keeps its size. */
 static void test_shrunk_jpeg(void) {
     dnx_image im = noise(101, 67), small;
     size_t n;

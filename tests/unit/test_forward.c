@@ -1,12 +1,11 @@
-/* test_forward.c - compares the forward pass of the common layers with loops in double, for each
- * set of kernels: training, testing in a network that trains, and predicting. */
+/* test_forward.c - compares forward passes with loops in double, for each set of kernels. */
 #include "kernels/kernels.h"
 #include "lib/layer_bench.h"
 
 typedef struct {
     const char *type, *text;
     int B, H, W, C;
-    int N, size, stride, pad, groups, has_bn, act; /* the options of `text`; act: a dnx_act */
+    int N, size, stride, pad, groups, has_bn, act; /* as in `text`; act: a dnx_act */
 } plain_row;
 
 static const plain_row plain_rows[] = {
@@ -25,7 +24,7 @@ static const plain_row plain_rows[] = {
      0, 2, 0, DNX_LINEAR},
     {"convolutional", "filters=34\nsize=3\npad=1\ngroups=17\nactivation=relu\n", 2, 5, 6, 17, 34, 3,
      1, 1, 17, 0, DNX_RELU},
-    /* Narrow groups: the kernels use vectors of 4, 8 and 16 floats */
+    /* Narrow groups: vectors of 4, 8 and 16 floats */
     {"convolutional", "filters=36\nsize=3\npad=1\ngroups=9\nbatch_normalize=1\nactivation=prelu\n",
      2, 4, 31, 36, 36, 3, 1, 1, 9, 1, DNX_PRELU},
     {"convolutional", "filters=15\nsize=3\nstride=2\npad=1\ngroups=5\nactivation=leaky\n", 2, 7, 12,
@@ -83,7 +82,7 @@ static const plain_row plain_rows[] = {
     {"batchnorm", "shift=1\nactivation=prelu\n", 3, 5, 2, 33, 0, 0, 1, 0, 0, 1, DNX_PRELU},
 };
 
-/* Returns the input of image i at (y, x, c), or 0 outside of the image. */
+/* Returns 0 outside of the image. */
 static double pixel(const bench *b, int i, int y, int x, int c) {
     dnx_shape s = b->n.in[0];
     if (y < 0 || x < 0 || y >= s.h || x >= s.w) return 0;
@@ -92,14 +91,14 @@ static double pixel(const bench *b, int i, int y, int x, int c) {
                 (size_t)c];
 }
 
-/* Returns output (i, y, x, c) before norm_act. w: weights in file order, NULL without weights. */
+/* Returns output (i, y, x, c) before norm_act. w: in file order, or NULL. */
 static double naive(const plain_row *r, const bench *b, const float *w, int i, int y, int x,
                     int c) {
     int kh = r->size, kw = r->size, cg = r->C, c0 = 0;
     double sum = 0, largest = -INFINITY;
     if (!strcmp(r->type, "batchnorm")) return pixel(b, i, y, x, c);
     if (!strcmp(r->type, "upsample")) return pixel(b, i, y / r->stride, x / r->stride, c);
-    if (!strcmp(r->type, "channel_shuffle")) /* transposes a table of channels */
+    if (!strcmp(r->type, "channel_shuffle"))
         return pixel(b, i, y, x, c % r->groups * (r->C / r->groups) + c / r->groups);
     const bool is_mean = !strcmp(r->type, "local_avgpool");
     if (is_mean || !strcmp(r->type, "maxpool")) {
@@ -136,7 +135,7 @@ static const float *param(const dnx_param *list, int n, const char *name) {
     return NULL;
 }
 
-/* Compares the outputs with naive() and norm_act. training: batch norm uses batch statistics. */
+/* training: batch norm uses batch statistics. */
 static void check_forward(const plain_row *r, bool trains, bool training) {
     row q = {r->type, r->type, r->text, r->B, r->H, r->W, r->C};
     char name[120];
@@ -215,7 +214,6 @@ static void check_class_order(void) {
     close_bench(&b);
 }
 
-/* Compares a layer that has two inputs with a naive loop. */
 static void check_pair(const char *type, const char *text, dnx_shape first, dnx_shape second) {
     row r = {type, type, text, 2, first.h, first.w, first.c, 0, 0, second};
     bench b;
@@ -233,7 +231,7 @@ static void check_pair(const char *type, const char *text, dnx_shape first, dnx_
             for (int c = 0; c < o.c; c++) {
                 int part = first.c / 3, image = i / (o.h * o.w);
                 double f = (double)b.x[1][i * second.c + (joins ? 0 : c)], want;
-                if (joins) /* group 2 of 3, of both inputs' channels */
+                if (joins) /* group 2 of 3 */
                     want = c < part ? (double)b.x[0][i * first.c + 2 * part + c]
                                     : (double)b.x[1][i * second.c + 2 * (second.c / 3) + c - part];
                 else want = f * (double)b.x[0][by_pixel ? i : (is_sam ? i : image) * first.c + c];
@@ -256,8 +254,8 @@ static double unit_distance(const bench *b, int i, int j) {
     return 2 - 2 * dot / sqrt(a * c);
 }
 
-/* Returns the loss of [contrastive] ("pairs") or [triplet] ("all", "hard") by loops. The classes
- * are 0, 0, 1, 1, 2, -1. is_plain: distances are not squared. */
+/* Returns the loss of [contrastive] ("pairs") or [triplet] ("all", "hard"). is_plain: distances are
+ * not squared. */
 static double naive_metric(const bench *b, const char *kind, double margin, bool is_plain) {
     static const int class[] = {0, 0, 1, 1, 2, -1};
     double sum = 0, apart = 0;
@@ -301,7 +299,7 @@ static void check_metric(const char *type, const char *text, const char *kind, d
     close_bench(&b);
 }
 
-/* Semihard triplets in the plane: only negatives that are farther away than the positive count. */
+/* Semihard: only negatives farther away than the positive count. */
 static void check_semihard(void) {
     row r = {"semihard", "triplet", "from=-1\nmining=semihard\nmargin=1\n", 4, 1, 1, 2};
     bench b;
@@ -312,9 +310,8 @@ static void check_semihard(void) {
             b.x[0][2 * i] = (float)cos(angle[i]), b.x[0][2 * i + 1] = (float)sin(angle[i]);
             b.truth[i] = (float)class[i];
         }
-        /* From the image at angle 0, the positive is .6 away, the negatives .3 (nearer) and .7.
-         * From the image at .6, the negatives are .3 (nearer) and 1.3 away. The triplet with 1.3
-         * has no loss: 2 - 2 cos(1.3) is more than 2 - 2 cos(.6) + 1. */
+        /* From angle 0 the positive is .6 away, the negatives .3 (nearer) and .7. From .6 the
+         * negatives are .3 (nearer) and 1.3 away; the triplet with 1.3 has no loss. */
         double near = 2 - 2 * cos(.6), want = near - (2 - 2 * cos(.7)) + 1;
         double last = 2 - 2 * cos(1.3), got = objective(&b, 4, true);
         bool both = last < near + 1;

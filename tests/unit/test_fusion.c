@@ -1,6 +1,5 @@
-/* test_fusion.c - layers that defer norm_act. Compares a network with the same network without
- * deferring: equal bits of losses and running statistics, equal gradients up to rounding. Also
- * tests a [batchnorm] that the next convolution applies when predicting. */
+/* test_fusion.c - networks give the same results with and without deferring norm_act, and with a
+ * [batchnorm] that the next convolution applies. */
 #include "common/norm_act.h"
 #include "lib/check.h"
 #include "net/types.h"
@@ -12,7 +11,7 @@
 
 typedef struct {
     const char *name, *layers;
-    int deferred; /* the number of layers that defer */
+    int deferred; /* layers that defer */
 } sample;
 
 // clang-format off
@@ -46,7 +45,7 @@ static const sample samples[] = {
 #define MOST 16
 static float *own[MOST];
 
-/* Makes every layer do its own batch norm and activation. */
+/* Makes every layer apply its own norm_act. */
 static void undo_fusion(dnx_net *net) {
     for (int i = 0; i < net->n; i++) {
         dnx_layer_plan *l = &net->plan.of[i];

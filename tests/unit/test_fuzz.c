@@ -1,5 +1,4 @@
-/* test_fuzz.c - runs all fuzz targets on the files of their corpora, and all but fuzz_cfg on random
- * changes of each file. A target aborts the test when a reader's result is wrong. */
+/* test_fuzz.c - runs the fuzz targets on their corpora, and most on random changes of them. */
 #include <glob.h>
 
 #include "lib/check.h"
@@ -64,7 +63,7 @@
 
 enum { MOST = 1 << 16 };
 
-/* Changes, inserts or removes a byte, or repeats up to 19 bytes. Returns the new length. */
+/* Makes a random change. Returns the new length. */
 static size_t change(unsigned char *bytes, size_t n, dnx_rng *r) {
     static const char likely[] = "\t\n\r ,\"#=.-019\0\xef\xbb\xbf\xff\xfe(]e";
     size_t at = n ? (size_t)(dnx_rng_next(r) % n) : 0, len = (size_t)(dnx_rng_next(r) % 20);
@@ -91,7 +90,6 @@ static size_t change(unsigned char *bytes, size_t n, dnx_rng *r) {
     }
 }
 
-/* Runs a target on tests/data/corpus/NAME, and on `changes` random changes of each file. */
 static void replay(const char *name, int (*target)(const uint8_t *, size_t), int changes) {
     char pattern[200];
     glob_t found = {0};

@@ -1,5 +1,5 @@
-/* test_gpu.c - compares layers on a GPU with the same layers on the processor. The emulated driver
- * of tests/lib/gpu runs the source of the kernels, compiled for the processor. */
+/* test_gpu.c - compares layers on a GPU with the same layers on the processor. tests/lib/gpu
+ * emulates the driver, and runs the kernels compiled for the processor. */
 #include "gpu/place.h"
 
 #include "cuda/product.h"
@@ -31,7 +31,7 @@ static const net_case cases[] = {
     {"depthwise, more windows", "[depthwise]\nsize=2\nactivation=leaky\n[depthwise]\nsize=5\n"
      "stride=3\npad=1\n[depthwise]\nsize=4\npadding=2\nbatch_normalize=1\n[depthwise]\nsize=7\n"
      "pad=1\nactivation=relu\n[depthwise]\nsize=10\npad=1\n" END, 33, 29, 33, 7},
-    /* A thin tensor with so many rows that stripes and slabs have more than one tile. */
+    /* So many rows that stripes and slabs have more than one tile. */
     {"many rows", "[convolutional]\nfilters=2\nbatch_normalize=1\nactivation=leaky\n[depthwise]\n"
      "size=3\nstride=2\npad=1\nbatch_normalize=1\n[convolutional]\nfilters=2\n"
      "batch_normalize=1\nactivation=prelu\n[maxpool]\nsize=8\nstride=8\n" END, 211, 213, 1, 6},
@@ -76,7 +76,7 @@ static const net_case cases[] = {
     {"pools", "[convolutional]\nfilters=5\n[maxpool]\nsize=3\nstride=2\n[maxpool]\nsize=2\n"
      "stride=1\n"
      "[avgpool]\nsize=3\nstride=2\npad=1\n[avgpool]\n" END, 11, 9, 3, 7},
-    /* [here] runs on the processor: gradients of both sides are added. */
+    /* [here] runs on the processor. */
     {"borders", "[convolutional]\nfilters=6\nactivation=relu\n[here]\n[convolutional]\n"
      "filters=6\nactivation=linear\n[shortcut]\nfrom=0\n[here]\n[route]\nlayers=-1,0,1\n"
      "[here]\n"
@@ -148,8 +148,7 @@ static void check_activations(void) {
     }
 }
 
-/* With numbers that bfloat16 can represent, products on tensor cores are exact: only sums are
- * rounded. Products of other numbers are close to those in float32, but not equal. */
+/* Products of numbers that bfloat16 can represent are exact; other products are only close. */
 static void check_tensor_cores(const char *name, bool is_exact) {
     static const net_case c = {"product",
                                "[convolutional]\nfilters=70\nsize=3\npad=1\n"
@@ -178,8 +177,8 @@ static void check_tensor_cores(const char *name, bool is_exact) {
         memcpy(net->plan.of[0].dy, dy, sizeof *dy * outputs);
         dnx_net_backward_layer(net, 0, x, BATCH, NULL);
         dnx_net_update_begin(net, BATCH);
-        dnx_net_update_layer(net, 0, BATCH, 0, 0, 0); /* stores the gradient as momentum */
-        dnx_net_params(net, 0, list);                 /* copies the momentum to the processor */
+        dnx_net_update_layer(net, 0, BATCH, 0, 0, 0); /* momentum = gradient */
+        dnx_net_params(net, 0, list);                 /* to the processor */
     }
     const double forward = off(y, y + outputs, outputs);
     const double back = off(nets[0]->sgd.momentum, nets[1]->sgd.momentum,

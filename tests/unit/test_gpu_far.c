@@ -1,6 +1,6 @@
-/* test_gpu_far.c - kernels on tensors of more than 2^31 numbers. Compares the last block of a
- * launch over MANY images with the last block of a launch over FEW images. Only the memory of the
- * last images is used, the rest is only reserved, so the test is fast. */
+/* test_gpu_far.c - kernels on tensors of more than 2^31 numbers: the last blocks of launches over
+ * MANY and FEW images give the same. Only the memory of the last images is used, the rest is only
+ * reserved. */
 #include <sys/mman.h>
 
 #include "cuda/kernels.h"
@@ -20,7 +20,7 @@ enum { MANY = (1u << 31) / IMAGE + 8 * FEW };
 typedef struct {
     int batch;
     long rows, count;
-    float *x, *dy, *y; /* x, dy, y and winner: `count` numbers each */
+    float *x, *dy, *y; /* `count` numbers each, also winner */
     int *winner;
     double *parts;
     float *sums;
@@ -91,7 +91,7 @@ static struct dnx_cuda_window window(int batch, int size, int groups) {
 
 static unsigned each(long count) { return (unsigned)((count + 255) / 256); }
 
-/* Runs the last of X x Y blocks on both sides and compares. The arguments may use s, the side. */
+/* Runs the last of X x Y blocks on both sides and compares. Arguments may use `s`, the side. */
 #define RUN(name, X, Y, ...)                                                                       \
     do {                                                                                           \
         prepare();                                                                                 \
@@ -117,7 +117,7 @@ static void products(void) {
         .dx = s->y, .adds = true);
 }
 
-/* Compares conv_dw, with as many slabs as images: the last block sums over the last image. */
+/* With as many slabs as images the last block sums over the last image. */
 static void filter_gradients(void) {
     static float sums[2][FEW * C * C];
     prepare();

@@ -1,12 +1,11 @@
-/* test_groups.c - compares the kernels for convolutions in narrow groups with plain loops in
- * double, for every set that this processor can run. "wide" is the AVX-512 source compiled without
- * AVX-512. */
+/* test_groups.c - compares kernels for convolutions in narrow groups with loops in double. "wide"
+ * is the AVX-512 source compiled without AVX-512. */
 #include "lib/check.h"
 
 #define MAX 60000
 static float x[MAX], w[MAX], dy[MAX], y[MAX], first[MAX], bias[600], slope[600];
 static double want[MAX];
-static const float edge = 12345.f; /* marks the float behind a result, which must not change */
+static const float edge = 12345.f; /* behind a result; must not change */
 
 typedef struct {
     int G, a, b, kh, kw, stride, pad, in_w;
@@ -19,7 +18,7 @@ static bool is_close(const float *got, size_t n) {
     return got[n] == edge;
 }
 
-/* Copies n floats of first[] to y and want, and sets y[n] to `edge`. */
+/* y and want begin with first[]. */
 static void begin(size_t n) {
     memcpy(y, first, n * sizeof *y);
     y[n] = edge;
@@ -51,7 +50,7 @@ static void compare(const dnx_kernel_set *k, const shape *s) {
     dnx_groups g = {C, s->a, s->b};
     const dnx_rows line = {s->in_w, out_w, s->kh, s->kw, s->stride, s->pad};
     const float *rows[8];
-    /* The inputs fill their memory exactly, so that a sanitizer detects reads beyond them. */
+    /* A sanitizer detects reads beyond the inputs. */
     size_t inputs = (size_t)(s->kh * s->in_w * C);
     float *end = malloc(sizeof *end * inputs);
     must(end && outs < MAX && taps < MAX && inputs < MAX, "a shape is too large");

@@ -1,5 +1,4 @@
-/* test_image.c - decoding images: the fuzz target runs on tests/data/corpus/image, and each good
- * picture is decoded cut at every length. Also the kinds of files, and the names of images. */
+/* test_image.c - decoding images, also cut at every length, and the kinds of files. */
 #include <glob.h>
 
 #include "lib/check.h"
@@ -20,14 +19,13 @@ static bool ends(const char *name, const char *end) {
     return n >= k && !strcmp(name + n - k, end);
 }
 
-/* Returns how many bytes may be missing at most at the end of a good file: the padding of a BMP's
- * last row, or all but one digit of the last number in a text. */
+/* Bytes that may be missing at the end: the padding of a BMP's last row, or all but one digit of a
+ * text's last number. */
 static size_t spare(const char *name, const unsigned char *bytes) {
     return ends(name, ".bmp") || (bytes[0] == 'P' && bytes[1] <= '3') ? 3 : 0;
 }
 
-/* Decodes a picture cut at every length. Each copy has exactly its bytes, so that a sanitizer
- * detects reads beyond them. */
+/* A sanitizer detects reads beyond each copy. */
 static void cut(const char *name, const unsigned char *bytes, size_t n) {
     size_t accepted = 0;
     for (size_t k = 0; k <= n; k++) {
@@ -63,7 +61,6 @@ static void corpus(void) {
     globfree(&files);
 }
 
-/* Recognises kinds of files by their first bytes, and images by their names. */
 static void kinds(void) {
     static const char *const yes[] = {"a.jpg", "b.JPEG", "c.Png", "x/d.bmp", "e.ppm",
                                       "f.pgm", "g.pbm",  "h.PNM", "a.b.jpg"};

@@ -1,5 +1,4 @@
-/* test_kd.c - [kd_feature] and [kd_correlation] at known values: equal, opposite and zero vectors,
- * hardness, the Taylor series, no teacher, weight=0, a predicting layer without its teacher.
+/* test_kd.c - [kd_feature] and [kd_correlation] at known values.
  *
  * With arguments it is a tool for test_kd.py, which computes the same losses with NumPy:
  *   test_kd TYPE OPTIONS B H W C TH TW TC in.f32 out.f64
@@ -22,7 +21,7 @@ static void close_bench(bench *b) {
     dnx_free(b->p.scratch);
 }
 
-/* Makes a layer with x and target 0; y, dx and scratch are NaN. Returns false after an error. */
+/* Makes a layer with x and target 0; y, dx and scratch are NaN. */
 static bool open_bench(bench *b, const char *type, const char *options, int B, dnx_shape in,
                        dnx_shape target, bool trains) {
     dnx_err err = {0};
@@ -68,8 +67,7 @@ static double largest(const float *v, size_t n) {
     return m;
 }
 
-/* Sets 3 images of 4 numbers. Their directions are equal, opposite and orthogonal to the teacher's;
- * their lengths differ. */
+/* Directions are equal, opposite and orthogonal to the teacher's. */
 static void set_three(bench *b) {
     static const float x[] = {1, 2, -2, 4, 0, 3, 0, 4, 0, 0, 0, 7};
     static const float t[] = {2, 4, -4, 8, 0, -6, 0, -8, 5, 0, 0, 0};
@@ -137,7 +135,7 @@ static void check_feature(void) {
     check_value(isfinite(b.p.loss) && largest(b.p.dx[0], 8) == 0, "zero vectors have no gradient",
                 largest(b.p.dx[0], 8), 0);
     close_bench(&b);
-    /* The features are far apart and not normalised: e^d would overflow. */
+    /* Far apart and not normalised: e^d would overflow. */
     if (!open_bench(&b, "kd_feature", "hard=softmax;normalize=0", 2, D, D, true))
         check_value(false, "open", 0, 0);
     b.x[0] = 1000, b.x[4] = 2000;
@@ -187,7 +185,7 @@ static void check_correlation(void) {
     close_bench(&b);
 }
 
-/* Loss and gradients are 0 with weight=0, even if all inputs are NaN, and without a teacher. */
+/* With weight=0 or without a teacher loss and gradients are 0, even if inputs are NaN. */
 static void check_idle(const char *type, dnx_shape target) {
     const dnx_shape D = {1, 1, 4};
     bench b;

@@ -1,6 +1,4 @@
-/* test_kd_groups.c - compares [kd_probability] group= with a naive version in double that sorts all
- * classes: which classes belong to the group, the loss, the gradient by differences. Also tests
- * group=1, equal logits, NaN, warmup and threads. */
+/* test_kd_groups.c - compares [kd_probability] group= with a naive version in double. */
 #include "layer/classifier.h"
 #include "lib/node.h"
 
@@ -12,7 +10,7 @@ typedef struct {
     dnx_pass p;
     int N;
     double *zs, *zt; /* B x N logits of student and teacher */
-    bool *leads;     /* B x N: whether a class is in the image's group */
+    bool *leads;     /* B x N: the classes of the image's group */
 } bench;
 
 static bool set_up(bench *k, int N, const char *options, int threads) {
@@ -64,7 +62,7 @@ static int falling(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-/* Sets k->leads from logits z by the definition in leading.h. Returns how many classes lead. */
+/* Sets k->leads as leading.h defines it. Returns how many classes lead. */
 static int mark(bench *k, const double *z, double share) {
     const int N = k->N;
     double *mass = calloc((size_t)N, sizeof *mass), *row = calloc((size_t)N, sizeof *row), held = 0;
@@ -90,7 +88,7 @@ static int mark(bench *k, const double *z, double share) {
     return n;
 }
 
-/* Returns the loss of image b in double, for the groups in k->leads. */
+/* Returns the loss of image b, for the groups in k->leads. */
 static double naive(const bench *k, int b, double T, double outer, double inner) {
     const double *zs = k->zs + b * k->N, *zt = k->zt + b * k->N;
     double s[2] = {0}, t[2] = {0}, kl = 0;
@@ -147,7 +145,7 @@ static void agrees(int N, const char *options, bool by_teacher, double share, do
     take_down(&k);
 }
 
-/* When all classes lead and group_within is 1, the loss equals the loss without group=. */
+/* When all classes lead and group_within is 1, group= changes no loss. */
 static void all_lead(void) {
     bench a, b;
     if (!set_up(&a, 30, "temperature=2", 1)) return;
@@ -160,7 +158,7 @@ static void all_lead(void) {
     take_down(&b);
 }
 
-/* With equal logits all classes lead. Nothing may be divided by 0, the sum of the others. */
+/* With equal logits all classes lead: the sum of the others, 0, must divide nothing. */
 static void ties(void) {
     bench k;
     if (!set_up(&k, 30, "temperature=2\ngroup=.5\n", 2)) return;

@@ -1,5 +1,4 @@
-/* test_kd_networks.c - networks with [kd_probability] and a teacher from files: weight=0 changes
- * nothing, the student learns without labels, from= and layer= choose layers, errors. */
+/* test_kd_networks.c - networks with [kd_probability] and a teacher from files. */
 #include "lib/check.h"
 #include "train/teachers.h"
 #include "net/weights.h"
@@ -21,7 +20,7 @@ static void write_teacher(void) {
     dnx_net_free(net);
 }
 
-/* Trains on one batch. Returns the sum of all losses in the last update. */
+/* Returns the sum of all losses in the last update. */
 static double train(dnx_net *net, int updates, const float *truth) {
     float x[48];
     dnx_rng r;
@@ -70,7 +69,7 @@ static void networks(void) {
     double first = net ? train(net, 1, NULL) : NAN, last = net ? train(net, 800, NULL) : NAN;
     check_value(last < .1 * first, "the student learns", last, .1 * first);
     dnx_net_free(net);
-    /* Takes logits without a classifier; then a classifier in the middle, named by from=. */
+    /* Logits without a classifier; then a classifier named by from=. */
     net = build(NET "[connected]\noutput=5\nactivation=linear\n[softmax]\n" KD, true, &err);
     check_value(net && net->nodes[2].from[0] == 0 && !net->nodes[2].distillation->head, err.text, 0,
                 0);
@@ -86,7 +85,7 @@ static void networks(void) {
     first = net ? train(net, 1, truth) : NAN;
     check_value(first > 0 && train(net, 2, truth) == first, "a head that stays", first, 0);
     dnx_net_free(net);
-    /* A predicting network needs no teacher, and no parameter of this loss depends on it. */
+    /* A predicting network needs no teacher. */
     net = build(STUDENT HEAD "[kd_probability]\nteacher=none.cfg\n", false, &err);
     check_value(net && !net->is_partial, err.text, 0, 0);
     float x[48] = {0};
@@ -99,7 +98,7 @@ static void messages(void) {
         {STUDENT "[margin_softmax]\nclasses=7\n" KD,
          "student.cfg:14: [kd_probability] the teacher has 5 classes, the student 7: only "
          "features can be fitted ([kd_feature])"},
-        {STUDENT KD "layer=0\n", /* takes the features of student and teacher as logits */
+        {STUDENT KD "layer=0\n", /* features as logits */
          "student.cfg:12: [kd_probability] the teacher has 9 classes, the student 4: only "
          "features can be fitted ([kd_feature])"},
         {STUDENT HEAD "[kd_probability]\nweights=teacher.weights\n",

@@ -1,11 +1,9 @@
-/* test_kd_probability.c - compares [kd_probability] with a naive version in double: loss and
- * gradients with plain logits and with classifiers on both sides. Also tests known values, many
- * classes, threads, no teacher, weight=0. */
+/* test_kd_probability.c - compares [kd_probability] with a naive version in double, for plain
+ * logits and for classifiers. */
 #include "layer/classifier.h"
 #include "lib/node.h"
 
-/* Makes the node of a classifier or a loss from C inputs. For a loss, the caller has set
- * n->distillation. */
+/* Makes a classifier or a loss. For a loss, the caller has set n->distillation. */
 static dnx_status open_at(dnx_node *n, const char *type, const char *options, int images, int C,
                           bool trains, dnx_pool *pool, dnx_err *err) {
     n->batch = images;
@@ -25,8 +23,8 @@ static float *weights_of(dnx_node *head, float **grad) {
 
 /* ---- the naive version ---- */
 
-/* Computes the logits z of N classes from features x and class weights w, N x D: s cos(x, w_j);
- * when s is 0, |x| cos(x, w_j). When w is NULL, x holds the logits. */
+/* Logits z from features x and class weights w, N x D: s cos(x, w_j); with s = 0 |x| cos(x, w_j);
+ * without w x itself. */
 static void naive_logits(const double *x, const double *w, double s, int N, int D, double *z) {
     for (int j = 0; j < N; j++) {
         double xx = 0, ww = 0, xw = 0;
@@ -46,7 +44,7 @@ static double log_sum(const double *z, int N, double T) {
     return top / T + log(sum);
 }
 
-/* Returns T^2 KL(p_t || p_s) for one image. p_t, p_s: the probabilities, stored unless NULL. */
+/* Returns T^2 KL(p_t || p_s) for one image. Stores the probabilities p_t and p_s unless NULL. */
 static double naive(const double *zt, const double *zs, int N, double T, double *p_t, double *p_s) {
     double lt = log_sum(zt, N, T), ls = log_sum(zs, N, T), kl = 0;
     for (int j = 0; j < N; j++) {
@@ -62,7 +60,7 @@ static double naive(const double *zt, const double *zs, int N, double T, double 
 
 typedef struct {
     int N, D_s, D_t;            /* features of student and teacher; 0: logits */
-    double s_s, s_t, T, weight; /* s of the classifiers of both; s_s = 0: scale=length */
+    double s_s, s_t, T, weight; /* s of both classifiers; s_s = 0: scale=length */
     int threads;
 } kind;
 
@@ -75,7 +73,7 @@ typedef struct {
     dnx_pool *pool;
     int in_s, in_t;
     float *w_s, *d_w, *w_t;
-    double *x, *t, *w, *v; /* features of student and teacher, class weights of both */
+    double *x, *t, *w, *v; /* features and class weights of student and teacher */
 } setup;
 
 static double *doubles(const float *f, size_t n) {
@@ -154,7 +152,6 @@ static void run(setup *u) {
     u->kd.type->backward(&u->kd, &u->p);
 }
 
-/* Returns the loss of all images in double. */
 static double objective(const setup *u, const kind *k) {
     double *zs = calloc((size_t)k->N, sizeof *zs), *zt = calloc((size_t)k->N, sizeof *zt), sum = 0;
     for (int b = 0; b < B; b++) {
@@ -200,7 +197,6 @@ static void agrees(const kind *k) {
     if (before)
         check_value(!memcmp(before, u.w_t, sizeof *before * teacher), "the teacher's weights stay",
                     0, 0);
-    /* The second pass adds to dx and to the classifier's gradient; in the third pass dx is NULL. */
     float dx = u.p.dx[0][1], dw = u.d_w ? u.d_w[1] : 0, *keep = u.p.dx[0];
     u.p.dx_adds[0] = true;
     run(&u);
@@ -213,8 +209,7 @@ static void agrees(const kind *k) {
     take_down(&u);
 }
 
-/* Compares with the analytic gradient in double. first: with one thread stores the gradient there;
- * with more, compares the gradient with it. */
+/* first: the gradient with one thread, stored or compared. */
 static void many_classes(int threads, float *first) {
     kind k = {2500, 0, 13, 1, 20, 4, 2, threads};
     setup u;
@@ -265,7 +260,7 @@ static void known_values(void) {
         double kl = log(2) + (p > 0 ? p * log(p) : 0) + (q > 0 ? q * log(q) : 0);
         near("two classes", u.p.loss, B * rows[i].T * rows[i].T * kl, 1e-6);
         near("two classes, dx", (double)u.p.dx[0][0], rows[i].T * (p - .5), 1e-6);
-        /* The loss must be finite and exact when the student is far from the teacher. */
+        /* The student is far from the teacher. */
         for (int b = 0; b < B; b++) x[2 * b] = -2000;
         run(&u);
         if (rows[i].a == 0) near("far off", u.p.loss, B * (2007 / 2. - log(2)), 1e-6);
@@ -288,7 +283,7 @@ static void known_values(void) {
     take_down(&u);
 }
 
-/* At T = 1e4 the probabilities differ by less than 0.2 %, so float32 is not enough for the loss. */
+/* At T = 1e4 the probabilities differ by less than 0.2 %: float32 is not enough for the loss. */
 static void high_temperature(void) {
     enum { N = 300 };
     kind k = {N, 0, 0, 1, 1, 1e4, 1, 2};

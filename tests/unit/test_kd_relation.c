@@ -1,6 +1,4 @@
-/* test_kd_relation.c - compares [kd_relation] with loops in double: the thresholds and their moving
- * average, the choice of the hardest pairs, the loss, its gradient by differences. Also cases in
- * which the layer must change nothing. */
+/* test_kd_relation.c - compares [kd_relation] with loops in double. */
 #include "layer/classifier.h"
 #include "lib/node.h"
 
@@ -12,7 +10,7 @@ typedef struct {
     dnx_distillation distillation;
     dnx_pass p;
     float x[B * D], target[B * T], y[B], dx[B * D], truth[B];
-    double a[2][MOST]; /* naive thresholds of student and teacher */
+    double a[2][MOST]; /* thresholds of student and teacher */
     bool is_known;
 } bench;
 
@@ -115,8 +113,8 @@ static double rank_of(const double *a, const kind *o, double v) {
     return sum;
 }
 
-/* Returns the loss with the thresholds k->a. The cosines of the features `order` decide which
- * impostor pairs are the hardest. */
+/* Returns the loss with the thresholds k->a. Cosines of `order` decide which impostor pairs are the
+ * hardest. */
 static double naive(const bench *k, const kind *o, const double *x, const double *t,
                     const double *order) {
     double sums[2] = {0}, s[B * B];
@@ -194,7 +192,7 @@ static void no_pairs(void) {
     for (int i = 0; i < B; i++) k.truth[i] = (float)i; /* only impostor pairs */
     run(&k);
     check(isfinite(k.p.loss) && k.p.loss > 0 && list[0].value[12] == 1, "impostors: %g", k.p.loss);
-    for (int i = 0; i < B; i++) k.truth[i] = 1; /* only genuine pairs, but thresholds are known */
+    for (int i = 0; i < B; i++) k.truth[i] = 1; /* only genuine pairs */
     float kept[13];
     memcpy(kept, list[0].value, sizeof kept);
     run(&k);

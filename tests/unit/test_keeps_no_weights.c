@@ -1,6 +1,5 @@
 /* test_keeps_no_weights.c - networks that keep no weights (dnx_build.keeps_no_weights) give the
- * same bits as networks that keep them: with initial weights, and after loading a weights file or a
- * packed file, several times. */
+ * same bits as networks that keep them. */
 #include "lib/check.h"
 #include "base/inputs.h"
 #include "net/weights_packed.h"

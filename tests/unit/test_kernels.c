@@ -1,5 +1,5 @@
-/* test_kernels.c - compares every kernel of every set that this processor can run with plain loops
- * in double, on odd shapes. "wide" is the AVX-512 source compiled without AVX-512. */
+/* test_kernels.c - compares every kernel of every set with loops in double, on odd shapes. "wide"
+ * is the AVX-512 source compiled without AVX-512. */
 #include "lib/check.h"
 #include "kernels/kernels.h"
 
@@ -8,7 +8,7 @@ static const dnx_kernel_set *k;
 #define MAX 40000
 static float a[MAX], b[MAX], d[MAX], y[MAX], start[MAX], res[MAX], bias[512], slope[512], pk[MAX];
 static double want[MAX];
-static const float edge = 12345.f; /* marks the float behind a result, which must not change */
+static const float edge = 12345.f; /* behind a result; must not change */
 
 static unsigned rng = 1;
 static float rnd(void) {
@@ -30,7 +30,7 @@ static bool close_to(const float *got, const double *w, size_t n, double tol) {
     return true;
 }
 
-/* Returns the sum v after epilogue e, at index i, channel c. start[i] is the old value. */
+/* Returns the sum v after epilogue e. start[i] is the old value. */
 static double naive_finish(double v, const dnx_epilogue *e, int c, size_t i) {
     if (e->bias) v += e->bias[c];
     v = dnx_activate((float)v, e->act, e->slope ? e->slope[c] : 0);
@@ -38,8 +38,8 @@ static double naive_finish(double v, const dnx_epilogue *e, int c, size_t i) {
     return v + (e->adds ? start[i] : 0);
 }
 
-/* Sets *e to epilogue number i, or returns false when i is 56 or more. STAIR is left out: at its
- * jumps a rounding error changes the result. */
+/* Returns false when i is 56 or more. STAIR is left out: at its jumps rounding changes the
+ * result. */
 static bool epilogue(int i, dnx_epilogue *e) {
     static const dnx_act acts[] = {DNX_LINEAR, DNX_RELU, DNX_LEAKY, DNX_PRELU,
                                    DNX_RELU6,  DNX_TANH, DNX_HSWISH};
@@ -95,8 +95,7 @@ static void test_mmt(int P, int K, int N) {
     shape(close_to(y, want, n, 1e-4) && y[n] == edge, "mmt", P, K, N, 0);
 }
 
-/* Tests the depthwise kernels (forward, dx, dw) with one geometry. Input rows whose bit is set in
- * `no` are NULL, as in the padding. */
+/* Input rows whose bit is set in `no` are NULL, as in the padding. */
 static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no, int epi) {
     int out_w = (in_w + 2 * pad - kw) / stride + 1;
     const float *rows[8];

@@ -1,11 +1,10 @@
-/* test_lanes.c - predicting with lanes, threads that each take images through all layers: the same
- * bits as with one thread, for several numbers of images, and for outputs of inner layers. */
+/* test_lanes.c - predicting with lanes, threads that each take images through all layers, gives the
+ * bits of one thread. */
 #include "kernels/pool.h"
 #include "lib/check.h"
 
 #define B 13
 
-/* Has many layer types, a Winograd convolution and narrow groups. */
 static const char text[] =
     "[net]\nbatch=13\nheight=24\nwidth=20\nchannels=3\nseed=5\n"
     "[convolutional]\nfilters=16\nsize=3\npad=1\nbatch_normalize=1\nactivation=leaky\n"
@@ -65,7 +64,7 @@ static void test_bits(int threads, int batch) {
     dnx_net_free(all);
 }
 
-/* Compares layers that are called one by one with dnx_net_predict(). */
+/* Layers that are called one by one give the same bits. */
 static void test_layers(void) {
     dnx_net *net = ready(text, 1, 1), *all = ready(text, B, 3);
     float *x = images(net);
@@ -104,8 +103,7 @@ static void test_taps(void) {
     dnx_net_free(all);
 }
 
-/* A loss that keeps values of its pass runs once for all images; lanes run the layers before the
- * loss. */
+/* A loss that keeps values of its pass runs once for all images, after the lanes. */
 static void test_loss(void) {
     dnx_net *one = ready(last_is_loss, B, 1), *all = ready(last_is_loss, B, 2);
     float *x = images(one), a[B * 8], b[B * 8];
@@ -127,7 +125,7 @@ int main(void) {
     test_bits(3, B);
     test_bits(2, B);
     test_bits(8, 9);
-    test_bits(8, 5); /* fewer images than threads: no lanes, all threads share each layer */
+    test_bits(8, 5); /* fewer images than threads: no lanes */
     test_layers();
     test_taps();
     test_loss();

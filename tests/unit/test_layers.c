@@ -1,8 +1,5 @@
-/* test_layers.c - the contract of dnx.h, checked for every type of the registry.
- *
- * Each type has its rows in tests/data/rows/NAME.rows. Gradients are compared with central
- * differences. (test_forward.c compares the forward pass with loops in double.) All checks run for
- * each set of kernels.
+/* test_layers.c - the contract of dnx.h, checked for every type of the registry and each set of
+ * kernels. Each type has its rows in tests/data/rows/NAME.rows.
  *
  *     test_layers [-rows FILE]... [TYPE]
  *
@@ -46,7 +43,7 @@ static double shifted(bench *b, float *at, float v, int batch) {
     return f;
 }
 
-/* Compares up to 40 gradients with differences, relative to the largest gradient of x. */
+/* Compares some gradients with differences, relative to the largest gradient. */
 static void check_tensor(bench *b, const row *r, float *x, const float *grad, size_t count,
                          int batch, const char *what) {
     double scale = 1e-2, worst = 0, got = 0, want = 0;
@@ -54,7 +51,7 @@ static void check_tensor(bench *b, const row *r, float *x, const float *grad, si
     size_t step = count > 40 ? count / 40 : 1;
     for (size_t i = 0, k = 0; i < count && k < 40; i += step, k++) {
         float h = r->flags & SEPARATE ? .02f : 4e-3f;
-        /* When the error is above tol, as with a kink between lo and hi, a smaller h is tried. */
+        /* A kink may lie between lo and hi: a smaller h is tried. */
         double best = INFINITY, num = 0;
         for (int t = 0; t < 3 && best > r->tol; t++, h *= .25f) {
             float hi = x[i] + h, lo = x[i] - h;
@@ -109,7 +106,6 @@ static void check_gradients(const row *r, int batch) {
             continue;
         check_tensor(&b, r, list[i].value, keep[i], list[i].count, batch, what);
     }
-    /* The second pass adds to dx and to the gradients. The third pass has no dx. */
     objective(&b, batch, true);
     for (int i = 0; i < b.n.n_in; i++) fill(b.dx[i], (size_t)r->B * dnx_size(b.n.in[i]), 2);
     back(&b, true, true);
@@ -179,7 +175,7 @@ static void check_predicting(const row *r, bool trains) {
                    "predicting changes a parameter", 0, 0);
         dnx_free(values[i]);
     }
-    if (r->B > 1 && !(r->flags & TOGETHER)) { /* a batch of one image must write only one output */
+    if (r->B > 1 && !(r->flags & TOGETHER)) { /* one image must write only one output */
         fill(b.y, count, 77);
         objective(&b, 1, false);
         double worst = 0;
@@ -206,12 +202,12 @@ static void check_predicting(const row *r, bool trains) {
         float *x = dnx_alloc((size_t)r->B * dnx_size(b.n.in[k]));
         memcpy(x, b.x[k], sizeof(float) * (size_t)r->B * dnx_size(b.n.in[k]));
         fill(b.x[k], (size_t)r->B * dnx_size(b.n.in[k]), NAN);
-        has_nan |= isnan(objective(&b, r->B, false)) != 0; /* the loss, or a sum of y */
+        has_nan |= isnan(objective(&b, r->B, false)) != 0;
         check_part(has_nan, r->name, "NaN goes in and none comes out", 0, 0);
         memcpy(b.x[k], x, sizeof(float) * (size_t)r->B * dnx_size(b.n.in[k]));
         dnx_free(x);
     }
-    bool hides_nan = false; /* a single NaN, at each place of the first image in turn */
+    bool hides_nan = false; /* a single NaN */
     for (size_t i = 0; i < dnx_size(b.n.in[0]); i++) {
         float old = b.x[0][i];
         b.x[0][i] = NAN;
@@ -285,7 +281,7 @@ static void check_view(const row *r) {
 /* ---- losses without a teacher ---- */
 
 /* Returns 0 when the loss keeps the contract, 1 when the loss cannot be made, 2 when a result is
- * wrong. Call this function in a child process: a loss that reads the absent target crashes. */
+ * wrong. A loss that reads the absent target crashes. */
 static int without_target(const row *r, bool trains) {
     bench b;
     row alone = *r;
@@ -307,8 +303,7 @@ static int without_target(const row *r, bool trains) {
     return is_right ? 0 : 2;
 }
 
-/* p->target is NULL when a network with a loss of distillation predicts, as in `darknet classifier
- * raw`. Then y and the loss are finite; a loss with a target type is 0 and has no gradient. */
+/* p->target is NULL when a network with a loss of distillation predicts. */
 static void check_without_target(const row *r) {
     if (!dnx_may_have_teacher(find_type(r->type))) return;
     for (int trains = 0; trains < 2; trains++) {
@@ -328,7 +323,7 @@ static void check_without_target(const row *r) {
 
 /* ---- all ---- */
 
-static const char *only; /* the only type to check; NULL: all types */
+static const char *only; /* NULL: all types */
 
 static bool is_chosen(const char *type) { return !only || !strcmp(type, only); }
 
@@ -354,7 +349,7 @@ static void check_all(void) {
         if (is_chosen(rows[i].type)) check_row(&rows[i]);
 }
 
-/* Reads the rows of all types. A chosen type without rows is a failure. */
+/* A chosen type without rows is a failure. */
 static void read_all(void) {
     char path[120];
     for (int t = 0; dnx_layer_types[t]; t++) {
@@ -369,7 +364,7 @@ static void read_all(void) {
     }
 }
 
-/* A type has the name of its file, because the Makefile lists types by their files. */
+/* The Makefile lists types by their files. */
 static void check_names(void) {
     for (int t = 0; dnx_layer_types[t]; t++) {
         const char *file = dnx_layer_files[t], *slash = strrchr(file, '/');

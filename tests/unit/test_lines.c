@@ -1,9 +1,8 @@
-/* test_lines.c - the reader of text files: encodings, line ends, comments, fields, numbers, and
- * each of its messages. */
+/* test_lines.c - the reader of text files: encodings, comments, fields, numbers, messages. */
 #include "base/lines.h"
 #include "lib/check.h"
 
-/* Reads all lines of `text`. want: NUMBER:LINE of each line, joined with '|'. */
+/* want: NUMBER:LINE of each line, joined with '|'. */
 static void reads(const char *name, const char *text, size_t len, const char *want) {
     dnx_lines l;
     dnx_err err = {0};

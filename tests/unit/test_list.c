@@ -1,12 +1,10 @@
-/* test_list.c - the formats of a list of images, lines whose meaning depends on the files that
- * exist, and each message. */
+/* test_list.c - the formats of a list of images, and each message. */
 #include <sys/stat.h>
 
 #include "data/list.h"
 #include "lib/check.h"
 
-/* Reads a list. want: PATH=CLASS of each image, joined with '|', or the error without the list's
- * name. In `want`, LIST is the list's folder. */
+/* want: PATH=CLASS of each image, joined with '|', or the error. LIST: the list's folder. */
 static void reads(const char *text, size_t len, const char *want) {
     dnx_image_list l;
     dnx_err err = {0};
@@ -76,7 +74,7 @@ static void test_refused(void) {
     READS("a.jpg\nb\0.jpg", ":2: a NUL byte; a list must be text");
 }
 
-/* The line `a b 7` is a path, or the path `a b` with class 7; the files that exist decide. */
+/* Files decide whether `a b 7` is a path, or the path `a b` with class 7. */
 static void test_disk(void) {
     write_text(path("whole 7"), "");
     write_text(path("part"), "");
@@ -89,7 +87,7 @@ static void test_disk(void) {
     READS("both\t7", "LIST/both=7");
     mkdir(path("folder 7"), 0777);
     READS("part\nfolder 7", "LIST/part|LIST/folder=7");
-    /* The first path that exists is in the current folder, so all paths begin there. */
+    /* The first existing path is in the current folder, so all paths begin there. */
     READS("Makefile 1\npart 2", "Makefile=1|part=2");
     READS("none.jpg 1\npart 2\nMakefile 3", "LIST/none.jpg=1|LIST/part=2|LIST/Makefile=3");
 }

@@ -1,5 +1,4 @@
-/* test_low_rank.c - the mathematics of compress/low_rank.h, the choice of ranks and the rewriting
- * of a cfg. test_low_rank_layer.c tests the layer. */
+/* test_low_rank.c - the mathematics of compress/low_rank.h, ranks, and the rewriting of a cfg. */
 #include "lib/check.h"
 #include "kernels/pool.h"
 #include "compress/low_rank.h"
@@ -77,7 +76,7 @@ typedef struct {
     double sigma[DIM], vectors[DIM * DIM], mean[DIM];
 } data;
 
-/* Makes responses y with falling variances, partly below 0, and their eigenvectors. x = y. */
+/* Makes responses y, partly below 0, and their eigenvectors. x = y. */
 static void make_data(data *d) {
     dnx_rng g;
     dnx_moments m;
@@ -109,7 +108,7 @@ static double act_of(double v, dnx_act act, double slope) {
                                       : slope * v;
 }
 
-/* Returns sum |r(y) - r(P Q x + c)|^2 / sum |r(y)|^2 by loops. r: the activation. */
+/* Returns sum |r(y) - r(P Q x + c)|^2 / sum |r(y)|^2. r: the activation. */
 static double objective(const data *d, const float *x, const dnx_factors *f, dnx_act act) {
     double sum = 0, norm = 0;
     for (int i = 0; i < SAMPLES; i++)
@@ -170,8 +169,7 @@ static void check_nonlinear(data *d, dnx_act act, const char *name, double at_mo
     dnx_pool_free(pool);
 }
 
-/* With inputs x that are a linear mixture of the responses y, and full rank, the solution undoes
- * the mixture. Constant inputs are no error. */
+/* Inputs x are a linear mixture of y. With full rank the solution undoes it. */
 static void check_asymmetric(const data *d) {
     dnx_pool *pool = dnx_pool_new(1);
     dnx_rng g;
@@ -203,8 +201,8 @@ static void check_asymmetric(const data *d) {
     dnx_pool_free(pool);
 }
 
-/* Half of the responses have the largest variance but are always below 0, so ReLU removes them. The
- * linear solution fits them first; the nonlinear solution must fit the other responses. */
+/* The responses with the largest variance are below 0, so ReLU removes them. The nonlinear solution
+ * must fit the others. */
 static void check_hidden(void) {
     static float y[SAMPLES * DIM], x[SAMPLES * DIM];
     dnx_pool *pool = dnx_pool_new(1);
@@ -232,7 +230,6 @@ static void check_ranks(void) {
                "nothing to save", l[0].rank, 4);
     check_part(least == 12 + 12 + 24, "ranks", "least", least, 48);
     check_part(!dnx_rank_select(l, 3, 47, 1, &least), "ranks", "too small a budget", least, 47);
-    /* Only the third layer, with the smallest eigenvalues, gets a lower rank. */
     check_part(dnx_rank_select(l, 3, 120, 1, &least), "ranks", "fails", 0, 0);
     double cost = 0;
     for (int i = 0; i < 3; i++) cost += dnx_rank_cost(&l[i], l[i].rank);

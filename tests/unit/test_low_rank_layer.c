@@ -1,5 +1,5 @@
 /* test_low_rank_layer.c - compares [low_rank] with loops in double and with two [convolutional]
- * sections, predicting and training. */
+ * sections. */
 #include "lib/check.h"
 
 typedef struct {
@@ -25,7 +25,7 @@ static float *find(dnx_net *net, int i, const char *name) {
     return NULL;
 }
 
-/* Returns output (b, oy, ox, f) by the formula of layers_ext/low_rank.c. */
+/* Returns output (b, oy, ox, f). */
 static double naive(const shape *s, dnx_net *net, const float *x, int b, int oy, int ox, int f) {
     const float *p = find(net, 0, "weights"), *v = find(net, 0, "basis");
     const float *scales = find(net, 0, "scales"), *slopes = find(net, 0, "slopes");
@@ -49,8 +49,7 @@ static double naive(const shape *s, dnx_net *net, const float *x, int b, int oy,
                                 slopes ? slopes[f] : 0);
 }
 
-/* Copies the weights of [low_rank] to two [convolutional] sections: size x size without biases,
- * then 1x1 with batch norm, biases and activation. */
+/* Copies weights to the two [convolutional] sections: size x size without biases, then 1x1. */
 static void copy_to_pair(const shape *s, dnx_net *net, dnx_net *pair) {
     dnx_param list[DNX_MAX_PARAMS];
     memcpy(find(pair, 0, "weights"), find(net, 0, "basis"),
@@ -61,7 +60,6 @@ static void copy_to_pair(const shape *s, dnx_net *net, dnx_net *pair) {
     dnx_net_prepare(pair, NULL);
 }
 
-/* Compares outputs and gradients of [low_rank] and of the two sections after one training pass. */
 static void check_training(const shape *s, dnx_net *net, dnx_net *pair, const float *x,
                            const char *name) {
     size_t count = (size_t)s->B * dnx_size(net->nodes[0].out);

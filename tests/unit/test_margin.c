@@ -1,6 +1,4 @@
-/* test_margin.c - compares [margin_softmax] with a naive version in double: loss, accuracy and both
- * gradients. Also tests known angles, cos = +-1, zero vectors, mining, unknown classes, warm-up,
- * threads. */
+/* test_margin.c - compares [margin_softmax] with a naive version in double. */
 #include "lib/margin_naive.h"
 
 /* ---- random features and weights, every branch ---- */
@@ -59,9 +57,8 @@ static const struct {
 };
 #define CASES (int)(sizeof cases / sizeof *cases)
 
-/* Compares loss, accuracy and gradients. Errors of gradients are relative to the largest gradient.
- * The loss must not jump within the step of a difference (mv's indicator, arcface's fallback); with
- * these seeds it does not. */
+/* With these seeds the loss does not jump within the step of a difference (mv's indicator,
+ * arcface's fallback). */
 static void against_differences(int i, int seed, dnx_shape in, int N) {
     enum { B = 6 };
     const head *h = &cases[i].h;
@@ -109,7 +106,6 @@ static void against_differences(int i, int seed, dnx_shape in, int N) {
     snprintf(name, sizeof name, "%s (seed %d) gradient", cases[i].options, seed);
     check_value(worst < 1e-4 * largest, name, worst, 1e-4 * largest);
 
-    /* The second pass adds to dx and to the gradient of the weights. The third pass has no dx. */
     float dx = l.pass.dx[0][1], dw = p.grad[1], *keep = l.pass.dx[0];
     l.pass.dx_adds[0] = true;
     l.node.type->forward(&l.node, &l.pass);

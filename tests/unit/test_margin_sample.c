@@ -1,5 +1,4 @@
-/* test_margin_sample.c - compares [margin_softmax] with a naive version: sampled classes, the
- * warm-up of s, and logits for distillation. */
+/* test_margin_sample.c - [margin_softmax]: sampled classes, the warm-up of s, and logits. */
 #include "layer/classifier.h"
 #include "lib/margin_naive.h"
 
@@ -90,7 +89,6 @@ static void sampled(const char *share, int want, int threads) {
     shut(&l);
 }
 
-/* Over many updates every class is drawn about equally often. */
 static void draws_are_even(void) {
     enum { N = 40, UPDATES = 400 };
     layer l;
@@ -137,7 +135,7 @@ static void logits_agree(int lo, int hi, int threads) {
     memset(x + 3 * D, 0, sizeof(float) * D);
     check_value(l.node.type->classifier->classes(&l.node) == N, "classes", 0, N);
     l.node.type->classifier->logits(&l.node, x, 2 * B, lo, hi,
-                                    z); /* 2 B rows: a teacher's batch may be larger */
+                                    z); /* a teacher's batch may be larger */
     static double want_w[N * D], want_x[B * D];
     memset(want_w, 0, sizeof want_w);
     memset(want_x, 0, sizeof want_x);

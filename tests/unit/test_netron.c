@@ -1,5 +1,5 @@
 /* test_netron.c - a layer type that Netron does not know and that changes the shape becomes a
- * [crop] and a convolution. tests/cli/test_netron.py tests the types of this project. */
+ * [crop] and a convolution. */
 #include "lib/check.h"
 #include "net/netron.h"
 

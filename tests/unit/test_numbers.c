@@ -50,7 +50,7 @@ static void test_rng(void) {
         s += u, s2 += (double)u * u;
         m += z, m2 += z * z, m3 += z * z * z, m4 += z * z * z * z;
     }
-    /* The tolerances are five standard errors of each mean over a million draws. */
+    /* Tolerances are five standard errors of each mean. */
     check(low >= 0 && low < 1e-4f && high < 1 && high > .9999f, "uniform range");
     check(fabs(s / n - .5) < 1.5e-3 && fabs(s2 / n - 1. / 3) < 1.5e-3, "uniform moments");
     check(fabs(m / n) < 5e-3 && fabs(m2 / n - 1) < 7.1e-3, "normal mean and variance");

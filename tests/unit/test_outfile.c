@@ -1,5 +1,4 @@
-/* test_outfile.c - writing files: cases that are refused, files that must not change, and temporary
- * files that must be removed. */
+/* test_outfile.c - writing files: refused, unchanged and temporary files. */
 #include "lib/check.h"
 
 #include <errno.h>
@@ -26,7 +25,7 @@ static int mode_of(const char *name) {
     return stat(name, &s) ? -1 : (int)(s.st_mode & 07777);
 }
 
-/* Returns the number of files in the folder that end with .tmp. */
+/* Counts files that end with .tmp. */
 static int leftovers(void) {
     char line[300];
     int n = -1;
@@ -42,7 +41,6 @@ static bool writes(const char *name, const char *text) {
     return check(!dnx_outfile_write(name, text, strlen(text), &err), "%s: %s", name, err.text);
 }
 
-/* dnx_outfile_try() and dnx_outfile_write() must fail for `name` with this reason. */
 static void refuses(const char *name, const char *why) {
     char want[600];
     snprintf(want, sizeof want, "%s: cannot write: %s", name, why);
@@ -117,7 +115,7 @@ static void inputs(void) {
     char want[300];
     size_t len;
     write_text(path("in"), "input");
-    writes(path("in"), "first"); /* not read yet */
+    writes(path("in"), "first");
     free(dnx_file_read(path("in"), &len));
     check(!symlink("in", path("in2")) && !link(path("in"), path("in3")), "link");
     snprintf(want, sizeof want, "it is an input of this command (%s)", path("in"));
@@ -175,7 +173,7 @@ static void stale(void) {
     utime(path("net.weights.99.0.tmp"), &old);
     utime(path("net.weights.mine.tmp"), &old);
     check(!dnx_outfile_open(&f, path("net.weights"), &err), "%s", err.text);
-    utime(f.temporary, &old); /* an hour old, but its process lives */
+    utime(f.temporary, &old); /* old, but its process lives */
     check(!dnx_outfile_try(path("net.weights"), &err), "%s", err.text);
     check(access(path("net.weights"), F_OK), "a try has made the file");
     check(access(path("net.weights.99.0.tmp"), F_OK), "what a dead process left stays");
@@ -188,8 +186,7 @@ static void stale(void) {
     check(leftovers() == 2, "%d temporary files are left", leftovers());
 }
 
-/* Several processes write one file at the same time. The file must have the contents of one
- * process. */
+/* Processes write one file. It must have the contents of one of them. */
 static void together(void) {
     enum { WRITERS = 4, TIMES = 50, SIZE = 20000 };
     static char bytes[SIZE], got[SIZE + 1];

@@ -1,5 +1,4 @@
-/* test_packed.c - packed weights files: packing and unpacking keeps outputs and bytes; a file that
- * is cut, damaged, or of another version or network changes nothing; half precision. */
+/* test_packed.c - packed weights files keep outputs and bytes; a refused file changes nothing. */
 #include "lib/check.h"
 #include "base/inputs.h"
 #include "base/half.h"
@@ -67,13 +66,13 @@ static void there_and_back(void) {
     check(!dnx_packed_save(third, second, DNX_SINGLE, &err), "pack again: %s", err.text);
     size_t again = read_bytes(second, b, sizeof b);
     check(again == len && !memcmp(a, b, len), "packed again: other bytes");
-    dnx_net *training = build(text, true); /* unpacked binary weights, +-alpha, can be trained */
+    dnx_net *training = build(text, true); /* unpacked binary weights can be trained */
     check(!dnx_weights_load(training, file, &err), "into a training network: %s", err.text);
     dnx_net_free(training);
     dnx_net_free(net), dnx_net_free(other), dnx_net_free(third);
 }
 
-/* Loading `file` must fail with this text and change neither outputs nor `seen`. */
+/* Loading `file` must fail with this text and change nothing. */
 static void refuses(const char *cfg_text, const char *want) {
     float before[64] = {0}, after[64] = {0};
     dnx_err err = {0};
@@ -138,7 +137,7 @@ static void bad_files(void) {
     bad[8] = 3;
     write_bytes(file, bad, len);
     refuses(text, "packed file of version 3; version 2 is read");
-    for (size_t i = 12; i < len; i += 97) { /* changes one bit, at many places */
+    for (size_t i = 12; i < len; i += 97) {
         if (i >= 24 && i < 32) continue;
         memcpy(bad, good, len);
         bad[i] ^= 16;

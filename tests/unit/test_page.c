@@ -1,5 +1,4 @@
-/* test_page.c - the curves on the page of a training run: means of lines, verifications, second
- * lines of a batch, copies. */
+/* test_page.c - the curves on the page of a training. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* test_pairs.c - lists of pairs: each format, the folds, each message, and finding the images. */
+/* test_pairs.c - lists of pairs: formats, folds, messages, and finding the images. */
 #include <sys/stat.h>
 
 #include "face/pairs.h"
@@ -10,7 +10,7 @@ static dnx_status open_text(const char *text, size_t len, dnx_pairs *p, dnx_err 
     return dnx_pairs_open(path("x"), p, err);
 }
 
-/* want: "A B SAME FOLD" of each pair, joined with '|', or the error without the folder. */
+/* want: "A B SAME FOLD" of each pair, joined with '|', or the error. */
 static void reads(const char *text, size_t len, const char *want) {
     dnx_pairs p;
     dnx_err err = {0};
@@ -34,7 +34,7 @@ static void test_lfw(void) {
     READS("\xef\xbb\xbf"
           "2 1\r\nA 1 2\r\nA 1 B 12\r\nC 1 2\r\nA 3 D 1",
           four);
-    READS("A 1 2\nA 1 B 12\nC 1 2\nA 3 D 1\n", four); /* without a first line: the same folds */
+    READS("A 1 2\nA 1 B 12\nC 1 2\nA 3 D 1\n", four); /* without a first line */
     READS("name,imagenum1,imagenum2,\nA,1,2,\nA,1,B,12\nC,1,2,\nA,3,D,1\n", four); /* Kaggle */
     READS("1\nA 1 2\nA 1 B 12", "A/A_0001 A/A_0002 10|A/A_0001 B/B_0012 00");
     READS("Al Gore\t1\t2\nAl Gore\t1\tB\t3", "Al Gore/Al Gore_0001 Al Gore/Al Gore_0002 10|"

@@ -1,6 +1,5 @@
-/* test_pool.c - the thread pool. Every share is done once, by a free thread. Late or missing
- * threads do not delay others. One processor and all processors give the same bits. Also the number
- * of processors that a process may use. */
+/* test_pool.c - the thread pool: every share is done once, also with late or missing threads. Any
+ * number of processors gives the same bits. */
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -38,7 +37,7 @@ typedef struct {
     atomic_int calls[MOST];
     int T;
     atomic_bool is_wrong;
-    atomic_uint random; /* state of random delays; 0: no delays */
+    atomic_uint random; /* 0: no random delays */
 } tally;
 
 static void count(void *arg, int t, int T) {
@@ -109,7 +108,7 @@ typedef struct {
     bool is_right;
 } eight;
 
-/* The last share waits until other threads have done all other shares. */
+/* The last share waits for the other shares. */
 static void wait_for_others(void *arg, int t, int T) {
     eight *e = arg;
     double end = seconds() + 10;
@@ -132,7 +131,7 @@ static void hold(int unused) {
     while (sem_wait(&let_go)) continue;
 }
 
-/* Sends a signal to every thread of this process except this one. Returns their number. */
+/* Sends a signal to every other thread. Returns their number. */
 static int each_other(int signal) {
     int n = 0;
     DIR *d = opendir("/proc/self/task");
@@ -146,7 +145,7 @@ static int each_other(int signal) {
     return n;
 }
 
-/* All threads except the caller are stopped, so the caller must do all shares. */
+/* All threads except the caller are stopped. */
 static void test_absent(void) {
     static tally s;
     struct sigaction a = {.sa_handler = hold};
@@ -165,8 +164,8 @@ static void test_absent(void) {
 
 typedef struct {
     pthread_t caller;
-    atomic_bool is_slow; /* threads other than the caller are slow */
-    atomic_int others;   /* shares that these threads did */
+    atomic_bool is_slow; /* other threads than the caller are slow */
+    atomic_int others;   /* shares of these threads */
 } crew;
 
 static void slow_elsewhere(void *arg, int t, int T) {
@@ -205,7 +204,7 @@ static const char text[] =
     "[binary]\nfilters=24\nsize=3\npad=1\nbatch_normalize=1\nactivation=relu\n"
     "[global_depthwise]\nbatch_normalize=1\n[connected]\noutput=4\nactivation=linear\n[softmax]\n";
 
-/* Trains the network of text[]; loss[]: the losses of ten updates. */
+/* loss[]: of ten updates. */
 static void train(int batch, int threads, double loss[10]) {
     dnx_net *net = make_net(text, "pool.cfg", true, batch, threads);
     size_t size = dnx_size(net->in) * (size_t)batch;
@@ -247,7 +246,7 @@ static void test_processors(void) {
     check(isfinite(alone[9]) && alone[9] < alone[0], "loss %g, then %g", alone[0], alone[9]);
 }
 
-/* With eight images in each share, one to eight threads give the same bits. */
+/* With eight images in each share, the number of threads changes no bit. */
 static void test_shares(void) {
     double one[10], other[10];
     train(64, 1, one);

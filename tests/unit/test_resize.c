@@ -1,6 +1,5 @@
-/* test_resize.c - resizing a network. Its outputs are those of a network built at the new size with
- * the same weights. Resizing back gives the same bits. A size that does not fit is refused and
- * changes nothing. */
+/* test_resize.c - a resized network gives the outputs of a network built at the new size. A refused
+ * size changes nothing. */
 #include "lib/check.h"
 
 #define NET "[net]\nbatch=2\nheight=%d\nwidth=%d\nchannels=3\n"
@@ -23,8 +22,6 @@ static dnx_net *net_of(const char *layers, int h, int w) {
     return make_net(text, "t.cfg", false, 2, 2);
 }
 
-/* Builds a network at one size, resizes it, and compares it with a network built at the new
- * size. */
 static void agrees(const char *name, const char *layers) {
     dnx_net *net = net_of(layers, 13, 16), *built = net_of(layers, 21, 18);
     dnx_err err = {0};
@@ -46,7 +43,7 @@ static void agrees(const char *name, const char *layers) {
     dnx_net_free(built);
 }
 
-/* dnx_net_resize() must refuse h x w with the error `want` and leave the network unchanged. */
+/* dnx_net_resize() must refuse h x w and leave the network unchanged. */
 static void refuses(const char *name, const char *layers, int h, int w, const char *want) {
     dnx_net *net = net_of(layers, 13, 16);
     dnx_err err = {0};

@@ -1,5 +1,5 @@
 /* test_search.c - compares exact search with sorting all cosines. Reads threshold.json and files of
- * features: good, cut and wrong ones. */
+ * features. */
 #include "data/embeddings.h"
 #include "face/gallery.h"
 #include "face/search.h"
@@ -24,9 +24,8 @@ static int falling(const void *a, const void *b) {
     return p < q ? 1 : p > q ? -1 : *(const size_t *)a > *(const size_t *)b ? 1 : -1;
 }
 
-/* The hits must be the same as by sorting all cosines, in the same order. The tables have equal
- * rows, rows that differ in a last bit, zeros, and a few large numbers, for which bytes have large
- * rounding errors. */
+/* Hits must be those of sorting all cosines. Large numbers in a row have large rounding errors as
+ * bytes. */
 static void search(const dnx_byte_set *bytes, size_t n, int q, int dim, int k, int threads) {
     static double cosine[3000];
     static size_t order[3000];
@@ -83,8 +82,7 @@ static void test_search(const dnx_byte_set *bytes) {
     search(bytes, 1, 1, 1, 1, 4);
 }
 
-/* bytes->look() must name each product above its limit, and few others (checked for K = 130). The
- * limit of query 0 is minus infinity. When N > 1, the limit of query N - 1 is infinity. */
+/* bytes->look() must name each product above its limit, and few others. */
 static void bytes_of(const dnx_byte_set *bytes, int K, int N) {
     enum { P = 203, PANELS = 7 };
     static uint16_t above[P * PANELS];
@@ -132,9 +130,8 @@ static void test_bytes(const dnx_byte_set *bytes) {
         for (size_t i = 0; i < sizeof N / sizeof *N; i++) bytes_of(bytes, K[k], N[i]);
 }
 
-/* bytes->look() must name a product that is only 3e-6 above its limit. The row has x[0], then
- * groups of 16 numbers x[1] and x[2] in turn, in units of the byte scale; the query has q likewise.
- * The rounding errors of the row are as large as possible in the direction of the query. */
+/* bytes->look() must name a product that is only 3e-6 above its limit. The rounding errors of the
+ * row x are as large as possible in the direction of the query q. */
 static void tight(const dnx_byte_set *bytes, const float x[3], const float q[3]) {
     enum { K = 128, P = 5 };
     float a[P * K] = {0}, b[K], limit[DNX_BYTE_PANEL];

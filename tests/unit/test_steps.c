@@ -1,6 +1,4 @@
-/* test_steps.c - twenty updates of a small network like MobileFaceNet give PyTorch's losses. All
- * sets of kernels agree to 1e-3. A second run gives the same bits, more threads nearly the same
- * losses. */
+/* test_steps.c - twenty updates of a small network like MobileFaceNet give PyTorch's losses. */
 #include "lib/check.h"
 #include "kernels/kernels.h"
 
@@ -20,7 +18,7 @@ static const char text[] =
     "[convolutional]\nfilters=4\nactivation=linear\n"
     "[softmax]\n";
 
-/* PyTorch's losses in double precision: python3 tests/oracle/make_steps.py prints them. */
+/* printed by tests/oracle/make_steps.py */
 static const double golden[STEPS] = {13.97809,   1.924632,   0.3956625,  0.1736479,  0.109503,
                                      0.08148319, 0.06514184, 0.05475607, 0.04762961, 0.04230084,
                                      0.03838187, 0.03527584, 0.0327238,  0.03058404, 0.02877843,
@@ -56,7 +54,7 @@ static void train(const char *set, int threads, result *out) {
     dnx_net_free(net);
 }
 
-/* With stopbackward=1 in layer 2, layers 0 to 2 keep their weights and later layers learn. */
+/* With stopbackward=1 in layer 2, only later layers learn. */
 static bool stops_there(void) {
     static const char cut[] = "[net]\nbatch=2\nheight=6\nwidth=6\nchannels=2\n"
                               "[convolutional]\nfilters=3\nsize=3\n[activation]\nactivation=relu\n"
@@ -87,7 +85,7 @@ static bool stops_there(void) {
     return ok;
 }
 
-/* Calls train() in a child process, because a process chooses its kernels only once. */
+/* A child process, because a process chooses its kernels only once. */
 static int run(const char *set, int threads, result *out) {
     int ends[2];
     if (pipe(ends)) return 1;

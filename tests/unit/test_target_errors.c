@@ -3,7 +3,7 @@
 
 int main(void) {
     static const struct {
-        const char *sections, *text; /* text: the error message after the name of the folder */
+        const char *sections, *text; /* text: the error after the folder's name */
         dnx_status status;
     } rows[] = {
         {"[kd_feature]\nweights=a\n",

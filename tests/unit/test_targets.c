@@ -1,10 +1,8 @@
-/* test_targets.c - networks that learn from a teacher. Compares the target of a loss with the
- * output of a network of the teacher's first layers: another input size, inner layers, a merged
- * shortcut, one teacher for two losses. Also tests training with weight=0, a teacher that must not
- * change, missing files. */
+/* test_targets.c - networks that learn from a teacher. A target is compared with the output of the
+ * teacher's first layers. */
 #include "lib/taught.h"
 
-/* Makes a network of the first layers of the teacher `full`, with the same parameters. */
+/* Makes a network of the first layers of the teacher, with its parameters. */
 static dnx_net *cut(dnx_net *full, const char *text, int layers) {
     char part[2000];
     const char *end = text;
@@ -36,8 +34,7 @@ static double middle(int i, int to, int from) {
     return fmin(from - 1, fmax(0, (i + .5) * from / to - .5));
 }
 
-/* Scales the student's images to the teacher's input size by bilinear weights over all pixels, and
- * to its input_mean= and input_scale=. */
+/* Scales images to the teacher's input size, input_mean= and input_scale=. */
 static float *converted(const dnx_net *from, const float *x, const dnx_net *to) {
     dnx_shape a = from->in, b = to->in;
     float *out = dnx_alloc(dnx_size(b) * B);
@@ -65,7 +62,7 @@ static double difference(const float *a, const float *b, size_t n) {
     return worst / scale;
 }
 
-/* Compares the target of layer i of a student with the output of layer `layer` of its teacher. */
+/* Compares the target of layer i with the output of layer `layer` of the teacher. */
 static void check_target(dnx_net *net, int i, dnx_net *teacher, const char *text, int layer,
                          const float *x) {
     dnx_net *plain = cut(teacher, text, layer + 1);
@@ -83,8 +80,8 @@ static void check_target(dnx_net *net, int i, dnx_net *teacher, const char *text
 }
 
 static void check_targets(dnx_net *a, dnx_net *b, dnx_net *c) {
-    /* Targets of layers: 4: embedding of a; 5: the layer before the shortcut of a; 6: that
-     * shortcut; 7, 8: embedding of b; 9: layer 1 of c. */
+    /* Targets: 4: embedding of a; 5: the layer before the shortcut of a; 6: that shortcut; 7, 8:
+     * embedding of b; 9: layer 1 of c */
     dnx_net *net = must_build(STUDENT "[kd_feature]\n" SAME "[kd_feature]\nfrom=0\nlayer=2\n" SAME
                                       "[kd_feature]\nfrom=0\nlayer=3\n" SAME
                                       "[kd_correlation]\n" OTHER "[kd_feature]\nfrom=-5\n" OTHER
@@ -113,8 +110,7 @@ static void check_targets(dnx_net *a, dnx_net *b, dnx_net *c) {
     dnx_net_free(net);
 }
 
-/* flips=1: the target is the sum of the features of an image and its mirror image. The mirror image
- * has nearly the same target. A loss without flips= keeps its own target. */
+/* flips=1: the target is the sum of the features of an image and its mirror image. */
 static void check_flips(dnx_net *a) {
     dnx_net *net = must_build(STUDENT "[kd_feature]\nflips=1\n" SAME "[kd_feature]\n" SAME
                                       "[kd_feature]\nfrom=0\nlayer=2\n" SAME,
@@ -147,7 +143,7 @@ static void check_flips(dnx_net *a) {
 
 /* ---- training ---- */
 
-/* Does `steps` updates. Returns the mean loss of an image in the last update. */
+/* Returns the mean loss of an image in the last update. */
 static double train(dnx_net *net, int steps, bool has_targets, bool has_truth) {
     static const float truth[B] = {0, 2, 1, 2};
     double sum = 0;
@@ -181,7 +177,7 @@ static bool same_bits(dnx_net *a, dnx_net *b) {
     return true;
 }
 
-/* Losses with weight=0 or without a target change no bit; losses with weight=1 change bits. */
+/* Losses with weight=0 or without a target change no bit. */
 static void check_weight_0(void) {
     dnx_net *alone = must_build(STUDENT HEAD, "cfg/student.cfg", true);
     double want = train(alone, 6, false, true);
@@ -201,8 +197,7 @@ static void check_weight_0(void) {
     dnx_net_free(alone);
 }
 
-/* Trains with distillation losses alone, without labels: the losses must fall, and the teacher must
- * not change. */
+/* Without labels the losses must fall, and the teacher must not change. */
 static void check_learning(void) {
     static const char *const losses[] = {
         "[kd_feature]\n" SAME, "[kd_feature]\nhard=softmax\nfrom=0\nlayer=2\n" SAME,
@@ -233,7 +228,7 @@ static void check_learning(void) {
 
 /* ---- files ---- */
 
-/* A student that predicts without its teacher has no parameters for the map of [kd_feature]. */
+/* Without its teacher's cfg a student has no parameters for the map of [kd_feature]. */
 static void check_predicting(void) {
     static const char text[] = STUDENT "[kd_feature]\nteacher=large.cfg\n"
                                        "weights=../large.weights\n";
@@ -262,7 +257,7 @@ static void check_predicting(void) {
     dnx_net_free(bare);
 }
 
-/* The teacher's cfg names teachers that do not exist, and itself: they are never opened. */
+/* The teachers of a teacher are never opened. */
 static void check_chain(dnx_net *a) {
     static const char taught[] = "[net]\nheight=12\nwidth=12\n" INPUT TEACHER
                                  "[kd_feature]\nfrom=6\nteacher=gone.cfg\nweights=gone.weights\n"

@@ -1,6 +1,5 @@
-/* test_tiles.c - the AMX tiles of binary convolutions (kernels/bits.h): compares signs as bytes,
- * and products of any windows, with naive loops, bit for bit. Skipped when the processor does not
- * have AMX. */
+/* test_tiles.c - compares the AMX tiles of binary convolutions (kernels/bits.h) with loops, bit for
+ * bit. Skipped without AMX. */
 #include "lib/check.h"
 #include "common/bits/bitconv_tiles.h"
 
@@ -45,7 +44,7 @@ static float *noise(size_t count) {
     return v;
 }
 
-/* Returns output o of filter n, with the signs `row`, at place `at`, as bits.h defines it. */
+/* Returns output o of filter n, as bits.h defines it. */
 static float result(const dnx_tile_job *j, const uint64_t *row, int at, size_t o, size_t n) {
     int z = 0;
     for (int l = 0; l < j->words; l++)
@@ -104,7 +103,7 @@ static void products(const shape *s) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
-/* Checks whether dnx_bitconv_tiles_pay() chooses tiles for side x side x 64 inputs. */
+/* For side x side x 64 inputs. */
 static void pays(int side, int size, int pad, bool want) {
     int out = side + 2 * pad - size + 1;
     dnx_patches at = {{side, side, 64}, out, out, size, 1, pad, 0, 64};

@@ -1,5 +1,4 @@
-/* test_update.c - changes of the gradients before an update: weight exclusivity, compared with a
- * naive sum over pairs of filters, and clipping by norm. */
+/* test_update.c - weight exclusivity, compared with a naive sum, and clipping by norm. */
 #include "lib/check.h"
 
 /* Returns E = sum |w_i| . |w_j| / (M - 1) over i != j, for M filters of D weights. grad: dE/dw. */
@@ -48,7 +47,7 @@ static void check_exclusivity(void) {
             else
                 naive(list[k].value, (size_t)net->nodes[i].out.c,
                       list[k].count / (size_t)net->nodes[i].out.c, grad);
-            if (!k) dnx_net_update_layer(net, i, 4, 0, 0, 0); /* momentum 0: v is the gradient */
+            if (!k) dnx_net_update_layer(net, i, 4, 0, 0, 0); /* v is the gradient */
             if (!list[k].is_trained) continue;
             for (size_t j = 0; j < list[k].count; j++, v++) {
                 worst = worse(worst, fabs((double)*v + 4 * lambda[i] * grad[j]));

@@ -1,5 +1,5 @@
-/* test_weights.c - .weights files: saving and loading again, and the exact text of each error. A
- * refused file changes nothing, and a failed save leaves no new file. */
+/* test_weights.c - .weights files: saving, loading, and each error. A refused file changes
+ * nothing. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -19,12 +19,12 @@ static const char net_text[] =
 enum { HEADER_BYTES = 20, OLD_BYTES = 16, MOST = 4096 };
 
 static char file[64];
-static unsigned char good[MOST]; /* a saved file */
+static unsigned char good[MOST];
 static size_t good_size, floats;
 
 static dnx_net *build(void) { return make_net(net_text, "test.cfg", false, 1, 1); }
 
-/* Copies all parameters in the order of the file. Returns the number of floats. */
+/* Copies all parameters. Returns the number of floats. */
 static size_t copy(dnx_net *net, float *out) {
     dnx_param list[DNX_MAX_PARAMS];
     size_t n = 0;
@@ -36,8 +36,7 @@ static size_t copy(dnx_net *net, float *out) {
     return n;
 }
 
-/* Loading `path` into a network with other values must fail with "PATH: text" and change
- * nothing. */
+/* Loading `path` must fail with "PATH: text" and change nothing. */
 static void refuses(const char *name, const char *path, dnx_status status, const char *fmt, ...) {
     static float before[MOST], after[MOST];
     char want[600];
@@ -60,7 +59,6 @@ static void refuses(const char *name, const char *path, dnx_status status, const
     dnx_net_free(net);
 }
 
-/* Calls refuses() for a file of these bytes. */
 #define REFUSES(name, bytes, n, ...)                                                               \
     (write_bytes(file, bytes, n), refuses(name, file, DNX_EWEIGHTS, __VA_ARGS__))
 
@@ -117,7 +115,6 @@ static void old_header(void) {
             floats);
 }
 
-/* Cuts the file in the middle of each tensor, and one float before its end. */
 static void cuts(void) {
     dnx_net *net = build();
     dnx_param list[DNX_MAX_PARAMS];
@@ -138,7 +135,6 @@ static void cuts(void) {
     dnx_net_free(net);
 }
 
-/* Puts NaN or infinity at the end of each tensor, and NaN behind the last tensor. */
 static void no_number_files(void) {
     static const float no_numbers[] = {NAN, INFINITY, -INFINITY};
     static unsigned char bytes[MOST + sizeof(float)];
@@ -193,7 +189,7 @@ static void bad_files(void) {
     no_number_files();
 }
 
-/* Refuses a negative variance in a file of the right length, and in a file with more channels. */
+/* Also in a file with more channels. */
 static void variances(void) {
     static unsigned char bytes[MOST];
     static const char other_text[] =
@@ -219,7 +215,6 @@ static void variances(void) {
     dnx_net_free(other);
 }
 
-/* Saving must fail with "PATH: text". */
 static void cannot_save(const char *name, const char *path, const char *text) {
     char want[600];
     dnx_net *net = build();
@@ -240,7 +235,7 @@ static void saves(void) {
     cannot_save("over a directory", folder, "cannot write: not a regular file");
     check(!stat(folder, &s) && S_ISDIR(s.st_mode), "the directory is gone");
 
-    /* Save to /dev/full only if the pipe was refused: a rename would replace the device. */
+    /* Only if the pipe was refused: a rename would replace the device. */
     int before = failed;
     snprintf(path, sizeof path, "%s/pipe", folder);
     if (mkfifo(path, 0600)) check(false, "mkfifo: %s", strerror(errno));

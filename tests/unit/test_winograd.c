@@ -1,13 +1,12 @@
-/* test_winograd.c - Winograd's method in [convolutional] and [low_rank]. Compares predicting with
- * the direct products of a network that trains, for several numbers of threads and each set of
- * kernels. Also tests which shapes use which transform. */
+/* test_winograd.c - compares Winograd's method with direct products, and tests which shapes use
+ * which transform. */
 #include "lib/check.h"
 #include "common/conv/winograd.h"
 
 typedef struct {
     int B, H, W, C, N, pad;
     const char *more;
-    int m;      /* the expected transform F(m x m, 3 x 3); 0: none */
+    int m;      /* expected F(m x m, 3 x 3); 0: none */
     int rank;   /* 0: [convolutional] */
     int groups; /* 0: one group */
 } shape;
@@ -36,7 +35,7 @@ static const shape shapes[] = {
     {1, 14, 14, 63, 21, 1, "activation=linear\n", 0, 0, 3},
 };
 
-/* Returns the outputs for x, or NULL when the network cannot be built. */
+/* Returns the outputs, or NULL when the network cannot be built. */
 static float *outputs(const shape *s, const char *name, bool trains, int threads, const float *x) {
     char text[256];
     dnx_err err;
@@ -80,7 +79,7 @@ static void check_shape(const shape *s) {
     }
     check_part(largest > 1 && worst < 5e-6 * largest, name, "differs from the direct products",
                worst / largest, 0);
-    if (direct && one) /* equal bits would mean that the transforms were not used */
+    if (direct && one) /* equal bits: the transforms were not used */
         check_part(memcmp(direct, one, sizeof(float) * results) != 0, name, "is the same path", 0,
                    1);
     const int threads[] = {2, 3, 7};
