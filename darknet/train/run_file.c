@@ -14,20 +14,30 @@
 #include "train/job.h"
 
 /* Adds the command line of this process. Words with special characters are quoted. */
-static void put_command(dnx_record *r) {
-    char words[8192], text[2 * sizeof words];
-    size_t used = 0;
-    FILE *f = fopen("/proc/self/cmdline", "rb");
-    size_t n = f ? fread(words, 1, sizeof words - 1, f) : 0;
-    if (f) fclose(f);
-    words[n] = 0;
-    for (const char *w = words; w < words + n; w += strlen(w) + 1) {
-        bool odd = !*w || strpbrk(w, " \t\n'\"\\$&;|<>()*?[]#~`!{}");
-        used += (size_t)snprintf(text + used, sizeof text - used, odd ? "%s'%s'" : "%s%s",
-                                 used ? " " : "", w);
-        if (used >= sizeof text) break;
+/* Writes the word as sh reads it back. */
+static void put_word(FILE *f, const char *w) {
+    if (*w && !strpbrk(w, " \t\n'\"\\$&;|<>()*?[]#~`!{}")) {
+        fputs(w, f);
+        return;
     }
-    dnx_record_put(r, "command", "%s", used ? text : "");
+    fputc('\'', f);
+    for (; *w; w++) *w == '\'' ? fputs("'\\''", f) : fputc(*w, f);
+    fputc('\'', f);
+}
+
+static void put_command(dnx_record *r) {
+    char *text = NULL, *word = NULL;
+    size_t length = 0, room = 0;
+    FILE *in = fopen("/proc/self/cmdline", "rb"), *out = open_memstream(&text, &length);
+    for (bool more = false; in && out && getdelim(&word, &room, 0, in) > 0; more = true) {
+        if (more) fputc(' ', out);
+        put_word(out, word);
+    }
+    if (in) fclose(in);
+    if (out) fclose(out);
+    dnx_record_put(r, "command", "%s", text ? text : "");
+    free(word);
+    free(text);
 }
 
 static void put_number(dnx_record *r, const char *key, const char *format, double v) {

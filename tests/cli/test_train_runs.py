@@ -1,5 +1,6 @@
 """Tests the files of runs: no run is replaced without -force, and `darknet runs` lists them."""
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -149,6 +150,13 @@ def runs_are_listed():
     expect(darknet("runs", "absent").returncode == 1, "a folder that is not there")
 
 
+def the_command_can_be_pasted():
+    expect_end(train(data("faces", "pasted"), "-out", "it's a run", "-batches", "2"))
+    line = next(w for w in read("it's a run/net.run").decode().splitlines() if "command=" in w)
+    words = shlex.split(line.partition("=")[2])
+    expect("it's a run" in words and words[1:3] == ["classifier", "train"], f"{words}")
+
+
 def killed_runs_are_told():
     file = data("faces", "dead")
     run_ = start(file, "-batches", "100000", "-every", "10", "-threads", "1")
@@ -165,5 +173,5 @@ def killed_runs_are_told():
 
 attempt_all(make_run, no_run_is_replaced, finished_runs_make_room, making_room_is_cut_short,
             a_signal_before_the_first_update_renames_nothing, nothing_left, started_from_weights,
-            one_process_at_a_time, runs_are_listed, killed_runs_are_told)
+            one_process_at_a_time, runs_are_listed, the_command_can_be_pasted, killed_runs_are_told)
 summary()
