@@ -1,7 +1,6 @@
-/* activations.c - the activation functions on the processor, one number at a time. As in
- * libdarknet, they are computed in double from a float. Three details differ: for the derivative of
- * plse, libdarknet compares the output with -4 and 4, not the input; libdarknet gives stair the
- * derivative 1 on the flat steps; and its tanh is NaN for large u. */
+/* activations.c - the activation functions on the processor, in double as in libdarknet. Three
+ * details differ: for the derivative of plse, libdarknet compares the output with -4 and 4; it
+ * gives stair the derivative 1 on the flat steps; and its tanh is NaN for large u. */
 #include "kernels/activations.h"
 
 #include <math.h>
@@ -12,7 +11,7 @@ typedef double number;
 INLINE number exp_of(number u) { return exp(u); }
 INLINE number tanh_of(number u) { return tanh(u); }
 INLINE number floor_of(number u) { return floor(u); }
-/* Returns ln(1 + e^u) without overflow. */
+/* ln(1 + e^u) */
 INLINE number softplus(number u) { return u > 0 ? u + log1p(exp(-u)) : log1p(exp(u)); }
 #include "kernels/activations.inc.h"
 

@@ -1,16 +1,15 @@
 /* activations.h - the activation functions: a new function is one line of this table.
  *
  * Columns: enum without DNX_; word in a cfg; is_vector; act(u); the derivative act'(u). The
- * expressions are compiled twice: in double for the processor, in float for a GPU. They may use u,
- * slope (of prelu), the functions of activations.inc.h, and C(.1) for a constant with a decimal
- * point. act(NaN) must be NaN. is_vector is true for functions that kernels.inc.h computes in
- * vectors: a line on each side of 0, possibly cut at 6. */
+ * expressions are compiled in double for the processor, in float for a GPU. They may use u, slope
+ * (of prelu), the functions of activations.inc.h, and C(.1) for a constant with a decimal point.
+ * act(NaN) must be NaN. is_vector: kernels.inc.h computes the function in vectors. */
 #ifndef DNX_ACTIVATIONS_H
 #define DNX_ACTIVATIONS_H
 #include <stdbool.h>
 
 // clang-format off
-/* The first line is separate because it is the default, and no '|' precedes its word. */
+/* No '|' precedes the word of the first line. */
 #define DNX_FIRST_ACTIVATION(X) X(LINEAR, linear, true, u, 1)
 #define DNX_MORE_ACTIVATIONS(X)                                                                    \
     X(RELU, relu, true, u > 0 ? u : u * 0, u > 0)                                                  \
@@ -46,10 +45,9 @@
 typedef enum { DNX_ALL_ACTIVATIONS(DNX_ACT_ENUM) DNX_ACTIVATIONS } dnx_act;
 #define DNX_ACT_WORDS "linear" DNX_MORE_ACTIVATIONS(DNX_ACT_WORD)
 
-/* Return act(u) and the derivative act'(u). Only PRELU uses slope, where u <= 0. Functions that
- * libdarknet has, too, are defined as in libdarknet; activations.c names the exceptions. */
+/* Return act(u) and the derivative act'(u). Only PRELU uses slope. */
 float dnx_activate(float u, dnx_act act, float slope);
 float dnx_activate_grad(float u, dnx_act act, float slope);
-/* Returns true when the vector kernels compute act: then computing it twice costs little. */
+/* Returns is_vector: act may be computed twice. */
 bool dnx_act_is_cheap(dnx_act act);
 #endif

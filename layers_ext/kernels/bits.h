@@ -1,12 +1,7 @@
 /* bits.h - the bit loops of binary convolutions. They allocate nothing and start no threads.
- *
- * A bit stands for a sign: 1 for +1, 0 for -1; sign(0) = +1. A pixel of C channels is a row of
- * dnx_bit_words(C) words: channel c is bit c%64 of word c/64, and spare bits are 0. The product of
- * two rows of n signs is n - 2*(number of different bits), an exact integer.
- *
- * There is one file for each way to count bits: plain C (bits_plain.c), table lookup with AVX2
- * (bits_avx2.c), AVX-512 with VPOPCNTDQ (bits_vpopcnt.c). Letters are as in kernels.h; L is the
- * number of words of a row. AMX tiles (dnx_tile_set) multiply signs as bytes instead. */
+ * A bit stands for a sign: 1 for +1, 0 for -1; sign(0) = +1. Channel c of a pixel is bit c%64 of
+ * word c/64; spare bits are 0. The product of two rows of n signs is n - 2*(number of different
+ * bits). L is the number of words of a row; the other letters are those of kernels.h. */
 #ifndef DNX_BITS_H
 #define DNX_BITS_H
 #include <stddef.h>
@@ -21,44 +16,41 @@ typedef struct {
 } dnx_bit_end;
 
 typedef struct {
-    const char *name; /* "plain", "avx2", "avx512" */
-    int panel;        /* filters in a packed panel */
+    const char *name;
+    int panel; /* filters in a packed panel */
 
     /* Computes the signs of u = x[c]*scale[c] + shift[c] for P pixels (scale NULL: u = x), and
-     * sum[p] = sum over c of |u|, which is NaN when any u is NaN. All sets add in the same order:
-     * 16 partial sums of the channels with equal c % 16; then the second half of the partial sums
-     * is added to the first half until one is left. */
+     * sum[p] = sum over c of |u|. All sets add in the same order: 16 partial sums of the channels
+     * with equal c % 16; then the second half is added to the first until one number is left. */
     void (*sign)(const float *x, long P, int C, const float *scale, const float *shift,
                  uint64_t *rows, float *sum);
     /* Returns the bytes of N packed filters of L words. */
     size_t (*packed)(int L, int N);
     /* Packs N rows of L words into panels, padded with zero rows. `packed` must be zeroed. */
     void (*pack)(const uint64_t *rows, int L, int N, void *packed);
-    /* Returns the bytes of scratch that count() needs, a multiple of 64. NULL without scratch. */
+    /* Returns the bytes of scratch that count() needs. NULL without scratch. */
     size_t (*scratch_size)(int L);
     /* count[p*ldc + i] = number of bits in which row p of a (P rows of L words) and filter i
-     * differ. `packed` points at the first of `panels` panels; ldc >= panels*panel. packed and
-     * scratch are aligned to 64 bytes. */
+     * differ. ldc >= panels*panel; packed and scratch are aligned to 64 bytes. */
     void (*count)(const uint64_t *a, int P, int L, const void *packed, int panels, int32_t *count,
                   size_t ldc, void *scratch);
-    /* Turns the counts of an output into its N results: z[i] = (base[i] - 2*count[i]) * factor *
-     * alpha[i], in this order. With shift, u = z[i] + shift[i] and y[i] = u > 0 ? u : u*slope[i],
-     * else y[i] = z[i]. The residual is added last. */
+    /* For the N results of an output: z[i] = (base[i] - 2*count[i]) * factor * alpha[i], in this
+     * order. With shift, u = z[i] + shift[i] and y[i] = u > 0 ? u : u*slope[i], else y[i] = z[i].
+     * The residual is added last. */
     void (*finish)(const int32_t *count, int N, const int32_t *base, float factor,
                    const dnx_bit_end *e, float *y);
 } dnx_bit_set;
 
 #define DNX_TILE_POSITIONS 512 /* most positions in one call of multiply() */
 
-/* A job on some outputs of an image, in the layout of common/bits/bitconv_tiles.h. A place is 64
- * bytes: +1 or -1 for 64 channels of a pixel, 0 outside the image and beyond the last channel.
- * Position j is the window whose first place is x + 64*j. In a row of `pitch` positions the first
- * `width` are outputs; the others are not used. */
+/* Some outputs of an image, in the layout of common/bits/bitconv_tiles.h. A place is 64 bytes: +1
+ * or -1 for 64 channels of a pixel, 0 for padding. Position j is the window whose first place is
+ * x + 64*j. In a row of `pitch` positions the first `width` are outputs. */
 typedef struct {
     const int8_t *x;
     const size_t *offset; /* bytes from a window's first place to each of its `words` words */
     int words;
-    int column, count; /* the column of position 0; the number of positions */
+    int column, count; /* column of position 0; number of positions */
     int pitch, width;
     const float *factor; /* one for each output */
     dnx_bit_end end;
@@ -73,25 +65,23 @@ typedef struct {
     void (*sign)(const float *x, int skip, long P, int C, const float *scale, const float *shift,
                  int8_t *to, size_t plane, float *sum);
     size_t (*packed)(int words, int N);
-    /* Packs N filters of `words` words, in the order of a window. The packed filters are bits. */
+    /* Packs N filters of `words` words, in the order of a window. */
     void (*pack)(const uint64_t *rows, int words, int N, void *packed);
-    /* Computes y for N filters: integer sums of products, then the steps of dnx_bit_set.finish.
-     * `packed` points at the first panel; x, packed and scratch are aligned to 64 bytes. Reads up
-     * to 15 positions beyond the last one. */
+    /* Computes y for N filters: integer sums of products, then the steps of dnx_bit_set.finish. x,
+     * packed and scratch are aligned to 64 bytes. Reads up to 15 positions beyond the last one. */
     void (*multiply)(const dnx_tile_job *j, const void *packed, int N, void *scratch, float *y);
 } dnx_tile_set;
 
-/* Returns NULL when the processor or system lacks AMX, when the processor lacks the instructions of
- * the set "avx512", or when DNX_ISA is set to another word than "amx". */
+/* Returns NULL when the processor or system lacks AMX, or when DNX_ISA forbids it. */
 const dnx_tile_set *dnx_tiles(void);
 
 static inline int dnx_bit_words(int C) { return (C + 63) / 64; }
 
-/* Returns the best set for this processor, or the set that DNX_ISA names, like dnx_kernels(). */
+/* Chooses like dnx_kernels(). */
 const dnx_bit_set *dnx_bits(void);
 /* Returns the set of that name, or NULL when the processor lacks it. For tests. */
 const dnx_bit_set *dnx_bits_named(const char *name);
 
-/* Counts the 1 bits in n words, on any processor. */
+/* Counts the 1 bits in n words. */
 long dnx_bit_sum(const uint64_t *words, size_t n);
 #endif

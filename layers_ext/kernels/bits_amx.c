@@ -1,9 +1,8 @@
 /* bits_amx.c - binary convolutions with AMX tiles, which multiply signs as bytes: 16 rows x 64
  * bytes x 16 filters in 16 cycles, 2.5 times as many products as by counting bits.
  *
- * A tile reads 16 positions directly from the image, so rows are never gathered. The filters are
- * stored as bits. WORDS words of 32 filters at a time are converted to bytes in the L1 cache; the
- * sums stay in memory. 2 x 2 tiles of sums take four loads for four products of 16 cycles each.
+ * A tile reads 16 positions directly from the image. Filters are stored as bits; WORDS words of 32
+ * filters at a time become bytes in the L1 cache.
  *
  * Packed: panels of 32 filters, word by word. Each word has two tiles of 16 filters, and a tile 16
  * rows of 64 bits: bit 4f + i of row r is channel 4r + i of filter f. Intel, "Architecture
@@ -17,7 +16,7 @@
 #define HALF 16   /* rows of a tile, and filters of a tile */
 #define TILE 1024 /* bytes of a tile */
 #define WORDS 12  /* words converted to bytes at a time: 24 KiB */
-#define PIXELS 4  /* pixels whose signs are computed together */
+#define PIXELS 4
 
 DNX_INLINE void signs(const float *x, int skip, int count, int C, const float *scale,
                       const float *shift, int8_t *to, size_t plane, float *sum) {
@@ -71,8 +70,8 @@ static void spread(const uint64_t *bits, int words, int8_t *to) {
     __asm__ volatile("" ::: "memory"); /* gcc does not know that tile loads read memory */
 }
 
-/* Multiplies two tiles of positions, or one if `lone`, by two tiles of filters, and adds the
- * products to the tiles of sums. With `first` the sums start at 0. */
+/* Adds the products of two tiles of positions, or one if `lone`, with two tiles of filters to the
+ * sums. With `first` the sums start at 0. */
 DNX_INLINE void add(const int8_t *x, const size_t *offset, const int8_t *w, int words, bool lone,
                     bool first, int32_t *sums) {
     if (first) {
@@ -106,8 +105,8 @@ DNX_INLINE void add(const int8_t *x, const size_t *offset, const int8_t *w, int 
     _tile_stored(3, sums + 768, 64);
 }
 
-/* Computes the results of `count` positions; skips positions in the padding between rows. *column
- * and *output belong to the next position; finish() advances both. */
+/* Computes the results of `count` positions that are outputs. *column and *output belong to the
+ * next position. */
 static inline void finish(const dnx_tile_job *j, const int32_t *sums, int count, const end16 *end,
                           int *column, size_t *output, const float *residual, float *y) {
     for (int i = 0; i < count; i++, *column = *column + 1 == j->pitch ? 0 : *column + 1) {

@@ -2,14 +2,11 @@
  *
  * Four channels of two pixels choose one of 256 tables. table[v] holds the number of bits in which
  * v differs from the first pixel (low half of the byte) and from the second (high half). One byte
- * shuffle looks up four bits of 32 filters: 256 products. (XOR and counting by shuffles take three
- * times as many instructions, and a scalar POPCNT even more.)
+ * shuffle looks up four bits of 32 filters: 256 products.
  *
  * Three lookups are added before a half would overflow: all = sum of bytes mod 256, high = sum of
- * their upper halves, and the lower halves are all - 16 high. AVX2 cannot shift bytes. A shift of
- * 16-bit words moves the lower half of an odd byte into the even byte; tile() corrects that at the
- * end. Every 60 lookups the bytes are added to 16-bit sums, separately for even and odd filters.
- * Until all bits are counted, these sums are in the first half of each output row.
+ * their upper halves, and the lower halves are all - 16 high. Every 60 lookups the bytes are added
+ * to 16-bit sums, which are in the first half of each output row until all bits are counted.
  *
  * Packed: panels of 32 filters, 4 channels a byte, 3*ceil(L*16/3) lookups: [N/32][lookups][32]. */
 #if defined(__x86_64__)
@@ -49,7 +46,7 @@ static inline uint64_t sign8(const float *x, const float *scale, const float *sh
     return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(u, _mm256_setzero_ps(), _CMP_GE_OQ));
 }
 
-/* Returns the sum of 8 numbers: adds the upper half to the lower half until one number is left. */
+/* Returns the sum of 8 numbers in the order of dnx_bit_set.sign. */
 static inline float sum8(__m256 v) {
     __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
@@ -96,7 +93,7 @@ static void pack(const uint64_t *rows, int L, int N, void *packed) {
 }
 
 /* Stores the offsets in bytes of the tables for n words of rows a and b: 16 for each word, then two
- * offsets 0 to fill up the last three lookups. The packed filters are 0 there, too. */
+ * offsets 0 to fill up the last three lookups. */
 static void choose(const uint64_t *a, const uint64_t *b, int n, uint16_t *table) {
     const __m128i low = _mm_set1_epi16(15), high = _mm_set1_epi16(240);
     for (int i = 0; i < n; i++, table += 16) {
@@ -125,7 +122,6 @@ static inline void add_bytes(uint8_t *to, __m256i bytes) {
     STORE(to + PANEL, _mm256_add_epi16(LOAD(to + PANEL), _mm256_srli_epi16(bytes, 8)));
 }
 
-/* Returns the sum of three lookups in a panel. */
 static inline __m256i look_up(__m256i t0, __m256i t1, __m256i t2, const uint8_t *v) {
     return _mm256_add_epi8(
         _mm256_add_epi8(_mm256_shuffle_epi8(t0, LOAD(v)), _mm256_shuffle_epi8(t1, LOAD(v + PANEL))),
@@ -137,8 +133,7 @@ static inline __m256i sixteen(__m256i v) {
     return _mm256_slli_epi16(_mm256_and_si256(v, _mm256_set1_epi8(15)), 4);
 }
 
-/* Adds `steps` lookups of two rows in `panels` panels to the 16-bit sums at a and b. w points into
- * the first panel; panels are `far` bytes apart. `panels` is a constant when inlined. */
+/* Adds `steps` lookups of two rows to the 16-bit sums at a and b. Panels are `far` bytes apart. */
 static inline __attribute__((always_inline)) void tile(const uint16_t *table, int steps,
                                                        const uint8_t *w, size_t far, int panels,
                                                        uint8_t *a, uint8_t *b) {
@@ -153,7 +148,7 @@ static inline __attribute__((always_inline)) void tile(const uint16_t *table, in
         }
     }
     for (int q = 0; q < panels; q++) {
-        /* The odd bytes of `lower` are right. The shift has moved them into the even bytes. */
+        /* The shift of 16-bit words has moved the lower halves of odd bytes into the even bytes. */
         __m256i lower = _mm256_sub_epi8(all[q], sixteen(shifted[q]));
         __m256i high = _mm256_sub_epi8(shifted[q], sixteen(_mm256_srli_epi16(lower, 8)));
         add_bytes(a + (size_t)q * 2 * PANEL, _mm256_sub_epi8(all[q], sixteen(high)));
@@ -161,7 +156,7 @@ static inline __attribute__((always_inline)) void tile(const uint16_t *table, in
     }
 }
 
-/* Widens the 16-bit sums of a row to its counts in place, from the last panel to the first. */
+/* Widens the 16-bit sums of a row to its counts, in place. */
 static void widen(int32_t *out, int panels) {
     for (int q = panels - 1; q >= 0; q--) {
         const uint8_t *from = (const uint8_t *)out + (size_t)q * 2 * PANEL;
@@ -178,12 +173,11 @@ static void widen(int32_t *out, int panels) {
 typedef struct {
     uint16_t table[DNX_BIT_ROWS / 2][CHUNK * 16 + 2];
     uint8_t *sums;
-    size_t ld; /* bytes between the sums of rows */
+    size_t ld;
     int P;
 } block;
 
-/* Computes all rows in pairs; `panels` is a constant when inlined. With an odd number of rows, the
- * last row is used twice, and the sums of its copy go to `nowhere`. */
+/* Computes all rows in pairs. A last single row is used twice. */
 static inline __attribute__((always_inline)) void
 tiles(const block *k, int i, int steps, const uint8_t *w, size_t far, int panels, int q) {
     uint8_t nowhere[PANELS * 2 * PANEL] = {0}, *to = k->sums + (size_t)q * 2 * PANEL;

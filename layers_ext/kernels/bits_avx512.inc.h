@@ -7,7 +7,7 @@
 #define DNX_INLINE static inline __attribute__((always_inline))
 
 /* For channels [c, c + 64) of `count` <= 4 pixels, `step` floats apart: stores the signs of u in
- * word[p] and adds |u| to total[p]. Pixels have independent sums: several at a time are faster. */
+ * word[p], and adds |u| to total[p]. */
 DNX_INLINE void sign_words(const float *x, size_t step, int count, int C, int c, const float *scale,
                            const float *shift, __m512 *total, uint64_t *word) {
     for (int p = 0; p < count; p++) word[p] = 0;
@@ -27,7 +27,7 @@ DNX_INLINE void sign_words(const float *x, size_t step, int count, int C, int c,
     }
 }
 
-/* dnx_bit_end for 16 filters; the mask has a 1 for each filter that exists. */
+/* dnx_bit_end for 16 filters, of which `mask` exist. */
 typedef struct {
     __mmask16 mask;
     __m512 alpha, shift, slope;
@@ -44,7 +44,7 @@ DNX_INLINE end16 end16_of(const dnx_bit_end *e, int i, int N) {
     return v;
 }
 
-/* Computes 16 results y from their integer sums z, as dnx_bit_set.finish does. */
+/* Computes 16 results as dnx_bit_set.finish does. */
 DNX_INLINE void finish16(__m512i z, __m512 factor, end16 e, const float *residual, float *y) {
     __m512 u = _mm512_mul_ps(_mm512_cvtepi32_ps(z), factor);
     u = _mm512_mul_ps(u, e.alpha);

@@ -37,7 +37,7 @@ static void sign(const float *x, long P, int C, const float *scale, const float 
     }
 }
 
-/* Returns the number of 1 bits: counts in pairs, nibbles and bytes, then adds up the bytes. */
+/* Returns the number of 1 bits. */
 static int bits_of(uint64_t w) {
     w -= (w >> 1) & 0x5555555555555555u;
     w = (w & 0x3333333333333333u) + ((w >> 2) & 0x3333333333333333u);

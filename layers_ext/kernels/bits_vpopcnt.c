@@ -8,22 +8,19 @@
  *   carry = P[l] ? not (P[l+1] and P[l+2]) : P[l+1] and not P[l+2]       (one VPTERNLOG)
  *   bits  = 2 (sum of the bits of all carries) + bits of the last P
  *
- * Two words take five instructions instead of six (two each of XOR, count and add), and one count
- * instead of two; only one port of the processor can count.
- * Packed: panels of 8 filters, word by word, an even number of words: [N/8][2 ceil(L/2)][8]. A tile
- * is 3 rows x 4 panels: 24 of the 32 registers hold sums and parities. */
+ * Two words take one count instead of two.
+ * Packed: panels of 8 filters, word by word, an even number of words: [N/8][2 ceil(L/2)][8]. */
 #if defined(__x86_64__)
 #include "kernels/bits_avx512.inc.h"
 
 #define PANEL 8
 #define ROWS 3
 #define PANELS 4
-#define PIXELS 4 /* pixels whose signs are computed together */
+#define PIXELS 4
 #define CARRY 0x74
 
 static int even(int L) { return (L + 1) / 2 * 2; }
 
-/* Computes the signs of `count` pixels; `count` is a constant when inlined. */
 DNX_INLINE void signs(const float *x, int count, int C, const float *scale, const float *shift,
                       uint64_t *rows, float *sum) {
     size_t L = (size_t)dnx_bit_words(C);
@@ -50,7 +47,7 @@ static size_t packed_size(int L, int N) {
     return sizeof(uint64_t) * (size_t)even(L) * (size_t)((N + PANEL - 1) / PANEL * PANEL);
 }
 
-/* Stores the running parities of a row in to[0], to[step], ...: even(L) of them. */
+/* Stores even(L) running parities of a row in to[0], to[step], ... */
 static void parities(const uint64_t *row, int L, uint64_t *to, size_t step) {
     uint64_t all = 0;
     for (int l = 0; l < even(L); l++, to += step) {
@@ -68,7 +65,7 @@ static void pack(const uint64_t *rows, int L, int N, void *packed) {
 
 static size_t scratch_size(int L) { return sizeof(uint64_t) * (size_t)even(L) * DNX_BIT_ROWS; }
 
-/* Computes counts of a tile; rows <= ROWS and panels <= PANELS are inlined constants. L is even. */
+/* Computes the counts of a tile. L is even. */
 DNX_INLINE void tile(const uint64_t *a, int rows, size_t L, const uint64_t *w, int panels,
                      int32_t *out, size_t ldc) {
     __m512i sums[ROWS][PANELS], parity[ROWS][PANELS];
@@ -96,7 +93,6 @@ DNX_INLINE void tile(const uint64_t *a, int rows, size_t L, const uint64_t *w, i
         }
 }
 
-/* Computes all P rows; `panels` is a constant when inlined. */
 DNX_INLINE void tiles(const uint64_t *a, int P, size_t L, const uint64_t *w, int panels,
                       int32_t *out, size_t ldc) {
     for (; P >= ROWS; P -= ROWS, a += ROWS * L, out += ROWS * ldc)

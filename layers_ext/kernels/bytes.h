@@ -1,6 +1,5 @@
 /* bytes.h - finds the products of many rows with a few queries that may exceed a limit. Rows and
- * queries are rounded to bytes. A bound on the rounding errors makes sure that no product above its
- * limit + 1e-6 is missed. The functions allocate nothing and start no threads. */
+ * queries are rounded to bytes, but no product above its limit + 1e-6 is missed. */
 #ifndef DNX_BYTES_H
 #define DNX_BYTES_H
 #include <stddef.h>
@@ -19,19 +18,17 @@ typedef struct {
 } dnx_byte_find;
 
 typedef struct dnx_byte_set {
-    /* Returns the bytes of N packed queries of K numbers. */
     size_t (*packed)(int K, int N);
     /* Packs N queries of K numbers and of length at most 1. `packed` is aligned to 64 bytes. */
     void (*pack)(const float *queries, int K, int N, void *packed);
     /* Finds the rows of a (P x K, P <= 65,535, rows of length at most 1) whose product with query i
-     * may be larger than limit[i] + 1e-6. limit has an entry for every query in the panels; entries
-     * from N on are infinity. Stores up to P * panels entries in `found`, for each query in the
-     * order of the rows, and returns their number. Prefetches the rows at `next`, those of the next
-     * call. */
+     * may be larger than limit[i] + 1e-6. Entries of `limit` from N to the end of the last panel
+     * are infinity. Stores up to P * panels entries in `found`, for each query in the order of the
+     * rows, and returns their number. Prefetches the rows at `next`. */
     size_t (*look)(const float *a, int P, int K, const void *packed, int N, const float *limit,
                    const float *next, dnx_byte_find *found);
 } dnx_byte_set;
 
-/* Returns NULL when the processor lacks AVX-512 VNNI, or DNX_ISA names a set without AVX-512. */
+/* Returns NULL without AVX-512 VNNI. */
 const dnx_byte_set *dnx_bytes(void);
 #endif

@@ -1,5 +1,4 @@
-/* bytes_vnni.c - products of bytes by AVX-512 VNNI: a lane is a query, an instruction takes four
- * numbers of a row.
+/* bytes_vnni.c - products of bytes by AVX-512 VNNI.
  *
  * A row x of K numbers is rounded to s R with bytes R in -127..127, a query q to t Q. The rounding
  * errors are e_x = x - s R and e_q = q - t Q. Then
@@ -11,13 +10,12 @@
  *   R Q > (limit - (1 + |e_x|) |e_q| - |e_x|) / (s t).
  *
  * All rows of a block share s, so |e_x| <= s sqrt(K)/2, and the right side is one number for each
- * query: products are compared as integers. Rows are stored as R + 128, because the instruction
- * takes one factor without sign; 128 times the sum of Q is therefore added to the right side.
+ * query. Rows are stored as R + 128, because the instruction takes one factor without sign; the
+ * right side grows by 128 times the sum of Q.
  *
  * A vector of 64 bytes has the numbers k, k+16, k+32, k+48 in its lane k, for rows and queries.
  * Packed, for each panel of 16 queries: int32 more[16] (128 times the sums of Q), float t[16],
- * float lost[16] (|e_q|), then for each lane of the vectors of a row the bytes [16 queries][4]. A
- * tile is 4 rows x 4 panels. */
+ * float lost[16] (|e_q|), then for each lane of the vectors of a row the bytes [16 queries][4]. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <math.h>
@@ -74,7 +72,6 @@ INLINE __m512 some(const float *x, long n) { /* the first n of 16 numbers, then 
                    : _mm512_maskz_loadu_ps((__mmask16)(n > 0 ? (1u << n) - 1 : 0), x);
 }
 
-/* Returns the largest absolute value of n numbers, and ignores NaN. */
 static float largest(const float *x, long n) {
     __m512 most[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
                       _mm512_setzero_ps()};
@@ -98,7 +95,7 @@ INLINE __m512i round64(const float *x, long n, __m512 inverse) {
     return _mm512_ternarylogic_epi32(half, low, _mm512_slli_epi32(high, 16), CHOOSE);
 }
 
-/* Rounds a block of P rows with one scale s, and returns s. Fills the last tile with zeros. */
+/* Rounds P rows with one scale s, and returns s. Fills the last tile with zeros. */
 static float round_rows(const float *a, int P, int K, uint8_t *bytes) {
     const float most = fmaxf(largest(a, (long)P * K), 127 * LEAST);
     const __m512 inverse = _mm512_set1_ps(127 / most);
@@ -133,14 +130,13 @@ INLINE void multiply(__m512i *sum, __m512i row, __m512i q) {
     __asm__("vpdpbusd %2, %1, %0" : "+v"(*sum) : "v"(row), "v"(q));
 }
 
-typedef struct {                   /* a tile */
-    int row, rows, panel, panels;  /* first row, number of rows; first panel, number of panels */
-    size_t row_size, panel_size;   /* in bytes */
-    const uint8_t *bytes, *packed; /* addresses of the first row and the first panel */
-    const __m512i *bars;           /* bar() of each panel */
+typedef struct {
+    int row, rows, panel, panels; /* first row, number of rows; first panel, number of panels */
+    size_t row_size, panel_size;
+    const uint8_t *bytes, *packed;
+    const __m512i *bars; /* bar() of each panel */
 } part;
 
-/* Stores an entry for each row and panel with a sum above its bar. Returns how many. */
 static __attribute__((noinline)) size_t note(const part *w, __m512i sum[ROWS][PANELS],
                                              dnx_byte_find *found) {
     size_t n = 0;
@@ -154,8 +150,7 @@ static __attribute__((noinline)) size_t note(const part *w, __m512i sum[ROWS][PA
     return n;
 }
 
-/* Multiplies the rows of a tile by v panels, and returns the number of entries in `found`. v is a
- * constant after inlining. Each step prefetches 16 numbers at `next`. */
+/* Multiplies the rows of a tile by v panels. Returns the number of entries stored in `found`. */
 INLINE size_t tile(const part *w, int v, const float *next, dnx_byte_find *found) {
     __m512i sum[ROWS][PANELS];
     UNROLL for (int i = 0; i < v; i++) UNROLL for (int r = 0; r < ROWS; r++)

@@ -1,5 +1,4 @@
-/* depthwise.inc.h - depthwise convolution; a part of kernels.inc.h. The outer loop goes over strips
- * of pixels, the inner one over channels, so that memory is read in order. */
+/* depthwise.inc.h - depthwise convolution; a part of kernels.inc.h. */
 
 #define STRIP 4      /* output pixels whose sums are in registers together */
 #define DW_STRIP 8   /* output pixels summed together for a filter gradient */
@@ -11,7 +10,7 @@ INLINE int ceil_div(int a, int b) { return a > 0 ? (a + b - 1) / b : 0; }
 /* Returns a/b rounded down, but at least -1. */
 INLINE int floor_div(int a, int b) { return a < 0 ? -1 : a / b; }
 
-/* Outputs *xlo <= x < *xhi read only pixels inside the row with the taps first..last. */
+/* The taps first..last of outputs *xlo <= x < *xhi read only pixels inside the row. */
 INLINE void inside(int in_w, int first, int last, int stride, int pad, int *xlo, int *xhi) {
     *xlo = ceil_div(pad - first, stride);
     *xhi = floor_div(in_w - 1 + pad - last, stride) + 1;
@@ -28,7 +27,6 @@ typedef struct {
     float *dw;
 } strip;
 
-/* Applies e to S <= 8 pixels of n channels, and stores them. */
 INLINE void finish_strip(vf *acc, const int S, epi e, const int n) {
     if (e.is_slow) {
         float u[8 * VW];
@@ -39,7 +37,6 @@ INLINE void finish_strip(vf *acc, const int S, epi e, const int n) {
     }
 }
 
-/* Computes channels c.. of S neighbouring outputs. */
 INLINE void strip_vector(const int S, const int kw, const int stride, strip j, size_t C, int c,
                          const int n) {
     const float *w = j.w;
@@ -79,7 +76,6 @@ STRIP_FN(3, 2, 1)
 STRIP_FN(5, 1, 4)
 STRIP_FN(5, 1, 1)
 
-/* Computes V vectors of an output, channels c.. */
 INLINE void pixel_vectors(const int V, strip j, size_t C, int c, const int n) {
     const epi e = epi_at(j.e, 0, c);
     vf acc[4];
@@ -142,11 +138,10 @@ typedef struct {
     bool adds;
 } back_rows;
 
-/* Computes the gradients of S neighbouring input pixels from ix on, for a filter of width 3. `at`
- * is the offset of an output in the rows of d:
- *   stride 1: output ix + pad - 2; dx[i] = sum_kx w[kx] d[i + 2 - kx].
- *   stride 2: ix + pad is even, output (ix + pad)/2 - 1; pixels with even ix + pad are read by taps
- *   0 and 2, all others by tap 1. */
+/* Computes the gradients of S input pixels from ix on, for a filter of width 3. `at` is the offset
+ * in the rows of dy of output
+ *   ix + pad - 2 with stride 1: dx[i] = sum_kx w[kx] d[i + 2 - kx];
+ *   (ix + pad)/2 - 1 with stride 2; ix + pad is even. */
 INLINE void dx_strip_vector(const int S, const int stride, const back_rows *b, size_t at, size_t C,
                             float *dx, int c, const int n) {
     const int count = b->count, reads = stride == 1 ? S + 2 : S / 2 + 1;
@@ -180,8 +175,7 @@ DX_STRIP_FN(1, 1)
 DX_STRIP_FN(2, 4)
 DX_STRIP_FN(2, 2)
 
-/* Computes the gradient of an input pixel that outputs x, x - 1, ... read by taps kx, kx +
- * stride... */
+/* Computes the gradient of an input pixel that outputs x - k read by taps kx + k*stride. */
 NOINLINE void dx_pixel(const back_rows *b, int kx, int x, int taps, int stride, int C, float *dx) {
     const int count = b->count;
     const bool adds = b->adds;
@@ -237,8 +231,6 @@ static void dw_dx(const float *const *dy_rows, const dnx_rows *r, int C, const f
     }
 }
 
-/* Adds the contribution of S outputs to the gradients of one row of a filter of width 3. x points
- * at the pixel that tap 0 of the first output reads. */
 INLINE void dw_strip_vector(const int S, const int stride, const float *x, size_t C, float *dw,
                             const float *dy, const int n) {
     vf acc[3];
@@ -270,7 +262,6 @@ DW_STRIP_FN(1, 2)
 DW_STRIP_FN(2, 8)
 DW_STRIP_FN(2, 2)
 
-/* Adds the filter gradients of outputs x0 <= x < x1 to dw, for a filter of any size and stride. */
 NOINLINE void dw_any(const float *const *rows, const dnx_rows *r, int C, float *dw, const float *dy,
                      int x0, int x1) {
     const int kh = r->kh, kw = r->kw, stride = r->stride, pad = r->pad;

@@ -1,13 +1,11 @@
-/* elementwise.inc.h - passes over P rows of C channels; a part of kernels.inc.h. Four rows at a
- * time share the loads of the channels' constants. Sums over rows are kept as floats in the L1
- * cache and are added to doubles every SUM_ROWS rows. */
+/* elementwise.inc.h - passes over P rows of C channels; a part of kernels.inc.h. Sums over rows are
+ * floats, which are added to doubles every SUM_ROWS rows. */
 
-#define GROUP 4
+#define GROUP 4 /* rows that share the loads of the channels' constants */
 #define SUM_ROWS 128
 #define CHUNK 1024 /* channels whose float sums fit the L1 cache */
 
-/* Runs BODY4(c, n) for each GROUP rows and BODY1(c, n) for each remaining row, over all channels.
- * STEP(R) advances the pointers by R rows. */
+/* BODY4(c, n) works on GROUP rows, BODY1(c, n) on one. STEP(R) advances the pointers by R rows. */
 #define EACH_GROUP(rows, C, BODY4, BODY1, STEP)                                                    \
     do {                                                                                           \
         int r_ = 0;                                                                                \
@@ -21,13 +19,11 @@
         }                                                                                          \
     } while (0)
 
-/* Sets the sums of `width` channels, rounded up to whole vectors, to 0. For a short block, zeroing
- * all CHUNK sums would take longer than the work itself. */
+/* Sets whole vectors of sums to 0. Zeroing all CHUNK sums would take longer than a short block. */
 static void clear(float *s, int width) {
     memset(s, 0, sizeof *s * (size_t)((width + VW - 1) / VW * VW));
 }
 
-/* Adds s to sum, then sets s to 0. */
 static void flush(float *s, int n, double *sum) {
     for (int i = 0; i < n; i++) {
         sum[i] += s[i];
@@ -70,7 +66,6 @@ static void stats(const float *x, long P, int C, double *sum, double *sum_sq) {
     }
 }
 
-/* Applies f, dnx_activate() or dnx_activate_grad(), to n numbers of a vector one by one. */
 NOINLINE void slow(float *u, int n, dnx_act act, float (*f)(float, dnx_act, float)) {
     for (int i = 0; i < n; i++) u[i] = f(u[i], act, 0);
 }
@@ -137,7 +132,6 @@ typedef struct {
     epi e;
 } back;
 
-/* The constants of n channels, and the numbers of one row. */
 typedef struct {
     vf scale, shift, leak, u, z, dy;
 } back_lanes;
@@ -148,7 +142,7 @@ INLINE back_lanes lanes_of(const back *b, int c, const int n) {
                         .leak = b->e.slope ? ldn(b->e.slope + c, n) : set1(b->e.leak)};
 }
 
-/* Returns du = dy * act'(u) for the n channels at index `at`; sets u, z and dy of v. */
+/* Returns du = dy * act'(u); sets u, z and dy of v. */
 INLINE vf back_vector(const back *b, const bool is_slow, size_t at, back_lanes *v, const int n) {
     v->z = ldn(b->z + at, n);
     v->dy = ldn(b->dy + at, n);
@@ -157,7 +151,7 @@ INLINE vf back_vector(const back *b, const bool is_slow, size_t at, back_lanes *
     return b->e.acts ? v->dy * grad_vector(v->u, &b->e, v->leak) : v->dy;
 }
 
-/* Adds to three rows of CHUNK sums: du, du*z and, with has_slopes, dy*u where u < 0. */
+/* Adds to three rows of CHUNK sums, those of act_back(). */
 INLINE void sum_rows(const int R, const back *b, const bool is_slow, const bool has_slopes,
                      float *sums, int c, const int n) {
     vf sum = ld(sums + c), sum_z = ld(sums + CHUNK + c), sum_s = zero();

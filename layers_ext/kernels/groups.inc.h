@@ -1,9 +1,8 @@
 /* groups.inc.h - convolution in narrow groups; a part of kernels.inc.h. The lanes of a vector are
  * neighbouring output channels. Each lane picks its input from vectors of input channels. */
 
-/* Lane i of the result is p[at[i]]. Only the first m floats of p may be read; the caller does not
- * use lanes with at[i] >= m. V is the number of vectors that hold all p[at[i]]: 1, 2, or 0 when
- * they need more. */
+/* Lane i of the result is p[at[i]], or anything when at[i] >= m. Reads m floats of p at most. V is
+ * the number of vectors that hold all p[at[i]]: 1, 2, or 0 for more. */
 INLINE vf pick(const int V, const float *p, vi at, const int m) {
     if (V == 0) {
         float t[VW];
@@ -39,8 +38,8 @@ typedef struct {
     vi at;           /* inputs_of(k, a, b) */
 } lane_map;
 
-/* For a vector whose lane 0 is output k of a group: returns how many channels input 0 of each
- * lane's group is behind input 0 of lane 0's group. */
+/* Lane 0 is output k of a group. Returns the distance from input 0 of this group to input 0 of each
+ * lane's group. */
 INLINE vi inputs_of(int k, int a, int b) {
     int32_t at[VW];
     vi v;
@@ -77,14 +76,12 @@ INLINE void next_outputs(lane_map *map) {
     if (map->rest) map->at = inputs_of(map->k, map->a, map->b);
 }
 
-/* For the next two functions: n outputs are stored, and m channels may be read. With is_whole the
- * compiler knows both as constants. */
+/* n outputs are stored, and m channels may be read. Both are constants with is_whole. */
 #define OUTPUTS                                                                                    \
     const int n = is_whole ? VW : at_most(VW, map.N - map.c),                                      \
               m = is_whole ? V * VW : map.C - map.in;                                              \
     const size_t step = (size_t)map.N, C = (size_t)map.C
 
-/* Computes a vector of outputs of S neighbouring pixels. */
 INLINE void group_vector(const int V, const int S, const int kw, const int stride, strip p,
                          lane_map map, const bool is_whole) {
     OUTPUTS;
@@ -118,7 +115,6 @@ INLINE void group_vector(const int V, const int S, const int kw, const int strid
     finish_strip(acc, S, epi_at(p.e, 0, map.c), n);
 }
 
-/* Adds the gradients from a vector of outputs of S pixels to dw. */
 INLINE void group_dw_vector(const int V, const int S, const int kw, const int stride, strip p,
                             lane_map map, const bool is_whole) {
     OUTPUTS;
@@ -185,21 +181,21 @@ GROUP_FNS(4, 5, 1)
 GROUP_FNS(8, 1, 1)
 GROUP_FNS(1, 0, 0)
 
-/* The fast paths: strips of S pixels. The last entry is for one pixel and any filter. */
+/* Strips of S pixels. The last entry is for one pixel and any filter. */
 static const struct {
     int S, kw, stride;
     group_fn row[3], dw[3];
 } group_strips[] = {GROUP_NAMES(8, 3, 1), GROUP_NAMES(4, 3, 1), GROUP_NAMES(4, 3, 2),
                     GROUP_NAMES(4, 5, 1), GROUP_NAMES(8, 1, 1), GROUP_NAMES(1, 0, 0)};
 
-/* Computes the outputs of a row or, when p.dw is not NULL, adds the taps' gradients to p.dw. */
+/* Computes the outputs of a row, or the gradients when p.dw is not NULL. */
 static void group_any(const dnx_rows *r, const dnx_groups *g, strip p) {
     const int in_w = r->in_w, out_w = r->out_w, kw = r->kw, stride = r->stride, pad = r->pad;
     const lane_map map = map_of(g);
     int xlo, xhi;
     p.kh = r->kh;
     p.kw = kw;
-    inside(in_w, 0, kw - 1, stride, pad, &xlo, &xhi); /* outputs that read only pixels of the row */
+    inside(in_w, 0, kw - 1, stride, pad, &xlo, &xhi);
     xhi = at_most(xhi, out_w);
     for (int x = 0, i, S; x < out_w; x += S) {
         p.ix = (long)x * stride - pad;

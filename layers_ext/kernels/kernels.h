@@ -1,6 +1,5 @@
 /* kernels.h - the float loops. They allocate nothing and start no threads: callers split the work.
  *
- * One source, kernels.inc.h, is compiled for each instruction set; dnx_kernels() picks at run time.
  * Letters: P pixels (rows), K inner length, N output channels, C channels. */
 #ifndef DNX_KERNELS_H
 #define DNX_KERNELS_H
@@ -13,14 +12,13 @@
 /* Where a kernel stores rows of N outputs, and the steps before that, in this order. */
 typedef struct {
     float *y;
-    size_t ldy;            /* floats between outputs, in y and in the residual */
-    const float *bias;     /* N numbers that are added; may be NULL */
-    dnx_act act;           /* in vectors if dnx_act_is_cheap(), else number by number */
+    size_t ldy;        /* floats between outputs, in y and in the residual */
+    const float *bias; /* N floats; may be NULL */
+    dnx_act act;
     const float *slope;    /* N slopes, for PRELU */
     const float *residual; /* added after act; may be NULL */
     bool adds;             /* adds to y instead of storing */
-    const float *next;     /* P x K floats that the next product will read: mm() prefetches them.
-                            * When NULL, mm() prefetches the rows of a that follow */
+    const float *next;     /* P x K floats that mm() prefetches; NULL: the rows of a that follow */
 } dnx_epilogue;
 
 /* Three arrays that will be read soon. */
@@ -29,20 +27,18 @@ typedef struct {
     size_t floats[3];
 } dnx_ahead;
 
-/* A convolution of C inputs in groups of a inputs and b outputs. Output n reads n/b*a + j, j <
- * a. */
+/* A convolution of C inputs in groups of a inputs and b outputs. */
 typedef struct {
     int C, a, b;
 } dnx_groups;
 
-/* A convolution along rows: output x reads the pixels x*stride - pad + kx, kx < kw, of kh input
- * rows. Pixels outside 0..in_w-1 count as 0. */
+/* Output x reads the pixels x*stride - pad + kx, kx < kw, of kh input rows; 0 outside of a row. */
 typedef struct {
     int in_w, out_w; /* pixels of an input row and of an output row */
     int kh, kw, stride, pad;
 } dnx_rows;
 
-/* y = act(u), u = x*scale[c] + shift[c], for rows of C channels. */
+/* y = act(x*scale[c] + shift[c]) for rows of C channels. */
 typedef struct {
     int C;
     const float *scale, *shift; /* C floats each; NULL means scale 1, shift 0 */
@@ -51,10 +47,10 @@ typedef struct {
 } dnx_scaled_act;
 
 typedef struct {
-    const char *name; /* "plain", "avx2", "avx512" */
-    int panel;        /* columns of a packed panel */
+    const char *name;
+    int panel; /* columns of a packed panel */
 
-    /* Returns the floats of a packed K x N matrix: K * ceil(N/panel)*panel. */
+    /* Returns the floats of a packed K x N matrix. */
     size_t (*packed)(int K, int N);
     /* Packs b, element (k,n) at b[k*sk + n*sn], into panels [N/panel][K][panel], zero padded. */
     void (*pack)(const float *b, size_t sk, size_t sn, int K, int N, float *packed);
@@ -65,20 +61,20 @@ typedef struct {
     void (*mmt)(const float *a, size_t lda, const float *d, size_t ldd, int P, int K, int N,
                 float *w, const dnx_ahead *next);
 
-    /* Computes a row of a depthwise convolution, out_w x C, then the epilogue. w is [kh][kw][C].
-     * rows[ky] points at pixel 0 of input row ky, or is NULL for a row of padding. */
+    /* A row of a depthwise convolution, out_w x C. w is [kh][kw][C]. rows[ky] points at pixel 0 of
+     * input row ky, or is NULL for a row of padding. */
     void (*dw_row)(const float *const *rows, const dnx_rows *s, int C, const float *w,
                    const dnx_epilogue *e);
-    /* Computes the gradient of an input row, in_w x C. rows[ky] is the row of dy whose output reads
-     * this input row with taps w[ky], or NULL without such a row. If adds, adds to dx. */
+    /* The gradient of an input row, in_w x C. rows[ky] is the row of dy whose outputs read this
+     * input row with taps w[ky], or NULL. */
     void (*dw_dx)(const float *const *rows, const dnx_rows *s, int C, const float *w, float *dx,
                   bool adds);
-    /* Adds the filter gradient of one output row: dw[kh][kw][C] += x rows * dy row. */
+    /* Adds the filter gradient of one output row. */
     void (*dw_row_dw)(const float *const *rows, const dnx_rows *s, int C, float *dw,
                       const float *dy);
 
-    /* Like dw_row and dw_row_dw, for groups: rows of C channels, N = C/a*b outputs, w and dw are
-     * [kh][a][kw][N]. Fast when a and b fit a vector. pad may be negative. */
+    /* Like dw_row and dw_row_dw for N = C/a*b outputs; w and dw are [kh][a][kw][N]. Fast when a and
+     * b fit a vector. pad may be negative. */
     void (*group_row)(const float *const *rows, const dnx_rows *s, const dnx_groups *g,
                       const float *w, const dnx_epilogue *e);
     void (*group_row_dw)(const float *const *rows, const dnx_rows *s, const dnx_groups *g,
@@ -89,17 +85,15 @@ typedef struct {
     /* y = act(x * scale[c] + shift[c]) + residual. residual may be NULL. y may be x. */
     void (*scale_act)(const float *x, long P, const dnx_scaled_act *s, const float *residual,
                       float *y);
-    /* Like scale_act(), for a y larger than the cache: stores y past the cache if C fills whole
-     * vectors and y is aligned to vectors. */
+    /* Like scale_act(), for a y larger than the cache: stores past the cache where it can. */
     void (*scale_act_stream)(const float *x, long P, const dnx_scaled_act *s, const float *residual,
                              float *y);
-    /* Backward pass of y = act(u), u = z*scale[c] + shift[c], with z of the forward pass. Stores du
-     * = dy * act'(u). du may be dy, or NULL: then only the sums are computed. Adds to the sums:
-     * sum_du[c] += du, sum_duz[c] += du*z and, if not NULL, sum_slope[c] += dy*u where u < 0. */
+    /* With u = z*scale[c] + shift[c]: du = dy * act'(u), sum_du[c] += du, sum_duz[c] += du*z, and
+     * sum_slope[c] += dy*u where u < 0. du and sum_slope may be NULL; du may be dy. */
     void (*act_back)(const float *dy, const float *z, long P, const dnx_scaled_act *s, float *du,
                      double *sum_du, double *sum_duz, double *sum_slope);
-    /* Computes du as act_back() does, then the backward of batch norm: dz = du*p[c] + z*q[c] +
-     * r[c]. When p is NULL, dz = du. dz may be dy. */
+    /* With du of act_back(): dz = du*p[c] + z*q[c] + r[c], or dz = du when p is NULL. dz may be
+     * dy. */
     void (*act_dz)(const float *dy, const float *z, long P, const dnx_scaled_act *s, const float *p,
                    const float *q, const float *r, float *dz);
     /* out = a*p[c] + b*q[c] + r[c]. out may be a. */
@@ -109,7 +103,6 @@ typedef struct {
     void (*copy_runs)(const float *from, size_t step, int count, int n, float *to, size_t ldt);
     /* y += x */
     void (*add)(const float *x, size_t n, float *y);
-    /* Returns the sum of a[i]*b[i]. */
     double (*dot)(const float *a, const float *b, size_t n);
 
     /* Winograd's F(m x m, 3 x 3), m = 2 or 4: transforms an input tile of a x a pixels x C, a = m +
@@ -121,14 +114,14 @@ typedef struct {
                      const dnx_epilogue *e);
 } dnx_kernel_set;
 
-/* Returns the best set for this processor, or the set that the environment variable DNX_ISA names:
- * "plain", "avx2" or "avx512". Ignores other names and sets that the processor lacks. */
+/* Returns the set that the environment variable DNX_ISA names if this processor has it, else its
+ * best set. */
 const dnx_kernel_set *dnx_kernels(void);
 
-/* Returns the set of that name, or NULL when the processor lacks it; for tests. "wide" is "avx512"
- * compiled without AVX-512, so that a machine with AVX2 can test it (test builds only). */
+/* For tests: returns the set "plain", "avx2", "avx512" or "wide" (see kernels_wide.c), or NULL when
+ * the processor lacks it. */
 const dnx_kernel_set *dnx_kernels_named(const char *name);
 
-/* Makes the thread flush denormals to zero (x86). Without this, untrained networks are slow. */
+/* Makes the thread flush denormals to zero (x86). Denormals make untrained networks slow. */
 void dnx_flush_denormals(void);
 #endif

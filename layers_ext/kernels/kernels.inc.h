@@ -1,7 +1,6 @@
 /* kernels.inc.h - the one source of all kernel sets. The including file defines
  *   SET  the set's name,  VW  floats per vector,  MR  rows of a register tile (4, 6 or 14).
- * A tile is MR x PANEL = MR x 2 vectors of sums. Together with two vectors of b and one of a it
- * must fit the registers, else every step goes through memory. */
+ * MR x 2 vectors of sums, two vectors of b and one of a must fit the registers. */
 #include "kernels/kernels.h"
 
 #include <math.h>
@@ -26,7 +25,7 @@
 #define NOINLINE static __attribute__((noinline))
 
 #define PANEL (2 * VW)
-#define MMT_ROWS 128    /* rows of d that mmt copies at a time: 128 x PANEL floats, at most 16 KB */
+#define MMT_ROWS 128    /* rows of d that mmt copies at a time */
 #define MM_BLOCK 8192   /* floats of `a` that stay in L1 while all panels of b are read */
 #define LINE 16         /* floats of a cache line */
 #define MM_LARGE 131072 /* floats of b that no longer fit L2 */
@@ -34,8 +33,6 @@
 typedef float vf __attribute__((vector_size(4 * VW)));
 typedef int32_t vi __attribute__((vector_size(4 * VW)));
 typedef float vf_mem __attribute__((vector_size(4 * VW), aligned(4), may_alias));
-
-/* ---- one vector ---- */
 
 INLINE vf ld(const float *p) { return *(const vf_mem *)p; }
 INLINE void st(float *p, vf v) { *(vf_mem *)p = v; }
@@ -51,7 +48,7 @@ INLINE vf set1(float x) {
 #endif
 }
 
-/* a*b + c in one instruction. With -std=c11 the compiler does not fuse products and sums. */
+/* Returns a*b + c. With -std=c11 the compiler does not fuse products and sums. */
 INLINE vf fma_(vf a, vf b, vf c) {
 #if defined(USE_AVX512)
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
@@ -62,7 +59,7 @@ INLINE vf fma_(vf a, vf b, vf c) {
 #endif
 }
 
-/* u > 0 ? a : b, lane by lane. A NaN in u gives b. */
+/* Returns u > 0 ? a : b. */
 INLINE vf if_pos(vf u, vf a, vf b) {
 #if defined(USE_AVX512)
     return (vf)_mm512_mask_blend_ps(_mm512_cmp_ps_mask((__m512)u, _mm512_setzero_ps(), _CMP_GT_OQ),
@@ -80,7 +77,7 @@ INLINE vf if_pos(vf u, vf a, vf b) {
 static const int32_t lane_mask[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 #endif
 
-/* Loads the first n floats, 1 <= n < VW, and reads nothing beyond. The other lanes are 0. */
+/* Loads n floats, 1 <= n < VW. The other lanes are 0. */
 INLINE vf ld_part(const float *p, int n) {
 #if defined(USE_AVX512)
     return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
@@ -107,7 +104,7 @@ INLINE void st_part(float *p, vf v, int n) {
 #endif
 }
 
-/* Stores past the cache. p must be aligned. Other threads see the data after end_stream(). */
+/* Stores past the cache. p is aligned to vectors. Call end_stream() after the last store. */
 INLINE void st_stream(float *p, vf v) {
 #if defined(USE_AVX512)
     _mm512_stream_ps(p, (__m512)v);
@@ -124,7 +121,6 @@ INLINE void end_stream(void) {
 #endif
 }
 
-/* Loads n floats. For whole vectors n is the constant VW, and the compiler removes the test. */
 INLINE vf ldn(const float *p, int n) { return n == VW ? ld(p) : ld_part(p, n); }
 INLINE void stn(float *p, vf v, int n) {
     if (n == VW) st(p, v);
@@ -139,10 +135,7 @@ INLINE void stn(float *p, vf v, int n) {
         if (c_ < (C)) BODY(c_, (C)-c_);                                                            \
     } while (0)
 
-/* ---- activations and epilogues ---- */
-
-/* All vectorised activations are u > 0 ? min(u, cap) : u*leak, where leak is a constant or a slope
- * per channel. u*leak is a product, not a maximum, so that NaN stays NaN. */
+/* Vectorised activations are u > 0 ? min(u, cap) : u*leak. Unlike a maximum, u*leak keeps NaN. */
 typedef struct {
     float *y;
     size_t ldy;
@@ -183,7 +176,6 @@ INLINE vf act_vector(vf u, const epi *e, vf leak) {
     return e->is_capped ? if_pos(u - set1(6), set1(6), u) : u;
 }
 
-/* Returns the derivative act'(u). */
 INLINE vf grad_vector(vf u, const epi *e, vf leak) {
     vf one = set1(1);
     if (e->is_capped) one = if_pos(set1(6) - u, one, zero());
@@ -207,8 +199,7 @@ INLINE void finish(vf *u, const int step, const int count, epi e, const int n) {
     UNROLL for (int i = 0; i < count; i++) stn(e.y + (size_t)i * e.ldy, u[i * step], n);
 }
 
-/* Like finish(), for `rows` rows of `width` columns: for part-filled panels and slow activations.
- * The rows of u are `stride` floats apart. */
+/* Like finish(), for any width and any activation. Rows of u are `stride` floats apart. */
 NOINLINE void finish_rows(const float *u, int stride, int rows, int width, epi e) {
     for (int r = 0; r < rows; r++, u += stride, e = epi_at(e, 1, 0)) {
         if (e.is_slow) {

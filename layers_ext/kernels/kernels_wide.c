@@ -1,5 +1,5 @@
 /* kernels_wide.c - kernels_avx512.c compiled without AVX-512, so that a machine with AVX2 can test
- * its tiles and partial vectors. It is slow, and only tests link it. */
+ * it. Only tests link it. */
 #if defined(__x86_64__) || defined(__i386__)
 #define SET wide
 #define VW 16

@@ -22,14 +22,13 @@ static void pack(const float *b, size_t sk, size_t sn, int K, int N, float *out)
 typedef struct {
     const float *a; /* of a row; or of a column, for mmt */
     size_t lda;
-    int K;             /* the number of terms of each sum */
+    int K;
     const float *b;    /* panel of K rows */
     int width;         /* columns of the panel that are used */
     const float *next; /* prefetched meanwhile; may be NULL */
     epi e;
 } product;
 
-/* Applies e to a tile of sums, and stores it. */
 INLINE void finish_tile(vf (*acc)[2], const int m, const int V, int width, epi e) {
     if (width == V * VW && !e.is_slow) {
         UNROLL for (int v = 0; v < V; v++) finish(&acc[0][v], 2, m, epi_at(e, 0, v * VW), VW);
@@ -42,9 +41,8 @@ INLINE void finish_tile(vf (*acc)[2], const int m, const int V, int width, epi e
     }
 }
 
-/* Multiplies m rows of a by the first V vectors, 1 or 2, of one panel. Meanwhile it prefetches the
- * lines of y and m*K floats at `next`. One pointer serves three rows, by the
- * addressing modes p, p+lda, p+2*lda, so that all pointers fit the integer registers. */
+/* Multiplies m rows of a by V vectors of b. One pointer serves three rows, by the addressing modes
+ * p, p+lda, p+2*lda, so that all pointers fit the integer registers. */
 INLINE void mm_tile(const int m, const int V, product j) {
     vf acc[MR][2];
     const float *p[(MR + 2) / 3], *b = j.b, *next = j.next ? j.next : b;
@@ -65,7 +63,7 @@ INLINE void mm_tile(const int m, const int V, product j) {
     finish_tile(acc, m, V, j.width, j.e);
 }
 
-/* y[m][width] += sum over K rows of a[m] b[V*VW]. Prefetches K lines at `next`. */
+/* Adds a^T b to y, with m columns of a and V vectors of b. */
 INLINE void mmt_tile(const int m, const int V, product j) {
     vf acc[MR][2];
     const float *a = j.a, *b = j.b, *next = j.next ? j.next : b;
@@ -110,7 +108,7 @@ TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12) TILE(13) TILE(14)
 static void mm(const float *a, size_t lda, int P, int K, const float *b, int N,
                const dnx_epilogue *given) {
     const epi e = epi_of(given);
-    /* A matrix b that does not fit the caches should be read less often: use larger blocks of a. */
+    /* With larger blocks of a, a matrix b that does not fit the caches is read less often. */
     int hold = (size_t)K * (size_t)N > MM_LARGE ? MM_BLOCK * 6 : MM_BLOCK;
     int block = K > 0 ? hold / K / MR * MR : MR;
     if (block < MR) block = MR;
@@ -136,7 +134,7 @@ static void mm(const float *a, size_t lda, int P, int K, const float *b, int N,
     }
 }
 
-/* Returns the next `rows` cache lines to prefetch, or NULL when all are prefetched. */
+/* Returns the next `rows` cache lines to prefetch, or NULL. */
 static const float *fetch(dnx_ahead *next, int rows) {
     for (int i = 0; i < 3; i++) {
         size_t n = (size_t)rows * LINE;
@@ -159,7 +157,7 @@ static void mmt(const float *a, size_t lda, const float *d, size_t ldd, int P, i
         for (int n0 = 0; n0 < N; n0 += PANEL) {
             int width = N - n0 < PANEL ? N - n0 : PANEL;
             const tile_fn *tiles = width > VW ? mmt_tiles : mmt_halves;
-            /* Copies the rows: rows that are a power of two apart would share few cache lines. */
+            /* A copy, because rows that are a power of two apart would share few cache lines. */
             pack(d + (size_t)p0 * ldd + n0, ldd, 1, rows, width, panel);
             for (int k = 0; k < K; k += MR) {
                 int m = K - k < MR ? K - k : MR;

@@ -1,6 +1,5 @@
-/* pool.c - the pool of threads. Jobs are numbered; claim[t] is the number of the last job whose
- * share t was taken. A thread takes share t of job g by one compare-and-swap of claim[t] from g-1
- * to g. A late thread finds all shares taken, and no thread waits for it. */
+/* pool.c - the pool of threads. claim[t] is the number of the last job whose share t was taken. A
+ * thread takes share t of job g by one compare-and-swap of claim[t] from g-1 to g. */
 #include "kernels/pool.h"
 
 #include "kernels/kernels.h"
@@ -15,34 +14,32 @@
 #include <time.h>
 
 #define MOST 256          /* most shares, and most threads */
-#define SPIN_NS 50000     /* a waiting thread spins at most this long, then sleeps */
-#define LEAST_SPIN_NS 800 /* a spin of at most this time is not halved again */
+#define SPIN_NS 50000     /* longest spin */
+#define LEAST_SPIN_NS 800 /* a spin this short is not halved */
 #define SOON_NS 1000000   /* after more unusual waiting than this, the pool uses fewer threads */
-#define USUAL                                                                                      \
-    0.45 /* waiting for this share of the time is usual; 0.5 if half the threads are
-                    * late */
+#define USUAL 0.45        /* waiting for this share of the time is usual */
 #define FIRST_REST 8000000LL
 #define LONGEST_REST 256000000LL
 
-/* A thread sleeps here until a condition is true; the thread that makes it true calls wake(). */
+/* A thread sleeps here until another thread makes its condition true and calls wake(). */
 typedef struct {
     _Alignas(64) atomic_bool is_asleep;
     sem_t sem;
-    long long spin; /* ns to spin before sleeping */
+    long long spin;
 } bed;
 
 typedef struct {
     bed bed;
     dnx_pool *pool;
-    int place;     /* 1..crew-1; the caller has place 0 */
-    unsigned last; /* the number of the last job that this thread has seen */
+    int place; /* 1..crew-1; the caller has place 0 */
+    unsigned last;
     pthread_t thread;
 } worker;
 
 struct dnx_pool {
     int shares, crew, started;
-    /* Only the caller uses these: how many threads work now, and statistics of waiting. */
-    int active;
+    /* Only the caller uses these. */
+    int active;                /* threads that work now */
     long long counted, waited; /* time until which waiting was counted; waiting beyond the usual */
     long long since, rest, retry;
     bed caller;
@@ -71,8 +68,6 @@ static long long now_ns(void) {
     return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-/* ---- waiting ---- */
-
 static bool has_job(void *arg) {
     worker *w = arg;
     return atomic_load(&w->pool->job) != w->last;
@@ -87,16 +82,14 @@ static void wake(bed *b) {
 static void sleep_until(bed *b, bool (*ready)(void *), void *arg) {
     do {
         atomic_store(&b->is_asleep, true);
-        /* If the condition is already true, returns. But if wake() has cleared is_asleep, it posts
-         * `sem`, and this post must be taken. */
+        /* A wake() that has cleared is_asleep posts `sem`, and this post must be taken. */
         if (ready(arg) && atomic_exchange(&b->is_asleep, false)) return;
         while (sem_wait(&b->sem) && errno == EINTR) continue;
     } while (!ready(arg));
 }
 
 /* Spins if may_spin, then sleeps. Returns the time waited in ns; 0 for less than about a
- * microsecond. If the thread had to sleep and waited for SPIN_NS or longer, spinning could not have
- * helped: the next spin is half as long. After a shorter sleep the next spin is SPIN_NS. */
+ * microsecond. After a long wait the next spin is shorter. */
 static long long wait_until(bed *b, bool (*ready)(void *), void *arg, bool may_spin) {
     for (int i = 0; i < 32; i++) {
         if (ready(arg)) return 0;
@@ -117,9 +110,6 @@ static long long wait_until(bed *b, bool (*ready)(void *), void *arg, bool may_s
     return now - start;
 }
 
-/* ---- the shares ---- */
-
-/* Takes and does shares of job g until none is left, starting at the thread's own place. */
 static void take_shares(dnx_pool *p, unsigned g, int place) {
     int first = place * p->shares / p->crew;
     for (int i = 0; i < p->shares; i++) {
@@ -146,8 +136,7 @@ static void *work(void *arg) {
     }
 }
 
-/* Adds up the time that the caller waited for late shares. After too much waiting, the pool works
- * with half the threads; if soon after a trial of more threads, the next trial is later. */
+/* After too much waiting for late shares, the pool works with half the threads. */
 static void count_wait(dnx_pool *p, long long waited) {
     long long now = now_ns();
     p->waited += waited - (long long)(USUAL * (double)(now - p->counted));
@@ -161,7 +150,6 @@ static void count_wait(dnx_pool *p, long long waited) {
     p->retry = now + p->rest;
 }
 
-/* Doubles the number of threads that work, when it is time to try. */
 static void try_more(dnx_pool *p) {
     long long now = now_ns();
     if (now < p->retry) return;
@@ -206,8 +194,6 @@ void dnx_pool_each(dnx_pool *p, long n, void (*fn)(void *arg, int t, long i), vo
     each e = {.fn = fn, .arg = arg, .n = n};
     dnx_pool_run(p, take_each, &e);
 }
-
-/* ---- making and freeing ---- */
 
 static bool make_bed(bed *b) {
     atomic_init(&b->is_asleep, false);

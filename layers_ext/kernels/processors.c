@@ -1,5 +1,5 @@
-/* processors.c - counts processors by affinity and quota. The two functions at the end run before
- * and after the constructors of the shared libraries, and undo their changes of the affinity. */
+/* processors.c - counts processors by affinity and quota. The two functions at the end undo what
+ * constructors of shared libraries do to the affinity. */
 #include "kernels/processors.h"
 
 #include <sched.h>
@@ -10,8 +10,8 @@
 
 #define MAX_TEXT 4096
 
-/* Returns quota / period of the group in `folder`, rounded up, or 0 without a limit. In v2, cpu.max
- * has "quota period" or "max period". In v1 each number has a file; quota -1 means no limit. */
+/* Returns quota / period of the group, rounded up, or 0 without a limit. v2: cpu.max has
+ * "quota period" or "max period". v1: each number has a file; quota -1 means no limit. */
 static int quota_of(const char *folder) {
     static const char *const quotas[] = {"cpu.max", "cpu.cfs_quota_us"};
     char path[MAX_TEXT + 32];
@@ -33,7 +33,7 @@ static int quota_of(const char *folder) {
     return 0;
 }
 
-/* Returns the least quota of the group `path` and of the groups above it, or 0 without a limit. */
+/* Returns the least quota of the group and of those above it, or 0 without a limit. */
 static int least_quota(const char *mount, const char *path) {
     char folder[MAX_TEXT];
     int least = 0;
@@ -47,7 +47,6 @@ static int least_quota(const char *mount, const char *path) {
     }
 }
 
-/* True when the comma-separated list contains "cpu". */
 static bool has_cpu(const char *list) {
     for (const char *c = list; (c = strstr(c, "cpu")); c += 3)
         if ((c == list || c[-1] == ',') && (c[3] == 0 || c[3] == ',')) return true;

@@ -2,13 +2,12 @@
 #ifndef DNX_PROCESSORS_H
 #define DNX_PROCESSORS_H
 
-/* Returns the number of processors that the affinity of the calling thread allows (taskset, cpuset
- * of a container), at most the CPU quota of the control group (v1 or v2) rounded up, and at least
- * 1. A library may bind the main thread before main() runs, as libgomp does with
- * OMP_PROC_BIND=true. A program that links this file restores the affinity before main(). */
+/* Returns the number of processors that the affinity of the calling thread allows, at most the CPU
+ * quota of the control group (v1 or v2) rounded up, and at least 1. A library may bind the main
+ * thread before main() runs, as libgomp does; a program that links this file undoes that. */
 int dnx_processors(void);
 
-/* For tests: returns the CPU quota in processors, rounded up, or 0 without a limit. `groups` is a
- * file like /proc/self/cgroup, `mount` the folder where control groups are mounted. */
+/* For tests: returns the CPU quota in processors, rounded up, or 0 without a limit. groups: a file
+ * like /proc/self/cgroup. mount: the folder of the control groups. */
 int dnx_cpu_quota(const char *groups, const char *mount);
 #endif

@@ -1,11 +1,11 @@
 /* winograd.inc.h - Winograd's transforms of F(m x m, 3 x 3), m = 2 or 4; a part of kernels.inc.h.
  * Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv 1509.09308, section 4.
- * A tile is a x a, a = m + 2. Interpolation points for m = 2: 0, 1, -1, infinity; for m = 4: 0,
- * +-1/sqrt(2), +-sqrt(2), infinity. They lose less precision than 0, +-1, +-2, infinity. */
+ * Interpolation points for m = 2: 0, 1, -1, infinity; for m = 4: 0, +-1/sqrt(2), +-sqrt(2),
+ * infinity, which lose less precision than 0, +-1, +-2, infinity. */
 
 #define ROOT 1.41421356237309504880f
 
-/* Computes B^T d, the input transform of one line, into t[0], t[step], ... */
+/* t[0], t[step], ... = B^T d. */
 INLINE void wino_in_line(const int m, const vf *d, vf *t, const int step) {
     if (m == 2) {
         t[0] = d[0] - d[2];
@@ -24,7 +24,7 @@ INLINE void wino_in_line(const int m, const vf *d, vf *t, const int step) {
     t[5 * step] = fma_(set1(-2.5f), d[3], d[1] + d[5]);
 }
 
-/* Computes A^T d, the output transform of one line, into t[0], t[step], ... */
+/* t[0], t[step], ... = A^T d. */
 INLINE void wino_out_line(const int m, const vf *d, vf *t, const int step) {
     vf sum = d[1] + d[2], diff = d[1] - d[2];
     if (m == 2) {
@@ -66,7 +66,6 @@ static void wino_in(int m, const float *x, size_t ldx, int C, float *v, size_t s
     else wino_in_tile(4, x, ldx, C, v, step);
 }
 
-/* Transforms n channels of a tile into h x w outputs, with rows `row` floats apart. */
 INLINE void wino_out_vector(const int m, const float *v, size_t step, int h, int w, size_t row,
                             epi e, const int n) {
     const int a = m + 2;
