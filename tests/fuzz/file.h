@@ -12,8 +12,7 @@ static inline void fuzz_must(bool ok) {
     if (!ok) abort();
 }
 
-/* Returns a path for a file of this process, in memory if possible. The next call overwrites the
- * text. */
+/* Returns a path in memory if possible. The next call overwrites the text. */
 static inline const char *fuzz_path(const char *name) {
     static char path[80];
     const char *shm = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
@@ -28,8 +27,7 @@ static inline bool fuzz_write(const char *path, const void *bytes, size_t n) {
     return ok;
 }
 
-/* Returns a copy, which the caller frees; NULL without memory. A sanitizer detects reads beyond its
- * end. */
+/* Returns a copy, which the caller frees. A sanitizer detects reads beyond its end. */
 static inline uint8_t *fuzz_copy(const uint8_t *data, size_t size) {
     uint8_t *copy = malloc(size ? size : 1);
     if (copy && size) memcpy(copy, data, size);

@@ -78,7 +78,6 @@ static bool cache_leave(const char *path, const char *partial, const uint8_t *da
     return !fclose(file);
 }
 
-/* Completes the changed partial file, and checks its rows. */
 static void cache_go_on(const char *path, const char *partial, const uint8_t *data, size_t size) {
     dnx_cache_out f;
     dnx_cache c;

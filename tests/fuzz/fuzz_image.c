@@ -48,7 +48,7 @@ static bool image_is_slow(const uint8_t *p, size_t n) {
     return false;
 }
 
-/* Decodes an image. The sum makes a sanitizer check all pixels. */
+/* The sum makes a sanitizer check all pixels. */
 static unsigned image_check(const uint8_t *data, size_t size) {
     dnx_image image;
     unsigned sum = 0;

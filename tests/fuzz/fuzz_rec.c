@@ -1,5 +1,4 @@
-/* fuzz_rec.c - libFuzzer target: the input is an index NAME.idx, a byte 0, and NAME.rec
- * (RecordIO). */
+/* fuzz_rec.c - libFuzzer target: the input is NAME.idx, a byte 0, and NAME.rec (RecordIO). */
 #include <fcntl.h>
 
 #include "data/recordio.h"

@@ -139,7 +139,7 @@ static double sum_of(dnx_net *net) {
     return sum;
 }
 
-/* Returns the status of the first step that fails. */
+/* Returns the first error. */
 static dnx_status all(size_t i, bool trains, bool saves, bool *half_loaded, dnx_err *err) {
     dnx_cfg *cfg = NULL;
     dnx_net *net = NULL;

@@ -1,5 +1,5 @@
-/* test_host_facts.c - libdarknet still has the faults for which we have workarounds, numbered H1,
- * H2 and so on. When a fact no longer holds, its workaround can go. */
+/* test_host_facts.c - faults of libdarknet for which we have workarounds, numbered H1, H2 and so
+ * on. When a fact no longer holds, its workaround can go. */
 #include <darknet.h>
 #include <dlfcn.h>
 #include <fcntl.h>

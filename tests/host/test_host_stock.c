@@ -111,7 +111,7 @@ static void soften(const layer *l, const double *x, double *y) {
     for (int i = 0; i < l->outputs; i++) y[i] /= sum;
 }
 
-/* Returns false for a layer type without code here. */
+/* Returns false for an unknown layer type. */
 static bool naive_layer(const network *net, int i, const double *x, double *const *out) {
     const layer *l = &net->layers[i];
     double *y = out[i];
@@ -149,7 +149,7 @@ static bool naive_layer(const network *net, int i, const double *x, double *cons
     }
 }
 
-/* Returns the last output, which the caller frees; NULL without memory or code for a layer type. */
+/* Returns the last output, which the caller frees, or NULL. */
 static double *naive(const network *net, const float *planes) {
     double **out = calloc((size_t)net->n, sizeof *out), *last = NULL;
     double *x = malloc(sizeof *x * (size_t)net->inputs);
@@ -212,9 +212,8 @@ static void calibrate(network *net) {
 
 /* ---- comparing ---- */
 
-/* Compares outputs after libdarknet's pass. Returns the largest difference, relative to its layer's
- * largest value; HUGE_VAL for another size. *at: this layer, or -1. last: our last output, C x H x
- * W. */
+/* Returns the largest difference, relative to its layer's largest value; HUGE_VAL for another size.
+ * *at: this layer, or -1. last: our last output, C x H x W. */
 static double compare(network *host, dnx_net *ours, const float *x, int *at, float *last) {
     double largest = 0;
     *at = -1;

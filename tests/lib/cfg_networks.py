@@ -48,7 +48,7 @@ def agrees(value, text, what):
 
 
 def header(name):
-    """Returns [parameters, multiply-adds] from the header of cfg/NAME.cfg."""
+    """Returns [parameters, multiply-adds]."""
     text = read(os.path.join(CFG, name + ".cfg")).decode().split("\n[net]")[0]
     found = re.search(r"^# Parameters ([\d,]+) .*\n# Work       ([\d,]+) multiply-adds", text, re.M)
     expect(found, f"cfg/{name}.cfg has no header")
@@ -56,8 +56,7 @@ def header(name):
 
 
 def counts(name, is_built):
-    """Compares the header of the cfg with the paper, and with is_built also with `darknet
-    check`."""
+    """Compares the header of the cfg with the paper, and with `darknet check`."""
     said, known = header(name), {**SMALL, **LARGE}[name]
     agrees(said[0], known[0], "parameters")
     agrees(said[1], known[1], "multiply-adds")
@@ -69,7 +68,6 @@ def counts(name, is_built):
 
 
 def trainable(name, batch):
-    """Returns the text of the cfg for a training of two batches."""
     net, _, rest = read(os.path.join(CFG, name + ".cfg")).decode().partition("\n[net]\n")
     options, _, layers = rest.partition("\n[")
     options = "\n".join(line for line in options.split("\n")

@@ -1,5 +1,4 @@
-/* check.h - helpers for tests in C: numbers, files, networks, and one child process for each set of
- * kernels. */
+/* check.h - helpers for tests in C: numbers, files, networks, child processes. */
 #ifndef CHECK_H
 #define CHECK_H
 #include <math.h>
@@ -127,8 +126,7 @@ static inline void scatter(dnx_net *net, uint64_t seed, float by) {
 
 /* ---- kernel sets ---- */
 
-/* What a child process is doing, in memory shared with its parent. The parent prints it after a
- * signal. */
+/* What a child process is doing. Its parent prints the text when a signal ends the child. */
 enum { DOING = 200 };
 static char *doing;
 #define IN_CHECK(...) (doing ? snprintf(doing, DOING, __VA_ARGS__) : 0)
@@ -167,8 +165,7 @@ static inline void in_child(const char *set, void (*all)(void)) {
     tap_end();
 }
 
-/* Returns the result of ask() with DNX_ISA=set in a child process. A child that ends early counts
- * as a failure. */
+/* Returns the result of ask() with DNX_ISA=set in a child process. */
 static inline bool child_says(const char *set, bool (*ask)(void)) {
     int status = 1;
     fflush(stdout);

@@ -41,7 +41,7 @@ def report(ok, what, *details):
 
 
 def check(ok, what, *got):
-    """Counts a check. Prints the values `got` when it fails."""
+    """Prints the values `got` when the check fails."""
     report(ok, what, *(f"got {g!r}" for g in got))
 
 
@@ -119,7 +119,6 @@ def skip_all(why, tests=1):
     summary()
 
 
-# Modules that may be missing.
 OPTIONAL = {"numpy", "scipy", "PIL", "matplotlib", "torch", "onnx", "onnxruntime", "cv2",
             "faiss", "sklearn", "skimage"}
 
@@ -140,7 +139,6 @@ def has(module):
 
 
 def needs(*modules):
-    """Skips the whole test file when one of these modules is missing."""
     with needed():
         for module in modules:
             importlib.import_module(module)
@@ -196,7 +194,6 @@ def write(path, data):
 
 
 def dnxe(names, rows):
-    """Returns the bytes of a file of features, as `darknet embed` writes it."""
     out = b"DNXE" + struct.pack("<3I", 1, len(names), len(rows[0]))
     for n in names:
         out += struct.pack("<I", len(n.encode())) + n.encode()

@@ -7,7 +7,7 @@ from array import array
 
 from common import ROOT, read, write, write_png
 
-POINTS = (.31, .69, .5, .35, .66, .41, .41, .6, .8, .8)  # x, then y, in box sides
+POINTS = (.31, .69, .5, .35, .66, .41, .41, .6, .8, .8)  # five x, then five y, in sides of the box
 SIDE, LEAST = 64, 60
 
 

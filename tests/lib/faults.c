@@ -115,7 +115,6 @@ static bool fails_fd(int call, int fd) {
     return n > 0 && strstr(path, set.text) && counts(call, path);
 }
 
-/* Like fails_fd(), for a stream. Also sets the stream's error flag. */
 static bool fails_stream(int call, FILE *f) {
     if (!f || !fails_fd(call, fileno(f))) return false;
     f->_flags |= 0x20; /* glibc's _IO_ERR_SEEN */

@@ -1,5 +1,4 @@
-"""gpu_command.py - builds the command with code for GPUs, and the stand-in driver of
-tests/lib/gpu."""
+"""gpu_command.py - builds the command with code for GPUs, and the stand-in driver."""
 import os
 import shutil
 

@@ -39,8 +39,7 @@ static inline void randomise_layer(layer *l) {
     fill(l->rolling_variance, n, .5f, 1.5f);
 }
 
-/* Returns libdarknet's network with random weights, and saves them. The caller calls
- * free_host(). */
+/* Returns libdarknet's network with random weights, which it saves. Call free_host() at the end. */
 static inline network *parse_host(char *path, char *weights) {
     srand(5);
     network *net = parse_network_cfg(path);
@@ -50,7 +49,6 @@ static inline network *parse_host(char *path, char *weights) {
     return net;
 }
 
-/* Frees memory that free_layer() leaks. */
 static inline void free_rest(layer *l) {
     layer *const parts[] = {l->input_layer, l->self_layer, l->output_layer, l->wz, l->wr, l->wh,
                             l->uz,          l->ur,         l->uh,           l->wi, l->wf, l->wo,
@@ -62,7 +60,7 @@ static inline void free_rest(layer *l) {
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (!parts[i]) continue;
         if (parts[i]->output == l->output)
-            parts[i]->output = parts[i]->delta = NULL; /* shared buffers */
+            parts[i]->output = parts[i]->delta = NULL; /* both layers have the same buffers */
         free_layer(*parts[i]);
         free(parts[i]);
     }
@@ -117,7 +115,7 @@ static inline double difference(const float *a, const float *b, size_t n) {
     return worst / largest;
 }
 
-/* Hides stderr, where libdarknet prints a lot. Returns the argument for restore_stderr(). */
+/* Returns the argument for restore_stderr(). */
 static inline int silence_stderr(void) {
     int err = dup(2), null = open("/dev/null", O_WRONLY);
     dup2(null, 2);

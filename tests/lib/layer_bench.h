@@ -4,7 +4,7 @@
 #include "net/build.h"
 
 enum {
-    SEPARATE = 1, /* inputs keep away from kinks */
+    SEPARATE = 1, /* inputs far from integers */
     TOGETHER = 2, /* images of a batch influence each other */
     /* The gradient of a sign is an estimate, which finite differences cannot check. ESTIMATED: only
      * the weights' gradient is one; SIGNS: also gradients of values before the signs. */
@@ -104,7 +104,6 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
     for (size_t k = 0; k < wanted; k++) b->target[k] = dnx_rng_normal(&g);
     b->has_loss = n->type->is_loss && !strstr(r->text, "noloss=1");
     b->p.scratch = dnx_alloc(n->scratch);
-    /* Biases, scales and slopes must have an effect. */
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = 0, np = node_params(n, list); i < np; i++)
         for (size_t k = 0; k < list[i].count; k++)

@@ -14,7 +14,6 @@ SPREAD = {"scales": (.5, 1.5), "variance": (.5, 1.5), "slopes": (-.1, .6), "bias
 
 
 def randomise(cfg, path, seed=3):
-    """Writes a weights file of random numbers. Returns its path."""
     rng = np.random.default_rng(seed)
     with open(path, "wb") as f:
         f.write(struct.pack("<iiiQ", 0, 2, 0, 0))

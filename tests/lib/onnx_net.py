@@ -12,7 +12,7 @@ RNG = np.random.default_rng(4)
 
 
 class Net:
-    """An ONNX graph. node() and its siblings add a node, and return the name of its output."""
+    """An ONNX graph. node() and its siblings return the name of the output."""
 
     def __init__(self, shape=(1, 3, 12, 12), kind=TensorProto.FLOAT):
         self.nodes, self.tensors, self.kind = [], [], kind

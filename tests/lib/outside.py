@@ -12,7 +12,7 @@ def make(*words):
 
 
 def build_command():
-    """Builds the command, but not in bin/. Returns its path."""
+    """Returns the path, which is not in bin/."""
     built = make("LAYERS=tests/data/layers", "print-obj").stdout.strip()
     expect_end(make("LAYERS=tests/data/layers", f"{built}/bin/darknet"))
     return os.path.join(ROOT, built, "bin", "darknet")

@@ -1,5 +1,4 @@
-"""pictures.py - makes the bytes of image files, even of some that Pillow cannot write. Pixels are
-numpy arrays."""
+"""pictures.py - makes image files, even some that Pillow cannot write. Pixels are numpy arrays."""
 import struct
 import zlib
 

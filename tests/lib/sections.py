@@ -1,5 +1,4 @@
-"""sections.py - small networks for tests of exports. Together they have every section that can be
-exported."""
+"""sections.py - small networks for tests of exports, with every section that can be exported."""
 CONV = "[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=linear\n"
 ONE = "[convolutional]\nfilters=4\nactivation=linear\n"
 SIGNS = "[binary]\nfilters=4\nsize=3\nstride=2\npad=1\n"

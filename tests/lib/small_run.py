@@ -1,5 +1,4 @@
-"""small_run.py - a small network, 60 images that it learns in a second, and failing system
-calls."""
+"""small_run.py - a small network, images that it learns in a second, and failing system calls."""
 import os
 import subprocess
 
@@ -78,8 +77,7 @@ def refuses(data_file, *texts, status=1, args=(), cfg="net.cfg"):
 
 
 def start(data_file, *args, cfg="net.cfg", **more):
-    """Starts a training in the background. Returns its process, whose output is discarded by
-    default."""
+    """Returns the process, whose output is discarded by default."""
     more.setdefault("stdout", subprocess.DEVNULL)
     more.setdefault("stderr", subprocess.DEVNULL)
     return subprocess.Popen([DARKNET, "classifier", "train", data_file, cfg, *args], **more)

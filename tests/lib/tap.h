@@ -10,10 +10,10 @@
 #include <string.h>
 
 static int passed, failed, skipped;
-static const char *where = "FAILED"; /* before the message of a failure */
+static const char *where = "FAILED"; /* stands before the message of a failure */
 static struct {
     char name[120];
-    int rows, passed, failed; /* TAP lines printed; counts when the group began */
+    int rows, passed, failed; /* rows: TAP lines; passed, failed: when the group began */
 } tap;
 
 /* Prints a TAP line, without '#' in the name, because prove reads a comment after it. */
@@ -24,7 +24,6 @@ static inline void tap_row(const char *word, const char *name, const char *tail)
     fflush(stdout);
 }
 
-/* Ends the group. Prints its TAP line when it had checks. */
 static inline void tap_end(void) {
     int good = passed - tap.passed, bad = failed - tap.failed;
     char tail[60];

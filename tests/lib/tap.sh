@@ -1,5 +1,4 @@
-# tap.sh - helpers for tests in shell. A test reads it by `. tests/lib/tap.sh`, and ends with
-# summary.
+# tap.sh - helpers for tests in shell. A test ends with summary.
 tests_passed=0 tests_failed=0 tests_skipped=0
 
 # row WORD TEXT: WORD is "ok" or "not ok".
@@ -20,7 +19,7 @@ check() { if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "$2" "$3"; fi; }
 # skip NAME REASON
 skip() { tests_skipped=$((tests_skipped + 1)); row ok "$1 # SKIP $2"; }
 
-# Sets the exit status, and so must be the last command of a test.
+# Sets the exit status: must be the last command of a test.
 summary() {
     n=$((tests_passed + tests_failed + tests_skipped))
     echo "1..$n"

@@ -1,5 +1,4 @@
-"""tiny_run.py - a tiny network and four images, for tests of a training's curves. Thousands of
-updates take a second."""
+"""tiny_run.py - a tiny network and four images: thousands of updates take a second."""
 import os
 
 from common import write, write_png
@@ -20,7 +19,6 @@ activation=linear
 
 
 def make_images():
-    """Writes images of two people, and t.data."""
     rows = []
     for i in range(4):
         path = os.path.abspath(f"images/person-{'ab'[i % 2]}{i}.png")

@@ -1,5 +1,4 @@
-"""twin.py - compares outputs and gradients of darknet and PyTorch, with the same random parameters
-and images."""
+"""twin.py - compares outputs and gradients of darknet and PyTorch."""
 import os
 
 import numpy as np
@@ -46,8 +45,7 @@ def planes(x):
 
 
 def output_difference(cfg, folder, count, batch, gain=1.5):
-    """Returns the largest difference of the outputs, relative to PyTorch's largest. batch: of
-    darknet."""
+    """Returns the largest difference, relative to PyTorch's largest output. batch: of darknet."""
     weights, net, _ = made(cfg, folder, gain=gain)
     x = images(net, count)
     with torch.no_grad():

@@ -42,7 +42,6 @@ MARGIN = SMALL[:SMALL.index("[softmax]")] + "[margin_softmax]\nclasses=10\ns=8\n
 
 
 def picture(path, w, h, seed):
-    """Writes an image of smooth patches."""
     r = random.Random(seed)
     fx, fy, a = [[r.uniform(.02, .4) for _ in range(3)] for _ in range(2)] + [
         [r.uniform(60, 250) for _ in range(3)]]

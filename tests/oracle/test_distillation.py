@@ -1,5 +1,4 @@
-"""Compares losses, gradients and state of distillation with PyTorch in double, written from the
-formulas of the methods."""
+"""Compares distillation with PyTorch in double, written from the formulas of the methods."""
 import os
 import tempfile
 

@@ -1,5 +1,4 @@
-"""Compares networks imported by scripts/import_torch.py with PyTorch. The models are like published
-ones, with random weights."""
+"""Compares networks imported by scripts/import_torch.py with PyTorch."""
 import os
 
 from common import attempt_all, expect, expect_end, needed, raw, script, summary, write
@@ -145,7 +144,6 @@ def random(model, seed):
 
 
 def agrees(model, cfg, *options):
-    """Imports s.pth and compares the outputs."""
     expect_end(script("import_torch.py", cfg, "s.pth", "o.weights", "--force", *options))
     height, width = (28, 20) if cfg == "mobile.cfg" else (16, 12)
     x = np.random.default_rng(3).uniform(-1, 1, (3, height, width, 3)).astype(np.float32)

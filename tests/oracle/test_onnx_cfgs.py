@@ -24,7 +24,6 @@ if peer_process.onnx_missing():
     skip_all(f"{peer_process.onnx_missing()} (make bench-deps)")
 
 TOLERANCE = 1e-5  # of the largest value of the output
-# These take minutes.
 LARGE = ("alexnet", "attention", "densenet", "iresnet-100", "resnet-face-124", "se-resnet", "vgg16")
 TWINS = ("-am", "-kd-")  # variants that only have other losses
 # Not compared: rounding can change a sign, which later layers amplify.

@@ -1,5 +1,4 @@
-"""test_steps.py - PyTorch gives the losses in tests/unit/test_steps.c, and the activations of
-[activation]."""
+"""test_steps.py - PyTorch gives the losses in tests/unit/test_steps.c, and our activations."""
 import re
 
 from common import (attempt, attempt_all, darknet, expect, expect_end, needed, raw, read, summary,

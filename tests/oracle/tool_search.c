@@ -23,7 +23,6 @@ typedef struct {
     double sum[64];
 } reading;
 
-/* Reads each cache line. */
 static void read_share(void *arg, int t, int threads) {
     reading *r = arg;
     long lo, hi;

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""test_baselines.py - compares Joint Bayesian, chi-square and LBP with naive computations, and runs
-baselines.py. Folds must learn only from people of other folds."""
+"""test_baselines.py - compares Joint Bayesian, chi-square and LBP with naive computations."""
 import json
 import re
 import sys
@@ -151,7 +150,6 @@ def weights_of_cells():
 
 
 def start():
-    """Draws synthetic faces with pairs in two folds."""
     expect_end(darknet("synth", "syn", "-identities", "12", "-images", "5", "-size", "48", "-pairs",
                        "160"))
     lines = read("syn/pairs.txt").decode().split("\n")[1:161]

@@ -35,8 +35,7 @@ def near(name, got, want):
 
 
 def test_metrics():
-    # each fold has 2 pairs of one person, then 2 of different people; fold 2 has an error of each
-    # kind
+    # a fold has two pairs of one person, then two of different people
     scores = np.array([.9, .8, .1, .2, .9, .8, .1, .2, .9, .15, .1, .85])
     same, folds = np.array([1, 1, 0, 0] * 3, bool), np.repeat([0, 1, 2], 4)
     got = m.metrics(scores, same, folds)
@@ -345,7 +344,6 @@ def refusals(lfw, pairs, out):
 
 
 def one_fold(lfw, path, lines, out):
-    """Evaluates the same pairs without folds."""
     same = [l for l in lines[1:] if l.count("\t") == 2]
     write(path, "\n".join(["10"] + same + [l for l in lines[1:] if l.count("\t") == 3]))
     status, text, error = run("net.cfg", "x.weights", lfw, path, "--out", out, "--no-pictures")

@@ -21,7 +21,6 @@ import eval_identification  # noqa: E402
 
 
 def face_files(folder="."):
-    """Writes probes.dnxe, with four images or one of a person, and distractors.dnxe."""
     rng = np.random.default_rng(8)
     names, rows = [], []
     for p in range(32):

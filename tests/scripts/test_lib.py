@@ -109,7 +109,6 @@ def faults():
 
 
 def full_disk():
-    """On a full disk the old file stays."""
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", "folder"], check=False,
                           capture_output=True)
     if done.returncode:
@@ -268,7 +267,6 @@ def text():
 
 
 def endings():
-    """Errors give status 1."""
     head = "import sys\nsys.argv[0] = 'x.py'\nfrom lib.errors import *\n"
     for code, said in (("lambda: open('/none/file')", "x.py: /none/file: No such file"),
                        ("lambda: 1 / 0", "ZeroDivisionError"),

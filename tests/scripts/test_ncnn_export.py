@@ -92,7 +92,6 @@ def quantized(folder):
 
 
 def face(folder):
-    """Compares the embedding of a face network."""
     cfg = os.path.join(ROOT, "cfg", "mobilefacenet-eighth.cfg")
     weights = nets.randomise(cfg, os.path.join(folder, "w.weights"))
     x = nets.images((112, 112, 3), 1)

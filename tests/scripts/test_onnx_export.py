@@ -1,5 +1,4 @@
-"""scripts/export_onnx.py: structure, metadata and messages. tests/oracle/test_onnx.py compares
-outputs."""
+"""scripts/export_onnx.py: structure, metadata and messages of files."""
 import os
 import struct
 import tempfile
@@ -31,7 +30,6 @@ def write(folder, text):
 
 
 def export(folder, cfg, *options):
-    """Exports random weights as a user does."""
     weights, model = os.path.join(folder, "w.weights"), os.path.join(folder, "m.onnx")
     nets.randomise(cfg, weights)
     done = script("export_onnx.py", cfg, weights, model, "--force", *options)
@@ -42,7 +40,6 @@ def export(folder, cfg, *options):
 
 
 def structure(folder):
-    """Exports a cfg with losses."""
     cfg = os.path.join(ROOT, "cfg", "mobilefacenet-half-am.cfg")
     _, path = export(folder, cfg)
     model = onnx.load(path)
@@ -109,8 +106,7 @@ def messages(folder):
 
 
 def denormals(folder):
-    """1e-20 x 1e-20 must be 0 in ONNX Runtime: denormals would spoil the times of
-    bench_peers.py."""
+    """1e-20 x 1e-20 must be 0 in ONNX Runtime: denormals would spoil times."""
     cfg = write(folder,
                 "[net]\nheight=1\nwidth=1\nchannels=1\n[convolutional]\nactivation=linear\n")
     weights = common.write(os.path.join(folder, "w"),

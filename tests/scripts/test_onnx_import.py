@@ -1,5 +1,4 @@
-"""scripts/import_onnx.py on networks built node by node, and on bad files. The script itself
-compares our outputs with ONNX Runtime's."""
+"""scripts/import_onnx.py on networks built node by node, and on bad files."""
 import os
 import tempfile
 
@@ -177,7 +176,6 @@ def sizes(folder):
 
 
 def external(folder):
-    """Imports constants from another file."""
     t = Net((1, 3, 6, 6))
     path = t.save(os.path.join(folder, "e.onnx"), t.conv("data", 4, 3, 3))
     model = onnx.load(path)
@@ -188,7 +186,6 @@ def external(folder):
 
 
 def round_trip(folder):
-    """Imports our own exports."""
     same = ("[convolutional]\nfilters=6\nsize=3\npad=1\ngroups=3\nbatch_normalize=1\n"
             "activation=prelu\n[depthwise]\nstride=2\npad=1\nactivation=leaky\n[route]\nlayers=-1\n"
             "groups=2\ngroup_id=1\n[route]\nlayers=-1,1\n[channel_shuffle]\ngroups=3\n[maxpool]\n"
@@ -264,7 +261,6 @@ def files(folder):
 
 
 def nodes(folder):
-    """Refuses nodes without a matching layer."""
     path, image = os.path.join(folder, "n.onnx"), (1, 3, 8, 8)
     w = np.zeros((4, 3, 3, 3), np.float32)
     rows = [

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""test_pair_rates.py - compares ranks, TAR at FAR and a watch list with naive programs, and
-intervals with simulations."""
+"""test_pair_rates.py - compares ranks, TAR at FAR and a watch list with naive programs."""
 import sys
 import tracemalloc
 import warnings
@@ -89,7 +88,6 @@ def verification():
 
 
 def every_pair():
-    """Compares TAR over all pairs with loops."""
     rows, person, _ = random_faces(11, 300)
     names = [f"{p:03d}/{i}" for i, p in enumerate(person)]
     order = np.random.default_rng(1).permutation(len(names))
@@ -166,7 +164,6 @@ def bootstrap():
 
 
 def memory():
-    """Checks the bytes for each impostor score that is kept."""
     keep, rng = 1 << 18, np.random.default_rng(12)
     some = rng.random((8, 1 << 16), np.float32)
     a, b = rng.integers(0, 100, 1 << 16, np.int32), rng.integers(100, 9999, 1 << 16, np.int32)

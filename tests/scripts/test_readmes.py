@@ -10,7 +10,6 @@ FIRST_PAGE = 200  # lines
 
 
 def texts():
-    """Yields every Markdown file of the project."""
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [f for f in folders if f not in SKIPPED and not f.startswith("run")]
         yield from (os.path.join(folder, n) for n in names if n.endswith(".md"))
@@ -81,8 +80,7 @@ def names_of_files():
 
 
 def names_of_tests():
-    """Tests that a page names exist. A name without a suffix may be the beginning of a test's
-    name."""
+    """Tests that a page names exist. A name without a suffix may be a beginning."""
     there = {os.path.relpath(p, f"{ROOT}/tests") for p in glob.glob(f"{ROOT}/tests/*/test_*.*")}
     for path in texts():
         for folder, name in re.findall(r"(?:`|\b(?:tests/)?(\w+)/)(test_[a-z]\w*(?:\.\w+)?)",

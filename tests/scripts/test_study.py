@@ -176,7 +176,6 @@ def best(folder):
 
 
 def identifies(folder):
-    """Identifies with a student that is trained already."""
     if importlib.util.find_spec("faiss") is None:
         raise Skipped("python3-faiss is not installed")
     out = os.path.join(folder, "out")

@@ -28,7 +28,6 @@ def empty():
 
 
 def start():
-    """Trains without faults, and counts the calls."""
     empty()
     make_inputs()
     expect_end(darknet("init", "net.cfg", "w"))
@@ -45,7 +44,6 @@ def start():
 
 
 def ends_whole(what, done):
-    """Repeats the command until the training is complete."""
     for _ in range(3):
         if done.returncode == 0:
             break
@@ -69,7 +67,7 @@ def at_random_moments():
         done = run(env=faults("/trained/", first, count, why, name))
         expect(done.returncode == 0 or os.strerror(why) in done.stderr, f"{what}: {done.stderr}")
         ends_whole(what, done)
-        if i % 5 == 4:  # from the cache
+        if i % 5 == 4:
             ends_whole(f"{what}: again", run("-force"))
         empty()
 

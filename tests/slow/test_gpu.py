@@ -35,7 +35,6 @@ def train(name, *words, cfg="net.cfg", **standin):
 
 
 def results(name):
-    """Returns the bytes of the weights and of the state."""
     return [read(os.path.join(name, part)) for part in PARTS]
 
 

@@ -1,5 +1,4 @@
-"""test_gpu_check.py - runs gpu_check.sh with the stand-in of tests/lib/gpu for the driver, and a
-script for compute-sanitizer."""
+"""test_gpu_check.py - runs gpu_check.sh without a GPU, with the stand-in of tests/lib/gpu."""
 import json
 import os
 import shutil

@@ -1,5 +1,5 @@
-"""test_gpu_layers.py - MobileFaceNet's cfg files, made small, run wholly on the stand-in GPU of
-tests/lib/gpu, and train as on the processor."""
+"""test_gpu_layers.py - small versions of MobileFaceNet's cfg files train on the stand-in GPU as on
+the processor."""
 import csv
 import os
 import re
@@ -20,7 +20,6 @@ HEAD = "[margin_softmax]\nclasses=3\nmargin=arcface\n"
 
 
 def smaller(name, more=""):
-    """Writes NAME.cfg for small images, with fewer filters."""
     text = read(os.path.join(ROOT, "cfg", name + ".cfg")).decode()
     for key, value in (("width", 32), ("height", 32), ("batch", 6), ("subdivisions", 1),
                        ("width_multiplier", .125), ("classes", 3), ("learning_rate", .01)):
@@ -53,14 +52,12 @@ def has_no_borders(name):
 
 
 def accuracies(path):
-    """Returns the accuracies as text."""
     with open(path) as log:
         return [row["accuracy"] for row in csv.DictReader(log)]
 
 
 def trains_alike(name):
-    """Signs amplify rounding errors, so binary layers are compared after one update, others after
-    three."""
+    """Signs amplify rounding errors, so binary layers are compared after one update."""
     updates = "1" if name in ("bwn", "xnor") else "3"
     cfg = f"mobilefacenet-{name}.cfg"
     expect_end(darknet("init", cfg, name + "first"))
@@ -81,7 +78,6 @@ def trains_alike(name):
 
 
 def each(test, names):
-    """Returns tests for attempt_all()."""
     made = []
     for name in names:
         def one(name=name):

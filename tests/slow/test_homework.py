@@ -242,7 +242,6 @@ def wait_for(condition, seconds=60):
 
 
 def trainers(out):
-    """Returns process ids."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:

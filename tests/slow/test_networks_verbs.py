@@ -24,7 +24,6 @@ def narrow(name):
 
 
 def some_layers(cfg):
-    """Returns the words for -rank: some convolutions."""
     layers = json.loads(darknet("check", cfg, "-json").stdout)["layers"]
     fit = [(l["layer"], l["out"][2] // 2) for l in layers if l["section"] == "convolutional"
            and l["options"]["groups"] == 1 and l["out"][0] > 3 and 4 < l["out"][2] < 200]

@@ -1,5 +1,5 @@
-/* test_activations.c - compares activations with constants from tests/lib/make_activations.py, and
- * derivatives with differences. */
+/* test_activations.c - compares activations with constants, and derivatives with differences.
+ * tests/lib/make_activations.py makes the constants. */
 #include "lib/check.h"
 
 #define POINTS 11

@@ -1,5 +1,4 @@
-/* test_align.c - the similarity transform of five points, the choice among faces, landmark
- * files. */
+/* test_align.c - the similarity transform, the choice among faces, landmark files. */
 #include "face/align.h"
 #include "lib/check.h"
 #include "face/landmarks.h"
@@ -257,7 +256,6 @@ static void test_errors(void) {
     dnx_landmarks_free(&l);
 }
 
-/* size: the area of the face's box. */
 static void reads(const char *text, const char *name, double size) {
     dnx_landmarks l;
     dnx_err err;

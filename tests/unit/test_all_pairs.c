@@ -1,5 +1,4 @@
-/* test_all_pairs.c - compares TAR at FAR and rank-1 over all pairs with naive loops; most scores
- * are ties. */
+/* test_all_pairs.c - compares TAR at FAR and rank-1 over all pairs with naive loops. */
 #include "face/all_pairs.h"
 #include "face/judge.h"
 #include "kernels/pool.h"
@@ -11,8 +10,8 @@ static dnx_rng r;
 static float rows[MOST * DIM];
 static int person[MOST];
 
-/* Numbers are +-1/4, so cosines are exact multiples of 1/8. Distractors follow. Returns the rows of
- * people. */
+/* Numbers are +-1/4, so cosines are exact, and most are ties. Returns the number of people's
+ * rows. */
 static int random_faces(int people, int distractors) {
     int n = 0;
     for (int p = 0; p < people + distractors; p++) {

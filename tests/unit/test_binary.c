@@ -1,5 +1,5 @@
-/* test_binary.c - binary convolutions: compares counts with loops, outputs with a simulation in
- * floats, gradients with differences of stand_in(). */
+/* test_binary.c - compares binary convolutions with naive versions, and gradients with
+ * differences. */
 #include "lib/check.h"
 #include "common/bits/binarise.h"
 #include "kernels/bits.h"
@@ -95,7 +95,7 @@ static void simulate(const char *shape, const char *section) {
     float *x = noise(dnx_size(sim->in) * 3), *y = dnx_alloc(count);
     scatter(sim, 5, .6f);
     copy_params(sim, fast);
-    for (int i = 0; i < 3; i++) dnx_net_prepare(fast, NULL); /* again: must change nothing */
+    for (int i = 0; i < 3; i++) dnx_net_prepare(fast, NULL); /* must change nothing */
     dnx_net_forward_layer(sim, 0, x, 3, DNX_PREDICTING, NULL, NULL);
     dnx_net_run(fast, x, 3, 0, y);
     double worst = 0;

@@ -1,5 +1,5 @@
-/* test_bridge.c - copies parameters from files and from networks that differ in layers, names or
- * widths. A refused file changes nothing. */
+/* test_bridge.c - copies parameters from files and from networks. A refused file changes
+ * nothing. */
 #include "lib/check.h"
 #include "net/bridge.h"
 #include "net/opts.h"
@@ -46,8 +46,7 @@ static int count_fates(const dnx_bridge *b, dnx_fate fate) {
     return n;
 }
 
-/* Saves a network of `from` and loads it into one of `to`, which must take `taken` layers. want:
- * the expected error, or NULL. */
+/* A network of `to` must take `taken` layers of `from`. want: the expected error, or NULL. */
 static void loads(const char *name, const char *from, const char *to, dnx_fit fit, int taken,
                   const char *remark, const char *want) {
     dnx_net *a = scattered(from, 1), *b = scattered(to, 2), *untouched = scattered(to, 2);
@@ -240,7 +239,6 @@ static void embeddings(void) {
     }
 }
 
-/* A stripped network computes the same embedding. */
 static void strips(void) {
     static const char text[] = NET STEM "[convolutional]\nfilters=2\n[route]\nlayers=stem\n" NEW
                                         "[shortcut]\nfrom=-2\n[route]\nlayers=-1,0\n" HEAD(2);

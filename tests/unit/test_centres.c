@@ -1,5 +1,4 @@
-/* test_centres.c - compares [margin_softmax] centres=teacher with loops in double;
- * centres=inherited and margins=teacher. */
+/* test_centres.c - [margin_softmax] with centres=teacher, centres=inherited, margins=teacher. */
 #include "layer/classifier.h"
 #include "lib/margin_naive.h"
 
@@ -200,7 +199,6 @@ static void margins(const char *options, const char *margin, bool moves, double 
     shut(&k.l);
 }
 
-/* A training network copies the teacher's class vectors. */
 static void inherits(void) {
     dnx_node teacher = {.batch = 1,
                         .seed = 5,

@@ -1,5 +1,5 @@
-/* test_cfg.c - the cfg parser, option tables and errors, also without memory. The linker's --wrap
- * (see the Makefile) replaces malloc and the like. */
+/* test_cfg.c - the cfg parser, option tables and errors. The linker's --wrap (see the Makefile)
+ * replaces malloc and the like. */
 #include <errno.h>
 #include <limits.h>
 

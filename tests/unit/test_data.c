@@ -84,7 +84,6 @@ static void test_sources(void) {
 
 /* ---- samplers ---- */
 
-/* A changed byte changes the checksum dnx_data.content. */
 static void test_content(void) {
     enum { LONG = 20000, AT = 5000 };
     static char bytes[LONG] = "BM";
@@ -106,7 +105,6 @@ static void test_content(void) {
     }
 }
 
-/* Lists with more than DNX_DATA_MOST_WHOLE images are sampled. */
 static void test_sampled(void) {
     for (int more = 0; more < 2; more++) {
         FILE *f = fopen("many.txt", "w");

@@ -1,5 +1,4 @@
-/* test_faces.c - the parts of the face detector, compared with naive code; our warp with
- * OpenCV's. */
+/* test_faces.c - compares the parts of the face detector with naive code or with OpenCV. */
 #include "data/jpeg.h"
 #include "face/boxes.h"
 #include "face/crop.h"
@@ -275,7 +274,7 @@ static void test_crop(double scale, int side) {
     dnx_shrunk s;
     must(im.rgb != NULL, "memory");
     dnx_face_template(112, &t);
-    for (int i = 0; i < DNX_POINTS; i++) { /* bright spots */
+    for (int i = 0; i < DNX_POINTS; i++) {
         f.x[i] = (t.x[i] + 20.5) * scale - .5;
         f.y[i] = (t.y[i] + 20.5) * scale - .5;
         for (int y = 0; y < w; y++)
@@ -286,7 +285,7 @@ static void test_crop(double scale, int side) {
     }
     must(dnx_shrunk_make(&s, &im), "halves");
     check(dnx_face_crop(&s, &f, side, out), "%g: no crop", scale);
-    for (int i = 0; i < DNX_POINTS; i++) { /* the spot's centre of mass */
+    for (int i = 0; i < DNX_POINTS; i++) {
         double sum = 0, cx = 0, cy = 0, by = side / 112.;
         double px = (t.x[i] + .5) * by - .5, py = (t.y[i] + .5) * by - .5;
         for (int y = 0; y < side; y++)

@@ -24,7 +24,7 @@ static const plain_row plain_rows[] = {
      0, 2, 0, DNX_LINEAR},
     {"convolutional", "filters=34\nsize=3\npad=1\ngroups=17\nactivation=relu\n", 2, 5, 6, 17, 34, 3,
      1, 1, 17, 0, DNX_RELU},
-    /* Narrow groups: vectors of 4, 8 and 16 floats */
+    /* Narrow groups: the kernels use vectors of 4, 8 and 16 floats. */
     {"convolutional", "filters=36\nsize=3\npad=1\ngroups=9\nbatch_normalize=1\nactivation=prelu\n",
      2, 4, 31, 36, 36, 3, 1, 1, 9, 1, DNX_PRELU},
     {"convolutional", "filters=15\nsize=3\nstride=2\npad=1\ngroups=5\nactivation=leaky\n", 2, 7, 12,
@@ -231,7 +231,7 @@ static void check_pair(const char *type, const char *text, dnx_shape first, dnx_
             for (int c = 0; c < o.c; c++) {
                 int part = first.c / 3, image = i / (o.h * o.w);
                 double f = (double)b.x[1][i * second.c + (joins ? 0 : c)], want;
-                if (joins) /* group 2 of 3 */
+                if (joins)
                     want = c < part ? (double)b.x[0][i * first.c + 2 * part + c]
                                     : (double)b.x[1][i * second.c + 2 * (second.c / 3) + c - part];
                 else want = f * (double)b.x[0][by_pixel ? i : (is_sam ? i : image) * first.c + c];
@@ -299,7 +299,6 @@ static void check_metric(const char *type, const char *text, const char *kind, d
     close_bench(&b);
 }
 
-/* Semihard: only negatives farther away than the positive count. */
 static void check_semihard(void) {
     row r = {"semihard", "triplet", "from=-1\nmining=semihard\nmargin=1\n", 4, 1, 1, 2};
     bench b;

@@ -1,5 +1,5 @@
-/* test_fusion.c - networks give the same results with and without deferring norm_act, and with a
- * [batchnorm] that the next convolution applies. */
+/* test_fusion.c - deferring norm_act, and applying a [batchnorm] in the next convolution, change no
+ * results. */
 #include "common/norm_act.h"
 #include "lib/check.h"
 #include "net/types.h"
@@ -45,7 +45,6 @@ static const sample samples[] = {
 #define MOST 16
 static float *own[MOST];
 
-/* Makes every layer apply its own norm_act. */
 static void undo_fusion(dnx_net *net) {
     for (int i = 0; i < net->n; i++) {
         dnx_layer_plan *l = &net->plan.of[i];

@@ -1,5 +1,5 @@
-/* test_gpu.c - compares layers on a GPU with the same layers on the processor. tests/lib/gpu
- * emulates the driver, and runs the kernels compiled for the processor. */
+/* test_gpu.c - compares layers on a GPU, emulated by tests/lib/gpu, with layers on the
+ * processor. */
 #include "gpu/place.h"
 
 #include "cuda/product.h"
@@ -76,7 +76,6 @@ static const net_case cases[] = {
     {"pools", "[convolutional]\nfilters=5\n[maxpool]\nsize=3\nstride=2\n[maxpool]\nsize=2\n"
      "stride=1\n"
      "[avgpool]\nsize=3\nstride=2\npad=1\n[avgpool]\n" END, 11, 9, 3, 7},
-    /* [here] runs on the processor. */
     {"borders", "[convolutional]\nfilters=6\nactivation=relu\n[here]\n[convolutional]\n"
      "filters=6\nactivation=linear\n[shortcut]\nfrom=0\n[here]\n[route]\nlayers=-1,0,1\n"
      "[here]\n"
@@ -177,8 +176,8 @@ static void check_tensor_cores(const char *name, bool is_exact) {
         memcpy(net->plan.of[0].dy, dy, sizeof *dy * outputs);
         dnx_net_backward_layer(net, 0, x, BATCH, NULL);
         dnx_net_update_begin(net, BATCH);
-        dnx_net_update_layer(net, 0, BATCH, 0, 0, 0); /* momentum = gradient */
-        dnx_net_params(net, 0, list);                 /* to the processor */
+        dnx_net_update_layer(net, 0, BATCH, 0, 0, 0);
+        dnx_net_params(net, 0, list);
     }
     const double forward = off(y, y + outputs, outputs);
     const double back = off(nets[0]->sgd.momentum, nets[1]->sgd.momentum,

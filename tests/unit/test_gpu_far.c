@@ -1,6 +1,5 @@
-/* test_gpu_far.c - kernels on tensors of more than 2^31 numbers: the last blocks of launches over
- * MANY and FEW images give the same. Only the memory of the last images is used, the rest is only
- * reserved. */
+/* test_gpu_far.c - kernels on tensors of more than 2^31 numbers. Only the memory of the last images
+ * is used, the rest is only reserved. */
 #include <sys/mman.h>
 
 #include "cuda/kernels.h"
@@ -20,7 +19,7 @@ enum { MANY = (1u << 31) / IMAGE + 8 * FEW };
 typedef struct {
     int batch;
     long rows, count;
-    float *x, *dy, *y; /* `count` numbers each, also winner */
+    float *x, *dy, *y; /* x, dy, y, winner: `count` numbers each */
     int *winner;
     double *parts;
     float *sums;

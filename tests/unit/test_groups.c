@@ -18,7 +18,6 @@ static bool is_close(const float *got, size_t n) {
     return got[n] == edge;
 }
 
-/* y and want begin with first[]. */
 static void begin(size_t n) {
     memcpy(y, first, n * sizeof *y);
     y[n] = edge;
@@ -50,7 +49,7 @@ static void compare(const dnx_kernel_set *k, const shape *s) {
     dnx_groups g = {C, s->a, s->b};
     const dnx_rows line = {s->in_w, out_w, s->kh, s->kw, s->stride, s->pad};
     const float *rows[8];
-    /* A sanitizer detects reads beyond the inputs. */
+    /* Exactly as long as needed, so that a sanitizer detects reads beyond the end. */
     size_t inputs = (size_t)(s->kh * s->in_w * C);
     float *end = malloc(sizeof *end * inputs);
     must(end && outs < MAX && taps < MAX && inputs < MAX, "a shape is too large");

@@ -67,7 +67,7 @@ static double largest(const float *v, size_t n) {
     return m;
 }
 
-/* Directions are equal, opposite and orthogonal to the teacher's. */
+/* The directions of student and teacher are equal, opposite, orthogonal. */
 static void set_three(bench *b) {
     static const float x[] = {1, 2, -2, 4, 0, 3, 0, 4, 0, 0, 0, 7};
     static const float t[] = {2, 4, -4, 8, 0, -6, 0, -8, 5, 0, 0, 0};

@@ -20,7 +20,7 @@ static void write_teacher(void) {
     dnx_net_free(net);
 }
 
-/* Returns the sum of all losses in the last update. */
+/* Returns the sum of losses in the last update. */
 static double train(dnx_net *net, int updates, const float *truth) {
     float x[48];
     dnx_rng r;

@@ -1,9 +1,8 @@
-/* test_kd_probability.c - compares [kd_probability] with a naive version in double, for plain
- * logits and for classifiers. */
+/* test_kd_probability.c - compares [kd_probability] with a naive version in double. */
 #include "layer/classifier.h"
 #include "lib/node.h"
 
-/* Makes a classifier or a loss. For a loss, the caller has set n->distillation. */
+/* For a loss, the caller has set n->distillation. */
 static dnx_status open_at(dnx_node *n, const char *type, const char *options, int images, int C,
                           bool trains, dnx_pool *pool, dnx_err *err) {
     n->batch = images;
@@ -260,7 +259,6 @@ static void known_values(void) {
         double kl = log(2) + (p > 0 ? p * log(p) : 0) + (q > 0 ? q * log(q) : 0);
         near("two classes", u.p.loss, B * rows[i].T * rows[i].T * kl, 1e-6);
         near("two classes, dx", (double)u.p.dx[0][0], rows[i].T * (p - .5), 1e-6);
-        /* The student is far from the teacher. */
         for (int b = 0; b < B; b++) x[2 * b] = -2000;
         run(&u);
         if (rows[i].a == 0) near("far off", u.p.loss, B * (2007 / 2. - log(2)), 1e-6);

@@ -1,5 +1,4 @@
-/* test_keeps_no_weights.c - networks that keep no weights (dnx_build.keeps_no_weights) give the
- * same bits as networks that keep them. */
+/* test_keeps_no_weights.c - dnx_build.keeps_no_weights changes no bit of the outputs. */
 #include "lib/check.h"
 #include "base/inputs.h"
 #include "net/weights_packed.h"

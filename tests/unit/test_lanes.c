@@ -1,5 +1,4 @@
-/* test_lanes.c - predicting with lanes, threads that each take images through all layers, gives the
- * bits of one thread. */
+/* test_lanes.c - predicting with lanes gives the bits of one thread. */
 #include "kernels/pool.h"
 #include "lib/check.h"
 
@@ -64,7 +63,6 @@ static void test_bits(int threads, int batch) {
     dnx_net_free(all);
 }
 
-/* Layers that are called one by one give the same bits. */
 static void test_layers(void) {
     dnx_net *net = ready(text, 1, 1), *all = ready(text, B, 3);
     float *x = images(net);

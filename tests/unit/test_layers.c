@@ -207,7 +207,7 @@ static void check_predicting(const row *r, bool trains) {
         memcpy(b.x[k], x, sizeof(float) * (size_t)r->B * dnx_size(b.n.in[k]));
         dnx_free(x);
     }
-    bool hides_nan = false; /* a single NaN */
+    bool hides_nan = false;
     for (size_t i = 0; i < dnx_size(b.n.in[0]); i++) {
         float old = b.x[0][i];
         b.x[0][i] = NAN;
@@ -303,7 +303,6 @@ static int without_target(const row *r, bool trains) {
     return is_right ? 0 : 2;
 }
 
-/* p->target is NULL when a network with a loss of distillation predicts. */
 static void check_without_target(const row *r) {
     if (!dnx_may_have_teacher(find_type(r->type))) return;
     for (int trains = 0; trains < 2; trains++) {
@@ -349,7 +348,6 @@ static void check_all(void) {
         if (is_chosen(rows[i].type)) check_row(&rows[i]);
 }
 
-/* A chosen type without rows is a failure. */
 static void read_all(void) {
     char path[120];
     for (int t = 0; dnx_layer_types[t]; t++) {

@@ -6,7 +6,7 @@
 
 #include "base/lock.h"
 
-/* Returns the process id of a child that holds the lock until it is killed. */
+/* Returns a child that holds the lock until it is killed. */
 static pid_t holder(const char *name) {
     int ends[2];
     char byte;
@@ -87,7 +87,7 @@ static bool patient(void *arg, const char *who) {
     return true;
 }
 
-/* Processes increase a number in a file. No increase may be lost. */
+/* No increase of the number may be lost. */
 static void turns(void) {
     enum { PROCESSES = 6, TURNS = 5 };
     int n = 0;

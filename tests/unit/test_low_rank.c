@@ -169,7 +169,7 @@ static void check_nonlinear(data *d, dnx_act act, const char *name, double at_mo
     dnx_pool_free(pool);
 }
 
-/* Inputs x are a linear mixture of y. With full rank the solution undoes it. */
+/* x is a linear mixture of y. With full rank the solution undoes it. */
 static void check_asymmetric(const data *d) {
     dnx_pool *pool = dnx_pool_new(1);
     dnx_rng g;

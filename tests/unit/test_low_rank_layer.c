@@ -1,5 +1,4 @@
-/* test_low_rank_layer.c - compares [low_rank] with loops in double and with two [convolutional]
- * sections. */
+/* test_low_rank_layer.c - compares [low_rank] with loops and with two [convolutional] sections. */
 #include "lib/check.h"
 
 typedef struct {
@@ -25,7 +24,6 @@ static float *find(dnx_net *net, int i, const char *name) {
     return NULL;
 }
 
-/* Returns output (b, oy, ox, f). */
 static double naive(const shape *s, dnx_net *net, const float *x, int b, int oy, int ox, int f) {
     const float *p = find(net, 0, "weights"), *v = find(net, 0, "basis");
     const float *scales = find(net, 0, "scales"), *slopes = find(net, 0, "slopes");
@@ -49,7 +47,7 @@ static double naive(const shape *s, dnx_net *net, const float *x, int b, int oy,
                                 slopes ? slopes[f] : 0);
 }
 
-/* Copies weights to the two [convolutional] sections: size x size without biases, then 1x1. */
+/* The pair is size x size without biases, then 1x1. */
 static void copy_to_pair(const shape *s, dnx_net *net, dnx_net *pair) {
     dnx_param list[DNX_MAX_PARAMS];
     memcpy(find(pair, 0, "weights"), find(net, 0, "basis"),

@@ -1,5 +1,4 @@
-/* test_netron.c - a layer type that Netron does not know and that changes the shape becomes a
- * [crop] and a convolution. */
+/* test_netron.c - a layer type that Netron does not know becomes a [crop] and a convolution. */
 #include "lib/check.h"
 #include "net/netron.h"
 

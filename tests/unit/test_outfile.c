@@ -25,7 +25,6 @@ static int mode_of(const char *name) {
     return stat(name, &s) ? -1 : (int)(s.st_mode & 07777);
 }
 
-/* Counts files that end with .tmp. */
 static int leftovers(void) {
     char line[300];
     int n = -1;
@@ -186,7 +185,7 @@ static void stale(void) {
     check(leftovers() == 2, "%d temporary files are left", leftovers());
 }
 
-/* Processes write one file. It must have the contents of one of them. */
+/* The file must have the contents of one process. */
 static void together(void) {
     enum { WRITERS = 4, TIMES = 50, SIZE = 20000 };
     static char bytes[SIZE], got[SIZE + 1];

@@ -72,7 +72,7 @@ static void there_and_back(void) {
     dnx_net_free(net), dnx_net_free(other), dnx_net_free(third);
 }
 
-/* Loading `file` must fail with this text and change nothing. */
+/* Loading `file` must fail and change nothing. */
 static void refuses(const char *cfg_text, const char *want) {
     float before[64] = {0}, after[64] = {0};
     dnx_err err = {0};

@@ -1,5 +1,4 @@
-/* test_pool.c - the thread pool: every share is done once, also with late or missing threads. Any
- * number of processors gives the same bits. */
+/* test_pool.c - the thread pool: every share is done once, also with late or missing threads. */
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -108,7 +107,6 @@ typedef struct {
     bool is_right;
 } eight;
 
-/* The last share waits for the other shares. */
 static void wait_for_others(void *arg, int t, int T) {
     eight *e = arg;
     double end = seconds() + 10;
@@ -131,7 +129,7 @@ static void hold(int unused) {
     while (sem_wait(&let_go)) continue;
 }
 
-/* Sends a signal to every other thread. Returns their number. */
+/* Returns the number of other threads. */
 static int each_other(int signal) {
     int n = 0;
     DIR *d = opendir("/proc/self/task");
@@ -145,7 +143,6 @@ static int each_other(int signal) {
     return n;
 }
 
-/* All threads except the caller are stopped. */
 static void test_absent(void) {
     static tally s;
     struct sigaction a = {.sa_handler = hold};
@@ -164,8 +161,8 @@ static void test_absent(void) {
 
 typedef struct {
     pthread_t caller;
-    atomic_bool is_slow; /* other threads than the caller are slow */
-    atomic_int others;   /* shares of these threads */
+    atomic_bool is_slow; /* threads other than the caller are slow */
+    atomic_int others;   /* shares done by them */
 } crew;
 
 static void slow_elsewhere(void *arg, int t, int T) {
@@ -204,7 +201,6 @@ static const char text[] =
     "[binary]\nfilters=24\nsize=3\npad=1\nbatch_normalize=1\nactivation=relu\n"
     "[global_depthwise]\nbatch_normalize=1\n[connected]\noutput=4\nactivation=linear\n[softmax]\n";
 
-/* loss[]: of ten updates. */
 static void train(int batch, int threads, double loss[10]) {
     dnx_net *net = make_net(text, "pool.cfg", true, batch, threads);
     size_t size = dnx_size(net->in) * (size_t)batch;

@@ -1,5 +1,5 @@
-/* test_resize.c - a resized network gives the outputs of a network built at the new size. A refused
- * size changes nothing. */
+/* test_resize.c - a resized network equals one built at the new size. A refused size changes
+ * nothing. */
 #include "lib/check.h"
 
 #define NET "[net]\nbatch=2\nheight=%d\nwidth=%d\nchannels=3\n"
@@ -43,7 +43,6 @@ static void agrees(const char *name, const char *layers) {
     dnx_net_free(built);
 }
 
-/* dnx_net_resize() must refuse h x w and leave the network unchanged. */
 static void refuses(const char *name, const char *layers, int h, int w, const char *want) {
     dnx_net *net = net_of(layers, 13, 16);
     dnx_err err = {0};

@@ -1,5 +1,4 @@
-/* test_search.c - compares exact search with sorting all cosines. Reads threshold.json and files of
- * features. */
+/* test_search.c - compares exact search with sorting; threshold.json and files of features. */
 #include "data/embeddings.h"
 #include "face/gallery.h"
 #include "face/search.h"
@@ -24,8 +23,7 @@ static int falling(const void *a, const void *b) {
     return p < q ? 1 : p > q ? -1 : *(const size_t *)a > *(const size_t *)b ? 1 : -1;
 }
 
-/* Hits must be those of sorting all cosines. Large numbers in a row have large rounding errors as
- * bytes. */
+/* Large numbers in a row have large rounding errors as bytes. */
 static void search(const dnx_byte_set *bytes, size_t n, int q, int dim, int k, int threads) {
     static double cosine[3000];
     static size_t order[3000];

@@ -1,8 +1,6 @@
-/* test_targets.c - networks that learn from a teacher. A target is compared with the output of the
- * teacher's first layers. */
+/* test_targets.c - networks that learn from a teacher: the targets are the teacher's outputs. */
 #include "lib/taught.h"
 
-/* Makes a network of the first layers of the teacher, with its parameters. */
 static dnx_net *cut(dnx_net *full, const char *text, int layers) {
     char part[2000];
     const char *end = text;
@@ -62,7 +60,7 @@ static double difference(const float *a, const float *b, size_t n) {
     return worst / scale;
 }
 
-/* Compares the target of layer i with the output of layer `layer` of the teacher. */
+/* Layer i has the target of layer `layer` of the teacher. */
 static void check_target(dnx_net *net, int i, dnx_net *teacher, const char *text, int layer,
                          const float *x) {
     dnx_net *plain = cut(teacher, text, layer + 1);
@@ -143,7 +141,7 @@ static void check_flips(dnx_net *a) {
 
 /* ---- training ---- */
 
-/* Returns the mean loss of an image in the last update. */
+/* Returns the mean loss in the last update. */
 static double train(dnx_net *net, int steps, bool has_targets, bool has_truth) {
     static const float truth[B] = {0, 2, 1, 2};
     double sum = 0;

@@ -1,5 +1,4 @@
-/* test_tiles.c - compares the AMX tiles of binary convolutions (kernels/bits.h) with loops, bit for
- * bit. Skipped without AMX. */
+/* test_tiles.c - compares the AMX tiles of binary convolutions with loops. Skipped without AMX. */
 #include "lib/check.h"
 #include "common/bits/bitconv_tiles.h"
 
@@ -44,7 +43,7 @@ static float *noise(size_t count) {
     return v;
 }
 
-/* Returns output o of filter n, as bits.h defines it. */
+/* As bits.h defines it. */
 static float result(const dnx_tile_job *j, const uint64_t *row, int at, size_t o, size_t n) {
     int z = 0;
     for (int l = 0; l < j->words; l++)
@@ -103,7 +102,7 @@ static void products(const shape *s) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
-/* For side x side x 64 inputs. */
+/* The input has side x side x 64 numbers. */
 static void pays(int side, int size, int pad, bool want) {
     int out = side + 2 * pad - size + 1;
     dnx_patches at = {{side, side, 64}, out, out, size, 1, pad, 0, 64};

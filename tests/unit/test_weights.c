@@ -1,5 +1,4 @@
-/* test_weights.c - .weights files: saving, loading, and each error. A refused file changes
- * nothing. */
+/* test_weights.c - .weights files. A refused file changes nothing. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -24,7 +23,7 @@ static size_t good_size, floats;
 
 static dnx_net *build(void) { return make_net(net_text, "test.cfg", false, 1, 1); }
 
-/* Copies all parameters. Returns the number of floats. */
+/* Returns the number of floats. */
 static size_t copy(dnx_net *net, float *out) {
     dnx_param list[DNX_MAX_PARAMS];
     size_t n = 0;
@@ -36,7 +35,7 @@ static size_t copy(dnx_net *net, float *out) {
     return n;
 }
 
-/* Loading `path` must fail with "PATH: text" and change nothing. */
+/* Loading `path` must fail and change nothing. */
 static void refuses(const char *name, const char *path, dnx_status status, const char *fmt, ...) {
     static float before[MOST], after[MOST];
     char want[600];
@@ -189,7 +188,6 @@ static void bad_files(void) {
     no_number_files();
 }
 
-/* Also in a file with more channels. */
 static void variances(void) {
     static unsigned char bytes[MOST];
     static const char other_text[] =

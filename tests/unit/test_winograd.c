@@ -1,5 +1,4 @@
-/* test_winograd.c - compares Winograd's method with direct products, and tests which shapes use
- * which transform. */
+/* test_winograd.c - compares Winograd's method with direct products. */
 #include "lib/check.h"
 #include "common/conv/winograd.h"
 
@@ -35,7 +34,7 @@ static const shape shapes[] = {
     {1, 14, 14, 63, 21, 1, "activation=linear\n", 0, 0, 3},
 };
 
-/* Returns the outputs, or NULL when the network cannot be built. */
+/* Returns NULL when the network cannot be built. */
 static float *outputs(const shape *s, const char *name, bool trains, int threads, const float *x) {
     char text[256];
     dnx_err err;

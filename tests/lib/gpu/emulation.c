@@ -1,5 +1,4 @@
-/* emulation.c - runs the blocks of a launch on this processor. Each thread of a block is a
- * fibre. */
+/* emulation.c - runs the blocks of a launch on this processor. Threads are fibres. */
 #include "emulation.h"
 
 #include <math.h>
@@ -31,7 +30,7 @@ typedef struct {
 typedef struct {
     copy list[COPIES];
     int n;
-    unsigned long groups; /* closed groups */
+    unsigned long groups;
 } copies;
 
 static _Thread_local struct {
@@ -42,10 +41,10 @@ static _Thread_local struct {
     ucontext_t main, start;
     void (*kernel)(const void *);
     const void *args;
-    unsigned waiting, done;         /* at the barrier; ended */
-    unsigned long barriers;         /* barriers passed */
+    unsigned waiting, done; /* at the barrier; ended */
+    unsigned long barriers;
     unsigned long warp_waits[MOST]; /* calls of warp_sync() */
-    /* The operands of mma.sync, for each warp and lane. */
+    /* of mma.sync, for each warp and lane */
     unsigned a[MOST / WARP][WARP][4], b[MOST / WARP][WARP][2];
 } run;
 
@@ -78,7 +77,6 @@ void dnx_emulated_sync(void) {
     while (run.barriers == before) yield();
 }
 
-/* A barrier for the 32 threads of a warp. */
 static void warp_sync(void) {
     const unsigned me = dnx_emulated.thread, first = me / WARP * WARP;
     const unsigned long own = ++run.warp_waits[me];

@@ -7,7 +7,6 @@
  * block has at most 256 threads. */
 void emulate(void (*kernel)(const void *), const void *args, const unsigned blocks[3],
              unsigned threads, bool waits);
-/* Runs only one block of the launch. */
 void emulate_block(void (*kernel)(const void *), const void *args, const unsigned block[3],
                    const unsigned blocks[3], unsigned threads, bool waits);
 #endif

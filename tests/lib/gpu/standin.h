@@ -33,7 +33,6 @@ int lost(void);
 bool is_of_device(pointer p, size_t bytes);
 bool is_pinned(const void *p, size_t bytes);
 
-/* Runs all work that is queued in any stream. */
 void run_all_streams(void);
 /* Prints how many streams, events and graphs were not freed. */
 void report_streams(void);

@@ -11,7 +11,7 @@
 typedef struct stream stream;
 typedef struct {
     stream *on;           /* NULL before cuEventRecord() */
-    unsigned long number; /* pieces of work of `on` before the event */
+    unsigned long number; /* pieces of work in `on` before the event */
 } event;
 
 typedef struct work {
@@ -19,7 +19,7 @@ typedef struct work {
     enum { KERNEL, COPY, CLEAR, WAIT } kind;
     const kernel *k;
     unsigned blocks[3], threads;
-    void *own; /* owned copy of a kernel's arguments, or of a source that is not pinned */
+    void *own; /* a copy of a kernel's arguments, or of a source that is not pinned */
     void *to;
     const void *from;
     size_t bytes;
