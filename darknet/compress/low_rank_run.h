@@ -41,7 +41,7 @@ typedef struct {
     size_t fitted, measured; /* images to fit; images held out. With 0 the errors are unknown */
     dnx_low_rank_layer *layers;
     int n, last; /* convolutions in layers[]; last layer before the first loss */
-    double macs; /* multiply-adds for an image of layers 0..last */
+    double macs; /* multiply-adds of layers 0..last, for one image */
     /* Means over the images, for the outputs f of net and g of small at layer `last`: |f - g|^2 /
      * |f|^2, and the cosine of f and g. */
     double error, cosine;

@@ -51,7 +51,7 @@ struct dnx_train_job {
     dnx_net *eval;        /* the same network, to predict, for the verification */
     int feature;          /* layer of the embedding in eval, or -1 */
     double verified;      /* the last result; NAN before the first, or when not measurable */
-    double best_verified; /* result of NAME-best.weights; -1 without this file */
+    double best_verified; /* result of NAME-best.weights; -1 when unknown */
     uint64_t best_batch;
     int verifications;
     bool caught_up; /* this process has repeated a verification that was interrupted */
@@ -81,8 +81,8 @@ dnx_status dnx_train_nothing_left(const dnx_train_job *j, dnx_err *err);
 /* Names and locks the files of the run, and checks that they can be written. Returns DNX_EOPTION
  * when they belong to a run that must not be replaced; DNX_EIO. */
 dnx_status dnx_train_take_files(dnx_train_job *j, dnx_err *err);
-/* Loads the checkpoint, to continue its run. Returns DNX_EOPTION when its inputs differ without
- * -force, or nothing is left to train; DNX_EWEIGHTS, DNX_EIO. */
+/* Loads the checkpoint, to continue its run. Returns DNX_EOPTION when the checkpoint is of
+ * other inputs and -force is absent; DNX_EWEIGHTS, DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err);
 
 /* ---- aside.c ---- */

@@ -39,8 +39,8 @@ const dnx_device_facts *dnx_device_is(const dnx_device *d);
 /* Allocates zeroed memory on the device. DNX_EMEM, or DNX_EIO for other failures. */
 dnx_status dnx_device_new(dnx_device *d, void **p, size_t bytes, dnx_err *err);
 void dnx_device_free(dnx_device *d, void *p);
-/* Counts the bytes that dnx_device_new() is asked for. Until end, nothing is allocated or queued,
- * and the addresses must not be used. */
+/* From here to dnx_device_count_end(), the device allocates and queues nothing. It only counts the
+ * bytes that dnx_device_new() would allocate. Its addresses must not be used. */
 void dnx_device_count_begin(dnx_device *d);
 size_t dnx_device_count_end(dnx_device *d);
 /* DNX_EMEM when less than `bytes` of the device's memory is free. DNX_EIO when the driver fails. */

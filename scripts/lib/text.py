@@ -5,8 +5,8 @@ LONGEST = 1 << 20  # characters in a line
 
 
 def read_lines(path):
-    """Returns the lines of a file in UTF-8, or in UTF-16 with a byte order mark. Other bytes are
-    kept (surrogateescape), because file names may have them."""
+    """Returns the lines of a file in UTF-8, or in UTF-16 with a byte order mark. Bytes that are
+    not UTF-8 are kept (surrogateescape), because file names may have them."""
     try:
         with open(path, "rb") as f:
             data = f.read()

@@ -180,7 +180,7 @@ def prepare(case_, base, folder):
     shutil.copytree(base, folder)
     if case_.name == "resume":
         expect_end(call(TRAIN, folder))
-    elif case_.name == "homework":  # all but the last student is done
+    elif case_.name == "homework":  # the teacher is trained, the student is not
         expect_end(call(case_.command, folder, limit=HANG * case_.costs))
         shutil.rmtree(os.path.join(folder, "work", "scratch-0.125-seed1"))
         os.remove(os.path.join(folder, "work", "results.json"))

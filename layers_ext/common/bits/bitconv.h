@@ -1,5 +1,5 @@
-/* bitconv.h - a convolution of signs with signs, for networks that predict: with AMX tiles of bytes
- * where these are faster, else by counting bits. For output pixel p and filter n:
+/* bitconv.h - a convolution of signs with signs: with AMX tiles of bytes where these are faster,
+ * else by counting bits. For output pixel p, input u, and filter n with signs b and scale alpha[n]:
  *
  *   z[p,n] = (sum over taps inside the image of sign(u).b) * K[p] * alpha[n]
  *

@@ -55,7 +55,7 @@ dnx_status dnx_margin_check(const dnx_margin *g, const dnx_node *n, dnx_err *err
  * is constant. Without `warms` both have their final values. */
 void dnx_margin_rise(dnx_margin *g, bool warms, uint64_t update, int warmup, double s,
                      double s_start, double ramp_end);
-/* Returns the t of g = (1+t) c + t. */
+/* Returns t of the emphasised cosine (1+t) c + t. */
 float dnx_margin_emphasis(const dnx_margin *g);
 /* Fills *r with the loss of a row c of N cosines. y: the true class. */
 void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_margin_row *r);
