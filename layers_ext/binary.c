@@ -191,17 +191,17 @@ static void sign_share(void *arg, long lo, long hi) {
 }
 
 /* Computes output pixels [lo, hi) of filters [first, end) with mm(). `first` begins a panel. */
-static void multiply_part(job *j, int t, long lo, long hi, int first, int end) {
+static void multiply_part(job *j, int t, dnx_part of) {
     dnx_node *n = j->n;
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
     size_t N = (size_t)s->N, K = (size_t)s->K, lda;
     float *block = s->block + (size_t)t * BLOCK * K;
-    for (long p = lo; p < hi; p += BLOCK) {
-        int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
-        const dnx_epilogue e = dnx_norm_act_epilogue(&s->norm, j->p, p, first);
+    for (long p = of.lo; p < of.hi; p += BLOCK) {
+        int rows = (int)(of.hi - p < BLOCK ? of.hi - p : BLOCK);
+        const dnx_epilogue e = dnx_norm_act_epilogue(&s->norm, j->p, p, of.first);
         const float *a = dnx_patches_rows(&s->at, j->x, p, rows, block, &lda);
-        k->mm(a, lda, rows, s->K, s->f.packed + (size_t)first * K, end - first, &e);
+        k->mm(a, lda, rows, s->K, s->f.packed + (size_t)of.first * K, of.end - of.first, &e);
         if (!n->trains) continue;
         float map[BLOCK], *z = s->norm.z + (size_t)p * N;
         if (s->f.takes_signs) dnx_bitconv_map(&s->bits, p, rows, map);
@@ -215,16 +215,15 @@ static void forward_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_node *n = j->n;
     const state *s = n->state;
-    long pixels = (long)j->p->batch * n->out.h * n->out.w, lo, hi;
-    int first, end;
+    long pixels = (long)j->p->batch * n->out.h * n->out.w;
     if (s->f.takes_signs && !n->trains) {
-        dnx_bitconv_share(&s->bits, pixels, t, threads, &lo, &hi, &first, &end);
-        dnx_bitconv_forward(&s->bits, t, j->p, lo, hi, first, end, s->f.alpha, s->slope, &s->norm);
+        dnx_part of = dnx_bitconv_share(&s->bits, pixels, t, threads);
+        dnx_bitconv_forward(&s->bits, t, j->p, of, s->f.alpha, s->slope, &s->norm);
         return;
     }
-    dnx_share_outputs(!n->trains && pixels < DNX_FEW_OUTPUTS * threads, pixels, s->N,
-                      dnx_kernels()->panel, t, threads, &lo, &hi, &first, &end);
-    if (first < end) multiply_part(j, t, lo, hi, first, end);
+    bool has_few = !n->trains && pixels < DNX_FEW_OUTPUTS * threads;
+    dnx_part of = dnx_share_outputs(has_few, pixels, s->N, dnx_kernels()->panel, t, threads);
+    if (of.first < of.end) multiply_part(j, t, of);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {

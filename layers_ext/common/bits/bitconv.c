@@ -68,13 +68,12 @@ dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, 
     return st;
 }
 
-void dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads, long *lo, long *hi,
-                       int *first, int *end) {
+dnx_part dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads) {
     int panel = k->has_tiles ? dnx_tiles()->panel : dnx_bits()->panel;
     /* With tiles, each thread converts the bits of its filters to bytes. */
     bool has_few = k->has_tiles ? pixels < 36L * threads && k->N >= panel * threads
                                 : pixels < DNX_FEW_OUTPUTS * threads;
-    dnx_share_outputs(has_few, pixels, k->N, panel, t, threads, lo, hi, first, end);
+    return dnx_share_outputs(has_few, pixels, k->N, panel, t, threads);
 }
 
 /* The count has the 1 bits of a tap outside the image, so base has them twice. */
@@ -218,56 +217,57 @@ static void gather(const dnx_bitconv *k, const place *w, uint64_t *to) {
     }
 }
 
-/* count <= DNX_BIT_ROWS. y and e point at output p and filter `first`. */
-static void count_block(const dnx_bitconv *k, int t, long p, int count, int first, int end,
-                        const dnx_bit_end *e, float *y) {
+/* Computes at most DNX_BIT_ROWS outputs. y and e point at the first output and filter. */
+static void count_block(const dnx_bitconv *k, int t, dnx_part of, const dnx_bit_end *e, float *y) {
+    const int count = (int)(of.hi - of.lo), filters = of.end - of.first;
     const dnx_bit_set *b = dnx_bits();
     uint64_t *rows = k->rows + (size_t)t * DNX_BIT_ROWS * (size_t)k->words;
     int32_t *counts = k->counts + (size_t)t * DNX_BIT_ROWS * k->ldc;
     size_t N = (size_t)k->N;
     const int32_t *base[DNX_BIT_ROWS];
     float map[DNX_BIT_ROWS];
-    place w = place_of(&k->at, p);
+    place w = place_of(&k->at, of.lo);
     for (int i = 0; i < count; i++, step(&w)) {
         gather(k, &w, rows + (size_t)i * (size_t)k->words);
         base[i] = k->base + (size_t)(k->row_of[w.y] * k->columns + k->column_of[w.x]) * N;
     }
-    dnx_bitconv_map(k, p, count, map);
-    b->count(rows, count, k->words, (const char *)k->packed + b->packed(k->words, first),
-             (end - first + b->panel - 1) / b->panel, counts, k->ldc,
+    dnx_bitconv_map(k, of.lo, count, map);
+    b->count(rows, count, k->words, (const char *)k->packed + b->packed(k->words, of.first),
+             (filters + b->panel - 1) / b->panel, counts, k->ldc,
              k->scratch + (size_t)t * k->scratch_size);
     dnx_bit_end next = *e;
     for (int i = 0; i < count; i++, y += N) {
-        b->finish(counts + (size_t)i * k->ldc, end - first, base[i] + first, map[i], &next, y);
+        b->finish(counts + (size_t)i * k->ldc, filters, base[i] + of.first, map[i], &next, y);
         if (next.residual) next.residual += N;
     }
 }
 
-/* count <= dnx_bitconv_tiles_rows(). */
-static void multiply_block(const dnx_bitconv *k, int t, long p, int count, int first, int end,
-                           const dnx_bit_end *e, float *y) {
+/* Computes at most dnx_bitconv_tiles_rows() outputs. */
+static void multiply_block(const dnx_bitconv *k, int t, dnx_part of, const dnx_bit_end *e,
+                           float *y) {
     float map[DNX_TILE_POSITIONS];
-    dnx_bitconv_map(k, p, count, map);
-    dnx_bitconv_tiles_run(&k->tiles, t, p, count, first, end, map, e, y);
+    dnx_bitconv_map(k, of.lo, (int)(of.hi - of.lo), map);
+    dnx_bitconv_tiles_run(&k->tiles, t, of, map, e, y);
 }
 
-void dnx_bitconv_forward(const dnx_bitconv *k, int t, const dnx_pass *p, long lo, long hi,
-                         int first, int end, const float *alpha, const float *slope,
-                         const dnx_norm_act *norm) {
-    size_t N = (size_t)k->N;
-    if (first >= end) return;
+void dnx_bitconv_forward(const dnx_bitconv *k, int t, const dnx_pass *p, dnx_part of,
+                         const float *alpha, const float *slope, const dnx_norm_act *norm) {
+    const size_t N = (size_t)k->N;
+    const int first = of.first;
+    if (first >= of.end) return;
     if (!slope) slope = norm->slopes;
     bool is_fused = !norm->has_bn && slope;
-    for (int rows; lo < hi; lo += rows) {
-        if (k->has_tiles) rows = dnx_bitconv_tiles_rows(&k->tiles, lo, hi);
-        else rows = (int)(hi - lo < DNX_BIT_ROWS ? hi - lo : DNX_BIT_ROWS);
-        float *y = p->y + (size_t)lo * N + first;
-        dnx_epilogue b = dnx_norm_act_epilogue(norm, p, lo, first);
+    for (dnx_part now = of; now.lo < of.hi; now.lo = now.hi) {
+        long rows = of.hi - now.lo < DNX_BIT_ROWS ? of.hi - now.lo : DNX_BIT_ROWS;
+        if (k->has_tiles) rows = dnx_bitconv_tiles_rows(&k->tiles, now.lo, of.hi);
+        now.hi = now.lo + rows;
+        const dnx_epilogue b = dnx_norm_act_epilogue(norm, p, now.lo, first);
+        float *y = b.y;
         dnx_bit_end e = {.alpha = alpha + first};
         if (is_fused) e = (dnx_bit_end){e.alpha, b.bias, slope + first, b.residual};
-        if (k->has_tiles) multiply_block(k, t, lo, rows, first, end, &e, y);
-        else count_block(k, t, lo, rows, first, end, &e, y);
-        const dnx_scaled_act a = {end - first, norm->scale + first, b.bias, b.act, b.slope};
+        if (k->has_tiles) multiply_block(k, t, now, &e, y);
+        else count_block(k, t, now, &e, y);
+        const dnx_scaled_act a = {of.end - first, norm->scale + first, b.bias, b.act, b.slope};
         for (size_t r = 0; !is_fused && r < (size_t)rows; r++)
             dnx_kernels()->scale_act(y + r * N, 1, &a, b.residual ? b.residual + r * N : NULL,
                                      y + r * N);

@@ -33,9 +33,8 @@ typedef struct {
 
 dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, bool has_map,
                             dnx_err *err);
-/* Gives thread t outputs [lo, hi) of filters [first, end), which are whole panels. */
-void dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads, long *lo, long *hi,
-                       int *first, int *end);
+/* Returns the part of thread t. Its filters are whole panels. */
+dnx_part dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads);
 /* Packs b, filters of +1 and -1 in file order. Fails with DNX_EMEM. */
 dnx_status dnx_bitconv_pack(dnx_bitconv *k, dnx_node *n, const float *b, dnx_err *err);
 /* Stores the signs of u = x*scale + shift, and `sum`, for pixels [lo, hi). scale and shift may be
@@ -46,9 +45,8 @@ void dnx_bitconv_sign(dnx_bitconv *k, const float *x, long lo, long hi, const fl
 void dnx_bitconv_map(const dnx_bitconv *k, long p, int count, float *map);
 /* Turns dk, the gradient of K, into map, the gradient of `sum`. */
 void dnx_bitconv_unmap(const dnx_bitconv *k, const float *dk, int batch, float *map);
-/* Writes outputs [lo, hi) of filters [first, end), whole panels, to p->y. t: the thread. alpha: N
- * floats. slope: N floats when the activation is u > 0 ? u : slope u, else NULL. */
-void dnx_bitconv_forward(const dnx_bitconv *k, int t, const dnx_pass *p, long lo, long hi,
-                         int first, int end, const float *alpha, const float *slope,
-                         const dnx_norm_act *norm);
+/* Writes a part of the outputs to p->y in thread t. alpha: N floats. slope: N floats when the
+ * activation is u > 0 ? u : slope u, else NULL. */
+void dnx_bitconv_forward(const dnx_bitconv *k, int t, const dnx_pass *p, dnx_part of,
+                         const float *alpha, const float *slope, const dnx_norm_act *norm);
 #endif

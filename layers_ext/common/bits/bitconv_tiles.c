@@ -85,21 +85,21 @@ int dnx_bitconv_tiles_rows(const dnx_bitconv_tiles *k, long p, long hi) {
     return (int)(rows < hi - p ? rows : hi - p);
 }
 
-void dnx_bitconv_tiles_run(const dnx_bitconv_tiles *k, int t, long p, int rows, int first, int end,
-                           const float *factor, const dnx_bit_end *e, float *y) {
+void dnx_bitconv_tiles_run(const dnx_bitconv_tiles *k, int t, dnx_part of, const float *factor,
+                           const dnx_bit_end *e, float *y) {
     const dnx_tile_set *set = dnx_tiles();
     long per = (long)k->at.out_h * k->at.out_w;
-    int j = position(k, p);
-    dnx_tile_job job = {.x = k->x + (size_t)(p / per) * k->image + (size_t)j * PLACE,
+    int j = position(k, of.lo);
+    dnx_tile_job job = {.x = k->x + (size_t)(of.lo / per) * k->image + (size_t)j * PLACE,
                         .offset = k->offset,
                         .words = k->words,
                         .column = j % k->pitch,
-                        .count = position(k, p + rows - 1) - j + 1,
+                        .count = position(k, of.hi - 1) - j + 1,
                         .pitch = k->pitch,
                         .width = k->at.out_w,
                         .factor = factor,
                         .end = *e,
                         .ldy = (size_t)k->N};
-    set->multiply(&job, (const char *)k->packed + set->packed(k->words, first), end - first,
-                  k->scratch + (size_t)t * set->scratch_size, y);
+    set->multiply(&job, (const char *)k->packed + set->packed(k->words, of.first),
+                  of.end - of.first, k->scratch + (size_t)t * set->scratch_size, y);
 }

@@ -6,6 +6,7 @@
  * Padding is 0 bytes. */
 #ifndef DNX_BITCONV_TILES_H
 #define DNX_BITCONV_TILES_H
+#include "common/conv/filters.h"
 #include "common/conv/patches.h"
 #include "kernels/bits.h"
 
@@ -33,8 +34,7 @@ void dnx_bitconv_tiles_sign(dnx_bitconv_tiles *k, const float *x, long lo, long 
                             const float *scale, const float *shift, float *sum);
 /* Returns how many of the outputs p..hi-1 one call of dnx_bitconv_tiles_run() can compute. */
 int dnx_bitconv_tiles_rows(const dnx_bitconv_tiles *k, long p, long hi);
-/* Computes outputs p..p+rows-1 of filters [first, end) in thread t. factor: K of each output. y
- * points at output p and filter `first`. */
-void dnx_bitconv_tiles_run(const dnx_bitconv_tiles *k, int t, long p, int rows, int first, int end,
-                           const float *factor, const dnx_bit_end *e, float *y);
+/* Computes a part in thread t. factor: K of each output. y: the part's first output and filter. */
+void dnx_bitconv_tiles_run(const dnx_bitconv_tiles *k, int t, dnx_part of, const float *factor,
+                           const dnx_bit_end *e, float *y);
 #endif

@@ -22,13 +22,11 @@ void dnx_share_columns(int N, int panel, int t, int threads, int *lo, int *hi) {
     *hi = (int)b * panel < N ? (int)b * panel : N;
 }
 
-void dnx_share_outputs(bool by_filters, long pixels, int N, int panel, int t, int threads, long *lo,
-                       long *hi, int *first, int *end) {
-    *lo = *first = 0;
-    *hi = pixels;
-    *end = N;
-    if (by_filters) dnx_share_columns(N, panel, t, threads, first, end);
-    else dnx_share(pixels, t, threads, lo, hi);
+dnx_part dnx_share_outputs(bool by_filters, long pixels, int N, int panel, int t, int threads) {
+    dnx_part of = {0, pixels, 0, N};
+    if (by_filters) dnx_share_columns(N, panel, t, threads, &of.first, &of.end);
+    else dnx_share(pixels, t, threads, &of.lo, &of.hi);
+    return of;
 }
 
 typedef struct {
@@ -52,9 +50,10 @@ void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float 
     dnx_pool_rows(pool, (long)s->groups * s->N, order_share, &j);
 }
 
-/* sk, sn: floats from a row to the next, and from a column to the next. */
-static void pack_panels(const dnx_filters *s, const float *w, size_t sk, size_t sn, int rows,
-                        int columns, float *packed, int t, int threads) {
+static void pack_panels(const dnx_filters *s, const float *w, bool is_transposed, float *packed,
+                        int t, int threads) {
+    const int rows = is_transposed ? s->N : s->K, columns = is_transposed ? s->K : s->N;
+    const size_t K = (size_t)s->K, sk = is_transposed ? K : 1, sn = is_transposed ? 1 : K;
     const dnx_kernel_set *k = dnx_kernels();
     long panels = (columns + k->panel - 1) / k->panel, lo, hi;
     dnx_share(panels * s->groups, t, threads, &lo, &hi);
@@ -62,17 +61,15 @@ static void pack_panels(const dnx_filters *s, const float *w, size_t sk, size_t 
         size_t g = (size_t)(lo / panels);
         int first = (int)(lo % panels) * k->panel;
         int width = columns - first < k->panel ? columns - first : k->panel;
-        k->pack(w + g * (size_t)s->K * (size_t)s->N + (size_t)first * sn, sk, sn, rows, width,
+        k->pack(w + g * K * (size_t)s->N + (size_t)first * sn, sk, sn, rows, width,
                 packed + g * k->packed(rows, columns) + (size_t)first * (size_t)rows);
     }
 }
 
 static void pack_share(void *arg, int t, int threads) {
     const job *j = arg;
-    const dnx_filters *s = j->s;
-    size_t K = (size_t)s->K;
-    pack_panels(s, j->w, 1, K, s->K, s->N, j->to, t, threads);
-    if (j->to_t) pack_panels(s, j->w, K, 1, s->N, s->K, j->to_t, t, threads);
+    pack_panels(j->s, j->w, false, j->to, t, threads);
+    if (j->to_t) pack_panels(j->s, j->w, true, j->to_t, t, threads);
 }
 
 void dnx_filters_pack(const dnx_filters *s, struct dnx_pool *pool, const float *wk, float *packed,

@@ -23,10 +23,13 @@ void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float 
 dnx_status dnx_filters_new(dnx_node *n, float **w, float **d_w, int K, dnx_param p, dnx_err *err);
 #define DNX_FEW_OUTPUTS 8L /* outputs of a thread: with fewer, prediction divides the filters */
 
-/* Gives thread t output pixels [lo, hi) of filters [first, end); each range may be empty. Divides
- * the pixels or, with by_filters, the panels. */
-void dnx_share_outputs(bool by_filters, long pixels, int N, int panel, int t, int threads, long *lo,
-                       long *hi, int *first, int *end);
+/* Output pixels [lo, hi) of filters [first, end). Each range may be empty. */
+typedef struct {
+    long lo, hi;
+    int first, end;
+} dnx_part;
+/* Returns the part of thread t. Divides the pixels or, with by_filters, the panels. */
+dnx_part dnx_share_outputs(bool by_filters, long pixels, int N, int panel, int t, int threads);
 /* Gives thread t columns [lo, hi), whole panels; nothing when lo >= hi. */
 void dnx_share_columns(int N, int panel, int t, int threads, int *lo, int *hi);
 /* Packs each group's K x N matrix into panels, and its transpose unless packed_t is NULL. */

@@ -71,7 +71,7 @@ static const float *rows_at(const job *j, const dnx_patches *at, long p, int cou
     return block;
 }
 
-static void forward_part(job *j, int t, long lo, long hi, int first, int end) {
+static void forward_part(job *j, int t, dnx_part of) {
     dnx_node *n = j->n;
     dnx_products *s = j->s;
     const dnx_kernel_set *k = dnx_kernels();
@@ -79,19 +79,19 @@ static void forward_part(job *j, int t, long lo, long hi, int first, int end) {
     float *z = dnx_norm_act_out(j->norm, j->p);
     float *block = (s->block ? s->block : j->p->scratch) +
                    (size_t)t * DNX_PRODUCT_BLOCK * (size_t)s->K;
-    int step = s->has_few_rows ? (int)(hi - lo) : DNX_PRODUCT_BLOCK;
-    for (long p = lo; p < hi; p += step) {
-        int rows = (int)(hi - p < step ? hi - p : step);
+    int step = s->has_few_rows ? (int)(of.hi - of.lo) : DNX_PRODUCT_BLOCK;
+    for (long p = of.lo; p < of.hi; p += step) {
+        int rows = (int)(of.hi - p < step ? of.hi - p : step);
         for (int g = 0; g < s->groups; g++) {
             dnx_patches at = of_group(s, g);
             const float *a = rows_at(j, &at, p, rows, block, &lda);
-            int f = g * s->N + first;
+            int f = g * s->N + of.first;
             dnx_epilogue e = dnx_norm_act_epilogue(j->norm, j->p, p, f);
             if (dnx_deferred(j->p) && s->reads_in_place)
                 e.next = j->p->x[0] + (size_t)(p + rows) * lda;
             k->mm(a, lda, rows, s->K,
-                  s->packed + (size_t)g * k->packed(s->K, s->N) + (size_t)first * (size_t)s->K,
-                  end - first, &e);
+                  s->packed + (size_t)g * k->packed(s->K, s->N) + (size_t)of.first * (size_t)s->K,
+                  of.end - of.first, &e);
         }
         if (n->trains) dnx_norm_act_stats(j->norm, j->p, t, z + p * n->out.c, rows);
     }
@@ -101,14 +101,12 @@ static void forward_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_node *n = j->n;
     const dnx_products *s = j->s;
-    long pixels = (long)j->p->batch * n->out.h * n->out.w, lo, hi;
-    int first, end;
+    long pixels = (long)j->p->batch * n->out.h * n->out.w;
     /* Batch statistics need whole rows, so with batch norm the threads divide the pixels. */
     bool has_few = n->trains ? s->has_few_rows && !j->norm->has_bn
                              : pixels < DNX_FEW_OUTPUTS * threads;
-    dnx_share_outputs(has_few, pixels, s->N, dnx_kernels()->panel, t, threads, &lo, &hi, &first,
-                      &end);
-    if (first < end) forward_part(j, t, lo, hi, first, end);
+    dnx_part of = dnx_share_outputs(has_few, pixels, s->N, dnx_kernels()->panel, t, threads);
+    if (of.first < of.end) forward_part(j, t, of);
 }
 
 void dnx_products_forward(dnx_products *s, dnx_node *n, dnx_pass *p, dnx_norm_act *norm) {
