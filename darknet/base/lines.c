@@ -19,16 +19,12 @@ void dnx_lines_report_marks(void (*report)(const char *file, const char *mark)) 
     report_mark = report;
 }
 
-static dnx_status no_memory(const char *file, dnx_err *err) {
-    return dnx_fail_at(err, DNX_EMEM, file, "no memory for this file");
-}
-
 /* Converts l->text from UTF-16 to UTF-8, without its byte order mark. */
 static dnx_status decode(dnx_lines *l, bool is_big, dnx_err *err) {
     size_t from_left = l->len - 2, left = l->len / 2 * 3;
     char *out = malloc(left + 1), *to = out, *from = l->text + 2;
     iconv_t how = iconv_open("UTF-8", is_big ? "UTF-16BE" : "UTF-16LE");
-    dnx_status st = out && how != (iconv_t)-1 ? DNX_OK : no_memory(l->file, err);
+    dnx_status st = out && how != (iconv_t)-1 ? DNX_OK : dnx_no_memory(l->file, err);
     if (!st && (l->len % 2 || iconv(how, &from, &from_left, &to, &left) == (size_t)-1)) {
         int line = 1;
         for (const char *c = out; c < to; c++) line += *c == '\n';
@@ -93,7 +89,7 @@ dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char
                           const char *what, dnx_err *err) {
     *l = (dnx_lines){.file = file};
     char *own = malloc(len + 1);
-    if (!own) return no_memory(file, err);
+    if (!own) return dnx_no_memory(file, err);
     if (len) memcpy(own, text, len);
     return take(l, own, len, file, what, err);
 }
@@ -107,7 +103,7 @@ static dnx_status load(FILE *f, const char *file, const char *what, size_t most,
         capacity = (size_t)s.st_size < most ? (size_t)s.st_size + 2 : most + 2;
     for (*len = 0;; capacity *= 2) {
         char *more = realloc(*text, capacity);
-        if (!more) return no_memory(file, err);
+        if (!more) return dnx_no_memory(file, err);
         *text = more;
         errno = 0;
         *len += fread(*text + *len, 1, capacity - 1 - *len, f);

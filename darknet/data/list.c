@@ -12,10 +12,6 @@
 #include "base/paths.h"
 #include "data/decode.h"
 
-static dnx_status no_memory(const dnx_image_list *l, dnx_err *err) {
-    return dnx_fail_at(err, DNX_EMEM, l->lines.file, "no memory for the list");
-}
-
 /* ---- one line ---- */
 
 /* Returns true for a whole number, also when written as im2rec does, 7.000000. */
@@ -160,7 +156,7 @@ static dnx_status choose_base(dnx_image_list *l, dnx_err *err) {
     l->base = strdup("");
     if (!folder || !l->base) {
         free(folder);
-        return no_memory(l, err);
+        return dnx_no_memory(l->lines.file, err);
     }
     for (size_t i = 0; i < l->n; i++) take_windows(folder, &l->image[i]);
     bool is_decided = !*folder;
@@ -221,7 +217,7 @@ static dnx_status compare(const dnx_image_list *l, size_t i, size_t k, dnx_err *
 dnx_status dnx_image_list_check(const dnx_image_list *l, dnx_err *err) {
     key *list = malloc((l->n + 1) * sizeof *list);
     dnx_status st = DNX_OK;
-    if (!list) return no_memory(l, err);
+    if (!list) return dnx_no_memory(l->lines.file, err);
     for (size_t i = 0; i < l->n; i++)
         list[i] = (key){dnx_hash(0, l->image[i].path, strlen(l->image[i].path)), i};
     qsort(list, l->n, sizeof *list, by_hash);
@@ -238,7 +234,7 @@ static dnx_status parse(dnx_image_list *l, dnx_err *err) {
     header head = NO_HEADER;
     bool is_first = true;
     l->image = malloc((l->lines.count + 1) * sizeof *l->image);
-    if (!l->image) return no_memory(l, err);
+    if (!l->image) return dnx_no_memory(l->lines.file, err);
     for (char *line; !st && (line = dnx_lines_next(&l->lines, "")); is_first = false) {
         if (is_first && (head = header_of(line)) != NO_HEADER) continue;
         st = (head == CLASS_FIRST ? take_class_first : take_line)(line, dnx_lines_at(&l->lines),

@@ -20,10 +20,6 @@
 #include "data/recordio.h"
 #include "data/scan.h"
 
-static dnx_status no_memory(const char *path, dnx_err *err) {
-    return dnx_fail_at(err, DNX_EMEM, path, "no memory for the list");
-}
-
 /* Returns the class of the next source's first identity: 1 + the largest class so far. */
 static int next_class(const dnx_data *d) {
     int most = -1;
@@ -79,7 +75,8 @@ static dnx_status read_list(dnx_data *d, const char *path, dnx_err *err) {
     for (size_t i = 0; !st && i < l.n; i++) {
         int class_of;
         st = class_of_line(d, &labels, &l, i, &class_of, err);
-        if (!st && !add_path(d, dnx_image_list_path(&l, i), class_of)) st = no_memory(path, err);
+        if (!st && !add_path(d, dnx_image_list_path(&l, i), class_of))
+            st = dnx_no_memory(path, err);
     }
     if (!st && d->o.classes) st = dnx_image_list_check(&l, err);
     dnx_labels_free(&labels);
@@ -130,7 +127,7 @@ static dnx_status read_identity(dnx_data *d, const char *folder, int class_of, d
         free(files[i]);
     }
     free(files);
-    return ok ? DNX_OK : no_memory(folder, err);
+    return ok ? DNX_OK : dnx_no_memory(folder, err);
 }
 
 static dnx_status read_entry(dnx_data *d, const char *folder, char *path, int class_of,
@@ -148,7 +145,7 @@ static dnx_status read_entry(dnx_data *d, const char *folder, char *path, int cl
                         "[data] classes=%d: %.200s has more identity folders", d->o.classes,
                         folder);
     }
-    if (!d->o.classes) return add_file(d, strdup(path), -1) ? DNX_OK : no_memory(folder, err);
+    if (!d->o.classes) return add_file(d, strdup(path), -1) ? DNX_OK : dnx_no_memory(folder, err);
     return DNX_OK;
 }
 
@@ -165,13 +162,13 @@ static dnx_status read_folder(dnx_data *d, const char *folder, const report *r, 
     int n = scandir(folder, &names, visible, by_bytes), found = 0;
     if (n < 0) return dnx_fail_at(err, DNX_EIO, folder, "cannot read: %s", strerror(errno));
     bool *is_loose = calloc((size_t)n + 1, sizeof *is_loose);
-    dnx_status st = is_loose ? DNX_OK : no_memory(folder, err);
+    dnx_status st = is_loose ? DNX_OK : dnx_no_memory(folder, err);
     for (int i = 0; is_loose && i < n; i++) {
         bool is_identity = false;
         char *path = st ? NULL : dnx_path_join(folder, names[i]->d_name);
         if (path)
             st = read_entry(d, folder, path, d->o.classes ? base + found : -1, &is_identity, err);
-        else if (!st) st = no_memory(folder, err);
+        else if (!st) st = dnx_no_memory(folder, err);
         found += is_identity;
         is_loose[i] = !st && d->o.classes && !is_identity;
         free(path);
@@ -218,7 +215,7 @@ static dnx_status add_records(dnx_data *d, const char *path, const labelling *l,
                                "record at byte %" PRIu64 ": class %g: must be from 0 to %d",
                                l->r->at[i], label, d->o.classes - base - 1);
         if (d->o.classes) class_of = base + (int)label;
-        if (!dnx_data_add(d, l->r->at[i], class_of)) return no_memory(path, err);
+        if (!dnx_data_add(d, l->r->at[i], class_of)) return dnx_no_memory(path, err);
     }
     return DNX_OK;
 }
@@ -230,7 +227,7 @@ static dnx_status read_records(dnx_data *d, dnx_source *s, dnx_err *err) {
     s->size = r.size;
     if (!st) {
         labelling l = {&r, malloc(sizeof *l.label * (r.n + 1)), malloc(sizeof *l.why * (r.n + 1))};
-        if (!l.label || !l.why) st = no_memory(s->path, err);
+        if (!l.label || !l.why) st = dnx_no_memory(s->path, err);
         else {
             dnx_side_by_side(r.n, read_labels, &l);
             st = add_records(d, s->path, &l, err);
@@ -248,7 +245,7 @@ static dnx_status check_property(const dnx_data *d, const char *folder, dnx_err 
     dnx_lines l;
     long classes;
     dnx_status st = DNX_OK;
-    if (!file) return no_memory(folder, err);
+    if (!file) return dnx_no_memory(folder, err);
     if (d->o.classes && !access(file, F_OK) &&
         !(st = dnx_lines_open(&l, file, "a property file", 1 << 20, err))) {
         char *line = dnx_lines_next(&l, "");
@@ -275,7 +272,7 @@ static bool ends_with(const char *s, const char *end) {
 /* Refuses an index NAME.idx beside NAME.rec, as its lines would be read as paths and classes. */
 static dnx_status refuse_index(const char *name, dnx_err *err) {
     char *records = strdup(name);
-    if (!records) return no_memory(name, err);
+    if (!records) return dnx_no_memory(name, err);
     strcpy(records + strlen(name) - 3, "rec");
     dnx_status st = access(records, F_OK)
                         ? DNX_OK
@@ -288,7 +285,7 @@ static dnx_status refuse_index(const char *name, dnx_err *err) {
 /* If the folder has InsightFace's train.rec, reads this file and sets s->path to it. */
 static dnx_status read_any_folder(dnx_data *d, dnx_source *s, const report *r, dnx_err *err) {
     char *records = dnx_path_join(s->path, "train.rec");
-    if (!records) return no_memory(d->file, err);
+    if (!records) return dnx_no_memory(d->file, err);
     if (access(records, F_OK)) {
         free(records);
         return read_folder(d, s->path, r, err);
@@ -303,11 +300,11 @@ static dnx_status read_source(dnx_data *d, const char *path, size_t len, const r
                               dnx_err *err) {
     struct stat info;
     dnx_source *more = realloc(d->source, sizeof *more * (size_t)(d->sources + 1));
-    if (!more) return no_memory(d->file, err);
+    if (!more) return dnx_no_memory(d->file, err);
     d->source = more;
     dnx_source *s = &more[d->sources];
     *s = (dnx_source){.path = strndup(path, len), .first = d->n, .fd = -1};
-    if (!s->path) return no_memory(d->file, err);
+    if (!s->path) return dnx_no_memory(d->file, err);
     d->sources++;
     const char *name = s->path;
     if (!*name)

@@ -23,10 +23,6 @@ void dnx_gallery_free(dnx_gallery *g) {
     dnx_skipped_free(&g->skipped);
 }
 
-static dnx_status no_memory(const char *path, dnx_err *err) {
-    return dnx_fail_at(err, DNX_EMEM, path, "no memory for the gallery");
-}
-
 static uint64_t hash_images(const dnx_images *l) {
     uint64_t h = 0;
     for (size_t i = 0; i < l->n; i++) {
@@ -46,7 +42,7 @@ static dnx_status take(void *arg, char *const *name, float *rows, int count, dnx
     dnx_gallery *g = arg;
     memcpy(g->e.v + g->e.n * g->e.dim, rows, sizeof *rows * (size_t)count * g->e.dim);
     for (int i = 0; i < count; i++, g->e.n++)
-        if (!(g->e.name[g->e.n] = strdup(name[i]))) return no_memory(name[i], err);
+        if (!(g->e.name[g->e.n] = strdup(name[i]))) return dnx_no_memory(name[i], err);
     return DNX_OK;
 }
 
@@ -56,7 +52,7 @@ static dnx_status compute(const dnx_matcher *m, const dnx_images *l, const char 
     g->e.dim = dnx_features_dim(&f);
     g->e.name = calloc(l->n + 1, sizeof *g->e.name);
     g->e.v = dnx_alloc(l->n * g->e.dim);
-    dnx_status st = g->e.name && g->e.v ? dnx_features_run(&f, err) : no_memory(path, err);
+    dnx_status st = g->e.name && g->e.v ? dnx_features_run(&f, err) : dnx_no_memory(path, err);
     g->skipped = f.skipped;
     if (!st && !g->e.n)
         st = dnx_fail_at(err, DNX_EIO, path, "no image of it can be used; the first: %s",
@@ -84,7 +80,7 @@ static dnx_status open_folder(const dnx_matcher *m, uint64_t network, const char
     char text[100], *index = dnx_path_join(path, "faces.index"), *there = NULL;
     char *made_of = dnx_path_join(path, "faces.index.txt");
     size_t len;
-    dnx_status st = index && made_of ? dnx_images_find(path, &l, err) : no_memory(path, err);
+    dnx_status st = index && made_of ? dnx_images_find(path, &l, err) : dnx_no_memory(path, err);
     if (!st) {
         snprintf(text, sizeof text, "images=%016" PRIx64 "\n", hash_images(&l));
         there = dnx_file_read_unnoted(made_of, sizeof text, &len);

@@ -20,10 +20,6 @@ dnx_status dnx_matcher_check(const dnx_matcher *m, dnx_err *err) {
                     in.h, in.w, in.c, DNX_PIECE_MOST);
 }
 
-static dnx_status no_memory(const char *path, dnx_err *err) {
-    return dnx_fail_at(err, DNX_EMEM, path, "no memory for its faces");
-}
-
 static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
     dnx_image_fault fault = dnx_image_read(path, image);
     if (fault == DNX_IMAGE_UNREAD)
@@ -41,7 +37,7 @@ static dnx_status take_crop(const dnx_matcher *m, const char *path, dnx_portrait
                            p->image.h, side, side);
     p->faces = calloc(1, sizeof *p->faces);
     p->crops = malloc(size);
-    if (!p->faces || !p->crops) return no_memory(path, err);
+    if (!p->faces || !p->crops) return dnx_no_memory(path, err);
     memcpy(p->crops, p->image.rgb, size);
     p->n = 1;
     return DNX_OK;
@@ -57,7 +53,7 @@ static dnx_status find_faces(const dnx_matcher *m, const char *path, dnx_portrai
     if (st) return st;
     p->faces = calloc(n + 1, sizeof *faces);
     p->crops = malloc(size * (n + 1));
-    if (!p->faces || !p->crops) return no_memory(path, err);
+    if (!p->faces || !p->crops) return dnx_no_memory(path, err);
     if (n) memcpy(p->faces, faces, n * sizeof *faces);
     dnx_faces_sort(p->faces, n, p->image.w, p->image.h);
     for (size_t i = 0; i < n; i++) /* drops faces that cannot be cropped */
@@ -73,7 +69,7 @@ static dnx_status compute(const dnx_matcher *m, const char *path, dnx_portrait *
     const size_t dim = dnx_size(net->nodes[m->last].out);
     float *x = dnx_alloc(p->n * in);
     p->features = dnx_alloc(p->n * dim);
-    dnx_status st = x && p->features ? DNX_OK : no_memory(path, err);
+    dnx_status st = x && p->features ? DNX_OK : dnx_no_memory(path, err);
     for (size_t i = 0; !st && i < p->n * pixels; i++) {
         const unsigned char *c = p->crops + 3 * i;
         const float rgb[] = {c[0], c[1], c[2]};

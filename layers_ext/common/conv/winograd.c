@@ -54,7 +54,7 @@ dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at
     s->out = out;
     s->at = (dnx_patches){in, (out.h + m - 1) / m, (out.w + m - 1) / m, m + 2, m, at->pad, 0, in.c};
     long all = (long)n->batch * s->at.out_h * s->at.out_w;
-    int tiles = CACHED / area(s) / in.c / 12 * 12; /* 12 fills register tiles of 4 or 6 rows */
+    int tiles = CACHED / area(s) / in.c / 12 * 12; /* fills register tiles of 4 or 6 rows, not 14 */
     tiles = tiles < least_tiles(s) ? least_tiles(s) : tiles > MAX_TILES ? MAX_TILES : tiles;
     s->tiles = all < tiles ? (int)all : tiles;
     int columns = CACHED / area(s) / s->tiles;
