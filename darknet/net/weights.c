@@ -17,11 +17,10 @@
 #define OLD_HEADER 16 /* before version 0.2: `seen` is an int32 */
 
 static dnx_status cannot_read(const char *path, dnx_err *err) {
-    dnx_loc at = {path, 0};
-    if (errno == ENOMEM) return dnx_fail(err, DNX_EMEM, at, "no memory for the file");
+    if (errno == ENOMEM) return dnx_fail_at(err, DNX_EMEM, path, "no memory for the file");
     if (errno == EISDIR || errno == EINVAL)
-        return dnx_fail(err, DNX_EIO, at, "is not a regular file");
-    return dnx_fail(err, DNX_EIO, at, "cannot open: %s", strerror(errno));
+        return dnx_fail_at(err, DNX_EIO, path, "is not a regular file");
+    return dnx_fail_at(err, DNX_EIO, path, "cannot open: %s", strerror(errno));
 }
 
 /* A weights file that is read block by block, because it may be larger than memory. */
