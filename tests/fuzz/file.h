@@ -12,7 +12,8 @@ static inline void fuzz_must(bool ok) {
     if (!ok) abort();
 }
 
-/* Returns a path in memory if possible. The next call overwrites the text. */
+/* Returns the path of a file of this process, if possible in /dev/shm. The next call overwrites the
+ * text. */
 static inline const char *fuzz_path(const char *name) {
     static char path[80];
     const char *shm = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";

@@ -4,10 +4,10 @@
 #include "net/build.h"
 
 enum {
-    SEPARATE = 1, /* inputs far from integers */
+    SEPARATE = 1, /* inputs at least .05 from integers */
     TOGETHER = 2, /* images of a batch influence each other */
-    /* The gradient of a sign is an estimate, which finite differences cannot check. ESTIMATED: only
-     * the weights' gradient is one; SIGNS: also gradients of values before the signs. */
+    /* The gradient of a sign is an estimate, which finite differences cannot check. ESTIMATED: the
+     * weights' gradient is an estimate; SIGNS: also gradients of values before the signs. */
     ESTIMATED = 4,
     SIGNS = 8,
     NO_TEACHER = 16
@@ -80,7 +80,7 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
         b->x[i] = dnx_alloc(count);
         b->dx[i] = dnx_alloc(count);
         for (size_t k = 0; k < count; k++) b->x[i][k] = dnx_rng_normal(&g);
-        if (r->flags & SEPARATE) /* k*.1 + .05, shuffled */
+        if (r->flags & SEPARATE) /* different multiples of .1, plus .05 */
             for (size_t k = 0; k < count; k++) {
                 size_t o = (size_t)(dnx_rng_next(&g) % (k + 1));
                 b->x[i][k] = b->x[i][o];

@@ -1,5 +1,5 @@
 /* tool_loss TYPE OPTIONS B C T STEPS in.f32 out.f64: training passes of one loss without a network.
- * OPTIONS: lines, each ended by ';'. C, T: lengths of a feature of student and teacher.
+ * OPTIONS: lines, separated by ';'. C, T: lengths of a feature of student and teacher.
  * in: the parameters; for each pass x (B x C), target (B x T), truth (B).
  * out: for each pass the loss, dx; then the parameters. */
 #include "layer/classifier.h"

@@ -207,7 +207,8 @@ def a_step_is_one_graph():
 
 
 def one_kernel_for_each_layer():
-    """A convolution's kernel also computes batch norm, activation and the sum after it."""
+    """When predicting, a convolution's kernel also computes batch norm, activation and the sum
+    after it."""
     write("sum.cfg", "[net]\nheight=6\nwidth=6\nchannels=3\n[convolutional]\nfilters=4\n"
           "[depthwise]\npad=1\nbatch_normalize=1\n[convolutional]\nfilters=4\n"
           "batch_normalize=1\nactivation=linear\n[shortcut]\nfrom=0\n[avgpool]\n")

@@ -1,5 +1,4 @@
-/* test_fusion.c - deferring norm_act, and applying a [batchnorm] in the next convolution, change no
- * results. */
+/* test_fusion.c - compares fused layers with the same layers without fusion. */
 #include "common/norm_act.h"
 #include "lib/check.h"
 #include "net/types.h"

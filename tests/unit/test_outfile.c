@@ -185,7 +185,7 @@ static void stale(void) {
     check(leftovers() == 2, "%d temporary files are left", leftovers());
 }
 
-/* The file must have the contents of one process. */
+/* The file must have the contents of one writer. */
 static void together(void) {
     enum { WRITERS = 4, TIMES = 50, SIZE = 20000 };
     static char bytes[SIZE], got[SIZE + 1];
