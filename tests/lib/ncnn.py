@@ -74,7 +74,7 @@ class Net:
                     kind, lambda: None)()
 
     def run(self, image):
-        """image: C x H x W."""
+        """Returns the flattened output for an image, C x H x W."""
         blobs = {}
         for (kind, ins, outs, p), w in zip(self.rows, self.weights):
             x = [blobs.pop(i) for i in ins]

@@ -80,7 +80,7 @@ def names_of_files():
 
 
 def names_of_tests():
-    """Tests that a page names exist. A name without a suffix may be a beginning."""
+    """Tests that a page names exist. A page may name the beginning of a test's name."""
     there = {os.path.relpath(p, f"{ROOT}/tests") for p in glob.glob(f"{ROOT}/tests/*/test_*.*")}
     for path in texts():
         for folder, name in re.findall(r"(?:`|\b(?:tests/)?(\w+)/)(test_[a-z]\w*(?:\.\w+)?)",

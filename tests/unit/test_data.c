@@ -231,7 +231,7 @@ static void test_refusals(void) {
 
 /* ---- batches ---- */
 
-/* Copies `count` sub-batches, from the `seen`-th image on. *altered: the number of altered ones. */
+/* Copies `count` sub-batches after `seen` images. *altered: the number of altered sub-batches. */
 static bool take(const dnx_data *d, dnx_net *net, uint64_t seen, int threads, int count, float *x,
                  float *truth, uint32_t *image, unsigned char *mirrored, int *altered) {
     dnx_batches *f;

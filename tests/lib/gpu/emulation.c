@@ -44,7 +44,7 @@ static _Thread_local struct {
     unsigned waiting, done; /* at the barrier; ended */
     unsigned long barriers;
     unsigned long warp_waits[MOST]; /* calls of warp_sync() */
-    /* of mma.sync, for each warp and lane */
+    /* operands of mma.sync, for each warp and lane */
     unsigned a[MOST / WARP][WARP][4], b[MOST / WARP][WARP][2];
 } run;
 
