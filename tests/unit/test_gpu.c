@@ -147,7 +147,7 @@ static void check_activations(void) {
     }
 }
 
-/* Products of numbers that bfloat16 can represent are exact; other products are only close. */
+/* Tensor cores multiply numbers that bfloat16 can represent exactly, and other numbers nearly. */
 static void check_tensor_cores(const char *name, bool is_exact) {
     static const net_case c = {"product",
                                "[convolutional]\nfilters=70\nsize=3\npad=1\n"

@@ -22,8 +22,7 @@ static float *weights_of(dnx_node *head, float **grad) {
 
 /* ---- the naive version ---- */
 
-/* Logits z from features x and class weights w, N x D: s cos(x, w_j); with s = 0 |x| cos(x, w_j);
- * without w x itself. */
+/* z: s cos(x, w_j) with class weights w, N x D; |x| cos(x, w_j) when s is 0; x when w is NULL. */
 static void naive_logits(const double *x, const double *w, double s, int N, int D, double *z) {
     for (int j = 0; j < N; j++) {
         double xx = 0, ww = 0, xw = 0;
