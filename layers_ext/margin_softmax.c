@@ -240,8 +240,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     s->has_slopes = false;
     dnx_centres_pass(&s->centres, n, p);
     dnx_class_sample_draw(&s->sample, n, p);
-    dnx_cosines_forward(&s->cosines, p->x[0], p->batch, used_classes(s), 1, block_row(s, p, 0),
-                        (size_t)s->sample.n);
+    dnx_cosines_forward(&s->cosines, p->x[0], p->batch, used_classes(s), 1, block_row(s, p, 0));
     dnx_each_row(n, p, p->batch, loss_rows);
     if (s->mining.kind != DNX_MINING_NONE) mine(n, p);
     for (int b = 0; b < p->batch; b++) p->loss += s->row[b].loss;
@@ -275,8 +274,8 @@ static void backward(dnx_node *n, dnx_pass *p) {
     if (!s->has_slopes) dnx_each_row(n, p, p->batch, slope_rows);
     s->has_slopes = true;
     s->cosines.along = s->along;
-    dnx_cosines_back(&s->cosines, p->x[0], p->batch, used_classes(s), 1, s->block,
-                     (size_t)s->sample.n, p->dx[0], p->dx_adds[0]);
+    dnx_cosines_back(&s->cosines, p->x[0], p->batch, used_classes(s), 1, s->block, p->dx[0],
+                     p->dx_adds[0]);
     s->cosines.along = NULL;
 }
 
@@ -291,15 +290,14 @@ static float factor_of_logits(const state *s) { return s->length ? 1 : (float)s-
 
 static void logits(dnx_node *n, const float *x, int batch, int lo, int hi, float *z) {
     state *s = n->state;
-    dnx_cosines_forward(&s->cosines, x, batch, (dnx_classes){NULL, lo, hi}, factor_of_logits(s), z,
-                        (size_t)(hi - lo));
+    dnx_cosines_forward(&s->cosines, x, batch, (dnx_classes){NULL, lo, hi}, factor_of_logits(s), z);
 }
 
 static void logits_back(dnx_node *n, const float *x, int batch, int lo, int hi, const float *dz,
                         float *dx) {
     state *s = n->state;
     dnx_cosines_back(&s->cosines, x, batch, (dnx_classes){NULL, lo, hi}, factor_of_logits(s), dz,
-                     (size_t)(hi - lo), dx, true);
+                     dx, true);
 }
 
 static dnx_target_kind takes(const dnx_node *n) {

@@ -61,12 +61,12 @@ void dnx_low_rank_linear(const double *vectors, const double *mean, dnx_factors 
  * not share its memory. act: r, one of RELU, LEAKY, and PRELU with d slopes.
  *
  * It starts from the best linear solution, min sum_i |y_i - M x_i - c|^2, which is the result for
- * other activations. It alternates (low_rank_nonlinear.c) for `iterations` steps with lambda = .01
- * and as many with lambda = 1. *before, *after: the objective of the first solution and of the
+ * other activations. It alternates (low_rank_nonlinear.c) for 25 steps with lambda = .01 and 25
+ * with lambda = 1. *before, *after: the objective of the first solution and of the
  * result, divided by sum_i |r(y_i)|^2; both may be NULL. DNX_EMEM, DNX_ENUMBER. */
 dnx_status dnx_low_rank_nonlinear(const float *y, float *x, long n, dnx_act act,
-                                  const float *slopes, int iterations, struct dnx_pool *pool,
-                                  dnx_factors *f, double *before, double *after, dnx_err *err);
+                                  const float *slopes, struct dnx_pool *pool, dnx_factors *f,
+                                  double *before, double *after, dnx_err *err);
 /* Returns true when dnx_low_rank_nonlinear() takes account of this activation. */
 bool dnx_low_rank_knows(dnx_act act);
 

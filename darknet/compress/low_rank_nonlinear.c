@@ -11,7 +11,8 @@
 #include "kernels/pool.h"
 #include "compress/low_rank.h"
 
-#define BLOCK 256 /* samples at a time */
+#define ITERATIONS 25 /* steps for each lambda, as in the paper */
+#define BLOCK 256     /* samples at a time */
 
 typedef struct {
     const float *y, *x; /* n x d; x has mean 0 */
@@ -164,13 +165,13 @@ static void set_mean(const solver *s, dnx_factors *f) {
 }
 
 /* Starts with f, and stores the solution with the least objective in f. */
-static dnx_status alternate(solver *s, regression *g, int iterations, dnx_pool *pool,
-                            dnx_factors *f, double *before, double *after, dnx_err *err) {
+static dnx_status alternate(solver *s, regression *g, dnx_pool *pool, dnx_factors *f,
+                            double *before, double *after, dnx_err *err) {
     dnx_factors now = {0};
     dnx_status st = dnx_factors_make(&now, f->d, f->rank, err);
     if (!st) keep(&now, f);
     double first = 0, least = INFINITY;
-    if (!dnx_low_rank_knows(s->act) || s->act == DNX_LINEAR) iterations = 0;
+    const int iterations = dnx_low_rank_knows(s->act) && s->act != DNX_LINEAR ? ITERATIONS : 0;
     s->has_z = true;
     for (int i = 0; i <= 2 * iterations && !st; i++) {
         use(s, &now);
@@ -226,8 +227,8 @@ static dnx_status start(solver *s, regression *g, float *x, double *x_mean, dnx_
 }
 
 dnx_status dnx_low_rank_nonlinear(const float *y, float *x, long n, dnx_act act,
-                                  const float *slopes, int iterations, dnx_pool *pool,
-                                  dnx_factors *f, double *before, double *after, dnx_err *err) {
+                                  const float *slopes, dnx_pool *pool, dnx_factors *f,
+                                  double *before, double *after, dnx_err *err) {
     size_t d = (size_t)f->d, R = (size_t)f->rank, threads = (size_t)dnx_pool_threads(pool);
     const dnx_kernel_set *k = dnx_kernels();
     solver s = {.y = y,
@@ -257,7 +258,7 @@ dnx_status dnx_low_rank_nonlinear(const float *y, float *x, long n, dnx_act act,
     for (size_t i = 0; ok && i < d; i++)
         s.a[i] = act == DNX_PRELU ? slopes[i] : act == DNX_RELU ? 0 : act == DNX_LEAKY ? .1f : 1;
     if (!st) st = start(&s, &g, x, x_mean, pool, f, err);
-    if (!st) st = alternate(&s, &g, iterations, pool, f, before, after, err);
+    if (!st) st = alternate(&s, &g, pool, f, before, after, err);
     if (!st) dnx_factors_set_constant(f, x_mean);
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++) dnx_free(*floats[i]);
     for (size_t i = 0; i < sizeof doubles / sizeof *doubles; i++) free(*doubles[i]);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define MEMORY (512u << 20) /* bytes: limits the samples of the layers solved together */
-#define ITERATIONS 25       /* steps for each lambda, as in the paper */
 
 static dnx_status no_memory(const dnx_low_rank *c, dnx_err *err) {
     return dnx_fail_at(err, DNX_EMEM, c->net->file, "no memory for the samples");
@@ -21,16 +20,18 @@ typedef struct {
     size_t first, end;
 } range;
 
-/* Runs images through net up to layer `last`, and through small when `both`. Calls before() for
- * c->layers[first..end-1], and after(), which may be NULL, after each image. */
-static dnx_status run(dnx_low_rank *c, const char *what, range of, bool both, int first, int end,
-                      int last, visit *before, void (*after)(dnx_low_rank *c), dnx_err *err) {
+/* Runs images through net, and through small when `both`, as far as the last of these layers. Calls
+ * before() for these layers. With after(), runs the whole net, and calls after() for each image. */
+static dnx_status run(dnx_low_rank *c, const char *what, range of, bool both, range layers,
+                      visit *before, void (*after)(dnx_low_rank *c), dnx_err *err) {
+    const int last = after ? c->last : c->layers[layers.end - 1].r.layer;
     float *x = dnx_alloc(dnx_size(c->net->in));
     dnx_status st = x ? DNX_OK : no_memory(c, err);
     for (size_t i = of.first; !st && i < of.end; i++) {
         st = c->read(c->arg, i, x, err);
-        for (int k = 0, l = first; !st && k <= last; k++) {
-            if (l < end && c->layers[l].r.layer == k) before(c, &c->layers[l++], i, x);
+        size_t l = layers.first;
+        for (int k = 0; !st && k <= last; k++) {
+            if (l < layers.end && c->layers[l].r.layer == k) before(c, &c->layers[l++], i, x);
             dnx_net_forward_layer(c->net, k, x, 1, DNX_PREDICTING, NULL, NULL);
             if (both) dnx_net_forward_layer(c->small, k, x, 1, DNX_PREDICTING, NULL, NULL);
         }
@@ -108,8 +109,8 @@ dnx_status dnx_low_rank_collect(dnx_low_rank *c, dnx_err *err) {
     dnx_status st = find_layers(c, err);
     if (!st) hold_out(c);
     if (!st)
-        st = run(c, "collecting", fitted(c), false, 0, c->n, c->layers[c->n - 1].r.layer,
-                 add_moments, NULL, err);
+        st = run(c, "collecting", fitted(c), false, (range){0, (size_t)c->n}, add_moments, NULL,
+                 err);
     for (int i = 0; i < c->n && !st; i++) {
         dnx_low_rank_layer *l = &c->layers[i];
         st = dnx_eigen(l->moments.cross, l->r.N, l->sigma, l->vectors, err);
@@ -170,8 +171,8 @@ static float *pack_product(const dnx_factors *f) {
 
 static dnx_status solve_samples(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err *err) {
     long n = (long)(c->fitted * (size_t)l->r.positions);
-    dnx_status st = dnx_low_rank_nonlinear(l->y, l->x, n, l->r.act, l->r.slopes, ITERATIONS,
-                                           c->net->pool, &l->f, NULL, NULL, err);
+    dnx_status st = dnx_low_rank_nonlinear(l->y, l->x, n, l->r.act, l->r.slopes, c->net->pool,
+                                           &l->f, NULL, NULL, err);
     if (st) return st;
     size_t d = (size_t)l->r.N;
     float *packed = pack_product(&l->f), *row = dnx_alloc(d);
@@ -200,8 +201,8 @@ static dnx_status solve_group(dnx_low_rank *c, int first, int end, dnx_err *err)
         if (!l->y || !l->x) st = no_memory(c, err);
     }
     if (!st)
-        st = run(c, "solving", fitted(c), c->method == DNX_ASYMMETRIC, first, end,
-                 c->layers[end - 1].r.layer, add_samples, NULL, err);
+        st = run(c, "solving", fitted(c), c->method == DNX_ASYMMETRIC,
+                 (range){(size_t)first, (size_t)end}, add_samples, NULL, err);
     for (int i = first; i < end && !st; i++)
         if (c->layers[i].rank) st = solve_samples(c, &c->layers[i], err);
     for (int i = first; i < end; i++) {
@@ -304,8 +305,8 @@ dnx_status dnx_low_rank_measure(dnx_low_rank *c, dnx_err *err) {
         dnx_free(packed);
     }
     if (!st)
-        st = run(c, "measuring", (range){c->fitted, c->images}, true, 0, c->n, c->last, add_errors,
-                 add_output, err);
+        st = run(c, "measuring", (range){c->fitted, c->images}, true, (range){0, (size_t)c->n},
+                 add_errors, add_output, err);
     for (int i = 0; i < c->n && !st; i++) {
         dnx_low_rank_layer *l = &c->layers[i];
         l->alone /= l->norm > 0 ? l->norm : 1;

@@ -155,8 +155,8 @@ static void check_nonlinear(data *d, dnx_act act, const char *name, double at_mo
         dnx_factors_make(&f, DIM, rank, NULL);
         dnx_factors_make(&l, DIM, rank, NULL);
         dnx_low_rank_linear(d->vectors, d->mean, &l);
-        dnx_status st = dnx_low_rank_nonlinear(d->y, x, SAMPLES, act, d->slopes, 25, pool, &f,
-                                               &before, &after, NULL);
+        dnx_status st = dnx_low_rank_nonlinear(d->y, x, SAMPLES, act, d->slopes, pool, &f, &before,
+                                               &after, NULL);
         check_part(!st, name, "fails", st, 0);
         double linear = objective(d, d->x, &l, act), got = objective(d, d->x, &f, act);
         check_part(fabs(before - linear) < 1e-5, name, "start is the linear solution", before,
@@ -186,16 +186,15 @@ static void check_asymmetric(const data *d) {
         }
     memcpy(keep, x, sizeof x);
     dnx_factors_make(&f, DIM, DIM, NULL);
-    dnx_low_rank_nonlinear(d->y, x, SAMPLES, DNX_PRELU, d->slopes, 25, pool, &f, NULL, &after,
-                           NULL);
+    dnx_low_rank_nonlinear(d->y, x, SAMPLES, DNX_PRELU, d->slopes, pool, &f, NULL, &after, NULL);
     check_part(objective(d, keep, &f, DNX_PRELU) < 1e-6, "asymmetric", "a mixture is undone", after,
                0);
     dnx_factors_free(&f);
     memcpy(x, d->x, sizeof x);
     for (int i = 0; i < SAMPLES; i++) x[i * DIM] = x[i * DIM + 1] = 7; /* singular */
     dnx_factors_make(&f, DIM, 4, NULL);
-    dnx_status st = dnx_low_rank_nonlinear(d->y, x, SAMPLES, DNX_RELU, d->slopes, 25, pool, &f,
-                                           NULL, &after, NULL);
+    dnx_status st = dnx_low_rank_nonlinear(d->y, x, SAMPLES, DNX_RELU, d->slopes, pool, &f, NULL,
+                                           &after, NULL);
     check_part(!st && after < 1 && isfinite(f.c[0]), "asymmetric", "constant inputs", after, 0);
     dnx_factors_free(&f);
     dnx_pool_free(pool);
@@ -214,7 +213,7 @@ static void check_hidden(void) {
         y[i] = i % DIM < DIM / 2 ? dnx_rng_normal(&g) : 2 * dnx_rng_normal(&g) - 20;
     memcpy(x, y, sizeof x);
     dnx_factors_make(&f, DIM, DIM / 2, NULL);
-    dnx_low_rank_nonlinear(y, x, SAMPLES, DNX_RELU, NULL, 25, pool, &f, &before, &after, NULL);
+    dnx_low_rank_nonlinear(y, x, SAMPLES, DNX_RELU, NULL, pool, &f, &before, &after, NULL);
     check_part(before > .4 && after < .5 * before, "nonlinear", "what relu hides is not fitted",
                after, before);
     dnx_factors_free(&f);

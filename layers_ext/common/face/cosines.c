@@ -95,8 +95,8 @@ static void forward_share(void *arg, int t, int threads) {
 }
 
 void dnx_cosines_forward(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
-                         float *out, size_t ld) {
-    job j = {c, x, batch, of, scale, out, NULL, ld};
+                         float *out) {
+    job j = {c, x, batch, of, scale, out, NULL, (size_t)(of.hi - of.lo)};
     dnx_pool_run(c->pool, forward_share, &j);
 }
 
@@ -142,8 +142,8 @@ static void unit_share(void *arg, int t, int threads) {
 }
 
 void dnx_cosines_back(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
-                      const float *d, size_t ld, float *dx, bool adds) {
-    job j = {c, x, batch, of, scale, NULL, d, ld};
+                      const float *d, float *dx, bool adds) {
+    job j = {c, x, batch, of, scale, NULL, d, (size_t)(of.hi - of.lo)};
     size_t D = c->D;
     for (int b = 0; b < batch; b++) {
         float inv = feature_factor(c, x + (size_t)b * D);

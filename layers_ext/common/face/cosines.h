@@ -33,12 +33,12 @@ typedef struct {
     int lo, hi;
 } dnx_classes;
 
-/* out[b*ld + i - lo] = scale c_bj with j = rows[i], or j = i when rows is NULL. */
+/* out[b*(hi - lo) + i - lo] = scale c_bj with j = rows[i], or j = i when rows is NULL. */
 void dnx_cosines_forward(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
-                         float *out, size_t ld);
+                         float *out);
 /* Call it after dnx_cosines_forward() with the same x and classes; batch <= B. d: descent
  * directions, laid out like `out`. Adds to d_w. Stores dx or, with `adds`, adds to it. dx may be
  * NULL. */
 void dnx_cosines_back(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
-                      const float *d, size_t ld, float *dx, bool adds);
+                      const float *d, float *dx, bool adds);
 #endif
