@@ -50,8 +50,8 @@ typedef enum {
 typedef struct {
     const char *name;
     size_t count;
-    float decay; /* factor of the network's weight decay */
-    int filters; /* filters that read the same inputs, count/filters floats each; else 0 */
+    float decay; /* multiplies the network's weight decay */
+    int filters; /* number of filters of count/filters floats over the same inputs; else 0 */
     dnx_role role;
     bool is_one_bit; /* the layer uses each filter as one scale times the signs of its floats */
     bool is_trained; /* false: saved but not trained, such as running statistics */
@@ -74,7 +74,7 @@ typedef struct dnx_node {
     int from[DNX_MAX_IN]; /* index of the layer that gives each input; -1: the image */
     dnx_shape in[DNX_MAX_IN];
     dnx_shape out;  /* make() sets it */
-    size_t scratch; /* make() sets it: size of p->scratch in floats, for all threads */
+    size_t scratch; /* make() sets it: size of p->scratch in floats, for all threads together */
     int n_params;
     dnx_param params[DNX_MAX_PARAMS];      /* in the order of the weights file */
     size_t allocated;                      /* floats that dnx_new() has allocated */
@@ -93,8 +93,8 @@ typedef struct dnx_pass {
     bool dx_adds[DNX_MAX_IN];
     float *scratch;        /* n->scratch floats; undefined at the start of each call */
     const float *truth;    /* class index of each image, -1 when unknown; NULL without labels */
-    uint64_t seen, update; /* images and updates before this pass. Seed all random draws with
-                            * them: a resumed run then repeats every bit */
+    uint64_t seen, update; /* numbers of images and of updates before this pass. Seed all random
+                            * draws with them: a resumed run then repeats every bit */
     double loss;           /* forward() of a loss stores the SUM over the batch here */
     const float *target;   /* the teacher's output, or NULL: see layer/classifier.h */
     const struct dnx_fused *fused; /* see layer/fusion.h */

@@ -14,7 +14,7 @@ typedef struct {
 } dnx_binset_image;
 
 typedef struct {
-    char *data; /* content of the file, or NULL */
+    char *data; /* content of the file; NULL after dnx_binset_parse() */
     dnx_pickle pickle;
     dnx_binset_image *image;
     size_t n;

@@ -14,7 +14,7 @@
 
 enum { VERSION = 4, HEAD = 32, ALIGN = 64, BLOCK = 256 /* rows */, SUM = sizeof(uint64_t) };
 
-/* The sum covers first_row, so blocks in a wrong order are found. The sum of zeros is not 0. */
+/* The checksum covers first_row, so blocks in a wrong order are found. For zeros it is not 0. */
 static uint64_t sum_of(size_t first_row, const void *bytes, size_t n) {
     return dnx_hash(DNX_HASH_START ^ first_row, bytes, n);
 }
@@ -54,7 +54,7 @@ static void put_head(sink *s, const dnx_cache_head *h) {
     put(s, zeros, (2 * ALIGN - SUM - s->size % ALIGN) % ALIGN);
 }
 
-/* Sets f->done to the number of rows in undamaged blocks, and *at to the offset after them. */
+/* Sets f->done to the number of rows before the first damaged block, and *at to where they end. */
 static void count_rows(dnx_cache_out *f, const sink *head, size_t *at) {
     FILE *file = f->file.file;
     size_t row = f->dim * sizeof *f->block;

@@ -4,7 +4,7 @@
  *
  *   "DNXE", uint32 4, uint32 count, uint32 dim, uint32 rows of a block, uint32 0, uint64 key
  *   count names, each a uint32 length and that many bytes
- *   zeros, then a uint64 checksum of all bytes before it, which ends at a multiple of 64 bytes
+ *   zeros up to 8 bytes before a multiple of 64 bytes, uint64 checksum of all bytes before it
  *   blocks (the last may have fewer rows): rows x dim half floats, uint64 checksum of the block
  *
  * A row that begins with NaN has no values: its image could not be read. scripts/lib/embeddings.py
@@ -29,13 +29,14 @@ typedef struct {
     uint16_t *block;
 } dnx_cache_out;
 
-/* Begins the file, or continues one with an equal head: f->done rows are there. The caller must
- * hold the lock of the path (lock.h). DNX_EIO, DNX_EMEM: then do not call dnx_cache_end(). */
+/* Begins the file, or continues one with an equal head and f->done rows. The caller must hold the
+ * lock of the path (lock.h). DNX_EIO, DNX_EMEM: then do not call dnx_cache_end(). */
 dnx_status dnx_cache_begin(dnx_cache_out *f, const char *path, const dnx_cache_head *head,
                            dnx_err *err);
-/* Appends v, rows x dim numbers that fit 16 bits (dnx_fits_half) or are NaN. */
+/* Appends v, rows x dim numbers that fit half floats (dnx_fits_half) or are NaN. */
 void dnx_cache_put(dnx_cache_out *f, const float *v, size_t rows);
-/* Completes the file when it has all rows, or keeps PATH.partial for the next process. DNX_EIO. */
+/* Completes the file when it has all rows, else keeps PATH.partial for the next process. DNX_EIO,
+ * DNX_EMEM. */
 dnx_status dnx_cache_end(dnx_cache_out *f, dnx_err *err);
 /* Removes the temporary file, in place of dnx_cache_end(). */
 void dnx_cache_discard(dnx_cache_out *f);
@@ -48,8 +49,8 @@ typedef struct {
     size_t map_len;
 } dnx_cache;
 
-/* Maps the file and verifies all checksums. DNX_EIO when it cannot be opened. DNX_EPARSE when its
- * content is wrong. After an error there is nothing to close. */
+/* Maps the file and verifies all checksums. DNX_EIO when it cannot be opened. DNX_EPARSE for any
+ * other fault. After an error there is nothing to close. */
 dnx_status dnx_cache_open(dnx_cache *f, const char *path, dnx_err *err);
 /* Returns row i: dim half floats, valid until the cache is closed. */
 const uint16_t *dnx_cache_row(const dnx_cache *f, size_t i);

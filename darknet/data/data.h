@@ -39,7 +39,7 @@ typedef struct {
     size_t broken;        /* number of images that the scan dropped */
     int ranked;           /* 1 + the class of the last identity folder */
     size_t loose;         /* number of files beside identity folders */
-    dnx_skipped left_out; /* entries of folders that are not images */
+    dnx_skipped left_out; /* folder entries that are not images */
     uint64_t content; /* checksum of the classes and contents of all images, without their names */
     bool is_sampled;  /* `content` covers only parts of each image */
 } dnx_data;
@@ -47,8 +47,8 @@ typedef struct {
 /* Reads the .data file and its sources, and drops broken images. Reports them, and files beside
  * identity folders, to broken(arg, name, why), which may be NULL.
  *
- * DNX_EOPTION or DNX_EPARSE when a line is wrong or missing. DNX_EIO when a file cannot be read,
- * there are no images, or more than 1 % are broken. DNX_ESTOP after a signal. DNX_EMEM. */
+ * DNX_EOPTION, DNX_EPARSE. DNX_EIO, also when there are no images or more than 1 % are broken.
+ * DNX_ESTOP after a signal. DNX_EMEM. */
 dnx_status dnx_data_open(const char *file, void (*broken)(void *, const char *, const char *),
                          void *arg, dnx_data **out, dnx_err *err);
 /* Like dnx_data_open(), for valid=, but does not check the images. DNX_EOPTION, too, when classes=
@@ -60,7 +60,7 @@ void dnx_data_close(dnx_data *d); /* d may be NULL */
 const dnx_source *dnx_data_source(const dnx_data *d, size_t i);
 /* Stores the name of image i for messages: its path, or "x.rec, record at byte N". */
 void dnx_data_name(const dnx_data *d, size_t i, char *out, size_t size);
-/* Returns the bytes of image i; free() them. On failure returns NULL and sets *why. When only
+/* Returns the bytes of image i; free() them. On failure returns NULL and sets *why. When
  * reading failed, *why is DNX_UNREAD and errno is set. Thread safe. */
 #define DNX_UNREAD "cannot be read"
 unsigned char *dnx_data_bytes(const dnx_data *d, size_t i, size_t *len, const char **why);
@@ -69,7 +69,7 @@ bool dnx_data_can_read(const dnx_data *d, size_t i);
 /* Returns true when one of a few other images can be read: the disk is not missing. Thread safe. */
 bool dnx_data_others_can_be_read(const dnx_data *d, size_t i);
 
-/* ---- for the files that fill the list ---- */
+/* ---- for data.c, sources.c and scan.c ---- */
 
 /* Appends an image; `at` is its element of dnx_data.at. Returns false when memory runs out. */
 bool dnx_data_add(dnx_data *d, uint64_t at, int class_of);

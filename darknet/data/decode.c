@@ -17,7 +17,7 @@ typedef enum { NONE, JPEG, PNG, BMP, PNM, FOREIGN } group;
 
 #define ONLY "; JPEG, PNG, BMP and PNM are read"
 
-/* A file has the kind of the first row that fits, else kind 0. '?' is any byte. */
+/* A file has the kind of the first row from 1 on that fits, else kind 0. '?' is any byte. */
 static const struct {
     group group;
     size_t n;

@@ -27,7 +27,8 @@ static inline unsigned char dnx_over_black(unsigned c, unsigned a) {
     return (unsigned char)((c * a + 127) / 255);
 }
 
-/* Returns the orientation, 1 to 8, in n bytes of EXIF data from the TIFF header on, else 1. */
+/* Returns the orientation, 1 to 8, in n bytes of EXIF data that begin with the TIFF header; 1 when
+ * there is none. */
 int dnx_exif_orientation(const unsigned char *tiff, size_t n);
 /* Turns and mirrors an image upright. Returns false when memory runs out. */
 bool dnx_image_turn(dnx_image *image, int orientation);

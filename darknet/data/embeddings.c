@@ -80,7 +80,6 @@ void dnx_embeddings_keep(dnx_embeddings_out *f, char *const *name, size_t count)
     if (f->file.why) return;
     errno = 0;
     bool ok = !fflush(f->file.file) && !fseek(f->file.file, 0, SEEK_SET);
-    /* The rows move first. Then the shorter list of names overwrites only bytes that have moved. */
     size_t to = HEAD;
     for (size_t i = 0; i < count; i++) to += sizeof(uint32_t) + strlen(name[i]);
     to = (to + ALIGN - 1) / ALIGN * ALIGN;

@@ -42,14 +42,14 @@ void dnx_embeddings_rows(dnx_embeddings_out *f, const float *v, size_t rows);
 /* Replaces the names, when some images gave no row. Call it after the last row. name: the `count`
  * names that remain, in the order of the rows. */
 void dnx_embeddings_keep(dnx_embeddings_out *f, char *const *name, size_t count);
-/* Syncs the temporary file and renames it to the path. DNX_EIO. */
+/* Syncs the temporary file and renames it to the path. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_embeddings_finish(dnx_embeddings_out *f, dnx_err *err);
 void dnx_embeddings_discard(dnx_embeddings_out *f);
 
 /* Returns NULL, or the reason why a feature of dim numbers has no cosine. */
 const char *dnx_feature_fault(const float *v, size_t dim);
-/* Removes the features of v, *count x dim, that are zero, with their names. `skipped` gets a line
- * for each. DNX_ENUMBER when a feature is not finite. DNX_EMEM. */
+/* Removes zero features from v, *count x dim, and moves their names to the end. `skipped` gets a
+ * line for each. DNX_ENUMBER when a feature is not finite. DNX_EMEM. */
 dnx_status dnx_features_keep(float *v, int *count, size_t dim, char **name, dnx_skipped *skipped,
                              dnx_err *err);
 

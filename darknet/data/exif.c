@@ -36,7 +36,7 @@ int dnx_exif_orientation(const unsigned char *bytes, size_t n) {
 
 /* ---- turning ---- */
 
-/* Pixel (x,y) of the upright picture is pixel start + x along + y down of the stored image. */
+/* Pixel (x,y) of the upright picture is pixel start + x * along + y * down of the stored image. */
 static void steps(int orientation, long w, long h, long *start, long *along, long *down) {
     const bool is_swapped = orientation >= 5;
     const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 ||

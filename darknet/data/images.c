@@ -68,7 +68,7 @@ static dnx_status add_list(dnx_images *l, const char *path, dnx_err *err) {
     return st;
 }
 
-/* Returns true for an image, not a list. Text has a NUL only in UTF-16, with a byte order mark. */
+/* Returns true for an image, false for a list. A list without byte order mark contains no NUL. */
 static bool is_image(const char *path) {
     unsigned char head[DNX_IMAGE_HEAD];
     if (dnx_image_is_named(path)) return true;

@@ -17,7 +17,7 @@ typedef struct {
 
 /* Finds the images of `path`: a folder with its subfolders, a list (list.h), a verification set
  * *.bin (binset.h), or one image. The images of a folder are sorted by name. *l must be zeroed.
- * DNX_EIO when a file cannot be read or there are no images. DNX_EPARSE for a wrong list or set.
+ * DNX_EIO, also when there are no images. DNX_EPARSE for a wrong list or set.
  * DNX_EMEM. Free l, also after an error. */
 dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err);
 void dnx_images_free(dnx_images *l);

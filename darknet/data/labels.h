@@ -8,7 +8,7 @@ typedef struct {
     dnx_lines lines; /* owns the text of the labels */
     char **label;
     int *order;     /* the classes, sorted by label */
-    int first[257]; /* order[first[b]..first[b+1]-1] are the labels that start with byte b */
+    int first[257]; /* labels of classes order[first[b]..first[b+1]-1] start with byte b */
     int n;
 } dnx_labels;
 

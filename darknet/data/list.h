@@ -24,7 +24,7 @@
 typedef struct {
     char *path;
     char *number;    /* used only by list.c */
-    double class_of; /* as written; NaN when the line has no class */
+    double class_of; /* not checked yet; NaN when the line has no class */
     int line;
 } dnx_listed;
 

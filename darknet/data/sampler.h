@@ -17,13 +17,13 @@ dnx_status dnx_sampler_check(const dnx_data *d, const dnx_net *net, dnx_err *err
 dnx_sampler *dnx_sampler_new(const dnx_data *d, const dnx_net *net, uint64_t seed);
 void dnx_sampler_free(dnx_sampler *s); /* s may be NULL */
 
-/* Stores the images of the sub-batch that starts with image `first` of the run in image[],
- * net->batch indices. Not thread safe.
+/* Stores in image[] the indices of the net->batch images of the sub-batch that begins with image
+ * `first` of the run. Not thread safe.
  *
  * sampler=permutation: each epoch is a permutation of the list, drawn from (seed, epoch).
  *
- * sampler=balanced: a sub-batch has `images` adjacent images of each of `identities` identities. An
- * identity with fewer images repeats them. */
+ * sampler=balanced: a sub-batch has `images` images of each of `identities` identities, one
+ * identity after the other. An identity with fewer images repeats them. */
 void dnx_sampler_pick(dnx_sampler *s, uint64_t first, uint32_t *image);
 /* Returns the image to try in place of `image`. With sampler=balanced, images of the same identity
  * come first. tries: the number of the attempt, from 1. Thread safe. */

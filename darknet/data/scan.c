@@ -76,7 +76,8 @@ typedef struct {
     atomic_uint_fast64_t content; /* sum of the checksums of all sound images */
 } scan;
 
-/* Continues the checksum *content of a file from offset `at`. Returns 0 or an errno. */
+/* Continues the checksum *content of a file from offset `at`; if is_sampled, with its last SAMPLE
+ * bytes. Returns 0 or an errno. */
 static int read_rest(const scan *s, int fd, off_t at, off_t size, uint64_t *content) {
     unsigned char part[SAMPLE];
     ssize_t got = 1;
@@ -88,7 +89,8 @@ static int read_rest(const scan *s, int fd, off_t at, off_t size, uint64_t *cont
     return got < 0 ? errno : 0;
 }
 
-/* Reads the first *n bytes, at most SAMPLE, and the checksum. O_NONBLOCK: a FIFO must not block. */
+/* Reads the first *n bytes, at most SAMPLE, and computes the checksum. O_NONBLOCK: a FIFO must not
+ * block. */
 static int read_file(const scan *s, const char *path, unsigned char *head, size_t *n,
                      uint64_t *content) {
     struct stat info;

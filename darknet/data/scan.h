@@ -4,12 +4,12 @@
 #include "data/data.h"
 
 /* Drops the broken images of d and reports them to broken(arg, name, why), which may be NULL. Sets
- * d's listed, broken, content and is_sampled. DNX_EIO when there are no images, or more than 1 %
- * are broken. DNX_ESTOP after a signal. DNX_EMEM. */
+ * d's listed, broken, content and is_sampled. DNX_EIO when there are no images, too many, or
+ * more than 1 % are broken. DNX_ESTOP after a signal. DNX_EMEM. */
 dnx_status dnx_scan(dnx_data *d, void (*broken)(void *, const char *, const char *), void *arg,
                     dnx_err *err);
 
-/* Calls fn(arg, lo, hi) for parts lo..hi-1 of 0..n-1, in the calling thread and up to 8 others on
- * any computer, because most of them wait for the disk. */
+/* Calls fn(arg, lo, hi) for parts lo..hi-1 of 0..n-1, in the calling thread and up to 8 others,
+ * even on fewer processors, because most of them wait for the disk. */
 void dnx_side_by_side(size_t n, void (*fn)(void *arg, size_t lo, size_t hi), void *arg);
 #endif
