@@ -3,7 +3,7 @@
 #define DNX_ALIGN_H
 #include "dnx.h"
 
-/* Left eye, right eye, nose, left and right corner of the mouth (left in the image). */
+/* Left eye, right eye, nose, left and right corner of the mouth, as seen in the image. */
 enum { DNX_POINTS = 5 };
 
 typedef struct {
@@ -23,7 +23,7 @@ bool dnx_similarity(const dnx_face *from, const dnx_face *target, double m[6], d
 
 typedef enum { DNX_LARGEST, DNX_CENTER, DNX_SKIP } dnx_several;
 /* Returns the index of one of n > 0 faces: the largest, or the face whose mean point is nearest to
- * the centre of a w x h image. DNX_SKIP is for callers that use no image with several faces. */
+ * the centre of a w x h image. DNX_SKIP is for callers that skip images with several faces. */
 size_t dnx_face_choose(const dnx_face *faces, size_t n, dnx_several how, int w, int h);
 bool dnx_face_is_inside(const dnx_face *f, int w, int h);
 #endif

@@ -22,7 +22,7 @@ struct scan {
     float *packed, *products; /* columns of a tile, packed; threads x ROWS x COLUMNS products */
     take_fn *take;
     bool is_genuine;                 /* a face is compared only with faces of the same person */
-    int first, count, row, last_row; /* a tile: `count` columns; rows row..last_row-1 */
+    int first, count, row, last_row; /* a tile: count columns from first on; rows row..last_row-1 */
 
     uint64_t *counts; /* threads x BUCKETS */
     uint32_t bucket;  /* upper 16 bits of the keys that the second pass counts */
@@ -49,7 +49,7 @@ static void scan_rows(void *arg, int t, long block) {
     }
 }
 
-/* Passes the scores with the faces from..to-1 to take(). */
+/* Passes the scores of each face with the faces from..to-1 to take(). */
 static void run(scan *s, take_fn *take, bool is_genuine, int from, int to) {
     const dnx_face_rows *f = s->f;
     const size_t dim = (size_t)f->dim;
@@ -119,7 +119,7 @@ static double score_of(uint32_t key) {
     return (double)score;
 }
 
-/* Counts each impostor pair once: face i with the faces after its person. */
+/* Counts each impostor pair once: face i with the faces that follow those of its person. */
 static void count_upper(scan *s, int t, int i, const float *y, int lo, int hi) {
     uint64_t *counts = s->counts + (size_t)t * BUCKETS;
     if (s->end[i] > lo) lo = s->end[i];

@@ -1,12 +1,13 @@
-/* all_pairs.h - verification and identification over all pairs of a set of faces, with the results
- * of scripts/eval_identification.py. The score of a pair is the dot product of two features. */
+/* all_pairs.h - verification and identification over all pairs of a set of faces, with the same
+ * results as scripts/eval_identification.py. The score of a pair is the dot product of its
+ * features. */
 #ifndef DNX_ALL_PAIRS_H
 #define DNX_ALL_PAIRS_H
 #include "dnx.h"
 
 typedef struct dnx_pool dnx_pool;
 
-enum { DNX_FEWEST_ABOVE = 10 }; /* fewest impostor pairs above a threshold for a TAR */
+enum { DNX_FEWEST_ABOVE = 10 }; /* a TAR needs this many impostor pairs above its threshold */
 
 /* n finite features of length 1. The first `faces` rows are sorted by person[i], which counts from
  * 0. The other rows are distractors: faces of other people, not compared with each other. */

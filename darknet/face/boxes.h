@@ -20,7 +20,8 @@ typedef struct {
 bool dnx_boxes_add(dnx_boxes *l, const dnx_box *b);
 void dnx_boxes_free(dnx_boxes *l);
 
-/* Overlap of two boxes: the area of the intersection / the area of the union or the smaller box. */
+/* Overlap of two boxes: the area of their intersection, divided by that of their union or by that
+ * of the smaller box. */
 typedef enum { DNX_BY_UNION, DNX_BY_SMALLER_BOX } dnx_overlap;
 /* Non-maximum suppression of the boxes from index `first` on. Sorts them by falling score and
  * removes boxes that overlap a better remaining box by more than `most`. */
@@ -28,6 +29,7 @@ void dnx_boxes_suppress(dnx_boxes *l, size_t first, double most, dnx_overlap by)
 /* Moves each side by its `shift`, times the width x2 - x1 + more or the height y2 - y1 + more.
  * MTCNN's authors use more = 0 after P-Net, more = 1 after R-Net and O-Net. */
 void dnx_box_calibrate(dnx_box *b, double more);
-/* Makes the box a square with its centre and longer side, truncated to whole numbers. */
+/* Makes the box a square with the same centre and longer side, and truncates the corners to whole
+ * numbers. */
 void dnx_box_square(dnx_box *b);
 #endif

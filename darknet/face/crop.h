@@ -6,8 +6,8 @@
 /* The side of a crop in pixels, and the quality of its JPEG file. */
 enum { DNX_CROP = 112, DNX_CROP_QUALITY = 95 };
 
-/* Sorts the faces of a w x h image by falling area of the box, but the main face first. It has the
- * largest (area - 2 d^2); d: distance of the centres of box and image, pixels. */
+/* Sorts the faces of a w x h image by falling area of the box, but the main face first. The main
+ * face has the largest (area - 2 d^2); d: distance of the centres of box and image, pixels. */
 void dnx_faces_sort(dnx_found *faces, size_t n, int w, int h);
 
 /* Converts *f from pixels of an image decoded at 1/by of its size to pixels of the file. */

@@ -21,6 +21,7 @@ dnx_status dnx_crops_list(dnx_landmarks *l, const dnx_images *images, const char
 void dnx_crops_free(dnx_crop *crops, size_t n);
 /* Returns false when a path starts with / or has a part "..": the crop would leave its folder. */
 bool dnx_crop_stays(const char *path);
-/* Returns FOLDER/a/b.jpg for a/b.png, with number 2 FOLDER/a/b.2.jpg. free() it; may be NULL. */
+/* Returns FOLDER/a/b.jpg for a/b.png; for number 2, FOLDER/a/b.2.jpg. free() it. NULL when memory
+ * runs out. */
 char *dnx_crop_name(const char *folder, const char *path, size_t number);
 #endif

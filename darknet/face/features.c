@@ -11,7 +11,7 @@ typedef struct {
     dnx_features *f;
     size_t first;
     float *x;         /* batch x H x W x C, then the mirror images */
-    float *sides, *y; /* sides: features of the images or mirror images; y: combined */
+    float *sides, *y; /* sides: features of the images or mirror images; y: both combined */
     dnx_err *errors;  /* for each image of the batch */
     char **name;      /* names of the images that could be loaded */
 } job;
@@ -31,7 +31,8 @@ static void load(void *arg, int t, long i) {
                     j->f->flip ? x + (size_t)net->batch * size : NULL, &j->errors[i]);
 }
 
-/* Removes images that could not be loaded from j->x and *count, and lists them as skipped. */
+/* Moves the loaded images to the front of j->x, sets *count to their number, and lists the other
+ * images as skipped. */
 static dnx_status close_gaps(const job *j, int *count, dnx_err *err) {
     const dnx_net *net = j->f->net;
     const size_t size = dnx_size(net->in), mirrored = (size_t)net->batch * size;

@@ -1,4 +1,4 @@
-/* judge.c - the names of judges, and their results as words. */
+/* judge.c - reads the name of a judge, and writes its result as words. */
 #include "face/judge.h"
 
 #include <math.h>

@@ -9,7 +9,7 @@ typedef enum { NO, CORNERS, SIZES } box; /* no box; a box first, as x y x2 y2 or
 enum { KNOWN = -1 };
 
 typedef struct {
-    int name; /* index in DNX_LANDMARK_FORMS; KNOWN: recognised by its count alone */
+    int name; /* index in DNX_LANDMARK_FORMS; KNOWN: recognised by n alone */
     int n;    /* count of numbers */
     box box;
     int at, step; /* index of the first point; step from point to point, 0: five x, five y */
@@ -32,7 +32,7 @@ enum { COUNT = sizeof forms / sizeof *forms };
 /* The largest rms of dnx_similarity() for a face, in pixels of a crop of 112 x 112. A full profile
  * has about 15; points in a wrong order have 23 and more. */
 #define WORST_RMS 19.
-#define FAR_WORSE 1.5 /* a form is wrong when its rms is above 1.5 times the best form's, plus 1 */
+#define FAR_WORSE 1.5 /* a form is wrong when its rms is above 1.5 times the best one + 1 pixel */
 #define ALMOST .9 /* a form is a candidate when it fits at least 90 % as many rows as the best */
 
 static double spread(const double *v) {

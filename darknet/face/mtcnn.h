@@ -29,8 +29,8 @@ dnx_status dnx_mtcnn_open(const char *folder, int threads, dnx_mtcnn **m, dnx_er
 void dnx_mtcnn_close(dnx_mtcnn *m); /* m may be NULL */
 
 /* Finds faces of about `least` pixels (12 or more) and larger, sorted by falling score. *faces has
- * *n elements, belongs to m, and is valid until the next call. DNX_EMEM. Two threads must not use
- * the same m at the same time. */
+ * *n elements, belongs to m, and is valid until the next call. DNX_EMEM, or an error of
+ * dnx_net_resize(). Two threads must not use the same m at the same time. */
 dnx_status dnx_mtcnn_find(dnx_mtcnn *m, const dnx_image *image, double least,
                           const dnx_found **faces, size_t *n, dnx_err *err);
 /* Returns the image of the last dnx_mtcnn_find() and its halves, valid until the next call. */

@@ -30,8 +30,8 @@ typedef struct {
     uint64_t checksum; /* of all pairs, to tell lists apart */
 } dnx_pairs;
 
-/* Reads a list. DNX_EIO when it cannot be read. DNX_EPARSE when the list has none of the layouts
- * above, could have two, or lacks pairs of the same person or of two people. DNX_EMEM. Free p, also
+/* Reads a list. DNX_EIO when it cannot be read. DNX_EPARSE for a wrong list, also when it could
+ * have two layouts, or lacks pairs of the same person or of two people. DNX_EMEM. Free p, also
  * after an error. */
 dnx_status dnx_pairs_open(const char *file, dnx_pairs *p, dnx_err *err);
 /* Makes the pairs of a verification set, named by the numbers of its images. As in InsightFace,

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define FACTOR 0.709 /* ratio of consecutive scales in the MTCNN paper: half the area */
+#define FACTOR 0.709 /* ratio of consecutive scales in the MTCNN paper: about half the area */
 enum { OVERLAP = DNX_CELL - 2, ROUND = 16 };
 
 enum { MOST_ROOMS = 64 }; /* further rooms are dropped, which wastes a little space */
@@ -39,7 +39,7 @@ static int best_room(const dnx_pyramid *p, const rooms *r, int w, int h) {
     return best;
 }
 
-/* Places a piece in the corner of a room or of a new page. The rest becomes two rooms. */
+/* Places a piece in the corner of a room or of a new page. The rest of it becomes two rooms. */
 static void place(dnx_pyramid *p, rooms *r, dnx_piece *piece) {
     const int w = (piece->w + 1) & ~1, h = (piece->h + 1) & ~1;
     int i = best_room(p, r, w, h);
@@ -49,7 +49,7 @@ static void place(dnx_pyramid *p, rooms *r, dnx_piece *piece) {
         add_room(r, p->pages++, 0, 0, DNX_PAGE, DNX_PAGE);
     }
     const struct room o = r->room[i];
-    const bool is_tall = o.w - w > o.h - h; /* the right rest gets the full height */
+    const bool is_tall = o.w - w > o.h - h; /* the rest on the right gets the full height */
     r->room[i] = r->room[--r->n];
     add_room(r, o.page, o.x + w, o.y, o.w - w, is_tall ? o.h : h);
     add_room(r, o.page, o.x, o.y + h, is_tall ? w : o.w, o.h - h);

@@ -23,9 +23,8 @@ typedef struct {
     int levels, pages, page_w, page_h;
 } dnx_pyramid;
 
-/* Plans the pyramid of a w x h image for faces of `least` pixels and more. *p must be zero or an
- * earlier pyramid. p->n becomes 0 when the image is too small. Returns false when memory runs out.
- *  */
+/* Plans the pyramid of a w x h image for faces of `least` pixels and more. *p must be zeroed or
+ * planned before. If the image is too small, p->n becomes 0. Returns false when memory runs out. */
 bool dnx_pyramid_plan(dnx_pyramid *p, int w, int h, double least);
 void dnx_pyramid_free(dnx_pyramid *p);
 #endif

@@ -51,8 +51,8 @@ static float exact(const float *a, const float *b, int dim) {
     return (float)(sum[0] + sum[1] + (sum[2] + sum[3]));
 }
 
-/* Returns the largest rounding error of the first pass: 1.2e-7 for each of dim additions of floats,
- * and 3e-6 for the few operations of the bound for bytes. */
+/* Returns a bound for the rounding error of the first pass: 1.2e-7 for each of dim additions of
+ * floats, and 3e-6 for all else. */
 static float slack(int dim) { return 3e-6f + 1.2e-7f * (float)dim; }
 
 static size_t look_at_floats(const job *j, const float *rows, int count, float *y,

@@ -48,7 +48,8 @@ typedef struct {
     float w[TAPS];
 } taps;
 
-/* For shrinking (step >= 1): output i is the mean of at + i * step to at + (i + 1) * step. */
+/* For shrinking (step >= 1): output i is the mean of the pixels from at + i * step to
+ * at + (i + 1) * step. */
 static void average(double at, double step, int i, taps *t) {
     const double lo = at + i * step, hi = lo + step;
     t->first = (int)floor(lo);
@@ -57,7 +58,7 @@ static void average(double at, double step, int i, taps *t) {
         t->w[t->n++] = (float)((fmin(hi, p + 1) - fmax(lo, p)) / step);
 }
 
-/* For enlarging: output i of n is interpolated between two pixels of the piece from `at` on. */
+/* For enlarging: interpolates output i of n between two pixels of the piece beginning at `at`. */
 static void interpolate(double at, double step, int i, int n, taps *t) {
     const double last = at + n * step - 1;
     double c = fmin(fmax(at + (i + .5) * step - .5, at), fmax(last, at));

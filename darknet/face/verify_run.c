@@ -74,7 +74,7 @@ dnx_status dnx_verify_check(dnx_verify *v, dnx_net *net, dnx_err *err) {
     return st;
 }
 
-/* Computes the features of all images and scales them to length 1. out: images x D. */
+/* Computes the features of all images and scales them to length 1. out: a row for each image. */
 static dnx_status features(job *j, int last, float *out, dnx_err *err) {
     dnx_net *net = j->net;
     const dnx_verify *v = j->v;
