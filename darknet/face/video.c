@@ -1,4 +1,4 @@
-/* video.c - names and errors of videos; video_opencv.cc reads them. */
+/* video.c - the names and errors of videos; video_opencv.cc reads the frames. */
 #include "face/video.h"
 
 #include <ctype.h>

@@ -19,7 +19,7 @@ bool dnx_video_next(dnx_video *v);
 dnx_status dnx_video_frame(dnx_video *v, dnx_image *frame, dnx_err *err);
 /* Returns the number of the current frame, from 1. */
 long dnx_video_number(const dnx_video *v);
-/* Checks, after the last frame, that the file is complete. DNX_EIO when frames are missing. */
+/* Call it after the last frame. DNX_EIO when the file has ended early by more than two frames. */
 dnx_status dnx_video_end(const dnx_video *v, dnx_err *err);
 /* Returns a name for messages and folders: "walk" for path/walk.avi, "camera-0" for camera:0. */
 const char *dnx_video_name(const dnx_video *v);

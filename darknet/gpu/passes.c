@@ -91,7 +91,7 @@ static void need_dy(dnx_net *net, int i, int batch, bool on_device) {
     *(on_device ? &t->dy_device : &t->dy_host) = true;
 }
 
-/* Makes the inputs of layer i available where the layer runs, and sets p->x to them. */
+/* Makes the inputs of layer i available where the layer runs. On the device, sets p->x to them. */
 static void bring_inputs(dnx_net *net, int i, dnx_pass *p, bool on_device) {
     const dnx_node *n = &net->nodes[i];
     for (int k = 0; k < n->n_in; k++) {

@@ -11,7 +11,7 @@ typedef struct {
 typedef struct {
     dnx_gpu_layer l;    /* l.type is NULL when the processor runs the layer */
     size_t at;          /* index of the layer's first float in values, grads, momentum */
-    bool is_changed;    /* the parameters on the processor are newer */
+    bool is_changed;    /* the processor's parameters are newer than the device's */
     bool is_unprepared; /* prepare() has not seen the newest parameters */
     bool is_ahead;      /* pinned memory has newer parameters than the processor's layer */
     double *losses;     /* pinned: the loss of each image; NULL when l.losses is NULL */
@@ -21,17 +21,17 @@ typedef struct {
     dnx_device *device;
     dnx_half *halves;
     dnx_copies *copies;
-    float *values, *grads, *momentum; /* parameters of all layers on the device */
-    size_t floats;                    /* the length of each of these arrays */
-    float *pinned[2];                 /* values, then momentum; one of the two copies is complete */
-    int complete;                     /* index of the pinned copy with the last complete update */
-    struct dnx_cuda_descent *descents;      /* on the device, one for each trained tensor */
+    float *values, *grads, *momentum;  /* for the parameters of all layers, on the device */
+    size_t floats;                     /* the length of each of these arrays */
+    float *pinned[2];                  /* two copies, each of values, then momentum */
+    int complete;                      /* index of the pinned copy with the last complete update */
+    struct dnx_cuda_descent *descents; /* on the device, one for each trained tensor */
     struct dnx_cuda_descent *descents_here; /* the same on the processor */
     int n_descents;
     float *images[2];         /* on the device; images[1] only when training */
-    const float *image_of[2]; /* the processor's images that images[k] copies */
-    int image;                /* index of this pass's images; -1 before they are copied */
-    int batch;                /* images of the last forward pass */
+    const float *image_of[2]; /* the processor's images, of which images[k] is a copy */
+    int image;                /* index in images of this pass's copy; -1 before it is made */
+    int batch;                /* number of images in the last forward pass */
     float *outputs, *deltas, *scratch;
 } dnx_placed;
 
@@ -45,7 +45,7 @@ dnx_status dnx_gpu_allocate(dnx_net *net, void *to, size_t bytes, dnx_err *err);
 /* Allocates the parameters on the device. Call it after make() of all layers. DNX_EMEM. */
 dnx_status dnx_gpu_make_parameters(dnx_net *net, dnx_err *err);
 void dnx_gpu_free_parameters(dnx_net *net);
-/* Copies the parameters and momentum of layer i to the device when they are newer. */
+/* Copies the parameters and momentum of layer i to the device when the processor's are newer. */
 void dnx_gpu_upload(dnx_net *net, int i);
 void dnx_gpu_prepare(dnx_net *net, int i);
 void dnx_gpu_changed(dnx_net *net, int i);

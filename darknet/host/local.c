@@ -1,7 +1,7 @@
 /* [local], [crop], [reorg] and [normalization], computed by libdarknet.
  *
  * local: a convolution with different filters at each pixel. File: biases N x H x W, then weights
- *   H x W x N x C x K x K, with N filters of K x K pixels and an output of H x W pixels.
+ *   H x W x N x C x K x K, with N filters of K x K pixels, C input channels, an H x W output.
  * crop: the middle part of the image. Training takes a random part and, with flip=1, mirrors a
  *   random half of the sub-batches. All images of a sub-batch have the same part, as in libdarknet.
  *   y = 2 x - 1, or y = x with noadjust=1.
@@ -9,8 +9,8 @@
  *   blocks, in the order of libdarknet's CPU code.
  * normalization: y = x (kappa + alpha * sum of x^2 over `size` channels)^-beta.
  *   Krizhevsky et al. 2012, section 3.3. libdarknet's running sum never adds the square of channel
- *   size/2, but subtracts it later: y is NaN where the sum is negative. The layer only predicts,
- *   because libdarknet's gradient is an approximation. */
+ *   size/2, but subtracts it later: y is NaN where the bracket is negative. The layer only
+ *   predicts, because libdarknet's gradient is an approximation. */
 #include <darknet.h>
 
 #define DNX_HOST_STRUCTS
@@ -176,7 +176,7 @@ static dnx_status make_reorg(dnx_node *n, dnx_err *err) {
     const dnx_shape in = n->in[0];
     int k = o->stride, block = k * k;
     bool is_even = o->reverse || (in.h % k == 0 && in.w % k == 0);
-    /* libdarknet's CPU code groups the input's channels in both directions. */
+    /* libdarknet's CPU code divides the input's channels by stride^2, also with reverse=0. */
     if (!o->extra && !o->flatten && in.c % block)
         return dnx_fail(err, DNX_ESHAPE, n->loc,
                         "[reorg] stride=%d: the input's channels must be a multiple of %d, not %d",

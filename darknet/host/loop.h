@@ -21,6 +21,6 @@ double dnx_host_loss(const dnx_host *h, int i);
 float dnx_host_rate(const dnx_host *h);
 uint64_t dnx_host_seen(const dnx_host *h); /* images trained on */
 
-/* Returns 1 when libdarknet was built without GPU, like darknet.h: with GPU its structs differ. */
+/* Returns 1 when libdarknet was built without GPU. With GPU its structs differ from darknet.h. */
 int dnx_host_cpu_build(void);
 #endif

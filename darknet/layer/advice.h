@@ -3,7 +3,7 @@
 #define DNX_ADVICE_H
 #include "dnx.h"
 
-/* Options `keys` that have an effect only when the option `needs` has a value of `words`. */
+/* Options `keys` that have an effect only when the option `needs` has one of the values `words`. */
 typedef struct {
     const char *keys; /* "a|b" */
     const char *needs;

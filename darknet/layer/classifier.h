@@ -25,7 +25,7 @@ typedef struct dnx_classifier {
     bool needs_shape;  /* its parameters depend on the shape of the teacher's output */
     bool needs_pairs;  /* learns nothing from a sub-batch without two images of a class */
     /* For a loss that learns from labels: returns which output of a teacher it also uses. p->target
-     * may then be NULL. takes is NULL in a type that never has a teacher. */
+     * may then be NULL. takes is NULL in all other types. */
     dnx_target_kind (*takes)(const dnx_node *n);
     /* Returns the number of triplets or pairs that the last forward() used; may be NULL. */
     long (*used)(const dnx_node *n);

@@ -111,7 +111,7 @@ static reach measure(dnx_net *net, size_t floats) {
                    dnx_size(out)};
 }
 
-/* True when the floats after the backbone can be rows of a head, with or without biases. */
+/* True when the file's floats after the backbone can be rows of a head, with or without biases. */
 static bool is_head(const reach *r) {
     size_t rest = r->floats > r->core ? r->floats - r->core : 0;
     return r->core > 0 && rest > 0 && (rest % r->width == 0 || rest % (r->width + 1) == 0);
@@ -124,7 +124,7 @@ static int layers_of(dnx_net *net, size_t floats) {
     return 0;
 }
 
-/* Loads the first `layers` layers and fills the table. why: the reason for the other layers. */
+/* Loads the first `layers` layers and fills the table. why: the table's text for the others. */
 static dnx_status take(dnx_net *net, const char *path, int layers, const reach *r, const char *why,
                        dnx_bridge *b, dnx_err *err) {
     const uint64_t seen = net->seen;

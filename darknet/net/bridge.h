@@ -53,7 +53,7 @@ dnx_status dnx_bridge_net(dnx_net *from, dnx_net *to, dnx_bridge_how how, dnx_br
 
 /* Calls line() for each line of the table and for its sums; text has no newline. */
 void dnx_bridge_table(const dnx_bridge *b, void (*line)(void *arg, const char *text), void *arg);
-/* Writes a line about the first layer that was not taken, or "" when all were. */
+/* Writes a line about the first row that is not DNX_TAKEN, or "" when there is none. */
 void dnx_bridge_remark(const dnx_bridge *b, char *text, size_t size);
 void dnx_bridge_free(dnx_bridge *b);
 #endif

@@ -12,7 +12,7 @@ static bool same_shapes(dnx_net *from, int f, dnx_net *to, int t) {
     if (n != dnx_net_params(to, t, b)) return false;
     for (int k = 0; k < n; k++)
         if (strcmp(a[k].name, b[k].name) || a[k].count != b[k].count) return false;
-    /* counts can be equal when channels are not: the filters would be mixed up */
+    /* equal counts do not prove equal filters, which a copy would mix up */
     return from->nodes[f].out.c == to->nodes[t].out.c;
 }
 
@@ -37,8 +37,8 @@ static bool copy_weights(const dnx_node *f, const dnx_param *a, const dnx_node *
     return true;
 }
 
-/* Copies the first filters of layer f, with bias and norm, to layer t. Adds their floats to
- * *floats. Returns false when the weights do not fit. */
+/* Copies the first filters of layer f, with bias and norm, to layer t. Adds the number of copied
+ * floats to *floats. Returns false when the weights do not fit. */
 static bool copy_part(dnx_net *from, int f, dnx_net *to, int t, size_t *floats) {
     dnx_param a[DNX_MAX_PARAMS], b[DNX_MAX_PARAMS];
     const dnx_node *nf = &from->nodes[f], *nt = &to->nodes[t];
@@ -64,7 +64,7 @@ typedef struct {
     dnx_bridge *b;
     bool *is_used; /* for each layer of the source: it was copied, at least in part */
     int next;      /* the next layer of the source, when matching in order */
-    bool in_order; /* all layers since the last name have matched */
+    bool in_order; /* all layers since the last one with a name have matched */
 } walk;
 
 static bool has_params(dnx_net *net, int i) { return dnx_net_params(net, i, NULL) > 0; }

@@ -6,7 +6,7 @@
 
 #include "net/weights.h"
 
-/* Returns the floats of the network with this number of classes, or 0 when they are unknown. */
+/* Returns the number of floats of the network with this number of classes, or 0 on failure. */
 static size_t floats_with(const char *path, int classes, const dnx_build *how) {
     dnx_cfg *cfg;
     dnx_net *net = NULL;

@@ -27,8 +27,8 @@ typedef struct {
 
 /* Data of a layer besides its node. */
 typedef struct {
-    char *name;          /* name= of the section, or NULL */
-    int teacher_output;  /* for a loss whose teacher runs: index of its output; else -1 */
+    char *name;         /* name= of the section, or NULL */
+    int teacher_output; /* for a loss whose teacher runs: index in the teachers' outputs; else -1 */
     const float *target; /* the teacher's output for the batch; NULL when not computed */
     double loss;         /* loss of the last dnx_net_forward_layer() on this processor */
     uint64_t loaded;     /* checksum of the parameters read from a file, else 0 */
@@ -53,7 +53,7 @@ typedef struct dnx_build dnx_build;
 
 /* Functions that run layers on a device. A dnx_pass points to the processor's memory. */
 typedef struct dnx_placement {
-    /* Called when the network is built. DNX_EMEM, DNX_EIO. */
+    /* Called when the network is built. DNX_EMEM, DNX_EIO, DNX_ESHAPE. */
     dnx_status (*place)(struct dnx_net *net, const struct dnx_placement *p, dnx_err *err);
     void (*remove)(struct dnx_net *net);
     /* Called before place(), when predicting. True: the device adds dnx_residual() to y. */
@@ -64,7 +64,7 @@ typedef struct dnx_placement {
     void (*images)(struct dnx_net *net, const float *now, const float *next);
     void (*forward)(struct dnx_net *net, int i, dnx_pass *p);
     void (*backward)(struct dnx_net *net, int i, dnx_pass *p);
-    /* Waits, and returns the loss of layer i, which runs on the device; NaN after a failure. */
+    /* Waits and returns layer i's loss, summed over the batch; NaN when the device failed. */
     double (*loss)(struct dnx_net *net, int i);
     /* Called when the gradient of layer i's output has been set to 0 on the processor. */
     void (*clear_dy)(struct dnx_net *net, int i, int batch);
@@ -74,7 +74,7 @@ typedef struct dnx_placement {
     void (*catch_up)(struct dnx_net *net, int i);
     /* Called after the parameters or the momentum of layer i have changed on the processor. */
     void (*changed)(struct dnx_net *net, int i);
-    /* Moves gradients and copies statistics to the processor, for the layers that it updates. */
+    /* For layers that the processor updates: moves gradients and copies statistics to it. */
     void (*fetch_gradients)(struct dnx_net *net);
     /* Updates the layers that the device updates. Called before the processor updates any layer. */
     void (*update)(struct dnx_net *net, int batch, float rate, float momentum, float decay);
@@ -89,7 +89,7 @@ typedef struct dnx_placement {
 /* A layer's output, its gradient, and the layers that do part of its work. */
 typedef struct {
     float *y, *dy; /* the output in the first lane; its gradient, NULL when predicting */
-    struct dnx_norm_act *deferred; /* norm that the next layer applies to y; else NULL */
+    struct dnx_norm_act *deferred; /* norm and activation that the next layer applies; or NULL */
     /* -1, or the layer whose y is also the y of this layer, which is a merged [shortcut] or batch
      * norm. forward() of this layer is then not called. */
     int merged_into;
@@ -104,7 +104,7 @@ typedef struct {
     /* Each of `lanes` threads takes its own chunks of images through the reentrant layers. With 1
      * lane, the threads share the rows of one chunk. */
     int lanes;
-    double *laps;   /* lanes x layers: seconds, added by dnx_net_run(); the caller's, or NULL */
+    double *laps;   /* the caller's lanes x layers, to which dnx_net_run() adds seconds; or NULL */
     float *scratch; /* lanes x scratch_floats */
     float *outputs; /* lanes x output_floats: all y, which share memory when predicting */
     float *deltas;  /* delta_floats: all dy, which share memory too; NULL when predicting */
@@ -124,7 +124,7 @@ typedef struct {
     dnx_layer_sgd *of;    /* of[i]: layer i; of[n].momentum_at: length of `momentum` */
     float *momentum;      /* a float for each trained float, in file order */
     float *average;       /* with ema=: the average of all parameters, see net/average.h */
-    bool has_exclusivity; /* a trained layer with filters has exclusivity= above 0 */
+    bool has_exclusivity; /* when training: a layer with filters has exclusivity= above 0 */
     double exclusivity;   /* sum of E (update.c) over all layers in the last update */
     double norm;          /* norm of the last update's gradient, with clip_norm */
     float clip;           /* factor of the last update's gradients, with clip_norm, else 1 */
@@ -199,8 +199,8 @@ static inline int dnx_net_root(const dnx_net *net, int i) {
 }
 /* Returns the index of the layer with this number (from 0) or this name, or -1. */
 int dnx_net_find(const dnx_net *net, const char *text);
-/* Returns the layer whose output is the embedding: the input of the loss, or the last layer without
- * a loss. Losses of distillation do not count. -1 when the loss reads the image. */
+/* Returns the layer whose output is the embedding: the input of the loss or, in a network without a
+ * loss, the last layer. Losses of distillation do not count. -1 when the loss reads the image. */
 int dnx_net_embedding(const dnx_net *net);
 /* Returns file and line of option `key` of [net], or of [net] itself when `key` is not given. */
 dnx_loc dnx_net_at(const dnx_net *net, const char *key);
@@ -269,7 +269,7 @@ dnx_status dnx_net_status(dnx_net *net, dnx_err *err);
 /* Lists the parameters of layer i in file order. Returns their number. list may be NULL. */
 int dnx_net_params(dnx_net *net, int i, dnx_param *list);
 size_t dnx_net_count(dnx_net *net, int i); /* the trained floats of layer i */
-/* Copies the parameters of layer i to layer k of `to`, of the same sizes. Returns their floats. */
+/* Copies layer i's floats to layer k of `to`, which has as many. Returns their number. */
 size_t dnx_net_copy_params(dnx_net *from, int i, dnx_net *to, int k);
 size_t dnx_net_memory(const dnx_net *net); /* bytes: outputs, deltas, scratch */
 #endif

@@ -15,7 +15,7 @@
 
 /* Names of Netron's sections, not of our layers. Netron computes the output shape of a section in
  * KNOWN. After a section in LOSES_LENGTH it does not know the length of the output any more, after
- * one in LOSES_MAP not the height and width. The sections in NEEDS_* must know them. */
+ * one in LOSES_MAP not the height and width. Before a section in NEEDS_* it must know them. */
 #define KNOWN                                                                                      \
     "activation|avgpool|batchnorm|connected|convolutional|cost|crop|detection|dropout|"            \
     "gru|local|lstm|maxpool|region|reorg|rnn|route|sam|scale_channels|shortcut|"                   \

@@ -1,5 +1,5 @@
 /* netron.h - writes a cfg from which the viewer Netron finds the shapes of all layers. The cfg is
- * only to look at: its sections compute something else. */
+ * only to look at: its sections do not compute what the network computes. */
 #ifndef DNX_NETRON_H
 #define DNX_NETRON_H
 #include "net/net.h"

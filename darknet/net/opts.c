@@ -39,7 +39,7 @@ static bool to_number(const char *text, size_t len, double *v) {
     return dnx_decimal(buf, v) && isfinite((float)*v);
 }
 
-/* True when `text` is one of the spellings in the n bytes at w, which are separated by '/'. */
+/* True when `text` is one of the spellings, separated by '/', in the n bytes at w. */
 static bool is_word(const char *w, size_t n, const char *text) {
     size_t len = strlen(text);
     for (size_t at = 0; at < n;) {

@@ -29,7 +29,7 @@ static dnx_fused fused_of(const dnx_net *net, int lane, int i) {
                        .deferred = before < 0 ? NULL : net->plan.of[before].deferred};
 }
 
-/* Returns the loss of layer i, summed over the batch. */
+/* Returns the loss of layer i, summed over the batch; 0 when a device runs layer i. */
 static double forward(dnx_net *net, int lane, int i, const float *x, int batch, dnx_phase phase,
                       const float *truth) {
     if (net->plan.of[i].merged_into >= 0) return 0;

@@ -7,7 +7,7 @@
 typedef struct {
     uint64_t seen;  /* images trained on */
     char *inputs;   /* text about the run's inputs, as saved */
-    uint64_t net;   /* checksum of the parameters' names and sizes */
+    uint64_t net;   /* checksum of layer types, parameter names and sizes */
     float *numbers; /* parameters in file order; momentum; with ema= the average */
     size_t params, momentum, average; /* number of floats of each; average may be 0 */
 } dnx_state;

@@ -13,7 +13,7 @@
 #include "net/weights_packed.h"
 
 #define MOST ((size_t)1 << 40)
-#define HEADER 20     /* three int32 and a uint64 seen */
+#define HEADER 20     /* bytes: three int32, then `seen`, a uint64 */
 #define OLD_HEADER 16 /* before version 0.2: `seen` is an int32 */
 
 static dnx_status cannot_read(const char *path, dnx_err *err) {
@@ -103,7 +103,7 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     dnx_loc at = {s->path, 0};
     dnx_param list[DNX_MAX_PARAMS];
     size_t used = 0, need = dnx_weights_floats(net, net->n);
-    bool is_known = true; /* false after a loss without its teacher, whose parameters are unknown */
+    bool is_known = true; /* false after a loss whose size is unknown without its teacher */
     for (int i = 0; i < net->n; i++) {
         int n = dnx_net_params(net, i, list);
         const dnx_node *node = &net->nodes[i];
@@ -128,7 +128,7 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Prepares a network that keeps no weights layer by layer, so that it never holds all of them. */
+/* If the network keeps no weights, frees those of each layer before it reads the next layer's. */
 static dnx_status store(dnx_net *net, const source *s, int layers, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = 0, n; i < layers; i++) {

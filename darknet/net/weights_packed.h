@@ -21,7 +21,7 @@ dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *
                            dnx_err *err);
 /* Returns the number of parameters in the file, up to its first fault. */
 size_t dnx_packed_numbers(const unsigned char *bytes, size_t len);
-/* Bits of a number in DNX_WEIGHTS, unless it is one bit. Other numbers have 32. */
+/* Bits of each number in DNX_WEIGHTS, unless is_one_bit. Other parameters have 32. */
 typedef enum { DNX_HALF = 16, DNX_SINGLE = 32 } dnx_weight_bits;
 /* Writes a network that predicts, after prepare(). DNX_EWEIGHTS when a weight does not fit 16 bits,
  * or a filter of [binary] is not binary; DNX_EIO, DNX_EMEM. */

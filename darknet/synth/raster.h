@@ -20,10 +20,10 @@ typedef struct {
  * taper v; then square = 1 turns the disc into a square (u^4 + v^4 < 1). */
 typedef struct {
     float rgb[3], alpha;
-    float edge; /* width of the soft border, pixels; at least 1 */
+    float edge; /* width of the soft border, pixels; less than 1 counts as 1 */
     float bend, taper, square;
     float hole_u, hole_v; /* half axes of a hole, relative to the frame's; 0: no hole */
-    bool is_cut;          /* only v < cut + cut_curve (u - cut_u)^2 is painted, before the bend */
+    bool is_cut;          /* only v < cut + cut_curve (u - cut_u)^2 is painted; v before the bend */
     float cut, cut_curve, cut_u;
     float cut_edge, cut_ragged; /* soft border of the cut, pixels; twice its zigzag's depth, in v */
     float grain, strands;       /* brightness +- grain / 2 in `strands` stripes over u = -1..1 */

@@ -44,7 +44,7 @@ typedef struct {
     float back[4][3], back_angle, cloth[3];
     float hair_more, beard_more, flush;
     bool wears_glasses, has_make_up;
-    int cover; /* what is in front of the face, from DNX_NOTHING on */
+    int cover; /* what is in front of the face: DNX_NOTHING to DNX_SCARF */
     float cover_at[4], cover_rgb[3];
     float blur, noise, gain[3], lift, curve, saturation;
     uint32_t seed;

@@ -52,7 +52,7 @@ static void eye(dnx_scene *s, float side) {
         p.bend = t[EYE_BEND] * h / outer;
         dnx_put(s, &o, p);
     }
-    /* lashes, and the crease above them */
+    /* lashes, the crease above them, and the line below the eye */
     arc(s, x, -h * .95f, 1, w * 1.05f, .85f, slant, dnx_colour(black, 1, .85f, 1),
         (h * .95f + t[EYE_BEND] * h) / .85f);
     arc(s, x, -h - t[LID], 1, w * 1.1f, .7f, slant, dnx_colour(f->skin, .5f, .55f, 1.3f),

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Half axes of the head in x, y and z, y of its centre, and FAR, the distance of the camera. */
+/* HALF: the head's half axes in x, y and z. CENTRE_Y: its centre. FAR: the camera's distance. */
 static const float HALF[3] = {44, 68, 42};
 enum { CENTRE_Y = 5, FAR = 420 };
 

@@ -74,7 +74,7 @@ dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* ---- parameters that forward changes ---- */
+/* ---- parameters that the forward pass changes ---- */
 
 /* Copies the untrained parameters to j->statistics or, with `back`, from there. */
 static void copy_statistics(dnx_train_job *j, bool back) {

@@ -32,7 +32,7 @@ struct dnx_train_job {
     dnx_log log;
     dnx_events curves;            /* the curves of -tensorboard */
     dnx_page *page;               /* the page of -port, or NULL */
-    uint64_t batch, last, first;  /* updates: now, at the end, at the start */
+    uint64_t batch, last, first;  /* updates: done, at the end, at this process's start */
     uint64_t saved_batch;         /* batch of this process's last checkpoint, or UINT64_MAX */
     double saved, flushed, began; /* times of checkpoint, flush and start, by dnx_now() */
     double *losses;               /* this update's loss of each layer, per image */
@@ -48,9 +48,9 @@ struct dnx_train_job {
     bool is_recorded;     /* -resume: NAME.run says that the run is done */
 
     dnx_verify *pairs;    /* the pairs to verify; NULL without verification */
-    dnx_net *eval;        /* the same network, to predict, for the verification */
+    dnx_net *eval;        /* the network, built to predict, for the verification */
     int feature;          /* layer of the embedding in eval, or -1 */
-    double verified;      /* the last result; NAN before the first, or when not measurable */
+    double verified;      /* the last verification; NAN before the first, or without a result */
     double best_verified; /* result of NAME-best.weights; -1 when unknown */
     uint64_t best_batch;
     int verifications;
@@ -74,15 +74,15 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err);
 /* ---- place.c ---- */
 
 /* Sets j->first, j->batch and j->last. Returns DNX_EOPTION when no update is left; with -resume,
- * when more updates are done than j->last. */
+ * only when more updates are done than j->last. */
 dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err);
 /* Returns DNX_EOPTION with the message that nothing is left to train. */
 dnx_status dnx_train_nothing_left(const dnx_train_job *j, dnx_err *err);
 /* Names and locks the files of the run, and checks that they can be written. Returns DNX_EOPTION
- * when they belong to a run that must not be replaced; DNX_EIO. */
+ * when they belong to a run that must not be replaced; DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_take_files(dnx_train_job *j, dnx_err *err);
-/* Loads the checkpoint, to continue its run. Returns DNX_EOPTION when the checkpoint is of
- * other inputs and -force is absent; DNX_EWEIGHTS, DNX_EIO, DNX_EMEM. */
+/* Loads the checkpoint, to continue its run. Returns DNX_EOPTION when the checkpoint is of other
+ * inputs without -force, or as dnx_train_find_place(); DNX_EWEIGHTS, DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err);
 
 /* ---- aside.c ---- */
@@ -99,7 +99,7 @@ dnx_status dnx_train_set_aside(dnx_train_job *j, dnx_err *err);
 /* Fills j->inputs and j->inputs_text with everything that the results of the run depend on. */
 dnx_status dnx_train_list_inputs(dnx_train_job *j, dnx_err *err);
 /* Compares the inputs with `was`, the text in the checkpoint, and reports each difference. Returns
- * DNX_EOPTION when entries that are not remarks differ without -force; DNX_EMEM. */
+ * DNX_EOPTION when, without -force, entries differ that are not remarks; DNX_EMEM. */
 dnx_status dnx_train_compare(dnx_train_job *j, const char *was, dnx_err *err);
 /* Writes the names of the classes to NAME.names, if they have names. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err);
@@ -124,8 +124,8 @@ dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err);
 dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err);
 /* Writes the parameters of the network, or with ema= their average. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save_weights(dnx_train_job *j, const char *path, dnx_err *err);
-/* dnx_train_keep() copies the running statistics, which forward changes. dnx_train_put_back()
- * restores them after an update that was interrupted. */
+/* dnx_train_keep() copies the running statistics, which the forward pass changes.
+ * dnx_train_put_back() restores them after an update that was interrupted. */
 void dnx_train_keep(dnx_train_job *j);
 void dnx_train_put_back(dnx_train_job *j);
 
@@ -136,7 +136,7 @@ const char *dnx_train_verified_on(const dnx_train_args *a);
 void dnx_train_report_best(const dnx_train_job *j);
 
 /* For -resume: sets j->best_verified and j->best_batch from NAME-best.txt, or verifies
- * NAME-best.weights again. Returns only DNX_ESTOP; other failures are reported. */
+ * NAME-best.weights again. Returns DNX_OK or DNX_ESTOP; other failures are reported. */
 dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err);
 /* Verifies the current parameters, or with ema= their average. Stores the result in j->verified.
  * Writes NAME-best.weights and NAME-best.txt if the result is the best so far. */
