@@ -14,10 +14,10 @@
  * Rastegari et al., "XNOR-Net", arXiv 1603.05279, sections 3.1 (bwn) and 3.2 (xnor). Courbariaux et
  * al., arXiv 1511.00363 (binaryconnect) and 1602.02830 (bnn).
  *
- * The gradient of w is in common/bits/binarise.h. The gradient of u, where [condition] is 1 or 0:
+ * common/bits/binarise.h has the gradient of w. That of u, with dz = dL/dz and [condition] 1 or 0:
  *   du = [|u| <= 1] (dz K alpha, convolved with b transposed)
  * With gradient=exact, xnor adds the derivative of K: sign(u)/n times the sum of dz z / K over the
- * windows that cover u, with n = C*size*size.
+ * filters and the windows that cover u, with n = C*size*size.
  *
  * Training updates the real weights. A network that predicts keeps only alpha and b.
  *
@@ -190,7 +190,7 @@ static void sign_share(void *arg, long lo, long hi) {
                      s->signs);
 }
 
-/* Computes output pixels [lo, hi) of filters [first, end) with mm(). `first` begins a panel. */
+/* Computes a part of the outputs with mm(). of.first begins a panel. */
 static void multiply_part(job *j, int t, dnx_part of) {
     dnx_node *n = j->n;
     state *s = n->state;

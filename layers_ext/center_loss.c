@@ -3,8 +3,8 @@
  *
  *   L = sum_b weight/2 |x_b - c_k|^2,   k = the class of image b, c_k = the centre of class k
  *
- * The centres are trained by the gradient of L. The paper moves each centre by the mean difference,
- * at a separate rate, which learning_rate= in this section can set.
+ * The centres are trained by the gradient of L. The paper moves each centre by a mean of x_b - c_k,
+ * at a separate rate; learning_rate= in this section can set one.
  *
  * x (`from`): B x D (D = H W C), y: B x 1, the loss of each image. An image without a class (truth
  * -1) has loss 0. Any other truth outside 0..N-1 gives NaN. Weights file: centres N x D, initially

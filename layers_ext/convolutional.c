@@ -1,6 +1,6 @@
 /* [convolutional]: convolution in groups, batch norm, activation.
  *
- *   z[b,y,x,n] = sum_{i,j,c} w[n,c,i,j] x[b, y*stride - pad + i, x*stride - pad + j, c]
+ *   z[b,p,q,n] = sum_{i,j,c} w[n,c,i,j] x[b, p*stride - pad + i, q*stride - pad + j, c]
  *   y = act(batch_norm(z))
  *
  * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1. The sum is over the

@@ -95,7 +95,7 @@ static const char *column(const char *line, int i) {
     return line;
 }
 
-/* Adds a line, with `text` as its verification if it has that column. */
+/* Adds a line, with `text` in the verification column if the line has one. */
 static void add_with(dnx_log *log, const char *line, const char *text) {
     const char *cell = column(line, DNX_LOG_VERIFIED);
     if (!cell) {
@@ -108,7 +108,7 @@ static void add_with(dnx_log *log, const char *line, const char *text) {
     add_bytes(log, cell, strlen(cell));
 }
 
-/* Returns false when the line has another verification. Older logs have the title lfw for pairs. */
+/* Returns false when the line's verification is not `text`. Older logs say lfw instead of pairs. */
 static bool has(const char *line, const char *text) {
     const char *cell = column(line, DNX_LOG_VERIFIED);
     if (cell && !strncmp(cell, "lfw,", 4)) return !strcmp(text, "pairs");
@@ -116,7 +116,7 @@ static bool has(const char *line, const char *text) {
 }
 
 /* Keeps the lines of the file up to `batch`. The last line becomes waiting text, for
- * dnx_log_amend(). Returns false when the file has values under another title. */
+ * dnx_log_amend(). Returns false when its verifications have another title than `title`. */
 static bool keep(dnx_log *log, uint64_t batch, const char *title) {
     FILE *old = fopen(log->path, "r");
     char *line = NULL, *last = NULL;
@@ -176,7 +176,7 @@ static dnx_status cannot_write(const dnx_log *log, dnx_err *err) {
     return dnx_fail_at(err, DNX_EIO, log->path, "cannot write: %s", strerror(errno));
 }
 
-/* Removes the complete lines among the first `done` bytes, which are in the file now. */
+/* Removes the complete lines of the first `done` waiting bytes, which are in the file now. */
 static void settle(dnx_log *log, size_t done) {
     while (done && log->text[done - 1] != '\n') done--;
     log->written += done;

@@ -16,21 +16,21 @@ typedef struct {
     double epoch, loss, rate, speed, wait;
     double accuracy, verified, exclusivity, gradient; /* NAN without a value */
     const double *losses; /* for each layer: the loss per image, if the layer is a loss */
-    const long *used;     /* for each layer: the triplets or pairs that a metric loss used */
+    const long *used;     /* for each layer: the number of triplets or pairs that its loss used */
 } dnx_log_line;
 
 typedef struct {
     const char *path;         /* NULL before dnx_log_open() */
     const char *verification; /* the title of the verification's column */
     int fd;                   /* -1 before the first flush */
-    size_t written;           /* bytes of the lines in the file */
+    size_t written;           /* bytes of the file that are final */
     char *text;               /* waiting lines */
     size_t len, capacity;
 } dnx_log;
 
 /* Begins a log at path. With keep > 0 the lines of an old file up to batch `keep` stay. path and
  * verification, the title of a column, must outlive the log. Returns DNX_EOPTION when the old file
- * has values of another verification; DNX_EMEM. */
+ * has verifications with another title than this one; DNX_EMEM. */
 dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net,
                         const char *verification, uint64_t keep, dnx_err *err);
 /* Returns true when the last line that dnx_log_open() kept lacks a verification. dnx_log_amend()
@@ -42,7 +42,7 @@ void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *line);
 const char *dnx_log_last(const dnx_log *log);
 /* Returns the columns' titles with commas, or NULL without memory. The caller frees the text. */
 char *dnx_log_titles(const dnx_log *log, const dnx_net *net);
-/* Writes the waiting lines. When that fails, returns DNX_EIO and keeps the lines in memory. */
+/* Writes the waiting lines. After an error, DNX_EIO or DNX_EMEM, unwritten lines go on waiting. */
 dnx_status dnx_log_flush(dnx_log *log, dnx_err *err);
 /* Closes without a flush. */
 void dnx_log_close(dnx_log *log);

@@ -36,7 +36,7 @@ static int count_right(const dnx_train_job *j, const float *truth) {
     return right;
 }
 
-/* Returns DNX_ENUMBER. The message says where a number is not finite. */
+/* Returns DNX_ENUMBER. The message says where a number is not finite, if one is found. */
 static dnx_status find_nan(dnx_train_job *j, dnx_err *err) {
     dnx_status st = dnx_check_outputs(j->net, err);
     if (!st) st = dnx_check_params(j->net, err);
@@ -56,7 +56,7 @@ static void add_losses(dnx_train_job *j) {
     }
 }
 
-/* Trains on all sub-batches of an update. Sets loss, wait (in seconds) and accuracy of *l. */
+/* Trains on each sub-batch. Adds to loss and wait (seconds) of *l; sets a classifier's accuracy. */
 static dnx_status train_parts(dnx_train_job *j, dnx_log_line *l, dnx_err *err) {
     const dnx_net *net = j->net;
     const int parts = net->o.subdivisions;
@@ -145,7 +145,7 @@ static dnx_status step(dnx_train_job *j, dnx_err *err) {
 
 /* ---- the loop ---- */
 
-/* Does the verification of the last batch again, if the last process ended during it. */
+/* Verifies after the last saved batch if its line of the log lacks the result. */
 static void catch_up(dnx_train_job *j) {
     double result = NAN;
     if (!j->batch || !is_verified(j) || !dnx_log_lacks_verification(&j->log)) return;
@@ -162,7 +162,7 @@ static bool is_due(const dnx_train_job *j) {
            (j->replaces && j->batch == j->first + 1); /* -force: files of two runs must not mix */
 }
 
-/* Saves a checkpoint, or tries again within AGAIN_SECONDS. The only error is DNX_ENUMBER. */
+/* Saves a checkpoint. After a failure it is due again within AGAIN_SECONDS. Error: DNX_ENUMBER. */
 static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     dnx_err why = {0};
     dnx_status st = dnx_train_save(j, &why);
@@ -176,7 +176,7 @@ static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Saves the run at its end, also after the error st. Returns st or, for DNX_OK, the new error. */
+/* Saves the run at its end, unless st is DNX_ENUMBER. Returns st or, if it is DNX_OK, an error. */
 static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
     dnx_err why = {0};
     if (j->batch == j->first && !j->caught_up)
@@ -200,7 +200,7 @@ static dnx_status report_late(const dnx_train_job *j, dnx_err *err) {
     return late->status ? dnx_fail_at(err, late->status, NULL, "%s", late->text) : DNX_OK;
 }
 
-/* Writes NAME.run if the last update is saved. Returns st or, for DNX_OK, the error of writing. */
+/* Writes NAME.run if the last update is saved. Returns st or, when st is DNX_OK, the new error. */
 static dnx_status write_end(dnx_train_job *j, dnx_status st, dnx_err *err) {
     char state[sizeof err->text + 16];
     dnx_err why = {0};

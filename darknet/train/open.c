@@ -33,7 +33,7 @@ static dnx_status set_path(dnx_cfg *cfg, int section, const char *key, const cha
     return st;
 }
 
-/* Returns true when the options of a section make its layer use a teacher. */
+/* Returns true when the layer of a section uses a teacher. */
 static bool takes_of_teacher(const dnx_cfg *cfg, int section) {
     const dnx_section *s = &cfg->sections[section];
     const dnx_layer_type *type = dnx_type_find(s->name, dnx_host_types);
@@ -163,7 +163,7 @@ static void show_left_out(dnx_train_job *j) {
                        dnx_plural(s->n, "file was", "files were"));
 }
 
-/* Reports options of losses with a teacher that are probably a mistake (layer/advice.h). */
+/* For losses with a teacher, reports options that are probably a mistake (layer/advice.h). */
 static void show_doubts(const dnx_train_job *j) {
     for (int i = 0; i < j->net->n; i++) {
         char text[200];
@@ -203,7 +203,7 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
     return st;
 }
 
-/* Waits while the image cannot be read, because a disk may be missing for a while. */
+/* Waits while neither this image nor others can be read: a disk may be missing for a while. */
 static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
     const dnx_train_job *j = arg;
     const double pause = .2, report_after = .5, alone_after = 2;

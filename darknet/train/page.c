@@ -19,7 +19,7 @@
 #include "train/page_request.h"
 
 enum { CLIENTS = 64, TICK = 250, KEPT = 1 << 16, MOST_WAITING = 8 << 20 };
-/* CLIENTS: the most connections. TICK: ms between two looks at the curve. MOST_WAITING: bytes that
+/* CLIENTS: the most connections. TICK: most ms between looks at the curve. MOST_WAITING: bytes that
  * may wait for a client. KEPT: bytes of buffer that a client keeps when nothing waits for it. */
 #define ASK_SECONDS 10.   /* the longest wait for a request */
 #define TAKE_SECONDS 30.  /* the longest wait for a client that reads nothing */
@@ -40,7 +40,7 @@ typedef struct {
     size_t came;
     char *out;
     size_t sent, len, room;
-    bool has_all; /* the client has `points` points of the curve's `version` */
+    bool has_all; /* the client has got `points` points of the curve's version `version` */
     size_t points;
     unsigned version;
 } client;
@@ -127,7 +127,7 @@ static bool hear(const dnx_page *p, client *c) {
     return r == DNX_REQUEST_PART || answer(p, c, r);
 }
 
-/* Sends as much output as the client accepts. Returns false when the client has closed. */
+/* Sends as much output as the client accepts. Returns false when the connection is broken. */
 static bool tell(client *c) {
     while (c->sent < c->len) {
         ssize_t n = send(c->fd, c->out + c->sent, c->len - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);

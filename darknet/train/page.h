@@ -19,7 +19,7 @@ typedef struct dnx_page dnx_page;
  * also after an error. */
 dnx_status dnx_page_listen(int port, dnx_page **out, dnx_err *err);
 /* Starts the thread that answers browsers. The curve begins with the lines that are in the log.
- * name: the run's name; last: the run's last batch. DNX_EIO, DNX_EMEM. */
+ * name: the run's name; last: the run's last batch. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_page_start(dnx_page *p, const char *name, uint64_t last, const dnx_net *net,
                           const dnx_log *log, dnx_err *err);
 /* Adds the newest line of the log. p may be NULL. */

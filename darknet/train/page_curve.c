@@ -59,7 +59,7 @@ static int read_fields(const char *line, float *v, double *batch, int most) {
     }
 }
 
-/* Adds the result of an interrupted verification to point i, which has the last line. */
+/* Adds the result of a repeated verification to point i, which has the last line. */
 static void add_verified(dnx_curve *c, size_t i, const float *v) {
     if (isnan(v[DNX_LOG_VERIFIED])) return;
     point(c, i)[DNX_LOG_VERIFIED] = v[DNX_LOG_VERIFIED];

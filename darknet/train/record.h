@@ -8,7 +8,7 @@
 
 typedef struct {
     char *key, *value;
-    char *usual;    /* the default value, which the text leaves out; NULL without a default */
+    char *usual; /* the default; the text leaves out an entry with this value. NULL: no default */
     bool is_remark; /* a difference is reported, but does not prevent -resume */
 } dnx_entry;
 
@@ -34,8 +34,8 @@ char *dnx_record_text(const dnx_record *r);
 void dnx_record_parse(dnx_record *r, const char *text);
 void dnx_record_free(dnx_record *r);
 
-/* Calls differs() for every key whose values differ. A missing value is the default in `is`, or "".
- * Returns false when memory ran out while a record was filled. */
+/* Calls differs() for every key whose values differ. A value that `was` lacks is the default in
+ * `is`, or "". Returns false when memory ran out while a record was filled. */
 typedef void dnx_differs_fn(void *arg, const char *key, const char *was, const char *is,
                             bool is_remark);
 bool dnx_record_compare(const dnx_record *was, const dnx_record *is, dnx_differs_fn *differs,

@@ -13,8 +13,7 @@
 #include "base/outfile.h"
 #include "train/job.h"
 
-/* Adds the command line of this process. Words with special characters are quoted. */
-/* Writes the word as sh reads it back. */
+/* Writes the word, quoted where sh needs that. */
 static void put_word(FILE *f, const char *w) {
     if (*w && !strpbrk(w, " \t\n'\"\\$&;|<>()*?[]#~`!{}")) {
         fputs(w, f);

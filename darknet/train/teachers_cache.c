@@ -1,4 +1,4 @@
-/* teachers_cache.c - caches the outputs of teachers for all images of a list in files. */
+/* teachers_cache.c - keeps in files the outputs of teachers for all images of a list. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>

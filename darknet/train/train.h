@@ -40,12 +40,12 @@ dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *ev
 /* Returns NULL, or a message about an option that the network cannot use. The message may be in
  * text, which has `size` bytes. */
 const char *dnx_train_unfit(const dnx_train_job *j, char *text, size_t size);
-/* Opens everything else and trains to the end, or until a signal stops it (base/stop.h). After the
+/* Opens the rest and trains to the last update, or until a signal stops it (base/stop.h). After the
  * first update it saves a checkpoint when the run ends, also after an error, but not after NaN or
  * infinity. *done: the number of updates done. *is_whole: true when the run is complete.
  *
- * Returns DNX_EOPTION when nothing is left to train, or the inputs or files are of another run.
- * Also returns the errors of everything that is opened, read and written. */
+ * Returns the errors of everything that is opened, read and written; DNX_EOPTION also when the
+ * inputs or files belong to another run. */
 dnx_status dnx_train_run(dnx_train_job *j, uint64_t *done, bool *is_whole, dnx_err *err);
 void dnx_train_close(dnx_train_job *j); /* j may be NULL */
 #endif

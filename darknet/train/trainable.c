@@ -54,7 +54,7 @@ static dnx_status check_steps(const dnx_net *net, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Refuses batch norm over a single value: its result is always 0, without a gradient. */
+/* Refuses batch norm over a single value: the normalised value is always 0, without a gradient. */
 static dnx_status check_batch_norm(dnx_net *net, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = net->first_trained; i < net->n; i++) {
@@ -201,7 +201,7 @@ dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx
 
 /* ---- the memory ---- */
 
-/* Adds up sizes, because before training most arrays are only address space. */
+/* Adds up sizes: before training, most arrays are not yet in physical memory. */
 double dnx_training_bytes(dnx_net *net) {
     double bytes = (double)dnx_net_memory(net);
     for (int i = 0; i < net->n; i++)

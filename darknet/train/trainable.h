@@ -4,13 +4,13 @@
 #include "data/data.h"
 #include "net/net.h"
 
-/* Checks a network that was built to train. Returns DNX_EOPTION or DNX_ESHAPE. */
+/* Checks a network that was built to train. Errors: DNX_EOPTION, DNX_ESHAPE. */
 dnx_status dnx_trainable(dnx_net *net, dnx_err *err);
 /* Checks a network with its images. batches: the updates of the command line, or 0 for max_batches
  * of [net]. Returns the errors of dnx_trainable() and dnx_batches_check(); DNX_EMEM. */
 dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx_err *err);
 
-/* Writes a warning about classes without images to text, or "". text: at least 800 bytes. */
+/* Writes to text a warning about classes that have no images, or "". size: at least 800. */
 void dnx_classes_note(const dnx_net *net, const dnx_data *data, char *text, size_t size);
 
 /* Returns the bytes that a network needs to train. */

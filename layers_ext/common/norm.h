@@ -12,7 +12,7 @@ typedef struct {
     float *scales, *shifts, *mean, *variance;
     float *d_scales, *d_shifts;
     float *scale, *shift;
-    float *batch_mean, *inv_std; /* of this batch; 1 / sqrt(variance + 1e-5) */
+    float *batch_mean, *inv_std; /* the mean of this batch; 1 / sqrt(its variance + 1e-5) */
     float *p, *q, *r;            /* dx = du*p + x*q + r */
 } dnx_norm;
 

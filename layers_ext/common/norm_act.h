@@ -1,5 +1,5 @@
 /* norm_act.h - batch norm (or a bias) and the activation after a linear operation. z is the linear
- * result, rows x C; without batch norm u = z + biases:
+ * result, rows x C. With batch norm (without it, u = z + biases):
  *
  *   u = (z - mean) / sqrt(variance + 1e-5) * scales + biases,   y = act(u) */
 #ifndef DNX_NORM_ACT_H
@@ -31,7 +31,7 @@ dnx_status dnx_new_slopes(dnx_node *n, float **slopes, float **d_slopes, dnx_err
 /* Sets scale and shift from the running statistics; without batch norm to 1 and the biases. */
 void dnx_norm_act_fold(dnx_norm_act *t);
 /* Returns the epilogue of a kernel that stores outputs from (pixel, channel) on: in z when
- * training, else in y. The weights must contain the scale. */
+ * training, else in y; the weights must then contain the scale. */
 dnx_epilogue dnx_norm_act_epilogue(const dnx_norm_act *t, const dnx_pass *p, long pixel,
                                    int channel);
 static inline float *dnx_norm_act_out(const dnx_norm_act *t, const dnx_pass *p) {

@@ -35,7 +35,7 @@ struct signs_back_args {
     long rows;
     int C;
 };
-/* k_map: from sums of |u|, batch x h x w, to means over windows, batch x oh x ow. k_unmap: back. */
+/* k_map: sums of |u|, batch x h x w, to window means, batch x oh x ow. k_unmap: gradients, back. */
 struct k_map_args {
     struct dnx_cuda_window at;
     const float *from;

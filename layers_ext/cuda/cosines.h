@@ -16,10 +16,10 @@ typedef struct {
     float *d_w; /* dnx_gpu_matrix_parts() x ld x D: parts of d_w; NULL without has_back */
 } dnx_gpu_cosines;
 
-/* Sets all members except by_length and along. The arrays are freed with the layer. DNX_EMEM. */
+/* Sets all but by_length and along. The layer frees the arrays. Errors: DNX_EMEM, DNX_EIO. */
 dnx_status dnx_gpu_cosines_make(dnx_gpu_layer *l, dnx_gpu_cosines *c, int N, int D, bool has_back,
                                 dnx_err *err);
-/* Computes unit_w. Class i is row rows[i] of w, or none (-1); row i when rows is NULL. */
+/* Computes unit_w and w_inv. Class i is row rows[i] of w, or none (-1); row i when rows is NULL. */
 void dnx_gpu_cosines_classes(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *w, const int *rows);
 /* Stores in block the cosines of x with the classes of the last dnx_gpu_cosines_classes(). Rounding
  * may move them out of -1..1. */

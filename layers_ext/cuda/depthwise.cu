@@ -49,7 +49,7 @@ KERNEL(depthwise_dx) {
     }
 }
 
-/* A block sums one tap of 32 filters over a slab, 8 rows at a time. */
+/* A block sums one tap of 32 filters over a slab of output pixels, 8 at a time. */
 KERNEL(depthwise_dw) {
     SHARED float sums[DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, part = THREAD / DNX_CUDA_COLUMNS, N = a.at.N;
@@ -121,7 +121,7 @@ DEVICE void copy_tile(const float *from, const struct dnx_cuda_deferred *of, int
     SYNC();
 }
 
-/* Returns the address of tap (0, 0) of this thread's first output. */
+/* Copies the input of tile k. Returns where it has tap (0, 0) of this thread's first output. */
 DEVICE const float *copy_windows(const struct dnx_cuda_window *at, const float *x,
                                  const struct dnx_cuda_deferred *of_x, struct corner k, int columns,
                                  float *tile) {
@@ -169,7 +169,7 @@ KERNEL(depthwise_tiles) {
     a.parts[((long)BLOCK_X * 3 + row) * at->C + c] = sum;
 }
 
-/* Rounded down, also for a negative p. */
+/* Returns p / stride rounded down, also for a negative p. */
 DEVICE int down(int p, int stride) { return p >= 0 ? p / stride : -((stride - 1 - p) / stride); }
 
 KERNEL(depthwise_dx_tiles) {
@@ -208,7 +208,7 @@ KERNEL(depthwise_dw_tiles) {
     const int lane = THREAD % LANES, row = THREAD / LANES, c = BLOCK_Y * LANES + lane;
     const int columns = (SIDE - 1) * at->stride + at->kw, step = at->stride * LANES;
     const int taps = at->kh * at->kw;
-    /* 8 rows x taps x 32 channels, behind the pixels. */
+    /* The sums, 8 rows x taps x 32 channels, are behind the pixels. */
     float *all = tile + ((SIDE - 1) * at->stride + at->kh) * columns * LANES;
     float *sums = all + row * taps * LANES + lane;
     for (int k = 0; k < taps; k++) sums[k * LANES] = 0;

@@ -13,18 +13,18 @@ typedef struct {
     dnx_estimator estimator;
 } dnx_binariser;
 
-/* b = sign(v), *alpha = mean |v|. v is w; with `centers` minus its mean over the channels, unless w
- * has only values of +a and -a. b may be w. */
+/* b = sign(v), *alpha = mean |v|. v is w or, with `centers`, w minus its mean over the channels. No
+ * mean is subtracted when w has only the values +a and -a. b may be w. */
 void dnx_binarise(const dnx_binariser *how, const float *w, float *b, float *alpha);
 
 /* Adds an estimate of the real weights' gradient to d_w. G is the gradient of alpha*b; `scratch`
  * has n floats. [condition] is 1 or 0.
  *   exact: (1/n) sign(v_i) sum_j G_j sign(v_j) + alpha G_i [|v_i| <= 1]: the derivative, with the
  *          straight-through estimator for the sign; with `centers`, also through the centring
- *   paper: G_i (1/n + alpha [|v_i| <= 1]), section 3.1. The paper prints r [|r| <= 1] where
- *          we use [|r| <= 1]; we take it for a misprint
+ *   paper: G_i (1/n + alpha [|v_i| <= 1]), section 3.1. The paper prints v [|v| <= 1] where
+ *          we use [|v| <= 1]; we take it for a misprint
  *   plain: G_i [|v_i| <= 1], as in BinaryConnect
- * Without alpha, all three are the plain estimate. */
+ * Without has_alpha, all three are the plain estimate. */
 void dnx_binarise_back(const dnx_binariser *how, const float *w, const float *G, float *scratch,
                        float *d_w);
 #endif

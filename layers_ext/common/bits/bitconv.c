@@ -76,7 +76,7 @@ dnx_part dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads
     return dnx_share_outputs(has_few, pixels, k->N, panel, t, threads);
 }
 
-/* The count has the 1 bits of a tap outside the image, so base has them twice. */
+/* The count includes the 1 bits of taps outside the image, so base has twice their number. */
 static void fill_base(dnx_bitconv *k, const uint64_t *rows) {
     const dnx_patches *at = &k->at;
     for (int y = 0; y < at->out_h; y++)

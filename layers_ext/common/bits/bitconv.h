@@ -13,7 +13,7 @@
 
 typedef struct {
     dnx_patches at;  /* windows of the float input */
-    int N, L, words; /* 64-bit words of a pixel and of a window */
+    int N, L, words; /* L, words: 64-bit words of a pixel, of a window */
     bool has_map, has_tiles;
     float *sum; /* batch x H x W: sum over the channels of |u| */
     dnx_bitconv_tiles tiles;
@@ -21,10 +21,10 @@ typedef struct {
     /* Only when predicting without tiles: */
     uint64_t *rows;  /* threads x DNX_BIT_ROWS x words */
     int32_t *counts; /* threads x DNX_BIT_ROWS x ldc */
-    /* Output (y, x) has correction row_of[y]*columns + column_of[x]. */
+    /* Output (y, x) uses row row_of[y]*columns + column_of[x] of base. */
     int *row_of, *column_of;
-    int columns;   /* of corrections */
-    int32_t *base; /* N for each correction: the sum over taps is base - 2*count */
+    int columns;
+    int32_t *base; /* rows of N: the sum over taps is base - 2*count */
     void *packed;
     char *scratch; /* threads x scratch_size bytes */
     size_t scratch_size;
@@ -38,7 +38,7 @@ dnx_part dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads
 /* Packs b, filters of +1 and -1 in file order. Fails with DNX_EMEM. */
 dnx_status dnx_bitconv_pack(dnx_bitconv *k, dnx_node *n, const float *b, dnx_err *err);
 /* Stores the signs of u = x*scale + shift, and `sum`, for pixels [lo, hi). scale and shift may be
- * NULL. signs: B x H x W x C, gets +1 and -1; NULL with tiles. */
+ * NULL. signs: B x H x W x C, gets +1 and -1; not used with tiles, may be NULL. */
 void dnx_bitconv_sign(dnx_bitconv *k, const float *x, long lo, long hi, const float *scale,
                       const float *shift, float *signs);
 /* Sets map[i] to K of output p + i, for i < count. K is NaN when a u under the window is NaN. */

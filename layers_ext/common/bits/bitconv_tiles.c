@@ -7,7 +7,7 @@
 #define LEAST 36   /* outputs of an image: with fewer, counting bits is faster */
 #define USEFUL .75 /* outputs / positions: with a smaller share, counting bits is faster */
 
-/* Places in a row of a cut image. */
+/* Returns the places in a row of a sub-image. */
 static int pitch(const dnx_patches *at) {
     return (at->in.w + 2 * at->pad + at->stride - 1) / at->stride;
 }
@@ -60,7 +60,7 @@ void dnx_bitconv_tiles_sign(dnx_bitconv_tiles *k, const float *x, long lo, long 
         int to = hi - lo < W - from ? from + (int)(hi - lo) : W;
         int8_t *row = k->x + (size_t)(lo / per) * k->image + (size_t)(py % s * s) * k->plane +
                       (size_t)(py / s * k->pitch) * PLACE;
-        /* Every s-th pixel of a row goes to the same one of the s x s images. */
+        /* Every s-th pixel of a row goes to the same sub-image. */
         for (int i = 0; i < s && from + i < to; i++) {
             int px = from + i + pad;
             dnx_tiles()->sign(x + (lo + i) * C, s, (to - from - i + s - 1) / s, C, scale, shift,

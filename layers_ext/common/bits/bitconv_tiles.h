@@ -1,7 +1,7 @@
 /* bitconv_tiles.h - a binary convolution with AMX tiles, which multiply signs as bytes.
  *
- * The padded image of each batch item is cut into stride x stride images: pixel (py, px) goes to
- * image (py % stride, px % stride), at (py / stride, px / stride). The windows of neighbouring
+ * Each padded image is cut into stride x stride sub-images: pixel (py, px) goes to sub-image
+ * (py % stride, px % stride), at (py / stride, px / stride). The windows of neighbouring
  * outputs are then one pixel apart, for any stride. A place is 64 channels of a pixel, 64 bytes.
  * Padding is 0 bytes. */
 #ifndef DNX_BITCONV_TILES_H
@@ -13,8 +13,8 @@
 typedef struct {
     dnx_patches at;
     int N, words;   /* words: 64-bit words of a window */
-    int pitch;      /* places in a row of a cut image */
-    size_t plane;   /* bytes of one cut image with 64 channels */
+    int pitch;      /* places in a row of a sub-image */
+    size_t plane;   /* bytes of one sub-image with 64 channels */
     size_t image;   /* bytes of an image: [L][stride*stride][rows][pitch][64], L words a pixel */
     int8_t *x;      /* batch x image */
     size_t *offset; /* bytes from a window's first place to each of its words, [L][size*size] */
@@ -26,15 +26,15 @@ typedef struct {
 bool dnx_bitconv_tiles_pay(const dnx_patches *at);
 dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_patches *at,
                                   dnx_err *err);
-/* Returns the word of a filter that holds channel c of tap t. */
+/* Returns the index of the word of a filter that has channel c of tap t. */
 size_t dnx_bitconv_tiles_word(const dnx_bitconv_tiles *k, int t, int c);
 /* Stores the signs of u = x*scale + shift for pixels [lo, hi), and in sum[lo..hi-1] the sums of
- * |u|. scale and shift may be NULL. */
+ * |u| over the channels. scale and shift may be NULL. */
 void dnx_bitconv_tiles_sign(dnx_bitconv_tiles *k, const float *x, long lo, long hi,
                             const float *scale, const float *shift, float *sum);
 /* Returns how many of the outputs p..hi-1 one call of dnx_bitconv_tiles_run() can compute. */
 int dnx_bitconv_tiles_rows(const dnx_bitconv_tiles *k, long p, long hi);
-/* Computes a part in thread t. factor: K of each output. y: the part's first output and filter. */
+/* Computes a part in thread t, times factor[i] for its output i. y: its first output and filter. */
 void dnx_bitconv_tiles_run(const dnx_bitconv_tiles *k, int t, dnx_part of, const float *factor,
                            const dnx_bit_end *e, float *y);
 #endif

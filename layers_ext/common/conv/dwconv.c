@@ -21,7 +21,7 @@ static int kept_rows(const dnx_node *n, const dnx_dwconv *s) {
     return s->kh < n->out.h ? s->kh : n->out.h;
 }
 
-/* With wide groups, zeros between the pixels make dx a convolution with stride 1. */
+/* Unless depthwise, zeros between the pixels of dz make dx a convolution with stride 1. */
 static int kept_step(const dnx_dwconv *s) { return is_depthwise(s) ? 1 : s->stride; }
 static int kept_pixels(const dnx_node *n, const dnx_dwconv *s) {
     return (n->out.w - 1) * kept_step(s) + 1;

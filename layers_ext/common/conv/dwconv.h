@@ -23,7 +23,7 @@ typedef struct {
 
 /* Returns true when groups of `inputs` and `outputs` channels are faster here than as products. */
 bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool trains);
-/* Before this call, set n->out and s->groups to s->pad. Fails with DNX_EMEM. */
+/* Before this call, set n->out and, in s, groups, kh, kw, stride and pad. Fails with DNX_EMEM. */
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err);
 void dnx_dwconv_forward(dnx_node *n, dnx_pass *p);
 void dnx_dwconv_backward(dnx_node *n, dnx_pass *p);

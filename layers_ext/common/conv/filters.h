@@ -21,7 +21,7 @@ void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float 
 /* Declares the weights p, filters of K floats. Their initial values are normal with variance 2/K
  * (He et al., arXiv 1502.01852). Fails with DNX_EMEM. */
 dnx_status dnx_filters_new(dnx_node *n, float **w, float **d_w, int K, dnx_param p, dnx_err *err);
-#define DNX_FEW_OUTPUTS 8L /* outputs of a thread: with fewer, prediction divides the filters */
+#define DNX_FEW_OUTPUTS 8L /* outputs for a thread: with fewer, threads divide the filters */
 
 /* Output pixels [lo, hi) of filters [first, end). Each range may be empty. */
 typedef struct {

@@ -18,7 +18,7 @@ dnx_status dnx_patches_make(dnx_patches *s, dnx_node *n, int size, int stride, i
     return DNX_OK;
 }
 
-/* Sets [*lo, *hi) to the taps inside the image, along an axis of len pixels. */
+/* For a window from pixel `at` on, sets [*lo, *hi) to the taps inside an axis of len pixels. */
 static void inside(int at, int size, int len, int *lo, int *hi) {
     *lo = at < 0 ? -at : 0;
     *hi = at + size > len ? len - at : size;
@@ -26,7 +26,7 @@ static void inside(int at, int size, int len, int *lo, int *hi) {
     if (*hi < *lo) *hi = *lo;
 }
 
-/* Sets *y and *x to the window's first row and column. Returns the offset of its image, plus c0. */
+/* Sets *y, *x to the first row and column of window p. Returns the offset of its image, plus c0. */
 static size_t window(const dnx_patches *s, long p, int *y, int *x) {
     long per = (long)s->out_h * s->out_w;
     *y = (int)(p % per) / s->out_w * s->stride - s->pad;

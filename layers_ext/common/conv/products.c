@@ -62,7 +62,7 @@ static dnx_patches of_group(const dnx_products *s, int g) {
     return at;
 }
 
-/* Returns the input rows of `count` outputs after the deferred batch norm and activation. */
+/* Returns the input rows of `count` outputs, after a deferred batch norm and activation. */
 static const float *rows_at(const job *j, const dnx_patches *at, long p, int count, float *block,
                             size_t *lda) {
     const float *rows = dnx_patches_rows(at, j->p->x[0], p, count, block, lda);
@@ -126,7 +126,7 @@ static dnx_ahead next_block(const job *j, long p, long hi) {
                        {rows * N, rows * N, rows * K}};
 }
 
-/* Computes both gradients block by block, while dz of a block is in the cache. */
+/* Computes the gradients of w and x block by block, while dz of a block is in the cache. */
 static void backward_part(job *j, int t, long lo, long hi) {
     dnx_node *n = j->n;
     dnx_products *s = j->s;

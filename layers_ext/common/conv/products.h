@@ -13,10 +13,10 @@ typedef struct {
     dnx_patches at;
     int groups, K, N; /* each group has N filters of K floats */
     bool reads_in_place;
-    /* The backward pass divides the filters, not the pixels; needs one group, read in place. */
+    /* In the backward pass, threads divide the filters, not the pixels. Only if groups = 1. */
     bool has_few_rows;
-    float *w, *d_w;  /* N x C/groups x size x size */
-    float *wk;       /* groups x N x K, filters as rows; NULL if w has this order */
+    float *w, *d_w;  /* groups*N filters, each C/groups x size x size */
+    float *wk;       /* groups x N x K, filters as rows; NULL when not needed */
     float *packed;   /* groups x packed panels of K x N */
     float *packed_t; /* groups x packed panels of N x K, for dx */
     float *d_wk;     /* threads x groups x N x K; NULL with has_few_rows */

@@ -18,7 +18,7 @@ int dnx_winograd_side(const dnx_patches *at, int filters) {
     if (at->size != 3 || at->stride != 1 || at->c < LEAST || N < LEAST) return 0;
     int m = (double)at->c * filters > LARGE ? 2 : 4, a = m + 2;
     double tiles = (double)((at->out_h + m - 1) / m) * ((at->out_w + m - 1) / m);
-    /* Winograd must save a third of the multiplications, and 4 tiles must share each filter. */
+    /* Winograd must save at least a third of the products, and 4 or more tiles share a filter. */
     return tiles >= 4 && tiles * a * a <= 6. * at->out_h * at->out_w ? m : 0;
 }
 
@@ -125,7 +125,7 @@ static long place(const dnx_winograd *s, long tile, int *y, int *x) {
     return tile / per;
 }
 
-/* Applies the deferred batch norm and activation; padding is 0. */
+/* Stores an input tile after the deferred batch norm and activation; padding is 0. */
 static void normalise(const dnx_winograd *s, const dnx_norm_act *before, const float *image, int iy,
                       int ix, float *tile) {
     dnx_shape in = s->at.in;

@@ -4,8 +4,8 @@
  *
  *   Y = A^T [ sum_c (G g_c G^T) * (B^T d_c B) ] A      (eq. 12; * by elements)
  *
- * For channel c, g_c is the 3x3 filter and d_c a tile of the input, a x a with a = m + 2. Tiles are
- * m pixels apart. The sums over channels are a*a products of matrices, tiles x C times C x N. */
+ * For channel c, g_c is the 3x3 filter and d_c an input tile, a x a with a = m + 2; A, B and G are
+ * constant. Tiles are m pixels apart. The sums are a*a products of matrices, tiles x C by C x N. */
 #ifndef DNX_WINOGRAD_H
 #define DNX_WINOGRAD_H
 #include "common/conv/patches.h"

@@ -92,7 +92,7 @@ static float *centre_of(const dnx_centres *c, const dnx_pass *p, int b) {
     return dnx_has_class(p, b, c->N) ? c->w + (size_t)p->truth[b] * c->D : NULL;
 }
 
-/* Moves the centre w. b is the first image of its class in the batch. */
+/* Moves w, the centre of a class. b is the first image of this class in the batch. */
 static void move(dnx_centres *c, const dnx_pass *p, int b, float *w) {
     const float y = p->truth[b];
     double keep = 0;

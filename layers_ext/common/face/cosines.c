@@ -122,7 +122,7 @@ static void weights_share(void *arg, int t, int threads) {
     }
 }
 
-/* d_unit = d * weights. A thread takes columns, so the order of a sum is always the same. */
+/* d_unit = d * normalised weights. A thread takes columns, so a sum always has the same order. */
 static void unit_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_cosines *c = j->c;

@@ -83,7 +83,7 @@ float dnx_margin_emphasis(const dnx_margin *g) {
     return (float)(dnx_margin_forms[g->kind].is_sv ? g->t - 1 : g->t);
 }
 
-/* Cosines of other classes above it are emphasised; 2 means never. */
+/* Returns the cosine above which other classes are emphasised; 2 means never. */
 static float threshold(const dnx_margin *g, double f) {
     return dnx_margin_forms[g->kind].emphasises ? (float)f : 2;
 }
@@ -146,7 +146,7 @@ void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double fact
     c[y] = (float)(factor * g->s * d);
 }
 
-/* z = s h(a/s), so dz/ds = h(c) - c h'(c) with c = a/s. */
+/* z = s h(c), h = f or g. With s c constant, dz/ds = h(c) - c h'(c). */
 double dnx_margin_length_slope(const dnx_margin *g, const dnx_margin_row *r, int N, int y,
                                const float *c) {
     double slope, cy = c[y], f = target_cosine(g, cy, &slope), e = g->smoothing, sum = 0;

@@ -1,10 +1,10 @@
 /* margin.h - margin softmax losses of a row of cosines: logits, cross-entropy, gradients.
  *
  *   z_y = s f(c_y),  z_k = s g(c_k) for k != y,  th = acos c_y,  g(c) = c unless given below
- *   L = log sum_j e^{z_j} - sum_j q_j z_j,  q_j = (1-e) [j=y] + e/N,  e = smoothing
+ *   L = log sum_j e^{z_j} - sum_j q_j z_j,  q_j = (1-a) [j=y] + a/N,  a = smoothing
  *
  *   none        f = c
- *   sphereface  f = (1-r) c + r psi, psi = (-1)^k cos(m th) - 2k, th in [k pi/m, (k+1) pi/m]
+ *   sphereface  f = (1-r) c + r psi, psi = (-1)^i cos(m th) - 2i, th in [i pi/m, (i+1) pi/m]
  *               Liu 2017, eq. 7; r = ramp, in the authors' code 1 / (1 + lambda)
  *   am          f = c - m                                                  Wang 2018, eq. 6
  *   arcface     f = cos(th + m), Deng 2019, eq. 3; but c - m sin m where th + m >= pi, as in
