@@ -21,7 +21,7 @@ static void fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fmt, 
         if (k > 0) used = (size_t)k;
     }
     vsnprintf(err->text + used, size - used, fmt, args);
-    /* Replaces control characters in quoted text, because a terminal would obey them. */
+    /* Replaces control characters, because a terminal would obey them. */
     for (char *c = err->text; *c; c++)
         if ((unsigned char)*c < 32 || *c == 127) *c = '?';
 }

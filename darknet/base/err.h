@@ -6,11 +6,11 @@
 typedef enum {
     DNX_OK,
     DNX_EIO,     /* a file cannot be read or written */
-    DNX_EPARSE,  /* the text of a cfg, a list or a label file is malformed */
-    DNX_EOPTION, /* an option is unknown, given twice, or out of range */
+    DNX_EPARSE,  /* a text is malformed, for example a cfg or a list */
+    DNX_EOPTION, /* an option is wrong, for example unknown or out of range */
     DNX_ESHAPE,
     DNX_EMEM,
-    DNX_EWEIGHTS, /* a weights file does not fit the network */
+    DNX_EWEIGHTS, /* a weights file is damaged or does not fit the network */
     DNX_ENUMBER,  /* NaN or infinity appeared */
     DNX_ESTOP     /* a signal asked the process to stop */
 } dnx_status;
@@ -31,7 +31,7 @@ dnx_status dnx_fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fm
 /* Like dnx_fail(), for a message without a line number. path may be NULL. */
 dnx_status dnx_fail_at(dnx_err *err, dnx_status status, const char *path, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* Copies the first of n errors to *err. Returns its status, or DNX_OK when there is none. */
+/* Copies the first of n `errors` that is not DNX_OK to *err. Returns its status, or DNX_OK. */
 dnx_status dnx_first_error(const dnx_err *errors, int n, dnx_err *err);
 dnx_status dnx_no_memory(const char *path, dnx_err *err);
 const char *dnx_plural(size_t n, const char *one, const char *many);

@@ -64,7 +64,7 @@ FILE *dnx_file_stream(const char *path) {
     return noted(is_fifo ? open_fifo(path) : fopen(path, "rbe"), path);
 }
 
-/* Returns the len bytes of f, then a NUL, and closes f. Returns NULL with errno on failure. */
+/* Returns the len bytes of f, followed by a NUL, and closes f. NULL with errno on failure. */
 static char *read_all(FILE *f, size_t len) {
     int why = 0;
     if (!f) return NULL;

@@ -9,8 +9,8 @@
 /* All functions return NULL and set errno on failure. All but those named _unnoted register the
  * file as an input, which no output may replace (inputs.h). */
 
-/* Opens a regular file for reading and sets *len to its bytes. errno is EFBIG when it has more than
- * `most` bytes, EISDIR for a folder, EINVAL for a pipe or a device. */
+/* Opens a regular file for reading and sets *len to its size in bytes. errno is EFBIG when it has
+ * more than `most` bytes, EISDIR for a folder, EINVAL for a pipe or a device. */
 FILE *dnx_file_open(const char *path, size_t most, size_t *len);
 /* Returns the bytes of a regular file of at most DNX_MAX_FILE bytes, followed by a NUL, and sets
  * *len to their number. The caller calls free(). */

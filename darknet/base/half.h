@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Rounds to nearest, ties to even. From 65520 on the result is infinity. */
+/* Rounds to nearest, ties to even. |v| >= 65520 becomes infinite. */
 uint16_t dnx_to_half(float v);
 bool dnx_fits_half(float v); /* false when v is NaN or infinite, or would become infinite */
 float dnx_from_half(uint16_t h);

@@ -19,7 +19,7 @@ void dnx_lines_report_marks(void (*report)(const char *file, const char *mark)) 
     report_mark = report;
 }
 
-/* Converts l->text from UTF-16 to UTF-8, without its byte order mark. */
+/* Converts l->text from UTF-16 to UTF-8, and removes its byte order mark. */
 static dnx_status decode(dnx_lines *l, bool is_big, dnx_err *err) {
     size_t from_left = l->len - 2, left = l->len / 2 * 3;
     char *out = malloc(left + 1), *to = out, *from = l->text + 2;
@@ -42,7 +42,7 @@ static dnx_status decode(dnx_lines *l, bool is_big, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Makes every line end with one '\n', removes byte order marks, and counts the lines. */
+/* Replaces CR LF and CR by LF, removes byte order marks at line starts, and counts the lines. */
 static dnx_status unify(dnx_lines *l, const char *what, dnx_err *err) {
     char *s = l->text;
     size_t n = 0, start = 0;
@@ -94,7 +94,7 @@ dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char
     return take(l, own, len, file, what, err);
 }
 
-/* Reads all of f, at most `most` bytes. The caller frees *text, also after an error. */
+/* Reads all of f. Fails above `most` bytes. The caller frees *text, also after an error. */
 static dnx_status load(FILE *f, const char *file, const char *what, size_t most, char **text,
                        size_t *len, dnx_err *err) {
     struct stat s;
@@ -169,7 +169,7 @@ char dnx_separator(const char *line) {
     return strchr(line, '\t') ? '\t' : strchr(line, ',') ? ',' : ' ';
 }
 
-/* Reads a quoted field in place and moves *p behind it. NULL when the last quote is missing. */
+/* Unquotes the field at *p in place and moves *p behind it. NULL when the last quote is missing. */
 static char *unquote(char **p) {
     char *start = *p, *out = start, *s = start + 1;
     for (; *s; s++) {

@@ -1,7 +1,7 @@
 /* lines.h - reads text files line by line.
  *
  * A byte order mark is allowed. UTF-16 needs one, and becomes UTF-8. Lines end with LF, CR LF or
- * CR. Other bytes, such as Latin-1, are unchanged. NUL bytes and lines over 1 MB are errors. */
+ * CR. Bytes of other encodings are unchanged. NUL bytes and lines over 1 MB are errors. */
 #ifndef DNX_LINES_H
 #define DNX_LINES_H
 #include <stdbool.h>
@@ -20,7 +20,7 @@ typedef struct {
 #define DNX_LINES_MOST ((size_t)1 << 30) /* bytes of the longest file */
 
 /* Reads a whole file or pipe. `file` must outlive l. `what` is the kind of file in messages ("a
- * cfg"). DNX_EIO, also for over `most` bytes; DNX_EPARSE when it is not text; DNX_EMEM. */
+ * cfg"). DNX_EIO, also for over `most` bytes; DNX_EPARSE for malformed text; DNX_EMEM. */
 dnx_status dnx_lines_open(dnx_lines *l, const char *file, const char *what, size_t most,
                           dnx_err *err);
 /* Like dnx_lines_open(), but copies len bytes of `text`. DNX_EPARSE, DNX_EMEM. */

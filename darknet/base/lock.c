@@ -57,7 +57,7 @@ static bool is_same_file(int fd, const char *path) {
 
 typedef enum { TAKEN, HELD, FAILED } outcome;
 
-/* Does not wait. *fd is the locked file, or -1 on a file system without locks. */
+/* Does not wait for the lock. TAKEN: *fd is the file, or -1 on a file system without locks. */
 static outcome try(const char *path, int *fd, char holder[TEXT]) {
     for (int i = 0; i < TRIES; i++) {
         *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);

@@ -32,7 +32,7 @@ static int folder_length(const char *path) {
     return slash ? (int)(slash - path) + 1 : 0;
 }
 
-/* Follows symbolic links to a file, which need not exist. free() the path. NULL with errno. */
+/* Returns the path behind symbolic links; its file need not exist. free() it. NULL with errno. */
 static char *follow(const char *path) {
     char link[PATH_MAX], *at = strdup(path);
     for (int i = 0; at && i < MOST_LINKS; i++) {

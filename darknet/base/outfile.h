@@ -2,8 +2,8 @@
  *
  * Bytes go to a temporary file PATH.PID.N.tmp beside the target; dnx_outfile_commit() renames it. A
  * symbolic link stays a link. The new file keeps the owner and permissions of the old one, if the
- * system allows it. dnx_outfile_open() fails when the target is no regular file, read-only, in a
- * read-only folder, or an input of this process (inputs.h). */
+ * system allows it. dnx_outfile_open() fails when the target is read-only, lies in a read-only
+ * folder, is an input of this process (inputs.h), or is not a regular file. */
 #ifndef DNX_OUTFILE_H
 #define DNX_OUTFILE_H
 #include <stdbool.h>

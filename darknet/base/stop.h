@@ -6,7 +6,7 @@
 #include "base/err.h"
 
 /* After this call, signals such as SIGINT, SIGTERM and SIGPIPE set the flag. A second SIGINT ends
- * the process. Ignored signals stay ignored (nohup). SIGXFSZ (a file too long) is a write error. */
+ * the process. Signals that are ignored stay ignored (nohup). SIGXFSZ becomes a write error. */
 void dnx_stop_on_signals(void);
 bool dnx_stop_asked(void);
 /* Fails with DNX_ESTOP, "stopped by SIGTERM", after a signal has asked to stop. */

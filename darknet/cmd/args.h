@@ -32,7 +32,7 @@ typedef struct {
     const char *name; /* "-threads"; without '-' for an argument that is found by its place */
     dnx_arg_type type;
     size_t offset;
-    const char *value; /* name of the value; shells complete FILE and FOLDER. NULL for a flag */
+    const char *value; /* name of the value, or "a|b|c"; shells complete FILE and FOLDER */
     double none, min, max;
     bool is_needed;
     const char *help; /* a phrase with the unit; -h adds bounds and defaults */

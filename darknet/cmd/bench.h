@@ -18,15 +18,15 @@ void dnx_bench_close(dnx_bench *b);
  * the seconds of each layer, a mean over the lanes. */
 double dnx_bench_pass(dnx_bench *b, double *laps);
 
-/* Sorts n times. spread: distance of the quartiles / median. Above DNX_STEADY, other processes or a
- * changing clock disturbed the timing. */
+/* Sorts the n times in v. spread: (upper - lower quartile) / median. Above DNX_STEADY the timing
+ * was disturbed, for example by other processes. */
 #define DNX_STEADY .1
 typedef struct {
     double median, spread;
 } dnx_timing;
 dnx_timing dnx_timing_of(double *v, int n);
 
-/* Prints milliseconds for each image, with one thread and with all threads: on a quiet machine, and
- * beside `busy` busy processes. A turn takes at least `runs` passes. Returns the exit status. */
+/* Prints the milliseconds of an image in the nets `one` (one thread) and `all` (all threads), alone
+ * and beside `busy` processes. Each timing has at least `runs` passes. Returns the exit status. */
 int dnx_bench_busy(dnx_net *one, dnx_net *all, int busy, int runs, bool json);
 #endif

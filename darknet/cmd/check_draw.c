@@ -18,7 +18,7 @@ static void put_count(double v) {
     else printf("%.0f M", v * 1e-6);
 }
 
-/* Line 0: number, section and name; line 1: shape; line 2: cost. */
+/* Prints line 0 (number, section, name), 1 (output shape) or 2 (cost) of layer i's text. */
 static void put_line(const dnx_net *net, int i, int line) {
     const dnx_node *n = &net->nodes[i];
     if (line == 1) {

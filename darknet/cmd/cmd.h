@@ -23,7 +23,7 @@ int dnx_report(const dnx_err *err);
  * 0, or 2 after a message about a wrong value. */
 int dnx_take_gpu_options(int *argc, char **argv);
 /* Opens the GPU that this command uses, and prints its name to stderr. *out becomes NULL when the
- * processor computes. DNX_EIO when the GPU of -gpu N cannot be used. */
+ * processor computes. Fails when the GPU of -gpu N cannot be used. */
 dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
 /* Options of dnx_open(), which reads a cfg, builds the network and loads its weights. */
 typedef struct {
@@ -42,8 +42,8 @@ dnx_status dnx_open_cfg(const dnx_opening *o, dnx_cfg **cfg, dnx_err *err);
 dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err);
 /* Like dnx_try_output(). Also DNX_EIO when the old file is not a weights file. */
 dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
-/* Opens a network to use it up to its embedding. The head of the cfg or of the weights may differ
- * or be missing; stderr then says so. Set o->classes to 1 when the head does not matter. */
+/* Opens a network to use it up to its embedding. Later layers of the cfg and of the weights may
+ * differ or be missing; stderr then says so. Set o->classes to 1 when they do not matter. */
 dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* Prints "PATH: skipped: WHY" to stderr: pass it to dnx_data_open(). */
 void dnx_print_skipped(void *arg, const char *path, const char *why);

@@ -118,7 +118,7 @@ double dnx_bench_pass(dnx_bench *b, double *laps) {
     return dnx_now() - start;
 }
 
-/* Returns two blanks, device and algorithm of layer i, or "" when there is nothing to tell. */
+/* Returns two blanks, then the device of layer i, its algorithm or both; else "". */
 static const char *algorithm_of(const dnx_net *net, int i, char text[64]) {
     const dnx_node *n = &net->nodes[i];
     const dnx_description *d = n->type->description;

@@ -105,7 +105,7 @@ static const char *find_data(const check_args *a, dnx_err *why) {
     return a->data;
 }
 
-/* Fills *t. *why: the reason why a right cfg cannot be trained. */
+/* Fills t->all, some and threads. *why: the reason why a valid cfg cannot be trained. */
 static dnx_status try_training(const check_args *a, const char *known, dnx_check_training *t,
                                dnx_err *why, dnx_err *err) {
     dnx_net *net;
@@ -165,7 +165,7 @@ static void print_training(const dnx_check_training *t, bool is_taught, bool is_
                is_taught ? ", beside the teachers" : "");
 }
 
-/* Writes the reason why the network can only predict, or "" when all layers have a backward. */
+/* Writes the reason why the network can only predict, or "" when all layers have backward(). */
 static void find_predicting(const dnx_net *net, char *text, size_t size) {
     text[0] = 0;
     for (int i = 0; i < net->n; i++)

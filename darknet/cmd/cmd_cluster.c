@@ -33,7 +33,7 @@ static const dnx_arg table[] = {
 
 #define SCRIPT "/scripts/cluster_faces.py"
 
-/* self: ROOT/bin/darknet; script: ROOT/scripts/cluster_faces.py. Returns 0 or errno. */
+/* Sets self to ROOT/bin/darknet and script to ROOT/scripts/cluster_faces.py. Returns 0 or errno. */
 static int find_script(char *self, char *script) {
     const ssize_t n = readlink("/proc/self/exe", self, PATH_MAX - 1);
     self[n > 0 ? n : 0] = 0;

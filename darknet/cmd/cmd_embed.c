@@ -71,7 +71,7 @@ static dnx_status save(dnx_features *f, output *o, dnx_err *err) {
         st = dnx_fail_at(err, DNX_EIO, path, "not written: %s",
                          dnx_plural(n, "its only image was skipped", "all images were skipped"));
     if (!st && f->skipped.n) dnx_embeddings_keep(&o->file, o->names, o->done);
-    if (!st) st = dnx_outfile_sync(&o->file.file, err); /* after this only the rename can fail */
+    if (!st) st = dnx_outfile_sync(&o->file.file, err); /* finds a full disk early */
     if (!st) st = dnx_skipped_remove(path, err);
     if (!st) return dnx_embeddings_finish(&o->file, err);
     dnx_embeddings_discard(&o->file);
@@ -87,7 +87,7 @@ static dnx_status check_outputs(const dnx_images *l, const embed_args *a, dnx_er
     return st;
 }
 
-/* Writes OUT.skipped. Fails when an image was skipped, but not when a file is not an image. */
+/* Writes OUT.skipped. Fails when an image was skipped, not when a file was left out for its name. */
 static dnx_status report_skipped(const dnx_features *f, const char *out, dnx_err *err) {
     dnx_status st = dnx_skipped_report(&f->skipped, f->images, out, err);
     if (!st && f->skipped.n) st = dnx_skipped_fail(f->skipped.n, f->images->n, out, err);

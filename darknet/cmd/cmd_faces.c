@@ -63,7 +63,7 @@ static dnx_status keep(dnx_finding *j, size_t count, dnx_err *err) {
     return st;
 }
 
-/* Reports a video that ends early, like a photograph that cannot be read. */
+/* Reports a video that ends early in the same way as a photograph that cannot be read. */
 static dnx_status check_end(dnx_finding *j, dnx_err *err) {
     dnx_err early = {0};
     const bool has_all = !j->video || (j->a->frames && j->seen == (size_t)j->a->frames);

@@ -1,4 +1,4 @@
-/* darknet layers: prints the sections of a cfg and their options. */
+/* darknet layers: prints the sections that a cfg can have, and their options. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -126,7 +126,7 @@ static dnx_status try_image(job *j, size_t i, float *x, bool *is_good, dnx_err *
     return DNX_OK;
 }
 
-/* Puts at most `samples` usable images, chosen at random, first into j->pick. */
+/* Puts at most a->samples readable images, chosen at random, at the start of j->pick. */
 static dnx_status choose_images(job *j, const args *a, dnx_err *err) {
     dnx_status st = dnx_images_find(a->images, &j->list, err);
     if (!st) st = check_outputs(j, a, err);

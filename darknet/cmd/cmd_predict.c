@@ -123,7 +123,7 @@ static void find_top(const float *p, int n, int top, int *index) {
     }
 }
 
-/* Converts an image to the network's input x, and frees it. fault: the result of decoding it. */
+/* Converts `image` to the network's input x, and frees the image. fault: the result of decoding. */
 static dnx_status load(const dnx_net *net, const char *name, dnx_image_fault fault,
                        dnx_image *image,
                        void (*fit)(const unsigned char *, int, int, int, int, float *), float *x,

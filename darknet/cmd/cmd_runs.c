@@ -54,7 +54,7 @@ static const char *percent(const char *share, char text[16]) {
     return text;
 }
 
-/* Adds a row for a run; of a state "failed: WHY" only "failed". */
+/* Adds a row for a run. Shortens a state "failed: WHY" to "failed". */
 static void add(runs *all, const char *path, const dnx_record *r) {
     const char *state = get(r, "state");
     char *row, accuracy[16], best[16];
@@ -97,7 +97,7 @@ static bool is_run(const char *name) {
     return n > 4 && !strcmp(name + n - 4, ".run");
 }
 
-/* Searches a folder and its subfolders, but not hidden ones or links. */
+/* Searches a folder and its subfolders for runs. Skips hidden names, and links to folders. */
 static void search(runs *all, const char *folder, int depth) {
     struct dirent **names;
     struct stat info;

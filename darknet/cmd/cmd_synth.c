@@ -110,7 +110,7 @@ static void describe(const set *s, char text[512]) {
 
 /* ---- images ---- */
 
-/* A killed process may leave a truncated JPEG. */
+/* A power cut may leave a truncated JPEG. */
 static bool is_whole(const char *path) {
     unsigned char end[2] = {0};
     struct stat info;
@@ -263,7 +263,7 @@ static dnx_status find_images(job j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* file: synth.txt or synth.partial. Returns DNX_EIO when the options in it differ. */
+/* file: synth.txt or synth.partial. Returns DNX_EIO when the options in it differ from s. */
 static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
     char path[MAX_PATH], text[512];
     size_t len;
@@ -278,7 +278,7 @@ static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
                               "was made with other options; remove the folder or choose another");
 }
 
-/* Returns DNX_EIO when the set in OUT has other options, or lacks images or faces.data. */
+/* Returns DNX_EIO when the set in OUT has other options than s, or lacks images or faces.data. */
 static dnx_status compare(const set *s, dnx_err *err) {
     dnx_status st = compare_text(s, "synth.txt", err);
     if (!st) st = find_images(training(s), err);

@@ -67,7 +67,7 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-/* Returns the reason why arguments contradict each other, or NULL. */
+/* Returns what is wrong with the arguments, or NULL. */
 static const char *find_wrong(const args *a) {
     return a->resume && (a->clear || a->weights) ? "-resume takes neither weights nor -clear"
            : a->clear && !a->weights ? "-clear needs weights, whose count of images it sets to 0"
@@ -103,7 +103,7 @@ enum { PLAIN_LINE = 50, SHOW = 16 };
 
 typedef struct {
     bool is_terminal;
-    bool is_open;           /* the last line of the terminal is a progress line without an end */
+    bool is_open;           /* the last line of the terminal is a progress line without '\n' */
     double shown;           /* time of the last line, by dnx_now() */
     double images, seconds; /* sums over the updates since `shown`, with the wait for images */
 } screen;

@@ -41,7 +41,7 @@ typedef struct {
     dnx_images images;
     dnx_video *video;            /* the video, or NULL when there are images */
     char **crop;                 /* paths of the first crop of each image, sorted */
-    size_t *todo, n_todo, first; /* images not in the record; first: index of the next one */
+    size_t *todo, n_todo, first; /* images not in the record; todo[first] is the next one */
     size_t seen, is_new;         /* frames that -every took so far; items done by this run */
     dnx_finding_item item[DNX_FINDING_ROUND];
     dnx_mtcnn **detector;     /* one for each worker */
@@ -66,9 +66,9 @@ size_t dnx_finding_next(dnx_finding *j);
 void dnx_finding_look(void *finding, int t, long i);
 
 /* Reads the record of earlier runs, OUT/faces.record, into j->list, without photographs that have
- * changed or lack a crop. -overwrite removes all old crops; without it, DNX_EIO when they are of
- * other options, photographs or a camera. DNX_EIO when OUT has images but no record. DNX_EPARSE,
- * DNX_EMEM. */
+ * changed or lack a crop. -overwrite removes all recorded crops. Without it, DNX_EIO when the
+ * record has other options or another source than j, or the source is a camera. DNX_EIO when OUT
+ * has images but no record. DNX_EPARSE, DNX_EMEM. */
 dnx_status dnx_finding_take_record(dnx_finding *j, const char *path, dnx_err *err);
 /* Writes the record of j->list, and opens it to add more. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_finding_begin_record(dnx_finding *j, const char *path, dnx_err *err);

@@ -97,7 +97,7 @@ static dnx_status find(dnx_finding *j, int t, const dnx_image *image, dnx_findin
     return st;
 }
 
-/* Returns by how much the decoder may shrink: a face of `least` pixels must still fill its crop. */
+/* Returns the factor for shrinking while decoding: a face of `least` pixels still fills its crop. */
 static int shrink_for(int least) {
     int by = 1;
     while (by < 8 && least / (2 * by) >= DNX_CROP) by *= 2;

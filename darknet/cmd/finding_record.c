@@ -13,7 +13,7 @@
 
 #define PHOTOS " photos="
 
-/* Returns the folder or the video of the names, or for a list the folder where they begin. */
+/* Returns the folder or video; for a list, the folder of its relative paths, or "/" without any. */
 static const char *source(const dnx_finding *j) {
     bool is_relative = false;
     if (j->video || j->images.is_folder) return j->a->photos;
@@ -58,8 +58,8 @@ static bool changed(const char *path, struct timespec *time) {
     return true;
 }
 
-/* Returns true when the photograph is newer than its first crop or, without a face, than the
- * record. A time in the future does not count. */
+/* Returns true when the photograph is newer than its first crop or, when it has no face, than the
+ * record. A photograph with a time in the future is not newer. */
 static bool is_newer(const dnx_finding *j, const dnx_found_photo *p, struct timespec done) {
     struct timespec now, photo = {0};
     char *path = j->video ? strdup(j->a->photos) : dnx_images_path(&j->images, p->path);
@@ -147,8 +147,8 @@ static void put(FILE *f, const dnx_finding *j, const dnx_found_photo *p) {
     dnx_found_print(f, p->path, j->list.face + p->first, p->n);
 }
 
-/* Writes path.partial in one step, and then appends to it, so that a kill loses no photograph of an
- * earlier run. */
+/* Replaces path.partial in one step and opens it to append, so that a kill loses no photograph of
+ * an earlier run. */
 dnx_status dnx_finding_begin_record(dnx_finding *j, const char *path, dnx_err *err) {
     char options[DNX_FOUND_OPTIONS], *text = NULL, *partial = malloc(strlen(path) + 9);
     size_t len = 0;

@@ -1,4 +1,4 @@
-/* gpu.c - chooses the GPU by -gpu, -nogpu and -precision. The verb `gpus` lists all GPUs. */
+/* gpu.c - chooses the GPU (-gpu, -nogpu) and its -precision. The verb `gpus` lists all GPUs. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,13 +3,13 @@
 #define DNX_SKIPPED_FILE_H
 #include "data/images.h"
 
-/* free() the result. NULL when memory runs out. */
+/* Returns the path OUT.skipped; free() it. NULL when memory runs out. */
 char *dnx_skipped_file(const char *out);
 /* Removes an earlier OUT.skipped. Call it right before OUT is replaced: a process that is killed
  * then leaves no OUT.skipped of an older OUT. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_skipped_remove(const char *out, dnx_err *err);
-/* Writes OUT.skipped: the skipped images, then the files without an image's name. Without any,
- * removes OUT.skipped. Prints the first lines to stderr. Errors: DNX_EIO, DNX_EMEM. */
+/* Writes OUT.skipped: the lines of `skipped`, then those of images->left_out. Without any, removes
+ * OUT.skipped. Prints the first lines to stderr. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_skipped_report(const dnx_skipped *skipped, const dnx_images *images, const char *out,
                               dnx_err *err);
 /* Returns DNX_EIO: `skipped` of `all` images were skipped. */
