@@ -28,8 +28,8 @@ void dnx_moments_add(dnx_moments *m, const float *y, long rows);
 
 /* Computes the eigenvalues and eigenvectors of the symmetric d x d matrix `a`, of which only the
  * upper triangle is read. sigma: d eigenvalues, largest first, with 0 for negative ones. vectors: d
- * x d, unit eigenvectors in rows, each with its largest component positive. DNX_ENUMBER when a
- * number is not finite, or the computation does not converge. DNX_EMEM. */
+ * x d, unit eigenvectors in rows, each with its component of largest magnitude positive.
+ * DNX_ENUMBER when a number is not finite, or the computation does not converge. DNX_EMEM. */
 dnx_status dnx_eigen(const double *a, int d, double *sigma, double *vectors, dnx_err *err);
 /* Returns how many of d eigenvalues are above 1e-10 of the largest. */
 int dnx_numerical_rank(const double *sigma, int d);

@@ -14,6 +14,6 @@ typedef struct {
 } dnx_low_rank_wish;
 
 /* Sets the rank of every layer, or 0 for a layer that is not replaced. Call it after
- * dnx_low_rank_collect(). DNX_EOPTION when the wish is wrong or cannot be met. */
+ * dnx_low_rank_collect(). DNX_EOPTION when the wish is wrong or cannot be met; DNX_EMEM. */
 dnx_status dnx_low_rank_choose(dnx_low_rank *c, const dnx_low_rank_wish *w, dnx_err *err);
 #endif

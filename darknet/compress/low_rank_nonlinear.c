@@ -104,7 +104,7 @@ static void sum_all(solver *s, dnx_pool *pool) {
     }
 }
 
-/* Computes c = a b, or a b^T if `transposed`. a: n x k; b: k x m, or else m x k; c: n x m. */
+/* Computes c = a b, or a b^T if `transposed`. a: n x k; b: k x m, transposed m x k; c: n x m. */
 static void product(const double *a, const double *b, bool transposed, size_t n, size_t k, size_t m,
                     double *c) {
     memset(c, 0, sizeof *c * n * m);

@@ -153,7 +153,7 @@ static void add_samples(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const 
     else memcpy(l->x + at, l->y + at, sizeof(float) * (size_t)l->r.positions * (size_t)l->r.N);
 }
 
-/* Packs M^T for the kernels: a row y of samples becomes y M^T. NULL when memory runs out. */
+/* Packs M^T: the kernels turn a sample y (a row) into y M^T. NULL when memory runs out. */
 static float *pack_product(const dnx_factors *f) {
     size_t d = (size_t)f->d, R = (size_t)f->rank;
     float *m = dnx_alloc(d * d), *packed = NULL;
@@ -178,7 +178,7 @@ static dnx_status solve_samples(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err 
     float *packed = pack_product(&l->f), *row = dnx_alloc(d);
     if (!packed || !row) st = no_memory(c, err);
     memset(l->variance, 0, sizeof *l->variance * d);
-    for (long i = 0; !st && i < n; i++) { /* x has mean 0 since the fit */
+    for (long i = 0; !st && i < n; i++) { /* the fit has centred x */
         const dnx_epilogue e = {.y = row, .ldy = d};
         dnx_kernels()->mm(l->x + (size_t)i * d, d, 1, l->r.N, packed, l->r.N, &e);
         for (size_t k = 0; k < d; k++)

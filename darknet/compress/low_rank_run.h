@@ -17,8 +17,8 @@ typedef struct {
     int rank;               /* 0 when the layer is not changed */
     dnx_factors f;
     double *variance; /* N variances of the approximated responses */
-    /* Errors sum |r(y) - r(M x + c)|^2 / sum |r(y)|^2 on held-out images. alone: x is y. within: x
-     * has the responses of the layer's convolution in `small`. */
+    /* Errors sum |r(y) - r(M x + c)|^2 / sum |r(y)|^2 on held-out images (letters: low_rank.h).
+     * alone: x is y. within: x has the responses of the layer's convolution in `small`. */
     double alone, within;
     double norm;  /* sum |r(y)|^2 */
     float *y, *x; /* scratch: sampled responses, see low_rank_run.c */
@@ -38,7 +38,7 @@ typedef struct {
     dnx_low_rank_read *read;
     void *arg;
     void (*progress)(void *arg, const char *what, size_t done, size_t all); /* may be NULL */
-    size_t fitted, measured; /* images to fit; images held out. With 0 the errors are unknown */
+    size_t fitted, measured; /* images to fit; images held out. Without these, errors are unknown */
     dnx_low_rank_layer *layers;
     int n, last; /* convolutions in layers[]; last layer before the first loss */
     double macs; /* multiply-adds of layers 0..last, for one image */
@@ -48,12 +48,12 @@ typedef struct {
 } dnx_low_rank;
 
 /* Finds the layers, and decomposes the covariance of each layer's responses. DNX_ESHAPE when no
- * layer can be replaced, or there are too few images. */
+ * layer can be replaced, or images are too few; DNX_ENUMBER, DNX_EMEM, and errors of read(). */
 dnx_status dnx_low_rank_collect(dnx_low_rank *c, dnx_err *err);
 /* Computes the parameters of all layers with rank > 0, and writes them into small. DNX_ESHAPE when
- * a rank is larger than the rank of the samples. */
+ * a rank is larger than the rank of the samples; DNX_ENUMBER, DNX_EMEM, and errors of read(). */
 dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err);
-/* Computes the errors of small on the held-out images. DNX_ENUMBER when an output is not finite. */
+/* Computes the errors of small on the held-out images. DNX_ENUMBER, DNX_EMEM, errors of read(). */
 dnx_status dnx_low_rank_measure(dnx_low_rank *c, dnx_err *err);
 void dnx_low_rank_close(dnx_low_rank *c); /* does not free the networks */
 #endif

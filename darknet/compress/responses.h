@@ -22,7 +22,7 @@ typedef struct {
 /* True when layer i is a convolution without groups. */
 bool dnx_responses_fit(const dnx_net *net, int i);
 /* Prepares the sampling of layer i, for which dnx_responses_fit() is true. positions: the most
- * pixels of an image. DNX_EMEM. Call dnx_responses_free() also after an error. */
+ * pixels to sample in an image. DNX_EMEM. Call dnx_responses_free() also after an error. */
 dnx_status dnx_responses_make(dnx_net *net, int i, int positions, dnx_responses *r, dnx_err *err);
 void dnx_responses_free(dnx_responses *r);
 

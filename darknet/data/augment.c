@@ -7,7 +7,7 @@
  *   rx = c u - n v + w/2,  ry = n u + c v + h/2
  * Points outside the image are black.
  *
- * libdarknet has no shift, gray, lowres and erase. Erase is Random Erasing (Zhong et al. 2020). Its
+ * libdarknet has no shift, gray, lowres or erase. Erase is Random Erasing (Zhong et al. 2020). Its
  * holes cover 2 to 20 % of the image, in the paper 2 to 40 %. */
 #include "data/augment.h"
 
