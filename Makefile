@@ -141,7 +141,7 @@ $(OBJ)/layers_ext/kernels/bits_avx2.o: ISA = $(ISA_avx2) $(if $(findstring clang
 $(OBJ)/%_wide.o: ISA = $(ISA_wide)
 $(OBJ)/darknet/host/%.o: ISA = -isystem $(call quote,$(DARKNET)/include)
 $(OBJ)/tests/host/%.o: ISA = -isystem $(call quote,$(DARKNET)/include)
-# The fuzzer does not instrument the kernels: they read no file, and instrumenting them takes minutes.
+# The fuzzer does not instrument the kernels: they read no file, and it would take minutes.
 $(OBJ)/layers_ext/kernels/%.o: FLAGS := $(filter-out $(FUZZER),$(FLAGS))
 # Makes a C string of an HTML file: page.html becomes the symbol dnx_page_html.
 $(OBJ)/%_html.o: %.html | $(FIRST)

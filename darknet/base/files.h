@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define DNX_MAX_FILE (1u << 30) /* bytes of the longest image or list */
+#define DNX_MAX_FILE (1u << 30) /* most bytes of a file that is read whole */
 
 /* All functions return NULL and set errno on failure. All but those named _unnoted register the
  * file as an input, which no output may replace (inputs.h). */
@@ -17,7 +17,7 @@ FILE *dnx_file_open(const char *path, size_t most, size_t *len);
 char *dnx_file_read(const char *path, size_t *len);
 /* Like dnx_file_read(), for a file of at most `most` bytes. */
 char *dnx_file_read_most(const char *path, size_t most, size_t *len);
-/* Opens a file of any length, or a pipe. ENXIO when nothing is written to a FIFO for 5 seconds. */
+/* Opens a file of any length, or a pipe. errno is ENXIO when a FIFO stays empty for 5 seconds. */
 FILE *dnx_file_stream(const char *path);
 
 /* For images, of which there are millions, and for files that a command reads and replaces. */

@@ -27,7 +27,7 @@ dnx_status dnx_lines_open(dnx_lines *l, const char *file, const char *what, size
 dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char *file,
                           const char *what, dnx_err *err);
 void dnx_lines_free(dnx_lines *l);
-/* Sets a function to call for each text that begins with a byte order mark; may be NULL. */
+/* Sets a function to call for each text that begins with a byte order mark. report may be NULL. */
 void dnx_lines_report_marks(void (*report)(const char *file, const char *mark));
 
 /* Returns the next line without white space at both ends, or NULL at the end of the text. Skips

@@ -19,7 +19,7 @@ typedef struct {
     char *temporary; /* beside the target; NULL for a stream */
     int lock;        /* locks the temporary file: a descriptor, or -1 */
     bool is_of_many; /* not synced */
-    bool is_partial; /* an error keeps the temporary file */
+    bool is_partial; /* the temporary file stays after an error */
     size_t size;     /* bytes written */
     int why;         /* errno of the first failure, or 0 */
 } dnx_outfile;

@@ -10,7 +10,7 @@ typedef struct {
     double *lanes; /* seconds of each layer in each lane: net->plan.lanes x net->n */
 } dnx_bench;
 
-/* Makes a random batch for net, which the caller keeps. Returns false when memory runs out. Call
+/* Makes a random batch for net, and keeps the pointer net. Returns false when memory runs out. Call
  * dnx_bench_close() also after a failure. */
 bool dnx_bench_open(dnx_bench *b, dnx_net *net);
 void dnx_bench_close(dnx_bench *b);

@@ -28,7 +28,7 @@ dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
 /* Options of dnx_open(), which reads a cfg, builds the network and loads its weights. */
 typedef struct {
     const char *cfg, *weights; /* weights may be NULL */
-    int classes; /* for classes=auto without data; 0: unknown, 1: one class unless weights tell */
+    int classes; /* value of classes=auto without data; 0: unknown; 1: one, unless weights tell */
     int batch, threads; /* 0 means the default of dnx_build */
     bool trains;
     bool to_run;                   /* the network runs where -gpu says, and may free its weights */

@@ -87,7 +87,7 @@ static dnx_status check_outputs(const dnx_images *l, const embed_args *a, dnx_er
     return st;
 }
 
-/* Writes OUT.skipped. Fails when an image was skipped, not when a file was left out for its name. */
+/* Writes OUT.skipped. Fails for a skipped image, but not for a file left out for its name. */
 static dnx_status report_skipped(const dnx_features *f, const char *out, dnx_err *err) {
     dnx_status st = dnx_skipped_report(&f->skipped, f->images, out, err);
     if (!st && f->skipped.n) st = dnx_skipped_fail(f->skipped.n, f->images->n, out, err);

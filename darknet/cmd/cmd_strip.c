@@ -1,4 +1,4 @@
-/* darknet strip: writes a trained network without its losses and head, for deployment. */
+/* darknet strip: writes a trained network without what only training needs, for deployment. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -36,7 +36,7 @@ void dnx_finding_remove(const dnx_finding *j, const char *photo, size_t n) {
     }
 }
 
-/* Refuses a crop that another photograph has: b.2.jpg may be of b.jpg or of b.2.jpg. */
+/* Refuses a name that two crops would have: b.2.jpg is face 2 of b.jpg or face 1 of b.2.jpg. */
 static dnx_status refuse_taken(const dnx_finding *j, const char *photo, char *crop, size_t number,
                                dnx_err *err) {
     if (number == 1 || !j->crop || !bsearch(&crop, j->crop, j->images.n, sizeof crop, dnx_by_text))
@@ -64,7 +64,7 @@ static dnx_status write_crop(dnx_finding *j, const dnx_shrunk *image, const dnx_
     return st;
 }
 
-/* After an error, removes the crops that it has written. */
+/* Writes the crop of each face. After an error, removes those already written. */
 static dnx_status write_crops(dnx_finding *j, const dnx_shrunk *image, const dnx_finding_item *it,
                               dnx_err *err) {
     for (size_t i = 1; i <= it->n; i++) {
@@ -97,7 +97,7 @@ static dnx_status find(dnx_finding *j, int t, const dnx_image *image, dnx_findin
     return st;
 }
 
-/* Returns the factor for shrinking while decoding: a face of `least` pixels still fills its crop. */
+/* Returns the factor for shrinking while decoding: a face of `least` pixels must fill its crop. */
 static int shrink_for(int least) {
     int by = 1;
     while (by < 8 && least / (2 * by) >= DNX_CROP) by *= 2;

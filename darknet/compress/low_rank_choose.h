@@ -9,8 +9,8 @@ typedef struct {
     double energy;    /* the share of the sum of eigenvalues that each layer keeps, 0..1 */
     double speedup;   /* factor by which the multiply-adds of layers 0..last fall */
     double flops;     /* multiply-adds of layers 0..last in the result, millions */
-    int multiple;     /* ranks chosen by energy, speedup or flops are multiples of it, or full */
-    bool all;         /* rank and energy also replace layers that do not get cheaper */
+    int multiple; /* ranks chosen by energy, speedup or flops are multiples of it, or the largest */
+    bool all;     /* rank and energy also replace layers that do not get cheaper */
 } dnx_low_rank_wish;
 
 /* Sets the rank of every layer, or 0 for a layer that is not replaced. Call it after

@@ -20,8 +20,8 @@ typedef struct {
     size_t first, end;
 } range;
 
-/* Runs images through net, and through small when `both`, as far as the last of these layers. Calls
- * before() for these layers. With after(), runs the whole net, and calls after() for each image. */
+/* Runs images through net, and through small when `both`, up to the last of `layers`. Calls
+ * before() for these layers. With after(), runs up to c->last, and calls after() for each image. */
 static dnx_status run(dnx_low_rank *c, const char *what, range of, bool both, range layers,
                       visit *before, void (*after)(dnx_low_rank *c), dnx_err *err) {
     const int last = after ? c->last : c->layers[layers.end - 1].r.layer;
