@@ -51,7 +51,7 @@ typedef struct {
     const char *name;
     size_t count;
     float decay; /* multiplies the network's weight decay */
-    int filters; /* number of filters of count/filters floats over the same inputs; else 0 */
+    int filters; /* number of filters of count/filters floats over the same inputs; may be 0 */
     dnx_role role;
     bool is_one_bit; /* the layer uses each filter as one scale times the signs of its floats */
     bool is_trained; /* false: saved but not trained, such as running statistics */
@@ -116,7 +116,7 @@ typedef struct dnx_layer_type {
     dnx_status (*make)(dnx_node *n, dnx_err *err); /* checks options and shapes, sets n->out */
     void (*forward)(dnx_node *n, dnx_pass *p);
     void (*backward)(dnx_node *n, dnx_pass *p); /* NULL when the type can only predict */
-    double (*macs)(const dnx_node *n); /* multiply-adds of one image; NULL: see helpers.h */
+    double (*macs)(const dnx_node *n); /* multiply-adds of one image; NULL: see dnx_macs() */
     dnx_status (*prepare)(dnx_node *n, dnx_err *err); /* folds norms, packs filters; may be NULL */
     const struct dnx_fusion *fusion; /* optional parts (layer/); NULL in most types */
     const struct dnx_classifier *classifier;

@@ -1,4 +1,4 @@
-/* datafile.c - reads .data files; the table of their keys. */
+/* datafile.c - reads .data files, and has the table of their keys. */
 #include "data/datafile.h"
 
 #include <string.h>

@@ -17,13 +17,13 @@ typedef struct {
 
 /* Finds the images of `path`: a folder with its subfolders, a list (list.h), a verification set
  * *.bin (binset.h), or one image. The images of a folder are sorted by name. *l must be zeroed.
- * DNX_EIO, also when there are no images. DNX_EPARSE for a wrong list or set.
- * DNX_EMEM. Free l, also after an error. */
+ * DNX_EIO, also when there are no images. DNX_EPARSE for a wrong list or set. DNX_EMEM. Free l,
+ * also after an error. */
 dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err);
 void dnx_images_free(dnx_images *l);
 /* Returns the path of image `name` of a folder or list; free() it. NULL when memory runs out. */
 char *dnx_images_path(const dnx_images *l, const char *name);
-/* Registers each image that is the same file as `path` as an input (base/inputs.h): writing to
+/* If the file `path` is one of the images, registers it as an input (base/inputs.h): writing to
  * `path` is then refused. DNX_EMEM. */
 dnx_status dnx_images_note(const dnx_images *l, const char *path, dnx_err *err);
 

@@ -48,7 +48,7 @@ void dnx_labels_free(dnx_labels *l) {
     free(l->order);
 }
 
-/* Returns the first index in lo..hi-1 whose label has a byte of b or more at offset `at`, or hi. */
+/* Returns the first index in lo..hi-1 whose label has a byte >= b at offset `at`, else hi. */
 static int not_below(const dnx_labels *l, int lo, int hi, size_t at, int b) {
     while (lo < hi) {
         int middle = lo + (hi - lo) / 2;

@@ -22,7 +22,7 @@ static void give_up(png_structp png, png_const_charp text) {
     png_longjmp(png, 1);
 }
 
-/* Ignores warnings of libpng: they concern chunks without pixels. */
+/* Ignores warnings of libpng: damaged pixels are errors, not warnings. */
 static void warn(png_structp png, png_const_charp text) {
     (void)png;
     (void)text;

@@ -1,4 +1,4 @@
-/* boxes.h - the boxes of possible faces in MTCNN. The first pixel is 1, as in the code of MTCNN's
+/* boxes.h - the boxes of possible faces in MTCNN. Pixels count from 1, as in the code of MTCNN's
  * authors. A box covers the pixels x1..x2 and y1..y2, both ends included. */
 #ifndef DNX_BOXES_H
 #define DNX_BOXES_H

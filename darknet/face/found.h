@@ -28,8 +28,8 @@ typedef struct {
     size_t bytes; /* length of the text through the last complete photograph */
 } dnx_found_list;
 
-/* Reads a record: len bytes, then a NUL. `file` is for messages. DNX_EPARSE when a line is
- * wrong. DNX_EMEM. Free l, also after an error. */
+/* Reads a record: len bytes, then a NUL. `file` is for messages. DNX_EPARSE when a line is wrong.
+ * DNX_EMEM. Free l, also after an error. */
 dnx_status dnx_found_parse(const char *text, size_t len, const char *file, dnx_found_list *l,
                            dnx_err *err);
 dnx_status dnx_found_add(dnx_found_list *l, const char *path, const dnx_found *faces, size_t n,

@@ -6,7 +6,7 @@
  * box, as x1 y1 x2 y2 (corners) or x y w h; P is five points, x1 y1 ... x5 y5.
  *
  *   path P                   form points: CelebA's lists; with commas, tables of CelebA and of
- *                            VGGFace2, whose names have no suffix
+ *                            VGGFace2, where paths have no suffix
  *   path label P             form label: RFW's _lmk.txt, sphereface_pytorch's casia_landmark.txt
  *   path B [score] P         forms mtcnn (corners) and wider (x y w h)
  *   path B P score           forms scrfd (corners) and yunet (x y w h)
@@ -15,7 +15,7 @@
  *                            flag is below 0 has no points and is ignored
  *   path [B] x1,y1 ... y106  FaceX-Zoo's facescrub_face_info.txt: 106 points. Our five points are
  *                            numbers 105, 106, 55, 85 and 91, counted from 1
- *   1 path label B x1 ... x5 y1 ... y5   InsightFace's .lst (tabs; corners), or with 0 for 1
+ *   1 path label B x1 ... x5 y1 ... y5   InsightFace's .lst (tabs; corners); the 1 may be 0
  *   path                     an image without a face. If the next line is only a number N >= 0, N
  *                            lines without a path follow, one for each face (the layout of FDDB's
  *                            and WIDER FACE's results)

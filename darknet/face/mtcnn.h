@@ -7,7 +7,7 @@
 #include "face/shrunk.h"
 
 typedef struct {
-    double x1, y1, x2, y2; /* the box in pixels of the image; the first pixel is 0 */
+    double x1, y1, x2, y2; /* the box in pixels of the image, counted from 0 */
     double score;
     dnx_face points; /* points.size is the area of the box */
 } dnx_found;

@@ -14,8 +14,8 @@ typedef struct {
 } dnx_threshold;
 
 /* Reads a number from -1 to 1, or the path of a threshold.json. text is NULL when the user gave
- * none. DNX_EIO when text is neither a number nor a readable file. DNX_EPARSE when the number
- * or the file is wrong. */
+ * no threshold. DNX_EIO when text is neither a number nor a readable file. DNX_EPARSE when the
+ * number or the file is wrong. */
 dnx_status dnx_threshold_read(const char *text, dnx_threshold *t, dnx_err *err);
 /* Returns DNX_EPARSE when t was measured with another network than `network`, a
  * dnx_net_fingerprint(). text: as for dnx_threshold_read(). */
