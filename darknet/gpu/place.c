@@ -18,7 +18,7 @@ static const dnx_gpu_type *half_of(const dnx_node *n) {
     return NULL;
 }
 
-/* A loss and the head of its logits run on the same side. A frozen loss runs on the processor. */
+/* A loss and its head (d->head) run on the same side. A frozen loss runs on the processor. */
 static bool must_stay(const dnx_net *net, int i) {
     const dnx_node *n = &net->nodes[i];
     const dnx_distillation *d = n->distillation;

@@ -1,6 +1,6 @@
 /* view.h - optional: how a layer is described to users. Viewers such as Netron know only the
- * sections of Darknet's cfg files. A type sets show() when viewers do not know its section, or read
- * its options in another way. */
+ * sections of Darknet's cfg files. A type may set show() when viewers do not know its section, or
+ * read its options in another way. */
 #ifndef DNX_VIEW_H
 #define DNX_VIEW_H
 #include "layer/compression.h"
@@ -25,7 +25,7 @@ typedef struct dnx_view {
 } dnx_view;
 
 typedef struct dnx_description {
-    /* Adds sections that show the layer to v. NULL when viewers know the type's own section. */
+    /* Adds sections that show the layer to v. NULL when netron.c can do without it. */
     void (*show)(const dnx_node *n, dnx_view *v);
     /* Returns the algorithm that make() has chosen, in a few words. NULL when there is only one. */
     const char *(*algorithm)(const dnx_node *n);

@@ -1,4 +1,4 @@
-/* build.c - a network from the sections of a cfg: options, layers, threads, memory. */
+/* build.c - builds a network from the sections of a cfg. */
 #include "net/net.h"
 
 #include <math.h>

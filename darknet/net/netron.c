@@ -1,6 +1,6 @@
 /* netron.c - writes a cfg that Netron's reader of Darknet files (source/darknet.js) understands.
  *
- * Netron shows no shapes after the first section that it does not know. So each layer is written by
+ * Netron shows no shapes after the first section that it does not know. So each layer is written as
  * sections that Netron knows. Where a section needs a shape that Netron does not compute, an
  * [upsample] with stride=1 is inserted: it copies, and Netron computes its shape. */
 #include "net/netron.h"

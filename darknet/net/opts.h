@@ -10,7 +10,7 @@
  * error: the first value is used, as in libdarknet, and a note is added. */
 dnx_status dnx_opts_parse(const dnx_opt *const *tables, void *const *outs, int n,
                           const dnx_section *s, const char *file, dnx_notes *notes, dnx_err *err);
-/* Returns the bytes of the struct that the table fills; 1 when the table is NULL. */
+/* Returns the size of the struct that the table fills, in bytes; 1 when the table is NULL. */
 size_t dnx_opts_size(const dnx_opt *table);
 /* Frees the strings in opts, not opts itself. */
 void dnx_opts_free(const dnx_opt *table, void *opts);

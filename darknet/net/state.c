@@ -79,7 +79,7 @@ dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dn
     return st;
 }
 
-/* Returns the bytes between header and checksum. average: floats of the average, or 0. */
+/* Returns the number of bytes between header and checksum. average: floats of the average, or 0. */
 static size_t length_of(const header *h, size_t average) {
     return padded(h->text) + 4 * (h->params + h->momentum + average);
 }

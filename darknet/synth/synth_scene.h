@@ -23,8 +23,8 @@ void dnx_scene_init(dnx_scene *s, const dnx_synth_face *f, const dnx_shot *shot,
 
 /* Returns the pixel that shows the point (x, y) of the skin, raised by `lift` units. */
 dnx_point dnx_at(const dnx_scene *s, float x, float y, float lift);
-/* Sets *f to a patch of skin with half axes w, h, turned by `angle`. Returns false when the patch
- * faces away from the camera. */
+/* Sets *f to a patch of skin around (x, y) with half axes w, h, turned by `angle`. Returns false
+ * when the patch faces away from the camera. */
 bool dnx_patch(const dnx_scene *s, float x, float y, float lift, float w, float h, float angle,
                dnx_frame *f);
 /* Returns the outline of an ellipsoid around (x, y, z) with half axes w, h, d. */
@@ -40,7 +40,7 @@ void dnx_within(const dnx_frame *f, dnx_point p, float *u, float *v);
 dnx_paint dnx_colour(const float *rgb, float factor, float alpha, float edge);
 /* Paints the disc of a frame; the widths in p are in units. */
 void dnx_put(dnx_scene *s, const dnx_frame *f, dnx_paint p);
-/* Paints a patch of skin that is not turned. */
+/* Paints dnx_patch() with angle 0, if it faces the camera. */
 void dnx_spot(dnx_scene *s, float x, float y, float lift, float w, float h, dnx_paint p);
 
 /* Paints eyes, brows, nose, mouth, beard, wrinkles and marks (synth_features.c). */
