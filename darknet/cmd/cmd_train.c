@@ -87,8 +87,9 @@ static const char *find_wrong_verification(const args *a) {
     if (!dnx_judge_read(a->judge, &judge))
         return "-judge: must be accuracy, tar@RATE with a rate above 0 and at most 0.5, or rank-1";
     if (judge.kind == DNX_BY_ACCURACY)
-        return !a->pairs != !a->faces && !is_set ? "-pairs and -faces go together"
-               : is_set && a->faces              ? "-faces: a .bin of -pairs has its own images"
+        return !a->pairs != !a->faces && !is_set
+                   ? "-pairs and -faces go together: the pairs, and the folder of their images"
+               : is_set && a->faces     ? "-faces: a .bin of -pairs has its own images"
                : a->distractors         ? "-distractors: only -judge rank-1 and tar@RATE take them"
                : !a->pairs && a->judge  ? "-judge needs -pairs and -faces"
                : !a->pairs && a->verify ? "-verify needs -pairs and -faces"

@@ -123,7 +123,9 @@ def refusals(here):
                "-teacher-weights", os.path.join(here, "teacher.weights"))
     pairs = ("-pairs", os.path.join(here, "s/pairs.txt"), "-faces", os.path.join(here, "s/test"))
     refused(here, "-verify needs -pairs and -faces", "net.cfg", "-verify", "2")
-    refused(here, "-pairs and -faces go together", "net.cfg", *pairs[2:])
+    for half in (pairs[:2], pairs[2:]):
+        refused(here, "-pairs and -faces go together: the pairs, and the folder of their images",
+                "net.cfg", *half)
     refused(here, "-teacher and -teacher-weights go together", "kd.cfg", *teacher[2:])
     refused(here, "-clear needs weights, whose count of images it sets to 0", "net.cfg", "-clear")
     refused(here, "-teacher: no loss of the network has one", "net.cfg", *teacher)
