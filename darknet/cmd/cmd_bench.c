@@ -11,7 +11,7 @@
 #include "train/teachers.h"
 
 typedef struct {
-    const char *cfg, *weights;
+    const char *cfg, *weights, *data;
     int batch, threads, runs, busy;
     bool trains, json;
 } bench_args;
@@ -25,6 +25,8 @@ static const dnx_arg table[] = {
                 "passes to time, after three untimed ones, on a GPU six"),
     DNX_ARG_FLAG(bench_args, trains, "-train",
                  "time whole training steps: forward, backward and update"),
+    DNX_ARG_TEXT(bench_args, data, "-data", "FILE",
+                 "a .data file, for the number of classes of a cfg with classes=auto"),
     DNX_ARG_INT(bench_args, busy, "-busy", "N", 0, 1, 1000,
                 "compare one thread with all of -threads, alone and beside N busy processes"),
     DNX_ARG_FLAG(bench_args, json, "-json", "print one line of JSON, without the layers"),
@@ -209,7 +211,7 @@ static int measure(dnx_net *net, int runs, bool json) {
 
 static dnx_status open_net(const bench_args *a, int threads, dnx_net **net, dnx_err *err) {
     const dnx_opening o = {a->cfg,  a->weights, a->trains ? 0 : 1, a->batch,
-                           threads, a->trains,  .to_run = true};
+                           threads, a->trains,  .to_run = true,    .data = a->data};
     return a->trains ? dnx_open(&o, net, err) : dnx_open_features(&o, net, err);
 }
 

@@ -146,7 +146,7 @@ dnx_status dnx_cfg_set_classes(dnx_cfg *cfg, int n, dnx_err *err) {
             return dnx_fail(
                 err, DNX_EOPTION, (dnx_loc){cfg->file, p->line},
                 "[%.40s] classes=auto: the number is known only with the images: write it here, "
-                "or give check or init -data FILE",
+                "or give check, init or bench -data FILE",
                 cfg->sections[i].name);
         dnx_status st = dnx_cfg_set(cfg, i, "classes", text, err);
         if (st) return st;

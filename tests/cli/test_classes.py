@@ -23,7 +23,7 @@ activation=linear
 """
 AUTO = CFG + "[margin_softmax]\nclasses=auto\n"
 UNKNOWN = "a.cfg:18: [margin_softmax] classes=auto: the number is known only with the images: " \
-    "write it here, or give check or init -data FILE"
+    "write it here, or give check, init or bench -data FILE"
 
 
 def start():
@@ -58,6 +58,13 @@ def checked():
     said = "none.data: [data] needs classes=: the cfg says classes=auto"
     expect_end(darknet("check", "a.cfg", "-data", "none.data"), 1, said)
     expect_end(darknet("classifier", "train", "none.data", "a.cfg"), 1, said)
+
+
+def timed():
+    for more in (("-data", "syn/faces.data"), ("a/a.weights",)):
+        expect_end(darknet("bench", "a.cfg", *more, "-train", "-runs", "1"))
+    expect_end(darknet("bench", "a.cfg", "-train", "-data", "none.data"), 1,
+               "none.data: [data] needs classes=: the cfg says classes=auto")
 
 
 def refused():
@@ -240,7 +247,7 @@ def named():
                "[data] needs names= or labels=")
 
 
-attempt_all(start, as_if_written, checked, refused, found_in_the_weights,
+attempt_all(start, as_if_written, checked, timed, refused, found_in_the_weights,
             classifies_beside_a_loss, teaches, student_of_both,
             maps, never_occurring, named)
 summary()
