@@ -135,11 +135,11 @@ static char *doing;
  * The parent counts the child's checks. */
 static inline void in_child(const char *set, void (*all)(void)) {
     int ends[2], counts[2] = {0}, status = 0;
+    group("%s", set);
     if (!doing)
         doing = mmap(NULL, DOING, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     must(doing != MAP_FAILED, "no memory");
     doing[0] = 0;
-    group("%s", set);
     fflush(stdout);
     must(!pipe(ends), "no pipe");
     pid_t child = fork();

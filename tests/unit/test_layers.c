@@ -375,6 +375,7 @@ static void check_names(void) {
 }
 
 int main(int argc, char **argv) {
+    group("names and rows");
     check_names();
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "-rows") && i + 1 < argc) read_rows(argv[++i]);
@@ -382,6 +383,9 @@ int main(int argc, char **argv) {
     }
     must(!only || find_type(only), "there is no layer type of that name");
     read_all();
+    for (const row *r = rows; only && r < rows + n_rows; r++)
+        if (is_chosen(r->type))
+            printf("# %s: %d x %d x %d x %d\n", r->name, r->B, r->H, r->W, r->C);
     in_each_set(check_all);
     return summary();
 }
