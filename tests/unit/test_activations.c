@@ -1,5 +1,7 @@
-/* test_activations.c - compares activations with constants, and derivatives with differences.
- * tests/lib/make_activations.py makes the constants. */
+/* test_activations.c - compares activations with constants (tests/lib/make_activations.py), and
+ * derivatives with differences; checks NaN and large numbers, also in the GPU's code. */
+#define DNX_EMULATE
+#include "cuda/act.h"
 #include "lib/check.h"
 
 #define POINTS 11
@@ -107,13 +109,16 @@ static void compare_differences(dnx_act act) {
     }
 }
 
-static void check_extremes(dnx_act act) {
-    check(isnan(dnx_activate(NAN, act, .3f)), "%s(NaN) is not NaN", words[act]);
+typedef float function(float u, dnx_act act, float slope);
+
+/* device: text for messages. */
+static void check_extremes(dnx_act act, const char *device, function *value, function *grad) {
+    check(isnan(value(NAN, act, .3f)), "%s(NaN) is not NaN on %s", words[act], device);
     for (float u = 1; u < 1e30f; u *= 8)
         for (int sign = -1; sign <= 1; sign += 2) {
-            float f = dnx_activate(u * sign, act, .3f), d = dnx_activate_grad(u * sign, act, .3f);
-            check(isfinite(f) && isfinite(d), "%s(%g) is %g, its derivative %g", words[act],
-                  (double)(u * sign), (double)f, (double)d);
+            float f = value(u * sign, act, .3f), d = grad(u * sign, act, .3f);
+            check(isfinite(f) && isfinite(d), "%s(%g) is %g, its derivative %g on %s", words[act],
+                  (double)(u * sign), (double)f, (double)d, device);
         }
 }
 
@@ -122,7 +127,8 @@ int main(void) {
         group("%s", words[act]);
         compare_constants((dnx_act)act);
         compare_differences((dnx_act)act);
-        check_extremes((dnx_act)act);
+        check_extremes((dnx_act)act, "the processor", dnx_activate, dnx_activate_grad);
+        check_extremes((dnx_act)act, "a GPU", call_activate, activate_grad);
     }
     return summary();
 }
