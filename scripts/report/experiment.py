@@ -58,8 +58,8 @@ def show(rows):
 
 def summary(args, data):
     return (f"{data.label}: {data.classes} identities, {data.labelled.images:,} images; "
-            f"{args.batches} batches of {args.batch}, {args.size} x {args.size} pixels; seeds "
-            f"{', '.join(map(str, args.seeds))}")
+            f"{args.batches} batches of {args.batch}, {args.size} x {args.size} pixels; "
+            f"seed{'s' * (len(args.seeds) > 1)} {', '.join(map(str, args.seeds))}")
 
 
 def notes(args, rows, said):
@@ -100,13 +100,13 @@ def draw_accuracy(rows, title, path):
             if tar and tar["tar"] is not None:
                 low, high = (tar["tar"] if tar[k] is None else tar[k] for k in ("low", "high"))
                 draw_point(left, i, tar["tar"], tar["tar"] - low, high - tar["tar"])
-            draw_point(right, i, r["accuracy"], r["error"] or 0, r["error"] or 0)
+            draw_point(right, i, r["accuracy"], *[1.96 * (r["error"] or 0)] * 2)
         left.set_yticks(range(len(rows)), [f"{r['method']}, width {r['width']:g}" for r in rows])
         left.invert_yaxis()
         tar = rows[0]["tar"]
         left.set_xlabel("true-match rate at a false-match rate of 1 in 1,000, %; bar: 95 % over "
                         "people", fontsize=8)
-        right.set_xlabel("pairs right, %; bar: standard error", fontsize=8)
+        right.set_xlabel("pairs right, %; bar: 95 %, 1.96 standard errors", fontsize=8)
         if tar:
             left.set_title(f"{tar['genuine_pairs']:,} pairs of one and {tar['impostor_pairs']:,} "
                            f"of two of {tar['people']:,} people", fontsize=8)

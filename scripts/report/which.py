@@ -72,7 +72,7 @@ def write_table(path, rows, about):
 
 def draw(path, rows, about):
     """Draws accuracy on LFW against milliseconds or, when some are unknown, multiply-adds."""
-    shown = [r for r in rows if r.get("lfw")]
+    shown = [dict(r) for r in rows if r.get("lfw")]
     is_timed = bool(shown) and all(r["ms"] for r in shown)
     with picture(path, 130, figsize=(9, 6)) as (figure, axes):
         axis = axes[0, 0]
@@ -92,16 +92,17 @@ def draw(path, rows, about):
                        fontsize=8, wrap=True)
         figure.tight_layout()
         names(figure, axis, shown)
-    for row in shown:
-        del row["at"]
 
 
 def names(figure, axis, rows):
-    """Writes each name beside its point, where it covers the fewest names and points."""
+    """Writes each name beside its point, where it covers the fewest names, points and bars."""
     figure.canvas.draw()
     frame = axis.get_window_extent().extents
-    points = [axis.transData.transform(r["at"]) for r in rows]
-    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in points]
+    taken = []
+    for row in rows:
+        (x, y), bar = row["at"], 196 * (row["lfw"]["standard_error"] or 0)
+        ends = axis.transData.transform([(x, y - bar), (x, y + bar)])
+        taken.append((*(ends[0] - 6), *(ends[1] + 6)))
     for row in rows:
         best = None
         for dx, dy, side in PLACES:
