@@ -176,7 +176,7 @@ static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Saves the run at its end, unless st is DNX_ENUMBER. Returns st or, if it is DNX_OK, an error. */
+/* Saves the run at its end, unless st is DNX_ENUMBER. Returns the error st or, if none, its own. */
 static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
     dnx_err why = {0};
     if (j->batch == j->first && !j->caught_up)

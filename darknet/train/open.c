@@ -23,7 +23,7 @@ enum { READERS = 2 };
 
 /* ---- the network ---- */
 
-/* Makes the path absolute, because relative paths in a cfg begin at the folder of the cfg. */
+/* Sets key to the absolute path, because relative paths in a cfg begin at the folder of the cfg. */
 static dnx_status set_path(dnx_cfg *cfg, int section, const char *key, const char *path,
                            dnx_err *err) {
     char *full = realpath(path, NULL);

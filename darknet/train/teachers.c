@@ -51,7 +51,7 @@ static dnx_status open_teacher(dnx_net *net, const dnx_node *n, const char *opti
                            .types = net->more_types,
                            .teachers = net->teacher_source};
     /* A student that predicts needs only the shapes of its teacher. The shapes of features do not
-     * depend on the number of classes, so it is built with 1 class. */
+     * depend on the number of classes, so the teacher gets 1 class. */
     const int otherwise = !net->trains && !dnx_is_of_head(dnx_takes(n));
     dnx_status st = dnx_cfg_open(cfg_path, weights, otherwise, &how, &cfg, &said);
     if (!st) {

@@ -30,8 +30,8 @@ typedef struct {
 /* Opens a cache for each output of a teacher that a loss imitates: folder/NAME-LAYER-SUM.embeddings
  * (data/cache.h). NAME is the teacher's weights file, LAYER the layer of the output, SUM a checksum
  * of the teacher up to this layer. A missing cache is computed by one process, while others wait.
- * Errors: DNX_EPARSE when the cache is damaged; DNX_EWEIGHTS when it does not fit the images or
- * the input; DNX_ENUMBER when an output does not fit 16 bits; DNX_EIO, DNX_EMEM, DNX_ESTOP. */
+ * Errors: DNX_EPARSE when the cache is damaged; DNX_EWEIGHTS when it does not fit `list` or
+ * net's input; DNX_ENUMBER when an output does not fit 16 bits; DNX_EIO, DNX_EMEM, DNX_ESTOP. */
 dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *list,
                               const dnx_teachers_job *job, dnx_err *err);
 #endif

@@ -52,7 +52,7 @@ void dnx_binarise_back(const dnx_binariser *how, const float *w, const float *G,
         else g = (scratch[i] >= 0 ? sum : -sum) / n + alpha * g * pass;
         scratch[i] = (float)g;
     }
-    if (centers && estimator == DNX_EXACT) /* centring is symmetric: its gradient is centred, too */
+    if (centers && estimator == DNX_EXACT) /* centring is symmetric: it also maps gradients back */
         center(scratch, C, taps, scratch);
     dnx_kernels()->add(scratch, (size_t)n, d_w);
 }

@@ -70,13 +70,13 @@ dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, 
 
 dnx_part dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads) {
     int panel = k->has_tiles ? dnx_tiles()->panel : dnx_bits()->panel;
-    /* With tiles, each thread converts the bits of its filters to bytes. */
+    /* With tiles, each thread converts the bits of its filters to bytes: few filters save time. */
     bool has_few = k->has_tiles ? pixels < 36L * threads && k->N >= panel * threads
                                 : pixels < DNX_FEW_OUTPUTS * threads;
     return dnx_share_outputs(has_few, pixels, k->N, panel, t, threads);
 }
 
-/* The count includes the 1 bits of taps outside the image, so base has twice their number. */
+/* The 1 bits of taps outside the image differ from its 0, so base has twice their number. */
 static void fill_base(dnx_bitconv *k, const uint64_t *rows) {
     const dnx_patches *at = &k->at;
     for (int y = 0; y < at->out_h; y++)

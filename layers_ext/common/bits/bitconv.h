@@ -24,7 +24,7 @@ typedef struct {
     /* Output (y, x) uses row row_of[y]*columns + column_of[x] of base. */
     int *row_of, *column_of;
     int columns;
-    int32_t *base; /* rows of N: the sum over taps is base - 2*count */
+    int32_t *base; /* rows of N: the sum over taps is base - 2 * differing bits */
     void *packed;
     char *scratch; /* threads x scratch_size bytes */
     size_t scratch_size;

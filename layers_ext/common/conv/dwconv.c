@@ -16,7 +16,7 @@ bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool tr
 
 static bool is_depthwise(const dnx_dwconv *s) { return s->g.a == 1 && s->g.b == 1; }
 
-/* The rows of dz that one row of dx needs. */
+/* Returns how many rows of dz one row of dx needs. */
 static int kept_rows(const dnx_node *n, const dnx_dwconv *s) {
     return s->kh < n->out.h ? s->kh : n->out.h;
 }
@@ -209,7 +209,7 @@ static void dx_row(const dnx_node *n, const dnx_dwconv *s, const float *kept, in
     }
 }
 
-/* Stores the pixels of dz kept_step() apart. */
+/* Stores a row of dz, with its pixels kept_step() pixels apart. */
 static void keep_row(const dnx_node *n, const dnx_dwconv *s, const float *dz, float *to) {
     size_t N = (size_t)n->out.c, step = N * (size_t)kept_step(s);
     if (dz == to) return;

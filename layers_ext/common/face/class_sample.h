@@ -8,7 +8,7 @@
 typedef struct {
     int *rows;    /* the classes in rising order; NULL when all are used */
     int *present; /* batch: scratch */
-    int n, most;  /* classes of this pass, and the largest possible number */
+    int n, most;  /* n: classes of this pass; most: the largest possible n */
     int classes;
     float share;
 } dnx_class_sample;
