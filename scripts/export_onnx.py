@@ -14,8 +14,8 @@ Batch norm is multiplied into the filters: w * scale / sqrt(variance + 1e-5). Wi
 a node of its own, and scripts/import_onnx.py reads back exactly the same floats.
 
 The file has opset 10, which OpenCV 4.6, ncnn's converter and ONNX Runtime read. The metadata
-contain input_mean, input_scale, the outputs, the cfg, and the SHA-256 of cfg and weights. Needs
-NumPy and python3-onnx (make onnx-deps)."""
+contain input_mean, input_scale, the number of outputs, the name of the cfg, and the SHA-256 of cfg
+and weights. Needs NumPy and python3-onnx (make onnx-deps)."""
 import hashlib
 import os
 import sys

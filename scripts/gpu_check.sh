@@ -65,7 +65,7 @@ sanitize() {
 number() {
     awk -F '\t' -v name="$1" '$1 == name && $2 ~ /^[0-9.]+ ms/ {print $2 + 0}' "$RESULTS" | tail -1
 }
-# goal NAME VALUE UNIT GOAL MUST more|less: compares VALUE with GOAL (wished) and MUST.
+# goal NAME VALUE UNIT GOAL MUST more|less: adds to the table whether VALUE reaches GOAL and MUST.
 goal() {
     [ -n "$2" ] || { result "goal: $1" "not measured"; return; }
     result "goal: $1" "$(awk -v v="$2" -v unit="$3" -v goal="$4" -v must="$5" -v way="$6" 'BEGIN {

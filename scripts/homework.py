@@ -25,8 +25,8 @@ from lib.arguments import each, real, whole
 from lib.files import read, read_json
 from report.experiment import report, show, summary
 
-# Methods whose default weights were chosen on the reported pairs: their results are a little too
-# good. --choose chooses weights on other pairs.
+# Methods whose default loss weights were chosen on pairs like the reported ones: their results are
+# a little too good. --choose chooses the weights on other pairs.
 WEIGHTS = ("probability", "correlation")
 
 

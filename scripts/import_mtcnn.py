@@ -8,7 +8,7 @@ mtcnn-o (.cfg and .weights) into the folder OUT. `make faces-deps` calls it.
 
 The package stores filters as rows x columns x inputs x outputs and matrices as inputs x outputs.
 Its networks take transposed RGB images. So this script swaps the rows and columns of each filter,
-and those of the map before the first matrix."""
+and reorders the inputs of the first matrix to match."""
 import hashlib
 import json
 import os
@@ -63,8 +63,8 @@ def filters(w):
 
 
 def matrix(w, channels):
-    """Returns the N x D matrix for maps that are not transposed. D has the order channel, row,
-    column. channels: the channels of the map."""
+    """Returns the matrix, outputs x inputs, for maps that are not transposed. The inputs have the
+    order channel, row, column. channels: the channels of the map."""
     side = round((w.shape[0] / channels) ** .5)
     return w.reshape(side, side, channels, -1).transpose(3, 2, 1, 0).reshape(w.shape[1], -1)
 

@@ -18,10 +18,10 @@ with one dimension; the script reads both with the intended meaning. mxnet also 
 used 1 instead of the gamma in the file. --fix-gamma does the same: for all BatchNormalization
 nodes, or for names separated by commas.
 
-At the end both networks run on random images, and on images of --faces. The script prints the
-largest difference. When it is more than 1e-4 of the largest value, nothing is written. This needs
-ONNX Runtime (make bench-deps); without it there is no comparison, and a line says so. Needs NumPy
-and python3-onnx (make onnx-deps)."""
+At the end the file and our network run on random images, and on images of --faces. The script
+prints the largest difference of outputs. When it is more than 1e-4 of the largest output, nothing
+is written. This needs ONNX Runtime (make bench-deps); without it there is no comparison, and a line
+says so. Needs NumPy and python3-onnx (make onnx-deps)."""
 import argparse
 import os
 import re
@@ -40,7 +40,7 @@ from exchange.onnx_layers import Importer
 from lib import files
 from lib.arguments import command_line, real
 
-MOST = 1e-4       # the largest difference allowed, divided by the largest value
+MOST = 1e-4       # the largest difference of outputs allowed, divided by the largest output
 FIRST_OF_RUNTIME = 7  # the oldest opset that ONNX Runtime promises to run
 IMAGES = 3        # the number of random images, and of images of --faces
 
@@ -70,7 +70,7 @@ def normalisation(model, importer, mean, scale):
 
 
 def check(proto, model, importer, pair, shape, norm, options):
-    """Compares the outputs of both networks. pair: our cfg and weights."""
+    """Compares outputs with those of the ONNX file. pair: paths of our cfg and weights."""
     missing = peer_process.onnx_missing()
     if missing:
         print(f"not compared with ONNX Runtime: {missing} (make bench-deps)")

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """plot_energy.py energy.csv out.png [-title TEXT]: draws, for each layer, the share of the
-responses' energy that the first k eigenvectors contain, against k. Dots mark the chosen ranks.
-`darknet compress low-rank -csv` writes energy.csv."""
+responses' energy that the first k eigenvectors contain, against k / filters. Dots mark the chosen
+ranks. `darknet compress low-rank -csv` writes energy.csv."""
 import csv
 import sys
 

@@ -6,7 +6,7 @@ images with the same batches. The test pairs are never used to choose anything.
      identities with several loss weights. The best weight on pairs of the held-out people is
      chosen.
   2. Students of each method, width, length and seed train on all of --faces. Methods that need no
-     names are trained a second time with --unlabelled.
+     labels are trained a second time with --unlabelled.
   3. All are tested on --pairs and on each --test. p is McNemar's exact test between two networks of
      the same seed. Only networks that were trained on the same images are compared.
 

@@ -14,9 +14,9 @@ In aligned faces the eyes and mouths have the same places, so a mixture looks li
 mixed only with faces of the same size. Train on FACES and OUT together (`train=FACES,OUT` in the
 .data file), with losses that need no labels.
 
-A file that is not an image is left out and named in OUT.unreadable.txt. The exit status is 1 when a
-folder is missing, when no image is usable, or when a file cannot be read now (a fault of the disk,
-for example). In the last case the same command makes the missing faces later.
+A file that is not an image is left out and named in OUT.unreadable.txt. When a file cannot be read
+now (a fault of the disk, for example), the exit status is 1, and the same command makes the missing
+faces later.
 
 The same command continues an interrupted run. OUT/.record.json contains the inputs of OUT.
 """
@@ -104,7 +104,8 @@ def partner(paths, face, r):
 
 
 def write_all(i, paths, args):
-    """Writes the faces for image i. Returns their number, the path if broken, or an Unread."""
+    """Writes the faces for image i. Returns their number, the image's path if it is broken, or
+    an Unread."""
     r = random.Random(f"{args.seed}/{i}")
     names = [os.path.join(args.out, f"{i:07}-{k}.jpg") for k in range(args.varied + args.mixed)]
     if all(os.path.exists(name) and os.path.getsize(name) for name in names):

@@ -20,7 +20,7 @@ def planned(args, data):
 def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
     """Trains the teacher, unless it is given. Returns {"cfg", "weights", "embedding", "headed",
     "headed_weights"}. headed: the teacher with a classifier for our identities, if a method needs
-    it. prefix: for the names of trainings; options: for training the teacher."""
+    one, else cfg. prefix: of the names of trainings; options: for training the teacher."""
     teacher = {"cfg": args.teacher_cfg, "weights": args.teacher_weights, "embedding": embedding}
     if not args.teacher_weights:
         teacher["cfg"], teacher["weights"] = train(

@@ -15,7 +15,8 @@ BUILD = "darknet build"
 
 
 def made_from(args, text, source, teacher, options, start):
-    """Returns the fingerprint of a training. source: the images'; teacher: paths of its files."""
+    """Returns the fingerprint of a training. source: that of the images; teacher: paths of its
+    files."""
     inputs = dict(fingerprints.of_cfg(text), **source)
     for path in sorted(teacher):
         if path.endswith(".cfg"):
@@ -31,8 +32,8 @@ def made_from(args, text, source, teacher, options, start):
 
 
 def check_record(args, folder, now):
-    """Returns the record of a training, None for a new one. Raises a Failure when the training had
-    other inputs; args.force renames its folder instead."""
+    """Returns the record of the training in `folder`, None for a new one. When its inputs differ
+    from `now`: raises a Failure, or with args.force renames the folder."""
     path = os.path.join(folder, RECORD)
     if not os.path.exists(os.path.join(folder, "net.cfg")) and not os.path.exists(path):
         return None
@@ -69,7 +70,8 @@ def set_aside(folder):
 
 def train(args, name, text, faces, teacher=(), options=(), start=()):
     """Trains the network of a cfg text in out/name. Returns the paths of its cfg and weights.
-    teacher: its files; options: for the trainer; start: arguments that name the first weights."""
+    teacher: paths of its files; options: for the trainer; start: arguments that name the first
+    weights."""
     folder = os.path.join(args.out, name)
     cfg, weights, path = (os.path.join(folder, f) for f in ("net.cfg", "net.weights", RECORD))
     if teacher and args.cache:
@@ -116,7 +118,7 @@ def training_seconds(args, name):
     try:
         lines = read(path).split("\n")
         at = lines[0].split(",").index("images_per_second")
-    except ValueError:  # also a Failure, when there is no log yet
+    except ValueError:  # a Failure (there is no log yet) is a ValueError
         return 0.
     total = 0.
     for line in lines[1:]:

@@ -53,7 +53,7 @@ def find_images(folder, pairs, allow_missing):
 
 
 def pairs_of(folder, pairs, found):
-    """Returns the pairs whose images both exist. Fails when all or none are of the same person."""
+    """Returns the pairs whose images both exist. Fails when all or none of them show one person."""
     kept = [p for p in pairs if p[0] in found and p[1] in found]
     if not any(p[2] for p in kept) or all(p[2] for p in kept):
         raise Failure(f"{folder}: no same or no different pairs are left")
@@ -61,7 +61,8 @@ def pairs_of(folder, pairs, found):
 
 
 def embed(cfg, weights, folder, found, flip="none", threads=0, allow_broken=False):
-    """Returns ({name: feature}, one line for each broken image, if these are allowed)."""
+    """Returns ({name: feature vector}, a line for each broken image). Without allow_broken these
+    images are a Failure."""
     names = sorted(found)
     paths = [os.path.join(os.path.abspath(folder), found[n]) for n in names]
     with tempfile.TemporaryDirectory() as scratch:
@@ -143,7 +144,7 @@ def short(path):
 
 
 def results_of(path):
-    """path: a results.json, or its folder."""
+    """Returns the path of a results.json. path: this path, or its folder."""
     return os.path.join(path, "results.json") if os.path.isdir(path) else path
 
 

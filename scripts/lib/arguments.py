@@ -10,7 +10,8 @@ def command_line(text, **more):
 
 
 def exporter(text, *outs):
-    """Returns a parser for scripts that export a network. outs: outputs, "out_bin" for out.bin."""
+    """Returns a parser for scripts that export a network. outs: names of its output arguments;
+    -h shows "out_bin" as out.bin."""
     parser = command_line(text)
     for name in ("cfg", "weights", *outs):
         parser.add_argument(name, metavar=name.replace("out_", "out."))
@@ -31,7 +32,8 @@ def evaluation(text):
 
 
 def number(kind, what, fits, bounds):
-    """Returns an argparse type: numbers v of type `kind` (int or float) where fits(v) is true."""
+    """Returns an argparse type: numbers v of type `kind` (int or float) where fits(v) is true.
+    what, bounds: for the messages."""
     def take(text):
         try:
             v = kind(text)

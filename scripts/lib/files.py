@@ -136,7 +136,8 @@ def read(path):
 
 
 def read_json(path, *keys):
-    """Returns a JSON object as a dict. Raises a Failure when it lacks one of `keys`."""
+    """Returns the JSON object in a file as a dict. Raises a Failure when there is none, or when it
+    lacks one of `keys`."""
     try:
         value = json.loads(read(path))
     except Failure:

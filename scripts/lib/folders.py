@@ -37,7 +37,8 @@ def images_below(folder):
 
 
 def identities(folder):
-    """Returns the names of the folders that are classes, in the order of their class numbers."""
+    """Returns the names of the visible folders in `folder`, which are the classes, in the order of
+    their class numbers."""
     try:
         return sorted((e.name for e in os.scandir(folder)
                        if e.is_dir() and not e.name.startswith(".")), key=os.fsencode)

@@ -20,8 +20,8 @@ def cosines(vectors, pairs):
 
 
 def best_threshold(scores, same):
-    """Returns the threshold with the fewest errors, the middle one of equals. A pair is accepted
-    when score > threshold."""
+    """Returns the threshold with the fewest errors, the middle one when several tie. A pair is
+    accepted when score > threshold."""
     order = np.argsort(scores, kind="stable")
     s, y = scores[order], same[order]
     # cut k rejects the k lowest scores
@@ -55,7 +55,7 @@ def roc(scores, same):
     ends = np.append(s[1:] < s[:-1], True)
     tar = np.concatenate([[0], np.cumsum(y)[ends] / y.sum()])
     far = np.concatenate([[0], np.cumsum(~y)[ends] / (~y).sum()])
-    kept = s[ends]  # a pair is accepted when score > threshold
+    kept = s[ends]  # the lowest accepted score of each point
     between = np.append((kept[:-1] + kept[1:]) / 2, kept[-1] - 1e-6)
     return far, tar, np.concatenate([[s[0] + 1e-6], between])
 

@@ -1,4 +1,4 @@
-"""MobileNet V1, V2, V3 and ShuffleNet V1, V2: for ImageNet, and for faces."""
+"""MobileNet V1, V2, V3 and ShuffleNet V1, V2 for ImageNet; all but V3 also for faces."""
 from networks.common import (FACE, GAP, GDCONV, IMAGENET, WIDTH, classes, face, gap, gdconv,
                              imagenet, shape)
 

@@ -9,7 +9,8 @@ TILE, GAP, HEAD, LINE, LETTER = 56, 6, 22, 14, 6  # pixels
 
 
 def most_confused(result, each=EACH):
-    """Returns indices of wrong pairs: (two people by falling cosine, one by rising cosine)."""
+    """Returns indices of wrong pairs: (at most `each` of two people, by falling cosine; at
+    most `each` of one person, by rising cosine)."""
     wrong = [i for i, right in enumerate(result["right"]) if not right]
     of_two = sorted((i for i in wrong if not result["same"][i]), key=lambda i: -result["scores"][i])
     of_one = sorted((i for i in wrong if result["same"][i]), key=lambda i: result["scores"][i])

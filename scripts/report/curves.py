@@ -11,7 +11,7 @@ COLOURS = [f"C{i}" for i in range(10)]  # matplotlib's names for the colours of 
 
 def read(path):
     """Reads a log: {column: list of floats}; an empty cell is NaN. An incomplete last line is left
-    out. Older logs have the column lfw in place of pairs."""
+    out. The column lfw of older logs becomes pairs."""
     lines = read_lines(path)
     rows = list(csv.DictReader(lines))
     if rows and None in rows[-1].values() and len(rows) > 1:
@@ -53,7 +53,7 @@ def known(log, column):
 
 
 def verification(log):
-    """Returns the column of the verification: "pairs", or that of -judge: tar@1e-3, rank-1."""
+    """Returns the column of the verification: "pairs", or with -judge "tar@..." or "rank-1"."""
     return next((c for c in log if c == "rank-1" or c.startswith("tar@")), "pairs")
 
 

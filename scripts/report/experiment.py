@@ -126,7 +126,7 @@ def draw_point(axis, i, value, below, above):
 
 
 def draw_curves(args, rows, title, path):
-    """Draws accuracy during training, and the losses of each method: their units differ."""
+    """Draws accuracy during training, and a panel of losses for each method: their units differ."""
     by, logs = collections.OrderedDict(), {}
     for r in rows:
         for name in r["networks"]:

@@ -1,4 +1,5 @@
-"""Draws the results of eval_identification.py: table, picture, probes among the distractors."""
+"""Draws the results of eval_identification.py: table, picture, and distractors that look like
+probes."""
 import os
 
 import numpy as np
@@ -96,7 +97,8 @@ def notes(results, args):
 
 
 def draw(path, results, privates):
-    """Draws TAR against FAR, rank-1 against the number of distractors, and the scores."""
+    """Draws TAR against FAR, rank-1 against the number of distractors, and the scores of the first
+    network."""
     first = results[0]
     with picture(path, 120, 1, 3, figsize=(16, 5)) as (figure, axes):
         tar, cmc, hist = axes[0]

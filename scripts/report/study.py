@@ -75,12 +75,12 @@ def markdown(rows):
 
 
 def panels(rows):
-    """Returns [(width, batches)] in the order of the rows. Each has a panel."""
+    """Returns [(width, batches)] in the order of the rows. Each has two panels."""
     return list(dict.fromkeys((r["width"], r["batches"]) for r in rows))
 
 
 def style(row):
-    """Returns the colour, mark and line style of a row's method."""
+    """Returns the colour, mark and line style of a row."""
     at = list(METHODS).index(row["method"]) if row["method"] in METHODS else 0
     return {**look(at), "ls": "--" if row["more"] else "-" if at < len(COLOURS) else ":"}
 
