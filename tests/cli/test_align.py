@@ -85,7 +85,7 @@ def similarity(angle, scale, x, y):
 
 
 def test_numpy(tmp):
-    """The landmarks fit no similarity transform exactly."""
+    """Crops are as NumPy's, also when the landmarks fit no similarity transform exactly."""
     draw, text = np.random.RandomState(5), ""
     pictures = {}
     for k in range(6):
@@ -155,7 +155,7 @@ def test_several(tmp):
 def test_faults(tmp):
     for name in ("good", "unlisted", "outside", "faceless", "odd", "sub/good"):
         save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
-    save(f"{tmp}/in/good.jpeg", waves(1, 120, 120))  # its crop would also be good.jpg
+    save(f"{tmp}/in/good.jpeg", waves(1, 120, 120))  # its crop and that of good.png have one name
     write(f"{tmp}/in/broken.jpg", b"\xff\xd8\xff\xe0 no more")
     write(f"{tmp}/in/empty.png", b"")
     text = line("good.png", TEMPLATE) + line("./sub/good.png", TEMPLATE)

@@ -1,4 +1,4 @@
-"""Tests ema= of [net] in training: the saved weights are the average over all updates."""
+"""Tests ema= of [net] in training: the saved weights are a moving average over all updates."""
 import numpy as np
 
 from common import attempt_all, expect, expect_end, read, summary, write
@@ -34,7 +34,7 @@ def saves_the_average():
             average = average * d + (1 - d) * w
     expect_end(train(data("faces", "mean"), "-batches", str(count), cfg="ema.cfg"))
     got = floats("mean/ema.weights")
-    # batch norm changes its running statistics also at rate 0, so they differ in `start`
+    # at rate 0 batch norm still changes its running statistics: those in `start` are not the first
     off = np.abs(got - average)
     expect(np.median(off) < 1e-7 and (off > 1e-6).sum() <= 2 * 8, f"off by {off.max()}")
     expect(np.abs(got - floats("plain/each.weights")).max() > 1e-4,

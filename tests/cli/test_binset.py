@@ -1,4 +1,5 @@
-"""Tests darknet embed on verification sets: the features equal those of a folder of images."""
+"""Tests darknet embed on verification sets: the features equal those of the same images in a
+folder."""
 import io
 import os
 import pickle

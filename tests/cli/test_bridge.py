@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""test_bridge.py - the command with weights of another network: another classifier, only the
+"""test_bridge.py - runs darknet with weights of another network: another classifier, only the
 backbone, only the first layers, another width."""
 import itertools
 import json

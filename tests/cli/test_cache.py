@@ -95,7 +95,7 @@ def two_processes_make_it_once():
 
 
 def stop(number, after):
-    """Sends the signal `number` while the cache is made, after more than `after` bytes of it."""
+    """Sends the signal `number` to a training when its cache has more than `after` bytes."""
     child = subprocess.Popen([DARKNET, *command("s-slow")], stdout=subprocess.DEVNULL,
                              stderr=subprocess.PIPE, text=True)
     for _ in range(2000):

@@ -134,7 +134,7 @@ def found_in_the_weights():
 
 
 def classifies_beside_a_loss():
-    """`classifier predict` must not use [center_loss], which has no classes."""
+    """`classifier predict` must not take its probabilities from [center_loss], which has none."""
     write("c.cfg", AUTO + "[center_loss]\nfrom=1\nclasses=3\n")
     expect_end(train("c.cfg", "c"))
     done = darknet("classifier", "predict", "syn/faces.data", "c.cfg", "c/c.weights",
@@ -158,7 +158,7 @@ def teaches():
 
 
 def student_of_both():
-    """classes=auto takes the number from the weights. Training compares it with the teacher's."""
+    """classes=auto takes the number from the weights. check compares it with the teacher's."""
     loss = "[kd_feature]\nteacher=a.cfg\nweights=a/a.weights\n" \
         "[kd_probability]\nfrom=2\nteacher=a.cfg\nweights=a/a.weights\n"
     for output in ("3", "5"):
@@ -187,7 +187,7 @@ def student_of_both():
 
 
 def maps():
-    """[kd_feature] has to train a map to the teacher's length of features."""
+    """[kd_feature] trains a map when the teacher's features have another length."""
     write("wide.cfg", AUTO.replace("auto", "3").replace("output=3", "output=5"))
     write("map.cfg", AUTO + "[kd_feature]\nteacher=wide.cfg\nweights=w.weights\n")
     expect_end(darknet("init", "wide.cfg", "w.weights", "-force"))

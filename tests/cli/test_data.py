@@ -273,7 +273,7 @@ def faulty_images():
 
 
 def memory_of_huge():
-    """Images with huge headers are skipped within 2 GB of address space."""
+    """Images whose headers claim huge sizes are skipped within 2 GB of address space."""
     skip_sanitizer()
     write("claims.txt", "".join(LINES) * 10 + "huge.jpg 0\nhuge.png 0\nwide.jpg 1\n")
 

@@ -51,7 +51,8 @@ def head_of(name):
 
 
 def run(name, head, *more, of_teacher=OF_T):
-    """Trains N updates at once and in two parts, with the same bits. Returns the weights file."""
+    """Trains N updates at once and in two parts, which must give the same bits. Returns the file of
+    weights."""
     cfg = student(name, head, of_teacher)
     whole, parts = data("faces", f"{name}-whole"), data("faces", f"{name}-parts")
     expect_end(train(whole, "-batches", str(N), "-name", "w", *more, cfg=cfg))

@@ -108,7 +108,7 @@ def videos_that_end_early():
 
 
 def frames_of_unequal_length():
-    """The header of a file with unequal frames gives no number of frames."""
+    """The header of a file with frames of unequal length gives no number of frames."""
     done = faces("unequal.mkv", "unequal")
     expect_end(done)
     expect(done.stdout.startswith("30 frames, 30 new: "), done.stdout)

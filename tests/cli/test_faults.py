@@ -2,8 +2,8 @@
 earlier result must still be there, or the new one must be complete. The message must name the file
 and the reason. The same command afterwards must give the result that it gives without a failure.
 
-SAMPLE=N tests N points of each case (4), SAMPLE=all tests all points. Arguments name the cases to
-run; without them costly cases are left out when N is 4."""
+SAMPLE=N tests N points of each case (default 4), SAMPLE=all tests all points. Arguments name the
+cases to run; without them costly cases are left out when N is 4."""
 import collections
 import json
 import os
@@ -197,7 +197,7 @@ def renew(before, folder):
 
 
 def judge(case_, folder, done, failed, old, new):
-    """Returns the fault after a failing call, or None."""
+    """Returns what is wrong after the run `done`, whose system calls `failed`, or None."""
     if done is None:
         return "it hangs"
     if done.returncode not in (0, 1):
@@ -283,7 +283,7 @@ def all_calls(case_, before, folder):
 
 
 def choose(lines, most):
-    """Returns the numbers of at most `most` calls, from 1, of as many kinds as possible. A kind is
+    """Returns the numbers (from 1) of at most `most` calls, of as many kinds as possible. A kind is
     the same call on files whose names differ only in numbers."""
     kinds, each = {}, 1
     for at, line in enumerate(lines, 1):

@@ -31,7 +31,7 @@ def start():
 
 
 def pixels(files, *options):
-    """Returns {name: H x W x 3} of files {name: bytes}, by a network that changes nothing."""
+    """Returns {name: pixels, H x W x 3} of files {name: bytes}, by a network that copies."""
     for name, data in files.items():
         write(name, data)
     write("list", "".join(f"{name}\n" for name in files))
@@ -177,7 +177,7 @@ def jpeg_forms():
 
 
 def orientation():
-    """An image with damaged EXIF data is taken as upright."""
+    """EXIF's orientation is applied. An image with damaged EXIF data is taken as upright."""
     files = {}
     for k in range(1, 9):
         stored = SMOOTH if k < 5 else np.swapaxes(SMOOTH, 0, 1)
@@ -267,7 +267,7 @@ def refusals():
 
 
 def alone():
-    """embed, predict, valid and align report a bad image with its reason, and status 1."""
+    """embed, predict, valid and align report a bad image with its reason, and end with status 1."""
     write("c.cfg", NET + "[connected]\noutput=2\nactivation=linear\n[softmax]\n")
     expect_end(darknet("init", "c.cfg", "c.weights", "-force"))
     write("names", "a\nb\n")
@@ -309,7 +309,8 @@ def within_sets():
 # ---- folders ----
 
 def folders():
-    """Reads images by their suffix. Visible files of the user with another suffix are reported."""
+    """embed finds images by their suffix, and reports other visible files that darknet did not
+    write."""
     for name in ("a.JPG", "b.jpeg", "c.Png", "d.bmp", "e.ppm", "f.PGM", "g.pbm", "sub/h.pnm"):
         write(f"all/{name}", png(PICTURE))
     for name in ("notes.txt", "sub/Thumbs.db", "i.webp", "no-suffix", ".hidden.png",

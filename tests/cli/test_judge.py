@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""test_judge.py - classifier train -judge: TAR at FAR and rank-1 over all pairs equal the results
-of the scripts for the same weights, also with ties."""
+"""test_judge.py - classifier train -judge: TAR at FAR over all pairs equals that of the scripts,
+and rank-1 that of a naive search, for the same weights, also with ties."""
 import csv
 import os
 import shutil

@@ -105,7 +105,7 @@ def as_numpy(tool, case, folder):
 
 
 def used_alone(student, folder):
-    """The teacher of the student does not exist."""
+    """A student predicts also when its teacher does not exist."""
     name = f"mobilefacenet-half-kd-{student}.cfg"
     cfg, weights, images, out = (os.path.join(folder, f) for f in (name, "w", "images", "out"))
     shutil.copy(os.path.join(ROOT, "cfg", name), cfg)

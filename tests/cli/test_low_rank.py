@@ -89,7 +89,7 @@ def make_inputs():
     expect_end(run("init", "net.cfg", "net.weights"))
     head, w = read("net.weights")[:20], floats("net.weights")
     w = w + rng.uniform(0, .3, w.size)  # variances stay positive
-    for at, size in ((0, 12), (84, 20)):  # biases of layers 0 and 1
+    for at, size in ((0, 12), (84, 20)):  # biases of layer 0, some of its weights
         w[at:at + size] += rng.uniform(-1, 0, size)
     write("net.weights", head + w.astype(np.float32).tobytes())
 
@@ -137,8 +137,8 @@ class Reader:
 
 
 def best_linear(patches, w, b, rank):
-    """Returns M W, M b + mean - M mean, and the share of the energy that M keeps. M: the projection
-    to `rank` eigenvectors; mean: of the outputs."""
+    """Returns M w, M b + mean - M mean, and the share of the energy that M keeps. M: the projection
+    to the first `rank` eigenvectors of the outputs' covariance; mean: of the outputs."""
     y = patches @ w.T + b
     mean = y.mean(0)
     s, u = np.linalg.eigh(np.cov(y.T))

@@ -36,7 +36,7 @@ def compress(name, *args, images="faces", status=0, texts=()):
 
 
 def make_inputs():
-    """Fitting some images of noise does not help for others."""
+    """Makes images of noise: fitting some does not help for others."""
     rng = np.random.default_rng(3)
     os.makedirs("faces")
     for i in range(COUNT):

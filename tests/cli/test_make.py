@@ -1,4 +1,4 @@
-"""test_make.py - the Makefile. Recipes are only printed, or run a small program as Python."""
+"""test_make.py - the Makefile. Most recipes are only printed, or run a small program as Python."""
 import os
 import shutil
 import sys

@@ -257,7 +257,7 @@ def files_of_commands_are_no_surprise():
 
 
 def features_of_zeros():
-    """A feature of zeros has no direction."""
+    """Features that are all zero have no direction: they are reported."""
     write("dark.cfg", (CFG % 1).replace("input_mean=127.5\n", ""))
     expect_end(darknet("init", "dark.cfg", "dark.weights"))
     net = ("dark.cfg", "dark.weights")

@@ -59,7 +59,7 @@ def learns(loss):
 
 
 def counts(loss, title, sampler, parts, least, most):
-    """The log has from `least` to `most` triplets or pairs of each batch."""
+    """In the log each batch used from `least` to `most` triplets or pairs."""
     name = "counts" + "".join(c for c in loss if c.isalnum()) + str(parts)
     done = train(name, loss, sampler, 4, parts)
     expect_end(done)

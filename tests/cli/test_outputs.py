@@ -29,7 +29,7 @@ activation=linear
 """
 
 
-EARLIER = bytes([0, 0, 0, 0, 2]) + bytes(40)  # begins as a weights file: -force replaces no other
+EARLIER = bytes([0, 0, 0, 0, 2]) + bytes(40)  # begins as a weights file, which -force replaces
 
 
 def make_inputs():
@@ -222,7 +222,7 @@ def a_signal_leaves_nothing_behind():
 
 
 def killed_with_images_skipped():
-    """OUT.skipped never belongs to other features than OUT."""
+    """A kill never leaves OUT with the OUT.skipped of another run."""
     good, bad, states = read("faces/a/0.png"), b"no image", []
     command = ("embed", "net.cfg", "net.weights", "pair", "kill/twin", "-force", "-threads", "1")
     for at in (1, 2, 3):

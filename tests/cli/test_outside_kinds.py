@@ -1,6 +1,6 @@
 """test_outside_kinds.py - layers from outside of the project that behave like a convolution, a sum
-and a classifier: [pointwise], [sum] and [linear_softmax] of tests/data/layers. They give the same
-bits as [convolutional] and [shortcut]."""
+and a classifier: [pointwise], [sum] and [linear_softmax] of tests/data/layers. The first two give
+the same bits as [convolutional] and [shortcut]."""
 import json
 import os
 import re
@@ -133,7 +133,7 @@ def weights_move():
 
 
 def rank_is_lowered():
-    """`compress low-rank` writes equal sections, although their defaults differ."""
+    """`compress low-rank` writes equal sections for [pointwise] and [convolutional]."""
     for kind in KINDS:
         done = command("compress", "low-rank", f"{kind}.cfg", f"{kind}/{kind}.weights", "same",
                        f"{kind}-low.cfg", f"{kind}-low.weights", "-rank", "6", "-all", "-threads",

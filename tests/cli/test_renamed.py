@@ -108,7 +108,7 @@ def trains_alike():
 
 
 def fuses_alike():
-    """`check` states the same memory, because both sums are merged."""
+    """`check` states the same memory, because [shortcut] and its copy are both merged."""
     a, b = (re.findall(r"memory.*", text) for text in both("check", "@/bare.cfg"))
     expect(a and a == b, f"{a} {b}")
 

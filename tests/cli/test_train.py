@@ -29,7 +29,7 @@ def floats(path):
 
 
 def threads_change_little():
-    """The gradients of weights are summed by thread: their last bits differ."""
+    """Each thread sums its gradients of weights: the last bits depend on the number of threads."""
     for threads in (1, 2):
         expect_end(train(data("faces", f"t{threads}"), "-batches", "5", threads=threads))
     worst = np.abs(floats("t1/net.weights") - floats("t2/net.weights")).max()

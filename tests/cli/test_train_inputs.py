@@ -180,7 +180,7 @@ def best_keeps_its_score():
 # ---- the log ----
 
 def rates_are_those_of_the_policy():
-    """policy=random depends on the seed and gives the same rates after -resume."""
+    """Rates are the same after -resume. Those of policy=random depend on the seed."""
     for policy in ("policy=random\npower=2", "policy=sigmoid\ngamma=.5\nstep=12"):
         write("rate.cfg", CFG.replace("policy=constant", policy))
         args = ("-threads", "1", "-force")

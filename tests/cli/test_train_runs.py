@@ -65,7 +65,7 @@ def finished_runs_make_room():
 
 
 def making_room_is_cut_short():
-    """A run is killed between two renames: the next start renames the other files alike."""
+    """After a kill between two renames, the next start renames the rest with the same number."""
     ends = (".state", ".weights", "-best.weights", "-best.txt", ".names", ".csv", ".run")
     for cut in range(len(ends)):
         shutil.rmtree("cut", ignore_errors=True)
