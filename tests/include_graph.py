@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """include_graph.py [--dot] - checks that C files include only files of their folder and of lower
-floors, and that no files include each other in a circle. The exit status is 1 after a fault. --dot
+FLOORS, and that no files include each other in a circle. The exit status is 1 after a fault. --dot
 prints the graph of the folders for Graphviz instead."""
 import collections
 import os

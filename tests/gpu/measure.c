@@ -2,10 +2,10 @@
  *
  *   measure CFG BATCH PRECISION step|predict|same [cpu]
  *
- * step, predict: prints milliseconds of 20 passes, and the kernels, lists and graphs of a pass.
- * With `cpu` the processor computes.
- * same: trains twice on the GPU and once on the processor. The exit status is 1 when the two runs
- * differ in a bit, or are not near those of the processor. */
+ * step, predict: prints the median of the milliseconds of 20 passes, and the numbers of kernels,
+ * lists and graphs of a pass. With `cpu` the processor computes.
+ * same: trains twice on the GPU and once on the processor. The exit status is 1 when the parameters
+ * of the two runs differ in a bit, or are not near those of the processor. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

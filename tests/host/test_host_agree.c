@@ -175,7 +175,7 @@ static const struct {
     {"train smooth", TRAIN LINEAR3(4) COSTS("smooth"), 1e-4},
     {"train route", TRAIN LINEAR3(4) CONV(4, "size=3\npad=1\nactivation=leaky")
                     "[route]\nlayers=-1,0\n" LINEAR3(3) HEAD, 1e-4},
-    /* libdarknet divides the variance by n - 1, we by n: H7 in test_host_facts.c */
+    /* for the variance libdarknet divides by n - 1, we by n: test_host_facts.c checks it */
     {"train batch norm", TRAIN BN3(6) POOL HEAD, 3e-2},
 };
 // clang-format on

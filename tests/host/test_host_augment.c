@@ -22,8 +22,8 @@ static void draw(unsigned char *rgb, image im) {
             }
 }
 
-/* Returns the largest difference to libdarknet's crop. random_augment_args() would draw its
- * arguments, so its formulas are here. */
+/* Returns the largest difference to libdarknet's crop. libdarknet's random_augment_args() would
+ * draw random arguments, so its formulas are repeated here. */
 static double crop(const unsigned char *rgb, image im, const dnx_augmentation *l, float *out) {
     int shorter = H < W * l->aspect ? H : (int)(W * l->aspect);
     float s = (float)l->side / (float)shorter;

@@ -1,4 +1,4 @@
-/* test_host_facts.c - faults of libdarknet for which we have workarounds, numbered H1, H2 and so
+/* test_host_facts.c - facts about libdarknet for which we have workarounds, numbered H1, H2 and so
  * on. When a fact no longer holds, its workaround can go. */
 #include <darknet.h>
 #include <dlfcn.h>

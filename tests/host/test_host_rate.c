@@ -1,5 +1,5 @@
 /* test_host_rate.c - compares our learning rate with libdarknet's, bit for bit. Policies that
- * libdarknet computes wrongly are compared with their formula. */
+ * libdarknet lacks or computes wrongly are compared with their formula. */
 #include <darknet.h>
 #include <math.h>
 
@@ -56,7 +56,7 @@ static void sigmoid_before_step(void) {
     rate(host_rate(&o, 0) == 0, "the host's sigmoid before step", 0, (double)host_rate(&o, 0), 0);
 }
 
-/* The mean of u^power is 1 / (power + 1). */
+/* The mean of u^power for u uniform in 0..1 is 1 / (power + 1). */
 static void random_is_drawn_from_the_seed(void) {
     dnx_net_opts o = defaults;
     o.policy = DNX_RANDOM;

@@ -111,7 +111,7 @@ static void soften(const layer *l, const double *x, double *y) {
     for (int i = 0; i < l->outputs; i++) y[i] /= sum;
 }
 
-/* Returns false for an unknown layer type. */
+/* Computes layer i into out[i]. Returns false for an unknown layer type. */
 static bool naive_layer(const network *net, int i, const double *x, double *const *out) {
     const layer *l = &net->layers[i];
     double *y = out[i];
@@ -149,7 +149,7 @@ static bool naive_layer(const network *net, int i, const double *x, double *cons
     }
 }
 
-/* Returns the last output, which the caller frees, or NULL. */
+/* Returns the last output, which the caller frees, or NULL after a failure. */
 static double *naive(const network *net, const float *planes) {
     double **out = calloc((size_t)net->n, sizeof *out), *last = NULL;
     double *x = malloc(sizeof *x * (size_t)net->inputs);
@@ -169,7 +169,7 @@ static double *naive(const network *net, const float *planes) {
 
 /* ---- the host's network ---- */
 
-/* batch=1 and subdivisions=1: otherwise libdarknet would need gigabytes. */
+/* Copies a cfg with batch=1 and subdivisions=1: otherwise libdarknet would need gigabytes. */
 static bool copy_for_host(const char *from) {
     char line[1024];
     FILE *in = fopen(from, "r"), *out = in ? fopen(cfg_path, "w") : NULL;
@@ -213,7 +213,7 @@ static void calibrate(network *net) {
 /* ---- comparing ---- */
 
 /* Returns the largest difference, relative to its layer's largest value; HUGE_VAL for another size.
- * *at: this layer, or -1. last: our last output, C x H x W. */
+ * *at: the layer of this difference, or -1. last: our last output, C x H x W. */
 static double compare(network *host, dnx_net *ours, const float *x, int *at, float *last) {
     double largest = 0;
     *at = -1;

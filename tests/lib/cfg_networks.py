@@ -41,7 +41,7 @@ def checked(cfg):
 
 
 def agrees(value, text, what):
-    """Checks that value / 1e6 equals the text, at the text's number of digits."""
+    """Checks that value / 1e6, rounded to the decimals of the text, equals the text."""
     if text:
         digits = len(text.partition(".")[2])
         expect(f"{value / 1e6:.{digits}f}" == text, f"{value:,} {what}, not {text} M")

@@ -3,7 +3,8 @@
  *   z[b,y,x,n] = sum_c w[n,c] x[b,y,x,c],   y = act(batch_norm(z))
  *
  * x: B x H x W x C, y: B x H x W x N.
- * File: biases N, scales N, mean N, variance N, weights N x C, slopes N. */
+ * File: biases N, with batch norm scales, mean and variance (N each), weights N x C, with PReLU
+ * slopes N. */
 #include "common/conv/products.h"
 #include "layer/compression.h"
 
