@@ -93,7 +93,7 @@ static dnx_status make_map(dnx_node *n, dnx_err *err) {
     if (st) return st;
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
-    float deviation = sqrtf(1.f / (float)C); /* so that |W f| is about |f| */
+    float deviation = sqrtf(1.f / (float)C); /* so that W f has about the mean square of f */
     for (size_t i = 0; i < count; i++) s->w[i] = deviation * dnx_rng_normal(&r);
     n->scratch = size;
     return prepare(n, err);

@@ -1,5 +1,5 @@
 /* depthwise.cu - depthwise convolutions: kernels for all windows, then kernels with tiles for small
- * windows. Filter n belongs to channel n / (N / C). */
+ * windows. Filter n of N belongs to channel n / (N / C) of C. */
 #include "cuda/act.h"
 
 KERNEL(depthwise) {
@@ -82,7 +82,7 @@ KERNEL(depthwise_dw_sum) {
     }
 }
 
-/* A block computes a tile in 32 channels; each warp takes a row of 8 pixels. */
+/* A block computes a tile of 8 x 8 pixels in 32 channels; each warp takes a row. */
 enum { SIDE = DNX_CUDA_SIDE, LANES = DNX_CUDA_COLUMNS };
 
 /* The first pixel of a tile, and the index of its image. */
@@ -103,7 +103,7 @@ DEVICE struct corner corner_of(long tile, int h, int w) {
     return at;
 }
 
-/* Copies rows x columns pixels of an image, h x w x C, from (y0, x0) on, to shared memory. */
+/* Copies 32 channels of rows x columns pixels, from (y0, x0) on, of an image h x w x C to `to`. */
 DEVICE void copy_tile(const float *from, const struct dnx_cuda_deferred *of, int h, int w, int C,
                       int y0, int x0, int rows, int columns, float *to) {
     const int lane = THREAD % LANES, c = BLOCK_Y * LANES + lane;

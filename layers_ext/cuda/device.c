@@ -51,7 +51,7 @@ dnx_status dnx_device_look(int index, dnx_device_facts *facts, dnx_err *err) {
     return st ? st : look(cu, index, &device, facts, err);
 }
 
-/* Returns the number after `word`, 70 for ".version 7.0"; 0 without the word. */
+/* Returns the number after `word` without its point: 70 for ".version 7.0"; 0 without the word. */
 static int ptx_number(const char *ptx, const char *word) {
     const char *at = strstr(ptx, word);
     int major = 0, minor = 0;
@@ -170,7 +170,7 @@ dnx_status dnx_device_new(dnx_device *d, void **p, size_t bytes, dnx_err *err) {
     *p = NULL;
     if (bytes == 0) bytes = 4;
     if (d->counts) {
-        d->counted += (bytes + 511) & ~(size_t)511; /* the driver allocates multiples of 512 */
+        d->counted += (bytes + 511) & ~(size_t)511; /* the driver allocates in units of 512 bytes */
         *p = d->buffer;
         return DNX_OK;
     }

@@ -68,7 +68,7 @@ KERNEL(feature_slopes) {
     }
 }
 
-/* phi(v) = sum of series[p] v^p */
+/* Returns phi(v) = sum_p series[p] v^p; stores its derivative in *slope. */
 DEVICE float series_at(const float *series, int degree, float v, float *slope) {
     float sum = series[degree], d = 0;
     for (int p = degree - 1; p >= 0; p--) {

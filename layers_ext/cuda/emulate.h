@@ -11,13 +11,13 @@ extern _Thread_local struct dnx_emulated dnx_emulated;
 
 /* A barrier: returns when all threads of the block have called this function. */
 void dnx_emulated_sync(void);
-/* d += A * B as mma.sync m16n8k16 (bf16) and m16n8k8 (tf32): each of 32 threads has a part. */
+/* d += A * B as mma.sync m16n8k16 (bf16), m16n8k8 (tf32): each of 32 threads has a part of all. */
 void dnx_emulated_mma_bf16(float d[4], const unsigned a[4], const unsigned b[2]);
 void dnx_emulated_mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]);
 unsigned dnx_emulated_bf16_pair(float low, float high);
 unsigned dnx_emulated_tf32(float x);
-/* Asynchronous copies of n floats (cp.async). Only wait() makes them, so that a missing wait gives
- * wrong numbers. */
+/* Asynchronous copies of n floats (cp.async). Only dnx_emulated_copies_wait() makes them, so that a
+ * missing wait gives wrong numbers. */
 void dnx_emulated_copy(float *to, const float *from, int n);
 void dnx_emulated_copies_end(void);
 void dnx_emulated_copies_wait(int groups);

@@ -40,18 +40,18 @@
     X(k_unmap, false) X(k_scale, false) X(k_back, true)
 // clang-format on
 
-enum { DNX_CUDA_TILE = 64 };    /* rows and columns of a matrix product in a block */
+enum { DNX_CUDA_TILE = 64 };    /* rows, and columns, of a product that a block computes */
 enum { DNX_CUDA_COLUMNS = 32 }; /* channels in a block that sums over rows */
 enum { DNX_CUDA_ROWS = 8 };     /* rows that such a block adds at a time */
 enum { DNX_CUDA_SIDE = 8 };     /* side of a depthwise tile, pixels */
-/* Floats of shared memory of a depthwise tile: for its windows, and for sums in _dw_tiles. */
+/* Floats of shared memory of a depthwise tile: for windows, and for sums of depthwise_dw_tiles. */
 enum { DNX_CUDA_WINDOWS = 17 * 17 * 32, DNX_CUDA_SUMS = 9 * 8 * 32 };
-enum { DNX_CUDA_STRIPES = 512 }; /* the most blocks in x of a product that stores parts */
-/* The number of slabs of a sum over rows, and the rows in a slab; the last one may have fewer. */
+enum { DNX_CUDA_STRIPES = 512 }; /* the most blocks in x of a convolution that sums z and z^2 */
+/* The number of slabs of a sum over rows, and the rows in a slab; the last slab may have fewer. */
 #define DNX_CUDA_SLABS(rows) ((rows) < 512 * 256 ? ((rows) + 511) / 512 : 256)
 #define DNX_CUDA_SLAB(rows) (((rows) + DNX_CUDA_SLABS(rows) - 1) / DNX_CUDA_SLABS(rows))
 enum { DNX_CUDA_DESCENT = 64 }; /* blocks that update one tensor */
-enum { DNX_CUDA_SPLIT = 4096 }; /* wanted limit of the rows in a slab of conv_dw */
+enum { DNX_CUDA_SPLIT = 4096 }; /* most rows in a slab of conv_dw, unless it has too many slabs */
 
 /* A deferred batch norm and activation: x = act(z*scale + shift), or x = z when scale is NULL. */
 struct dnx_cuda_deferred {
@@ -62,13 +62,13 @@ struct dnx_cuda_deferred {
 
 /* conv_forward: z = (windows of x) * wk; y = act(z + shift), or z without shift; then residual is
  * added. parts gets the sums of z and z^2 of each block in x, as in norm_sums. Blocks: (tiles of
- * output rows, tiles of N/groups, groups), with parts at most DNX_CUDA_STRIPES in x. */
+ * output rows, tiles of N/groups, groups); at most DNX_CUDA_STRIPES in x if parts is not NULL. */
 struct conv_forward_args {
     struct dnx_cuda_window at;
     const float *x;
     const float *wk; /* groups x N/groups x (kh x kw x C/groups) */
     float *y;
-    double *parts;               /* blocks in x x 3 x N; may be NULL */
+    double *parts;               /* (blocks in x) x 3 x N; may be NULL */
     const float *shift, *slopes; /* N each; may be NULL */
     const float *residual;       /* of the shape of y; may be NULL */
     dnx_act act;
@@ -99,7 +99,7 @@ struct conv_dw_args {
 #define conv_dw_tf32_args conv_dw_args
 #define conv_dw_bf16_args conv_dw_args
 
-/* filters: copies w, N x cg x taps, to wk for conv_forward and wt for conv_dx, which may be NULL.
+/* filters: copies w, N x cg x taps, to wk for conv_forward and to wt for conv_dx; wt may be NULL.
  * wk is multiplied by scale, N numbers or NULL. cg = C/groups. */
 struct filters_args {
     const float *w, *scale;
@@ -115,14 +115,14 @@ struct filters_back_args {
 
 /* depthwise: w is N x kh x kw. With scale y = act(convolution * scale + shift).
  *
- * The kernels with _tiles need N = C. A tile has DNX_CUDA_SIDE x DNX_CUDA_SIDE pixels of y, in
- * _dx_tiles of dx. Its windows must fit into shared memory. Blocks: (tiles, C / DNX_CUDA_COLUMNS
- * rounded up), in x also fewer, except in _dx_tiles. parts gets sums as in conv_forward. */
+ * The kernels depthwise*_tiles need N = C. A tile has DNX_CUDA_SIDE x DNX_CUDA_SIDE pixels of y,
+ * in depthwise_dx_tiles of dx. Its windows must fit into shared memory. Blocks: (tiles or fewer,
+ * C / DNX_CUDA_COLUMNS rounded up); depthwise_dx_tiles needs all. parts: as in conv_forward. */
 struct depthwise_args {
     struct dnx_cuda_window at;
     const float *x, *w, *scale, *shift, *slopes;
     float *y;
-    double *parts; /* blocks in x x 3 x C; depthwise_tiles only; may be NULL */
+    double *parts; /* (blocks in x) x 3 x C; depthwise_tiles only; may be NULL */
     dnx_act act;
     struct dnx_cuda_deferred of_x;
 };
@@ -270,7 +270,7 @@ struct avgpool_args {
     float *y;
     float factor; /* without is_mean: y = factor * sum of the window */
     bool is_mean;
-    bool is_of_image; /* the mean divides by the pixels inside of the image */
+    bool is_of_image; /* the mean divides by the number of pixels inside of the image */
     bool adds;
 };
 struct avgpool_back_args {
@@ -283,7 +283,7 @@ struct avgpool_back_args {
 /* descend: one step of SGD for each tensor in w, as in net/update.c. Clears g. Blocks:
  * (DNX_CUDA_DESCENT, tensors). */
 struct dnx_cuda_descent {
-    long at, count; /* numbers at to at + count - 1 of w, g and v */
+    long at, count; /* numbers [at, at + count) of w, g and v */
     float rate, momentum, decay;
     int nesterov;
 };
@@ -296,7 +296,7 @@ struct fill_args {
     long count;
     float value;
 };
-/* The factors b of a map: for each number, each channel of an image, or each pixel. */
+/* A map a has one factor b for each number, each channel of an image, or each pixel. */
 enum { DNX_CUDA_EACH, DNX_CUDA_CHANNEL, DNX_CUDA_PIXEL };
 /* times_map: to = act(a b). map_slopes: to = dy act'(a b). image: numbers in an image. */
 struct times_map_args {
@@ -326,8 +326,8 @@ struct shuffle_args {
     bool adds;
 };
 
-/* unit_rows: scales rows of x to length 1; inv = 1/|x|. Row i comes from row rows[i] of x, or i
- * when rows is NULL; it is 0 when rows[i] is -1. Blocks: count / DNX_CUDA_ROWS rounded up. */
+/* unit_rows: scales rows of x to length 1; inv = 1/|x|. Row i of unit is row rows[i] of x, or
+ * row i when rows is NULL; it is 0 when rows[i] is -1. Blocks: count / DNX_CUDA_ROWS rounded up. */
 struct unit_rows_args {
     const float *x;
     const int *rows;

@@ -23,7 +23,7 @@ typedef struct dnx_gpu_layer {
     double *losses;
     struct dnx_gpu_layer *head; /* the GPU version of node->distillation->head; may be NULL */
     struct dnx_gpu_norm *norm;  /* the layer's batch norm and activation; may be NULL */
-    /* forward() stores z in y, and the only reader applies batch norm and activation. */
+    /* forward() stores z, before batch norm and activation, in y. The only reader applies both. */
     bool defers;
     struct dnx_gpu_layer *deferred[DNX_MAX_IN]; /* [k]: the layer of input k if it defers */
     /* Set by bring(): y, losses and dx are 0 in this pass. forward() and backward() do not run. */
@@ -41,7 +41,7 @@ typedef struct dnx_gpu_type {
     bool may_defer;
     /* forward() adds dnx_residual(p) to y in prediction (layer/fusion.h). */
     bool adds_residual;
-    /* True when the layer can apply dnx_gpu_deferred() to z of input k. NULL when it never can. */
+    /* True when the layer can apply what input k defers. NULL when it never can. */
     bool (*loads)(const dnx_node *n, int k);
     /* value, grad and momentum are not set yet. May be NULL. */
     dnx_status (*make)(dnx_gpu_layer *l, dnx_err *err);
@@ -56,7 +56,7 @@ typedef struct dnx_gpu_type {
     void (*prepare)(dnx_gpu_layer *l);
 } dnx_gpu_type;
 
-/* Allocates zeroed floats on the device, which are freed with the layer. DNX_EMEM. */
+/* Allocates zeroed floats on the device, which are freed with the layer. DNX_EMEM, DNX_EIO. */
 dnx_status dnx_gpu_new(dnx_gpu_layer *l, float **p, size_t floats, dnx_err *err);
 /* Return the first parameter with this role, or its gradient; NULL when there is none. */
 float *dnx_gpu_value(const dnx_gpu_layer *l, dnx_role role);
@@ -68,7 +68,7 @@ static inline void dnx_gpu_rows(const dnx_gpu_layer *l, dnx_cuda_kernel kernel, 
                                 const void *args) {
     dnx_device_launch(l->device, kernel, (rows + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS, 1, 1, args);
 }
-/* Return an option, or `none` when the type lacks it; dnx_gpu_option() integers and words. */
+/* Return an option, an integer or word, or a float; `none` when the type lacks the option. */
 int dnx_gpu_option(const dnx_node *n, const char *key, int none);
 float dnx_gpu_number(const dnx_node *n, const char *key, float none);
 

@@ -5,20 +5,20 @@
 #include "cuda/layer.h"
 #include "layer/classifier.h"
 
-/* Allocates l->losses. DNX_EMEM. */
+/* Allocates l->losses. DNX_EMEM, DNX_EIO. */
 dnx_status dnx_gpu_new_losses(dnx_gpu_layer *l, dnx_err *err);
 /* The layer writes host[], on the processor; dnx_gpu_put_labels() copies it to device[]. */
 typedef struct {
     int *host, *device;
 } dnx_gpu_labels;
-dnx_status dnx_gpu_new_labels(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err); /* DNX_EMEM */
-/* Allocates the labels and l->losses when the layer trains; else does nothing. DNX_EMEM. */
+dnx_status dnx_gpu_new_labels(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err);
+/* Allocates the labels and l->losses when the layer trains. DNX_EMEM, DNX_EIO. */
 dnx_status dnx_gpu_new_labelled(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err);
 void dnx_gpu_put_labels(dnx_gpu_layer *l, const dnx_gpu_labels *s, int batch);
 /* Used in place of forward() and backward() when l->is_idle. */
 void dnx_gpu_idle_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_idle_backward(dnx_gpu_layer *l, dnx_pass *p);
-/* Copies p->target to the device. Without it, or with weight=0, sets l->is_idle; returns false. */
+/* Copies p->target to the device. Sets l->is_idle and returns false without it or with weight=0. */
 bool dnx_gpu_bring_target(dnx_gpu_layer *l, const dnx_pass *p, float *target);
 /* Returns the margin of a [margin_softmax] for this update. */
 dnx_margin dnx_gpu_margin(const dnx_node *n, uint64_t update);

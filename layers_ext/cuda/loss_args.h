@@ -45,9 +45,9 @@ struct margin_loss_args {
     float *cosines;   /* B x ld */
     const float *x;   /* B x size */
     const int *label; /* B */
-    double *row;      /* B x 5: peak, sum (dnx_margin_row), f(c_y), f'(c_y), dL/ds with of.length */
-    double *losses;   /* B */
-    float *y;         /* B: 1 when the image's class has the largest cosine, else 0 */
+    double *row; /* B x 5: peak and sum of dnx_margin_row, f(c_y), f'(c_y); with of.length dL/ds */
+    double *losses; /* B */
+    float *y;       /* B: 1 when the image's class has the largest cosine, else 0 */
     int ld, size;
 };
 /* margin_images: weighs the losses as in common/face/mining.h, and sets `along`. One block. */
@@ -73,7 +73,7 @@ struct margin_slopes_args {
 
 /* common/face/centres.h has the formulas. centres_follow moves the centres w; one block for each
  * image. centres_near stores max(c_b, 0) in m_of; blocks of DNX_CUDA_ROWS images. centres_margins
- * turns them into margins; one block. Label y has row rows[y] of w, or row y when rows is NULL. */
+ * turns m_of into margins; one block. Label y has row rows[y] of w, or row y when rows is NULL. */
 struct centres_args {
     float *w;           /* a row of D for each class */
     const float *x, *t; /* B x D: the features of the student and the teacher */
@@ -88,7 +88,7 @@ struct centres_args {
 #define centres_near_args centres_args
 #define centres_margins_args centres_args
 
-/* One block for each image. label: -1 when unknown, -2 when no class of the network. */
+/* One block for each image. label: a row of centres; -1 when unknown, -2 when no class. */
 struct center_args {
     const float *x, *centres; /* x: B x D; centres: classes x D */
     const int *label;
@@ -155,12 +155,12 @@ struct dnx_cuda_logits {
     long ld;
     bool is_cosine, by_length; /* by_length: z is cosine times |feature| */
 };
-/* The values of [kd_probability] that change with every pass. scale: of the cosines. */
+/* The values of [kd_probability] that change with every pass. scale: factor of the cosines. */
 struct dnx_cuda_probability {
     double weight;
     float scale, scale_of_teacher;
 };
-/* The leading classes. One block for each image in leading_norm and _least, one in _count. */
+/* One block for each image in leading_norm and leading_least, one block in leading_count. */
 struct leading_args {
     struct dnx_cuda_logits side;
     const float *scale; /* of the cosines of `side` */
@@ -176,7 +176,7 @@ struct leading_args {
 #define leading_count_args leading_args
 #define leading_least_args leading_args
 /* probability_loss: also stores sums for the gradient; one block for each image.
- * probability_slopes: dz is the gradient of the student's logits, with is_cosine of its cosines. */
+ * probability_slopes: dz is the gradient of student.z: of logits or of cosines. */
 struct probability_args {
     struct dnx_cuda_logits student, teacher;
     const struct dnx_cuda_probability *now;

@@ -43,7 +43,7 @@ static const float *before_act(dnx_gpu_layer *l, const dnx_pass *p, int f, int s
     return l->scratch;
 }
 
-/* The gradient of s. To sum over channels, each pixel counts as an image. */
+/* Computes the gradient of input s. To sum over channels, each pixel counts as an image. */
 static void sum_up(dnx_gpu_layer *l, const dnx_pass *p, const float *du, int f, int s, int by) {
     const dnx_shape out = l->node->out;
     const long pixels = (long)out.h * out.w;

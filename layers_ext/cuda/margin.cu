@@ -43,7 +43,7 @@ DEVICE double margin_target(const struct dnx_cuda_margin *g, double c, double *s
     }
 }
 
-/* Cosines of other classes above it are emphasised; 2 means never. */
+/* Returns the number above which cosines of other classes are emphasised; 2 means never. */
 DEVICE float margin_threshold(const struct dnx_cuda_margin *g, double f) {
     return g->kind >= DNX_MARGIN_MV_AM && g->kind <= DNX_MARGIN_SV_ARC ? (float)f : 2;
 }
@@ -75,7 +75,7 @@ DEVICE void divide_by_length(const struct margin_loss_args *a, int b, float *row
     SYNC();
 }
 
-/* row: peak, sum, f, f'. mass, many: sum of e^(z - peak) and number of emphasised classes. */
+/* Returns dL/ds. row: see loss_args.h. mass: sum of e^(z - peak) of `many` emphasised classes. */
 DEVICE double length_slope(const struct dnx_cuda_margin *g, const double row[4], double cy,
                            double mass, double many) {
     const double e = g->smoothing, slope = g->is_ste ? 1 : row[3];
@@ -147,14 +147,14 @@ KERNEL(margin_loss) {
     if (a.of.length) at[4] = length_slope(g, at, cy, mass, many);
 }
 
-/* The order of falling losses, NaN first. */
+/* True when image i comes before b in the order of falling losses, NaN first. */
 DEVICE bool is_before(const double *losses, int i, int b) {
     const double u = losses[i], v = losses[b];
     if (u != u || v != v) return u != u && (v == v || i < b);
     return u > v || (u == v && i < b);
 }
 
-/* Returns M/K for the K = ceil(keep M) largest losses, else 0. M: images with a known class. */
+/* Returns M/K for the K = ceil(keep M) largest losses, else 0. M images have a known class. */
 DEVICE double hard_factor(const struct margin_images_args *a, int b, int M) {
     const int ceiling = -(int)real_floor(-(a->keep * M * (1 - 1e-6)));
     const int K = ceiling < 1 ? 1 : ceiling > M ? M : ceiling;
@@ -163,7 +163,7 @@ DEVICE double hard_factor(const struct margin_images_args *a, int b, int M) {
     return rank < K ? (double)M / K : 0;
 }
 
-/* Replaces *loss by (1 - p)^focus * loss with p = e^-loss. Returns the derivative. */
+/* Replaces *loss by (1 - p)^focus * loss with p = e^-loss. Returns its derivative by loss. */
 DEVICE double focal_factor(double focus, double *loss) {
     const double p = real_exp(-*loss), miss = 1 - p;
     if (miss <= 0) {

@@ -19,7 +19,7 @@ size_t dnx_gpu_filters(const struct dnx_cuda_window *at) {
     return (size_t)at->N * (size_t)taps_of(at) * (size_t)cg_of(at);
 }
 
-/* Few tiles get more parts, so that a large GPU has enough blocks. z allows 65535 blocks. */
+/* Few tiles get more parts, so that a large GPU has enough blocks. z has at most 65535 blocks. */
 int dnx_gpu_parts(const struct dnx_cuda_window *at) {
     enum { BLOCKS = 512 };
     const long rows = outputs_of(at), most = 65535 / at->groups;
@@ -30,7 +30,7 @@ int dnx_gpu_parts(const struct dnx_cuda_window *at) {
     return (int)(parts < most ? parts : most);
 }
 
-/* plain: the float32 kernel. Pixels are counted in int: LONG_MAX makes the launch fail. */
+/* plain: the float32 kernel. Above DNX_GPU_PIXELS pixels, LONG_MAX makes the launch fail. */
 static void multiply(dnx_gpu_layer *l, dnx_cuda_kernel plain, const struct dnx_cuda_window *at,
                      long x, long y, long z, const void *args) {
     if (inputs_of(at) > DNX_GPU_PIXELS || outputs_of(at) > DNX_GPU_PIXELS) x = LONG_MAX;

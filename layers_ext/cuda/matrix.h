@@ -21,7 +21,7 @@ void dnx_gpu_add_transposed_times(dnx_gpu_layer *l, const float *a, const float 
 
 /* Convolutions; at->batch is the batch of the pass. */
 enum { DNX_GPU_PIXELS = 1 << 30 }; /* the most pixels in a batch */
-/* Weights, and parts of their gradient. A smaller batch never needs more parts. */
+/* Return the number of weights, and of parts of their gradient; a smaller batch needs no more. */
 size_t dnx_gpu_filters(const struct dnx_cuda_window *at);
 int dnx_gpu_parts(const struct dnx_cuda_window *at);
 void dnx_gpu_conv_order(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *w,

@@ -37,7 +37,7 @@ KERNEL(norm_sums) {
     }
 }
 
-/* Adds n sums over all slabs. Returns true in the one thread that gets those of channel *c. */
+/* Adds n sums over all slabs. Returns true in the one thread that gets the sums of channel *c. */
 DEVICE bool add_slabs(const double *parts, int slabs, int C, int n, int *c, double sums[3]) {
     SHARED double part[3][DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, row = THREAD / DNX_CUDA_COLUMNS;

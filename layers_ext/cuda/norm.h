@@ -9,11 +9,11 @@ typedef struct dnx_gpu_norm {
     dnx_act act;
     float *z; /* rows x C, or NULL: see dnx_gpu_norm_make() */
     float *scale, *shift, *batch_mean, *inv_std, *p, *q, *r; /* C numbers each */
-    double *parts;                                           /* slabs or stripes x 3 x C */
+    double *parts;                                           /* (slabs or stripes) x 3 x C */
 } dnx_gpu_norm;
 
 /* Set t->of_input first. Sets the other members, and l->norm unless t->of_input. keeps_z: allocates
- * z for backward() when the layer trains and does not defer. DNX_EMEM. */
+ * z for backward() when the layer trains and does not defer. DNX_EMEM, DNX_EIO. */
 dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool keeps_z, dnx_err *err);
 /* Computes scale and shift from the running statistics; without batch norm 1 and the bias. */
 void dnx_gpu_norm_fold(dnx_gpu_layer *l, dnx_gpu_norm *t);
@@ -31,7 +31,7 @@ bool dnx_gpu_loads_any(const dnx_node *n, int k);
  * blocks in x of the product that has stored sums; 0 without sums. */
 void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
                           int stripes);
-/* Adds to the gradients of parameters. Stores or adds dz, which may be NULL. */
+/* Adds to the gradients of parameters. Stores dz, or adds it with `adds`. dz may be NULL. */
 void dnx_gpu_norm_backward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
                            float *dz, bool adds);
 /* The members of dnx_gpu_type for layers that are only batch norm and activation. */

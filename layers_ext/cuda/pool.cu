@@ -1,7 +1,7 @@
 /* pool.cu - maxpool and avgpool. */
 #include "cuda/target.h"
 
-/* The pixels [y0, y1) x [x0, x1) of a window. x[plane] is pixel (0, 0) in the output's channel. */
+/* The pixels [y0, y1) x [x0, x1) of a window. x[plane] is pixel (0, 0) of its image and channel. */
 struct bounds {
     int y0, y1, x0, x1;
     long plane;
@@ -44,7 +44,7 @@ KERNEL(maxpool) {
     }
 }
 
-/* The divisor of a mean: the window's pixels, with is_of_image only those inside of the image. */
+/* Returns the number of pixels of a window, with is_of_image only of those inside of the image. */
 DEVICE int area_of(const struct dnx_cuda_window *at, const struct bounds *w, bool is_of_image) {
     return is_of_image ? (w->y1 - w->y0) * (w->x1 - w->x0) : at->kh * at->kw;
 }

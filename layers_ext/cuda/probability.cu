@@ -120,7 +120,7 @@ DEVICE double ahead(const double *of, double T, int top) {
     const double *g = of, *r = of + SUMS;
     return (r[top] - g[top]) / T + real_log(r[top + 1]) - real_log(g[top + 1]);
 }
-/* Returns KL((m_T, 1 - m_T) || (m_S, 1 - m_S)) with m = 1 / (1 + e^a). s, t: a = ahead(). */
+/* Returns KL((m_T, 1 - m_T) || (m_S, 1 - m_S)), m = 1 / (1 + e^a). s, t: a of student, teacher. */
 DEVICE double between(double s, double t) {
     const double m = real_exp(-real_softplus(t)), rest = real_exp(-real_softplus(-t));
     return m * (real_softplus(s) - real_softplus(t)) +

@@ -55,7 +55,7 @@ DEVICE const float *window_at(const struct dnx_cuda_window *at, const float *fro
     return from + (s.image + (long)y * at->w + x) * at->C + c;
 }
 
-/* Returns dz of filter n at the output that reads input pixel s by tap `tap`; NULL when none. */
+/* Returns the address of dz of filter n where tap `tap` reads input pixel s; NULL without one. */
 DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz, struct spot s,
                               int tap, int n) {
     const int ky = tap / at->kw;
@@ -70,8 +70,8 @@ DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz,
     return dz + (s.image + (long)y * at->ow + x) * at->N + n;
 }
 
-/* The address of left[k][line] or right[k][line]; NULL when it is 0. s: the spot of the line, in DW
- * that of term k. */
+/* Return the address of left[k][line] or right[k][line]; NULL where the element is 0. s: the spot
+ * of the line, in DW that of term k. */
 DEVICE const float *left_at(const struct product *p, int kind, struct spot s, int line, int k) {
     const long row = p->row + line;
     if (k >= p->hi || row >= p->rows) return 0;
@@ -174,7 +174,7 @@ DEVICE int tile_column(int i, int precision) {
     return THREAD / 32 / 4 * 32 + i / 4 * 8 + THREAD % 4 * 2 + i % 2;
 }
 
-/* row_parts() threads share a column; this one is row_part(), acc[i] its number row_index(). */
+/* row_parts() threads share a column. This is thread row_part(), and acc[i] its sum row_index(). */
 DEVICE int row_parts(int precision) { return precision == PLAIN ? 16 : 32; }
 DEVICE int row_part(int precision) {
     return precision == PLAIN ? THREAD / 16 : THREAD / 32 % 4 * 8 + THREAD % 32 / 4;
@@ -195,7 +195,7 @@ DEVICE void fetch(const struct product *p, int kind, struct spot left, int slice
     END_COPIES();
 }
 
-/* After the barrier the slice is complete, and no thread reads the stage of the next copies. */
+/* After SYNC() in the loop slice s is complete, and no thread reads the stage of new copies. */
 DEVICE void product_tile(const struct product *p, int kind, int precision, struct tile *t) {
     SHARED __attribute__((aligned(16))) float stages[STAGES][2][BUFFER];
     const struct spot left = spot_of(p->at, kind, (unsigned)(p->row + line_of(true)));
@@ -217,7 +217,7 @@ DEVICE void product_tile(const struct product *p, int kind, int precision, struc
 }
 
 /* The caller sets row, rows, columns and hi, for DW also column and lo. wide_left, wide_right: how
- * many numbers are consecutive in memory. */
+ * many numbers of left and right are consecutive in memory. */
 DEVICE struct product product_of(const struct dnx_cuda_window *at, const float *left,
                                  const float *right, const struct dnx_cuda_deferred *of_x, int g,
                                  int wide_left, int wide_right) {

@@ -10,7 +10,7 @@ typedef struct {
     float *parts;              /* gradient of wk from each slab; NULL when predicting */
 } dnx_gpu_product;
 
-/* State: a dnx_gpu_product. at: kh, kw, stride, pad and groups. DNX_EMEM, DNX_ESHAPE. */
+/* l->state: a dnx_gpu_product. at: kh, kw, stride, pad, groups. DNX_EMEM, DNX_EIO, DNX_ESHAPE. */
 dnx_status dnx_gpu_product_make(dnx_gpu_layer *l, struct dnx_cuda_window at, dnx_err *err);
 void dnx_gpu_product_prepare(dnx_gpu_layer *l);
 void dnx_gpu_product_forward(dnx_gpu_layer *l, dnx_pass *p);

@@ -13,8 +13,8 @@ typedef struct {
     long lists, graphs, kernels;
 } dnx_work;
 
-/* functions: of the kernels. cu, stream and functions must outlive the queue, which the caller
- * closes. NULL when memory runs out. */
+/* functions: the kernels. cu, stream and functions must outlive the queue, which the caller closes.
+ * Returns NULL when memory runs out. */
 dnx_queue *dnx_queue_open(const dnx_driver *cu, void *stream, void *const *functions);
 void dnx_queue_close(dnx_queue *q); /* discards work that was not started; q may be NULL */
 

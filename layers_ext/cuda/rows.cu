@@ -1,4 +1,4 @@
-/* rows.cu - scales rows x_i to length 1, and computes the gradient of this. d_i is the gradient of
+/* rows.cu - scales rows x_i to length 1, and computes their gradients dx_i. d_i is the gradient of
  * u_i, f a factor:
  *
  *   u_i = x_i / |x_i|,  dx_i = f/|x_i| (d_i - (d_i.u_i) u_i)
@@ -8,7 +8,7 @@
 
 DEVICE long my_row(void) { return (long)BLOCK_X * DNX_CUDA_ROWS + THREAD / DNX_CUDA_COLUMNS; }
 
-/* Returns rows[i], or i when rows is NULL; -1 from limit_ on. */
+/* Returns rows[i], or i when rows is NULL; -1 for i >= limit_. */
 DEVICE long source_of(const int *rows, long i, long limit_) {
     if (i >= limit_) return -1;
     return rows ? rows[i] : i;

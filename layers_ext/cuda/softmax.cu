@@ -1,4 +1,4 @@
-/* softmax.cu - softmax probabilities and their cross-entropy; one row for a block. */
+/* softmax.cu - softmax probabilities and their cross-entropy; one block for each row. */
 #include "cuda/block.h"
 #include "cuda/real.h"
 

@@ -37,7 +37,7 @@ DEVICE unsigned bf16_pair(float low, float high) { return dnx_emulated_bf16_pair
 /* Returns a float rounded to TF32: 10 bits of mantissa, ties away from zero. */
 DEVICE unsigned tf32(float x) { return dnx_emulated_tf32(x); }
 /* Copy four numbers, or one, to shared memory; zeros when `from` is NULL. Addresses of four are
- * multiples of 16. WAIT_COPIES(n) waits for all groups but the last n. */
+ * multiples of 16 bytes. END_COPIES() ends a group; WAIT_COPIES(n) waits for all but n groups. */
 DEVICE void copy_four(float *to, const float *from) { dnx_emulated_copy(to, from, 4); }
 DEVICE void copy_one(float *to, const float *from) { dnx_emulated_copy(to, from, 1); }
 #define END_COPIES() dnx_emulated_copies_end()

@@ -11,7 +11,7 @@
 #define DNX_BIT_WORDS 1023 /* most words of a row, so that counts fit 16 bits */
 
 typedef struct {
-    const float *alpha, *shift, *slope; /* N floats each; shift and slope: both may be NULL */
+    const float *alpha, *shift, *slope; /* N floats each; shift and slope may both be NULL */
     const float *residual;              /* may be NULL */
 } dnx_bit_end;
 
@@ -65,7 +65,7 @@ typedef struct {
     void (*sign)(const float *x, int skip, long P, int C, const float *scale, const float *shift,
                  int8_t *to, size_t plane, float *sum);
     size_t (*packed)(int words, int N);
-    /* Packs N filters of `words` words, in the order of a window. */
+    /* Packs N filters, whose `words` words are in the order of a window. */
     void (*pack)(const uint64_t *rows, int words, int N, void *packed);
     /* Computes y for N filters: integer sums of products, then the steps of dnx_bit_set.finish. x,
      * packed and scratch are aligned to 64 bytes. Reads up to 15 positions beyond the last one. */

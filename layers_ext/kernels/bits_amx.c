@@ -1,5 +1,5 @@
 /* bits_amx.c - binary convolutions with AMX tiles, which multiply signs as bytes: 16 rows x 64
- * bytes x 16 filters in 16 cycles, 2.5 times as many products as by counting bits.
+ * bytes x 16 filters in 16 cycles, 2.5 times as fast as counting bits.
  *
  * A tile reads 16 positions directly from the image. Filters are stored as bits; WORDS words of 32
  * filters at a time become bytes in the L1 cache.
@@ -105,8 +105,8 @@ DNX_INLINE void add(const int8_t *x, const size_t *offset, const int8_t *w, int 
     _tile_stored(3, sums + 768, 64);
 }
 
-/* Computes the results of `count` positions that are outputs. *column and *output belong to the
- * next position. */
+/* Computes the results of those of `count` positions that are outputs. *column and *output belong
+ * to the next position. */
 static inline void finish(const dnx_tile_job *j, const int32_t *sums, int count, const end16 *end,
                           int *column, size_t *output, const float *residual, float *y) {
     for (int i = 0; i < count; i++, *column = *column + 1 == j->pitch ? 0 : *column + 1) {

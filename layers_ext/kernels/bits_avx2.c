@@ -177,7 +177,7 @@ typedef struct {
     int P;
 } block;
 
-/* Computes all rows in pairs. A last single row is used twice. */
+/* Calls tile() for all rows in pairs. A last single row is used twice. */
 static inline __attribute__((always_inline)) void
 tiles(const block *k, int i, int steps, const uint8_t *w, size_t far, int panels, int q) {
     uint8_t nowhere[PANELS * 2 * PANEL] = {0}, *to = k->sums + (size_t)q * 2 * PANEL;

@@ -95,7 +95,7 @@ INLINE __m512i round64(const float *x, long n, __m512 inverse) {
     return _mm512_ternarylogic_epi32(half, low, _mm512_slli_epi32(high, 16), CHOOSE);
 }
 
-/* Rounds P rows with one scale s, and returns s. Fills the last tile with zeros. */
+/* Rounds P rows with one scale s, and returns s. Fills up the last tile with zeros. */
 static float round_rows(const float *a, int P, int K, uint8_t *bytes) {
     const float most = fmaxf(largest(a, (long)P * K), 127 * LEAST);
     const __m512 inverse = _mm512_set1_ps(127 / most);

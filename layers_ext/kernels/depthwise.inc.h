@@ -23,7 +23,7 @@ typedef struct {
     int kh, kw, kx0, kx1;     /* a single output uses the taps kx0 <= kx < kx1 of each row */
     const float *w;
     epi e;
-    const float *dy; /* gradients of the outputs; they are added to dw */
+    const float *dy; /* gradients of the outputs; the gradient of w is added to dw */
     float *dw;
 } strip;
 
@@ -175,7 +175,7 @@ DX_STRIP_FN(1, 1)
 DX_STRIP_FN(2, 4)
 DX_STRIP_FN(2, 2)
 
-/* Computes the gradient of an input pixel that outputs x - k read by taps kx + k*stride. */
+/* Computes the gradient of an input pixel. Output x - k reads it by tap kx + k*stride, k < taps. */
 NOINLINE void dx_pixel(const back_rows *b, int kx, int x, int taps, int stride, int C, float *dx) {
     const int count = b->count;
     const bool adds = b->adds;

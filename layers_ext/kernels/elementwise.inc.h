@@ -151,7 +151,7 @@ INLINE vf back_vector(const back *b, const bool is_slow, size_t at, back_lanes *
     return b->e.acts ? v->dy * grad_vector(v->u, &b->e, v->leak) : v->dy;
 }
 
-/* Adds to three rows of CHUNK sums, those of act_back(). */
+/* Adds R rows to the three sums of act_back(), CHUNK floats each. */
 INLINE void sum_rows(const int R, const back *b, const bool is_slow, const bool has_slopes,
                      float *sums, int c, const int n) {
     vf sum = ld(sums + c), sum_z = ld(sums + CHUNK + c), sum_s = zero();

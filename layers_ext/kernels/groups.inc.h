@@ -34,7 +34,7 @@ typedef struct {
     int C, N, a, b;
     int steps, rest; /* VW outputs hold `steps` whole groups and `rest` more outputs */
     int V;           /* V for pick(), the same for all outputs */
-    int c, in, k;    /* the first output; input 0 of its group; its number in the group */
+    int c, in, k;    /* the first output; input 0 of its group; the output's number in it */
     vi at;           /* inputs_of(k, a, b) */
 } lane_map;
 

@@ -12,7 +12,7 @@
 /* Where a kernel stores rows of N outputs, and the steps before that, in this order. */
 typedef struct {
     float *y;
-    size_t ldy;        /* floats between outputs, in y and in the residual */
+    size_t ldy;        /* floats between rows of outputs, in y and in the residual */
     const float *bias; /* N floats; may be NULL */
     dnx_act act;
     const float *slope;    /* N slopes, for PRELU */

@@ -1,4 +1,4 @@
-/* binary.c - the GPU version of [binary]. It multiplies signs as floats. */
+/* binary.c - the GPU version of [binary]. It multiplies signs as floats. u: see binary_args.h. */
 #include "cuda/matrix.h"
 #include "cuda/norm.h"
 #include "cuda/product.h"
@@ -10,10 +10,10 @@ typedef struct {
     dnx_gpu_norm norm, input; /* batch norm of the output and of the input */
     struct dnx_cuda_window at;
     bool takes_signs, has_alpha, has_map;
-    float *v, *b, *scaled;    /* N x C x taps each: w or centred w; sign(v); alpha b */
+    float *v, *b, *scaled; /* N x C x taps each. v: w or centred w; b = sign(v); scaled = alpha b */
     float *alpha, *centred;   /* N */
-    float *wk, *wt, *parts;   /* b for wk, alpha b for wt */
-    float *signs, *sum, *map; /* sign(u): B x h x w x C; sums of |u|: B x h x w; K: B x oh x ow */
+    float *wk, *wt, *parts;   /* wk is made from b, wt from alpha b: see filters_args */
+    float *signs, *sum, *map; /* sign(u); sums of |u| over channels; their means over windows */
 } state;
 
 static long pixels_in(const dnx_gpu_layer *l, int batch) {

@@ -1,4 +1,4 @@
-/* dropout.c - the GPU version of [dropout]. The processor draws the kept numbers. */
+/* dropout.c - the GPU version of [dropout]. The processor draws which numbers are kept. */
 #include "common/dropped.h"
 #include "cuda/layer.h"
 

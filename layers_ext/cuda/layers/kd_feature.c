@@ -6,7 +6,7 @@ typedef struct {
     bool has_map, is_unit;
     int C, T;            /* channels of the student and of the teacher */
     size_t pixels, size; /* pixels of an image; size: pixels * T */
-    float *target, *g;   /* B x size; g is NULL without a map */
+    float *target, *g;   /* batch x size; g is NULL when there is no W */
     float *inv, *e, *h;  /* inv: B x 2 floats; e, h: B doubles each */
     float *ones;         /* T */
     float *parts, *sums; /* scratch for the gradients of W and b; sums: doubles */

@@ -1,5 +1,5 @@
-/* kd_probability.c - the GPU version of [kd_probability]. All logits are in memory, B x N for
- * student and teacher. Products are in the layer's precision, sums in double. */
+/* kd_probability.c - the GPU version of [kd_probability]. All logits are in memory: batch x
+ * classes for student and teacher. Products are in the layer's precision, sums in double. */
 #include "cuda/cosines.h"
 #include "cuda/loss.h"
 
@@ -14,7 +14,7 @@ typedef struct {
     float *sums, *now;          /* sums: B x 11 doubles; now: a struct dnx_cuda_probability */
     dnx_gpu_labels label;       /* with groups */
     float *least;               /* with groups: B */
-    float *norm, *mass, *count; /* with groups: B doubles; N doubles; one int */
+    float *norm, *mass, *count; /* with groups. norm: B doubles; mass: N doubles; count: an int */
 } state;
 
 static bool can(const dnx_node *n) {
@@ -75,7 +75,7 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     return st;
 }
 
-/* Copies the column of each image's class in the logits; -1 when the class is unknown. */
+/* Copies the label of each image to the device: the column of its class; -1 when unknown. */
 static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     const dnx_node *n = l->node;

@@ -16,7 +16,7 @@ typedef struct {
     /* B doubles each; NULL when the options do not need them. */
     float *length, *m_of, *factor;
     float *along;          /* B; NULL like length */
-    float *target, *share; /* B x D; B; NULL when not needed */
+    float *target, *share; /* target: B x D; share: B; NULL when not needed */
     bool has_target;       /* a training pass with the teacher's features */
 } state;
 
@@ -60,7 +60,7 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     return st;
 }
 
-/* The column of each image's class; -1 when unknown, -2 when no class of the network. */
+/* Copies the column of each image's class; -1 when unknown, -2 when the label is no class. */
 static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     for (int b = 0; b < p->batch; b++) {
