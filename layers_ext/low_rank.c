@@ -4,8 +4,9 @@
  *   z[b,y,x,n] = sum_r P[n,r] t[b,y,x,r]
  *   y = act(batch_norm(z))
  *
- * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1. V is W' of Zhang et
- * al., "Accelerating Very Deep Convolutional Networks", arXiv 1505.06798.
+ * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1. N = filters; pad:
+ * size/2 with pad=1, else padding=. V is W' of Zhang et al., "Accelerating Very Deep Convolutional
+ * Networks", arXiv 1505.06798.
  * Weights file: biases N; with batch_normalize=1 scales N, mean N, variance N; weights P N x R;
  * basis V R x C x size x size; with activation=prelu slopes N.
  *
@@ -39,7 +40,7 @@ static const dnx_opt options[] = {
 typedef struct {
     dnx_norm_act norm;
     dnx_winograd wino;   /* with wino.m > 0 it computes t, and packed_v is NULL */
-    size_t wino_scratch; /* with wino, t starts after this many floats of scratch */
+    size_t wino_scratch; /* with wino.m > 0, t starts after this many floats of scratch */
     dnx_patches at;
     int K, N, R;
     bool reads_in_place;
@@ -108,7 +109,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         if (!st) st = dnx_new(n, &s->d_all, threads * R * (K + N), err);
     }
     if (st) return st;
-    dnx_rng r; /* variances: V 1/K, so that t is like x; P 2/R (He et al.) */
+    dnx_rng r; /* variances: V 1/K, so that t has that of x; P 2/R (He et al.) */
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
     for (size_t i = 0; i < K * R; i++) s->v[i] = dnx_rng_normal(&r) / sqrtf((float)K);
     for (size_t i = 0; i < R * N; i++) s->p[i] = dnx_rng_normal(&r) * sqrtf(2.f / (float)R);

@@ -82,7 +82,7 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_cosines cosines;
-    dnx_margin margin; /* the margin of this update, after warm-up */
+    dnx_margin margin; /* with the ramp and s of this update */
     dnx_class_sample sample;
     dnx_mining mining;
     dnx_centres centres;
@@ -90,7 +90,7 @@ typedef struct {
     dnx_margin_row *row; /* B */
     double *factor;      /* B: dF/dL */
     double *length;      /* B: |x|; NULL without scale=length */
-    float *along;        /* B: dF/d|x| / |x| at constant logits; NULL without scale=length */
+    float *along;        /* B: dF/d|x| / |x| at constant |x| c_j; NULL without scale=length */
     dnx_mined *mined;    /* B; NULL without mining */
     bool has_slopes;     /* block has gradients instead of cosines */
 } state;
@@ -285,7 +285,7 @@ static double macs(const dnx_node *n) {
 
 static int classes(const dnx_node *n) { return ((const opts *)n->opts)->classes; }
 
-/* Returns the factor of the cosines in logits(): 1 with scale=length, where features keep |x|. */
+/* Returns the factor of the cosines in logits(): 1 with scale=length, as they are |x| c_j then. */
 static float factor_of_logits(const state *s) { return s->length ? 1 : (float)s->margin.s; }
 
 static void logits(dnx_node *n, const float *x, int batch, int lo, int hi, float *z) {

@@ -78,7 +78,7 @@ static void multiply(const part *t, float *to) {
         for (size_t c = 0; c < t->count; c++) to[c] = t->f[c] * *t->s;
 }
 
-/* Returns the gradient before the activation for part t: dy itself, or BLOCK floats in `room`. */
+/* Returns the gradient before the activation for part t: dy itself, or floats in `room`. */
 static const float *du_of(const dnx_node *n, const dnx_pass *p, const part *t, float *room) {
     const int act = ((const opts *)n->opts)->activation;
     if (act == DNX_LINEAR) return p->dy + t->at;
@@ -103,7 +103,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
 
 static long blocks_of(const dnx_node *n) { return (n->out.c + BLOCK - 1) / BLOCK; }
 
-/* Computes the gradient of s for scale_wh=0. Row i is block i % blocks of image i / blocks. */
+/* Computes the gradient of s for scale_wh=0. Number i is block i % blocks of image i / blocks. */
 static void channels_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     size_t C = (size_t)n->out.c;
     long hw = (long)n->out.h * n->out.w, blocks = blocks_of(n);

@@ -3,8 +3,8 @@
  *   y = act(alpha*x + beta*f)
  *
  * x (the layer before) and y: B x H x W x C; f (`from`): B x H1 x W1 x C1. No weights.
- * Shapes may differ, as in libdarknet. If f is larger, every (H1/H)-th pixel of f is added; if f is
- * smaller, it is added to every (H/H1)-th pixel of y. Only the first min(C, C1) channels are added.
+ * Shapes may differ, as in libdarknet. If H1 > H, every (H1/H)-th pixel of f is added; if H1 < H, f
+ * is added to every (H/H1)-th pixel of y. Only the first min(C, C1) channels are added.
  * All other elements are y = act(x), without alpha.
  * He et al. 2015, "Deep residual learning", equation 1. */
 #include <stdio.h>

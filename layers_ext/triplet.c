@@ -8,7 +8,7 @@
  * The triplets of a batch:
  *   hard      one for each image a that has p and n: the farthest p and the nearest n
  *             (Hermans 2017, equation 5)
- *   semihard  one for each pair (a, p): a random n with d_ap < d_an < d_ap + margin
+ *   semihard  for each pair (a, p) a random n with d_ap < d_an < d_ap + margin, if any
  *             (Schroff 2015, section 3.2)
  *   all       all triplets whose term is above 0
  *

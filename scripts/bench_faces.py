@@ -9,8 +9,8 @@ pyramid) and the number of windows that R-Net and O-Net score. Then the networks
 numbers of these sizes, in turns, with the same weights and threads. Their outputs are compared
 before they are timed. Both sides flush denormals.
 
-ONNX Runtime runs P-Net once for each scale of the pyramid, as MTCNN's authors do, or once on our
-page, whichever is faster here. R-Net and O-Net run on one batch of the mean number of windows.
+ONNX Runtime runs P-Net once for each scale of the pyramid, as MTCNN's authors do, or on our
+pages, whichever is faster here. R-Net and O-Net run on one batch of the mean number of windows.
 
 Only the networks are compared. "darknet faces" also decodes, makes pyramids and windows, suppresses
 boxes, and cuts and writes crops; its time per photograph is printed, but has no peer.
@@ -42,7 +42,7 @@ SIDES = {"p": CELL, "r": 24, "o": 48}
 
 
 def scales(width, height, least):
-    """Returns the (height, width) of each scale of the pyramid. least: pixels of a face."""
+    """Returns (height, width) of each scale of the pyramid. least: pixels of the smallest face."""
     out, scale = [], CELL / least
     while min(width, height) * scale >= CELL:
         out.append((math.ceil(height * scale), math.ceil(width * scale)))

@@ -281,7 +281,7 @@ def available(args):
 
 
 def run_case(args, case, folder):
-    """Runs a case. Returns False when no program to compare with is installed."""
+    """Runs a case. Returns False when args.peers has no program for it."""
     name, _, batch = case.partition(":")
     with contextlib.ExitStack() as stack:
         if name in STOCK and "host" in args.peers:

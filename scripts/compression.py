@@ -118,7 +118,8 @@ def packed_bytes(args, name, cfg, weights):
 # ---- low rank ----
 
 def compress(args, name, full, images, speedup, method):
-    """Returns ((cfg, weights), {"theory", "relative_error" in percent, "cosine", ...})."""
+    """Returns ((cfg, weights), {"theory": the ratio of multiply-adds, "relative_error" in percent,
+    "cosine", ...})."""
     folder = os.path.join(args.out, name)
     small = tuple(os.path.join(folder, "net" + end) for end in (".cfg", ".weights"))
     path, options = os.path.join(folder, "low-rank.json"), [
@@ -146,7 +147,7 @@ def compress(args, name, full, images, speedup, method):
 
 
 def with_the_rest(command):
-    """Runs `darknet compress low-rank`, also when it skips images. Returns its output."""
+    """Runs `darknet compress low-rank`, which may skip images. Returns its output."""
     try:
         return run(command, capture=True)
     except Failure as e:

@@ -52,7 +52,7 @@ SHOWN = 2  # pairs of the same person, and as many of different people
 
 
 def train(out):
-    """Trains on synthetic faces. Returns (cfg, weights, folder of test faces, pairs)."""
+    """Trains on synthetic faces. Returns (cfg, weights, folder of test faces, file of pairs)."""
     drawn, cfg = os.path.join(out, "synthetic"), os.path.join(out, "small.cfg")
     run([darknet(), "synth", drawn, "-identities", str(IDENTITIES), "-images", str(IMAGES),
          "-pairs",
@@ -139,7 +139,7 @@ def draw(rows, note, path):
 
 
 def on_drawings(out):
-    """Trains a network on drawings. Returns (cfg, weights, threshold, pairs)."""
+    """Trains a network on drawings. Returns (cfg, weights, threshold, pairs to show)."""
     cfg, weights, folder, listed = train(out)
     pairs, scores = scores_of(cfg, weights, folder, read_pairs(listed))
     same = np.array([p[2] for p in pairs])

@@ -9,8 +9,8 @@ distractors: folders or lists of images of other people, or such files; the name
 are not needed.
 
 Rank-1: an image of a person is searched among all distractors and one other image of the person.
-This is done for each ordered pair of images. Rank-1 is the share of searches in which the person
-comes first.
+This is done for each ordered pair of images of a person. Rank-1 is the share of searches in which
+the person comes first.
 TAR at FAR: FAR is the share of pairs of two people whose cosine is above a threshold, TAR the share
 of pairs of the same person above the same threshold.
 FNIR at FPIR: a watch list has the mean feature of each person. FPIR is the share of strangers whose

@@ -5,8 +5,8 @@
 
 A set is NAME=FILE.bin (InsightFace has LFW, CFP-FF, CFP-FP, AgeDB-30, CALFW, CPLFW), or
 NAME=FOLDER:PAIRS: a folder of images and a list of pairs in any format that `darknet pairs` reads.
-Each set is measured like eval_lfw.py does, and its results are in DIR/NAME. A set is not measured
-again when its inputs are the same. Writes DIR/table.csv and DIR/results.json.
+Each set is measured as by eval_lfw.py, and its results are in DIR/NAME. A set is not measured again
+while its inputs stay the same. Writes DIR/table.csv and DIR/results.json.
 """
 import argparse
 import os
@@ -33,7 +33,7 @@ KEPT = ("accuracy", "standard_error", "fold_accuracies", "thresholds", "auc", "e
 
 
 def a_set(text):
-    """Parses NAME=PATH or NAME=FOLDER:PAIRS. Returns (name, .bin or folder, pairs or None)."""
+    """Parses NAME=FILE.bin or NAME=FOLDER:PAIRS. Returns (name, .bin or folder, pairs or None)."""
     name, _, path = text.partition("=")
     if not name or not path or "/" in name or name.startswith("."):
         raise argparse.ArgumentTypeError(f"{text}: must be NAME=FILE.bin or NAME=FOLDER:PAIRS")

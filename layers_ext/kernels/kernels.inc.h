@@ -1,6 +1,6 @@
 /* kernels.inc.h - the one source of all kernel sets. The including file defines
  *   SET  the set's name,  VW  floats per vector,  MR  rows of a register tile (4, 6 or 14).
- * MR x 2 vectors of sums, two vectors of b and one of a must fit the registers. */
+ * In mm(), MR x 2 vectors of sums, two vectors of b and one of a must fit the registers. */
 #include "kernels/kernels.h"
 
 #include <math.h>
@@ -26,9 +26,9 @@
 
 #define PANEL (2 * VW)
 #define MMT_ROWS 128    /* rows of d that mmt copies at a time */
-#define MM_BLOCK 8192   /* floats of `a` that stay in L1 while all panels of b are read */
+#define MM_BLOCK 8192   /* floats of `a` in a block of mm(); 6 times as many for a large b */
 #define LINE 16         /* floats of a cache line */
-#define MM_LARGE 131072 /* floats of b that no longer fit L2 */
+#define MM_LARGE 131072 /* a matrix b with more floats is large */
 
 typedef float vf __attribute__((vector_size(4 * VW)));
 typedef int32_t vi __attribute__((vector_size(4 * VW)));
@@ -48,7 +48,7 @@ INLINE vf set1(float x) {
 #endif
 }
 
-/* Returns a*b + c. With -std=c11 the compiler does not fuse products and sums. */
+/* Returns a*b + c. With -std=c11 GCC does not fuse products and sums. */
 INLINE vf fma_(vf a, vf b, vf c) {
 #if defined(USE_AVX512)
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
@@ -104,7 +104,8 @@ INLINE void st_part(float *p, vf v, int n) {
 #endif
 }
 
-/* Stores past the cache. p is aligned to vectors. Call end_stream() after the last store. */
+/* Stores past the cache where it can. p is aligned to vectors. Call end_stream() after the last
+ * store. */
 INLINE void st_stream(float *p, vf v) {
 #if defined(USE_AVX512)
     _mm512_stream_ps(p, (__m512)v);
@@ -135,7 +136,7 @@ INLINE void stn(float *p, vf v, int n) {
         if (c_ < (C)) BODY(c_, (C)-c_);                                                            \
     } while (0)
 
-/* Vectorised activations are u > 0 ? min(u, cap) : u*leak. Unlike a maximum, u*leak keeps NaN. */
+/* Vectorised activations are u > 0 ? u : u*leak, at most 6 with is_capped. NaN stays NaN. */
 typedef struct {
     float *y;
     size_t ldy;
@@ -161,7 +162,7 @@ static epi epi_of(const dnx_epilogue *e) {
                  .adds = e->adds};
 }
 
-/* Returns e for the outputs from this row and channel on. */
+/* Returns e, moved on by `row` rows and c channels. */
 INLINE epi epi_at(epi e, long row, int c) {
     size_t at = (size_t)row * e.ldy + (size_t)c;
     e.y += at;

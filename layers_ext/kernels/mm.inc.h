@@ -20,7 +20,7 @@ static void pack(const float *b, size_t sk, size_t sn, int K, int N, float *out)
 
 /* A product for one register tile. */
 typedef struct {
-    const float *a; /* of a row; or of a column, for mmt */
+    const float *a; /* the tile's first row; for mmt, its first column */
     size_t lda;
     int K;
     const float *b;    /* panel of K rows */
@@ -134,7 +134,7 @@ static void mm(const float *a, size_t lda, int P, int K, const float *b, int N,
     }
 }
 
-/* Returns the next `rows` cache lines to prefetch, or NULL. */
+/* Takes at most `rows` cache lines from `next`. Returns their start, or NULL without any. */
 static const float *fetch(dnx_ahead *next, int rows) {
     for (int i = 0; i < 3; i++) {
         size_t n = (size_t)rows * LINE;
@@ -157,7 +157,7 @@ static void mmt(const float *a, size_t lda, const float *d, size_t ldd, int P, i
         for (int n0 = 0; n0 < N; n0 += PANEL) {
             int width = N - n0 < PANEL ? N - n0 : PANEL;
             const tile_fn *tiles = width > VW ? mmt_tiles : mmt_halves;
-            /* A copy, because rows that are a power of two apart would share few cache lines. */
+            /* A copy, because rows of d a power of two apart would compete for few cache lines. */
             pack(d + (size_t)p0 * ldd + n0, ldd, 1, rows, width, panel);
             for (int k = 0; k < K; k += MR) {
                 int m = K - k < MR ? K - k : MR;

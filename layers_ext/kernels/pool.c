@@ -40,7 +40,7 @@ struct dnx_pool {
     int shares, crew, started;
     /* Only the caller uses these. */
     int active;                /* threads that work now */
-    long long counted, waited; /* time until which waiting was counted; waiting beyond the usual */
+    long long counted, waited; /* ns: time of the last count; waiting beyond the usual */
     long long since, rest, retry;
     bed caller;
     /* The current job. A thread reads fn and arg after it has taken a share. */
@@ -88,8 +88,8 @@ static void sleep_until(bed *b, bool (*ready)(void *), void *arg) {
     } while (!ready(arg));
 }
 
-/* Spins if may_spin, then sleeps. Returns the time waited in ns; 0 for less than about a
- * microsecond. After a long wait the next spin is shorter. */
+/* Waits until ready(arg): spins if may_spin, then sleeps. Returns the ns waited, or 0 for a very
+ * short wait. After a long sleep the next spin is shorter. */
 static long long wait_until(bed *b, bool (*ready)(void *), void *arg, bool may_spin) {
     for (int i = 0; i < 32; i++) {
         if (ready(arg)) return 0;

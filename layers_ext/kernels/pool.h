@@ -2,9 +2,9 @@
  * shares, which the threads and the caller take until none is left. Results may depend on the
  * number of shares, but not on which thread does a share.
  *
- * A waiting thread spins for some microseconds, so that even a layer of 20 us can be shared; then
- * it sleeps. When other processes use the processors, jobs wait for threads that have begun a share
- * but do not run. Then the pool works with fewer threads for 8 to 256 ms. */
+ * A waiting thread spins for up to 50 microseconds, so that even a layer of 20 us can be shared;
+ * then it sleeps. When other processes use the processors, jobs wait for threads that have begun a
+ * share but do not run. Then the pool works with fewer threads for 8 to 256 ms. */
 #ifndef DNX_POOL_H
 #define DNX_POOL_H
 
@@ -12,8 +12,8 @@ typedef struct dnx_pool dnx_pool;
 
 /* Makes a pool. threads: 1 to 256, the caller among them. No more than dnx_processors() or `shares`
  * threads work. Every job has `shares` shares, 1 to 256. A pool of 1 share runs in the caller, and
- * several threads may use it at a time. Returns NULL when memory runs out or the system cannot
- * start a thread. */
+ * several threads may use it at a time. Returns NULL when a number is not allowed, memory runs out
+ * or the system cannot start a thread. */
 dnx_pool *dnx_pool_new_shares(int threads, int shares);
 /* Like dnx_pool_new_shares(), with as many shares as threads. */
 dnx_pool *dnx_pool_new(int threads);
@@ -30,7 +30,7 @@ void dnx_pool_run(dnx_pool *p, void (*fn)(void *arg, int t, int T), void *arg);
  * number t. */
 void dnx_pool_each(dnx_pool *p, long n, void (*fn)(void *arg, int t, long i), void *arg);
 
-/* Calls fn(arg, lo, hi) in parallel for the pieces of dnx_share() that are not empty. */
+/* Divides 0..n-1 by dnx_share(), and calls fn(arg, lo, hi) in parallel for pieces with lo < hi. */
 void dnx_pool_rows(dnx_pool *p, long n, void (*fn)(void *arg, long lo, long hi), void *arg);
 
 /* Divides n things into T pieces. Piece t has the things *lo <= i < *hi. */

@@ -10,8 +10,8 @@
 
 #define MAX_TEXT 4096
 
-/* Returns quota / period of the group, rounded up, or 0 without a limit. v2: cpu.max has
- * "quota period" or "max period". v1: each number has a file; quota -1 means no limit. */
+/* Returns quota / period of the control group `folder`, rounded up, or 0 without a limit. v2:
+ * cpu.max has "quota period" or "max period". v1: each number has a file; quota -1: no limit. */
 static int quota_of(const char *folder) {
     static const char *const quotas[] = {"cpu.max", "cpu.cfs_quota_us"};
     char path[MAX_TEXT + 32];
@@ -33,7 +33,7 @@ static int quota_of(const char *folder) {
     return 0;
 }
 
-/* Returns the least quota of the group and of those above it, or 0 without a limit. */
+/* Returns the least quota of the group `path` and of the groups above it, or 0 without a limit. */
 static int least_quota(const char *mount, const char *path) {
     char folder[MAX_TEXT];
     int least = 0;

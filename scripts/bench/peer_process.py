@@ -12,7 +12,7 @@ MODULES = os.path.join(ROOT, "build", "bench", "node_modules")
 
 
 def onnx_missing():
-    """Returns what must be installed before ONNX Runtime can run, or None."""
+    """Returns which part of ONNX Runtime is not installed, or None."""
     if not shutil.which("node"):
         return "node is not installed"
     if not os.path.exists(os.path.join(MODULES, "onnxruntime-node")):

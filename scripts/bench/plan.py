@@ -1,4 +1,4 @@
-"""Reads the layers of a cfg that PyTorch and libdarknet compute, too.
+"""Reads a cfg whose layers PyTorch can compute, too.
 
     net, layers = plan("cfg/mobilefacenet.cfg")"""
 from exchange.network import Network

@@ -45,7 +45,7 @@ def as_array(result):
 
 def difference(mine, theirs):
     """Returns the difference in TAR on the same images: {"difference", "low", "high", "p"}, or
-    None. Draw k has the same people in both results."""
+    None when a TAR is missing. Draw k has the same people in both results."""
     if mine["tar"] is None or theirs["tar"] is None or len(mine["draws"]) != len(theirs["draws"]):
         return None
     d = as_array(mine) - as_array(theirs)

@@ -55,7 +55,7 @@ def pca(x, person, pairs, n=LENGTH, whiten=False):
 
 
 def repeated(x, person):
-    """Returns (rows, persons) of people with several images: a single one shows no variance."""
+    """Returns (rows, persons) of people with several images: a single image shows no variance."""
     _, number, count = np.unique(person, return_inverse=True, return_counts=True)
     kept = count[number] > 1
     return x[kept], number[kept]
@@ -63,7 +63,7 @@ def repeated(x, person):
 
 def lda(x, person, pairs):
     """Fisher's linear discriminants. The covariance within a person can be singular, so SHRINK
-    times its mean variance is added."""
+    times its mean variance is added to its diagonal."""
     x, number = repeated(x, person)
     _, number, count = np.unique(number, return_inverse=True, return_counts=True)
     middle, d = x.mean(0, dtype=float), x.shape[1]
@@ -85,7 +85,7 @@ def pca_lda(x, person, pairs):
 
 
 def dictionary(x, person, pairs):
-    """Returns a projection: PCA, then sparse codes over a learned dictionary of ATOMS atoms."""
+    """Returns a projection: PCA, then sparse codes over a learned dictionary."""
     first = pca(x, person, pairs, FEW)
     short = first(x)
     learned = MiniBatchDictionaryLearning(
@@ -94,7 +94,7 @@ def dictionary(x, person, pairs):
 
     def codes(v):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # sklearn warns if fewer atoms give an exact code
+            warnings.simplefilter("ignore")  # sklearn warns if fewer than NONZERO atoms are exact
             return learned.transform(first(v))
     return codes
 
@@ -146,7 +146,7 @@ WAYS = {
 
 def fit(way, x, person, pairs):
     """Trains a method and returns (projection, score). x: rows of features; person: the person of
-    each row; pairs: (rows, rows, True for the same person)."""
+    each row; pairs: (indices in x, indices in x, True for the same person), or None."""
     if way.learn is None:
         return (lambda v: v), way.score
     learned = way.learn(x, person, pairs)

@@ -37,7 +37,7 @@ class Network:
         remove(record)
         print(f"features of {images} by {self.name}", flush=True)
         remove(out)
-        remove(out + ".skipped")  # of an earlier call; `embed` does not replace the file
+        remove(out + ".skipped")  # of an earlier call
         bad = skipping.embed(self.cfg, self.weights, images, out, self.flip, self.threads)
         if bad and not (self.allow_broken and os.path.exists(out)):
             raise Failure(f"{images}: {counted(len(bad), 'image')} cannot be used "
@@ -166,8 +166,8 @@ class Probes:
 
 
 def templates(probes, size, weighted):
-    """Replaces each `size` images of a person by the mean of their unit features (template protocol
-    of IJB). weighted: by the length of the feature before scaling."""
+    """Replaces every `size` images of a person, or the rest, by the mean of their unit features
+    (template protocol of IJB). weighted: by the length of the feature before scaling."""
     inside = np.arange(len(probes.person)) - np.searchsorted(probes.person, probes.person)
     first = np.flatnonzero(inside % size == 0)
     weight = probes.lengths if weighted else np.ones(len(probes.lengths))

@@ -121,7 +121,7 @@ def verify(probes, others, args):
 
 
 def curve_of(genuine, falling, pairs, points=60):
-    """Returns [(false-match rate, TAR)]. falling: the largest of `pairs` impostor scores."""
+    """Returns [(false-match rate, TAR)]. falling: the largest scores of `pairs` impostor pairs."""
     reach = len(falling) - 1 if len(falling) < pairs else len(falling)
     if reach <= statistics.FEWEST or not len(genuine):
         return []

@@ -145,14 +145,14 @@ def share_above(rising, threshold):
 
 
 def impostor_pairs(images, others):
-    """images: the number of images of each person; others: the number of faces that are compared
-    with all images, but not with each other."""
+    """Returns the number of pairs of two people. images: how many images each person has; others:
+    how many faces are compared with all images, but not with each other."""
     n = int(images.sum())
     return (n * n - int((images ** 2).sum())) // 2 + n * others
 
 
 def verification(genuine, tail, trials, rates):
-    """Returns {rate: {"tar", "threshold", "false_matches"}, or None with too few matches}. genuine:
+    """Returns {rate: {"tar", "threshold", "false_matches"}, or None if not measurable}. genuine:
     scores of pairs of one person; tail: from Tail.sorted(); trials: all impostor pairs."""
     rising, out = np.sort(genuine), {}
     for rate in rates:
@@ -187,7 +187,7 @@ def bootstrap_tar(genuine, person, tail, images, others, rates, seed=1, draws=10
 
 
 def percentiles(values):
-    """Returns (low, high) with 95 % of the values between them, or (None, None)."""
+    """Returns (low, high) with 95 % of the values between them, or (None, None) for too few."""
     good = values[np.isfinite(values)]
     if len(good) < .9 * len(values) or len(good) < 20:
         return None, None
@@ -195,7 +195,8 @@ def percentiles(values):
 
 
 def two_sided(values):
-    """Returns the two-sided p value for "the difference is 0". values: draws of the difference."""
+    """Returns the two-sided p value for "the difference is 0", or None with too few values. values:
+    draws of the difference."""
     good = values[np.isfinite(values)]
     if len(good) < 20:
         return None

@@ -32,7 +32,7 @@ def images_of(folder, shape, most):
 
 
 def threshold(values):
-    """Returns the t whose 8-bit range -t..t has the smallest squared error."""
+    """Returns the t with which values in 8 bits from -t to t have the smallest squared error."""
     a = np.abs(values[values != 0])
     if not a.size:
         return 1.

@@ -41,7 +41,7 @@ def with_routes(layers):
 
 
 def text_of(layers, net, remarks):
-    """net: the options of [net]; remarks: comments at the top."""
+    """Returns the cfg. net: the options of [net]; remarks: comments at the top."""
     lines = [f"# {r}" for r in remarks] + ["", "[net]"] + [f"{k}={v}" for k, v in net.items()]
     for layer, inputs in with_routes(layers):
         note = "".join(c for c in layer.note if c.isprintable())[:90]

@@ -68,7 +68,7 @@ class Layer:
         return self.options.get("groups", 1)
 
     def shape_of(self, name):
-        """Filters: outputs x channels/groups x height x width; outputs x inputs for [connected]."""
+        """Returns the shape of a parameter. Filters: outputs x channels/groups x height x width."""
         count, (h, w, c), n = self.counts[name], self.inputs[0], self.out[2]
         if name == "basis":
             rank, size = self.options["rank"], self.options["size"]
@@ -95,7 +95,8 @@ class Layer:
 
     def signs(self):
         """Returns the filters of [binary]: sign(v), in bwn and xnor times the filter's mean of |v|.
-        v: the weights; center=1 subtracts their channel mean, unless all are +a or -a."""
+        v: the weights; center=1 subtracts their channel mean, unless all weights of a filter are
+        +a or -a."""
         w = self.params["weights"]
         v = w.astype(np.float64)
         if self.options["center"]:
