@@ -16,7 +16,7 @@ typedef struct {
     size_t size;  /* floats of an image's output */
     bool flips;   /* out is the sum over the image and its mirror image */
     float *out;   /* net->batch x size */
-    float *other; /* with flips: the outputs of the mirror images, net->batch x size; else NULL */
+    float *other; /* outputs for the mirror images, net->batch x size; NULL without flips */
     bool is_cached;
     dnx_cache cache; /* image i of the list is row 2i, its mirror image row 2i + 1 */
 } dnx_teacher_output;

@@ -8,12 +8,12 @@
 typedef struct {
     dnx_filters at; /* N filters of K numbers, in one group */
     dnx_binariser how;
-    bool takes_signs; /* prediction counts bits */
+    bool takes_signs; /* the input of the convolution is signs */
     float *w, *d_w;   /* N x C x size x size, file order */
     float *alpha;     /* N */
     float *b;         /* N x C x size x size: +-1 */
     float *wk;        /* N x K: scratch */
-    float *packed;    /* panels of alpha b, or of b if takes_signs; NULL when bits are counted */
+    float *packed;    /* panels of alpha b, or of b if takes_signs, and then NULL when predicting */
     float *packed_t;  /* panels of alpha b, transposed, for dx */
     float *d_wk;      /* threads x K x N: gradients of alpha b */
 } dnx_binary_filters;

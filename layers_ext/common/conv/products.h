@@ -19,7 +19,7 @@ typedef struct {
     float *wk;       /* groups x N x K, filters as rows; NULL when not needed */
     float *packed;   /* groups x packed panels of K x N */
     float *packed_t; /* groups x packed panels of N x K, for dx */
-    float *d_wk;     /* threads x groups x N x K; NULL with has_few_rows */
+    float *d_wk;     /* threads x groups x N x K; NULL with has_few_rows and when predicting */
     float *block;    /* threads x DNX_PRODUCT_BLOCK x K; NULL when in scratch, or not needed */
 } dnx_products;
 
