@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run.py TEST... - runs tests (tests/cli/test_kd.py, ...) with prove, JOBS=2 at a time. The last
+"""run.py TEST... - runs tests (tests/cli/test_kd.py, ...) with prove, JOBS at a time (2). The last
 line is 'N passed, N failed, N skipped', the sums over all checks. With REQUIRE=1 a skip is a
 failure, except when this processor lacks the instructions."""
 import collections

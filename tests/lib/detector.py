@@ -1,4 +1,4 @@
-"""detector.py - a detector (cfg/mtcnn-*.cfg) with made weights, for tests that draw their own
+"""detector.py - a detector (cfg/mtcnn-*.cfg) with handmade weights, for tests that draw their own
 faces. A face is a white square of 64 x 64 pixels on black, with its corner at multiples of ten. Use
 `-min-face 60`."""
 import os
@@ -7,7 +7,7 @@ from array import array
 
 from common import ROOT, read, write, write_png
 
-POINTS = (.31, .69, .5, .35, .66, .41, .41, .6, .8, .8)  # five x, then five y, in sides of the box
+POINTS = (.31, .69, .5, .35, .66, .41, .41, .6, .8, .8)  # five x, five y; the box has side 1
 SIDE, LEAST = 64, 60
 
 
@@ -16,7 +16,7 @@ def zeros(outputs, inputs, prelu=True):
 
 
 def means(filters, inputs, taps):
-    """Returns a convolution whose output 0 is the mean of its first `taps` inputs."""
+    """Returns parameters of a convolution whose output 0 is the mean of its first `taps` inputs."""
     biases, weights, slopes = zeros(filters, inputs)
     weights[:taps] = [1 / taps] * taps
     return biases, weights, slopes
@@ -28,7 +28,7 @@ def head(outputs, inputs, biases):
 
 
 def p_net():
-    biases, weights = head(6, 32, (0, -36))  # a face when the mean is above 0.9
+    biases, weights = head(6, 32, (0, -36))  # a face when its input 0 is above 0.9
     weights[32] = 40.
     return (*means(10, 27, 27), *means(16, 90, 9), *means(32, 144, 9), biases, weights)
 
@@ -50,7 +50,7 @@ def make_detector(folder):
 
 
 def photograph(path, width, height, *corners, grey=255):
-    """Writes a PNG with a face at each corner (x, y)."""
+    """Writes a PNG with faces. corners: (x, y) of the top left pixel of each face."""
     rows = [bytearray(3 * width) for _ in range(height)]
     for x, y in corners:
         for row in rows[y:y + SIDE]:

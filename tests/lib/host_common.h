@@ -39,7 +39,7 @@ static inline void randomise_layer(layer *l) {
     fill(l->rolling_variance, n, .5f, 1.5f);
 }
 
-/* Returns libdarknet's network with random weights, which it saves. Call free_host() at the end. */
+/* Returns libdarknet's network with random weights, and saves them. Call free_host() at the end. */
 static inline network *parse_host(char *path, char *weights) {
     srand(5);
     network *net = parse_network_cfg(path);
@@ -70,7 +70,7 @@ static inline void free_rest(layer *l) {
     if (l->type == YOLO) free(l->mask);
 }
 
-/* Frees a network of libdarknet, with what free_network() leaks: see H16 in
+/* Frees a network of libdarknet, and the memory that free_network() leaks: see H16 in
  * tests/host/test_host_facts.c. */
 static inline void free_host(network *net) {
     for (int i = 0; i < net->n; i++) free_rest(&net->layers[i]);

@@ -18,7 +18,7 @@ typedef struct {
     double tol;
     int flags;
     dnx_shape second;   /* of input 1 or of the teacher's output; 0: as input 0 */
-    double loss_factor; /* gradient / derivative; 0 means 1 */
+    double loss_factor; /* the layer's gradient / the loss's derivative; 0 means 1 */
 } row;
 
 typedef struct {
@@ -124,8 +124,8 @@ static inline void set_pass(bench *b, int batch, bool training) {
     p->target = dnx_target_of(b->n.type) ? b->target : NULL;
 }
 
-/* Runs forward(). Returns the loss, or -<weight, y> for other layers, whose descent direction of y
- * is then `weight`. */
+/* Runs forward(). Returns the loss; for other layers -<weight, y>, so that `weight` is the descent
+ * direction at y. */
 static inline double objective(bench *b, int batch, bool training) {
     set_pass(b, batch, training);
     if (b->n.scratch) memset(b->p.scratch, 0xff, sizeof(float) * b->n.scratch);

@@ -57,8 +57,8 @@ static double mined(const head *h, const double *loss, const int *y, int B) {
     return known ? sum * known / kept : 0;
 }
 
-/* Returns the loss of B images. x: B x D; w: N x D; y < 0: unknown class. *right: the number of
- * images that are classified correctly. */
+/* Returns the summed loss of B images. x: B x D; w: N x D; y < 0: unknown class. *right: the number
+ * of images that are classified correctly. */
 static double naive(const head *h, const double *x, const double *w, const int *y, int B, int N,
                     int D, int *right) {
     double loss[MOST] = {0}, c[64], z[64];

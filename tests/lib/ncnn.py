@@ -6,8 +6,8 @@ from common import expect, read
 
 
 def parameters(words):
-    """Returns {number: value}. An array of parameter n has the number -23300 - n, and its length
-    before its values."""
+    """Returns {number: value}. In the file, an array of parameter n has the number -23300 - n, and
+    its length comes before its values."""
     out = {}
     for word in words:
         key, text = word.split("=")
@@ -98,8 +98,8 @@ def fused(y, p):
 
 
 def integers(x, w):
-    """Returns the integers that an 8-bit layer multiplies, and the factors that turn its sums into
-    floats. Other layers get x and 1."""
+    """Returns the input x of an 8-bit layer as integers, and the factors that turn the layer's sums
+    into floats; for other layers x and 1."""
     if len(w) == 2:
         return x, 1
     scale = np.divide(1, w[2] * w[3], where=w[2] != 0, out=np.zeros_like(w[2]))

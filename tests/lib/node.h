@@ -30,7 +30,7 @@ static inline dnx_status parse_node(dnx_node *n, const char *type, const char *o
     return st;
 }
 
-/* Calls parse_node() and the type's make(). The caller has set the other members of n. */
+/* Calls parse_node() and the type's make(). The caller has set the members that make() reads. */
 static inline dnx_status open_node(dnx_node *n, const char *type, const char *options,
                                    dnx_err *err) {
     dnx_status st = parse_node(n, type, options, err);

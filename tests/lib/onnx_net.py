@@ -12,7 +12,7 @@ RNG = np.random.default_rng(4)
 
 
 class Net:
-    """An ONNX graph. node() and its siblings return the name of the output."""
+    """An ONNX graph. Methods that add a node return the name of its output."""
 
     def __init__(self, shape=(1, 3, 12, 12), kind=TensorProto.FLOAT):
         self.nodes, self.tensors, self.kind = [], [], kind
@@ -65,8 +65,8 @@ def numbers(n, low, high):
 
 
 def bring(path, *options, **changes):
-    """Imports an ONNX file, and checks lines KEY=VALUE of the cfg. Returns the names of the
-    sections after [net], and the cfg's text."""
+    """Imports an ONNX file, and checks that the cfg has the lines KEY=VALUE of `changes`. Returns
+    the names of the sections after [net], and the cfg's text."""
     cfg, weights = os.path.join(os.path.dirname(path), "net.cfg"), path + ".weights"
     done = script("import_onnx.py", path, cfg, weights, "--force", *options)
     expect_end(done)

@@ -13,10 +13,10 @@ static int passed, failed, skipped;
 static const char *where = "FAILED"; /* stands before the message of a failure */
 static struct {
     char name[120];
-    int rows, passed, failed; /* rows: TAP lines; passed, failed: when the group began */
+    int rows, passed, failed; /* rows: TAP lines; passed, failed: counts when the group began */
 } tap;
 
-/* Prints a TAP line, without '#' in the name, because prove reads a comment after it. */
+/* Prints a TAP line. Replaces '#' in the name, because prove reads a comment after '#'. */
 static inline void tap_row(const char *word, const char *name, const char *tail) {
     printf("%s %d - ", word, ++tap.rows);
     for (; *name; name++) putchar(*name == '\n' || *name == '#' ? ' ' : *name);
@@ -72,7 +72,7 @@ static inline void skip(const char *what, const char *why) {
     tap_row("ok", what, tail);
 }
 
-/* Prints the last lines of a test. Returns its exit status. A test without checks fails. */
+/* Prints the last lines of a test. Returns its exit status, 1 also without checks and skips. */
 static inline int tap_summary(void) {
     if (passed + failed + skipped == 0) check(false, "nothing was checked");
     tap_end();

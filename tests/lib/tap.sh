@@ -1,4 +1,4 @@
-# tap.sh - helpers for tests in shell. A test ends with summary.
+# tap.sh - helpers for tests in shell. A test ends with the call `summary`.
 tests_passed=0 tests_failed=0 tests_skipped=0
 
 # row WORD TEXT: WORD is "ok" or "not ok".

@@ -48,7 +48,7 @@ static inline dnx_net *must_build(const char *text, const char *name, bool train
     return make_net(text, path(name), trains, trains ? 0 : B, 2);
 }
 
-/* Writes cfg/NAME.cfg and NAME.weights, random. Returns the network, which the caller frees. */
+/* Writes cfg/NAME.cfg and a random NAME.weights. Returns the network, which the caller frees. */
 static inline dnx_net *make_teacher(const char *name, const char *text, uint64_t seed) {
     char file[80];
     snprintf(file, sizeof file, "cfg/%s.cfg", name);

@@ -45,7 +45,7 @@ def planes(x):
 
 
 def output_difference(cfg, folder, count, batch, gain=1.5):
-    """Returns the largest difference, relative to PyTorch's largest output. batch: of darknet."""
+    """Returns the largest difference of outputs relative to PyTorch's largest. batch: darknet's."""
     weights, net, _ = made(cfg, folder, gain=gain)
     x = images(net, count)
     with torch.no_grad():
@@ -57,11 +57,11 @@ def output_difference(cfg, folder, count, batch, gain=1.5):
 
 
 def gradient_difference(cfg, folder, batch):
-    """Returns the largest difference of a gradient, relative to the largest of its layer, and
-    the layer's name.
+    """Returns (difference, layer) for the layer with the largest difference of gradients, relative
+    to the layer's largest gradient.
 
     Slopes near 1 remove PReLU's kink, where float32 and double can differ by much. A bias before
-    a batch norm has a gradient of rounding errors only, so the layer's largest gradient is the
+    a batch norm has a gradient of rounding errors only, which cannot be the
     scale."""
     weights, net, layers = made(cfg, folder, slopes=(.999, 1.001))
     x = images(net, batch)

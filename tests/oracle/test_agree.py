@@ -1,4 +1,4 @@
-"""test_agree.py - `classifier predict` and `valid` print the same as libdarknet's command."""
+"""test_agree.py - `classifier predict` and `valid` print the same as Debian's `darknet`."""
 import os
 import random
 import re
@@ -105,7 +105,7 @@ def main():
                      "train=/nowhere\nbackup=/nowhere\n" % (names, labels, listed))
         has_host = os.access(HOST, os.X_OK)
 
-        # predict prints sorted probabilities, which add up to 100 %, also for typed names.
+        # predict prints sorted probabilities, which add up to 100 %, also for names from stdin.
         r = run(OURS, "classifier", "predict", data, cfg, weights, images[0])
         lines = r.stdout.splitlines()
         check(r.returncode == 0 and len(lines) == 3, "predict: %s%s" % (r.stdout, r.stderr))

@@ -15,7 +15,7 @@ PASSES, TOLERANCE = 3, 2e-5
 
 
 def arcface(f, w, y, s, m):
-    """Returns the loss of ArcFace (Deng 2019, equation 3). m: a number, or one for each image."""
+    """Returns ArcFace's summed loss (Deng 2019, equation 3). m: a number, or one for each image."""
     cosines = F.normalize(f) @ F.normalize(w).T
     angle = torch.acos(cosines.gather(1, y[:, None]).squeeze(1).clamp(-1 + 1e-12, 1 - 1e-12))
     logits = s * cosines.scatter(1, y[:, None], torch.cos(angle + m)[:, None])
@@ -23,7 +23,7 @@ def arcface(f, w, y, s, m):
 
 
 class AdaDistill:
-    """Each class occurs once in a pass, where the authors' rule and ours are equal."""
+    """A class occurs at most once in a pass, where the authors' rule for centres equals ours."""
     kind, options = "margin_softmax", "classes=40;margin=arcface;s=16;m=.4;centres=teacher"
     B, C, T, classes = 12, 16, 16, 40
     repeats = False
@@ -59,7 +59,7 @@ class MarginDistillation(ProxylessKD):
 
 
 class GKD:
-    """GKD. x and target are the logits."""
+    """GKD. x and target are the logits of student and teacher."""
     kind, options = "kd_probability", "temperature=4;group=.93"
     B, C, T, classes = 12, 120, 120, 120
     repeats = True

@@ -173,7 +173,7 @@ def iresnet():
 
 
 def forms():
-    """Imports the forms in which models are saved."""
+    """Imports files in all forms in which people save PyTorch models."""
     model = random(MobileFaceNet(), 4)
     torch.save(model.state_dict(), "s.pth", _use_new_zipfile_serialization=False)
     agrees(model, "mobile.cfg")

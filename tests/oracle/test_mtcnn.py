@@ -49,7 +49,7 @@ def start():
 
 
 def reference(net, x):
-    """Runs the package's network on images, B x H x W x 3. It transposes them."""
+    """Runs the package's network on images, B x H x W x 3. The network transposes the images."""
     t = {name: torch.from_numpy(a) for name, a in package.items() if name.startswith(net)}
     y = torch.from_numpy(x).permute(0, 3, 2, 1)
     prelu, heads = 0, []

@@ -1,5 +1,5 @@
 /* tool_loss TYPE OPTIONS B C T STEPS in.f32 out.f64: training passes of one loss without a network.
- * OPTIONS: lines, separated by ';'. C, T: lengths of a feature of student and teacher.
+ * OPTIONS: lines, separated by ';'. C, T: lengths of the student's and the teacher's feature.
  * in: the parameters; for each pass x (B x C), target (B x T), truth (B).
  * out: for each pass the loss, dx; then the parameters. */
 #include "layer/classifier.h"
@@ -28,7 +28,7 @@ int main(int argc, char **a) {
                   .loc = {"t", 1},
                   .pool = dnx_pool_new(2),
                   .distillation = &d};
-    if (strstr(a[2], "inherited")) d.target.c = 0; /* the file has the class vectors */
+    if (strstr(a[2], "inherited")) d.target.c = 0; /* in.f32 has the class vectors */
     for (char *c = a[2]; *c; c++) *c = *c == ';' ? '\n' : *c;
     if (open_node(&n, a[1], a[2], &err)) {
         fprintf(stderr, "%s\n", err.text);

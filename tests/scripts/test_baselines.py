@@ -21,7 +21,7 @@ from evaluation.joint_bayesian import JointBayesian  # noqa: E402
 
 
 def people(seed, n=40, d=4, most=4):
-    """Returns random features, the person of each, two covariances."""
+    """Returns random features, the person of each, the covariances of people and of deviations."""
     rng = np.random.default_rng(seed)
     one, two = rng.normal(size=(d, d)), .6 * rng.normal(size=(d, d))
     person = np.repeat(np.arange(n), rng.integers(1, most + 1, n))
@@ -30,8 +30,8 @@ def people(seed, n=40, d=4, most=4):
 
 
 def naive_em(x, person, s_mu, s_eps, rounds):
-    """Returns (s_mu, s_eps) by naive EM: x = P h, h ~ N(0, S_h), E(h | x) = S_h P' S_x^-1 x. x: all
-    images of a person; h: the mean of the person, then the deviation of each image."""
+    """Returns (s_mu, s_eps) by naive EM. own: the features of a person; h: the expected mean of the
+    person, then the deviation of each image; big: the matrix with own = big h."""
     d = x.shape[1]
     for _ in range(rounds):
         mus, epses = [], []
@@ -60,7 +60,7 @@ def against_naive():
 
 
 def likelihood_ratio():
-    """The score is twice the logarithm of the ratio of the two densities, plus a constant."""
+    """The score is 2 log(density for one person / density for two people), plus a constant."""
     x, person, _, _ = people(2)
     model = JointBayesian(3).fit(x, person)
     total = model.s_mu + model.s_eps

@@ -12,9 +12,9 @@ static const dnx_placement *gpu;
 
 typedef struct {
     const char *name, *text;
-    int h, w, c, there; /* h x w x c: input; there: layers on the device */
+    int h, w, c, there; /* h x w x c: input; there: number of layers on the device */
     double tolerance;   /* relative; 0: 1e-5 */
-    int deferring;      /* layers that defer; 0: not checked */
+    int deferring;      /* number of layers that defer; 0: not checked */
 } net_case;
 
 /* [here]: a layer type without a GPU version, y = 2x. */

@@ -3,7 +3,7 @@
 #define GPU_LOSSES_H
 #include "lib/gpu/compare.h"
 
-/* Compares margins and their options. 1300 classes are three parts of classes, 70 are one. */
+/* Compares margins and their options. A sum over 1300 classes has three parts, over 70 one. */
 static void check_margins(void) {
     char text[256];
     // clang-format off
