@@ -79,7 +79,7 @@ quicker() {
     ours=$(number "step of $BATCH, bfloat16") theirs=$(number "PyTorch step of 256, $1")
     [ -z "$ours" ] || [ -z "$theirs" ] || awk -v a="$theirs" -v b="$ours" 'BEGIN {print a / b}'
 }
-# measured NAME SECONDS ARGUMENTS: adds the time of ./measure ARGUMENTS to the table.
+# measured NAME SECONDS ARGUMENTS: adds the time of ./measure ARGUMENTS to the table, as NAME.
 measured() {
     name=$1 seconds=$2
     shift 2

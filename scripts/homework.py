@@ -31,7 +31,7 @@ WEIGHTS = ("probability", "correlation")
 
 
 def plan(args):
-    """Returns the runs. A method that needs no labels trains on all faces."""
+    """Returns the runs. A method that needs no labels also trains on --unlabelled."""
     return [Run(method, width, args.batches, seed,
                 bool(args.unlabelled) and not METHODS[method].labels, True)
             for width in args.widths for seed in args.seeds for method in args.methods]

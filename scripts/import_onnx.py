@@ -9,8 +9,8 @@ The script has the operators of face networks (exchange/onnx_layers.py). When a 
 matching layer, the message names the node and its operator, and nothing is written.
 
 input_mean= and input_scale=: if the graph begins with a subtraction and a multiplication, they come
-from there. Else they come from --mean and --scale or, without both options, from the metadata of
-the file (export_onnx.py writes them). Else they are (pixel - 127.5) / 127.5, as in InsightFace.
+from there. Else they come from --mean and --scale or, without these options, from the metadata of
+the file (export_onnx.py writes them). Else they are 127.5 and 1 / 127.5, as in InsightFace.
 --bgr: the file expects blue first.
 
 Old mxnet exporters wrote spatial=0 for a batch norm with one number per channel, and PReLU slopes

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""study.py: compares methods of distillation. It trains all methods, widths and seeds on the same
-images with the same batches. The test pairs are never used to choose anything.
+"""study.py: compares methods of distillation. It trains students by all methods, with all widths
+and seeds. The test pairs are never used to choose anything.
 
   1. --held-out identities of --faces are set aside. For each method, students train on the other
      identities with several loss weights. The best weight on pairs of the held-out people is
      chosen.
-  2. Students of each method, width, length and seed train on all of --faces. Methods that need no
-     labels are trained a second time with --unlabelled.
+  2. Students of each method, width, --batches and seed train on all of --faces. Methods that need
+     no labels are trained a second time with --unlabelled.
   3. All are tested on --pairs and on each --test. p is McNemar's exact test between two networks of
      the same seed. Only networks that were trained on the same images are compared.
 

@@ -61,7 +61,7 @@ class Running:
 
 
 def talk(data=b"", wait=True):
-    """Sends bytes. Returns the whole answer, or b"closed"; without `wait` the open socket."""
+    """Sends bytes. Returns the answer, or b"closed" after a reset; without `wait` the socket."""
     s = socket.create_connection(("127.0.0.1", PORT), timeout=20)
     try:
         s.sendall(data)
