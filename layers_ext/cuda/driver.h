@@ -1,5 +1,5 @@
 /* driver.h - NVIDIA's driver library, libcuda.so.1. It is opened at run time, so a build needs no
- * file from NVIDIA. NVIDIA's header hides the _v2 of some names. */
+ * file from NVIDIA. Some names end in _v2, which NVIDIA's header hides. */
 #ifndef DNX_CUDA_DRIVER_H
 #define DNX_CUDA_DRIVER_H
 #include <stdbool.h>

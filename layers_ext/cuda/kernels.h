@@ -51,7 +51,7 @@ enum { DNX_CUDA_STRIPES = 512 }; /* the most blocks in x of a convolution that s
 #define DNX_CUDA_SLABS(rows) ((rows) < 512 * 256 ? ((rows) + 511) / 512 : 256)
 #define DNX_CUDA_SLAB(rows) (((rows) + DNX_CUDA_SLABS(rows) - 1) / DNX_CUDA_SLABS(rows))
 enum { DNX_CUDA_DESCENT = 64 }; /* blocks that update one tensor */
-enum { DNX_CUDA_SPLIT = 4096 }; /* most rows in a slab of conv_dw, unless it has too many slabs */
+enum { DNX_CUDA_SPLIT = 4096 }; /* most rows in a slab of conv_dw, unless slabs get too many */
 
 /* A deferred batch norm and activation: x = act(z*scale + shift), or x = z when scale is NULL. */
 struct dnx_cuda_deferred {
@@ -209,8 +209,8 @@ struct norm_dz_args {
     bool adds;
 };
 
-/* The part of y (Y x X x C) and of f (FY x FX x FC) that a sum adds: h x w pixels of c channels.
- * Pixel (i, j) is (i * sample, j * sample) in y, and (i * stride, j * stride) in f. */
+/* The part of f (FY x FX x FC) that is added to y (Y x X x C): h x w pixels of c channels. Pixel
+ * (i, j) is (i * sample, j * sample) in y, and (i * stride, j * stride) in f. */
 struct dnx_cuda_overlap {
     int Y, X, C, FY, FX, FC, h, w, c, sample, stride;
     int is_all; /* 1 when y and f have the same shape */
@@ -326,8 +326,8 @@ struct shuffle_args {
     bool adds;
 };
 
-/* unit_rows: scales rows of x to length 1; inv = 1/|x|. Row i of unit is row rows[i] of x, or
- * row i when rows is NULL; it is 0 when rows[i] is -1. Blocks: count / DNX_CUDA_ROWS rounded up. */
+/* unit_rows: scales rows of x to length 1; inv = 1/|x|. Row i of unit is made of row rows[i] of x,
+ * or i when rows is NULL; it is 0 when rows[i] is -1. Blocks: count / DNX_CUDA_ROWS rounded up. */
 struct unit_rows_args {
     const float *x;
     const int *rows;

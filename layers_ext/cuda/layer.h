@@ -26,7 +26,7 @@ typedef struct dnx_gpu_layer {
     /* forward() stores z, before batch norm and activation, in y. The only reader applies both. */
     bool defers;
     struct dnx_gpu_layer *deferred[DNX_MAX_IN]; /* [k]: the layer of input k if it defers */
-    /* Set by bring(): y, losses and dx are 0 in this pass. forward() and backward() do not run. */
+    /* Set by bring(): y, losses and the gradient are 0. forward() and backward() do not run. */
     bool is_idle;
     void *state; /* type->state_size bytes on the processor, zeroed before make() */
     void *memory[DNX_GPU_MEMORY]; /* the results of dnx_gpu_new() */
@@ -68,7 +68,7 @@ static inline void dnx_gpu_rows(const dnx_gpu_layer *l, dnx_cuda_kernel kernel, 
                                 const void *args) {
     dnx_device_launch(l->device, kernel, (rows + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS, 1, 1, args);
 }
-/* Return an option, an integer or word, or a float; `none` when the type lacks the option. */
+/* Return the value of an option (integer or word; float), or `none` when the type lacks it. */
 int dnx_gpu_option(const dnx_node *n, const char *key, int none);
 float dnx_gpu_number(const dnx_node *n, const char *key, float none);
 

@@ -32,7 +32,7 @@ struct dnx_cuda_margin {
     int kind, n;
     bool is_easy, is_ste;
 };
-/* Values of each image that replace s and m; NULL when all images have the same. */
+/* Values of each image that replace s and m; NULL when all images have the same s or m. */
 struct dnx_cuda_margin_of {
     double *length; /* B: |x| */
     double *m;      /* B */

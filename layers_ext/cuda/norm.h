@@ -27,7 +27,7 @@ static inline float *dnx_gpu_z(const dnx_gpu_norm *t, const dnx_pass *p) {
 struct dnx_cuda_deferred dnx_gpu_deferred(const dnx_gpu_layer *l, int k);
 /* A value for dnx_gpu_type.loads of layers with one input. */
 bool dnx_gpu_loads_any(const dnx_node *n, int k);
-/* Computes scale and shift; then y, unless the layer defers or t->of_input. z may be y. stripes:
+/* Computes scale and shift; then y, unless the layer defers or t->of_input. z may be p->y. stripes:
  * blocks in x of the product that has stored sums; 0 without sums. */
 void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
                           int stripes);
