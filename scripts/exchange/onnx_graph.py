@@ -44,7 +44,7 @@ class Graph:
         return self.forms[value.name, is_flat]
 
     def model(self, first, last, batch, notes):
-        """first, last: the Tensors of input and output; notes: the metadata, {key: text}."""
+        """Returns the model. first, last: the Tensors of input and output; notes: {key: text}."""
         def told(value):
             h, w, c = value.shape
             shape = (c * h * w,) if value.is_flat else (c, h, w)

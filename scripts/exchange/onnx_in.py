@@ -72,7 +72,7 @@ def load(path):
 
 
 def array_of(path, tensor):
-    """Floats become float32. int8 stays; other integers and booleans become int64."""
+    """Returns the array: floats as float32, int8 as int8, other integers and booleans as int64."""
     try:
         a = numpy_helper.to_array(tensor)
     except (ValueError, KeyError, TypeError, RuntimeError) as e:

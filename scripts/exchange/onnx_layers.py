@@ -187,7 +187,7 @@ class Importer:
                         biases=biases, scales=scales, mean=mean, variance=variance)
 
     def affine_layer(self, value, a, b, x, is_single):
-        """Computes a x + b, if possible in options or biases. is_single: no other node reads x."""
+        """Computes a x + b by input_mean= and input_scale=, by biases, or by a [batchnorm]."""
         c = value.shape[2]
         if x.layer < 0 and np.size(a) == np.size(b) == 1 and a != 0:
             mean, scale = -float(b) / float(a), float(a)

@@ -25,7 +25,8 @@ class Writer:
         return len(self.layers) - 1
 
     def conv(self, note, source, shape, w, b, groups=1, stride=1, pad=0, act="linear"):
-        """shape: (h, w, c) of the input. libdarknet ignores the stride of a 1x1 filter."""
+        """Adds a convolution. shape: (h, w, c) of its input. libdarknet ignores the stride of a 1x1
+        filter."""
         if w.shape[2:] == (1, 1) and stride > 1:
             w, pad = np.pad(w, ((0, 0), (0, 0), (1, 1), (1, 1))), pad + 1
         n, size = len(w), w.shape[2]
@@ -94,7 +95,7 @@ def channelwise(t, layer, note, x):
 
 
 def chosen(t, note, x, shape, channels):
-    """Adds a convolution that copies these channels."""
+    """Adds a convolution that copies the given channels of x."""
     w = np.zeros((len(channels), shape[2], 1, 1))
     w[np.arange(len(channels)), channels] = 1
     return t.conv(note, x, shape, w, np.zeros(len(channels)))

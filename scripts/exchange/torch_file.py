@@ -184,7 +184,7 @@ def read_legacy(path, file):
 
 
 def read_whole(path):
-    """Returns (the saved object, byte order)."""
+    """Returns (the saved object, the byte order as "<" or ">")."""
     with open(path, "rb") as file:
         start = file.read(512)
         file.seek(0)

@@ -1,4 +1,4 @@
-"""Assigns the modules of a PyTorch network to the layers of a cfg, without changing the orders."""
+"""Assigns the modules of a PyTorch network to the layers of a cfg, each in their order."""
 import numpy as np
 
 from exchange import network
@@ -83,7 +83,7 @@ class Layer(network.Layer):
 
     @property
     def filters(self):
-        """The shape of the filters: N x C/groups x height x width, or outputs x inputs."""
+        """Outputs x channels/groups x height x width, or outputs x inputs."""
         if self.is_loss:
             rows = self.options.get("classes", self.output)
             return rows, self.counts["weights"] // rows
@@ -140,7 +140,7 @@ class Layer(network.Layer):
             if eps != BN_EPS:
                 wide = variance.astype(np.float64)
                 scales = scales * np.sqrt((wide + BN_EPS) / (wide + eps))
-            shift = out.get("biases", 0)  # the mean includes the convolution's biases
+            shift = out.get("biases", 0)  # into the mean: no biases before batch norm
             out.update(mean=bn.array("running_mean", n, 0) - shift, variance=variance,
                        scales=scales, biases=bn.array("bias", n, 0))
             if "biases" not in self.counts and out["biases"].any():

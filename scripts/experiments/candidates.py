@@ -19,7 +19,7 @@ TRAINING = {"momentum": .9, "decay": .0005, "nesterov": 1, "flip": 1}
 
 
 def path_of(named):
-    """named: the name of a network in cfg/, or the path of a cfg."""
+    """Returns the path of a cfg. named: the name of a network in cfg/, or the path."""
     path = named if named.endswith(".cfg") else os.path.join(CFG, named + ".cfg")
     if not os.path.isfile(path):
         raise Failure(f"--networks {named}: is neither a network of cfg/ nor a cfg file; "
@@ -39,7 +39,7 @@ def body(named, numbers, size):
 
 
 def student(args, text, teacher, batches, rate):
-    """Returns the cfg text with a loss that imitates the teacher's features, and the schedule."""
+    """Returns the cfg text with the schedule and a loss that imitates the teacher's features."""
     loss = sections(read(os.path.join(CFG, METHODS["feature"].cfg)))[-1]
     files = {"teacher": beside(args, teacher["cfg"]), "weights": beside(args, teacher["weights"])}
     return edit(text.rstrip() + f"\n\n[{loss[0]}]{loss[1]}",

@@ -16,7 +16,7 @@ from experiments.verification import find_images
 
 WATCHED = 800  # synthetic pairs for the accuracy curve during training
 WATCHED_SEED = 3
-DEVELOPMENT_SEED = 2  # for synthetic people that choose loss weights; the test people have seed 1
+DEVELOPMENT_SEED = 2  # for synthetic people whose pairs choose loss weights; the test: seed 1
 
 
 @dataclasses.dataclass

@@ -54,7 +54,7 @@ def usual(args, method):
 
 
 def student_cfg(args, method, width, batches, seed, classes, teacher, tuned):
-    """teacher: the result of make_teacher(); tuned: values for the method's words in braces."""
+    """Returns a student's cfg. teacher: from make_teacher(); tuned: values for words in braces."""
     m = METHODS[method]
     values = {k: f"{v:g}" for k, v in tuned.items()}
     values["quarter"] = str(args.batch // 4)

@@ -51,7 +51,7 @@ def alike(a, b):
 
 
 def add_p(rows):
-    """Sets row["p"] = {method: [McNemar's p of each seed]}, for the methods that METHODS names."""
+    """Sets row["p"] = {method: [McNemar's p of each seed]}, for the methods in `against`."""
     for r in rows:
         for name in METHODS[r["method"]].against if r["method"] in METHODS else ():
             base = next((b for b in rows if b["method"] == name and alike(b, r)), None)
@@ -72,7 +72,7 @@ def tar_of(results):
 
 
 def add_differences(rows):
-    """Sets row["tar"]["minus"] = {method: difference}, for METHODS and the teacher."""
+    """Sets row["tar"]["minus"] = {method: difference}, for `against` and the teacher."""
     for r in rows:
         if not r["tar"] or r["method"] == "teacher":
             continue
@@ -85,8 +85,8 @@ def add_differences(rows):
 # ---- the rows of homework.py: one test, with the size and time of the network ----
 
 def row(method, width, images, source, seeds, results, seconds, measured):
-    """results: the results.json of each seed; source: the fingerprint of the training images;
-    measured: more fields of the row."""
+    """Returns a row. results: the results.json of each seed; source: the fingerprint of the
+    training images; measured: more fields of the row."""
     accuracies = [r["accuracy"] for r in results]
     mean, error = mean_error(accuracies, results[0]["standard_error"])
     return dict(measured, method=method, width=width, images=images, source=source, seeds=seeds,
