@@ -12,7 +12,8 @@ message names section and option, and nothing is written.
 --int8 stores filters with 8 bits, and ncnn then computes with 8-bit integers. The scale of a filter
 comes from its largest weight. The scale of a layer's input is the one with the least error of
 rounding and clipping on 64 images of the folder FACES: use faces like those that the network will
-get. In [low_rank] only the first convolution has 8 bits. Compare accuracy before you use the file.
+get. In [low_rank] only the first convolution has 8 bits. No script here runs ncnn: measure the
+accuracy in your own program before you use the file.
 
 Blob "input": W x H x C floats, RGB, (pixel - input_mean) * input_scale:
 
@@ -44,6 +45,8 @@ def export(cfg, weights, param, data, to=None, half=False, force=False, faces=No
     if faces:
         wanted = {layer.sources[0] for layer in network.used if layer.section in FILTERS}
         images = images_of(faces, network.input, IMAGES)
+        print(f"measures the inputs of {counted(len(wanted), 'layer')} on "
+              f"{counted(len(images), 'image')}; may take minutes", file=sys.stderr, flush=True)
         ranges = calibrate(network, weights, wanted, images)
     text, numbers, quantized = files_of(network, half, ranges)
     files.write(data, numbers)

@@ -39,7 +39,7 @@ def export(folder, cfg, weights, *options):
     files = [os.path.join(folder, f) for f in ("m.param", "m.bin")]
     done = script("export_ncnn.py", cfg, weights, *files, "--force", *options)
     expect_end(done)
-    return files, done.stdout
+    return files, done.stdout + done.stderr
 
 
 def agrees(folder, layers, *options, tolerance=TOLERANCE):
@@ -74,6 +74,7 @@ def quantized(folder):
     files, said = export(folder, cfg, weights, "--int8", faces)
     text = common.read(files[0]).decode()
     many = sum(" 8=1" in line for line in text.splitlines())
+    expect("measures the inputs of " in said and " on 9 images; may take minutes\n" in said, said)
     expect(f"{many} layers compute with 8 bits, by 9 images of {faces}\n" in said, said)
     expect(many == 6, text)  # all but the second of [low_rank]
     x = ((np.stack(shots) - 127.5) * .0078125).astype(np.float32).transpose(0, 3, 1, 2)
