@@ -249,18 +249,29 @@ static bool exists(const set *s, const char *file) {
     return !access(path, F_OK);
 }
 
+static dnx_status find(const char *path, dnx_err *err) {
+    if (!access(path, F_OK)) return DNX_OK;
+    return dnx_fail_at(err, DNX_EIO, path,
+                       "%s, though synth.txt says that all is there; remove the folder or choose "
+                       "another",
+                       strerror(errno));
+}
+
+static dnx_status find_file(const set *s, const char *file, dnx_err *err) {
+    char path[MAX_PATH];
+    name(path, s, "%s", file);
+    return find(path, err);
+}
+
 static dnx_status find_images(job j, dnx_err *err) {
     char path[MAX_PATH];
-    for (int i = j.first; i < j.last; i++)
-        for (int k = 0; k < j.images; k++) {
+    dnx_status st = DNX_OK;
+    for (int i = j.first; i < j.last && !st; i++)
+        for (int k = 0; k < j.images && !st; k++) {
             name_image(path, &j, i, k);
-            if (access(path, F_OK))
-                return dnx_fail_at(err, DNX_EIO, path,
-                                   "%s, though synth.txt says that all is there; remove the folder "
-                                   "or choose another",
-                                   strerror(errno));
+            st = find(path, err);
         }
-    return DNX_OK;
+    return st;
 }
 
 /* file: synth.txt or synth.partial. Returns DNX_EIO when the options in it differ from s. */
@@ -278,16 +289,13 @@ static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
                               "was made with other options; remove the folder or choose another");
 }
 
-/* Returns DNX_EIO when the set in OUT has other options than s, or lacks images or faces.data. */
+/* Returns DNX_EIO when the set in OUT has other options than s, or lacks a file. */
 static dnx_status compare(const set *s, dnx_err *err) {
     dnx_status st = compare_text(s, "synth.txt", err);
     if (!st) st = find_images(training(s), err);
     if (!st) st = find_images(testing(s), err);
-    if (!st && !exists(s, "faces.data"))
-        st = dnx_fail_at(err, DNX_EIO, s->out,
-                         "faces.data is missing, though synth.txt says that all is there; remove "
-                         "the folder or choose another");
-    return st;
+    if (!st && s->pairs) st = find_file(s, "pairs.txt", err);
+    return st ? st : find_file(s, "faces.data", err);
 }
 
 /* Makes OUT, or checks its content. *is_there: OUT has the complete set already. */

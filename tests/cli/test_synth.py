@@ -146,9 +146,13 @@ def test_folders(tmp):
     fails("other parameters", f"{mine}/synth.txt: was made with other options; remove the "
           "folder or choose another", mine, *FEW, "-size", "96")
     check(tree(mine) == before, "and they stay")
-    os.remove(os.path.join(mine, "train", "id0001", "0002.jpg"))
-    fails("an image is gone", f"{mine}/train/id0001/0002.jpg: No such file or directory, though "
-          "synth.txt says that all is there; remove the folder or choose another", mine, *FEW)
+    paired, pairs = os.path.join(tmp, "paired"), ("-pairs", "20")
+    check(synth(paired, *FEW, *pairs)[0] == 0, "with pairs")
+    for name in ("pairs.txt", "faces.data", "train/id0001/0002.jpg"):
+        os.rename(os.path.join(paired, name), os.path.join(tmp, "away"))
+        fails(f"{name} is gone", f"{paired}/{name}: No such file or directory, though synth.txt "
+              "says that all is there; remove the folder or choose another", paired, *FEW, *pairs)
+        os.rename(os.path.join(tmp, "away"), os.path.join(paired, name))
     os.mkdir(out)
     write(os.path.join(out, ".kept"), b"mine")
     fails("a user's folder", f"{out}: is not empty, and nothing in it is overwritten; name a new "
