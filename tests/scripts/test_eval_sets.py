@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""test_eval_sets.py - eval_sets.py has the numbers of eval_lfw.py, and measures no set twice."""
+"""test_eval_sets.py - eval_sets.py gives the numbers of eval_lfw.py, and measures no set twice."""
 import json
 import os
 import pickle

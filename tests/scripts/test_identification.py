@@ -35,7 +35,7 @@ def face_files(folder="."):
 
 
 def evaluate(*words):
-    """In this process, which is faster than a new one."""
+    """Runs eval_identification.py in this process, which is faster than in a new one."""
     out, err = io.StringIO(), io.StringIO()
     sys.argv = ["eval_identification.py", *words]
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -147,7 +147,7 @@ def with_a_network():
 
 
 def files_of_two_networks():
-    """Refuses features of different networks or with another -flip."""
+    """Features of different networks, or with different -flip, are refused."""
     net = ("net.cfg", "1.weights")
     for words in ((*net, "syn/train", "one.dnxe"), ("net.cfg", "2.weights", "syn/test", "two.dnxe"),
                   (*net, "syn/test", "sum.dnxe", "-flip", "sum"), (*net, "syn/test", "same.dnxe")):

@@ -102,7 +102,7 @@ def model():
 
 
 def weights_of(s):
-    """Returns the right numbers, in the order of darknet/net/README.md."""
+    """Returns the expected numbers of o.weights, in the order of darknet/net/README.md."""
     bn1, bn2, bn3 = ([s[f"{n}.{f}"] for f in ("bias", "weight", "running_mean", "running_var")]
                      for n in ("bn1", "bn2", "features"))
     bn1[2], bn3[2] = bn1[2] - s["conv1.bias"], bn3[2] - s["fc.bias"]
@@ -170,7 +170,7 @@ def parts_and_order():
 
 
 def rest():
-    """Modules that no layer uses are listed. A classifier needs the cfg's shape."""
+    """Modules that no layer uses are listed. A classifier of another shape is not."""
     state = model() | {"head.weight": np.ones((5, 2), "f4"), "ema": np.ones(3, "f4")}
     done = bring(state)
     is_right(done, state)

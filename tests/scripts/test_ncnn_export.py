@@ -1,4 +1,4 @@
-"""Tests scripts/export_ncnn.py: tests/lib/ncnn.py computes our outputs from its files."""
+"""Tests scripts/export_ncnn.py: tests/lib/ncnn.py computes our outputs from the files."""
 import os
 import tempfile
 
@@ -14,7 +14,7 @@ with needed():
 
 TOLERANCE = 1e-5  # of the largest value of the output
 HEAD = "[net]\nheight=7\nwidth=6\nchannels=3\ninput_mean=127.5\ninput_scale=0.0078125\n"
-# ncnn has no form of these networks.
+# ncnn has no layers for these networks.
 WITHOUT = ("softmax in groups", "xnor", "xnor without a map", "bnn", "sums", "activations")
 NETS = {name: text for name, text in sections.NETS.items() if name not in WITHOUT} | {
     "equal sums": CONV + ONE + "[shortcut]\nfrom=0\nalpha=2\nbeta=0.5\nactivation=relu\n"
@@ -55,14 +55,14 @@ def agrees(folder, layers, *options, tolerance=TOLERANCE):
 
 
 def half(folder):
-    """--fp16: numbers agree to 11 bits."""
+    """--fp16: outputs agree to 0.3 % of the largest."""
     layers = NETS["filters"]
     expect(agrees(folder, layers, "--fp16", tolerance=3e-3) < agrees(folder, layers),
            "the file is not smaller")
 
 
 def quantized(folder):
-    """--int8: outputs agree to 10 %."""
+    """--int8: outputs agree to 10 % of the largest."""
     cfg = common.write(os.path.join(folder, "a.cfg"), HEAD + NETS["filters"] +
                        "[connected]\noutput=5\nactivation=relu\n")
     weights = nets.randomise(cfg, os.path.join(folder, "w.weights"))
@@ -76,7 +76,7 @@ def quantized(folder):
     many = sum(" 8=1" in line for line in text.splitlines())
     expect("measures the inputs of " in said and " on 9 images; may take minutes\n" in said, said)
     expect(f"{many} layers compute with 8 bits, by 9 images of {faces}\n" in said, said)
-    expect(many == 6, text)  # all but the second of [low_rank]
+    expect(many == 6, text)  # all but the second convolution of [low_rank]
     x = ((np.stack(shots) - 127.5) * .0078125).astype(np.float32).transpose(0, 3, 1, 2)
     net = ncnn.Net(*files)
     got, want = np.stack([net.run(i) for i in x]), nets.ours(cfg, weights, x)

@@ -40,7 +40,7 @@ def blocks(d, size=97):
 
 
 def naive_threshold(bad, rate):
-    """Returns the lowest score v with at most rate * all scores above it, and their number."""
+    """Returns the lowest score v with at most rate * len(bad) scores above it, and their number."""
     best = (max(bad), 0)
     for v in sorted(set(bad)):
         above = sum(s > v for s in bad)
@@ -121,7 +121,7 @@ def ranks():
 
 
 def watch_list():
-    """Compares to 1e-6, because mean features are rounded."""
+    """Scores may differ by 1e-6, because mean features are rounded."""
     for d in (random_faces(3)[2], np.empty((0, DIM), np.float32)):
         rows, person, _ = random_faces(3, 60)
         own, other, alarms, more = search.watch_list(rows, person, blocks(d))

@@ -113,7 +113,7 @@ def targets():
 
 
 def networks():
-    """The tables of cfg/README.md have every network except variants, and the right counts."""
+    """The tables of cfg/README.md have all networks but variants, with right parameter counts."""
     text = text_of(f"{ROOT}/cfg/README.md")
     for path in glob.glob(f"{ROOT}/cfg/*.cfg"):
         name = os.path.basename(path)
@@ -126,7 +126,7 @@ def networks():
 
 
 def scripts_run():
-    """Scripts that the first page calls by name can be executed."""
+    """Scripts that README.md calls by name can be executed."""
     for name in set(re.findall(r"^(scripts/\w+\.py)", text_of(f"{ROOT}/README.md"), re.M)):
         done = run(os.path.join(ROOT, name), "-h")
         expect(done.returncode == 0, f"{name}: {done.stderr}")

@@ -1,4 +1,4 @@
-"""Runs tests/cli/test_faults.py with twenty calls of each case instead of four."""
+"""Runs tests/cli/test_faults.py with SAMPLE=20 instead of 4."""
 import os
 import runpy
 

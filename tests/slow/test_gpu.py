@@ -229,7 +229,7 @@ def a_driver_that_refuses_graphs():
         expect(done.stderr.count("no graphs") == 1, done.stderr)
         expect("not freed" not in done.stderr, done.stderr)
         same("refused", "whole")
-    # A driver without cuGraphLaunch is older than CUDA 11.4.
+    # A driver without cuGraphLaunch counts as older than CUDA 11.4.
     old = os.path.abspath("old")
     os.makedirs(old)
     library = read(os.path.join(STANDIN, "libcuda.so.1"))
@@ -242,8 +242,8 @@ def a_driver_that_refuses_graphs():
 
 
 def failing_calls():
-    """After a failure -resume gives the bits of a run without it. The number of last copies to the
-    device depends on time, so a copy before them fails."""
+    """After a failure -resume gives the bits of a run without a failure. How many copies to the
+    device come last depends on time, so an earlier copy fails."""
     calls = counts()[1]
     points = [(name, result, 1 + int(share * (calls[name] - 1)), goes_on)
               for name, result, goes_on, *shares in (

@@ -139,7 +139,7 @@ def torn(out):
 
 
 def other_inputs(out):
-    """Results of other inputs are not reused, and the difference is printed."""
+    """Results made from other inputs than now are not reused, and the difference is printed."""
     other = run("--out", out, *FEW, "--rate", "0.3")
     check(other.returncode == 1 and "was made from other inputs" in other.stderr and
           "[net] learning_rate: was 0.05, is 0.3" in other.stderr, "another rate", other.stderr)
@@ -254,7 +254,7 @@ def trainers(out):
 
 
 def signals(folder):
-    """The trainer saves its work on Ctrl-C and SIGTERM, and ends after the script's SIGKILL."""
+    """The trainer saves its work on Ctrl-C and SIGTERM, and ends when the script gets SIGKILL."""
     out = os.path.join(folder, "stopped")
     long = ["--out", out, *SMALL, "--methods", "scratch", "--batches", "100000"]
     log = os.path.join(out, "scratch-0.125-seed1", "net.csv")

@@ -1,4 +1,4 @@
-"""The large networks of cfg/ have the paper's counts, and train in the predicted memory."""
+"""The large networks of cfg/ have the counts of their papers, and train in the predicted memory."""
 import os
 import tempfile
 

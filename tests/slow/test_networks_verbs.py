@@ -15,7 +15,7 @@ IMAGES = 330  # with 4 pixels each: more samples than 1280 channels
 
 
 def narrow(name):
-    """Returns the network at an eighth of its width; the groups of ShuffleNet do not allow that."""
+    """Writes the network at an eighth of its width; ShuffleNet, which has groups, at full width."""
     text = read(os.path.join(CFG, name + ".cfg")).decode()
     net = {"width": 64, "height": 64}
     if not name.startswith("shufflenet"):

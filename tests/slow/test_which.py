@@ -46,7 +46,7 @@ def nothing_twice(out):
 
 
 def goes_on(out):
-    """Only an added network is trained."""
+    """When a network is added, only that network is trained."""
     body = read(os.path.join(ROOT, "cfg", "mobilefacenet-eighth.cfg")).decode()
     body = body[:body.rindex("[convolutional]")] + "[connected]\noutput=32\nactivation=linear\n"
     own = write("own.cfg", body)

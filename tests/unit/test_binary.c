@@ -85,8 +85,8 @@ static float *noise(size_t count) {
     return x;
 }
 
-/* Predicting by bits equals multiplying signs: bit for bit in xnor and bnn, to 1e-4 in other
- * modes. */
+/* Predicting by bits equals multiplying signs: bit for bit in xnor and bnn, to 1e-4
+ * (absolute) in other modes. */
 static void simulate(const char *shape, const char *section) {
     char text[800];
     snprintf(text, sizeof text, "[net]\nbatch=3\n%s[binary]\n%s", shape, section);
@@ -185,8 +185,8 @@ static double mean_magnitude(const double *v, int n) {
     return sum;
 }
 
-/* Returns the sum of dy * y, with sign(a) replaced by sign(a0) + clip(a) - clip(a0), a0 from q0.
- * Its derivative is that of the straight-through estimator. */
+/* Returns the sum of dy * y. Functions that are equal at q = q0 replace the signs, so that the
+ * derivative at q0 is the one that gradient= estimates. */
 static double stand_in(const problem *q, const problem *q0) {
     static double u[PX * C], v[N * KK], u0[PX * C], v0[N * KK], s[PX * C], a[PX], k[PX], b[N * KK];
     bool takes_signs = q->mode & 1, has_alpha = q->mode < 2;

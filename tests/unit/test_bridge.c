@@ -53,7 +53,7 @@ static void loads(const char *name, const char *from, const char *to, dnx_fit fi
     dnx_bridge t = {0};
     dnx_err err = {0};
     char text[256] = "";
-    static int number; /* a file that was read cannot be written */
+    static int number; /* a process cannot write a file that it has read */
     snprintf(text, sizeof text, "%d.weights", number++);
     snprintf(file, sizeof file, "%s", path(text));
     text[0] = 0;

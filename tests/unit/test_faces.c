@@ -28,7 +28,7 @@ static double counted(const dnx_box *a, const dnx_box *b, bool by_minimum) {
     return (double)in / (double)(by_minimum ? smaller : of_a + of_b - in);
 }
 
-/* Returns the number of boxes in out[]. */
+/* Suppresses overlapping boxes. Returns the number of boxes in out[]. */
 static size_t naive(const dnx_box *all, size_t n, double most, bool by_minimum, dnx_box *out) {
     bool gone[40] = {false};
     size_t kept = 0;
@@ -87,8 +87,8 @@ static dnx_image noise(int w, int h) {
     return im;
 }
 
-/* Returns the mean of channel c over a rectangle, mapped from 0..255 to about -1 to 1. The outside
- * of the image is 0. */
+/* Returns the mean of channel c over a rectangle, mapped from 0..255 to about -1 to 1. Outside of
+ * the image the channel is 0. */
 static double mean_of(const dnx_image *im, double x, double y, double w, double h, int c) {
     enum { N = 64 };
     double sum = 0;
@@ -133,7 +133,7 @@ static void test_pieces(void) {
     dnx_image_free(&im);
 }
 
-/* A constant image keeps its colour in the halves and in a piece. */
+/* A constant image keeps its colour in the halved copies and in a piece. */
 static void test_halves(void) {
     for (int w = 1; w < 70; w += 3) {
         dnx_image im = noise(w, 71 - w);
@@ -362,8 +362,8 @@ int main(void) {
     test_one_box();
     test_pieces();
     test_halves();
-    test_packing(250, 250, 15000); /* the scaled images have 11,271 pixels */
-    test_packing(178, 218, 10000); /* the scaled images have 6,959 pixels */
+    test_packing(250, 250, 15000); /* the images of all scales have 11,271 pixels */
+    test_packing(178, 218, 10000); /* the images of all scales have 6,959 pixels */
     test_packing(1920, 1080, 13 * 192 * 192);
     test_pyramid(250, 250, 40, 6);
     test_pyramid(1, 1, 40, 0);

@@ -37,7 +37,7 @@ static const plain_row plain_rows[] = {
      1, 1, 4, 0, DNX_LINEAR},
     {"convolutional", "filters=130\nactivation=linear\n", 4, 1, 1, 33, 130, 1, 1, 0, 1, 0,
      DNX_LINEAR},
-    /* Winograd's transforms when predicting: m = 2 with 201 and 610 filters, otherwise m = 4 */
+    /* Winograd's F(m x m, 3 x 3) when predicting: m = 2 with 201 and 610 filters, else m = 4 */
     {"convolutional", "filters=35\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n", 2, 7, 5,
      33, 35, 3, 1, 1, 1, 1, DNX_PRELU},
     {"convolutional", "filters=64\nsize=3\nactivation=relu6\n", 3, 30, 33, 40, 64, 3, 1, 0, 1, 0,

@@ -192,7 +192,7 @@ static void predict(const sample *s, int threads) {
     dnx_net_free(plain);
 }
 
-/* ---- a sum of a type that names both inputs ---- */
+/* ---- a layer type that adds two inputs and names both ---- */
 
 static void name_both(const char *from, const char *rest, int merged_into) {
     dnx_layer_type both = *dnx_type_find("shortcut", NULL);

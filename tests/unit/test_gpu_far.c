@@ -12,7 +12,7 @@
     enum { WAITS_##name = waits };
 DNX_CUDA_KERNELS(PROTO)
 
-/* Images have 8 x 8 pixels and 128 channels. MANY images have a few more than 2^31 numbers. */
+/* Images have 8 x 8 pixels and 128 channels. MANY images have more than 2^31 numbers. */
 enum { SIDE = 8, C = 128, PIXELS = SIDE * SIDE, IMAGE = PIXELS * C, FEW = 3 };
 enum { MANY = (1u << 31) / IMAGE + 8 * FEW };
 
@@ -116,7 +116,7 @@ static void products(void) {
         .dx = s->y, .adds = true);
 }
 
-/* With as many slabs as images the last block sums over the last image. */
+/* With as many slabs (ranges of rows) as images the last block sums over the last image. */
 static void filter_gradients(void) {
     static float sums[2][FEW * C * C];
     prepare();

@@ -25,7 +25,7 @@ static size_t spare(const char *name, const unsigned char *bytes) {
     return ends(name, ".bmp") || (bytes[0] == 'P' && bytes[1] <= '3') ? 3 : 0;
 }
 
-/* Each copy has exactly its bytes, so that a sanitizer detects reads beyond them. */
+/* Each copy has exactly k bytes, so that a sanitizer detects reads beyond them. */
 static void cut(const char *name, const unsigned char *bytes, size_t n) {
     size_t accepted = 0;
     for (size_t k = 0; k <= n; k++) {

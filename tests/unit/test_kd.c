@@ -166,7 +166,7 @@ static void check_correlation(void) {
     run(&b);
     check_value(b.p.loss == 0 && largest(b.p.dx[0], 12) == 0, "equal correlations", b.p.loss, 0);
     close_bench(&b);
-    /* Order 16 equals e^{-.4 d^2}. d^2 is .8 for the student, 2 for the teacher. */
+    /* Order 16 nearly gives e^{-.4 d^2}. d^2 is .8 for the student, 2 for the teacher. */
     if (!open_bench(&b, "kd_correlation", "order=16", 2, D, D, true))
         check_value(false, "open", 0, 0);
     memcpy(b.x, x, sizeof(float) * 8);

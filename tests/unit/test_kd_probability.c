@@ -57,7 +57,7 @@ static double naive(const double *zt, const double *zs, int N, double T, double 
 /* ---- one case: a classifier or plain logits on each side ---- */
 
 typedef struct {
-    int N, D_s, D_t;            /* features of student and teacher; 0: logits */
+    int N, D_s, D_t;            /* D: lengths of the features; 0: logits */
     double s_s, s_t, T, weight; /* s of both classifiers; s_s = 0: scale=length */
     int threads;
 } kind;
@@ -207,7 +207,7 @@ static void agrees(const kind *k) {
     take_down(&u);
 }
 
-/* first: the gradient with one thread, stored or compared. */
+/* first: the gradient, stored with one thread, compared with more threads. */
 static void many_classes(int threads, float *first) {
     kind k = {2500, 0, 13, 1, 20, 4, 2, threads};
     setup u;
@@ -280,7 +280,7 @@ static void known_values(void) {
     take_down(&u);
 }
 
-/* At T = 1e4 the probabilities differ by less than 0.2 %: float32 is not enough for the loss. */
+/* At T = 1e4 p_t and p_s are nearly equal: float32 is not enough for the loss. */
 static void high_temperature(void) {
     enum { N = 300 };
     kind k = {N, 0, 0, 1, 1, 1e4, 1, 2};

@@ -250,7 +250,7 @@ static void extremes(void) {
     bool is_still = true;
     for (int i = 0; i < D; i++) is_still &= k.dx[i] == 0;
     check(isfinite(k.p.loss) && is_still, "zero vectors: %g", k.p.loss);
-    memcpy(k.target, k.x, sizeof k.target); /* steep sigmoids far from their thresholds */
+    memcpy(k.target, k.x, sizeof k.target);
     run(&k);
     check(isfinite(k.p.loss) && isfinite(k.dx[D]), "far off: %g", k.p.loss);
     k.x[3 * D] = NAN;

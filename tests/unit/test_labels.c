@@ -1,4 +1,4 @@
-/* test_labels.c - dnx_labels_find() finds the labels in a path that strstr() finds. */
+/* test_labels.c - dnx_labels_find() finds the same labels in a path as strstr(). */
 #include "data/labels.h"
 #include "lib/check.h"
 

@@ -47,7 +47,7 @@ static double naive(const shape *s, dnx_net *net, const float *x, int b, int oy,
                                 slopes ? slopes[f] : 0);
 }
 
-/* The pair is size x size without biases, then 1x1. */
+/* The pair of convolutions is size x size without biases, then 1x1. */
 static void copy_to_pair(const shape *s, dnx_net *net, dnx_net *pair) {
     dnx_param list[DNX_MAX_PARAMS];
     memcpy(find(pair, 0, "weights"), find(net, 0, "basis"),

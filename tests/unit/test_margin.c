@@ -78,7 +78,7 @@ static void against_differences(int i, int seed, dnx_shape in, int N) {
     for (int k = 0; k < N * D; k++) w[k] = p.value[k] = dnx_rng_normal(&r);
     for (int b = 0; b < B; b++) {
         writable(l.pass.truth)[b] = (float)(y[b] = (int)(dnx_rng_next(&r) % (uint64_t)N));
-        double mix = b - 2.5; /* b = 0: opposite to the class vector; b = 5: near w */
+        double mix = b - 2.5; /* b = 0: x lies opposite to its class vector; b = 5: near it */
         bool is_known = seed != 3 || b != 1;
         for (int k = 0; k < D; k++)
             x[b * D + k] = writable(l.pass.x[0])[b * D + k] = (float)(mix * w[y[b] * D + k] +

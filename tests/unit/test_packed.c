@@ -1,4 +1,4 @@
-/* test_packed.c - packed weights files keep outputs and bytes; a refused file changes nothing. */
+/* test_packed.c - packed weights files: outputs, bytes when packed again, refused files. */
 #include "lib/check.h"
 #include "base/inputs.h"
 #include "base/half.h"

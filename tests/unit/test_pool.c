@@ -129,7 +129,7 @@ static void hold(int unused) {
     while (sem_wait(&let_go)) continue;
 }
 
-/* Returns the number of other threads. */
+/* Sends the signal to all other threads. Returns their number. */
 static int each_other(int signal) {
     int n = 0;
     DIR *d = opendir("/proc/self/task");

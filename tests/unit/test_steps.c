@@ -85,7 +85,7 @@ static bool stops_there(void) {
     return ok;
 }
 
-/* In a child process, because a process chooses its kernels only once. */
+/* Trains in a child process, because a process chooses its kernels only once. */
 static int run(const char *set, int threads, result *out) {
     int ends[2];
     if (pipe(ends)) return 1;

@@ -60,7 +60,7 @@ static double difference(const float *a, const float *b, size_t n) {
     return worst / scale;
 }
 
-/* Layer i has the target of layer `layer` of the teacher. */
+/* The target of layer i must be the output of the teacher's layer `layer`. */
 static void check_target(dnx_net *net, int i, dnx_net *teacher, const char *text, int layer,
                          const float *x) {
     dnx_net *plain = cut(teacher, text, layer + 1);
@@ -78,8 +78,8 @@ static void check_target(dnx_net *net, int i, dnx_net *teacher, const char *text
 }
 
 static void check_targets(dnx_net *a, dnx_net *b, dnx_net *c) {
-    /* Targets: 4: embedding of a; 5: the layer before the shortcut of a; 6: that shortcut; 7, 8:
-     * embedding of b; 9: layer 1 of c */
+    /* Targets of layer 4: embedding of a; 5: the layer before the shortcut of a; 6: that shortcut;
+     * 7, 8: embedding of b; 9: layer 1 of c */
     dnx_net *net = must_build(STUDENT "[kd_feature]\n" SAME "[kd_feature]\nfrom=0\nlayer=2\n" SAME
                                       "[kd_feature]\nfrom=0\nlayer=3\n" SAME
                                       "[kd_correlation]\n" OTHER "[kd_feature]\nfrom=-5\n" OTHER
