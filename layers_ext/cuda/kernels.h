@@ -184,7 +184,7 @@ struct norm_back_args {
     long rows;
     int C, slabs;
 };
-/* norm_fold: scale and shift from running statistics; mean is NULL without batch norm. */
+/* norm_fold: computes scale and shift from running statistics. Without batch norm mean is NULL. */
 struct norm_fold_args {
     const float *biases, *scales, *mean, *variance;
     float *scale, *shift;

@@ -43,7 +43,7 @@ typedef struct dnx_gpu_type {
     bool adds_residual;
     /* True when the layer can apply what input k defers. NULL when it never can. */
     bool (*loads)(const dnx_node *n, int k);
-    /* value, grad and momentum are not set yet. May be NULL. */
+    /* Runs before value, grad and momentum are set. May be NULL. */
     dnx_status (*make)(dnx_gpu_layer *l, dnx_err *err);
     /* Runs before forward(). Copies values that change with every pass to the device, such as
      * p->truth and p->target, which are on the processor. So forward() and backward() queue the

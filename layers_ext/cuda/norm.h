@@ -23,7 +23,7 @@ int dnx_gpu_stripes(long rows);
 static inline float *dnx_gpu_z(const dnx_gpu_norm *t, const dnx_pass *p) {
     return t->z ? t->z : p->y;
 }
-/* Returns what the layer of input k defers; scale is NULL when that is nothing. */
+/* Returns what the layer of input k defers; scale is NULL when it defers nothing. */
 struct dnx_cuda_deferred dnx_gpu_deferred(const dnx_gpu_layer *l, int k);
 /* A value for dnx_gpu_type.loads of layers with one input. */
 bool dnx_gpu_loads_any(const dnx_node *n, int k);

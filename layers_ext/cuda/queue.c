@@ -113,7 +113,7 @@ static dnx_cu_result capture(dnx_queue *q, known *k) {
     return r;
 }
 
-/* Returns the remembered list that equals q->now. Else remembers q->now and returns NULL. */
+/* Returns the remembered list that equals q->now. Else returns NULL, and tries to remember it. */
 static known *find(dnx_queue *q) {
     known *oldest = &q->lists[0];
     for (known *k = q->lists; k < q->lists + LISTS; k++) {

@@ -79,7 +79,7 @@ static inline int dnx_bit_words(int C) { return (C + 63) / 64; }
 
 /* Chooses like dnx_kernels(). */
 const dnx_bit_set *dnx_bits(void);
-/* Returns the set of that name, or NULL when the processor lacks it. For tests. */
+/* Returns the set of that name, or NULL when the processor has none. For tests. */
 const dnx_bit_set *dnx_bits_named(const char *name);
 
 /* Counts the 1 bits in n words. */

@@ -9,9 +9,9 @@
  *
  *   R Q > (limit - (1 + |e_x|) |e_q| - |e_x|) / (s t).
  *
- * All rows of a block share s, so |e_x| <= s sqrt(K)/2, and the right side is one number for each
- * query. Rows are stored as R + 128, because the instruction takes one factor without sign; the
- * right side grows by 128 times the sum of Q.
+ * All rows of a block share s, so |e_x| <= HALF s sqrt(K), and the right side is one number for
+ * each query. Rows are stored as R + 128, because the instruction takes one factor without sign.
+ * So the right side grows by 128 times the sum of Q.
  *
  * A vector of 64 bytes has the numbers k, k+16, k+32, k+48 in its lane k, for rows and queries.
  * Packed, for each panel of 16 queries: int32 more[16] (128 times the sums of Q), float t[16],

@@ -188,7 +188,7 @@ static const struct {
 } group_strips[] = {GROUP_NAMES(8, 3, 1), GROUP_NAMES(4, 3, 1), GROUP_NAMES(4, 3, 2),
                     GROUP_NAMES(4, 5, 1), GROUP_NAMES(8, 1, 1), GROUP_NAMES(1, 0, 0)};
 
-/* Computes the outputs of a row, or the gradients when p.dw is not NULL. */
+/* Computes the outputs of a row. When p.dw is not NULL, adds the filter gradient to it instead. */
 static void group_any(const dnx_rows *r, const dnx_groups *g, strip p) {
     const int in_w = r->in_w, out_w = r->out_w, kw = r->kw, stride = r->stride, pad = r->pad;
     const lane_map map = map_of(g);
