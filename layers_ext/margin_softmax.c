@@ -257,7 +257,7 @@ static void slope_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
         if (s->length) {
             const double length = s->length[b];
             if (length == 0) factor = 0;
-            if (factor != 0) factor /= length; /* c becomes the gradient of the logits */
+            if (factor != 0) factor /= length; /* c becomes the gradient by the logits |x| c_j */
             double slope = factor != 0 ? dnx_margin_length_slope(&g, &s->row[b], N, y, c) : 0;
             s->along[b] = (float)(factor * slope);
         }

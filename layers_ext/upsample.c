@@ -98,7 +98,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
         resample(n, p, ((const opts *)n->opts)->stride < 0, p->dy, p->dx[0], p->dx_adds[0]);
 }
 
-/* Netron knows no negative stride, so sums are shown as a convolution. */
+/* Netron has no negative stride, so sums are shown as a convolution. */
 static void show(const dnx_node *n, dnx_view *v) {
     int s = ((const opts *)n->opts)->stride;
     const dnx_convolution c = {-s, -s, 0, n->out.c, DNX_LINEAR};

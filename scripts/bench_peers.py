@@ -85,7 +85,7 @@ def turns(args, sides):
 
 
 def compare(label, ours, peer):
-    """Returns the largest difference of two outputs, divided by the peer's largest value."""
+    """Returns the largest |difference| of two outputs, divided by the peer's largest |output|."""
     if ours.shape != peer.shape:
         raise RuntimeError(f"{label}: {peer.size} outputs, ours are {ours.size}")
     worst = float(np.abs(ours - peer).max() / np.abs(peer).max())

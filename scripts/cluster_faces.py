@@ -37,7 +37,7 @@ from lib.skipping import cut_out, run_to
 from lib.text import counted
 
 MOST = 30000  # the most faces that can be grouped at a time
-TILE, COLUMNS, ROWS = 112, 8, 12  # a face's pixels; faces in a row and in a column of a sheet
+TILE, COLUMNS, ROWS = 112, 8, 12  # side of a face, pixels; faces in a row and a column of a sheet
 MADE = "people", "alone", "sheets", "people.csv"
 
 

@@ -80,7 +80,7 @@ def scores_of(cfg, weights, folder, listed):
 
 
 def pairs_of_photos(folder, out):
-    """Returns pairs of crops, as (path, path, truth). truth is None without sub-folders."""
+    """Returns pairs of crops, as (path, path, truth). truth is None when unknown."""
     crops = os.path.join(out, "faces")
     cut_out(folder, crops, "-largest", "-overwrite", show=True)
     found = images_below(crops)

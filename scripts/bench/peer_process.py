@@ -12,7 +12,7 @@ MODULES = os.path.join(ROOT, "build", "bench", "node_modules")
 
 
 def onnx_missing():
-    """Returns which part of ONNX Runtime is not installed, or None."""
+    """Returns a text that says what ONNX Runtime lacks to run, or None."""
     if not shutil.which("node"):
         return "node is not installed"
     if not os.path.exists(os.path.join(MODULES, "onnxruntime-node")):

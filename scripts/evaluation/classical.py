@@ -94,7 +94,7 @@ def dictionary(x, person, pairs):
 
     def codes(v):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # sklearn warns if fewer than NONZERO atoms are exact
+            warnings.simplefilter("ignore")  # sklearn warns if fewer atoms than NONZERO suffice
             return learned.transform(first(v))
     return codes
 

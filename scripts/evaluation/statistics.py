@@ -187,7 +187,7 @@ def bootstrap_tar(genuine, person, tail, images, others, rates, seed=1, draws=10
 
 
 def percentiles(values):
-    """Returns (low, high) with 95 % of the values between them, or (None, None) for too few."""
+    """Returns (low, high) with 95 % of the values between them, or (None, None) with too few."""
     good = values[np.isfinite(values)]
     if len(good) < .9 * len(values) or len(good) < 20:
         return None, None

@@ -15,7 +15,7 @@ FORMAT = "darknet threshold 1"
 
 def save(args, rate, got, counts, about):
     """Replaces threshold.json in the folder --out. got: the measured threshold with its rates. When
-    got is None, save() returns or raises the reason."""
+    got is None, save() removes the file, and returns or raises the reason."""
     path, pairs = os.path.join(args.out, "threshold.json"), counts["impostor_pairs"]
     remove(path)
     if got is None:

@@ -83,7 +83,7 @@ class Layer(network.Layer):
 
     @property
     def filters(self):
-        """Outputs x channels/groups x height x width, or outputs x inputs."""
+        """The shape: outputs x channels/groups x height x width, or outputs x inputs."""
         if self.is_loss:
             rows = self.options.get("classes", self.output)
             return rows, self.counts["weights"] // rows
@@ -140,7 +140,7 @@ class Layer(network.Layer):
             if eps != BN_EPS:
                 wide = variance.astype(np.float64)
                 scales = scales * np.sqrt((wide + BN_EPS) / (wide + eps))
-            shift = out.get("biases", 0)  # into the mean: no biases before batch norm
+            shift = out.get("biases", 0)  # batch norm subtracts the mean, so this goes into it
             out.update(mean=bn.array("running_mean", n, 0) - shift, variance=variance,
                        scales=scales, biases=bn.array("bias", n, 0))
             if "biases" not in self.counts and out["biases"].any():

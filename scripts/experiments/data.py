@@ -89,7 +89,7 @@ def check_pairs(pairs, size):
 
 
 def make_data(args):
-    """Checks or draws the faces, and writes the .data files. Returns the Data."""
+    """Draws faces without --faces, checks them, and writes .data files. Returns the Data."""
     if args.faces:
         faces, label = args.faces, "real faces"
         test = Pairs(args.lfw, args.pairs, os.path.basename(args.pairs))

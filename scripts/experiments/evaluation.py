@@ -1,4 +1,4 @@
-"""Verifies and measures networks. A stored result is used again when its inputs are the same."""
+"""Verifies and measures networks. A stored result is used again while its inputs stay the same."""
 import os
 
 from experiments.verification import find_images, images_of, made_from, verify

@@ -11,7 +11,7 @@ from experiments.runs import RUN
 from lib.files import read_json, read_result
 from lib.metrics import mcnemar, standard_error
 
-AGAINST = ("scratch", "feature")  # tables have a column of p against each
+AGAINST = ("scratch", "feature")  # tables have a column of p against each method
 KEYS = ("method", "width", "batches", "more", "seed", "source", "images", "tests", "tuned")
 
 
@@ -62,7 +62,7 @@ def add_p(rows):
 
 
 def tar_of(results):
-    """Returns the mean over the seeds of TAR over all pairs, with its bootstrap draws, or None."""
+    """Returns the mean over the seeds of TAR over all pairs, with its draws, or None without it."""
     if not all("all_pairs" in r for r in results):
         return None
     first = results[0]["all_pairs"]
