@@ -216,7 +216,7 @@ static double between(const sums *of, double T) {
     return m * (softplus(s) - softplus(t)) + (rest > 0 ? rest * (softplus(-s) - softplus(-t)) : 0);
 }
 
-/* Returns the factor of the loss in this update: it rises from 0 over the first warmup updates. */
+/* Returns the factor of the loss in this update: it rises from 0 over `warmup` updates. */
 static double weight_now(const opts *o, const dnx_pass *p) {
     const bool rises = p->update < (uint64_t)o->warmup;
     return (double)o->weight * (rises ? (double)p->update / o->warmup : 1);

@@ -174,7 +174,7 @@ DEVICE int tile_column(int i, int precision) {
     return THREAD / 32 / 4 * 32 + i / 4 * 8 + THREAD % 4 * 2 + i % 2;
 }
 
-/* row_parts() threads share a column. This is number row_part(); acc[i] is its sum row_index(). */
+/* row_parts() threads share a column. This one is number row_part(); acc[i] is its row row_index(). */
 DEVICE int row_parts(int precision) { return precision == PLAIN ? 16 : 32; }
 DEVICE int row_part(int precision) {
     return precision == PLAIN ? THREAD / 16 : THREAD / 32 % 4 * 8 + THREAD % 32 / 4;

@@ -9,7 +9,7 @@
 enum { THREADS = 256, LISTS = 64, FEW = 4 };
 enum { COPY_IN = DNX_CUDA_KERNEL_COUNT, COPY_OUT, CLEAR };
 
-/* A kernel's arguments follow. No padding: lists are compared byte by byte. */
+/* A kernel's arguments follow this struct. It has no padding: lists are compared byte by byte. */
 typedef struct {
     int kind; /* a dnx_cuda_kernel, COPY_IN, COPY_OUT or CLEAR */
     unsigned blocks[3];
