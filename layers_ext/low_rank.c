@@ -4,9 +4,8 @@
  *   z[b,y,x,n] = sum_r P[n,r] t[b,y,x,r]
  *   y = act(batch_norm(z))
  *
- * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1. N = filters; pad:
- * size/2 with pad=1, else padding=. V is W' of Zhang et al., "Accelerating Very Deep Convolutional
- * Networks", arXiv 1505.06798.
+ * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1, N = filters; pad is
+ * size/2 with pad=1, else padding=. V is W' of Zhang et al. 2015, arXiv 1505.06798.
  * Weights file: biases N; with batch_normalize=1 scales N, mean N, variance N; weights P N x R;
  * basis V R x C x size x size; with activation=prelu slopes N.
  *

@@ -118,8 +118,7 @@ def packed_bytes(args, name, cfg, weights):
 # ---- low rank ----
 
 def compress(args, name, full, images, speedup, method):
-    """Returns ((cfg, weights), {"theory": the ratio of multiply-adds, "relative_error" in percent,
-    "cosine", ...})."""
+    """Returns ((cfg, weights), {"theory": ratio of multiply-adds, "relative_error" in %, ...})."""
     folder = os.path.join(args.out, name)
     small = tuple(os.path.join(folder, "net" + end) for end in (".cfg", ".weights"))
     path, options = os.path.join(folder, "low-rank.json"), [

@@ -104,8 +104,7 @@ INLINE void st_part(float *p, vf v, int n) {
 #endif
 }
 
-/* Stores past the cache where it can. p is aligned to vectors. Call end_stream() after the last
- * store. */
+/* Stores past the cache where it can. p is aligned to vectors. Call end_stream() at the end. */
 INLINE void st_stream(float *p, vf v) {
 #if defined(USE_AVX512)
     _mm512_stream_ps(p, (__m512)v);

@@ -31,9 +31,8 @@ def rank1_draws(right, person, seed, draws=1000):
 
 
 def compare(name, mine, theirs, seed=1):
-    """Compares two networks by the arrays of one() in eval_identification.py. Returns {"other":
-    name, "tar_at_far", "rank1"}, or {"other": name, "not_compared": reason}. Without distractors
-    "rank1" is absent."""
+    """Compares the arrays of two networks. Returns {"other": name, "tar_at_far", and with
+    distractors "rank1"}, or {"other": name, "not_compared": reason}."""
     if mine["probes"].names != theirs["probes"].names:
         return {"other": name, "not_compared": "the probes are others"}
     if len(mine["others"]) != len(theirs["others"]):

@@ -195,8 +195,7 @@ def percentiles(values):
 
 
 def two_sided(values):
-    """Returns the two-sided p value for "the difference is 0", or None with too few values. values:
-    draws of the difference."""
+    """Returns the two-sided p value of "the difference is 0" from its draws; None with too few."""
     good = values[np.isfinite(values)]
     if len(good) < 20:
         return None

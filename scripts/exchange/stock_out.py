@@ -25,8 +25,7 @@ class Writer:
         return len(self.layers) - 1
 
     def conv(self, note, source, shape, w, b, groups=1, stride=1, pad=0, act="linear"):
-        """Adds a convolution. shape: (h, w, c) of its input. libdarknet ignores the stride of a 1x1
-        filter."""
+        """shape: (h, w, c) of the input. libdarknet ignores the stride of a 1x1 convolution."""
         if w.shape[2:] == (1, 1) and stride > 1:
             w, pad = np.pad(w, ((0, 0), (0, 0), (1, 1), (1, 1))), pad + 1
         n, size = len(w), w.shape[2]

@@ -19,8 +19,7 @@ def sources(method):
 
 
 def choices(methods):
-    """Returns {method: the values to try}, where there are several, for `methods` and the methods
-    whose values they use."""
+    """Returns {method: the several values to try}, of `methods` and those whose values they use."""
     return {s: METHODS[s].choices for m in methods for s in sources(m)
             if len(METHODS[s].choices) > 1}
 
