@@ -14,7 +14,7 @@ typedef struct {
     bool easy;
     double keep, focus; /* of mining=hard; of mining=focal */
     bool by_length;     /* s is replaced by |x| */
-    double ramp_end;    /* share of the margin; 0 means 1 */
+    double ramp_end;    /* final share of the margin; 0 means 1 */
 } head;
 
 static bool is(const head *h, const char *name) { return strcmp(h->margin, name) == 0; }

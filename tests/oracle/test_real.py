@@ -13,7 +13,7 @@ WEIGHTS = os.path.join(DATA, "weights", "mobilefacenet-128.weights")
 PAIRS = os.path.join(DATA, "lfw-pairs.txt")
 CFG = os.path.join(ROOT, "cfg", "mobilefacenet-128.cfg")
 COUNT = 20
-LEAST_GAP = 0.5  # of the mean cosines of both kinds of pairs; PyTorch's is 0.72
+LEAST_GAP = 0.5  # mean cosine of same minus different pairs; PyTorch has 0.72
 
 if not all(os.path.exists(p) for p in (WEIGHTS, PAIRS, os.path.join(DATA, "lfw"))):
     skip_all("no faces and weights in ../shared/data")

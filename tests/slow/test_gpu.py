@@ -16,7 +16,7 @@ with needed():
     import numpy as np
 
 PARTS = ("net.weights", "net.state")
-# A run may survive failures of these calls: kernels are then started alone.
+# A run may survive failures of these calls: it then uses no graphs.
 GRAPHS = ("cuGraphLaunch", "cuLaunchKernel", "cuMemcpyDtoHAsync_v2")
 HEAD = "[connected]\noutput=3\nactivation=linear\n[softmax]\n"
 KD = CFG.replace("[softmax]\n", "[kd_feature]\nteacher=net.cfg\nweights=w\n")

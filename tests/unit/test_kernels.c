@@ -30,7 +30,7 @@ static bool close_to(const float *got, const double *w, size_t n, double tol) {
     return true;
 }
 
-/* Returns the sum v after epilogue e. start[i] is the old value. */
+/* Returns the sum v after epilogue e. start[i] is the old y[i]. */
 static double naive_finish(double v, const dnx_epilogue *e, int c, size_t i) {
     if (e->bias) v += e->bias[c];
     v = dnx_activate((float)v, e->act, e->slope ? e->slope[c] : 0);

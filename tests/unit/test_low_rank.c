@@ -76,7 +76,7 @@ typedef struct {
     double sigma[DIM], vectors[DIM * DIM], mean[DIM];
 } data;
 
-/* Makes responses y, some of them negative, and their eigenvectors. x is a copy of y. */
+/* Makes responses y, some negative, and the eigenvectors of their covariance. x: a copy of y. */
 static void make_data(data *d) {
     dnx_rng g;
     dnx_moments m;

@@ -211,7 +211,7 @@ static void extremes(void) {
     }
 }
 
-/* ---- more classes than a block: any number of threads gives the same bits; smaller batch ---- */
+/* ---- 700 classes: any number of threads gives the same bits; a smaller batch ---- */
 
 static void threads_agree(void) {
     enum { N = 700, B = 9, D = 37 };

@@ -106,7 +106,7 @@ static void draws_are_even(void) {
         l.node.type->backward(&l.node, &l.pass);
         for (int i = 0, n = taking_part(p.grad, N, 3, rows); i < n; i++) count[rows[i]]++;
     }
-    for (int j = 0; j < N; j++) { /* 9 of 39 classes are drawn: mean 92.3, deviation 8.4 */
+    for (int j = 0; j < N; j++) { /* 9 of 39 classes are drawn: mean count 92.3, deviation 8.4 */
         double want = j == 0 ? UPDATES : UPDATES * 9. / 39;
         check_value(fabs(count[j] - want) < (j == 0 ? 1 : 34), "even draws", count[j], want);
     }
