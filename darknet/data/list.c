@@ -206,9 +206,7 @@ static int by_hash(const void *a, const void *b) {
 
 static dnx_status compare(const dnx_image_list *l, size_t i, size_t k, dnx_err *err) {
     const dnx_listed *a = &l->image[i], *b = &l->image[k];
-    if (a->class_of == b->class_of || isnan(a->class_of) || isnan(b->class_of) ||
-        strcmp(a->path, b->path))
-        return DNX_OK;
+    if (a->class_of == b->class_of || strcmp(a->path, b->path)) return DNX_OK;
     return dnx_fail(err, DNX_EOPTION, (dnx_loc){l->lines.file, b->line},
                     "%.200s: has class %.0f, but class %.0f on line %d", a->path, b->class_of,
                     a->class_of, a->line);
@@ -216,12 +214,14 @@ static dnx_status compare(const dnx_image_list *l, size_t i, size_t k, dnx_err *
 
 dnx_status dnx_image_list_check(const dnx_image_list *l, dnx_err *err) {
     key *list = malloc((l->n + 1) * sizeof *list);
+    size_t n = 0;
     dnx_status st = DNX_OK;
     if (!list) return dnx_no_memory(l->lines.file, err);
     for (size_t i = 0; i < l->n; i++)
-        list[i] = (key){dnx_hash(0, l->image[i].path, strlen(l->image[i].path)), i};
-    qsort(list, l->n, sizeof *list, by_hash);
-    for (size_t i = 1; !st && i < l->n; i++)
+        if (!isnan(l->image[i].class_of))
+            list[n++] = (key){dnx_hash(0, l->image[i].path, strlen(l->image[i].path)), i};
+    qsort(list, n, sizeof *list, by_hash);
+    for (size_t i = 1; !st && i < n; i++)
         if (list[i].hash == list[i - 1].hash) st = compare(l, list[i - 1].i, list[i].i, err);
     free(list);
     return st;

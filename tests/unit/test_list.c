@@ -70,6 +70,7 @@ static void test_refused(void) {
     READS("\"\",3", ":1: must be PATH or PATH,CLASS");
     READS("\"a.jpg\",x", ":1: must be PATH or PATH,CLASS");
     READS("a.jpg 1\nb.jpg 1\na.jpg 2", ":3: a.jpg: has class 2, but class 1 on line 1");
+    READS("a.jpg 1\na.jpg\na.jpg 2", ":3: a.jpg: has class 2, but class 1 on line 1");
     READS("a.jpg 1\na.jpg 1\na.jpg", "a.jpg=1|a.jpg=1|a.jpg");
     READS("a.jpg\nb\0.jpg", ":2: a NUL byte; a list must be text");
 }
