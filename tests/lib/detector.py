@@ -1,6 +1,6 @@
 """detector.py - a detector (cfg/mtcnn-*.cfg) with handmade weights, for tests that draw their own
-faces. A face is a white square of 64 x 64 pixels on black, with its corner at multiples of ten. Use
-`-min-face 60`."""
+faces. A face is a white square of 64 x 64 pixels on black, with its top left corner at multiples
+of ten. Use `-min-face 60`."""
 import os
 import struct
 from array import array

@@ -153,7 +153,7 @@ OPENS(open64)
 OPENS_AT(openat)
 OPENS_AT(openat64)
 
-/* Defines a function that returns `value` on failure, else calls libc's. */
+/* Defines a function that returns `value` when `failure` is true, else calls libc's. */
 #define WRAP(type, name, params, args, failure, value)                                             \
     type name params {                                                                             \
         NEXT(name);                                                                                \

@@ -25,9 +25,9 @@
 static const char same[] = "[net]\nheight=12\nwidth=12\n" INPUT TEACHER;
 static const char other[] =
     "[net]\nheight=20\nwidth=16\nchannels=3\ninput_mean=100\ninput_scale=.0039\nseed=2\n" TEACHER;
-static const char large[] = /* so large that it runs with one image at a time */
-    "[net]\nheight=160\nwidth=150\nchannels=3\n"
-    "[convolutional]\nfilters=8\nsize=8\nstride=16\n" BN "relu\n[avgpool]\n";
+static const char large[] = "[net]\nheight=160\nwidth=150\nchannels=3\n"
+                            "[convolutional]\nfilters=8\nsize=8\nstride=16\n" BN
+                            "relu\n[avgpool]\n";
 
 /* Outputs, H x W x C: layer 0: 6x6x8, layer 1: 6x6x6, layer 2: 1x1x6, layer 3: 1x1x10. */
 #define STUDENT                                                                                    \

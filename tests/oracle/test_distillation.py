@@ -23,7 +23,7 @@ def arcface(f, w, y, s, m):
 
 
 class AdaDistill:
-    """A class occurs at most once in a pass, where the authors' rule for centres equals ours."""
+    """A class occurs at most once in a pass: then the authors' rule for centres equals ours."""
     kind, options = "margin_softmax", "classes=40;margin=arcface;s=16;m=.4;centres=teacher"
     B, C, T, classes = 12, 16, 16, 40
     repeats = False

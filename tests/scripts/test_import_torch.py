@@ -170,7 +170,7 @@ def parts_and_order():
 
 
 def rest():
-    """Modules that no layer uses are listed. A classifier of another shape is not."""
+    """Modules that no layer uses are listed. Class vectors need the cfg's number of classes."""
     state = model() | {"head.weight": np.ones((5, 2), "f4"), "ema": np.ones(3, "f4")}
     done = bring(state)
     is_right(done, state)

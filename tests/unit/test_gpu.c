@@ -191,7 +191,7 @@ static void check_tensor_cores(const char *name, bool is_exact) {
     dnx_free(y);
 }
 
-/* A batch of 2^30 pixels is the largest that products take. */
+/* A batch of 2^30 pixels is the largest that matrix products take. */
 static void check_pixels(void) {
     dnx_node n = {.type = &dnx_convolutional, .loc = {"net.cfg", 7}};
     struct dnx_cuda_window at = {.batch = 2, .h = 1 << 15, .w = 1 << 14, .oh = 1, .ow = 1};

@@ -175,7 +175,7 @@ static void check_correlation(void) {
     double diff = exp(-.4 * .8) - exp(-.4 * 2);
     near("gaussian", b.p.loss, 2 * 2 * diff * diff / 4, 1e-6);
     close_bench(&b);
-    /* With order 2 and gamma = .4, the cosines 1, 0 and -1 give .953, .449 and .234. */
+    /* With order 2 and gamma = .4, the kernel at cosines 1, 0 and -1 is .953, .449 and .234. */
     if (!open_bench(&b, "kd_correlation", "", 2, D, D, true)) check_value(false, "open", 0, 0);
     memcpy(b.x, x + 4, sizeof(float) * 8);
     memcpy(b.target, t + 4, sizeof(float) * 8);

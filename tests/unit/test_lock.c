@@ -87,7 +87,7 @@ static bool patient(void *arg, const char *who) {
     return true;
 }
 
-/* No increase of the number may be lost. */
+/* No increase of the number in the file may be lost. */
 static void turns(void) {
     enum { PROCESSES = 6, TURNS = 5 };
     int n = 0;

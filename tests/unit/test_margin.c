@@ -57,7 +57,7 @@ static const struct {
 };
 #define CASES (int)(sizeof cases / sizeof *cases)
 
-/* With these seeds the loss does not jump within the step of a difference (mv's indicator,
+/* With these seeds the loss does not jump within the step of a finite difference (mv's indicator,
  * arcface's fallback). */
 static void against_differences(int i, int seed, dnx_shape in, int N) {
     enum { B = 6 };
