@@ -30,7 +30,7 @@ enum { DNX_SHAVEN, DNX_STUBBLE, DNX_MOUSTACHE, DNX_GOATEE, DNX_FULL, DNX_BEARDS 
 typedef struct {
     float t[DNX_TRAITS];
     float skin[3], hair[3], iris[3], lips[3];
-    int style, beard, moles, freckles; /* freckles: the number of all marks, with the moles */
+    int style, beard, moles, freckles; /* freckles: the number of all marks, moles included */
     float mark[DNX_FRECKLES][3];       /* x, y, radius of the moles, then of the freckles */
     bool has_glasses;
     float rim[3], rim_w, lens_w, lens_h, lens_square; /* the glasses */

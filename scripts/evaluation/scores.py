@@ -1,4 +1,4 @@
-"""Scores of millions of pairs: cosines of features, which are float32 rows of length 1."""
+"""Computes the scores of millions of pairs: cosines of features, float32 rows with norm 1."""
 import numpy as np
 
 from evaluation.statistics import Tail

@@ -58,7 +58,7 @@ static int child(void (*what)(void)) {
         alarm(10);
         const int signals[] = {SIGSEGV, SIGFPE, SIGABRT}; /* removes the sanitizers' handlers */
         for (int i = 0; i < 3; i++) signal(signals[i], SIG_DFL);
-        /* Else a leak checker reports libdarknet's leaks. */
+        /* Keeps a leak checker from reporting libdarknet's leaks. */
         void *disable = dlsym(RTLD_DEFAULT, "__lsan_disable");
         void (*ignore_leaks)(void) = NULL;
         memcpy(&ignore_leaks, &disable, sizeof disable);

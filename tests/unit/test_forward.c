@@ -5,7 +5,7 @@
 typedef struct {
     const char *type, *text;
     int B, H, W, C;
-    int N, size, stride, pad, groups, has_bn, act; /* as in `text`; act: a dnx_act */
+    int N, size, stride, pad, groups, has_bn, act; /* what `text` means; act: a dnx_act */
 } plain_row;
 
 static const plain_row plain_rows[] = {

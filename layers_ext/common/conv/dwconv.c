@@ -61,7 +61,7 @@ static size_t taps_at(const dnx_node *n, const dnx_dwconv *s, int f, int j, int 
     return (size_t)((ky * s->g.a + j) * s->kw) * (size_t)n->out.c + (size_t)f;
 }
 
-/* Like taps_at() for `taps_dx`. The next tap is C floats on. */
+/* Returns the index in `taps_dx` of tap (ky, kw-1). Tap kx-1 is C floats after tap kx. */
 static size_t taps_dx_at(const dnx_node *n, const dnx_dwconv *s, int f, int j, int ky) {
     return (size_t)((ky * s->g.b + f % s->g.b) * s->kw) * (size_t)n->in[0].c +
            (size_t)(f / s->g.b * s->g.a + j);

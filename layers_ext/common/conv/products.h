@@ -17,8 +17,8 @@ typedef struct {
     bool has_few_rows;
     float *w, *d_w;  /* groups*N filters, each C/groups x size x size */
     float *wk;       /* groups x N x K, filters as rows; NULL when not needed */
-    float *packed;   /* groups x packed panels of K x N */
-    float *packed_t; /* groups x packed panels of N x K, for dx */
+    float *packed;   /* for each group, a K x N matrix that pack() has packed */
+    float *packed_t; /* for each group, the N x K matrix for dx, packed */
     float *d_wk;     /* threads x groups x N x K; NULL with has_few_rows and when predicting */
     float *block;    /* threads x DNX_PRODUCT_BLOCK x K; NULL when in scratch, or not needed */
 } dnx_products;

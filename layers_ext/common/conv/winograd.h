@@ -19,7 +19,7 @@ typedef struct {
     dnx_patches at; /* the tiles: windows of the input */
     int tiles;      /* computed together */
     int columns;    /* filters computed together */
-    float *filters; /* a*a x groups x packed panels of Cg x Ng */
+    float *filters; /* for each of a*a x groups, a packed Cg x Ng matrix */
 } dnx_winograd;
 
 /* Returns m for `filters` filters; 0 when Winograd is not possible or not faster. */
