@@ -15,7 +15,7 @@ typedef struct {
 /* Writes `inputs` and the state of net. An error keeps the old file. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dnx_err *err);
 /* Reads the file `path`. Call dnx_state_free() also after an error. DNX_EWEIGHTS when the file is
- * damaged, no state file, or of another version; DNX_EIO, DNX_EMEM. */
+ * damaged, is not a state file, or has another version; DNX_EIO, DNX_EMEM. */
 dnx_status dnx_state_read(const char *path, dnx_state *s, dnx_err *err);
 /* Copies the state into the network, and prepares it. DNX_EWEIGHTS when the state belongs to
  * another network, or lacks the average that ema= needs: net is then unchanged. DNX_EMEM. */

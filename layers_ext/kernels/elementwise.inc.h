@@ -19,7 +19,7 @@
         }                                                                                          \
     } while (0)
 
-/* Sets whole vectors of sums to 0. Zeroing all CHUNK sums would take longer than a short block. */
+/* Sets `width` sums to 0, rounded up to vectors. Zeroing all CHUNK of them would take longer. */
 static void clear(float *s, int width) {
     memset(s, 0, sizeof *s * (size_t)((width + VW - 1) / VW * VW));
 }

@@ -1,4 +1,4 @@
-/* bitconv_tiles.c - binary convolution with AMX tiles: the layout of signs, and the calls. */
+/* bitconv_tiles.c - binary convolution with AMX tiles. */
 #include "common/bits/bitconv_tiles.h"
 
 #include "kernels/pool.h"

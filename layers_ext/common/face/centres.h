@@ -48,7 +48,8 @@ typedef struct {
 
 /* Returns what the loss takes from a teacher, for dnx_classifier.takes. */
 dnx_target_kind dnx_centres_take(int centres, bool has_margins);
-/* Set the members in front of `images` first. Fails with DNX_EOPTION, DNX_ESHAPE or DNX_EMEM. */
+/* Checks the options and the teacher, and allocates. All members declared above `images` must be
+ * set. DNX_EOPTION, DNX_ESHAPE, DNX_EMEM. */
 dnx_status dnx_centres_make(dnx_centres *c, dnx_node *n, dnx_err *err);
 /* Copies inherited centres to w, which a weights file may have replaced. Does nothing after the
  * first training pass. */
