@@ -177,7 +177,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
-    const float *x; /* input of the convolution: p->x[0] or its signs */
+    const float *x; /* input of the convolution: p->x[0] or sign(u) */
     float *dx;      /* batch x H x W x C: gradient of `x`; may be NULL */
     float *dk;      /* batch x OH x OW: gradient of K; NULL when K is taken as a constant */
 } job;
@@ -190,7 +190,7 @@ static void sign_share(void *arg, long lo, long hi) {
                      s->signs);
 }
 
-/* Computes a part of the outputs with mm(). of.first begins a panel. */
+/* Computes a part of the outputs with mm(). of.first is the first filter of a panel. */
 static void multiply_part(job *j, int t, dnx_part of) {
     dnx_node *n = j->n;
     state *s = n->state;

@@ -25,9 +25,11 @@ typedef struct dnx_view {
 } dnx_view;
 
 typedef struct dnx_description {
-    /* Adds sections that show the layer to v. NULL when netron.c can do without it. */
+    /* Adds to v the sections that show the layer. When this member is NULL, netron.c chooses
+     * them. */
     void (*show)(const dnx_node *n, dnx_view *v);
-    /* Returns the algorithm that make() has chosen, in a few words. NULL when there is only one. */
+    /* Returns the name of make()'s algorithm. Types with only one algorithm leave the member
+     * NULL. */
     const char *(*algorithm)(const dnx_node *n);
 } dnx_description;
 

@@ -11,7 +11,7 @@ typedef enum { DNX_TAKEN, DNX_PART_TAKEN, DNX_INITIAL, DNX_LEFT } dnx_fate;
 
 typedef struct {
     dnx_fate fate;
-    int layer; /* layer of the network; for DNX_LEFT of the source; -1: the source's head */
+    int layer; /* index in the network; for DNX_LEFT: in the source, or -1 for its head */
     int shift; /* for DNX_TAKEN: the layer of the source, minus `layer` */
     size_t floats;
     char section[32], name[64], shape[32]; /* shape: of the largest parameter */

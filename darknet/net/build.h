@@ -1,4 +1,4 @@
-/* build.h - the steps of building a network, shared by build.c, inputs.c and fuse.c. */
+/* build.h - steps of building a network. */
 #ifndef DNX_BUILD_H
 #define DNX_BUILD_H
 #include "net/net.h"

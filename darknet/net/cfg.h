@@ -28,7 +28,7 @@ typedef struct dnx_cfg {
  * the start of a line or after white space. See also base/lines.h. DNX_EPARSE, DNX_EMEM. */
 dnx_status dnx_cfg_parse(const char *text, size_t len, const char *file, dnx_cfg **out,
                          dnx_err *err);
-/* Like dnx_cfg_parse(), for a file. Also DNX_EIO. */
+/* Parses a file of at most 16 MB. Returns the errors of dnx_cfg_parse(), and DNX_EIO. */
 dnx_status dnx_cfg_read(const char *path, dnx_cfg **out, dnx_err *err);
 /* Replaces the value of an option of section i, or appends the option. DNX_EMEM. */
 dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, dnx_err *err);

@@ -56,7 +56,7 @@ typedef struct dnx_placement {
     /* Called when the network is built. DNX_EMEM, DNX_EIO, DNX_ESHAPE. */
     dnx_status (*place)(struct dnx_net *net, const struct dnx_placement *p, dnx_err *err);
     void (*remove)(struct dnx_net *net);
-    /* Called before place(), when predicting. True: the device adds dnx_residual() to y. */
+    /* Called before place(), when predicting. True when the device adds dnx_residual() to y. */
     bool (*adds_residual)(const struct dnx_net *net, int i);
     /* Allocates processor memory that the device reads directly, not zeroed. May return NULL. */
     float *(*new_images)(const struct dnx_net *net, size_t floats);
@@ -81,7 +81,7 @@ typedef struct dnx_placement {
     /* True when the processor must not update layer i: the device has done it, or has failed. */
     bool (*is_updated)(struct dnx_net *net, int i);
     dnx_status (*status)(struct dnx_net *net, dnx_err *err); /* the device's first failure */
-    bool (*is_elsewhere)(const struct dnx_net *net, int i);  /* true: the device runs layer i */
+    bool (*is_elsewhere)(const struct dnx_net *net, int i);  /* the device runs layer i */
     void *device;
     char name[128]; /* the device and its precision, for messages */
 } dnx_placement;
@@ -91,7 +91,7 @@ typedef struct {
     float *y, *dy; /* the output in the first lane; its gradient, NULL when predicting */
     struct dnx_norm_act *deferred; /* norm and activation that the next layer applies; or NULL */
     /* -1, or the layer whose y is also the y of this layer, which is a merged [shortcut] or batch
-     * norm. forward() of this layer is then not called. */
+     * norm. A forward pass then skips this layer. */
     int merged_into;
     int residual_of; /* the layer whose output this layer adds when it stores y; else -1 */
     bool dy_written; /* in this backward pass dy has been written already */
@@ -168,7 +168,7 @@ typedef struct dnx_net {
 /* Options of dnx_net_build(). Every member has the default 0. */
 struct dnx_build {
     bool trains;
-    bool keeps_no_weights; /* layers release packed parameters: dnx_net_params() lacks values */
+    bool keeps_no_weights; /* layers free packed parameters: dnx_param.value is then NULL */
     int batch;             /* 0 means the cfg's batch / subdivisions */
     int threads;           /* 0 means as many as there are processors; at most 64 */
     const dnx_layer_type *const
@@ -187,9 +187,9 @@ void dnx_net_free(dnx_net *net);
  * DNX_EMEM. After DNX_EMEM the network may only be freed. */
 dnx_status dnx_net_resize(dnx_net *net, int h, int w, dnx_err *err);
 
-/* Finds the layer that a loss with a teacher reads: layer `given`, or the last suitable layer
- * before `end` when given < 0. *head: the classifier that makes logits of its output, or NULL.
- * Returns false with the reason in *why when no layer is suitable. */
+/* Finds the layer that a loss with a teacher reads: layer `given` or, when given < 0, the last
+ * suitable layer before `end`. For a classifier, *source is its input and *head the classifier.
+ * Else *head is NULL. Returns false with the reason in *why when no layer is suitable. */
 bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int *source,
                     dnx_node **head, const char **why);
 
@@ -223,8 +223,8 @@ double dnx_net_loss(dnx_net *net, int i);
  * *is_of_net to dnx_net_free_images(). Returns NULL when memory runs out. */
 float *dnx_net_new_images(const dnx_net *net, size_t floats, bool *is_of_net);
 void dnx_net_free_images(const dnx_net *net, float *images, bool is_of_net);
-/* Optional: announces the images of the next pass, and of the pass after it or NULL. Both have
- * net->batch images and must not change until their pass has ended. */
+/* Optional: announces `now`, the images of the next pass, and `next`, those of the pass after it or
+ * NULL. Both have net->batch images and must not change until their pass has ended. */
 void dnx_net_images(dnx_net *net, const float *now, const float *next);
 /* The backward pass: call dnx_net_backward_begin() once, then dnx_net_backward_layer() for all
  * layers from last to first. If the last layer is not a loss, the caller writes its dy before. */

@@ -128,7 +128,7 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     return DNX_OK;
 }
 
-/* If the network keeps no weights, frees those of each layer before it reads the next layer's. */
+/* Reads the first layers. A network that keeps no weights frees each layer's before the next. */
 static dnx_status store(dnx_net *net, const source *s, int layers, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = 0, n; i < layers; i++) {

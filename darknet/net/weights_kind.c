@@ -19,7 +19,7 @@ static bool ends_with(const unsigned char *name, size_t n, const char *end) {
     return n >= len && !memcmp(name + n - len, end, len);
 }
 
-/* Recognises a zip archive by the name of its first member, which begins at byte 30. */
+/* Recognises a zip archive by its first member's name, which begins at byte 30. */
 static const char *zip_kind(const unsigned char *b, size_t n) {
     size_t len = n < 30 ? 0 : b[26] + ((size_t)b[27] << 8);
     const unsigned char *name = b + 30;

@@ -16,12 +16,12 @@
 #define DNX_PACKED_MAGIC 8 /* bytes that dnx_packed_is() needs */
 bool dnx_packed_is(const unsigned char *bytes, size_t len);
 /* Loads all parameters. Call dnx_net_prepare() afterwards. DNX_EWEIGHTS when the file is damaged,
- * or of another version or network: no parameter has then changed. DNX_EMEM. */
+ * has another version, or belongs to another network: no parameter has changed. DNX_EMEM. */
 dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *bytes, size_t len,
                            dnx_err *err);
 /* Returns the number of parameters in the file, up to its first fault. */
 size_t dnx_packed_numbers(const unsigned char *bytes, size_t len);
-/* Bits of each number in DNX_WEIGHTS, unless is_one_bit. Other parameters have 32. */
+/* Bits of each number in parameters of the role DNX_WEIGHTS without is_one_bit. */
 typedef enum { DNX_HALF = 16, DNX_SINGLE = 32 } dnx_weight_bits;
 /* Writes a network that predicts, after prepare(). DNX_EWEIGHTS when a weight does not fit 16 bits,
  * or a filter of [binary] is not binary; DNX_EIO, DNX_EMEM. */

@@ -19,7 +19,7 @@ static void wrinkles(dnx_scene *s) {
         dnx_spot(s, 0, -22 - 7 * (float)i, 0, 17, .8f, dnx_colour(s->f->skin, .7f, depth, 1.5f));
 }
 
-/* Paints a patch of skin whose middle is bent: v -= bend u^2 (raster.h). */
+/* Paints a bent patch (v -= bend u^2, see raster.h) if it faces the camera. */
 static void arc(dnx_scene *s, float x, float y, float lift, float w, float h, float angle,
                 dnx_paint p, float bend) {
     dnx_frame o;

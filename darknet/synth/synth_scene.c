@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* HALF: the head's half axes in x, y and z. CENTRE_Y: its centre. FAR: the camera's distance. */
+/* HALF: the head's half axes in x, y, z. CENTRE_Y: its centre's y. FAR: the camera's distance. */
 static const float HALF[3] = {44, 68, 42};
 enum { CENTRE_Y = 5, FAR = 420 };
 

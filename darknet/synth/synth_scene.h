@@ -40,7 +40,7 @@ void dnx_within(const dnx_frame *f, dnx_point p, float *u, float *v);
 dnx_paint dnx_colour(const float *rgb, float factor, float alpha, float edge);
 /* Paints the disc of a frame; the widths in p are in units. */
 void dnx_put(dnx_scene *s, const dnx_frame *f, dnx_paint p);
-/* Paints dnx_patch() with angle 0, if it faces the camera. */
+/* Paints a patch of skin with angle 0, if it faces the camera. */
 void dnx_spot(dnx_scene *s, float x, float y, float lift, float w, float h, dnx_paint p);
 
 /* Paints eyes, brows, nose, mouth, beard, wrinkles and marks (synth_features.c). */

@@ -81,8 +81,8 @@ dnx_status dnx_train_nothing_left(const dnx_train_job *j, dnx_err *err);
 /* Names and locks the files of the run, and checks that they can be written. Returns DNX_EOPTION
  * when they belong to a run that must not be replaced; DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_take_files(dnx_train_job *j, dnx_err *err);
-/* Loads the checkpoint, to continue its run. Returns DNX_EOPTION when the checkpoint is of other
- * inputs without -force, or as dnx_train_find_place(); DNX_EWEIGHTS, DNX_EIO, DNX_EMEM. */
+/* Loads the checkpoint, to continue its run. Returns DNX_EOPTION when its inputs differ without
+ * -force, or more updates are done than j->last; DNX_EWEIGHTS, DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err);
 
 /* ---- aside.c ---- */

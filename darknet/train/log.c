@@ -116,7 +116,7 @@ static bool has(const char *line, const char *text) {
 }
 
 /* Keeps the lines of the file up to `batch`. The last line becomes waiting text, for
- * dnx_log_amend(). Returns false when its verifications have another title than `title`. */
+ * dnx_log_amend(). Returns false when the file has verifications with another title. */
 static bool keep(dnx_log *log, uint64_t batch, const char *title) {
     FILE *old = fopen(log->path, "r");
     char *line = NULL, *last = NULL;

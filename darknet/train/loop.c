@@ -145,7 +145,7 @@ static dnx_status step(dnx_train_job *j, dnx_err *err) {
 
 /* ---- the loop ---- */
 
-/* Verifies after the last saved batch if its line of the log lacks the result. */
+/* Verifies the last saved batch again if its line of the log lacks the result. */
 static void catch_up(dnx_train_job *j) {
     double result = NAN;
     if (!j->batch || !is_verified(j) || !dnx_log_lacks_verification(&j->log)) return;

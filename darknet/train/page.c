@@ -143,7 +143,7 @@ static bool tell(client *c) {
     return true;
 }
 
-/* Returns false to close the client. PARTS: we still read, because closing while the client sends
+/* Returns false to close the client. In stage PARTS it still reads: closing while the client sends
  * would destroy the answer. */
 static bool serve(const dnx_page *p, client *c, short what) {
     if (what & (POLLIN | POLLHUP | POLLERR) && !hear(p, c)) return false;

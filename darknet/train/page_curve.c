@@ -45,7 +45,7 @@ static void halve(dnx_curve *c) {
     c->version++;
 }
 
-/* Empty fields are NAN. Returns the number of fields, or -1 when a field is not a number. */
+/* Reads a line; an empty field is NAN. Returns the number of fields, or -1 at a wrong field. */
 static int read_fields(const char *line, float *v, double *batch, int most) {
     for (int k = 0;; k++, line++) {
         char *end;

@@ -7,7 +7,7 @@ static void note_line(void *arg, const char *text) {
     dnx_train_note(arg, DNX_TRAIN_WARNING, "%s", text);
 }
 
-/* Builds the network of -from-cfg, and copies its layers that match to `net`. */
+/* Builds the network of -from-cfg, and copies the parameters of matching layers to `net`. */
 static dnx_status load_by_cfg(dnx_net *net, const dnx_train_args *a, dnx_bridge *b, dnx_err *err) {
     dnx_cfg *cfg;
     dnx_net *from = NULL;

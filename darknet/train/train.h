@@ -1,4 +1,4 @@
-/* train.h - trains a network on images. It prints nothing: the caller receives dnx_train_events. */
+/* train.h - trains a network on images. It prints nothing, but calls dnx_train_events. */
 #ifndef DNX_TRAIN_H
 #define DNX_TRAIN_H
 #include "net/net.h"
