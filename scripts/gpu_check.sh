@@ -1,7 +1,7 @@
 #!/bin/sh
 # gpu_check.sh [FOLDER] - checks and times the layers on a machine with a GPU and its driver. FOLDER
-# is the result of `make gpu-check` (build/gpu-check). It compares results with the processor's, and
-# times with PyTorch's. FOLDER/gpu_check.json has the results. The exit status is 1 after a fault.
+# is the result of `make gpu-check` (build/gpu-check). The script compares results with the
+# processor's, times with PyTorch's. It writes FOLDER/gpu_check.json. The status is 1 after a fault.
 #
 # The environment can set GPU_CHECK_SECONDS (235: the time limit of the script), GPU_CHECK_NET
 # (mobilefacenet.cfg) and GPU_CHECK_BATCH (256).

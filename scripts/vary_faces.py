@@ -147,7 +147,7 @@ def fingerprint(args):
 
 
 def check_record(args, path, now):
-    """Returns the record of a finished OUT, or None. Fails when OUT was made otherwise."""
+    """Returns the record of a finished OUT, or None. Fails when OUT was made from other inputs."""
     if any(not name.startswith(".") for name in os.listdir(args.out)):
         record = read_result(path, "made_from", "done")
         if record is None:

@@ -2,8 +2,8 @@
 """which_network.py: trains several small face networks in the same way, from a teacher's features,
 and compares size, multiply-adds, time for one face and accuracy on pairs, in a table and a picture.
 
-Without --faces the script draws synthetic faces and trains a teacher. The same command continues
-interrupted work. --times-only times the networks of an earlier call in --out."""
+Without --faces it draws synthetic faces, without --teacher-weights it trains a teacher. The same
+command continues interrupted work. --times-only times the networks of an earlier call in --out."""
 import argparse
 import os
 import sys

@@ -1,7 +1,7 @@
 """Turns the nodes of an ONNX model into layers of a cfg.
 
-A value is a constant or the output of a layer. A function such as x * sigmoid(x) has several nodes.
-The values between these nodes have `parts`, and no layer computes them."""
+A value is a constant, the output of a layer, or a step of a function such as x * sigmoid(x), which
+has several nodes. A step has `parts`, and no layer computes it yet."""
 from collections import Counter
 
 import numpy as np

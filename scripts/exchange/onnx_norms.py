@@ -13,7 +13,7 @@ def softmax(t, n, x):
 
 
 def squares(t, n, x, *rest):
-    """ReduceL2, the length of the channels at each pixel, or ReduceSum, its square."""
+    """ReduceL2: the length of the vector of channels at each pixel. ReduceSum: its square."""
     base = x.parts[1] if x.parts and x.parts[0] == "square" else x
     if n.op == "ReduceSum" and base is x:
         t.fail("only the sum of squares in x / |x| has a layer here")

@@ -80,7 +80,7 @@ def binary(t, layer, x):
     if o["mode"] == "bnn" or not o["k_map"]:
         return t.done(layer, t.conv(u, w, shift, label, layer.window))
     size = g.node("ReduceMean", [g.node("Abs", [x], "abs")], "mean", axes=[1], keepdims=1)
-    ones = np.full((len(w), 1, kh, kw), 1 / (kh * kw))  # one map for each output, all equal
+    ones = np.full((len(w), 1, kh, kw), 1 / (kh * kw))  # a mean filter for each output channel
     k = t.conv(size, ones, None, "map", layer.window)
     z = g.node("Mul", [t.conv(u, w, None, "conv", layer.window), k], "scaled")
     shift = g.tensor("biases", shift.reshape(-1, 1, 1))

@@ -82,7 +82,7 @@ def connected(t, layer, note, x):
 
 
 def channelwise(t, layer, note, x):
-    """Adds [batchnorm] or [activation]: a scale and shift per channel, then the activation."""
+    """Converts [batchnorm] or [activation]: a scale and shift per channel, then the activation."""
     scale, shift = layer.norm()
     w, c = scale.reshape(-1, 1, 1, 1), layer.out[2]
     if layer.activation == "prelu":

@@ -3,7 +3,7 @@
     for name, tensor in read_state("model.pth").items():
         tensor.shape, tensor.numbers()    # float32 for every kind of float
 
-A file is a pickle, which can name any class or function. This reader makes only OrderedDict,
+A file contains a pickle, which can name any class or function. This reader makes only OrderedDict,
 tensors and their storages. Every other name becomes an empty object (Foreign). The reader knows the
 zip of PyTorch 1.6 and later, and the older format: pickles, then the numbers."""
 import collections
@@ -211,7 +211,7 @@ def tensors_of(value):
 
 def read_state(path, part=None):
     """Returns {name: tensor} in the order of the file. part: the key of the dict with the tensors,
-    needed when the file has several."""
+    needed when the file has several such dicts and none is state_dict."""
     whole, order = read_whole(path)
     if isinstance(whole, Foreign):
         raise Failure(f"{path}: a whole object of {whole.named}; in PyTorch, "

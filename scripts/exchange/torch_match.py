@@ -1,4 +1,4 @@
-"""Assigns the modules of a PyTorch network to the layers of a cfg, each in their order."""
+"""Assigns the modules of a PyTorch network, in their order, to the layers of a cfg."""
 import numpy as np
 
 from exchange import network
@@ -83,7 +83,7 @@ class Layer(network.Layer):
 
     @property
     def filters(self):
-        """The shape: outputs x channels/groups x height x width, or outputs x inputs."""
+        """Shape of the weights: outputs x channels/groups x height x width, or outputs x inputs."""
         if self.is_loss:
             rows = self.options.get("classes", self.output)
             return rows, self.counts["weights"] // rows
@@ -124,7 +124,7 @@ class Layer(network.Layer):
             self.filters[1:] == (1, 1, 1) and self.output == self.inputs[0][2]
 
     def fill(self, modules, eps):
-        """Returns the parameters in the order of counts. eps: the batch norm's epsilon."""
+        """Returns the parameters in the order of counts. eps: epsilon of PyTorch's batch norm."""
         out, n = {}, self.output
         by_kind = {"filters" if m.kind in ("conv", "linear") else m.kind: m for m in modules}
         filters, bn, prelu = (by_kind.get(k) for k in ("filters", "bn", "prelu"))
@@ -140,7 +140,7 @@ class Layer(network.Layer):
             if eps != BN_EPS:
                 wide = variance.astype(np.float64)
                 scales = scales * np.sqrt((wide + BN_EPS) / (wide + eps))
-            shift = out.get("biases", 0)  # batch norm subtracts the mean, so this goes into it
+            shift = out.get("biases", 0)  # the mean absorbs the biases: batch norm subtracts it
             out.update(mean=bn.array("running_mean", n, 0) - shift, variance=variance,
                        scales=scales, biases=bn.array("bias", n, 0))
             if "biases" not in self.counts and out["biases"].any():

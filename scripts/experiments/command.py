@@ -39,14 +39,14 @@ def add_data_options(p, out):
                    "other inputs; the old one is kept under another name")
     p.add_argument("--any-build", action="store_true",
                    help="keep networks that another build of darknet has trained")
-    # defaults of options that only some of these scripts have
+    # defaults of values that only some of these scripts set
     p.set_defaults(cache=True, pictures=True, every_pair=False, any_results=False, is_short=False,
                    given={}, where="held-out identities", plan=False, test=[], probes=None,
                    development_faces=None, development_pairs=None)
 
 
 def add_run_options(p, known, methods, widths, seeds, teacher_batches):
-    """known: all methods. The other arguments are defaults."""
+    """known: all methods; the arguments after it: defaults of options."""
     p.add_argument("--methods", type=words(known), default=list(methods), metavar="A,B",
                    help=", ".join(known))
     p.add_argument("--widths", type=each(real(above=0, most=16)), default=widths, metavar="W,W")

@@ -16,7 +16,7 @@ from experiments.verification import find_images
 
 WATCHED = 800  # synthetic pairs for the accuracy curve during training
 WATCHED_SEED = 3
-DEVELOPMENT_SEED = 2  # for synthetic people whose pairs choose loss weights; the test: seed 1
+DEVELOPMENT_SEED = 2  # of synthetic people whose pairs choose loss weights; the test has seed 1
 
 
 @dataclasses.dataclass
@@ -89,7 +89,7 @@ def check_pairs(pairs, size):
 
 
 def make_data(args):
-    """Draws faces without --faces, checks them, and writes .data files. Returns the Data."""
+    """Without --faces, draws faces. Checks the faces and writes .data files. Returns the Data."""
     if args.faces:
         faces, label = args.faces, "real faces"
         test = Pairs(args.lfw, args.pairs, os.path.basename(args.pairs))

@@ -41,7 +41,7 @@ def evaluate(args, name, cfg, weights, pairs, folder="lfw", every_pair=False):
 
 
 def measured(args, name, text):
-    """Writes a cfg without losses as out/NAME.cfg. Returns parameters, macs, bytes of weights."""
+    """Writes out/NAME.cfg. Returns its fingerprint, parameters, multiply-adds, bytes of weights."""
     cfg = os.path.join(args.out, name + ".cfg")
     write(cfg, text)
     said = checked(cfg)

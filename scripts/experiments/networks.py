@@ -68,7 +68,7 @@ def student_cfg(args, method, width, batches, seed, classes, teacher, tuned):
 
 
 def beside(args, path):
-    """Returns a path for a cfg in out/NAME, relative below --out: the folder can then be moved."""
+    """Returns `path` for a cfg in out/NAME. It is relative inside --out, so that --out can move."""
     inside = os.path.relpath(path, args.out)
     return path if inside.startswith("..") else os.path.join("..", inside)
 

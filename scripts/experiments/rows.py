@@ -62,7 +62,7 @@ def add_p(rows):
 
 
 def tar_of(results):
-    """Returns the mean over the seeds of TAR over all pairs, with its draws, or None without it."""
+    """Returns the mean over the seeds of TAR over all pairs, or None when a result has no TAR."""
     if not all("all_pairs" in r for r in results):
         return None
     first = results[0]["all_pairs"]
@@ -96,7 +96,7 @@ def row(method, width, images, source, seeds, results, seconds, measured):
 
 
 def stored(rows):
-    """Returns the rows for results.json, without the decisions on each pair and the draws."""
+    """Returns the rows for results.json, without the decisions on pairs and the bootstrap draws."""
     out = [{k: v for k, v in r.items() if k not in ("right", "pairs", "made_from")} for r in rows]
     return [dict(r, tar=r["tar"] and {k: v for k, v in r["tar"].items() if k != "draws"})
             for r in out]

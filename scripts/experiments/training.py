@@ -32,8 +32,8 @@ def made_from(args, text, source, teacher, options, start):
 
 
 def check_record(args, folder, now):
-    """Returns the record of the training in `folder`, None for a new one. When its inputs differ
-    from `now`: raises a Failure, or with args.force renames the folder."""
+    """Returns the record of the training in `folder`, None for a new one. When its inputs or
+    weights differ: raises a Failure, or with args.force renames the folder."""
     path = os.path.join(folder, RECORD)
     if not os.path.exists(os.path.join(folder, "net.cfg")) and not os.path.exists(path):
         return None

@@ -1,4 +1,4 @@
-"""Ends scripts: a mistake of the user prints one line, without a traceback."""
+"""Ends scripts: a mistake of the user prints a message, without a traceback."""
 import importlib.util
 import os
 import signal

@@ -153,7 +153,7 @@ def read_json(path, *keys):
 
 
 def read_result(path, *keys):
-    """Like read_json(), but returns None for a missing or incomplete file."""
+    """Returns the JSON object in a file as a dict, or None when read_json() fails."""
     try:
         return read_json(path, *keys)
     except Failure:

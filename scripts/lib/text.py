@@ -39,6 +39,6 @@ def words(line):
 
 
 def columns(rows):
-    """Returns a table as text. rows: lists of texts, all of the same length."""
+    """Returns a table as text. rows: lists of texts; each row has as many as the first."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(r, widths)).rstrip() for r in rows)

@@ -32,7 +32,7 @@ def imagenet(title, options, body, head, paper, *notes, output="1000 classes"):
 
 
 def face(title, options, body, head, paper, *notes, numbers=128):
-    """Like imagenet(), for aligned faces. numbers: the embedding's length."""
+    """Returns a cfg for aligned faces. body, head: functions that add layers to a Cfg."""
     net = Cfg(title, 112, options)
     body(net)
     head(net)

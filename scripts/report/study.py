@@ -103,7 +103,7 @@ def draw_points(axis, rows, name):
 
 
 def draw_curves(axis, rows, name):
-    """Draws the accuracy during training, the mean over seeds with the same batches."""
+    """Draws accuracy during training: the mean over seeds with points at the same updates."""
     for r in rows:
         curves = [run["curve"] for run in r["runs"] if run["curve"]]
         if not curves:

@@ -12,7 +12,7 @@ COLUMNS = ("network", "parameters", "multiply-adds", "bytes", "ms, one face", "L
 GAP, GDCONV = "mobilenet-v2-face", "mobilenet-v2-face-gdconv"
 PLACES = ((8, 6, "left"), (-8, 6, "right"), (8, -12, "left"), (-8, -12, "right"), (0, 14, "center"),
           (0, -20, "center"), (14, 22, "left"), (-14, 22, "right"), (14, -28, "left"),
-          (-14, -28, "right"))  # offsets of a name from its point; names() takes a free one
+          (-14, -28, "right"))  # offsets of a name from its mark, in points; names() chooses one
 
 
 def ms_of(row):

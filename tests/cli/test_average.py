@@ -34,7 +34,7 @@ def saves_the_average():
             average = average * d + (1 - d) * w
     expect_end(train(data("faces", "mean"), "-batches", str(count), cfg="ema.cfg"))
     got = floats("mean/ema.weights")
-    # at rate 0 batch norm still changes its running statistics: those in `start` are not the first
+    # at rate 0 batch norm still changes its running statistics, so `start` has later ones
     off = np.abs(got - average)
     expect(np.median(off) < 1e-7 and (off > 1e-6).sum() <= 2 * 8, f"off by {off.max()}")
     expect(np.abs(got - floats("plain/each.weights")).max() > 1e-4,

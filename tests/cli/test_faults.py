@@ -24,8 +24,8 @@ with needed():
     import numpy as np
 import tempfile
 
-# again: what a user types after the failure; result: files whose bytes are compared; costs: divides
-# the number of points of a slow case
+# again: what a user types after the failure; result: the compared files; costs: divides the number
+# of points and multiplies the time limit of a slow case
 Case = collections.namedtuple("Case", "name command again result costs", defaults=(1,))
 HANG = 10  # seconds after which a command counts as hanging, on a machine without other work
 SAMPLE = os.environ.get("SAMPLE", "4")  # points of each case
@@ -197,7 +197,7 @@ def renew(before, folder):
 
 
 def judge(case_, folder, done, failed, old, new):
-    """Returns what is wrong after the run `done`, whose system calls `failed`, or None."""
+    """Returns what is wrong after the run `done`, or None. failed: the calls that failed in it."""
     if done is None:
         return "it hangs"
     if done.returncode not in (0, 1):

@@ -167,7 +167,7 @@ def linear_is_numpys():
 
 
 def statistics_fit():
-    """The batch norm of a compressed layer has the mean and variance of its input."""
+    """Batch norm of a compressed layer has the mean and variance of the products before it."""
     compress("fit", "-rank", "0:5", "-positions", "256", "-held-out", "0")
     old, new = Reader("net.weights"), Reader("fit.weights")
     w, b, _ = old.convolution(12, 27, True, True)

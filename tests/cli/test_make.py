@@ -1,4 +1,4 @@
-"""test_make.py - the Makefile. Most recipes are only printed, or run a small program as Python."""
+"""test_make.py - the Makefile. Most recipes are printed or run a small program for Python."""
 import os
 import shutil
 import sys

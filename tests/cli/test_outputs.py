@@ -54,7 +54,7 @@ def verbs(out):
 
 
 def refuses(words, text, out):
-    """The command must fail with this text and change neither `out` nor its folder."""
+    """The command must fail with this text, not change `out`, and add or remove no file here."""
     before = read(out) if os.path.isfile(out) else None
     names = sorted(os.listdir("."))
     expect_end(darknet(*words), 1, text)

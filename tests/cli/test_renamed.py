@@ -89,7 +89,7 @@ def start():
 
 
 def both(*words):
-    """Returns the output of darknet for the originals and for the copies, with equal names."""
+    """Returns darknet's output for originals and for copies, both with the names of the copies."""
     said = []
     for folder in "ab":
         done = run(COMMAND, *(w.replace("@", folder) for w in words))

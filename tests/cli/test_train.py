@@ -69,7 +69,7 @@ def whole():
 
 
 def killed_often():
-    """Stops a run KILLS times at random moments. Each start continues from the last checkpoint."""
+    """Stops runs KILLS times at random moments. Each start continues from the last checkpoint."""
     chance = random.Random(1)
     name, kills, runs = "often", 0, 0
     while kills < KILLS:

@@ -48,7 +48,7 @@ static bool image_is_slow(const uint8_t *p, size_t n) {
     return false;
 }
 
-/* The sum makes a sanitizer check all pixels. */
+/* Decodes an image and adds its pixels: a sanitizer then checks each of them. */
 static unsigned image_check(const uint8_t *data, size_t size) {
     dnx_image image;
     unsigned sum = 0;

@@ -1,8 +1,8 @@
 /* [pointwise]: a convolution with filters of 1x1 pixels, batch norm, activation.
  *
- *   z[b,y,x,n] = sum_c w[n,c] x[b,y,x,c],   y = act(batch_norm(z))
+ *   z[i,n] = sum_c w[n,c] x[i,c],   y = act(batch_norm(z))
  *
- * x: B x H x W x C, y: B x H x W x N.
+ * x: B x H x W x C, y: B x H x W x N; i: one of B H W pixels.
  * File: biases N, with batch norm scales, mean and variance (N each), weights N x C, with PReLU
  * slopes N. */
 #include "common/conv/products.h"
