@@ -1,6 +1,6 @@
 /* decoders.h - the decoders of single formats, for decode.c. Each decoder accepts any bytes. On
- * success it sets image->rgb, w and h and returns NULL. Otherwise it returns the reason, a
- * constant, and leaves nothing to free. Thread safe. */
+ * success it sets image->rgb, w and h and returns NULL. Otherwise it returns the reason, a constant
+ * string, and leaves nothing to free. Thread safe. */
 #ifndef DNX_DECODERS_H
 #define DNX_DECODERS_H
 #include "data/decode.h"
@@ -11,7 +11,7 @@
 #define DNX_WHY_MEMORY "needs more memory than there is"
 #define DNX_WHY_PALETTE "has a pixel outside of its palette"
 
-/* Decodes a JPEG, image->shrink times smaller. *orientation: as in EXIF, 1 (upright) to 8. */
+/* Decodes a JPEG at 1 / image->shrink of its size. *orientation: as in EXIF, 1 (upright) to 8. */
 const char *dnx_jpeg_decode(const unsigned char *bytes, size_t n, dnx_image *image,
                             int *orientation);
 const char *dnx_png_decode(const unsigned char *bytes, size_t n, dnx_image *image,
@@ -19,7 +19,7 @@ const char *dnx_png_decode(const unsigned char *bytes, size_t n, dnx_image *imag
 const char *dnx_bmp_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 const char *dnx_pnm_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 
-/* Sets image->w and h. Returns NULL, or the reason why an image of this size is refused. */
+/* Sets image->w and h and returns NULL, or returns the reason why this size is refused. */
 const char *dnx_image_claim(dnx_image *image, double w, double h);
 
 /* Blends one channel with black: returns c a / 255, rounded. c: value, a: alpha, both 0..255. */

@@ -7,7 +7,7 @@
 #include "net/net.h"
 
 typedef struct {
-    char **name; /* as listed; in a folder, relative to the folder */
+    char **name; /* as listed; relative to a folder; in a set, the number of the image */
     size_t n, capacity;
     char *base; /* the folder of relative names, "" for the current folder; or the path of a set */
     dnx_skipped left_out;

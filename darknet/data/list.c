@@ -44,7 +44,7 @@ static dnx_status take_tabs(char *line, dnx_loc at, dnx_listed *to, dnx_err *err
     return DNX_OK;
 }
 
-/* Returns the number that ends the line after a separator, or NULL. *cut: the separator. */
+/* Returns the number that ends the line after a separator, or NULL. *cut: the separator's start. */
 static char *last_number(char *line, char **cut) {
     char *p = line + strlen(line);
     while (p > line && isdigit((unsigned char)p[-1])) p--;

@@ -37,7 +37,7 @@ typedef struct {
 
 /* Reads a list. DNX_EIO, DNX_EMEM; DNX_EPARSE for a wrong line. Free l, also after an error. */
 dnx_status dnx_image_list_open(const char *file, dnx_image_list *l, dnx_err *err);
-/* Like dnx_image_list_open(), from a copy of len bytes of text. `file` is the name of the list. */
+/* Like dnx_image_list_open(), but reads a copy of len bytes of text. file: the name of the list. */
 dnx_status dnx_image_list_copy(const char *text, size_t len, const char *file, dnx_image_list *l,
                                dnx_err *err);
 void dnx_image_list_free(dnx_image_list *l);

@@ -126,7 +126,7 @@ static dnx_status put_quoted(machine *m, dnx_err *err) {
     return dnx_py_put(m, (value){DNX_PY_BYTES, (int64_t)k, 0, (unsigned char *)out}, err);
 }
 
-/* Reads a text of protocol 0: Latin-1 with \\uXXXX. Refuses characters above U+00FF. */
+/* Reads a text of protocol 0: Latin-1 with escapes \uXXXX. Refuses characters above U+00FF. */
 static dnx_status put_raw_unicode(machine *m, dnx_err *err) {
     const unsigned char *s = NULL;
     size_t n = 0, k = 0;

@@ -18,6 +18,6 @@ static inline void dnx_pixel(const float *rgb, int C, float mean, float scale, f
 const char *dnx_image_load(const dnx_data *d, size_t i, const dnx_net *net,
                            const dnx_augmentation *a, float *scratch, float *out);
 
-/* Like dnx_image_load(), but without random changes. Returns false on failure. */
+/* Loads image i into out without random changes, mirrored if asked. Returns false on failure. */
 bool dnx_data_image(const dnx_data *d, size_t i, const dnx_net *net, bool mirrored, float *out);
 #endif

@@ -11,9 +11,9 @@ typedef struct dnx_sampler dnx_sampler;
 
 /* Checks sampler, identities and images of [net] before the data is read. DNX_EOPTION. */
 dnx_status dnx_sampler_check_net(const dnx_net *net, dnx_err *err);
-/* Like dnx_sampler_check_net(), and DNX_EOPTION when too few classes have images. DNX_EMEM. */
+/* Checks the same, and that enough classes of d have images. DNX_EOPTION, DNX_EMEM. */
 dnx_status dnx_sampler_check(const dnx_data *d, const dnx_net *net, dnx_err *err);
-/* d must have passed dnx_sampler_check(), and outlive the sampler. NULL when memory runs out. */
+/* Call dnx_sampler_check() first. d must outlive the sampler. Returns NULL when memory runs out. */
 dnx_sampler *dnx_sampler_new(const dnx_data *d, const dnx_net *net, uint64_t seed);
 void dnx_sampler_free(dnx_sampler *s); /* s may be NULL */
 

@@ -76,8 +76,8 @@ typedef struct {
     atomic_uint_fast64_t content; /* sum of the checksums of all sound images */
 } scan;
 
-/* Continues the checksum *content of a file from offset `at`; if is_sampled, with its last SAMPLE
- * bytes. Returns 0 or an errno. */
+/* Continues the checksum *content of a file from offset `at`; if is_sampled, only with the last
+ * SAMPLE bytes of the file. Returns 0 or an errno. */
 static int read_rest(const scan *s, int fd, off_t at, off_t size, uint64_t *content) {
     unsigned char part[SAMPLE];
     ssize_t got = 1;

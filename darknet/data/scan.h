@@ -4,8 +4,8 @@
 #include "data/data.h"
 
 /* Drops the broken images of d and reports them to broken(arg, name, why), which may be NULL. Sets
- * d's listed, broken, content and is_sampled. DNX_EIO when there are no images, too many, or
- * more than 1 % are broken. DNX_ESTOP after a signal. DNX_EMEM. */
+ * d's listed, broken, content and is_sampled. DNX_EIO when d has no images or too many,
+ * or when more than 1 % are broken. DNX_ESTOP after a signal. DNX_EMEM. */
 dnx_status dnx_scan(dnx_data *d, void (*broken)(void *, const char *, const char *), void *arg,
                     dnx_err *err);
 

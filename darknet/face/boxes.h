@@ -8,7 +8,7 @@
 typedef struct {
     double x1, y1, x2, y2;
     double score;     /* probability of a face */
-    double shift[4];  /* network's corrections of x1, y1, x2, y2, as shares of width or height */
+    double shift[4];  /* the network's corrections of x1, y1, x2, y2; shares of width or height */
     double point[10]; /* O-Net's points: five x, then five y */
 } dnx_box;
 

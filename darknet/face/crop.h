@@ -10,7 +10,7 @@ enum { DNX_CROP = 112, DNX_CROP_QUALITY = 95 };
  * face has the largest (area - 2 d^2); d: distance of the centres of box and image, pixels. */
 void dnx_faces_sort(dnx_found *faces, size_t n, int w, int h);
 
-/* Converts *f from pixels of an image decoded at 1/by of its size to pixels of the file. */
+/* Converts *f from pixels of an image decoded at 1/by of its size to pixels at full size. */
 void dnx_found_enlarge(dnx_found *f, int by);
 
 /* Crops a face: moves its five points to the template of align.h, scaled to `side` pixels. out:

@@ -35,7 +35,7 @@ dnx_status dnx_found_parse(const char *text, size_t len, const char *file, dnx_f
 dnx_status dnx_found_add(dnx_found_list *l, const char *path, const dnx_found *faces, size_t n,
                          dnx_err *err);
 void dnx_found_sort(dnx_found_list *l);
-/* The list must be sorted. Returns NULL when it lacks the path. */
+/* Returns the photograph `path` of a sorted list, or NULL when the list lacks it. */
 const dnx_found_photo *dnx_found_get(const dnx_found_list *l, const char *path);
 void dnx_found_free(dnx_found_list *l);
 

@@ -15,9 +15,9 @@ typedef struct {
  * FOLDER/faces.index has the features of a folder, unless a crop cannot be used.
  * FOLDER/faces.index.txt has a checksum of the names, sizes and modification times of the crops.
  * The features are computed again when this checksum or the network has changed. DNX_EIO, also when
- * no crop can be used. DNX_ESHAPE or DNX_EPARSE for a file that is damaged, of another network, or
- * with mirrored images. DNX_ENUMBER when a crop's feature is not finite. DNX_EMEM, DNX_ESTOP. Free
- * g, also after an error. */
+ * no crop can be used. DNX_ESHAPE or DNX_EPARSE when a file is damaged, was made with another
+ * network, or has features of mirrored images. DNX_ENUMBER when a crop's feature is not finite.
+ * DNX_EMEM, DNX_ESTOP. Free g, also after an error. */
 dnx_status dnx_gallery_open(const dnx_matcher *m, uint64_t network, const char *path,
                             dnx_gallery *g, dnx_err *err);
 void dnx_gallery_free(dnx_gallery *g);

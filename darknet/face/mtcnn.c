@@ -32,7 +32,7 @@ struct dnx_mtcnn {
     dnx_boxes boxes;
     float *pages, *maps;        /* pages: pixels of all pages; maps: P-Net's outputs */
     size_t page_room, map_room; /* allocated floats of pages and maps */
-    float *windows, *out;       /* of BATCH windows */
+    float *windows, *out;       /* pixels and outputs of BATCH windows */
     dnx_found *faces;
     size_t faces_room;
     dnx_mtcnn_times times;

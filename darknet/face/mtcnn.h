@@ -23,7 +23,7 @@ typedef struct dnx_mtcnn dnx_mtcnn;
 
 /* Reads mtcnn-p, mtcnn-r and mtcnn-o (.cfg and .weights) from a folder; NULL means the folder of
  * `make faces-deps`. The caller closes *m. DNX_EIO when a file cannot be read. DNX_ESHAPE when a
- * network has another input or output. Other errors: those of dnx_net_build() and
+ * network's input or output has a wrong shape. Other errors: those of dnx_net_build() and
  * dnx_weights_load(). */
 dnx_status dnx_mtcnn_open(const char *folder, int threads, dnx_mtcnn **m, dnx_err *err);
 void dnx_mtcnn_close(dnx_mtcnn *m); /* m may be NULL */

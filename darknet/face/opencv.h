@@ -6,7 +6,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-/* Like dnx_sheet_box_plain(), into h x w x 3 bytes. Returns false when OpenCV fails. */
+/* Draws a rectangle's outline, t pixels thick. rgb: h x w x 3 bytes. Returns false on failure. */
 bool dnx_box_opencv(unsigned char *rgb, int w, int h, int x1, int y1, int x2, int y2, int t,
                     const unsigned char colour[3]);
 

@@ -20,8 +20,8 @@ void dnx_unit_rows(float *v, size_t n, size_t dim);
  * equal. DNX_EMEM. */
 dnx_status dnx_search(const float *table, size_t n, const float *queries, int q, int dim, int k,
                       struct dnx_pool *pool, dnx_hit *hits, dnx_err *err);
-/* Like dnx_search(), with the same hits. bytes: for the first pass (kernels/bytes.h), or NULL for a
- * first pass with floats. */
+/* Like dnx_search(), with the same hits. bytes: the kernels of the first pass (kernels/bytes.h);
+ * NULL for a first pass with floats. */
 dnx_status dnx_search_by(const struct dnx_byte_set *bytes, const float *table, size_t n,
                          const float *queries, int q, int dim, int k, struct dnx_pool *pool,
                          dnx_hit *hits, dnx_err *err);

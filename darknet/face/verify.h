@@ -20,7 +20,7 @@ typedef struct {
     dnx_images others; /* the distractors */
     int n, n_others;
     uint64_t checksum; /* tells different verifications apart */
-    char on[160];      /* to print after dnx_judge_text(); may be "" */
+    char on[160];      /* text to print after dnx_judge_text(); may be "" */
     bool is_fitted;    /* the threshold is fitted on the pairs that test it */
 
     int folds, n_pairs; /* for accuracy */

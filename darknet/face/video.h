@@ -9,8 +9,8 @@ typedef struct dnx_video dnx_video;
 /* Returns true for camera:N, and for file names with a suffix of videos, such as .mp4. */
 bool dnx_video_is_named(const char *path);
 bool dnx_video_is_camera(const char *path);
-/* Opens a video; path must outlive v. The caller closes v. DNX_EIO when the video cannot be opened,
- * is another kind of file, or this build has no OpenCV. DNX_EMEM. */
+/* Opens a video; path must outlive v. The caller closes v. DNX_EIO when OpenCV cannot open the
+ * video, or when this build has no OpenCV. DNX_EMEM. */
 dnx_status dnx_video_open(const char *path, dnx_video **v, dnx_err *err);
 void dnx_video_close(dnx_video *v);
 bool dnx_video_next(dnx_video *v);
@@ -19,7 +19,7 @@ bool dnx_video_next(dnx_video *v);
 dnx_status dnx_video_frame(dnx_video *v, dnx_image *frame, dnx_err *err);
 /* Returns the number of the current frame, from 1. */
 long dnx_video_number(const dnx_video *v);
-/* Call it after the last frame. DNX_EIO when the file has ended early by more than two frames. */
+/* After the last frame: returns DNX_EIO when more than two frames of the file are missing. */
 dnx_status dnx_video_end(const dnx_video *v, dnx_err *err);
 /* Returns a name for messages and folders: "walk" for path/walk.avi, "camera-0" for camera:0. */
 const char *dnx_video_name(const dnx_video *v);

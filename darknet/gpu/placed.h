@@ -62,6 +62,6 @@ void dnx_gpu_backward(dnx_net *net, int i, dnx_pass *p);
 double dnx_gpu_loss(dnx_net *net, int i);
 void dnx_gpu_clear_dy(dnx_net *net, int i, int batch);
 void dnx_gpu_fetch(dnx_net *net, int i, int batch);
-/* Call it before the images of a network are freed, so that a teacher no longer reads them. */
+/* Stops teachers from reading the images of net. Call it before these images are freed. */
 void dnx_gpu_forget_images(const dnx_net *net);
 #endif

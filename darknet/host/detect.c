@@ -1,10 +1,10 @@
 /* [yolo], [region], [detection] and [logistic], computed by libdarknet. They only predict. y has
  * the shape of x, but is flat for detection.
  *
- * yolo: each pixel has N boxes (N is the length of mask) of 4 coordinates, an objectness and
- *   `classes` values. The logistic function is applied to all except width and height. Redmon,
- *   Farhadi 2018.
- * region: like yolo, with `num` boxes; softmax=1: softmax over the classes. Redmon, Farhadi 2017.
+ * yolo (Redmon, Farhadi 2018): each pixel has a box for each anchor of the layer: 4 coordinates, an
+ *   objectness and `classes` values. All except width and height pass the logistic function.
+ * region (Redmon, Farhadi 2017): like yolo, with `num` boxes of `coords` coordinates; softmax=1:
+ *   softmax over the classes.
  * detection: a grid of side x side: first the classes of all cells, then objectness and
  *   coordinates; softmax=1: softmax over the classes. Redmon et al. 2016.
  * logistic: y = 1 / (1 + exp(-x)). */

@@ -5,9 +5,9 @@
 
 typedef struct dnx_host dnx_host;
 
-/* Wraps net, which must outlive *out. DNX_EOPTION for a libdarknet with GPU, or when the policy
- * needs max_batches= and it is absent; DNX_ESHAPE when training without a loss at the end;
- * DNX_EMEM. */
+/* Wraps net, which must outlive *out. DNX_EOPTION when libdarknet was built with GPU, or
+ * when the policy needs max_batches= and the cfg lacks it. DNX_ESHAPE when a network that trains
+ * does not end in a loss. DNX_EMEM. */
 dnx_status dnx_host_open(dnx_net *net, dnx_host **out, dnx_err *err);
 void dnx_host_close(dnx_host *h); /* h may be NULL */
 

@@ -72,7 +72,7 @@ static dnx_status connect(dnx_node *n, int i, size_t D, float *rubbish, dnx_err 
     return DNX_OK;
 }
 
-/* Bit i of of_input: part i takes x, not a state. Each *more[k], k < extra: B x N floats. */
+/* Part i takes x if bit i of of_input is 1, else a state. Each *more[k] gets B x N floats. */
 static dnx_status make(dnx_node *n, int parts, unsigned of_input, int extra, float **const *more,
                        dnx_err *err) {
     const opts *o = n->opts;
