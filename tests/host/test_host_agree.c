@@ -25,7 +25,7 @@ static bool same_layers(const char *name, network *host, dnx_net *ours, const fl
             return false;
         }
         if (l->type == COST) continue;                   /* no output without truth */
-        if (ours->plan.of[i].residual_of >= 0) continue; /* y is the next layer's sum */
+        if (ours->plan.of[i].residual_of >= 0) continue; /* y includes the shortcut */
         float *planes = malloc(size * sizeof *planes);
         if (!planes) return false;
         to_planes(ours->plan.of[i].y, 1, n->out, planes);

@@ -46,7 +46,7 @@ static void free_host(network *net) {
     free_network(net);
 }
 
-/* ---- child processes: run what(), exit with 77; return the wait status ---- */
+/* Runs what() in a child process, which then exits with 77. Returns its wait status. */
 
 static int child(void (*what)(void)) {
     fflush(NULL);
@@ -84,7 +84,7 @@ static int parse_status(const char *text) {
 #define CONV(options) "[convolutional]\nfilters=2\nactivation=linear\n" options "\n"
 #define CONV3 CONV("size=3\npad=1")
 
-/* ---- H1, H2, H5: the backward pass of layer 1 changes a delta that exists already ---- */
+/* ---- H1, H2, H5: what the backward pass of layer 1 does to the delta of layer 0 ---- */
 
 static float first_delta_after(const char *layers, float there, float *mine) {
     char text[512];

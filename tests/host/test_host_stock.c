@@ -33,7 +33,7 @@ static void activate_all(const layer *l, double *y) {
         }
 }
 
-/* Batch norm with running statistics, or only the biases. eps is inside the root, as in our
+/* Applies batch norm with running statistics, or adds the biases. eps is inside the root, as in our
  * code. */
 static void normalise(const layer *l, int channels, int pixels, double *y) {
     for (int c = 0; c < channels; c++) {
@@ -212,8 +212,8 @@ static void calibrate(network *net) {
 
 /* ---- comparing ---- */
 
-/* Returns the largest difference, relative to its layer's largest value; HUGE_VAL for another size.
- * *at: the layer of this difference, or -1. last: our last output, C x H x W. */
+/* Returns the largest difference, relative to its layer's largest value; HUGE_VAL when the size of
+ * a layer differs. *at: the layer of this difference, or -1. last: our last output, C x H x W. */
 static double compare(network *host, dnx_net *ours, const float *x, int *at, float *last) {
     double largest = 0;
     *at = -1;
@@ -228,7 +228,7 @@ static double compare(network *host, dnx_net *ours, const float *x, int *at, flo
         }
         dnx_net_forward_layer(ours, i, x, 1, DNX_PREDICTING, NULL, NULL);
         to_planes(ours->plan.of[i].y, 1, n->out, planes);
-        bool is_sum = ours->plan.of[i].residual_of >= 0; /* y is the next layer's sum */
+        bool is_sum = ours->plan.of[i].residual_of >= 0; /* y includes the shortcut */
         bool is_cost = host->layers[i].type == COST;     /* no output without truth */
         double d = is_sum || is_cost ? 0 : difference(host->layers[i].output, planes, size);
         if (!(d <= largest)) {

@@ -19,7 +19,7 @@ static inline void fill(float *v, int n, float lo, float hi) {
     for (int i = 0; v && i < n; i++) v[i] = uniform(lo, hi);
 }
 
-/* Sets random biases and batch norm, and random weights of [local]. */
+/* Sets biases, the parameters of batch norm, and the weights of [local] to random numbers. */
 static inline void randomise_layer(layer *l) {
     layer *const parts[] = {l->input_layer, l->self_layer, l->output_layer, l->wz, l->wr, l->wh,
                             l->uz,          l->ur,         l->uh,           l->wi, l->wf, l->wo,

@@ -17,7 +17,7 @@ typedef struct {
     int B, H, W, C;
     double tol;
     int flags;
-    dnx_shape second;   /* of input 1 or of the teacher's output; 0: as input 0 */
+    dnx_shape second;   /* shape of input 1 or of the teacher's output; 0: that of input 0 */
     double loss_factor; /* the layer's gradient / the loss's derivative; 0 means 1 */
 } row;
 
@@ -124,7 +124,7 @@ static inline void set_pass(bench *b, int batch, bool training) {
     p->target = dnx_target_of(b->n.type) ? b->target : NULL;
 }
 
-/* Runs forward(). Returns the loss; for other layers -<weight, y>, so that `weight` is the descent
+/* Runs forward(). Returns the loss of a loss layer, else -<weight, y>: then `weight` is the descent
  * direction at y. */
 static inline double objective(bench *b, int batch, bool training) {
     set_pass(b, batch, training);

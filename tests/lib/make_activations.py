@@ -23,7 +23,7 @@ def pieces(*ends_and_lines):
 
 
 def stair(x):
-    """n for x from 2n to 2n + 1, then linear to n + 1 at 2n + 2."""
+    """Returns n for x from 2n to 2n + 1, then linear to n + 1 at 2n + 2."""
     n = m.floor(x / 2)
     return n + max(m.mpf(0), x - 2 * n - 1)
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # one.sh TEST - runs one test for prove: a .py or .sh file, or the program of a .c file. Stops it
-# after $LIMIT seconds. Writes output and CPU seconds into $LOGS. $EXEC is put before programs, such
-# as EXEC='valgrind -q'.
+# after $LIMIT seconds. Writes output and CPU seconds into $LOGS. C programs run under $EXEC, such
+# as 'valgrind -q'.
 log=$LOGS/$(echo "$1" | tr / -)
 case $1 in
 *.py) set -- "${PYTHON:-python3}" "$1" ;;

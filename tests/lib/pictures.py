@@ -44,8 +44,8 @@ def palette(colours, alpha=None):
 
 
 def bmp(rows, width, bits, colours=(), form=0, masks=(), top_down=False, header=40):
-    """Returns a BMP. rows: bytes of each row from the top, without padding; bits: per pixel;
-    colours: (R, G, B); form: compression type; masks: of R, G, B; header: its length in bytes."""
+    """Returns a BMP. rows: bytes of each row from the top, without padding; bits: bits per pixel;
+    colours: [(R, G, B)]; form: compression type; masks: of the channels; header: its bytes."""
     height = len(rows)
     body = b"".join(r + bytes(-len(r) % 4) for r in (rows if top_down else rows[::-1]))
     if header == 12:

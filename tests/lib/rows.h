@@ -25,7 +25,7 @@ static inline char *text_of(const char *format, ...) {
     return strdup(text);
 }
 
-/* OPTION=* makes a row for each word of the option. options: OPTION=VALUE;OPTION=VALUE. */
+/* Adds a row; OPTION=* adds one for each word of the option. options: OPTION=VALUE;OPTION=VALUE. */
 static inline void add_row(row r, const char *options) {
     const char *star = strstr(options, "=*");
     if (!star) {

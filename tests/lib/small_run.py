@@ -77,7 +77,7 @@ def refuses(data_file, *texts, status=1, args=(), cfg="net.cfg"):
 
 
 def start(data_file, *args, cfg="net.cfg", **more):
-    """Returns the process, whose output is discarded by default."""
+    """Starts a training. Returns the process, whose output is discarded by default."""
     more.setdefault("stdout", subprocess.DEVNULL)
     more.setdefault("stderr", subprocess.DEVNULL)
     return subprocess.Popen([DARKNET, "classifier", "train", data_file, cfg, *args], **more)

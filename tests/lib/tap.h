@@ -72,7 +72,7 @@ static inline void skip(const char *what, const char *why) {
     tap_row("ok", what, tail);
 }
 
-/* Prints the last lines of a test. Returns its exit status, 1 also without checks and skips. */
+/* Prints the last lines. Returns the exit status, 1 also when nothing was checked or skipped. */
 static inline int tap_summary(void) {
     if (passed + failed + skipped == 0) check(false, "nothing was checked");
     tap_end();

@@ -45,7 +45,7 @@ def planes(x):
 
 
 def output_difference(cfg, folder, count, batch, gain=1.5):
-    """Returns the largest difference of outputs relative to PyTorch's largest. batch: darknet's."""
+    """Returns the largest difference of outputs, divided by PyTorch's largest output."""
     weights, net, _ = made(cfg, folder, gain=gain)
     x = images(net, count)
     with torch.no_grad():
@@ -61,8 +61,7 @@ def gradient_difference(cfg, folder, batch):
     to the layer's largest gradient.
 
     Slopes near 1 remove PReLU's kink, where float32 and double can differ by much. A bias before
-    a batch norm has a gradient of rounding errors only, which cannot be the
-    scale."""
+    a batch norm has a gradient of rounding errors only, which cannot be the scale."""
     weights, net, layers = made(cfg, folder, slopes=(.999, 1.001))
     x = images(net, batch)
     peer = peer_torch.build(cfg, weights).double().train()

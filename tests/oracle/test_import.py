@@ -173,7 +173,7 @@ def iresnet():
 
 
 def forms():
-    """Imports files in all forms in which people save PyTorch models."""
+    """Imports PyTorch models that were saved in several forms."""
     model = random(MobileFaceNet(), 4)
     torch.save(model.state_dict(), "s.pth", _use_new_zipfile_serialization=False)
     agrees(model, "mobile.cfg")

@@ -1,4 +1,4 @@
-"""scripts/export_onnx.py for every section of a cfg, in ONNX Runtime and in OpenCV."""
+"""Compares files of scripts/export_onnx.py in ONNX Runtime and OpenCV with darknet."""
 import os
 import tempfile
 

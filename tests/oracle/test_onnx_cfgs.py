@@ -1,4 +1,4 @@
-"""Exports the cfg files as ONNX files, and compares outputs in ONNX Runtime and OpenCV. LARGE=WORD
+"""Exports cfg files as ONNX files, and compares ONNX Runtime and OpenCV with darknet. LARGE=WORD
 takes the large networks that have WORD in their names; each needs minutes."""
 import glob
 import os

@@ -1,4 +1,4 @@
-"""Compares outputs of the networks in cfg/ with PyTorch, and gradients of the small ones."""
+"""Compares outputs of networks in cfg/ with PyTorch, and gradients of some of them."""
 import os
 import re
 import tempfile

@@ -1,7 +1,7 @@
 /* tool_search.c - times the search of `darknet find` on random features of 128 numbers:
  *
  *     make && O=$(make -s print-obj) && make $O/tests/oracle/tool_search
- *     $O/tests/oracle/tool_search ROWS QUERIES BEST THREADS      1000000 100 10 2
+ *     $O/tests/oracle/tool_search ROWS QUERIES BEST THREADS   (such as 1000000 100 10 2)
  *
  * It prints the least milliseconds of 20 turns: of reading the features, of the search with a first
  * pass by bytes (if the processor has VNNI), and by floats. The last number is the first pass by

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""test_baselines.py - compares Joint Bayesian, chi-square and LBP with naive computations."""
+"""test_baselines.py - tests Joint Bayesian, chi-square, LBP and scripts/baselines.py."""
 import json
 import re
 import sys

@@ -1,4 +1,4 @@
-"""The contact sheet of the most confused pairs."""
+"""Tests the contact sheet of the most confused pairs."""
 from common import attempt_all, expect, needed, summary, write_png
 
 with needed():

@@ -1,4 +1,4 @@
-"""make demo, with drawings and with photographs."""
+"""Tests `make demo`, with drawings and with photographs."""
 import argparse
 import contextlib
 import io

@@ -272,7 +272,7 @@ def harm():
 
 
 def damage():
-    """A damaged file is read or refused, without another exception."""
+    """A damaged file is read, or raises Failure."""
     rng, refused = random.Random(1), 0
     for legacy in (False, True):
         torch_save("s.pth", model(), legacy)

@@ -14,7 +14,7 @@ with needed():
 
 TOLERANCE = 1e-5  # of the largest value of the output
 HEAD = "[net]\nheight=7\nwidth=6\nchannels=3\ninput_mean=127.5\ninput_scale=0.0078125\n"
-# ncnn has no layers for these networks.
+# These networks have layers that scripts/export_ncnn.py refuses.
 WITHOUT = ("softmax in groups", "xnor", "xnor without a map", "bnn", "sums", "activations")
 NETS = {name: text for name, text in sections.NETS.items() if name not in WITHOUT} | {
     "equal sums": CONV + ONE + "[shortcut]\nfrom=0\nalpha=2\nbeta=0.5\nactivation=relu\n"

@@ -1,4 +1,4 @@
-"""scripts/export_onnx.py: structure and metadata of the files; messages."""
+"""Tests scripts/export_onnx.py: structure and metadata of the files; messages."""
 import os
 import struct
 import tempfile

@@ -1,4 +1,4 @@
-"""scripts/import_onnx.py on networks built node by node, and on bad files."""
+"""Tests scripts/import_onnx.py on networks built node by node, and on bad files."""
 import os
 import tempfile
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""scripts/plot_training.py and plot_energy.py, also on incomplete logs."""
+"""Tests scripts/plot_training.py and plot_energy.py, also on incomplete logs."""
 import math
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""scripts/vary_faces.py, also on broken and unreadable images."""
+"""Tests scripts/vary_faces.py, also on broken and unreadable images."""
 import errno
 import glob
 import os

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""scripts/homework.py on a few small synthetic faces. No work is done twice."""
+"""Runs scripts/homework.py on a few small synthetic faces. No work is done twice."""
 import argparse
 import json
 import os

@@ -1,4 +1,4 @@
-"""Runs check, strip and low-rank on each network of cfg/ that scripts/write_cfg.py writes."""
+"""Runs check, strip and low-rank on the networks of SMALL and LARGE in cfg_networks.py."""
 import json
 import os
 import tempfile

@@ -6,8 +6,8 @@
  *   STANDIN_MB=4096     the memory of the device; STANDIN_BUSY=0: MB that other processes use
  *   STANDIN_FAIL=CALL:N:RESULT  the N-th call of the function CALL returns RESULT; with N+ later
  *                       calls do, too. CALL "kernel": the device is lost at the N-th kernel
- * Prints memory that is not freed when the device is closed; with STANDIN_SAY also the number of
- * calls of each function. */
+ * Closing the device prints what was not freed; with STANDIN_SAY also the number of calls of each
+ * function. */
 #include "standin.h"
 
 #include <stdint.h>

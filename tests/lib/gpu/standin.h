@@ -29,7 +29,7 @@ int enter(const char *name);
 void lose_device(int result);
 int lost(void);
 
-/* Return true when all bytes are in allocated device memory, or in pinned memory. */
+/* is_of_device(): all bytes lie in one block of device memory; is_pinned(): of pinned memory. */
 bool is_of_device(pointer p, size_t bytes);
 bool is_pinned(const void *p, size_t bytes);
 
