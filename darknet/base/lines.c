@@ -1,4 +1,4 @@
-/* lines.c - text files as UTF-8 lines, and their fields and numbers. */
+/* lines.c - reads lines of text files, and their fields and numbers. */
 #include "base/lines.h"
 
 #include <errno.h>
@@ -70,7 +70,7 @@ static dnx_status unify(dnx_lines *l, const char *what, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Takes ownership of `text`, which has room for a NUL after its len bytes. */
+/* Fills l. Takes ownership of `text`, which has room for a NUL after its len bytes. */
 static dnx_status take(dnx_lines *l, char *text, size_t len, const char *file, const char *what,
                        dnx_err *err) {
     *l = (dnx_lines){.file = file, .text = text, .len = len};
@@ -169,7 +169,7 @@ char dnx_separator(const char *line) {
     return strchr(line, '\t') ? '\t' : strchr(line, ',') ? ',' : ' ';
 }
 
-/* Unquotes the field at *p in place and moves *p behind it. NULL when the last quote is missing. */
+/* Unquotes and returns the field at *p, and moves *p behind it. NULL without the last quote. */
 static char *unquote(char **p) {
     char *start = *p, *out = start, *s = start + 1;
     for (; *s; s++) {

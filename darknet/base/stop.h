@@ -9,7 +9,7 @@
  * the process. Signals that are ignored stay ignored (nohup). SIGXFSZ becomes a write error. */
 void dnx_stop_on_signals(void);
 bool dnx_stop_asked(void);
-/* Fails with DNX_ESTOP, "stopped by SIGTERM", after a signal has asked to stop. */
+/* After a signal has asked to stop, fails with DNX_ESTOP, for example "stopped by SIGTERM". */
 dnx_status dnx_stop_check(dnx_err *err);
 /* Waits and returns true. Returns false when a signal asks to stop. */
 bool dnx_stop_sleep(double seconds);

@@ -108,7 +108,7 @@ static void set_defaults(const parser *p) {
     }
 }
 
-/* Returns the next word, or NULL after a message when the word cannot be a value. */
+/* Returns the next word, or NULL after a message when it is missing or cannot be a value. */
 static const char *take_value(parser *p, const dnx_arg *a) {
     double v;
     const bool wants_number = a->type == DNX_ARG_IS_INT || a->type == DNX_ARG_IS_NUMBER;

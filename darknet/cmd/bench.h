@@ -14,8 +14,8 @@ typedef struct {
  * dnx_bench_close() also after a failure. */
 bool dnx_bench_open(dnx_bench *b, dnx_net *net);
 void dnx_bench_close(dnx_bench *b);
-/* Runs a forward pass or, if net trains, a training step. Returns the seconds. laps: NULL, or gets
- * the seconds of each layer, a mean over the lanes. */
+/* Runs a forward pass or, if net trains, a training step. Returns the seconds. If laps is
+ * not NULL, it gets the seconds of each layer, a mean over the lanes. */
 double dnx_bench_pass(dnx_bench *b, double *laps);
 
 /* Sorts the n times in v. spread: (upper - lower quartile) / median. Above DNX_STEADY the timing

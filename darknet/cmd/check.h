@@ -1,4 +1,4 @@
-/* check.h - what `darknet check` prints beside its table. */
+/* check.h - what `darknet check` prints with -json, -dot and -svg. */
 #ifndef DNX_CMD_CHECK_H
 #define DNX_CMD_CHECK_H
 #include "net/net.h"

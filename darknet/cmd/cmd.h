@@ -28,11 +28,11 @@ dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
 /* Options of dnx_open(), which reads a cfg, builds the network and loads its weights. */
 typedef struct {
     const char *cfg, *weights; /* weights may be NULL */
-    int classes; /* value of classes=auto without data; 0: unknown; 1: one, unless weights tell */
+    int classes; /* replaces classes=auto without data; 0, 1: if weights do not tell the number */
     int batch, threads; /* 0 means the default of dnx_build */
     bool trains;
     bool to_run;                   /* the network runs where -gpu says, and may free its weights */
-    const char *data, *classes_of; /* NULL, or sources of classes: a .data file, other weights */
+    const char *data, *classes_of; /* NULL, or files with the number of classes: .data, weights */
 } dnx_opening;
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* Reads the cfg, and replaces classes=auto by a number. */
@@ -43,7 +43,7 @@ dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err);
 /* Like dnx_try_output(). Also DNX_EIO when the old file is not a weights file. */
 dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
 /* Opens a network to use it up to its embedding. Later layers of the cfg and of the weights may
- * differ or be missing; stderr then says so. Set o->classes to 1 when they do not matter. */
+ * differ or be missing; stderr then says so. Set o->classes to 1 when only the features matter. */
 dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* Prints "PATH: skipped: WHY" to stderr: pass it to dnx_data_open(). */
 void dnx_print_skipped(void *arg, const char *path, const char *why);

@@ -120,7 +120,7 @@ double dnx_bench_pass(dnx_bench *b, double *laps) {
     return dnx_now() - start;
 }
 
-/* Returns two blanks, then the device of layer i, its algorithm or both; else "". */
+/* Returns "  DEVICE", "  ALGORITHM" or "  DEVICE, ALGORITHM" of layer i, or "". */
 static const char *algorithm_of(const dnx_net *net, int i, char text[64]) {
     const dnx_node *n = &net->nodes[i];
     const dnx_description *d = n->type->description;

@@ -61,7 +61,7 @@ static void print_layer(dnx_net *net, int i, double macs) {
     printf("\n");
 }
 
-/* Returns the operations of a layer: multiply-adds, or the cheaper operations of [binary]. */
+/* Returns the kind of a layer's operations: [binary] replaces multiply-adds by cheaper ones. */
 static dnx_arithmetic arithmetic_of(const dnx_node *n) {
     const dnx_compression *c = n->type->compression;
     return c && c->arithmetic ? c->arithmetic(n) : DNX_MULTIPLY_ADDS;

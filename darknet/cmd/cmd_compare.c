@@ -1,4 +1,4 @@
-/* darknet compare: are two photographs of one person? */
+/* darknet compare: decides whether two photographs show one person. */
 #include <stdio.h>
 #include <string.h>
 

@@ -91,7 +91,7 @@ static void put_groups(void) {
     }
 }
 
-/* Variables of the script: key: the verb; word: the word being typed; last: the word before it. */
+/* In the script, $key is the verb, $word the word being typed, and $last the word before it. */
 static void put_cases(int shell) {
     printf("    case $key in\n    ");
     put_groups();

@@ -165,7 +165,7 @@ static dnx_status work(dnx_finding *j, int threads, size_t *faceless, dnx_err *e
     return st;
 }
 
-/* Warns of crops whose photograph is gone, and of files that are no photographs. */
+/* Warns of crops whose photograph is gone, and of files left out for their names. */
 static void print_doubts(const dnx_finding *j) {
     const char *one = NULL;
     size_t gone = 0;

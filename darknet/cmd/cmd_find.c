@@ -26,7 +26,7 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-/* Each search returns ROWS_A_PERSON times as many rows as the one before, until MOST_ROWS. */
+/* Each search returns ROWS_A_PERSON times as many rows as the last, until MOST_ROWS or more. */
 enum { ROWS_A_PERSON = 8, MOST_ROWS = 4096, MOST_SHOWN = 20 };
 
 static bool is_same(const char *a, const char *b) {

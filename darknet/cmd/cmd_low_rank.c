@@ -88,7 +88,7 @@ static dnx_status check_outputs(const job *j, const args *a, dnx_err *err) {
     return st;
 }
 
-/* Saves both files. After the weights have replaced older ones, only renaming the cfg can fail. */
+/* Saves cfg and weights. Once the weights are saved, only renaming the cfg can fail. */
 static dnx_status save(job *j, const args *a, dnx_err *err) {
     dnx_outfile cfg;
     dnx_status st = dnx_outfile_open(&cfg, a->out_cfg, err);

@@ -1,4 +1,4 @@
-/* finding_work.c - lists the photographs to process; gives out these or video frames in rounds. */
+/* finding_work.c - lists the photographs to process; returns them or video frames in rounds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* low_rank_report.c - the result of `compress low-rank` as text, JSON and a table. */
+/* low_rank_report.c - the result of `compress low-rank` as text, JSON and CSV. */
 #include "cmd/low_rank_report.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* low_rank_report.h - the result of `compress low-rank` as text, JSON and a table. */
+/* low_rank_report.h - the result of `compress low-rank` as text, JSON and CSV. */
 #ifndef DNX_LOW_RANK_REPORT_H
 #define DNX_LOW_RANK_REPORT_H
 #include "compress/low_rank_run.h"

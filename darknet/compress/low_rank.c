@@ -153,7 +153,7 @@ static int fewer(int rank, int step) {
     return r > 0 ? r : rank;
 }
 
-/* Returns the share of energy that the next step loses for each multiply-add saved, or INFINITY. */
+/* Returns the share of energy that the next step loses for each multiply-add saved. */
 static double price(const dnx_rank_layer *l, int step) {
     int next = fewer(l->rank, step);
     double lost = 0, kept = 0;

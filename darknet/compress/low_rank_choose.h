@@ -9,7 +9,7 @@ typedef struct {
     double energy;    /* the share of the sum of eigenvalues that each layer keeps, 0..1 */
     double speedup;   /* factor by which the multiply-adds of layers 0..last fall */
     double flops;     /* multiply-adds of layers 0..last in the result, millions */
-    int multiple; /* ranks chosen by energy, speedup or flops are multiples of it, or the largest */
+    int multiple; /* energy, speedup and flops choose multiples of it, or a layer's largest rank */
     bool all;     /* rank and energy also replace layers that do not get cheaper */
 } dnx_low_rank_wish;
 

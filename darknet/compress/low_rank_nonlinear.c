@@ -3,7 +3,7 @@
  *
  *   min sum_i |r(y_i) - r(z_i)|^2 + lambda |z_i - (M x_i + c)|^2
  *
- * Each step finds z for fixed M and c, by element, then M and c by reduced-rank regression. */
+ * Each step finds each element of z for fixed M and c, then M and c by reduced-rank regression. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

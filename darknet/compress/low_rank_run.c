@@ -241,7 +241,7 @@ dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err) {
 
 /* ---- measuring ---- */
 
-/* Returns sum |r(y) - r(M x + c)|^2 for an image; NaN without memory. norm += sum |r(y)|^2. */
+/* Returns sum |r(y) - r(M x + c)|^2 for an image; NaN without memory. *norm += sum |r(y)|^2. */
 static double distance(const dnx_low_rank_layer *l, const float *packed, const float *y,
                        const float *x, double *norm) {
     const dnx_kernel_set *k = dnx_kernels();
@@ -266,7 +266,7 @@ static double distance(const dnx_low_rank_layer *l, const float *packed, const f
     return sum;
 }
 
-/* l->x: the packed M, then room for samples of small. */
+/* Adds the errors on image i. l->x: the packed M, then scratch for responses in small. */
 static void add_errors(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x) {
     if (!l->rank) return;
     float *of_small = l->x + dnx_kernels()->packed(l->r.N, l->r.N);

@@ -18,7 +18,7 @@ typedef struct {
     dnx_factors f;
     double *variance; /* N variances of the approximated responses */
     /* Errors sum |r(y) - r(M x + c)|^2 / sum |r(y)|^2 on held-out images (letters: low_rank.h).
-     * alone: x is y. within: x has the responses of the layer's convolution in `small`. */
+     * alone: x is y. within: x has the responses to the layer's input in `small`. */
     double alone, within;
     double norm;  /* sum |r(y)|^2 */
     float *y, *x; /* scratch: sampled responses, see low_rank_run.c */
@@ -38,12 +38,12 @@ typedef struct {
     dnx_low_rank_read *read;
     void *arg;
     void (*progress)(void *arg, const char *what, size_t done, size_t all); /* may be NULL */
-    size_t fitted, measured; /* images to fit; images held out. Without these, errors are unknown */
+    size_t fitted, measured; /* images to fit; images held out; measured = 0: no errors */
     dnx_low_rank_layer *layers;
     int n, last; /* convolutions in layers[]; last layer before the first loss */
     double macs; /* multiply-adds of layers 0..last, for one image */
-    /* Means over the images, for the outputs f of net and g of small at layer `last`: |f - g|^2 /
-     * |f|^2, and the cosine of f and g. */
+    /* Means over the held-out images, for the outputs f of net and g of small at layer `last`:
+     * |f - g|^2 / |f|^2, and the cosine of f and g. */
     double error, cosine;
 } dnx_low_rank;
 

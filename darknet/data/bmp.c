@@ -29,7 +29,7 @@ static uint32_t number(const unsigned char *p, int bytes) {
     return v;
 }
 
-/* Returns true when the ones of the mask are adjacent, or the mask is 0. */
+/* Sets *c. Returns false when the ones of the mask are not adjacent. */
 static bool set_mask(channel *c, uint32_t mask) {
     *c = (channel){.mask = mask};
     if (!mask) return true;

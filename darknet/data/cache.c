@@ -54,7 +54,7 @@ static void put_head(sink *s, const dnx_cache_head *h) {
     put(s, zeros, (2 * ALIGN - SUM - s->size % ALIGN) % ALIGN);
 }
 
-/* Sets f->done to the number of rows before the first damaged block, and *at to where they end. */
+/* Sets f->done to the rows before the first damaged block, and *at to the offset after them. */
 static void count_rows(dnx_cache_out *f, const sink *head, size_t *at) {
     FILE *file = f->file.file;
     size_t row = f->dim * sizeof *f->block;
