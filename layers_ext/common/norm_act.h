@@ -22,8 +22,8 @@ typedef struct dnx_norm_act {
     double *sums;     /* threads x 3 x C */
 } dnx_norm_act;
 
-/* Call it after n->out is set and before the weights are declared. Declares biases; with has_bn
- * scales, mean and variance; for PReLU slopes. Fails with DNX_EMEM. */
+/* Call it after n->out is set and before the weights are declared. Declares biases; with has_bn,
+ * scales, mean and variance; for PReLU, slopes. Fails with DNX_EMEM. */
 dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err);
 /* Declares the slopes of a PReLU: n->out.c floats that start at .25. Fails with DNX_EMEM. */
 dnx_status dnx_new_slopes(dnx_node *n, float **slopes, float **d_slopes, dnx_err *err);

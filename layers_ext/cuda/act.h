@@ -23,7 +23,7 @@ INLINE number softplus(number u) {
     return big + LOG2(1 + e) * .693147181f;
 }
 INLINE number floor_of(number u) {
-    if (!(u > -8388608 && u < 8388608)) return u; /* NaN, or a whole number above 2^23 */
+    if (!(u > -8388608 && u < 8388608)) return u; /* NaN, or a whole number: |u| >= 2^23 */
     const float whole = (float)(long)u;
     return whole > u ? whole - 1 : whole;
 }

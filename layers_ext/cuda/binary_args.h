@@ -1,5 +1,5 @@
-/* binary_args.h - the arguments of the kernels of [binary]; kernels.h describes the layout. u =
- * x*scale + shift, or x when scale is NULL. */
+/* binary_args.h - the arguments of the kernels of [binary]; kernels.h describes the tensors.
+ * u = x*scale + shift, or x when scale is NULL. */
 #ifndef DNX_CUDA_BINARY_ARGS_H
 #define DNX_CUDA_BINARY_ARGS_H
 #include <stdbool.h>
@@ -35,7 +35,7 @@ struct signs_back_args {
     long rows;
     int C;
 };
-/* k_map: sums of |u|, batch x h x w, to window means, batch x oh x ow. k_unmap: gradients, back. */
+/* k_map: window means, batch x oh x ow, of sums of |u|, batch x h x w. k_unmap: its gradient. */
 struct k_map_args {
     struct dnx_cuda_window at;
     const float *from;

@@ -49,7 +49,7 @@ KERNEL(depthwise_dx) {
     }
 }
 
-/* A block sums one tap of 32 filters over a slab of output pixels, 8 at a time. */
+/* A block sums the gradient of one tap of 32 filters over a slab of output pixels, 8 at a time. */
 KERNEL(depthwise_dw) {
     SHARED float sums[DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, part = THREAD / DNX_CUDA_COLUMNS, N = a.at.N;
@@ -121,7 +121,7 @@ DEVICE void copy_tile(const float *from, const struct dnx_cuda_deferred *of, int
     SYNC();
 }
 
-/* Copies the input of tile k. Returns where it has tap (0, 0) of this thread's first output. */
+/* Copies the input of tile k. Returns the address in `tile` of this thread's first window. */
 DEVICE const float *copy_windows(const struct dnx_cuda_window *at, const float *x,
                                  const struct dnx_cuda_deferred *of_x, struct corner k, int columns,
                                  float *tile) {

@@ -22,30 +22,30 @@ typedef struct {
     size_t bytes, bytes_free; /* all and free memory; dnx_device_look() stores bytes_free = 0 */
 } dnx_device_facts;
 
-/* Counts the GPUs. DNX_EIO when the driver cannot be opened, or fails. */
+/* Counts the GPUs. Returns DNX_EIO when the driver cannot be opened, or fails. */
 dnx_status dnx_device_count(int *count, dnx_err *err);
 /* Opens device `index`, from 0, and loads the kernels from ptx, a string. The caller closes the
- * device. DNX_EIO, also when the device or its driver is too old for the PTX; DNX_EMEM. */
+ * device. Fails with DNX_EMEM, or DNX_EIO, for example when the driver is too old for the PTX. */
 dnx_status dnx_device_open(int index, const char *ptx, dnx_device **out, dnx_err *err);
 /* Closes a device. Free all its memory first. d may be NULL. */
 void dnx_device_close(dnx_device *d);
 /* note is called once, with a line of text, when the driver refuses CUDA graphs. May be NULL. */
 void dnx_device_notes(dnx_device *d, void (*note)(const char *line));
-/* Describes device `index` without opening it. DNX_EIO. */
+/* Describes device `index` without opening it. Fails with DNX_EIO. */
 dnx_status dnx_device_look(int index, dnx_device_facts *facts, dnx_err *err);
 /* The device owns the result. */
 const dnx_device_facts *dnx_device_is(const dnx_device *d);
 
-/* Allocates zeroed memory on the device. DNX_EMEM, or DNX_EIO for other failures. */
+/* Allocates zeroed memory on the device. Fails with DNX_EMEM, or DNX_EIO for other reasons. */
 dnx_status dnx_device_new(dnx_device *d, void **p, size_t bytes, dnx_err *err);
 void dnx_device_free(dnx_device *d, void *p);
 /* From here to dnx_device_count_end(), the device allocates and queues nothing. It only counts the
  * bytes that dnx_device_new() would allocate. The addresses that it returns must not be used. */
 void dnx_device_count_begin(dnx_device *d);
 size_t dnx_device_count_end(dnx_device *d);
-/* DNX_EMEM when less than `bytes` of the device's memory is free. DNX_EIO when the driver fails. */
+/* Returns DNX_EMEM when less than `bytes` is free on the device, DNX_EIO when the driver fails. */
 dnx_status dnx_device_has(dnx_device *d, size_t bytes, dnx_err *err);
-/* Allocates pinned memory of the CPU, not zeroed, which dnx_device_unpin() frees. DNX_EMEM. */
+/* Allocates pinned CPU memory, not zeroed; dnx_device_unpin() frees it. Fails with DNX_EMEM. */
 dnx_status dnx_device_pinned(dnx_device *d, void **p, size_t bytes, dnx_err *err);
 void dnx_device_unpin(dnx_device *d, void *p);
 

@@ -78,7 +78,7 @@ typedef struct {
     bool has_graphs;
 } dnx_driver;
 
-/* Opens the driver once. DNX_EIO when libcuda.so.1 cannot be used or finds no device. */
+/* Opens the driver once. Returns DNX_EIO when libcuda.so.1 cannot be used or finds no device. */
 dnx_status dnx_driver_open(const dnx_driver **out, dnx_err *err);
 /* Returns the driver's message for a result. The driver owns the string. */
 const char *dnx_driver_why(const dnx_driver *d, dnx_cu_result r);

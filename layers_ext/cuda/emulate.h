@@ -11,7 +11,7 @@ extern _Thread_local struct dnx_emulated dnx_emulated;
 
 /* A barrier: returns when all threads of the block have called this function. */
 void dnx_emulated_sync(void);
-/* d += A * B as mma.sync m16n8k16 (bf16), m16n8k8 (tf32): each of 32 threads has a part of all. */
+/* d += A * B as mma.sync m16n8k16 (bf16), m16n8k8 (tf32). 32 threads each hold parts of d, A, B. */
 void dnx_emulated_mma_bf16(float d[4], const unsigned a[4], const unsigned b[2]);
 void dnx_emulated_mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]);
 unsigned dnx_emulated_bf16_pair(float low, float high);

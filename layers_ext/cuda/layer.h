@@ -56,7 +56,7 @@ typedef struct dnx_gpu_type {
     void (*prepare)(dnx_gpu_layer *l);
 } dnx_gpu_type;
 
-/* Allocates zeroed floats on the device, which are freed with the layer. DNX_EMEM, DNX_EIO. */
+/* Allocates zeroed floats on the device; the layer frees them. Fails with DNX_EMEM or DNX_EIO. */
 dnx_status dnx_gpu_new(dnx_gpu_layer *l, float **p, size_t floats, dnx_err *err);
 /* Return the first parameter with this role, or its gradient; NULL when there is none. */
 float *dnx_gpu_value(const dnx_gpu_layer *l, dnx_role role);

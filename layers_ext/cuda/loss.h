@@ -5,14 +5,14 @@
 #include "cuda/layer.h"
 #include "layer/classifier.h"
 
-/* Allocates l->losses. DNX_EMEM, DNX_EIO. */
+/* Allocates l->losses. Fails with DNX_EMEM or DNX_EIO. */
 dnx_status dnx_gpu_new_losses(dnx_gpu_layer *l, dnx_err *err);
 /* The layer writes host[], on the processor; dnx_gpu_put_labels() copies it to device[]. */
 typedef struct {
     int *host, *device;
 } dnx_gpu_labels;
 dnx_status dnx_gpu_new_labels(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err);
-/* Allocates the labels and l->losses when the layer trains. DNX_EMEM, DNX_EIO. */
+/* Allocates the labels and l->losses when the layer trains. Fails with DNX_EMEM or DNX_EIO. */
 dnx_status dnx_gpu_new_labelled(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err);
 void dnx_gpu_put_labels(dnx_gpu_layer *l, const dnx_gpu_labels *s, int batch);
 /* Used in place of forward() and backward() when l->is_idle. */

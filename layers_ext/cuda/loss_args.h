@@ -1,4 +1,4 @@
-/* loss_args.h - the arguments of the kernels of losses for B images; kernels.h has the layout. */
+/* loss_args.h - arguments of the loss kernels, for B images; kernels.h describes the tensors. */
 #ifndef DNX_CUDA_LOSS_ARGS_H
 #define DNX_CUDA_LOSS_ARGS_H
 #include <stdbool.h>
@@ -100,13 +100,13 @@ struct center_args {
 };
 #define center_loss_args center_args
 #define center_back_args center_args
-/* cost_loss: one block for each image. label: an index; -1 when negative, -2 when too large. */
+/* cost_loss: one block for each image. label: an index; -1 if the truth is < 0, -2 if too large. */
 struct cost_args {
     const float *x, *dy; /* B x size; dy may be NULL */
     const int *label;    /* NULL when the pass has no labels */
     double *losses;
     float *dx;
-    float scale, noobj, least; /* a gradient between -least and least becomes 0 */
+    float scale, noobj, least; /* before scale, a gradient between -least and least becomes 0 */
     long size, batch;
     int type;
     bool adds;

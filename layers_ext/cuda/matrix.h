@@ -7,8 +7,8 @@
 /* z = a b^T. a: m x k, b: n x k, z: m x n. */
 void dnx_gpu_times_transposed(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m,
                               int n, int k);
-/* z = a b, or z += a b with `adds`. a: m x (groups n), b: (groups n) x k. z: m x groups x k, whose
- * sum over the groups is the product. */
+/* Stores in z, or adds to z with `adds`, parts whose sum over the groups is a b.
+ * a: m x (groups n), b: (groups n) x k, z: m x groups x k. */
 void dnx_gpu_times(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m, int n, int k,
                    int groups, bool adds);
 /* Stores parts whose sum is a^T b: dnx_gpu_matrix_parts() x n x k. a: m x n, b: m x k. */

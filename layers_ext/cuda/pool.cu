@@ -44,7 +44,7 @@ KERNEL(maxpool) {
     }
 }
 
-/* Returns the number of pixels of a window, with is_of_image only of those inside of the image. */
+/* Returns how many pixels a window has; with is_of_image, how many of them are in the image. */
 DEVICE int area_of(const struct dnx_cuda_window *at, const struct bounds *w, bool is_of_image) {
     return is_of_image ? (w->y1 - w->y0) * (w->x1 - w->x0) : at->kh * at->kw;
 }

@@ -55,7 +55,7 @@ DEVICE const float *window_at(const struct dnx_cuda_window *at, const float *fro
     return from + (s.image + (long)y * at->w + x) * at->C + c;
 }
 
-/* Returns the address of dz of filter n where tap `tap` reads input pixel s; NULL without one. */
+/* Returns the address of dz[n] of the output whose tap `tap` reads input pixel s; NULL if none. */
 DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz, struct spot s,
                               int tap, int n) {
     const int ky = tap / at->kw;
@@ -174,7 +174,7 @@ DEVICE int tile_column(int i, int precision) {
     return THREAD / 32 / 4 * 32 + i / 4 * 8 + THREAD % 4 * 2 + i % 2;
 }
 
-/* row_parts() threads share a column. This one is number row_part(); acc[i] is its row row_index(). */
+/* row_parts() threads share a column. This is number row_part(); acc[i] is its row row_index(). */
 DEVICE int row_parts(int precision) { return precision == PLAIN ? 16 : 32; }
 DEVICE int row_part(int precision) {
     return precision == PLAIN ? THREAD / 16 : THREAD / 32 % 4 * 8 + THREAD % 32 / 4;

@@ -13,12 +13,12 @@ typedef struct {
     float *alpha;     /* N */
     float *b;         /* N x C x size x size: +-1 */
     float *wk;        /* N x K: scratch */
-    float *packed;    /* panels of alpha b, or of b if takes_signs, and then NULL when predicting */
+    float *packed;    /* panels of alpha b; if takes_signs: of b, NULL when predicting */
     float *packed_t;  /* panels of alpha b, transposed, for dx */
     float *d_wk;      /* threads x K x N: gradients of alpha b */
 } dnx_binary_filters;
 
-/* Set the members in front of w first. Declares the parameter w. Fails with DNX_EMEM. */
+/* Declares the parameter w. Members at, how and takes_signs must be set. Fails with DNX_EMEM. */
 dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, dnx_err *err);
 /* Computes b and alpha from w. Fails with DNX_EMEM. */
 dnx_status dnx_binary_filters_binarise(dnx_binary_filters *f, dnx_node *n, dnx_err *err);

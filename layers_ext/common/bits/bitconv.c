@@ -23,7 +23,7 @@ static span span_of(const dnx_patches *at, int len, int i) {
     return s;
 }
 
-/* Numbers the different pairs (lo, hi) of the outputs from 0, and returns how many there are. */
+/* Sets of[i] to the number, from 0, of the pair (lo, hi) of output i. Returns how many differ. */
 static int number_shapes(int len, const dnx_patches *at, int outs, int *of) {
     int n = 0;
     for (int i = 0; i < outs; i++) {
@@ -76,7 +76,7 @@ dnx_part dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads
     return dnx_share_outputs(has_few, pixels, k->N, panel, t, threads);
 }
 
-/* The 1 bits of taps outside the image differ from its 0, so base has twice their number. */
+/* Input bits outside the image are 0. A filter's 1 bits differ: base has twice their number. */
 static void fill_base(dnx_bitconv *k, const uint64_t *rows) {
     const dnx_patches *at = &k->at;
     for (int y = 0; y < at->out_h; y++)

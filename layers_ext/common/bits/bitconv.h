@@ -46,7 +46,7 @@ void dnx_bitconv_map(const dnx_bitconv *k, long p, int count, float *map);
 /* Turns dk, the gradient of K, into map, the gradient of `sum`. */
 void dnx_bitconv_unmap(const dnx_bitconv *k, const float *dk, int batch, float *map);
 /* Writes a part of the outputs to p->y in thread t. alpha: N floats. slope: N floats when the
- * activation is u > 0 ? u : slope u, else NULL. */
+ * activation is u > 0 ? u : slope u with constant slopes, else NULL. */
 void dnx_bitconv_forward(const dnx_bitconv *k, int t, const dnx_pass *p, dnx_part of,
                          const float *alpha, const float *slope, const dnx_norm_act *norm);
 #endif

@@ -15,7 +15,7 @@ typedef struct {
 
 /* With has_bn, declares the parameters shifts, scales, mean and variance. Fails with DNX_EMEM. */
 dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_err *err);
-/* Compute scale and shift from the running statistics, or from the batch x, rows x C. */
+/* Compute scale and shift: fold() from the running statistics, batch() from x, rows x C. */
 void dnx_input_norm_fold(dnx_input_norm *m);
 void dnx_input_norm_batch(dnx_input_norm *m, dnx_node *n, const float *x, long rows);
 

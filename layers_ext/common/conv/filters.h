@@ -15,7 +15,7 @@ static inline size_t dnx_filters_place(const dnx_filters *s, size_t i) {
     return i % c * taps + i / c;
 }
 
-/* Reorders w to rows: wk, groups x N x K floats. Multiplies filter f by scale[f], if not NULL. */
+/* Reorders w to rows: wk, groups x N x K. Multiplies filter f by scale[f], unless scale is NULL. */
 void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float *w,
                        const float *scale, float *wk);
 /* Declares the weights p, filters of K floats. Their initial values are normal with variance 2/K

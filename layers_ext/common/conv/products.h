@@ -1,6 +1,6 @@
 /* products.h - a convolution in groups as products of matrices. The windows of a block of output
  * pixels are gathered into rows of K = size*size*C/groups floats. The block stays in the cache; all
- * windows together would take size*size times the memory of the input. */
+ * windows together would take up to size*size times the memory of the input. */
 #ifndef DNX_PRODUCTS_H
 #define DNX_PRODUCTS_H
 #include "common/conv/filters.h"
@@ -25,10 +25,10 @@ typedef struct {
 
 /* Returns the number of floats in the blocks of all threads. */
 size_t dnx_products_block(const dnx_products *s, const dnx_node *n);
-/* Set the members in front of `w`, and declare w, before this call. Sets n->scratch. needs_block:
- * windows are gathered, or a deferred batch norm is applied to rows. Fails with DNX_EMEM. */
+/* Allocates all arrays but w and wk. Sets n->scratch. The members in front of w must be set, and w
+ * declared. needs_block: rows are gathered, or get a deferred batch norm. Fails with DNX_EMEM. */
 dnx_status dnx_products_make(dnx_products *s, dnx_node *n, bool needs_block, dnx_err *err);
-/* Packs w. When predicting, multiplies filter f by scale[f], if not NULL. Fails with DNX_EMEM. */
+/* Packs w. When predicting, scales filter f by scale[f]. scale may be NULL. Fails with DNX_EMEM. */
 dnx_status dnx_products_prepare(dnx_products *s, dnx_node *n, const float *scale, dnx_err *err);
 /* Both passes include the batch norm and activation of `norm`. */
 void dnx_products_forward(dnx_products *s, dnx_node *n, dnx_pass *p, dnx_norm_act *norm);

@@ -54,7 +54,7 @@ dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at
     s->out = out;
     s->at = (dnx_patches){in, (out.h + m - 1) / m, (out.w + m - 1) / m, m + 2, m, at->pad, 0, in.c};
     long all = (long)n->batch * s->at.out_h * s->at.out_w;
-    int tiles = CACHED / area(s) / in.c / 12 * 12; /* fills register tiles of 4 or 6 rows, not 14 */
+    int tiles = CACHED / area(s) / in.c / 12 * 12; /* whole register tiles of 4 or 6 rows */
     tiles = tiles < least_tiles(s) ? least_tiles(s) : tiles > MAX_TILES ? MAX_TILES : tiles;
     s->tiles = all < tiles ? (int)all : tiles;
     int columns = CACHED / area(s) / s->tiles;
@@ -161,7 +161,7 @@ static void transform_in(const dnx_winograd *s, const dnx_pass *p, long tile, in
     }
 }
 
-/* prod[e][i][.]: element e of tile number tile + i, for filters [f, f + width). */
+/* Stores outputs. prod[e][i][.]: element e of tile number tile + i, for filters [f, f + width). */
 static void transform_out(const job *j, long tile, int count, const float *prod, int f, int width) {
     const dnx_winograd *s = j->s;
     size_t N = (size_t)s->N, row = (size_t)s->out.w * N;

@@ -19,7 +19,7 @@ typedef struct {
     dnx_patches at; /* the tiles: windows of the input */
     int tiles;      /* computed together */
     int columns;    /* filters computed together */
-    float *filters; /* for each of a*a x groups, a packed Cg x Ng matrix */
+    float *filters; /* a packed Cg x Ng matrix for each of the a*a elements and each group */
 } dnx_winograd;
 
 /* Returns m for `filters` filters; 0 when Winograd is not possible or not faster. */
@@ -27,7 +27,7 @@ int dnx_winograd_side(const dnx_patches *at, int filters);
 /* For a node that predicts: sets s->m, and everything else unless m is 0. Fails with DNX_EMEM. */
 dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,
                              dnx_err *err);
-/* Transforms and packs w, N x Cg x 3 x 3. Multiplies filter f by scale[f], if not NULL. */
+/* Transforms and packs w, N x Cg x 3 x 3. Multiplies filter f by scale[f], unless scale is NULL. */
 void dnx_winograd_prepare(dnx_winograd *s, dnx_node *n, const float *w, const float *scale);
 /* Computes Y, then batch norm and activation unless norm is NULL. */
 void dnx_winograd_forward(const dnx_winograd *s, dnx_node *n, dnx_pass *p,

@@ -39,9 +39,9 @@ typedef struct {
     double m, least; /* the largest and the smallest margin, with has_margins */
     int N;
     size_t D;
-    float *w;        /* N x D: the head's weights */
+    float *w;        /* N x D: the centres */
     int *images;     /* B: the images of a class; NULL unless training with centres=teacher */
-    float *share;    /* B: (1 - a_b) / |t_b|; NULL like `images` */
+    float *share;    /* B: (1 - a_b) / |t_b| for these images; NULL like `images` */
     double *m_of;    /* B: m_b; NULL without margins, and when predicting */
     bool is_started; /* a training pass has run */
 } dnx_centres;
@@ -49,7 +49,7 @@ typedef struct {
 /* Returns what the loss takes from a teacher, for dnx_classifier.takes. */
 dnx_target_kind dnx_centres_take(int centres, bool has_margins);
 /* Checks the options and the teacher, and allocates. All members declared above `images` must be
- * set. DNX_EOPTION, DNX_ESHAPE, DNX_EMEM. */
+ * set. Fails with DNX_EOPTION, DNX_ESHAPE or DNX_EMEM. */
 dnx_status dnx_centres_make(dnx_centres *c, dnx_node *n, dnx_err *err);
 /* Copies inherited centres to w, which a weights file may have replaced. Does nothing after the
  * first training pass. */

@@ -1,6 +1,6 @@
 /* class_sample.h - the classes of one pass when a loss uses a sample of them: partial FC. An et al.
  * 2021, algorithm 1. The sample has the classes of the sub-batch, and random other classes up to
- * ceil(share N) of all N. A sub-batch does not know the classes of the others. */
+ * ceil(share N) of all N. It may lack classes of the other sub-batches. */
 #ifndef DNX_CLASS_SAMPLE_H
 #define DNX_CLASS_SAMPLE_H
 #include "dnx.h"

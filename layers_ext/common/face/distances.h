@@ -17,7 +17,7 @@ typedef struct {
     double *g;     /* B x B, set by the caller: g_ij + g_ji is the derivative of the loss by d_ij */
 } dnx_distances;
 
-/* For the features of input 0. Set is_plain before. Fails with DNX_EMEM. */
+/* Allocates the arrays for the features of input 0. Fails with DNX_EMEM. */
 dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, dnx_err *err);
 /* Fills f and d, and sets g to 0. */
 void dnx_distances_forward(dnx_distances *s, const dnx_pass *p);

@@ -108,7 +108,7 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     dnx_gpu_norm_forward(l, &s->norm, z, p, 0);
 }
 
-/* e: the gradient of the convolution's outputs; G: scratch for that of the binary weights. */
+/* Adds the gradient of w. e: the gradient of the convolution's outputs; G: N x K, scratch. */
 static void add_weights(dnx_gpu_layer *l, const dnx_pass *p, const float *e, float *G) {
     state *s = l->state;
     const dnx_node *n = l->node;
