@@ -58,8 +58,8 @@ typedef struct {
     size_t pixels;  /* H W */
     float *w, *d_w; /* T x C */
     float *biases, *d_biases;
-    float *packed;        /* C x T in panels, for g */
-    float *packed_t;      /* T x C in panels, for dx */
+    float *packed;        /* W^T, C x T in panels, for g */
+    float *packed_t;      /* W, T x C in panels, for dx */
     float *g;             /* B x pixels x T */
     float *g_inv, *t_inv; /* B: 1/|g|, 1/|t|; 0 for a zero vector; 1 when not normalised */
     double *e, *h;        /* B: e_b and h_b */

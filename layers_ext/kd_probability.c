@@ -3,7 +3,7 @@
  *   p = softmax(z / T) over all classes, T = temperature; z_t, p_t: the teacher's, z_s, p_s: the
  *   student's logits and probabilities
  *   loss = weight sum_b T^2 KL(p_t || p_s),  KL(p || r) = sum_j p_j (log p_j - log r_j)
- *   dz_s = weight T (p_t - p_s)
+ *   dz_s = weight T (p_t - p_s), minus the derivative of the loss
  *
  * Exponentials are double, because the probabilities are almost equal at high temperatures.
  *
@@ -259,7 +259,7 @@ static void slope_share(void *arg, long lo, long hi) {
         const float *zs = j->zs + (size_t)b * j->ld_s, *zt = j->zt + (size_t)b * j->ld_t;
         const sums *of = ((const state *)j->n->state)->sums + 2 * b;
         float *dz = j->dz + (size_t)b * (size_t)n;
-        double outer = 0; /* weight T group_between (m_t - m_s) */
+        double outer = 0; /* weight * group_between * (m_t - m_s) */
         if (o->group > 0)
             outer = weight * (double)o->group_between *
                     (exp(-softplus(ahead(of, T, true))) - exp(-softplus(ahead(of, T, false))));

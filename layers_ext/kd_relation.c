@@ -63,13 +63,13 @@ typedef struct {
 typedef struct {
     size_t D, T;
     int K;              /* number of thresholds */
-    float *known;       /* K of a, K of b, then 1 or 0 as in the weights file */
+    float *known;       /* a and b, K each, then 1 or 0 as in the weights file */
     float *now;         /* a and b as this pass uses them */
     float *unit, *inv;  /* student: u, batch x D; 1/|f| (0 for a zero f), batch */
     float *target_unit; /* teacher: f/|f|, batch x T floats */
     float *s, *t;       /* batch x batch: the cosines s_ij and t_ij */
     float *slope;       /* batch x batch: dloss/ds_ij */
-    pair *pairs;        /* B (B - 1) / 2, B images: impostors in front, genuine at the end */
+    pair *pairs;        /* B (B - 1) / 2 for B images: impostors first, genuine at the end */
     double *teachers;   /* B (B - 1) / 2: t_ij of the impostor pairs */
     double *half;       /* batch: y before rounding to float */
 } state;
@@ -144,7 +144,7 @@ static int find_pairs(state *s, const dnx_pass *p, int *genuine) {
     return impostors;
 }
 
-/* The order of qsort(): the largest first, NaN before all numbers. */
+/* An order for qsort(): the largest first, NaN before all numbers. */
 static int compare(double x, double y) {
     if (isnan(x) || isnan(y)) return isnan(y) - isnan(x);
     return (x < y) - (x > y);
@@ -154,7 +154,7 @@ static int falling(const void *a, const void *b) {
     return compare(*(const double *)a, *(const double *)b);
 }
 
-/* The order of qsort(): by falling cosine, then by the images i and j. */
+/* An order for qsort(): by falling cosine, then by the images i and j. */
 static int by_cosine(const void *a, const void *b) {
     const pair *x = a, *y = b;
     int c = compare(x->s, y->s);

@@ -12,8 +12,8 @@
  * Momentum and weight decay still change the other classes.
  *
  * centres=teacher (AdaDistill), centres=inherited (ProxylessKD) and margins=teacher
- * (MarginDistillation): see common/face/centres.h. With these centres, w has no gradient, no
- * momentum and no weight decay: the labels train only the student's features.
+ * (MarginDistillation): see common/face/centres.h. With centres=teacher or inherited, w has no
+ * gradient, momentum or weight decay: the labels train only the student's features.
  *
  * x: B x D (D = H W C). y: B x 1, 1 if the true class has the largest cosine (without margin), else
  * 0. Truth -1 is unknown: loss, gradient and y are 0. Any other truth outside 0..N-1 gives a NaN

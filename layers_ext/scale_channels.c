@@ -103,7 +103,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
 
 static long blocks_of(const dnx_node *n) { return (n->out.c + BLOCK - 1) / BLOCK; }
 
-/* Computes the gradient of s for scale_wh=0. Number i is block i % blocks of image i / blocks. */
+/* Computes the gradient of s for scale_wh=0. Index i means block i % blocks of image i / blocks. */
 static void channels_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     size_t C = (size_t)n->out.c;
     long hw = (long)n->out.h * n->out.w, blocks = blocks_of(n);

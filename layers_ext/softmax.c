@@ -1,7 +1,7 @@
 /* [softmax]: probabilities, and the cross entropy of the true class.
  *
  *   y[i] = exp(x[i]/T) / sum_k exp(x[k]/T),   loss = sum_b -log y[b, class of b]
- *   dx = (onehot - y) / T,   T = temperature
+ *   dx = (onehot - y) / T, minus the derivative of the loss,   T = temperature
  *
  * x, y: B x H x W x C, N = H*W*C numbers. With groups=G, each of G parts of N/G numbers has its own
  * softmax. Classes are numbered in libdarknet's order C, H, W. No weights. If a later layer gives

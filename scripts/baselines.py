@@ -66,7 +66,7 @@ class Faces:
 
 
 def train_pairs(faces, images, pairs):
-    """Returns (first, second, same). first, second: places in `images`."""
+    """Returns (first, second, same) of `pairs`. first, second: places in `images`."""
     place = np.full(len(faces.person), -1)
     place[images] = np.arange(len(images))
     return place[faces.one[pairs]], place[faces.two[pairs]], faces.same[pairs]

@@ -123,7 +123,7 @@ def compress(args, name, full, images, speedup, method):
     small = tuple(os.path.join(folder, "net" + end) for end in (".cfg", ".weights"))
     path, options = os.path.join(folder, "low-rank.json"), [
         "-speedup", f"{speedup:g}", "-method", method, "-samples", str(args.samples),
-        "-multiple", str(16 if speedup <= 3 else 8)]  # of the ranks, which fall with the speed-up
+        "-multiple", str(16 if speedup <= 3 else 8)]  # each rank is a multiple of it
     now = {"network": fingerprints.of_network(read(full[0])),
            "weights": fingerprints.of_file(full[1]), "images": fingerprints.of_data(images),
            "options": " ".join(options), "darknet build": fingerprints.of_build()}

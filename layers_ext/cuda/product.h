@@ -6,11 +6,11 @@
 typedef struct {
     dnx_gpu_norm norm;
     struct dnx_cuda_window at; /* at.batch is the largest batch */
-    float *wk, *wt;            /* see filters_args; wt is NULL when predicting */
+    float *wk, *wt;            /* filters of conv_forward and conv_dx; wt is NULL when predicting */
     float *parts;              /* gradient of wk from each slab; NULL when predicting */
 } dnx_gpu_product;
 
-/* l->state: a dnx_gpu_product. at: kh, kw, stride, pad, groups. DNX_EMEM, DNX_EIO, DNX_ESHAPE. */
+/* Fills l->state for at's kh, kw, stride, pad, groups. Fails with DNX_EMEM, DNX_EIO, DNX_ESHAPE. */
 dnx_status dnx_gpu_product_make(dnx_gpu_layer *l, struct dnx_cuda_window at, dnx_err *err);
 void dnx_gpu_product_prepare(dnx_gpu_layer *l);
 void dnx_gpu_product_forward(dnx_gpu_layer *l, dnx_pass *p);
@@ -19,7 +19,7 @@ void dnx_gpu_product_backward(dnx_gpu_layer *l, dnx_pass *p);
     .state_size = sizeof(dnx_gpu_product), .may_defer = true, .adds_residual = true,               \
     .loads = dnx_gpu_loads_any, .forward = dnx_gpu_product_forward,                                \
     .backward = dnx_gpu_product_backward, .prepare = dnx_gpu_product_prepare
-/* DNX_ESHAPE when a batch has more than 2^30 pixels, which the kernels cannot count. */
+/* Fails with DNX_ESHAPE when a batch has more than 2^30 pixels, which the kernels cannot count. */
 dnx_status dnx_gpu_check_pixels(const dnx_node *n, const struct dnx_cuda_window *at, dnx_err *err);
 /* Returns `at` with this batch and the shapes of n. */
 struct dnx_cuda_window dnx_gpu_window(const dnx_node *n, int batch, struct dnx_cuda_window at);

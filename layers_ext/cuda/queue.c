@@ -27,7 +27,7 @@ typedef struct {
 typedef struct {
     list list;
     void *exec;    /* graph of the list; NULL until its second start */
-    uint64_t used; /* the last flush that started it */
+    uint64_t used; /* number of the last flush that started it */
 } known;
 
 struct dnx_queue {

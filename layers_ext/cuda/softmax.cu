@@ -1,4 +1,4 @@
-/* softmax.cu - softmax probabilities and their cross-entropy; one block for each row. */
+/* softmax.cu - softmax, its cross-entropy and gradient; one block for each row. */
 #include "cuda/block.h"
 #include "cuda/real.h"
 

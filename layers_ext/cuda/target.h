@@ -102,7 +102,7 @@ DEVICE void copy_one(float *to, const float *from) {
 /* The index of this thread in x, and the number of threads in x. */
 #define INDEX ((long)BLOCK_X * THREADS + THREAD)
 #define STEP ((long)BLOCKS_X * THREADS)
-/* Element i is number c of row `row`. Two divisions for each element would take too long. */
+/* Loops over elements i = row * C + c of this thread. Dividing each i by C would take too long. */
 #define EACH_ELEMENT(i, row, c, count, C)                                                          \
     const int c##_step = (int)(STEP % (C));                                                        \
     const long row##_step = STEP / (C);                                                            \

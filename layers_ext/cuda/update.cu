@@ -1,5 +1,5 @@
-/* update.cu - one update of all trained tensors in one launch, as in net/update.c. Learning rates
- * are in memory, so that the launch is the same in every step. */
+/* update.cu - a step of SGD with momentum and weight decay for all trained tensors, in one launch.
+ * Learning rates are in memory, so that the launch is the same in every step. */
 #include "cuda/target.h"
 
 KERNEL(descend) {

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 // clang-format off
-/* No '|' precedes the word of the first line. */
+/* Alone, because DNX_ACT_WORDS has a '|' before every other word. */
 #define DNX_FIRST_ACTIVATION(X) X(LINEAR, linear, true, u, 1)
 #define DNX_MORE_ACTIVATIONS(X)                                                                    \
     X(RELU, relu, true, u > 0 ? u : u * 0, u > 0)                                                  \

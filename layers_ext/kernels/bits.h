@@ -73,7 +73,7 @@ typedef struct {
     void (*multiply)(const dnx_tile_job *j, const void *packed, int N, void *scratch, float *y);
 } dnx_tile_set;
 
-/* Returns NULL when the processor or system lacks AMX, or when DNX_ISA forbids it. */
+/* Returns the loops, or NULL when the processor or system lacks AMX or DNX_ISA forbids it. */
 const dnx_tile_set *dnx_tiles(void);
 
 static inline int dnx_bit_words(int C) { return (C + 63) / 64; }

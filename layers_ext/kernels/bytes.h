@@ -29,6 +29,6 @@ typedef struct dnx_byte_set {
                    const float *next, dnx_byte_find *found);
 } dnx_byte_set;
 
-/* Returns NULL when the processor lacks AVX-512 VNNI, or DNX_ISA forbids it. */
+/* Returns the functions, or NULL when the processor lacks AVX-512 VNNI or DNX_ISA forbids it. */
 const dnx_byte_set *dnx_bytes(void);
 #endif

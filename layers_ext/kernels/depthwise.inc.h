@@ -20,7 +20,7 @@ INLINE void inside(int in_w, int first, int last, int stride, int pad, int *xlo,
 typedef struct {
     const float *const *rows; /* kh input rows; NULL for a row of padding */
     long ix;                  /* the pixel that tap 0 of the first output reads */
-    int kh, kw, kx0, kx1;     /* a single output uses the taps kx0 <= kx < kx1 of each row */
+    int kh, kw, kx0, kx1;     /* at an edge an output uses only the taps kx0 <= kx < kx1 */
     const float *w;
     epi e;
     const float *dy; /* gradients of the outputs; the gradient of w is added to dw */

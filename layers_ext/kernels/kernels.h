@@ -9,7 +9,7 @@
 
 #include "kernels/activations.h"
 
-/* Where a kernel stores rows of N outputs, and the steps before that, in this order. */
+/* Where a kernel stores rows of N outputs. It adds the bias, applies act, adds the residual. */
 typedef struct {
     float *y;
     size_t ldy;        /* floats between rows of outputs, in y and in the residual */
@@ -61,20 +61,20 @@ typedef struct {
     void (*mmt)(const float *a, size_t lda, const float *d, size_t ldd, int P, int K, int N,
                 float *w, const dnx_ahead *next);
 
-    /* A row of a depthwise convolution, out_w x C. w is [kh][kw][C]. rows[ky] points at pixel 0 of
-     * input row ky, or is NULL for a row of padding. */
+    /* Computes a row of a depthwise convolution, out_w x C. w is [kh][kw][C]. rows[ky] points at
+     * pixel 0 of input row ky, or is NULL for a row of padding. */
     void (*dw_row)(const float *const *rows, const dnx_rows *s, int C, const float *w,
                    const dnx_epilogue *e);
-    /* The gradient of an input row, in_w x C. rows[ky] is the row of dy whose outputs read this
-     * input row with taps w[ky], or NULL. */
+    /* Computes the gradient of an input row, in_w x C. rows[ky] is the row of dy whose outputs read
+     * this input row with taps w[ky], or NULL. */
     void (*dw_dx)(const float *const *rows, const dnx_rows *s, int C, const float *w, float *dx,
                   bool adds);
-    /* Adds the filter gradient of one output row. */
+    /* Adds the filter gradient of one output row to dw. */
     void (*dw_row_dw)(const float *const *rows, const dnx_rows *s, int C, float *dw,
                       const float *dy);
 
-    /* Like dw_row and dw_row_dw for N = C/a*b outputs; w and dw are [kh][a][kw][N]. Fast when a and
-     * b fit a vector. pad may be negative. */
+    /* Compute a row of a convolution in groups, N = C/a*b channels, or add its filter gradient to
+     * dw. w and dw are [kh][a][kw][N]. Fast when a and b fit a vector. pad may be negative. */
     void (*group_row)(const float *const *rows, const dnx_rows *s, const dnx_groups *g,
                       const float *w, const dnx_epilogue *e);
     void (*group_row_dw)(const float *const *rows, const dnx_rows *s, const dnx_groups *g,

@@ -5,7 +5,7 @@
 
 #define ROOT 1.41421356237309504880f
 
-/* Transforms a line of an input tile: t[0], t[step], ... = B^T d, B as in the paper. */
+/* Transforms a line of an input tile: t[0], t[step], ... = B^T d. With m = 2, B is the paper's. */
 INLINE void wino_in_line(const int m, const vf *d, vf *t, const int step) {
     if (m == 2) {
         t[0] = d[0] - d[2];
@@ -24,7 +24,7 @@ INLINE void wino_in_line(const int m, const vf *d, vf *t, const int step) {
     t[5 * step] = fma_(set1(-2.5f), d[3], d[1] + d[5]);
 }
 
-/* Transforms a line of products: t[0], t[step], ... = A^T d, A as in the paper. */
+/* Transforms a line of products: t[0], t[step], ... = A^T d. With m = 2, A is the paper's. */
 INLINE void wino_out_line(const int m, const vf *d, vf *t, const int step) {
     vf sum = d[1] + d[2], diff = d[1] - d[2];
     if (m == 2) {

@@ -21,7 +21,7 @@ def onnx_missing():
 
 
 class Peer:
-    """Use: with onnx(...) as peer: peer.output(path); peer.times(1, 10)"""
+    """A process that computes: with onnx(...) as peer: peer.output(path); peer.times(1, 10)"""
 
     def __init__(self, *command):
         self.name = os.path.basename(command[1])

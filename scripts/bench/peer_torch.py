@@ -124,7 +124,7 @@ def local_avgpool(layer, x):
     return sums / counts
 
 
-SECTIONS = {  # layers without weights; a layer that is not here returns its input
+SECTIONS = {  # layers without weights; one that is not here returns its input
     "shortcut": lambda layer, x, other: x + other,
     "sam": lambda layer, x, other: x * other,
     "scale_channels": lambda layer, x, other: x * other,

@@ -62,8 +62,8 @@ def repeated(x, person):
 
 
 def lda(x, person, pairs):
-    """Fisher's linear discriminants. The covariance within a person can be singular, so SHRINK
-    times its mean variance is added to its diagonal."""
+    """Returns the projection on Fisher's discriminants. The covariance within a person can be
+    singular, so SHRINK times its mean variance is added to its diagonal."""
     x, number = repeated(x, person)
     _, number, count = np.unique(number, return_inverse=True, return_counts=True)
     middle, d = x.mean(0, dtype=float), x.shape[1]

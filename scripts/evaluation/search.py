@@ -38,7 +38,7 @@ def watch_list(probes, person, blocks):
     has_more).
     own: the score of a probe with the mean of the other images of its person.
     other: the best score of a probe with another person of the list.
-    alarms: the best score of each search for a stranger to the list.
+    alarms: the best score of each stranger; without strangers, `other` of all probes.
     has_more: True for probes whose person has more images; only these are in own and other."""
     sums, gallery = means(probes, person)
     count = np.bincount(person, minlength=len(sums))

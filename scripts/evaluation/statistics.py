@@ -153,7 +153,7 @@ def impostor_pairs(images, others):
 
 def verification(genuine, tail, trials, rates):
     """Returns {rate: {"tar", "threshold", "false_matches"}, or None if not measurable}. genuine:
-    scores of pairs of one person; tail: from Tail.sorted(); trials: all impostor pairs."""
+    scores of pairs of one person; tail: from Tail.sorted(); trials: number of impostor pairs."""
     rising, out = np.sort(genuine), {}
     for rate in rates:
         threshold, above = threshold_at(tail[0], rate, trials)

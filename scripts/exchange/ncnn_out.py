@@ -27,7 +27,7 @@ FUSED = {"relu": {9: 1}, "leaky": {9: 2, -23310: [.1]}, "relu6": {9: 3, -23310: 
 
 
 def text_of(value):
-    """ncnn reads a number without a point as an integer."""
+    """Returns ncnn's text of a value. ncnn reads a number without a point as an integer."""
     if isinstance(value, list):
         return ",".join([str(len(value)), *map(text_of, value)])
     return str(value) if isinstance(value, int) else f"{value:e}"
@@ -187,7 +187,7 @@ def avgpool(t, layer, x):
 
 
 def pool(kind):
-    """Returns a function for [maxpool] (kind 0) or [local_avgpool] (kind 1)."""
+    """Returns the function that adds [maxpool] (kind 0) or [local_avgpool] (kind 1)."""
     def take(t, layer, x):
         size, stride, first, rest = layer.pooling
         return Tensor(t.layer("Pooling", [t.map(x)], {

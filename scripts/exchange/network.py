@@ -95,7 +95,7 @@ class Layer:
 
     def signs(self):
         """Returns the filters of [binary]: sign(v), in bwn and xnor times the filter's mean of |v|.
-        v: the weights; center=1 subtracts their channel mean, unless a filter is all +a or -a."""
+        v: the weights; center=1 subtracts the channel mean, unless a filter has only +a and -a."""
         w = self.params["weights"]
         v = w.astype(np.float64)
         if self.options["center"]:

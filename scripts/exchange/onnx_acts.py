@@ -32,7 +32,7 @@ def clip(t, n, x, low=None, high=None):
     if x.parts and x.parts[0] == "affine":
         a, b, base = x.parts[1:4]
         if (low, high) == (0, 6) and is_near(a, 1) and is_near(b, 3):
-            return x.like(parts=("cut", base, 1.))  # the value 1. * min(max(base + 3, 0), 6)
+            return x.like(parts=("cut", base, 1.))  # means 1. * min(max(base + 3, 0), 6)
         if (low, high) == (0, 1) and is_near(a, .5) and is_near(b, 1):
             return x.like(parts=("half cut", base))
     if x.parts and x.parts[0] == "length":
