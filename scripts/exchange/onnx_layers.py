@@ -141,7 +141,7 @@ class Importer:
             self.uses[value.name] == uses else None
 
     def layer_of(self, value):
-        """Returns the value as the output of a layer, which is added for a value with parts."""
+        """Returns the value as a layer's output. Its parts become a layer or options of a layer."""
         if not isinstance(value, Value):
             self.fail("an input is a constant where a layer's output must be")
         if value.parts is None:

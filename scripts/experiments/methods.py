@@ -20,7 +20,7 @@ class Method:
     edit: dict = dataclasses.field(default_factory=dict)  # {section: {option: value}}
     add: str = ""  # sections to append
     usual: dict = dataclasses.field(default_factory=dict)  # {word in braces: value}
-    given: dict = dataclasses.field(default_factory=dict)  # changes to usual for a given teacher
+    given: dict = dataclasses.field(default_factory=dict)  # changes of usual with --teacher-weights
     choices: tuple = ()  # dicts like usual; the best is chosen on development pairs
     tuned_as: str = ""  # another method, whose chosen values this method also uses
     against: tuple = ("scratch",)  # the methods to compare with by McNemar's test

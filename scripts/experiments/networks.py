@@ -1,4 +1,4 @@
-"""Makes the cfg texts of an experiment's teachers and students. args: options of homework.py."""
+"""Makes the cfg texts of an experiment's teachers and students. args: the script's options."""
 import math
 import os
 

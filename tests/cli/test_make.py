@@ -1,4 +1,4 @@
-"""test_make.py - the Makefile. Most recipes are printed or run a small program for Python."""
+"""Tests the Makefile. Most recipes are printed, or run a small program in place of Python."""
 import os
 import shutil
 import sys
