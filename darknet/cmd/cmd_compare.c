@@ -1,4 +1,4 @@
-/* darknet compare: decides whether two photographs show one person. */
+/* darknet compare: compares the faces of two photographs. */
 #include <stdio.h>
 #include <string.h>
 

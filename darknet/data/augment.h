@@ -16,8 +16,7 @@ typedef struct {
     float hue, saturation, exposure; /* hue is added (1: full circle), the others are factors */
     bool is_gray;
     float shrink; /* lowres: scale of the image before it is enlarged again; 1: unchanged */
-    float erase_x, erase_y, erase_w,
-        erase_h; /* hole in shares of the input; no hole: erase_w = 0 */
+    float erase_x, erase_y, erase_w, erase_h; /* the hole, in shares of the input, if erase_w > 0 */
 } dnx_augmentation;
 
 /* Returns DNX_EOPTION when an option of [net] for augmentation is wrong. */
