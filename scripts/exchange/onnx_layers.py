@@ -141,7 +141,7 @@ class Importer:
             self.uses[value.name] == uses else None
 
     def layer_of(self, value):
-        """Returns the value as a layer's output. Its parts become a layer or options of a layer."""
+        """Returns the value without `parts`: a layer or [net] computes them."""
         if not isinstance(value, Value):
             self.fail("an input is a constant where a layer's output must be")
         if value.parts is None:
