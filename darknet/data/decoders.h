@@ -30,6 +30,6 @@ static inline unsigned char dnx_over_black(unsigned c, unsigned a) {
 /* Returns the orientation, 1 to 8, in n bytes of EXIF data that begin with the TIFF header; 1 when
  * there is none. */
 int dnx_exif_orientation(const unsigned char *tiff, size_t n);
-/* Turns and mirrors an image upright. Returns false when memory runs out. */
+/* Turns and mirrors an image until it is upright. Returns false when memory runs out. */
 bool dnx_image_turn(dnx_image *image, int orientation);
 #endif

@@ -22,6 +22,6 @@ void dnx_records_free(dnx_records *r); /* does not close r->fd: the caller does 
  * first *n bytes of the record's image. Returns NULL or the fault. Thread safe. */
 const char *dnx_record_label(int fd, uint64_t size, uint64_t at, float *label,
                              unsigned char head[DNX_IMAGE_HEAD], size_t *n);
-/* Returns the *len bytes of the image; free() them. On failure returns NULL and sets *why. */
+/* Returns the *len bytes of a record's image; free() them. On failure sets *why, returns NULL. */
 unsigned char *dnx_record_image(int fd, uint64_t size, uint64_t at, size_t *len, const char **why);
 #endif

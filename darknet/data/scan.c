@@ -107,7 +107,7 @@ static int read_file(const scan *s, const char *path, unsigned char *head, size_
     return why == EISDIR || why == ESPIPE || why == ENXIO ? NO_FILE : why;
 }
 
-/* Like read_file(), for the record at offset `at`. *n is at most DNX_IMAGE_HEAD. */
+/* Reads the first *n bytes of the image in the record at offset `at`. Computes the checksum. */
 static int read_record(const scan *s, const dnx_source *from, uint64_t at, unsigned char *head,
                        size_t *n, uint64_t *content) {
     float label;

@@ -29,7 +29,7 @@ void dnx_boxes_suppress(dnx_boxes *l, size_t first, double most, dnx_overlap by)
 /* Moves each side by its `shift`, times the width x2 - x1 + more or the height y2 - y1 + more.
  * MTCNN's authors use more = 0 after P-Net, more = 1 after R-Net and O-Net. */
 void dnx_box_calibrate(dnx_box *b, double more);
-/* Makes the box a square with the same centre and longer side, and truncates the corners to whole
- * numbers. */
+/* Makes the box a square with the same centre and the longer of its sides. Truncates the corners to
+ * whole numbers. */
 void dnx_box_square(dnx_box *b);
 #endif

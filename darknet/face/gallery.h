@@ -6,7 +6,7 @@
 #include "face/portrait.h"
 
 typedef struct {
-    dnx_embeddings e;    /* vectors of length 1; names relative to the folder */
+    dnx_embeddings e;    /* vectors of length 1; in a folder, names are relative to it */
     bool is_new;         /* dnx_gallery_open() has computed the features, not read them */
     dnx_skipped skipped; /* lines about unusable crops, or about an index that cannot be written */
 } dnx_gallery;

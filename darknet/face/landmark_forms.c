@@ -33,7 +33,7 @@ enum { COUNT = sizeof forms / sizeof *forms };
  * has about 15; points in a wrong order have 23 and more. */
 #define WORST_RMS 19.
 #define FAR_WORSE 1.5 /* a form is wrong when its rms is above 1.5 times the best rms + 1 pixel */
-#define ALMOST .9 /* a form is a candidate when it fits at least 90 % as many rows as the best */
+#define ALMOST .9     /* a form can be chosen when it fits at least 90 % as many rows as the best */
 
 static double spread(const double *v) {
     double lo = v[0], hi = v[0];

@@ -27,7 +27,7 @@ static const dnx_images *list_of(const dnx_verify *v, int i, size_t *at) {
     return i < v->n ? &v->images : &v->others;
 }
 
-/* Retries for two seconds when an image cannot be read. */
+/* Loads image i of the batch. Retries for two seconds when it cannot be read. */
 static void load_image(const job *j, int i, dnx_err *err) {
     float *x = j->x + (size_t)i * dnx_size(j->net->in);
     size_t at;

@@ -30,7 +30,7 @@ typedef struct {
     int n_descents;
     float *images[2];         /* on the device; images[1] only when training */
     const float *image_of[2]; /* the processor's images, of which images[k] is a copy */
-    int image;                /* index in images of this pass's copy; -1 before it is made */
+    int image;                /* this pass's copy is images[image]; -1 before it is made */
     int batch;                /* number of images in the last forward pass */
     float *outputs, *deltas, *scratch;
 } dnx_placed;

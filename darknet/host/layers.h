@@ -25,7 +25,7 @@ typedef struct {
     float *x, *dx; /* the input and its gradient, B x C x H x W; dx only when training */
 } dnx_host_state;
 
-/* Allocates the tensors of l for the shapes n->in[0] and n->out. DNX_ESHAPE when a batch has more
+/* Allocates the tensors of l in n->state for n->in[0] and n->out. DNX_ESHAPE when a batch has more
  * floats than libdarknet can count; DNX_EMEM. */
 dnx_status dnx_host_make(dnx_node *n, dnx_err *err);
 void dnx_host_forward(dnx_node *n, dnx_pass *p);
