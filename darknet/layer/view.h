@@ -25,11 +25,9 @@ typedef struct dnx_view {
 } dnx_view;
 
 typedef struct dnx_description {
-    /* Adds to v the sections that show the layer. When this member is NULL, netron.c chooses
-     * them. */
+    /* Adds to v the sections that show the layer. Without this member, netron.c chooses them. */
     void (*show)(const dnx_node *n, dnx_view *v);
-    /* Returns the name of make()'s algorithm. Types with only one algorithm leave the member
-     * NULL. */
+    /* Returns the name of make()'s algorithm. A type with only one algorithm lacks the member. */
     const char *(*algorithm)(const dnx_node *n);
 } dnx_description;
 

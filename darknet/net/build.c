@@ -58,7 +58,7 @@ dnx_loc dnx_net_at(const dnx_net *net, const char *key) {
     return (dnx_loc){net->file, net->origin.line};
 }
 
-/* Weight exclusivity applies to filters over the same inputs. */
+/* True when layer i has filters over the same inputs, as weight exclusivity needs. */
 static bool has_filters(dnx_net *net, int i) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
@@ -74,7 +74,7 @@ static double round_width(double v, int divisor) {
     return n < .9 * v ? n + divisor : n;
 }
 
-/* given: the line filters= of the section, or NULL. */
+/* Multiplies *filters by width_multiplier. given: filters= of the section, or NULL. */
 static dnx_status scale_width(dnx_net *net, const dnx_node *n, int *filters, const dnx_pair *given,
                               dnx_err *err) {
     const double by = (double)net->o.width_multiplier;
@@ -178,7 +178,7 @@ static dnx_status note_places(dnx_net *net, const dnx_section *s, dnx_err *err) 
     return DNX_OK;
 }
 
-/* All layers up to the last one with stopbackward=1 are frozen. */
+/* Counts the frozen layers: all up to the last one with stopbackward=1. */
 static int count_frozen(const dnx_cfg *cfg) {
     int frozen = 0;
     for (int i = 1; i < cfg->n; i++) {

@@ -24,7 +24,7 @@ typedef struct dnx_cfg {
     int n;
 } dnx_cfg;
 
-/* Parses len bytes, at most 16 MB, into *out, for dnx_cfg_free(). '#' and ';' start a comment at
+/* Parses len bytes, at most 16 MB. Free *out with dnx_cfg_free(). '#' and ';' start a comment at
  * the start of a line or after white space. See also base/lines.h. DNX_EPARSE, DNX_EMEM. */
 dnx_status dnx_cfg_parse(const char *text, size_t len, const char *file, dnx_cfg **out,
                          dnx_err *err);

@@ -5,8 +5,8 @@
 #include "net/net.h"
 
 /* Receives the key of an option, such as "[net] momentum" or "layer 3 [convolutional] filters",
- * with value and default. For a layer's type, key is "layer 3" and usual NULL. Copy texts to keep
- * them. */
+ * with value and default. For a layer's type: key "layer 3", value its name, usual NULL. Copy texts
+ * to keep them. */
 typedef void dnx_describe_fn(void *arg, const char *key, const char *value, const char *usual);
 
 /* Lists the options of [net] and of all layers, without name=, fixed_width= and the options of

@@ -76,7 +76,7 @@ static void replace(const dnx_node *n, dnx_view *v) {
     dnx_show_convolution(v, cut, out, &c, "");
 }
 
-/* last[i]: the section that has the output of layer i. */
+/* Shows all layers. Sets last[i] to the section that has the output of layer i. */
 static void fill(const dnx_net *net, dnx_view *v, int *last) {
     for (int i = 0; i < net->n && !v->no_memory; i++) {
         const dnx_node *n = &net->nodes[i];
@@ -117,7 +117,7 @@ static void put_helper(writer *w, const dnx_shown *s, const char *section, int l
     w->n++;
 }
 
-/* Netron calls the activation hswish h_swish. */
+/* Writes options of a section. Netron's name for hswish is h_swish. */
 static void put_options(const writer *w, const char *options) {
     const char *word = strstr(options, "activation=hswish\n");
     int before = word ? (int)(word - options) : (int)strlen(options);

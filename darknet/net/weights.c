@@ -174,7 +174,7 @@ static dnx_status to_floats(const source *s, dnx_err *err) {
     return fseek(s->file, (long)s->header, SEEK_SET) ? ends_early(s, err) : DNX_OK;
 }
 
-/* With layers = -1 loads all parameters; the length must then fit. Else the file may be longer. */
+/* Loads the first `layers` layers; the file may be longer. -1: loads all; the length must fit. */
 static dnx_status load_plain(dnx_net *net, source *s, size_t len, int layers, dnx_err *err) {
     dnx_status st = read_header(s, len, err);
     if (!st) st = to_floats(s, err);

@@ -69,7 +69,7 @@ static void cover(const dnx_paint *p, slope s, int n, float *restrict a) {
     if (p->is_cut)
         for (int x = 0; x < n; x++) {
             float u = s.u + s.du * (float)x - p->cut_u, v = s.v + s.dv * (float)x;
-            float t = (u + 8) * .5f * p->strands; /* positive, so that int() rounds down */
+            float t = (u + 8) * .5f * p->strands; /* positive, so that (int) rounds down */
             t = p->cut_ragged * fabsf(t - (float)(int)t - .5f);
             a[x] *= limit(.5f + (p->cut + t + p->cut_curve * u * u - v) * s.cut_k);
         }

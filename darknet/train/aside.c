@@ -72,7 +72,7 @@ static char *name(const dnx_train_job *j, int number, int i) {
 
 static bool is_there(const char *path) { return !access(path, F_OK); }
 
-/* Returns true when NAME.old-NUMBER.* has no .run, and no file that a rename would replace. */
+/* True when there is no NAME.old-NUMBER.run, and no file that a rename would replace. */
 static bool is_free(const dnx_train_job *j, int number) {
     bool ok = true;
     for (int i = 0; i < DNX_RUN_FILES && ok; i++) {

@@ -58,7 +58,7 @@ static bool is_value(const dnx_record *r, const char *key, const char *expected)
     return value && *expected && !strcmp(value, expected);
 }
 
-/* Returns false unless NAME-best.txt belongs to NAME-best.weights, j's pairs and j's judge. */
+/* Reads NAME-best.txt. Returns false unless it belongs to NAME-best.weights and j->pairs. */
 static bool read_score(dnx_train_job *j) {
     dnx_record r = {0};
     char weights[17], pairs[17];

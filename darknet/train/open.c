@@ -203,7 +203,7 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
     return st;
 }
 
-/* Waits while neither this image nor others can be read: a disk may be missing for a while. */
+/* Reads image i. Waits 2 s for an unreadable file, and longer while others are unreadable, too. */
 static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
     const dnx_train_job *j = arg;
     const double pause = .2, report_after = .5, alone_after = 2;

@@ -120,7 +120,7 @@ static bool hear(const dnx_page *p, client *c) {
     ssize_t n = recv(c->fd, asks ? c->in + c->came : rest,
                      asks ? sizeof c->in - c->came : sizeof rest, MSG_DONTWAIT);
     if (n < 0) return errno == EAGAIN || errno == EINTR;
-    if (n == 0) return c->stage == TAKES; /* a client may close its direction and still read */
+    if (n == 0) return c->stage == TAKES; /* a client may stop sending and still read */
     if (!asks) return true;
     c->came += (size_t)n;
     dnx_request r = dnx_request_read(c->in, c->came);

@@ -8,7 +8,7 @@
 
 typedef struct {
     char *key, *value;
-    char *usual; /* the default; the text leaves out an entry with this value. NULL: no default */
+    char *usual; /* the default; the text leaves out an entry with this value. NULL without one */
     bool is_remark; /* a difference is reported, but does not prevent -resume */
 } dnx_entry;
 
@@ -28,7 +28,7 @@ void dnx_record_remark(dnx_record *r, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 const char *dnx_record_get(const dnx_record *r, const char *key);
 
-/* Returns the text; the caller frees it. NULL when memory ran out, now or for an earlier entry. */
+/* Returns the text, which the caller frees, or NULL when memory ran out, now or for an entry. */
 char *dnx_record_text(const dnx_record *r);
 /* Adds the entries of a text. Lines without '=' are ignored. */
 void dnx_record_parse(dnx_record *r, const char *text);
