@@ -12,7 +12,7 @@ def make(*words):
 
 
 def build_command():
-    """Returns the path of the command, which is not in bin/."""
+    """Builds the command, outside bin/. Returns its path."""
     built = make("LAYERS=tests/data/layers", "print-obj").stdout.strip()
     expect_end(make("LAYERS=tests/data/layers", f"{built}/bin/darknet"))
     return os.path.join(ROOT, built, "bin", "darknet")

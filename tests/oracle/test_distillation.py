@@ -1,4 +1,4 @@
-"""Compares distillation with PyTorch in double, written from the formulas of the methods."""
+"""Compares distillation with the formulas of the methods, computed by PyTorch in double."""
 import os
 import tempfile
 

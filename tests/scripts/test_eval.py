@@ -67,7 +67,7 @@ def test_metrics():
 
 
 def check_rates():
-    """At FAR .1 20 false accepts of 200 pairs are allowed; at .01 only two, too few to measure."""
+    """FAR .1 allows 20 false accepts of 200 pairs; FAR .01 only two, too few to measure."""
     scores = np.concatenate([np.arange(200) / 1000, .15 + np.arange(100) / 1000])
     same = np.arange(300) >= 200
     got = m.metrics(scores, same, np.arange(300) % 2)

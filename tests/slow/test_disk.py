@@ -1,5 +1,5 @@
-"""Disk faults at random moments of a training with a teacher's cache. Repeating the command must
-give the weights and losses of a run without faults. TIMES=200 is the long version."""
+"""Makes disk faults at random moments of a training with a teacher's cache. Repeating the command
+must give the weights and losses of a run without faults. TIMES=200 is the long version."""
 import errno
 import os
 import random

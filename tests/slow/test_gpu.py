@@ -1,4 +1,4 @@
-"""test_gpu.py - the command with a GPU. The stand-in of tests/lib/gpu replaces the driver."""
+"""test_gpu.py - tests the command with a GPU. The stand-in of tests/lib/gpu replaces the driver."""
 import glob
 import os
 import re
@@ -242,8 +242,8 @@ def a_driver_that_refuses_graphs():
 
 
 def failing_calls():
-    """After a failure -resume gives the bits of a run without a failure. How many copies to the
-    device come last depends on time, so an earlier copy fails."""
+    """After a failure -resume gives the bits of a run without a failure. The number of the last
+    copy to the device depends on time, so an earlier copy fails."""
     calls = counts()[1]
     points = [(name, result, 1 + int(share * (calls[name] - 1)), goes_on)
               for name, result, goes_on, *shares in (

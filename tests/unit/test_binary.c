@@ -185,7 +185,7 @@ static double mean_magnitude(const double *v, int n) {
     return sum;
 }
 
-/* Returns the sum of dy * y. Functions that are equal at q = q0 replace the signs, so that the
+/* Returns the sum of dy * y. Functions that equal the signs at q = q0 replace them, so that the
  * derivative at q0 is the one that gradient= estimates. */
 static double stand_in(const problem *q, const problem *q0) {
     static double u[PX * C], v[N * KK], u0[PX * C], v0[N * KK], s[PX * C], a[PX], k[PX], b[N * KK];

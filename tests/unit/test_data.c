@@ -36,8 +36,8 @@ static dnx_data *open_data(const char *text) {
     return d;
 }
 
-/* Makes faces/, and list.txt with the same images. Class c has c + 1 images; image k of class c has
- * the red value 20 c + k. */
+/* Makes flat/, faces/, and list.txt with the images of faces/. Class c has c + 1 images; image k of
+ * class c has the red value 20 c + k. */
 static void make_faces(void) {
     char name[64];
     mkdir("faces", 0777);

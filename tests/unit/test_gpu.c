@@ -147,7 +147,7 @@ static void check_activations(void) {
     }
 }
 
-/* Products on tensor cores are exact for numbers that bfloat16 can represent, else nearly exact. */
+/* Tensor cores round factors to bfloat16 or tf32, unless bfloat16 can represent them. */
 static void check_tensor_cores(const char *name, bool is_exact) {
     static const net_case c = {"product",
                                "[convolutional]\nfilters=70\nsize=3\npad=1\n"

@@ -20,12 +20,12 @@ static bool ends(const char *name, const char *end) {
 }
 
 /* Returns how many bytes may be missing at the end: the padding of a BMP's last row, or the last
- * digits of a PNM file in text. */
+ * digits of a PNM file in text form. */
 static size_t spare(const char *name, const unsigned char *bytes) {
     return ends(name, ".bmp") || (bytes[0] == 'P' && bytes[1] <= '3') ? 3 : 0;
 }
 
-/* Each copy has exactly k bytes, so that a sanitizer detects reads beyond them. */
+/* Decodes copies of the first k bytes, for each k: a sanitizer detects reads beyond them. */
 static void cut(const char *name, const unsigned char *bytes, size_t n) {
     size_t accepted = 0;
     for (size_t k = 0; k <= n; k++) {

@@ -185,7 +185,7 @@ static void check_correlation(void) {
     close_bench(&b);
 }
 
-/* With weight=0 or without a teacher loss and gradients are 0, even if inputs are NaN. */
+/* With weight=0 or without a teacher, the loss and gradients are 0, even if inputs are NaN. */
 static void check_idle(const char *type, dnx_shape target) {
     const dnx_shape D = {1, 1, 4};
     bench b;

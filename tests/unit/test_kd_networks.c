@@ -69,7 +69,7 @@ static void networks(void) {
     double first = net ? train(net, 1, NULL) : NAN, last = net ? train(net, 800, NULL) : NAN;
     check_value(last < .1 * first, "the student learns", last, .1 * first);
     dnx_net_free(net);
-    /* Logits without a classifier; then a classifier named by from=. */
+    /* The student may have plain logits, or a classifier that from= names. */
     net = build(NET "[connected]\noutput=5\nactivation=linear\n[softmax]\n" KD, true, &err);
     check_value(net && net->nodes[2].from[0] == 0 && !net->nodes[2].distillation->head, err.text, 0,
                 0);

@@ -2,7 +2,7 @@
 #include "layer/classifier.h"
 #include "lib/node.h"
 
-/* For a loss, the caller has set n->distillation. */
+/* Makes a layer. For [kd_probability], the caller has set n->distillation. */
 static dnx_status open_at(dnx_node *n, const char *type, const char *options, int images, int C,
                           bool trains, dnx_pool *pool, dnx_err *err) {
     n->batch = images;
@@ -207,7 +207,7 @@ static void agrees(const kind *k) {
     take_down(&u);
 }
 
-/* first: the gradient, stored with one thread, compared with more threads. */
+/* first: one thread stores its gradient there; more threads must give the same bits. */
 static void many_classes(int threads, float *first) {
     kind k = {2500, 0, 13, 1, 20, 4, 2, threads};
     setup u;
@@ -237,7 +237,7 @@ static void many_classes(int threads, float *first) {
     take_down(&u);
 }
 
-/* ---- two classes: z_T = (a, 0), z_S = (0, 0), T = 1: KL = log 2 - H(p), p = 1/(1 + e^-a) ---- */
+/* ---- two classes: z_T = (a, 0), z_S = (0, 0): KL = log 2 - H(p), p = 1 / (1 + e^(-a/T)) ---- */
 
 static void known_values(void) {
     static const struct {

@@ -38,7 +38,7 @@ static double naive_finish(double v, const dnx_epilogue *e, int c, size_t i) {
     return v + (e->adds ? start[i] : 0);
 }
 
-/* Returns false after the last epilogue. Without STAIR: at its jumps rounding changes results. */
+/* Makes epilogue i. Returns false after the last. No STAIR: rounding matters at its jumps. */
 static bool epilogue(int i, dnx_epilogue *e) {
     static const dnx_act acts[] = {DNX_LINEAR, DNX_RELU, DNX_LEAKY, DNX_PRELU,
                                    DNX_RELU6,  DNX_TANH, DNX_HSWISH};

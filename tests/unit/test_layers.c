@@ -253,7 +253,7 @@ static size_t count_of(const dnx_param *list, int n, dnx_role role) {
     return 0;
 }
 
-/* The convolution of layer/compression.h must fit the layer's shapes and parameters. */
+/* The result of as_convolution() must fit the layer's shapes and parameters. */
 static void check_view(const row *r) {
     bench b;
     dnx_convolution v;

@@ -10,7 +10,7 @@ static dnx_status open_text(const char *text, size_t len, dnx_pairs *p, dnx_err 
     return dnx_pairs_open(path("x"), p, err);
 }
 
-/* want: "A B SAME FOLD" of each pair, joined with '|', or the error. */
+/* want: NAME NAME SF of each pair (S: same; F: fold), joined with '|', or the error. */
 static void reads(const char *text, size_t len, const char *want) {
     dnx_pairs p;
     dnx_err err = {0};
