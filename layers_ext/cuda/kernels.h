@@ -117,7 +117,7 @@ struct filters_back_args {
  *
  * The kernels depthwise*_tiles need N = C. A tile has DNX_CUDA_SIDE x DNX_CUDA_SIDE pixels of y,
  * in depthwise_dx_tiles of dx. Its windows must fit into shared memory. Blocks: (tiles or fewer,
- * C / DNX_CUDA_COLUMNS rounded up); depthwise_dx_tiles needs all. parts: as in conv_forward. */
+ * C / DNX_CUDA_COLUMNS rounded up); depthwise_dx_tiles: all tiles. parts: as in conv_forward. */
 struct depthwise_args {
     struct dnx_cuda_window at;
     const float *x, *w, *scale, *shift, *slopes;
@@ -327,7 +327,7 @@ struct shuffle_args {
 };
 
 /* unit_rows: scales rows of x to length 1; inv = 1/|x|. Row i of unit is made of row rows[i] of x,
- * or i when rows is NULL; it is 0 when rows[i] is -1. Blocks: count / DNX_CUDA_ROWS rounded up. */
+ * or row i when rows is NULL; 0 when rows[i] is -1. Blocks: count / DNX_CUDA_ROWS rounded up. */
 struct unit_rows_args {
     const float *x;
     const int *rows;

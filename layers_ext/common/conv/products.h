@@ -16,7 +16,7 @@ typedef struct {
     /* In the backward pass, threads divide the filters, not the pixels. Only if groups = 1. */
     bool has_few_rows;
     float *w, *d_w;  /* groups*N filters, each C/groups x size x size */
-    float *wk;       /* groups x N x K, filters as rows; NULL when not needed */
+    float *wk;       /* groups x N x K, filters as rows; NULL when predicting or size = 1 */
     float *packed;   /* for each group, a K x N matrix that pack() has packed */
     float *packed_t; /* for each group, the N x K matrix for dx, packed */
     float *d_wk;     /* threads x groups x N x K; NULL with has_few_rows and when predicting */

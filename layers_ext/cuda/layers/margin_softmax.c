@@ -17,7 +17,7 @@ typedef struct {
     float *length, *m_of, *factor;
     float *along;          /* B; NULL like length */
     float *target, *share; /* target: B x D; share: B; NULL when not needed */
-    bool has_target;       /* a training pass with the teacher's features */
+    bool has_target;       /* this pass trains and has the teacher's features */
 } state;
 
 static dnx_status make_options(dnx_gpu_layer *l, dnx_err *err) {
