@@ -62,7 +62,7 @@ typedef struct {
     dnx_net *from, *to;
     dnx_bridge_how how;
     dnx_bridge *b;
-    bool *is_used; /* for each layer of the source: it was copied, at least in part */
+    bool *is_used; /* is_used[i]: layer i of the source was copied, at least in part */
     int next;      /* the next layer of the source, when matching in order */
     bool in_order; /* all layers since the last one found by name have matched */
 } walk;

@@ -53,7 +53,7 @@ typedef struct dnx_build dnx_build;
 
 /* Functions that run layers on a device. A dnx_pass points to the processor's memory. */
 typedef struct dnx_placement {
-    /* Called when the network is built. DNX_EMEM, DNX_EIO, DNX_ESHAPE. */
+    /* Places layers on the device after make(). DNX_EMEM, DNX_EIO, DNX_ESHAPE. */
     dnx_status (*place)(struct dnx_net *net, const struct dnx_placement *p, dnx_err *err);
     void (*remove)(struct dnx_net *net);
     /* Called before place(), when predicting. True when the device adds dnx_residual() to y. */
@@ -76,7 +76,7 @@ typedef struct dnx_placement {
     void (*changed)(struct dnx_net *net, int i);
     /* For layers that the processor updates: moves gradients and copies statistics to it. */
     void (*fetch_gradients)(struct dnx_net *net);
-    /* Updates the layers that the device updates. Called before the processor updates any layer. */
+    /* Updates layers on the device. Called before the processor updates any layer. */
     void (*update)(struct dnx_net *net, int batch, float rate, float momentum, float decay);
     /* True when the processor must not update layer i: the device has done it, or has failed. */
     bool (*is_updated)(struct dnx_net *net, int i);
