@@ -1,6 +1,5 @@
-/* activations.c - the activation functions on the processor, in double as in libdarknet. Three
- * details differ: for the derivative of plse, libdarknet compares the output with -4 and 4; it
- * gives stair the derivative 1 on the flat steps; and its tanh is NaN for large u. */
+/* activations.c - the activation functions on the processor, in double as in libdarknet. Unlike
+ * libdarknet's tanh, which is NaN for large u, this tanh is then 1. */
 #include "kernels/activations.h"
 
 #include <math.h>

@@ -11,7 +11,7 @@
 #define DNX_BIT_WORDS 1023 /* most words of a row, so that counts fit 16 bits */
 
 typedef struct {
-    const float *alpha, *shift, *slope; /* N floats each; shift and slope may both be NULL */
+    const float *alpha, *shift, *slope; /* N floats each; shift and slope may be NULL together */
     const float *residual;              /* may be NULL */
 } dnx_bit_end;
 

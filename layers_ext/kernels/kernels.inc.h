@@ -135,7 +135,7 @@ INLINE void stn(float *p, vf v, int n) {
         if (c_ < (C)) BODY(c_, (C)-c_);                                                            \
     } while (0)
 
-/* Vectorised activations are u > 0 ? u : u*leak, at most 6 with is_capped. NaN stays NaN. */
+/* A dnx_epilogue. Vectors use u > 0 ? u : u*leak, at most 6 with is_capped; NaN stays NaN. */
 typedef struct {
     float *y;
     size_t ldy;

@@ -38,9 +38,9 @@ def people_trials(errors, trials):
 
 
 def pair_trials(a, b, images, others=0):
-    """Like people_trials(), for a false-match rate. Each pair of faces of two people is a trial. a,
-    b: the people of each false match. images: the number of images of each known person. others:
-    the number of further people with one face each, numbered from len(images)."""
+    """Like people_trials(), for a false-match rate; None without a false match. A trial is a pair
+    of faces of two people. a, b: the people of each false match. images: the number of images of
+    each known person. others: how many people with one face follow, numbered from len(images)."""
     images = np.asarray(images, float)
     people, faces = len(images), images.sum()
     pairs = np.minimum(a, b).astype(np.int64)
