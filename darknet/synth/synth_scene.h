@@ -12,10 +12,9 @@ typedef struct {
     const dnx_synth_face *f;
     const dnx_shot *s;
     dnx_canvas c;
-    float turn[3][3]; /* rotation */
-    float a, b, tx,
-        ty;     /* x' = a x - b y + tx, y' = b x + a y + ty after rotation and perspective */
-    float unit; /* pixels for each unit, approximately */
+    float turn[3][3];   /* rotation */
+    float a, b, tx, ty; /* after turned(): x' = a x - b y + tx, y' = b x + a y + ty */
+    float unit;         /* pixels for each unit, approximately */
 } dnx_scene;
 
 /* scratch: DNX_CANVAS_FLOATS(size) floats. */
