@@ -187,7 +187,6 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
     if (!st) {
         const dnx_opening o = {a->cfg, a->weights, .batch = 1, .threads = a->threads};
         st = dnx_open(&o, &c->net, err);
-        if (st) c->net = NULL;
         j->of.net = c->net;
     }
     if (!st) st = dnx_takes_images(c->net, err);

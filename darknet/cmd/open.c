@@ -21,6 +21,11 @@ dnx_status dnx_open_cfg(const dnx_opening *o, dnx_cfg **cfg, dnx_err *err) {
                : dnx_cfg_open(o->cfg, o->classes > 1 ? NULL : weights, o->classes, &how, cfg, err);
 }
 
+static void drop(dnx_net **net) {
+    dnx_net_free(*net);
+    *net = NULL;
+}
+
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err) {
     dnx_cfg *cfg;
     dnx_build how = {.trains = o->trains,
@@ -29,6 +34,7 @@ dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err) {
                      .threads = o->threads,
                      .types = dnx_host_types,
                      .teachers = &dnx_cfg_teachers};
+    *net = NULL;
     dnx_status st = o->to_run ? dnx_where_to_run(&how.placement, err) : DNX_OK;
     if (how.keeps_no_weights) dnx_return_large_blocks();
     if (!st) st = dnx_open_cfg(o, &cfg, err);
@@ -37,7 +43,7 @@ dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err) {
     dnx_cfg_free(cfg);
     if (st || !o->weights) return st;
     st = dnx_weights_load(*net, o->weights, err);
-    if (st) dnx_net_free(*net);
+    if (st) drop(net);
     return st;
 }
 
@@ -69,7 +75,7 @@ dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err) 
     if (!st) dnx_bridge_remark(&b, remark, sizeof remark);
     if (remark[0]) fprintf(stderr, "%s: %s\n", o->weights, remark);
     dnx_bridge_free(&b);
-    if (st) dnx_net_free(*net);
+    if (st) drop(net);
     return st;
 }
 

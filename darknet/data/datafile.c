@@ -73,7 +73,9 @@ dnx_status dnx_datafile_cfg(const char *file, const char *path, dnx_cfg **out, d
         if (!st) st = dnx_cfg_set_classes(*out, o.classes, err);
         dnx_datafile_free(&o);
     }
-    if (st) dnx_cfg_free(*out);
+    if (!st) return DNX_OK;
+    dnx_cfg_free(*out);
+    *out = NULL;
     return st;
 }
 

@@ -279,8 +279,22 @@ def features_of_zeros():
                "zero.dnxe: y/2.png: the features are all zero")
 
 
+def weights_that_cannot_be_read():
+    write("short.weights", read("net.weights")[:-4])
+    for weights, why in (("absent.weights", "cannot open: No such file or directory"),
+                         ("short.weights", "too short")):
+        for verb, *words in (("compare", "crop.png", "crop.png", "-aligned"),
+                             ("find", "gallery", "crop.png", "-aligned"),
+                             ("embed", "gallery", "never.dnxe"), ("bench",), ("check",),
+                             ("strip", "never.cfg", "never.weights")):
+            done = darknet(verb, "net.cfg", weights, *words)
+            expect_end(done, 1)
+            expect(f"{weights}: {why}" in done.stderr, f"{verb}: {done.stderr}")
+
+
 attempt_all(start, the_cosine_is_that_of_embed, photographs_are_aligned, several_faces,
             a_sheet_shows_both, faces_that_are_not_there, thresholds, people_are_found,
             scripts_read_json, a_person_of_many_crops_hides_nobody, the_index_follows_the_gallery,
-            galleries_of_other_networks, files_of_commands_are_no_surprise, features_of_zeros)
+            galleries_of_other_networks, files_of_commands_are_no_surprise, features_of_zeros,
+            weights_that_cannot_be_read)
 summary()
