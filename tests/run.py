@@ -21,7 +21,7 @@ def log_of(test):
 
 
 def cpu_seconds(log):
-    """Reads what the shell's `times` printed: user and system times, also of child processes."""
+    """Returns the sum of the user and system times that the shell's `times` printed."""
     with open(log + ".cpu", encoding="utf-8") as f:
         return sum(60 * int(m) + float(s) for m, s in re.findall(r"(\d+)m([\d.]+)s", f.read()))
 

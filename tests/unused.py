@@ -31,7 +31,7 @@ def read(top, roots, ends):
 
 
 def in_c(top):
-    """Returns a line for each function that no other file uses; a declaration is no use."""
+    """Returns a line for each function that no other file uses. Declarations do not count."""
     files = read(top, ("darknet", "layers_ext", "tests"), (".c", ".h", ".cc", ".cu"))
     words = {path: collections.Counter(WORD.findall(text)) for path, text in files.items()}
     bad = []

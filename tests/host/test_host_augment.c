@@ -22,7 +22,7 @@ static void draw(unsigned char *rgb, image im) {
             }
 }
 
-/* Returns the largest difference to libdarknet's crop. libdarknet's random_augment_args() would
+/* Returns the largest difference from libdarknet's crop. libdarknet's random_augment_args() would
  * draw random arguments, so its formulas are repeated here. */
 static double crop(const unsigned char *rgb, image im, const dnx_augmentation *l, float *out) {
     int shorter = H < W * l->aspect ? H : (int)(W * l->aspect);

@@ -45,7 +45,7 @@ def palette(colours, alpha=None):
 
 def bmp(rows, width, bits, colours=(), form=0, masks=(), top_down=False, header=40):
     """Returns a BMP. rows: bytes of each row from the top, without padding; bits: bits per pixel;
-    colours: [(R, G, B)]; form: compression type; masks: of the channels; header: its bytes."""
+    colours: [(R, G, B)]; form: compression type; masks: one per channel; header: header length."""
     height = len(rows)
     body = b"".join(r + bytes(-len(r) % 4) for r in (rows if top_down else rows[::-1]))
     if header == 12:

@@ -1,7 +1,7 @@
 # tap.sh - helpers for tests in shell. A test ends with the call `summary`.
 tests_passed=0 tests_failed=0 tests_skipped=0
 
-# row WORD TEXT: WORD is "ok" or "not ok".
+# row WORD TEXT: prints a TAP line. WORD is "ok" or "not ok".
 row() { printf '%s %d - %s\n' "$1" $((tests_passed + tests_failed + tests_skipped)) "$2"; }
 
 pass() { tests_passed=$((tests_passed + 1)); row ok "$1"; }
@@ -19,7 +19,7 @@ check() { if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "$2" "$3"; fi; }
 # skip NAME REASON
 skip() { tests_skipped=$((tests_skipped + 1)); row ok "$1 # SKIP $2"; }
 
-# Sets the exit status: must be the last command of a test.
+# Prints the sums and sets the exit status, so it is the last command of a test.
 summary() {
     n=$((tests_passed + tests_failed + tests_skipped))
     echo "1..$n"

@@ -24,7 +24,7 @@ def in_order(got, want):
 # ---- networks like published ones ----
 
 def iresnet(folder):
-    """Imports batch norm before a convolution, joined shortcuts, BN - Flatten - Gemm - BN."""
+    """Imports batch norm before a convolution, shortcuts, BN - Flatten - Gemm - BN."""
     t = Net(("N", 3, 12, 12))
     x = t.prelu(t.conv("data", 8, 3, 3), 8)
     y = t.conv(t.prelu(t.conv(t.norm(x, 8), 8, 8, 3), 8), 8, 8, 3, stride=2)

@@ -183,7 +183,7 @@ def memory():
 
 
 def effective_trials():
-    """Compares effective trials with those of a naive variance, intervals with a simulation."""
+    """Compares effective trials with those of a naive variance, and intervals with a simulation."""
     rng = np.random.default_rng(6)
     images, others = np.array([3, 1, 2, 4]), 5
     errors = {(p, q): rng.integers(0, 3) for p in range(4) for q in range(p + 1, 4 + others)}

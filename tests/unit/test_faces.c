@@ -189,7 +189,7 @@ static void test_pyramid(int w, int h, double least, int levels) {
     dnx_pyramid_free(&p);
 }
 
-/* The time of P-Net grows with the pixels of the pages. */
+/* The pages must have at most `most` pixels: the time of P-Net grows with them. */
 static void test_packing(int w, int h, long most) {
     dnx_pyramid p = {0};
     must(dnx_pyramid_plan(&p, w, h, 40), "memory");

@@ -49,7 +49,7 @@ static void compare(const dnx_kernel_set *k, const shape *s) {
     dnx_groups g = {C, s->a, s->b};
     const dnx_rows line = {s->in_w, out_w, s->kh, s->kw, s->stride, s->pad};
     const float *rows[8];
-    /* Exactly as long as needed, so that a sanitizer detects reads beyond the end. */
+    /* `end` is exactly as long as needed, so that a sanitizer detects reads beyond it. */
     size_t inputs = (size_t)(s->kh * s->in_w * C);
     float *end = malloc(sizeof *end * inputs);
     must(end && outs < MAX && taps < MAX && inputs < MAX, "a shape is too large");

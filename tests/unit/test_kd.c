@@ -135,7 +135,7 @@ static void check_feature(void) {
     check_value(isfinite(b.p.loss) && largest(b.p.dx[0], 8) == 0, "zero vectors have no gradient",
                 largest(b.p.dx[0], 8), 0);
     close_bench(&b);
-    /* Far apart and not normalised: e^d would overflow. */
+    /* Features are far apart and not normalised: e^d would overflow. */
     if (!open_bench(&b, "kd_feature", "hard=softmax;normalize=0", 2, D, D, true))
         check_value(false, "open", 0, 0);
     b.x[0] = 1000, b.x[4] = 2000;
