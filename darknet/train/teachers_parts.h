@@ -34,7 +34,7 @@ struct dnx_teachers {
 /* Runs teacher `which` of net on x, count images of net's input size. Stores each output that a
  * loss imitates in dnx_teacher_output.out, without adding mirror images. */
 void dnx_teachers_run_one(dnx_net *net, int which, const float *x, int count);
-/* Reads w->out for `count` images from the cache. Returns false when the teacher must run. */
+/* Fills w->out, for `count` images, from the cache. Returns false when the teacher must run. */
 bool dnx_teachers_from_cache(const dnx_teacher_output *w, const uint32_t *image,
                              const unsigned char *mirrored, int count);
 #endif

@@ -105,7 +105,7 @@ static dnx_cu_result capture(dnx_queue *q, known *k) {
     dnx_cu_result r = q->cu->cuStreamBeginCapture_v2(q->stream, DNX_CU_THIS_THREAD);
     if (r) return r;
     const dnx_cu_result inner = start_all(q, &k->list);
-    r = q->cu->cuStreamEndCapture(q->stream, &graph); /* must follow also after a failure */
+    r = q->cu->cuStreamEndCapture(q->stream, &graph); /* ends the capture also after a failure */
     if (inner) r = inner;
     if (!r) r = q->cu->cuGraphInstantiateWithFlags(&k->exec, graph, 0);
     if (r) k->exec = NULL;

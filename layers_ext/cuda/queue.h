@@ -33,6 +33,6 @@ dnx_work dnx_queue_work(const dnx_queue *q);
 /* Returns the name of the command that failed last, for messages. */
 const char *dnx_queue_failed(const dnx_queue *q);
 const char *dnx_queue_name(dnx_cuda_kernel kernel);
-/* Returns 0 when graphs work, DNX_CU_NOT_FOUND when the driver lacks them, else its error. */
+/* Returns 0 when no graph has failed, DNX_CU_NOT_FOUND when the driver has none, or its error. */
 dnx_cu_result dnx_queue_refusal(const dnx_queue *q);
 #endif

@@ -1,4 +1,4 @@
-/* kernels_avx512.c - the kernels for AVX-512: 14 x 32 tiles fill 31 of 32 registers. */
+/* kernels_avx512.c - the kernels for AVX-512, with products in tiles of 14 x 32. */
 #if defined(__x86_64__) || defined(__i386__)
 #define SET avx512
 #define VW 16

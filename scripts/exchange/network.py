@@ -107,7 +107,7 @@ class Layer:
             if self.options["mode"] in ("bwn", "xnor") else b
 
     def folded(self):
-        """Returns (weights, biases) as float32, with the batch norm multiplied into them."""
+        """Returns (weights, biases) as float32, with the batch norm behind the layer folded in."""
         scale, shift = self.norm()
         w = self.signs() if self.section == "binary" else self.params["weights"]
         by = scale.reshape((-1,) + (1,) * (w.ndim - 1))

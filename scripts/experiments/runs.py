@@ -96,7 +96,7 @@ def teacher_of(args, data, run, teacher):
 
 
 def softening(run):
-    """Returns the batches that soften a teacher: a third of the run's, at most 3,000."""
+    """Returns for how many batches a teacher learns from a student, at most 3,000."""
     return min(max(1, run.batches // 3), 3000)
 
 

@@ -1,4 +1,5 @@
-"""test_steps.py - PyTorch gives the losses in tests/unit/test_steps.c, and our activations."""
+"""test_steps.py - checks that PyTorch computes the losses listed in tests/unit/test_steps.c,
+and the same activations."""
 import re
 
 from common import (attempt, attempt_all, darknet, expect, expect_end, needed, raw, read, summary,

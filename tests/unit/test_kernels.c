@@ -1,4 +1,4 @@
-/* test_kernels.c - compares every kernel of every set with loops in double, on odd shapes. "wide"
+/* test_kernels.c - compares kernels of every set with loops in double, on odd shapes. "wide"
  * is the AVX-512 source compiled without AVX-512. */
 #include "lib/check.h"
 #include "kernels/kernels.h"

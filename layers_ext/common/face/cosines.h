@@ -24,7 +24,7 @@ typedef struct {
     size_t share;
 } dnx_cosines;
 
-/* Declares the weights of N classes, drawn with standard deviation .01. Fails with DNX_EMEM. */
+/* Allocates c, and draws the weights of N classes with standard deviation .01. DNX_EMEM. */
 dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int N, bool is_trained, dnx_err *err);
 
 /* The classes rows[lo..hi-1], each at most once; when rows is NULL, classes lo..hi-1. */
