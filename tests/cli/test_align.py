@@ -22,7 +22,7 @@ def align(*words):
 
 
 def save(path, pixels):
-    """Writes a lossless image: only the JPEG of the crop has a loss."""
+    """Writes a PNG, so that only the crop, a JPEG file, has losses."""
     buffer = io.BytesIO()
     Image.fromarray(np.clip(pixels + .5, 0, 255).astype(np.uint8)).save(buffer, "png")
     return write(path, buffer.getvalue())
@@ -47,7 +47,7 @@ def umeyama(source, target):
 
 
 def sample(pixels, x, y):
-    """Returns the colours at (x, y), bilinear; 0 outside of the image."""
+    """Returns the colours at (x, y) by bilinear interpolation; 0 outside of the image."""
     padded = np.pad(pixels, ((1, 2), (1, 2), (0, 0)))
     x, y = (np.clip(v + 1, 0, n + 1 - 1e-9) for v, n in ((x, pixels.shape[1]),
                                                          (y, pixels.shape[0])))
@@ -85,7 +85,7 @@ def similarity(angle, scale, x, y):
 
 
 def test_numpy(tmp):
-    """Crops are as NumPy's, also when the landmarks fit no similarity transform exactly."""
+    """Crops equal NumPy's, also when no similarity transform fits the landmarks exactly."""
     draw, text = np.random.RandomState(5), ""
     pictures = {}
     for k in range(6):
@@ -116,7 +116,7 @@ def test_numpy(tmp):
 
 
 def test_comes_back(tmp):
-    """align cuts out a crop again that a known transform has drawn into a black image."""
+    """A known transform draws a face into a black image. align cuts the same face out."""
     text, faces = "", {}
     for k, (angle, scale) in enumerate(((0, 1), (.4, 1.3), (-1.2, 1.7), (3, 1.1))):
         faces[k] = waves(20 + k, 112, 112)
@@ -155,7 +155,7 @@ def test_several(tmp):
 def test_faults(tmp):
     for name in ("good", "unlisted", "outside", "faceless", "odd", "sub/good"):
         save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
-    save(f"{tmp}/in/good.jpeg", waves(1, 120, 120))  # its crop and that of good.png have one name
+    save(f"{tmp}/in/good.jpeg", waves(1, 120, 120))  # its crop would have the name of good.png's
     write(f"{tmp}/in/broken.jpg", b"\xff\xd8\xff\xe0 no more")
     write(f"{tmp}/in/empty.png", b"")
     text = line("good.png", TEMPLATE) + line("./sub/good.png", TEMPLATE)
@@ -253,7 +253,7 @@ def test_other_options(tmp):
 
 
 def test_others(tmp):
-    """Images that are no crops of this run stay, and align says how many there are."""
+    """align keeps images in the output folder that are not of this run, and counts them."""
     for name in "ab":
         save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
     landmarks, out = f"{tmp}/l.txt", f"{tmp}/out"

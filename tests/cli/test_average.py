@@ -34,7 +34,7 @@ def saves_the_average():
             average = average * d + (1 - d) * w
     expect_end(train(data("faces", "mean"), "-batches", str(count), cfg="ema.cfg"))
     got = floats("mean/ema.weights")
-    # at rate 0 batch norm still changes its running statistics, so `start` has later ones
+    # `start` was trained at rate 0, which still changes batch norm's running statistics: 2 x 8
     off = np.abs(got - average)
     expect(np.median(off) < 1e-7 and (off > 1e-6).sum() <= 2 * 8, f"off by {off.max()}")
     expect(np.abs(got - floats("plain/each.weights")).max() > 1e-4,
@@ -51,7 +51,7 @@ def resumes():
 
 
 def is_not_what_trains():
-    """The losses are those of a training without ema=."""
+    """A training with ema= has the same losses as one without."""
     expect_end(train(data("faces", "without"), "-batches", "40"))
     losses = [[line.split(",")[2] for line in read(path).decode().split("\n")[1:-1]]
               for path in ("whole/ema.csv", "without/net.csv")]

@@ -158,7 +158,7 @@ def teaches():
 
 
 def student_of_both():
-    """classes=auto takes the number from the weights. check compares it with the teacher's."""
+    """check takes the number of classes from the weights, and compares it with the teacher's."""
     loss = "[kd_feature]\nteacher=a.cfg\nweights=a/a.weights\n" \
         "[kd_probability]\nfrom=2\nteacher=a.cfg\nweights=a/a.weights\n"
     for output in ("3", "5"):
@@ -187,7 +187,7 @@ def student_of_both():
 
 
 def maps():
-    """[kd_feature] trains a map when the teacher's features have another length."""
+    """[kd_feature] trains a linear map when the teacher's features have another length."""
     write("wide.cfg", AUTO.replace("auto", "3").replace("output=3", "output=5"))
     write("map.cfg", AUTO + "[kd_feature]\nteacher=wide.cfg\nweights=w.weights\n")
     expect_end(darknet("init", "wide.cfg", "w.weights", "-force"))

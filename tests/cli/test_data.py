@@ -50,7 +50,7 @@ def refuses(name, *texts, cfg="net.cfg", **options):
 
 
 def make_inputs():
-    """Writes net.cfg, faces/CLASS/0..9, and faces.txt, which lists them with classes."""
+    """Writes net.cfg, the images faces/CLASS/0..9, and faces.txt: their paths and classes."""
     rng = np.random.default_rng(1)
     write("net.cfg", CFG)
     for c in range(3):
@@ -126,7 +126,7 @@ def record_files():
 
 
 def split_records():
-    """Images may contain the magic number."""
+    """The bytes of an image may contain the magic number of record files."""
     rng = random.Random(3)
     faces = []
     for i in range(12):
@@ -144,7 +144,7 @@ def split_records():
 
 
 def bad_records():
-    """tests/data/bad_data has more."""
+    """Damaged record files; tests/data/bad_data has more cases."""
     at = write_rec("r", items())
     whole, index = read("r.rec"), read("r.idx").decode()
 

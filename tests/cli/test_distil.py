@@ -46,13 +46,13 @@ s=8
 
 
 def head_of(name):
-    """Returns the class vectors, the last numbers of the file."""
+    """Returns the class vectors, CLASSES x D: the last numbers of the file of weights."""
     return np.frombuffer(read(name)[-4 * CLASSES * D:], np.float32).reshape(CLASSES, D)
 
 
 def run(name, head, *more, of_teacher=OF_T):
-    """Trains N updates at once and in two parts, which must give the same bits. Returns the file of
-    weights."""
+    """Trains N updates in one run and in two, which must give the same bits. Returns the path of
+    the weights."""
     cfg = student(name, head, of_teacher)
     whole, parts = data("faces", f"{name}-whole"), data("faces", f"{name}-parts")
     expect_end(train(whole, "-batches", str(N), "-name", "w", *more, cfg=cfg))
@@ -70,7 +70,7 @@ def cosines(a, b):
 
 
 def teacher_means():
-    """Returns the mean of the teacher's normalised features, for each class."""
+    """Returns the mean of the teacher's normalised features for each class, CLASSES x D."""
     expect_end(darknet("embed", "t.cfg", "t.weights", "same", "t.embeddings"))
     v = np.frombuffer(read("t.embeddings")[-4 * D * CLASSES * EACH * 3 // 4:], np.float32)
     v = v.reshape(-1, D)
@@ -123,7 +123,7 @@ def inherited_stays():
 
 
 def inherited_runs_no_teacher():
-    """Only the teacher's class vectors are needed: there is nothing to cache."""
+    """Only the teacher's class vectors are needed, not its outputs: the cache stays empty."""
     expect_end(train(data("faces", "idle"), "-batches", "2", "-cache", "none", cfg="inherited.cfg"))
     expect(os.listdir("none") == [], f"cache: {os.listdir('none')}")
 

@@ -118,7 +118,7 @@ def a_changed_photograph_is_new():
     done = faces("changing", "changed")
     expect(done.stdout.startswith("3 photographs, 2 new: 3 faces; 0 without"), done.stdout)
     expect(files("changed") == ["a.jpg", "b.jpg", "c.jpg", "faces.record"], files("changed"))
-    os.utime("changing/a.png", (1 << 32, 1 << 32))  # a camera with a wrong clock
+    os.utime("changing/a.png", (1 << 32, 1 << 32))  # a date in the future
     expect("3 photographs, 0 new" in faces("changing", "changed").stdout, "made again")
     os.unlink("changing/a.png")
     write("changing/d.heic", "photograph")
@@ -152,7 +152,7 @@ def align_reads_the_landmarks():
 
 
 def turned_photographs():
-    """A photograph with EXIF's orientation 5 gives the crop and points of the upright one."""
+    """A photograph with EXIF's orientation 5 gives the crop and landmarks of the upright one."""
     photograph("upright/a.png", 300, 120, (30, 20))
     photograph("turned/a.png", 120, 300, (20, 30))
     stored = read("turned/a.png")

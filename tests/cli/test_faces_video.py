@@ -102,13 +102,13 @@ def videos_that_end_early():
         found = len({n.split(".")[0] for n in tree(name)})
         expect(found == count if count else 9 < found < 21, (name, found))
     whole = len(tree("cut"))
-    expect_end(faces("cut.avi", "less", "-frames", "3"))  # the first 3 frames are complete
+    expect_end(faces("cut.avi", "less", "-frames", "3"))  # cut.avi has the first 3 frames
     expect_end(faces("cut.avi", "less", "-frames", "40"), 1, "cut.avi: has 30 frames, but only ")
     expect(len(tree("less")) == whole, (tree("less"), whole))
 
 
 def frames_of_unequal_length():
-    """The header of a file with frames of unequal length gives no number of frames."""
+    """A video with frames of unequal length: its header gives no number of frames."""
     done = faces("unequal.mkv", "unequal")
     expect_end(done)
     expect(done.stdout.startswith("30 frames, 30 new: "), done.stdout)

@@ -24,11 +24,11 @@ with needed():
     import numpy as np
 import tempfile
 
-# again: what a user types after the failure; result: the compared files; costs: divides the number
-# of points and multiplies the time limit of a slow case
+# again: the command after a failure. result: the files that are compared. costs, for a slow case:
+# divides the number of failures and multiplies the time limit.
 Case = collections.namedtuple("Case", "name command again result costs", defaults=(1,))
 HANG = 10  # seconds after which a command counts as hanging, on a machine without other work
-SAMPLE = os.environ.get("SAMPLE", "4")  # points of each case
+SAMPLE = os.environ.get("SAMPLE", "4")  # the number of failures in each case
 BINARY = """[net]
 height=16
 width=16
@@ -134,8 +134,8 @@ def setup():
 
 
 def call(command, folder, env=None, limit=HANG):
-    """Runs a command. Returns its status and stderr, or None when it hangs. A training that waits
-    for unreadable images is ended by a signal."""
+    """Runs a command. Returns the finished process, or None when it hangs. A signal ends a training
+    that waits for unreadable images."""
     with tempfile.TemporaryFile("a+", errors="replace") as err:
         with subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=err) as p:
@@ -176,7 +176,7 @@ def leftovers(folder):
 
 
 def prepare(case_, base, folder):
-    """Copies base to folder and adds what an earlier command has left."""
+    """Copies base to folder and adds the files that the case needs from an earlier command."""
     shutil.copytree(base, folder)
     if case_.name == "resume":
         expect_end(call(TRAIN, folder))
@@ -197,7 +197,7 @@ def renew(before, folder):
 
 
 def judge(case_, folder, done, failed, old, new):
-    """Returns what is wrong after the run `done`, or None. failed: the calls that failed in it."""
+    """Returns what is wrong after the run `done`, or None. failed: its failed system calls."""
     if done is None:
         return "it hangs"
     if done.returncode not in (0, 1):
@@ -228,13 +228,13 @@ def tells_skipped(done):
 
 
 def is_progress(case_, path):
-    """True for the weights of a training: a checkpoint from its middle is allowed."""
+    """True when `path` is the weights of a training: a checkpoint from its middle is allowed."""
     return case_.command[1] == "classifier" and case_.command[2] == "train" and \
         path.endswith(".weights")
 
 
 def known_as(failed):
-    """Yields the names by which the message may call the files of failed calls."""
+    """Yields the file names that the message may give for the failed calls."""
     for line in failed:
         path = line.split(" ", 2)[2].rstrip("/")
         yield path
@@ -245,7 +245,7 @@ def known_as(failed):
 
 
 def inject(case_, before, folder, new, at, count):
-    """Tests one point: `count` calls fail from number `at` on. Returns the fault, or None."""
+    """Lets `count` system calls fail, from number `at` on. Returns what is wrong, or None."""
     renew(before, folder)
     old = results(case_, folder)
     log = folder + ".log"
@@ -269,7 +269,7 @@ def inject(case_, before, folder, new, at, count):
 
 
 def all_calls(case_, before, folder):
-    """Runs the case without a failure. Returns a line for each call, and the results."""
+    """Runs the case without a failure. Returns a line for each system call, and the results."""
     log = folder + ".log"
     renew(before, folder)
     kinds = "files" if case_.command[0] == sys.executable else "all"
@@ -283,8 +283,8 @@ def all_calls(case_, before, folder):
 
 
 def choose(lines, most):
-    """Returns the numbers (from 1) of at most `most` calls, of as many kinds as possible. A kind is
-    the same call on files whose names differ only in numbers."""
+    """Returns the numbers (from 1) of at most `most` system calls, of as many kinds as possible.
+    Calls of one kind have the same name, and their paths differ only in numbers."""
     kinds, each = {}, 1
     for at, line in enumerate(lines, 1):
         name, _, path = line.split(" ", 2)

@@ -31,7 +31,7 @@ def start():
 
 
 def pixels(files, *options):
-    """Returns {name: pixels, H x W x 3} of files {name: bytes}, by a network that copies."""
+    """Returns {name: pixels, H x W x 3} of files {name: bytes}, by a network that copies them."""
     for name, data in files.items():
         write(name, data)
     write("list", "".join(f"{name}\n" for name in files))
@@ -43,7 +43,7 @@ def pixels(files, *options):
 
 
 def compare(files):
-    """files: {name: (bytes, expected pixels)}."""
+    """Compares the pixels that are read with the expected ones. files: {name: (bytes, pixels)}."""
     got = pixels({name: data for name, (data, _) in files.items()})
     for name, (_, want) in files.items():
         off = np.abs(got[name] - want).max()
@@ -57,7 +57,7 @@ def saved(image, form, **options):
 
 
 def by_pillow(data):
-    """Returns the image as Pillow decodes it: upright, in RGB, without its alpha."""
+    """Returns the pixels that Pillow decodes: upright, in RGB, without alpha."""
     image = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
     return np.asarray(image.convert("RGB"))
 
@@ -375,7 +375,7 @@ def in_scripts():
              "hidden.png": png(PICTURE[..., 0] % 2, 8, 3, palette([(9, 200, 7), (1, 2, 3)], [0]))}
     for name, rows in pixels(files).items():
         off = np.abs(np.asarray(read_rgb(name)).astype(int) - rows).max()
-        expect(off <= 1, f"{name}: differs by up to {off}")  # rounding of alpha
+        expect(off <= 1, f"{name}: differs by up to {off}")  # alpha is rounded differently
 
 
 if __name__ == "__main__":

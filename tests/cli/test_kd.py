@@ -37,7 +37,7 @@ def unit(v):
 
 
 def kd_feature(o, x, target, weights=None, biases=None):
-    """Returns the loss, and e: the error of each sample, without the weights of hard=."""
+    """Returns the loss, and the error of each sample before hard= weights the samples."""
     g = x if weights is None else np.einsum("bpc,tc->bpt", x, weights) + biases
     g, target = g.reshape(len(g), -1), target.reshape(len(g), -1)
     if o.get("distance") == "cosine":
@@ -84,7 +84,7 @@ def as_numpy(tool, case, folder):
     x = rng.normal(0, 1, (batch, shape[0] * shape[1], shape[2]))
     target = rng.normal(0, 1, (batch, wanted[0] * wanted[1], wanted[2]))
     if wanted == shape:
-        target = target + x  # so that not all angles are near 90 degrees
+        target = target + x  # else x and target would be nearly orthogonal
     arrays = [x, target]
     if kind == "kd_feature" and shape != wanted:
         arrays += [rng.normal(0, .4, (wanted[2], shape[2])), rng.normal(0, .4, wanted[2])]
@@ -105,7 +105,7 @@ def as_numpy(tool, case, folder):
 
 
 def used_alone(student, folder):
-    """A student predicts also when its teacher does not exist."""
+    """A student can predict when the files of its teacher do not exist."""
     name = f"mobilefacenet-half-kd-{student}.cfg"
     cfg, weights, images, out = (os.path.join(folder, f) for f in (name, "w", "images", "out"))
     shutil.copy(os.path.join(ROOT, "cfg", name), cfg)

@@ -66,7 +66,7 @@ def run(*words):
 
 
 def compress(name, *args, cfg="net.cfg", weights="net.weights", images="faces"):
-    """Writes name.cfg and name.weights; returns what was printed."""
+    """Runs compress low-rank to name.cfg and name.weights. Returns its stdout."""
     done = run("compress", "low-rank", cfg, weights, images, f"{name}.cfg", f"{name}.weights",
                "-threads", "1", *args)
     expect_end(done)
@@ -89,7 +89,7 @@ def make_inputs():
     expect_end(run("init", "net.cfg", "net.weights"))
     head, w = read("net.weights")[:20], floats("net.weights")
     w = w + rng.uniform(0, .3, w.size)  # variances stay positive
-    for at, size in ((0, 12), (84, 20)):  # biases of layer 0, some of its weights
+    for at, size in ((0, 12), (84, 20)):  # the biases and some weights of layer 0
         w[at:at + size] += rng.uniform(-1, 0, size)
     write("net.weights", head + w.astype(np.float32).tobytes())
 
@@ -103,7 +103,7 @@ def images():
 # ---- NumPy's own solution ----
 
 def rows(x, size, stride, pad):
-    """Returns (the patches of all pixels in the order of OIHW filters, their shape (B, H, W))."""
+    """Returns the patches of all output pixels, in the order of OIHW filters, and (B, H, W)."""
     x = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     w = np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(1, 2))
     w = w[:, ::stride, ::stride]
@@ -111,7 +111,7 @@ def rows(x, size, stride, pad):
 
 
 class Reader:
-    """Reads the parameters of one layer after the other from a weights file."""
+    """Reads parameters from a weights file, layer by layer."""
     def __init__(self, path):
         self.w, self.at = floats(path), 0
 
@@ -137,8 +137,8 @@ class Reader:
 
 
 def best_linear(patches, w, b, rank):
-    """Returns M w, M b + mean - M mean, and the share of the energy that M keeps. M: the projection
-    to the first `rank` eigenvectors of the outputs' covariance; mean: of the outputs."""
+    """Returns M w, M b + mean - M mean, and the share of the energy that M keeps. M projects onto
+    the first `rank` eigenvectors of the outputs' covariance; mean: the outputs' mean."""
     y = patches @ w.T + b
     mean = y.mean(0)
     s, u = np.linalg.eigh(np.cov(y.T))
@@ -167,7 +167,7 @@ def linear_is_numpys():
 
 
 def statistics_fit():
-    """Batch norm of a compressed layer has the mean and variance of the products before it."""
+    """Batch norm of a compressed layer has the mean and variance of its input as statistics."""
     compress("fit", "-rank", "0:5", "-positions", "256", "-held-out", "0")
     old, new = Reader("net.weights"), Reader("fit.weights")
     w, b, _ = old.convolution(12, 27, True, True)
@@ -199,7 +199,7 @@ def multiply_adds(cfg):
 
 
 def budgets():
-    before = multiply_adds("net.cfg") - 40 * 3  # without [connected], which follows the features
+    before = multiply_adds("net.cfg") - 40 * 3  # without [connected], which is not compressed
     for speedup in (1.3, 2):
         out = compress(f"s{speedup}", "-speedup", str(speedup), "-multiple", "1")
         after = multiply_adds(f"s{speedup}.cfg") - 40 * 3
@@ -244,7 +244,7 @@ def leaves_alone():
 
 
 def errors_of(out):
-    """Returns the printed {layer: (error of the layer alone, error in the network)}."""
+    """Returns {layer: (error of the layer alone, error in the network)}, in %, from `out`."""
     found = re.findall(r"^ +(\d+) .* ([\d.]+)% +([\d.]+)%$", out, re.M)
     return {int(k): (float(a), float(b)) for k, a, b in found}
 

@@ -70,7 +70,7 @@ def copy(folder):
 
 def packages_first():
     copy("first")
-    # deps.sh is slow: a compiler that starts too early does not find the file "there"
+    # deps.sh takes a second: a compiler that starts too early does not find the file "there"
     write("first/scripts/install/deps.sh", "sleep 1\ntouch there\n")
     compiler = os.path.abspath(write("cc", "#!/bin/sh\n[ -e there ] || echo early >> early\n"
                                            "exit 1\n"))
@@ -120,7 +120,7 @@ def the_hosts_own_command_stays():
 
 
 def packages():
-    """Only Debian has libjpeg62-turbo-dev."""
+    """deps.sh installs libjpeg-dev: Ubuntu has no libjpeg62-turbo-dev."""
     text = read(os.path.join(ROOT, "scripts/install/deps.sh")).decode()
     expect("libjpeg-dev" in text and "turbo" not in text, "libjpeg62-turbo-dev is Debian's alone")
 

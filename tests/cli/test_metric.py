@@ -59,7 +59,7 @@ def learns(loss):
 
 
 def counts(loss, title, sampler, parts, least, most):
-    """In the log each batch used from `least` to `most` triplets or pairs."""
+    """The log must show from `least` to `most` used triplets or pairs for each batch."""
     name = "counts" + "".join(c for c in loss if c.isalnum()) + str(parts)
     done = train(name, loss, sampler, 4, parts)
     expect_end(done)
@@ -109,7 +109,7 @@ with tempfile.TemporaryDirectory() as folder:
         attempt(kind + ", one class", refused, f"[{kind}]\nfrom=-1",
                 f"refused.cfg:30: [{kind}] compares images of two classes, but those of "
                 "alone.data have one", "permutation", 1, listed("alone", lambda k: 6 * (k == 3)))
-    # 8 identities x 3 images: an image has one hardest triplet; mining=all takes 2 x 21
+    # a batch has 8 identities x 3 images: for each image 1 hardest triplet, or 2 x 21 triplets
     attempt("all hardest", counts, "[triplet]\nfrom=-1", "triplet_3_used", BALANCED, 1, 24, 24)
     attempt("all triplets", counts, "[triplet]\nfrom=-1\nmining=all\nmargin=4", "triplet_3_used",
             BALANCED, 1, 1008, 1008)

@@ -31,7 +31,7 @@ stride=2
 [margin_softmax]
 classes=3
 """
-# sections whose shapes Netron would not find if the command copied them
+# Netron would find wrong shapes if the command copied these sections
 TRAPS = """[net]
 height=9
 width=8
@@ -82,7 +82,7 @@ activation=prelu
 
 
 def sections_of(text):
-    """Returns [(section, {option: text})]."""
+    """Returns [(section, {option: text})] of the text of a cfg."""
     out = []
     for line in re.sub(r"(?m)^[#;].*$", "", text).split():
         if line[0] == "[":
@@ -94,7 +94,7 @@ def sections_of(text):
 
 
 def netron(text):
-    """Returns [(section, (w, h, c))], with shapes by Netron's rules."""
+    """Returns [(section, (w, h, c))] of a cfg, with the output shapes that Netron finds."""
     (name, o), *sections = sections_of(text)
     expect(name == "net", name)
     w, h, c = (int(o[k]) for k in ("width", "height", "channels"))
@@ -147,7 +147,7 @@ def netron(text):
 
 
 def shapes_of(cfg):
-    """Returns (w, h, c) of the layers that predict."""
+    """Returns [(w, h, c)] of the outputs of [softmax] and of all layers that are no losses."""
     done = darknet("check", cfg, "-json")
     expect_end(done)
     told = json.loads(done.stdout)
@@ -168,7 +168,7 @@ def draws(name):
         drawn = netron(text)
         expect(done.stdout == f"{out}: {len(drawn)} sections\n", done.stdout)
         at = -1
-        for shape in shapes_of(cfg):  # other sections may lie between
+        for shape in shapes_of(cfg):  # n.cfg may have more sections between
             at = next((i for i in range(at + 1, len(drawn)) if drawn[i][1] == shape), None)
             expect(at is not None, f"{shape} is missing: {drawn}")
         predicts = [d for d in drawn if d[0] != "cost"]

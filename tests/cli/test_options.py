@@ -31,7 +31,7 @@ KNOWN = {
 
 
 class Verb:
-    """A verb as its -h describes it: arguments and options. must: the required options."""
+    """The arguments and options of a verb, read from its -h. must: the required options."""
 
     def __init__(self, name):
         self.name, self.words = name, name.split()
@@ -75,7 +75,7 @@ def refused(what, words, *texts):
 
 
 def explains(verb):
-    """The help is the same at any place of -h, and has a line for each option."""
+    """-h prints the same help at any place of the command line, with a line for each option."""
     text = verb.text
     check(text.startswith(f"usage: darknet {verb.name}"), f"{verb.name} -h", text)
     check(max(map(len, text.splitlines())) < 80, f"{verb.name} -h fits 79 columns", text)
@@ -107,7 +107,7 @@ def refuses(verb):
 
 
 def refuses_option(verb, option, value, k):
-    """Tests one mistake for each option, chosen by its number k: all would take too long."""
+    """Tests one mistake with an option, chosen by its number k: all would take too long."""
     alone = verb.call(verb.needed, but=option)
     bad = ("-1", "x", "", "1e99999", "nan", "0x1", "2 ", "99999999999999999999")[k % 8]
     fault = k % 4 if value else k % 2

@@ -29,7 +29,7 @@ activation=linear
 """
 
 
-EARLIER = bytes([0, 0, 0, 0, 2]) + bytes(40)  # begins as a weights file, which -force replaces
+EARLIER = bytes([0, 0, 0, 0, 2]) + bytes(40)  # begins like a weights file: -force replaces it
 
 
 def make_inputs():
@@ -45,7 +45,7 @@ def make_inputs():
 
 
 def verbs(out):
-    """Returns the command lines of verbs that write one file, with the output `out`."""
+    """Returns {verb: words of its command line} of the verbs that write one file, `out`."""
     return {"init": ("init", "net.cfg", out),
             "pack": ("compress", "pack", "net.cfg", "net.weights", out),
             "unpack": ("compress", "unpack", "net.packed", "net.cfg", out),
@@ -187,7 +187,7 @@ def a_failure_keeps_what_was_there():
 
 
 def outputs_are_tried_before_the_work():
-    """The images of the list do not exist, but the error of the output is found first."""
+    """Input images do not exist either, but the message is about the output."""
     write("bad.txt", "none.png\n")
     refuses(("embed", "net.cfg", "net.weights", "bad.txt", "nowhere/out"),
             "nowhere/out: cannot write: No such file or directory", "nowhere/out")
@@ -222,7 +222,7 @@ def a_signal_leaves_nothing_behind():
 
 
 def killed_with_images_skipped():
-    """A kill never leaves OUT with the OUT.skipped of another run."""
+    """A kill never leaves the output beside the .skipped file of another run."""
     good, bad, states = read("faces/a/0.png"), b"no image", []
     command = ("embed", "net.cfg", "net.weights", "pair", "kill/twin", "-force", "-threads", "1")
     for at in (1, 2, 3):

@@ -53,7 +53,7 @@ def start():
     global COMMAND
     COMMAND = build_command()
     make_inputs()
-    for i, name in enumerate(sorted(os.listdir("faces"))):  # same/: at the network's size
+    for i, name in enumerate(sorted(os.listdir("faces"))):  # same/ has those of the network's size
         os.makedirs(f"same/{name}")
         for image in sorted(os.listdir(f"faces/{name}")):
             if int(image[:2]) % 4:
@@ -119,7 +119,7 @@ def width_is_multiplied():
 
 
 def weights_move():
-    """`init -from` matches layers by name."""
+    """`init -from` matches layers by name; pack and unpack keep the weights."""
     found = OWN.index("[pointwise]")
     write("deeper.cfg",
           (OWN[:found] + "[pointwise]\nfilters=8\n" + OWN[found:]).replace("auto", "3"))

@@ -61,7 +61,7 @@ class Running:
 
 
 def talk(data=b"", wait=True):
-    """Sends bytes. Returns the answer, or b"closed" after a reset; without `wait` the socket."""
+    """Sends bytes. Returns the answer, b"closed" after a reset, or the socket if not `wait`."""
     s = socket.create_connection(("127.0.0.1", PORT), timeout=20)
     try:
         s.sendall(data)
@@ -189,7 +189,7 @@ def refusals():
 
 
 def crowd():
-    """The page serves 50 clients beside others that hang. Too many clients get status 503."""
+    """The page serves 50 clients although others hang. Beyond a limit, clients get status 503."""
     with Running("f") as going:
         ask = b"GET /events HTTP/1.1\r\n\r\n"
         silent = [talk(wait=False) for _ in range(5)]

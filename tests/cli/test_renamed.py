@@ -89,7 +89,7 @@ def start():
 
 
 def both(*words):
-    """Returns darknet's output for originals and for copies, both with the names of the copies."""
+    """Returns the outputs for originals (a/) and copies (b/), both with the copies' names."""
     said = []
     for folder in "ab":
         done = run(COMMAND, *(w.replace("@", folder) for w in words))
@@ -108,7 +108,7 @@ def trains_alike():
 
 
 def fuses_alike():
-    """`check` states the same memory, because [shortcut] and its copy are both merged."""
+    """`check` prints the same memory, because [shortcut] and its copy are both merged."""
     a, b = (re.findall(r"memory.*", text) for text in both("check", "@/bare.cfg"))
     expect(a and a == b, f"{a} {b}")
 

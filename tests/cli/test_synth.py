@@ -173,7 +173,7 @@ def test_folders(tmp):
 
 
 def stopped(folder):
-    """The result of an interrupted and continued command equals that of one run."""
+    """An interrupted and continued synth gives the same files as one run."""
     many = ("-identities", "40", "-images", "10", "-pairs", "40", "-threads", "1")
     command = [common.DARKNET, "synth", folder, *many]
     for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGINT):

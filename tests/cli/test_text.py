@@ -168,7 +168,7 @@ def identity_folders():
 
 def one_rule_for_paths():
     shutil.copytree("faces", "far/faces")
-    Image.new("RGB", (9, 9)).save("faces/0/0.png")  # must not be used: another size
+    Image.new("RGB", (9, 9)).save("faces/0/0.png")  # of another size: far/list must not use it
     shutil.copy("list", "far/list")
     trains(12, train="far/list")
     done = darknet("embed", "bare.cfg", "bare.weights", "far/list", "far.dnxe")

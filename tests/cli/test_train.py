@@ -29,7 +29,7 @@ def floats(path):
 
 
 def threads_change_little():
-    """Each thread sums its gradients of weights: the last bits depend on the number of threads."""
+    """Each thread sums its own weight gradients: rounding depends on the number of threads."""
     for threads in (1, 2):
         expect_end(train(data("faces", f"t{threads}"), "-batches", "5", threads=threads))
     worst = np.abs(floats("t1/net.weights") - floats("t2/net.weights")).max()
@@ -104,7 +104,7 @@ exit $status"""
 
 
 def full_disk():
-    """Fills a disk that is mounted only for this process."""
+    """Trains on a full disk, which is mounted for this process only."""
     if not shutil.which("unshare"):
         raise Skipped("there is no unshare")
     file = data("faces", "full")
@@ -132,7 +132,7 @@ def refuses_state():
 
 
 def few_broken():
-    """A third broken image passes the scan and is replaced when training reads it."""
+    """The scan finds two broken images. Training finds a third and replaces it."""
     write("empty.jpg", "")
     write("short.jpg", read("faces/ann/00.jpg")[:300])
     lines = listing() * 5

@@ -96,7 +96,7 @@ def times_are_a_remark():
 
 
 def data_counts():
-    """Another image with the same name is refused, and a missing class, which renumbers others."""
+    """-resume refuses an exchanged image, and a missing class, which renumbers the others."""
     shutil.copytree("faces", "new")
     shutil.copy("new/ann/00.jpg", "new/bob/19.jpg")
     expect_end(resume(folder="new"), 1, "  [data] content: was ")
@@ -107,7 +107,7 @@ def data_counts():
 
 
 def every_byte_of_an_image_counts():
-    """A pixel far from the first bytes changes; size and time of the file stay the same."""
+    """-resume notices a changed pixel, though size and time of the file stay the same."""
     for i, name in enumerate(NAMES):
         os.makedirs(f"large/{name}")
         for k in range(20):
@@ -180,7 +180,7 @@ def best_keeps_its_score():
 # ---- the log ----
 
 def rates_are_those_of_the_policy():
-    """Rates are the same after -resume. Those of policy=random depend on the seed."""
+    """Learning rates are the same after -resume; policy=random depends on the seed."""
     for policy in ("policy=random\npower=2", "policy=sigmoid\ngamma=.5\nstep=12"):
         write("rate.cfg", CFG.replace("policy=constant", policy))
         args = ("-threads", "1", "-force")
@@ -201,7 +201,7 @@ def rates_are_those_of_the_policy():
 
 
 def accuracy_of_a_map():
-    """A [softmax] over a map numbers its classes in the order C, H, W."""
+    """[softmax] over a C x H x W map: each position in the map is a class, W counts fastest."""
     rng = np.random.default_rng(2)
     for c in range(3):
         for i in range(8):

@@ -17,7 +17,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU, signal.
 
 
 def make_more():
-    """Trains a run without faults, for comparison, and makes pairs of its faces."""
+    """Trains a run without faults, for comparison, and writes pairs.txt with its faces in lfw/."""
     make_inputs()
     expect_end(train(data("faces", "whole"), *WHOLE))
     lines = []
@@ -125,7 +125,7 @@ def stopped_in_a_verification():
     used = len({line for line in read("pairs.txt").split()[2:] if line.isalpha()})
     expect(used == 2 and count == 20, "the pairs")
     file = data("faces", "cut")
-    images = 12  # the images of the pairs are read before training, and again for each verification
+    images = 12  # they are read before training, and again for each verification
     for first in range(2 * images, images, -3):
         shutil.rmtree("cut", ignore_errors=True)
         done = train(file, *pairs, env=faults("lfw/", first, 1, -signal.SIGTERM))
@@ -265,7 +265,7 @@ def one_image_is_gone():
 
 
 def log_without_room():
-    """The log exceeds a limit on the size of files, a checkpoint does not: training continues."""
+    """The log exceeds a limit on the size of files. Checkpoints do not: training continues."""
     limit = os.path.getsize("whole/net.state") + 2000
     file = data("faces", "narrow")
     done = train(file, "-batches", "1000", preexec_fn=lambda: resource.setrlimit(

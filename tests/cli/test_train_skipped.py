@@ -16,7 +16,7 @@ def lines(path):
 
 
 def files_that_are_no_images():
-    """12 other files beside 60 images are more than 1 %, but they are not broken images."""
+    """12 files of other kinds do not count as broken images, of which training allows 1 %."""
     for name in ("ann", "bob", "cid"):
         for other in OTHERS:
             write(f"faces/{name}/{other}", f"{other} is not an image\n")
