@@ -7,7 +7,7 @@ import re
 from common import ROOT, darknet, expect, expect_end, peak_memory, read, write
 
 CFG = os.path.join(ROOT, "cfg")
-MOST = 20e9  # bytes, for training
+MOST = 20e9  # bytes that a training may take
 # (parameters, multiply-adds) in millions, as published; "" when unpublished
 SMALL = {
     "mobilenet-v1": ("4.232", "568.7"),
@@ -48,7 +48,7 @@ def agrees(value, text, what):
 
 
 def header(name):
-    """Returns [parameters, multiply-adds]."""
+    """Returns [parameters, multiply-adds] from the first lines of cfg/NAME.cfg."""
     text = read(os.path.join(CFG, name + ".cfg")).decode().split("\n[net]")[0]
     found = re.search(r"^# Parameters ([\d,]+) .*\n# Work       ([\d,]+) multiply-adds", text, re.M)
     expect(found, f"cfg/{name}.cfg has no header")

@@ -40,7 +40,7 @@ static inline double apart(const float *a, const float *b, size_t n) {
     return worst;
 }
 
-/* Prints the test's last lines, and removes its folder. Returns the exit status. */
+/* Prints the last TAP lines, and removes the test's folder. Returns the exit status. */
 static inline int summary(void) {
     char line[64];
     snprintf(line, sizeof line, "rm -rf %s", folder);

@@ -41,7 +41,7 @@ def report(ok, what, *details):
 
 
 def check(ok, what, *got):
-    """Prints the values `got` when the check fails."""
+    """Counts a check and prints its TAP line; when it fails, also the values `got`."""
     report(ok, what, *(f"got {g!r}" for g in got))
 
 

@@ -7,7 +7,7 @@ from array import array
 
 from common import ROOT, read, write, write_png
 
-POINTS = (.31, .69, .5, .35, .66, .41, .41, .6, .8, .8)  # five x, five y; the box has side 1
+POINTS = (.31, .69, .5, .35, .66, .41, .41, .6, .8, .8)  # landmarks, box of side 1: x, then y
 SIDE, LEAST = 64, 60
 
 
@@ -28,7 +28,7 @@ def head(outputs, inputs, biases):
 
 
 def p_net():
-    biases, weights = head(6, 32, (0, -36))  # a face when its input 0 is above 0.9
+    biases, weights = head(6, 32, (0, -36))  # a face when input channel 0 is above 0.9
     weights[32] = 40.
     return (*means(10, 27, 27), *means(16, 90, 9), *means(32, 144, 9), biases, weights)
 

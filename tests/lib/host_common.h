@@ -115,7 +115,7 @@ static inline double difference(const float *a, const float *b, size_t n) {
     return worst / largest;
 }
 
-/* Returns the argument for restore_stderr(). */
+/* Sends stderr to /dev/null. Returns the argument for restore_stderr(). */
 static inline int silence_stderr(void) {
     int err = dup(2), null = open("/dev/null", O_WRONLY);
     dup2(null, 2);

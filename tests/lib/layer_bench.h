@@ -17,7 +17,7 @@ typedef struct {
     int B, H, W, C;
     double tol;
     int flags;
-    dnx_shape second;   /* shape of input 1 or of the teacher's output; 0: that of input 0 */
+    dnx_shape second;   /* shape of input 1 or of the teacher's output; 0: as input 0 */
     double loss_factor; /* the layer's gradient / the loss's derivative; 0 means 1 */
 } row;
 

@@ -6,17 +6,17 @@ row() { printf '%s %d - %s\n' "$1" $((tests_passed + tests_failed + tests_skippe
 
 pass() { tests_passed=$((tests_passed + 1)); row ok "$1"; }
 
-# fail NAME EXPECTED GOT
+# fail NAME EXPECTED GOT: counts a failed check and prints both values.
 fail() {
     tests_failed=$((tests_failed + 1))
     printf 'expected: %s\ngot:      %s\n' "$2" "$3" | sed 's/^/# /'
     row 'not ok' "$1"
 }
 
-# check NAME EXPECTED GOT
+# check NAME EXPECTED GOT: passes when both values are equal.
 check() { if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "$2" "$3"; fi; }
 
-# skip NAME REASON
+# skip NAME REASON: counts a check that cannot run here.
 skip() { tests_skipped=$((tests_skipped + 1)); row ok "$1 # SKIP $2"; }
 
 # Prints the sums and sets the exit status, so it is the last command of a test.

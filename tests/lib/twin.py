@@ -61,7 +61,7 @@ def gradient_difference(cfg, folder, batch):
     to the layer's largest gradient.
 
     Slopes near 1 remove PReLU's kink, where float32 and double can differ by much. A bias before
-    a batch norm has a gradient of rounding errors only, which cannot be the scale."""
+    a batch norm has only rounding errors as gradient: the scale must come from other parameters."""
     weights, net, layers = made(cfg, folder, slopes=(.999, 1.001))
     x = images(net, batch)
     peer = peer_torch.build(cfg, weights).double().train()

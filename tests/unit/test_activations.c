@@ -97,7 +97,7 @@ static void compare_constants(dnx_act act) {
     }
 }
 
-/* No point lies near a kink. */
+/* Compares derivatives with central differences. No point lies near a kink. */
 static void compare_differences(dnx_act act) {
     for (double u = -7.27; u < 8; u += .37) {
         float lo = (float)(u - .004), hi = (float)(u + .004);
@@ -111,7 +111,7 @@ static void compare_differences(dnx_act act) {
 
 typedef float function(float u, dnx_act act, float slope);
 
-/* device: text for messages. */
+/* Checks NaN, and numbers up to 1e30. device: a word for messages. */
 static void check_extremes(dnx_act act, const char *device, function *value, function *grad) {
     check(isnan(value(NAN, act, .3f)), "%s(NaN) is not NaN on %s", words[act], device);
     for (float u = 1; u < 1e30f; u *= 8)

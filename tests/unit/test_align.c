@@ -34,7 +34,7 @@ static void test_known(void) {
     }
 }
 
-/* Transforms of random points to the template, and errors in pixels, by umeyama() of
+/* Transforms of random points to the template, and errors in pixels, computed by umeyama() of
  * tests/cli/test_align.py. */
 static const struct {
     dnx_face from;
@@ -72,7 +72,7 @@ static double left_over(const dnx_face *f, const dnx_face *t, const double m[6])
     return sum;
 }
 
-/* No transform close to that of dnx_similarity() has a smaller rms. */
+/* The transform of dnx_similarity() must have a smaller rms than all transforms near it. */
 static void test_least(void) {
     dnx_rng r;
     dnx_rng_seed(&r, 2, 0);

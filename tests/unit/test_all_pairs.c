@@ -10,8 +10,8 @@ static dnx_rng r;
 static float rows[MOST * DIM];
 static int person[MOST];
 
-/* Numbers are +-1/4, so cosines are exact, and most are ties. Returns the number of people's
- * rows. */
+/* Fills rows[] with +-1/4: cosines are exact, and most are ties. Returns the number of faces of
+ * people; distractors follow them. */
 static int random_faces(int people, int distractors) {
     int n = 0;
     for (int p = 0; p < people + distractors; p++) {
@@ -113,7 +113,7 @@ static void compare(int people, int distractors, int threads) {
     dnx_pool_free(pool);
 }
 
-/* Scores are negative, or zeros of both signs. */
+/* Tests scores that are negative, or zeros of both signs. */
 static void test_few(void) {
     static const int who[] = {0, 0, 1, 2};
     static const float v[] = {1, 0, -1, 0, 0, 1, 0, -1};
@@ -198,7 +198,7 @@ int main(void) {
         compare(200, 0, threads);
         compare(200, 300, threads);
     }
-    compare(1200, 1000, 2); /* several tiles */
+    compare(1200, 1000, 2); /* enough faces for several tiles */
     test_random();
     test_few();
     test_names();

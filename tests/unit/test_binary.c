@@ -95,7 +95,7 @@ static void simulate(const char *shape, const char *section) {
     float *x = noise(dnx_size(sim->in) * 3), *y = dnx_alloc(count);
     scatter(sim, 5, .6f);
     copy_params(sim, fast);
-    for (int i = 0; i < 3; i++) dnx_net_prepare(fast, NULL); /* must change nothing */
+    for (int i = 0; i < 3; i++) dnx_net_prepare(fast, NULL); /* a second time must change nothing */
     dnx_net_forward_layer(sim, 0, x, 3, DNX_PREDICTING, NULL, NULL);
     dnx_net_run(fast, x, 3, 0, y);
     double worst = 0;
@@ -160,7 +160,7 @@ typedef struct {
 static double clip(double v) { return v < -1 ? -1 : v > 1 ? 1 : v; }
 static double sign(double v) { return v >= 0 ? 1 : -1; }
 
-/* u: the input, with q->norm normalised; v: the weights, with q->centers centred. */
+/* Sets u to the input, normalised if q->norm, and v to the weights, centred if q->centers. */
 static void before(const problem *q, double *u, double *v) {
     for (int c = 0; c < C; c++) {
         double m = 0, var = 0;
@@ -185,8 +185,8 @@ static double mean_magnitude(const double *v, int n) {
     return sum;
 }
 
-/* Returns the sum of dy * y. Functions that equal the signs at q = q0 replace them, so that the
- * derivative at q0 is the one that gradient= estimates. */
+/* Returns the sum of dy * y. A function replaces each sign: at q0 it has the value of the sign and
+ * the derivative that gradient= estimates. */
 static double stand_in(const problem *q, const problem *q0) {
     static double u[PX * C], v[N * KK], u0[PX * C], v0[N * KK], s[PX * C], a[PX], k[PX], b[N * KK];
     bool takes_signs = q->mode & 1, has_alpha = q->mode < 2;
@@ -194,7 +194,7 @@ static double stand_in(const problem *q, const problem *q0) {
     before(q, u, v), before(q0, u0, v0);
     for (int i = 0; i < PX * C; i++)
         s[i] = takes_signs ? sign(u0[i]) + clip(u[i]) - clip(u0[i]) : u[i];
-    for (int p = 0; p < PX; p++) /* the map K is constant unless gradient=exact */
+    for (int p = 0; p < PX; p++) /* input magnitudes are constant unless gradient=exact */
         a[p] = mean_magnitude((q->how == DNX_EXACT ? u : u0) + p * C, C);
     for (int n = 0; n < N; n++) {
         double alpha = has_alpha ? mean_magnitude(v + n * KK, KK) : 1;

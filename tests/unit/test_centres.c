@@ -62,9 +62,9 @@ static double cosine(const double *a, const double *b) {
 
 static double limited(double v) { return fmin(1, fmax(1e-6, v)); }
 
-/* Moves each centre w to the mean of a w + (1 - a) t/|t| over the images x of its class with a
- * target t != 0. alpha 0: a = [cos(x, t) [cos(w, t)]]; 1: a = [cos(x, t)]; 2: a = fixed. [v]: v
- * limited to 1e-6..1. */
+/* Moves each centre w to the mean of a w + (1 - a) t/|t| over the images of its class with t != 0.
+ * x and t: features of student and teacher; [v]: v limited to 1e-6..1. By alpha, a is
+ * 0: [cos(x, t) [cos(w, t)]]; 1: [cos(x, t)]; 2: fixed. */
 static void naive_move(bench *k, int alpha, double fixed) {
     double moved[N * D];
     memcpy(moved, k->w, sizeof moved);

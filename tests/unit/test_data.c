@@ -36,7 +36,7 @@ static dnx_data *open_data(const char *text) {
     return d;
 }
 
-/* Makes flat/, faces/, and list.txt with the images of faces/. Class c has c + 1 images; image k of
+/* Makes images in flat/ and faces/, and list.txt of faces/. Class c has c + 1 images; image k of
  * class c has the red value 20 c + k. */
 static void make_faces(void) {
     char name[64];
@@ -154,7 +154,7 @@ static void test_balanced(void) {
     int shown[45] = {0}, by_class[9] = {0}, last_turn[45];
     bool grouped = true, distinct = true, same = true, once = true, turns = true;
     memset(last_turn, -1, sizeof last_turn);
-    for (uint64_t b = 0; b < 2 * ROUNDS; b++) { /* a round is 2 sub-batches, 8 of 9 classes */
+    for (uint64_t b = 0; b < 2 * ROUNDS; b++) { /* a round: 2 sub-batches, 8 of the 9 classes */
         bool used[9] = {false};
         dnx_sampler_pick(s, b * B, image);
         for (int p = 0; p < P; p++) {
@@ -185,7 +185,7 @@ static void test_balanced(void) {
         if (by_class[c] > most) most = by_class[c];
     }
     check(least > ROUNDS * 2 / 3 && most <= ROUNDS, "balanced: identities come equally often");
-    for (int i = 36, k = 0; i < 45; i++, k++) { /* class 8 shows at most 2 of 9 images in a round */
+    for (int i = 36, k = 0; i < 45; i++, k++) { /* a round has at most 2 images of class 8 */
         if (shown[i] < 3 || shown[i] > 26) check(false, "balanced: every image is shown");
     }
     uint32_t at = 44;

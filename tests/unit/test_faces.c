@@ -14,8 +14,8 @@ static double uniform(double lo, double hi) { return lo + (hi - lo) * (double)dn
 
 /* ---- boxes ---- */
 
-/* Returns the overlap by counting pixels: common / all, or with by_minimum common / those of the
- * smaller box. Coordinates are integers from 0 to 59. */
+/* Counts pixels. Returns the overlap: common pixels divided by all pixels, or with by_minimum by
+ * the pixels of the smaller box. Coordinates are integers from 0 to 59. */
 static double counted(const dnx_box *a, const dnx_box *b, bool by_minimum) {
     long in = 0, of_a = 0, of_b = 0;
     for (int y = 0; y < 60; y++)
@@ -264,8 +264,8 @@ static void test_main_face(void) {
     dnx_faces_sort(f, 0, 200, 200);
 }
 
-/* The crop's points must lie on the template. scale: pixels of the image for a pixel of the
- * template of 112 x 112. */
+/* The crop's points must lie on the template. scale: image pixels for a pixel of the 112 x 112
+ * template. */
 static void test_crop(double scale, int side) {
     const int w = (int)(160 * scale);
     dnx_image im = {.w = w, .h = w, .rgb = calloc((size_t)w * (size_t)w, 3)};

@@ -5,7 +5,7 @@
 typedef struct {
     const char *type, *text;
     int B, H, W, C;
-    int N, size, stride, pad, groups, has_bn, act; /* what `text` means; act: a dnx_act */
+    int N, size, stride, pad, groups, has_bn, act; /* the options of `text`; act: a dnx_act */
 } plain_row;
 
 static const plain_row plain_rows[] = {
@@ -82,7 +82,7 @@ static const plain_row plain_rows[] = {
     {"batchnorm", "shift=1\nactivation=prelu\n", 3, 5, 2, 33, 0, 0, 1, 0, 0, 1, DNX_PRELU},
 };
 
-/* Returns 0 outside of the image. */
+/* Returns number (y, x, c) of input image i; 0 outside of the image. */
 static double pixel(const bench *b, int i, int y, int x, int c) {
     dnx_shape s = b->n.in[0];
     if (y < 0 || x < 0 || y >= s.h || x >= s.w) return 0;
@@ -91,7 +91,7 @@ static double pixel(const bench *b, int i, int y, int x, int c) {
                 (size_t)c];
 }
 
-/* Returns output (i, y, x, c) before norm_act. w: in file order, or NULL. */
+/* Returns output (i, y, x, c) before batch norm and activation. w: in file order, or NULL. */
 static double naive(const plain_row *r, const bench *b, const float *w, int i, int y, int x,
                     int c) {
     int kh = r->size, kw = r->size, cg = r->C, c0 = 0;
@@ -309,8 +309,8 @@ static void check_semihard(void) {
             b.x[0][2 * i] = (float)cos(angle[i]), b.x[0][2 * i + 1] = (float)sin(angle[i]);
             b.truth[i] = (float)class[i];
         }
-        /* From angle 0 the positive is .6 away, the negatives .3 (nearer) and .7. From .6 the
-         * negatives are .3 (nearer) and 1.3 away; the triplet with 1.3 has no loss. */
+        /* The positive is .6 away. From angle 0 the negatives are .3 (too near) and .7 away, from
+         * angle .6 they are .3 (too near) and 1.3 away; the triplet with 1.3 has no loss. */
         double near = 2 - 2 * cos(.6), want = near - (2 - 2 * cos(.7)) + 1;
         double last = 2 - 2 * cos(1.3), got = objective(&b, 4, true);
         bool both = last < near + 1;

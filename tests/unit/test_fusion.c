@@ -10,7 +10,7 @@
 
 typedef struct {
     const char *name, *layers;
-    int deferred; /* layers that defer */
+    int deferred; /* number of layers that defer batch norm and activation */
 } sample;
 
 // clang-format off
@@ -81,7 +81,7 @@ static void compare(const sample *s, int threads) {
     for (int i = 0; i < net->n; i++) deferred += net->plan.of[i].deferred != NULL;
     check_part(deferred == s->deferred, s->name, "layers that defer", deferred, s->deferred);
     undo_fusion(plain);
-    for (int batch = 6; batch >= 5; batch--) { /* the second step adds */
+    for (int batch = 6; batch >= 5; batch--) { /* the second step adds to the gradients */
         double a = step(net, x, truth, batch, true), b = step(plain, x, truth, batch, true);
         check_part(a == b && a > 0, s->name, "loss", a, b);
     }

@@ -90,7 +90,7 @@ static struct dnx_cuda_window window(int batch, int size, int groups) {
 
 static unsigned each(long count) { return (unsigned)((count + 255) / 256); }
 
-/* Runs the last of X x Y blocks on both sides and compares. Arguments may use `s`, the side. */
+/* Runs the last of X x Y blocks for s = far (MANY images) and s = near_ (FEW), and compares. */
 #define RUN(name, X, Y, ...)                                                                       \
     do {                                                                                           \
         prepare();                                                                                 \

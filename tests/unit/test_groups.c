@@ -5,11 +5,11 @@
 #define MAX 60000
 static float x[MAX], w[MAX], dy[MAX], y[MAX], first[MAX], bias[600], slope[600];
 static double want[MAX];
-static const float edge = 12345.f; /* behind a result; must not change */
+static const float edge = 12345.f; /* stands behind each result; must not change */
 
 typedef struct {
     int G, a, b, kh, kw, stride, pad, in_w;
-    int no; /* the filter row in the padding; none when no >= kh */
+    int no; /* the filter row that lies in the padding; no >= kh: no row */
 } shape;
 
 static bool is_close(const float *got, size_t n) {

@@ -67,7 +67,7 @@ static double largest(const float *v, size_t n) {
     return m;
 }
 
-/* The directions of student and teacher are equal, opposite, orthogonal. */
+/* Three images: the directions of student and teacher are equal, opposite, orthogonal. */
 static void set_three(bench *b) {
     static const float x[] = {1, 2, -2, 4, 0, 3, 0, 4, 0, 0, 0, 7};
     static const float t[] = {2, 4, -4, 8, 0, -6, 0, -8, 5, 0, 0, 0};
@@ -166,7 +166,7 @@ static void check_correlation(void) {
     run(&b);
     check_value(b.p.loss == 0 && largest(b.p.dx[0], 12) == 0, "equal correlations", b.p.loss, 0);
     close_bench(&b);
-    /* Order 16 nearly gives e^{-.4 d^2}. d^2 is .8 for the student, 2 for the teacher. */
+    /* order=16 is nearly the kernel e^{-.4 d^2}. d^2 is .8 for the student, 2 for the teacher. */
     if (!open_bench(&b, "kd_correlation", "order=16", 2, D, D, true))
         check_value(false, "open", 0, 0);
     memcpy(b.x, x, sizeof(float) * 8);

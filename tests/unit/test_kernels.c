@@ -8,7 +8,7 @@ static const dnx_kernel_set *k;
 #define MAX 40000
 static float a[MAX], b[MAX], d[MAX], y[MAX], start[MAX], res[MAX], bias[512], slope[512], pk[MAX];
 static double want[MAX];
-static const float edge = 12345.f; /* behind a result; must not change */
+static const float edge = 12345.f; /* stands behind each result; must not change */
 
 static unsigned rng = 1;
 static float rnd(void) {
@@ -38,7 +38,7 @@ static double naive_finish(double v, const dnx_epilogue *e, int c, size_t i) {
     return v + (e->adds ? start[i] : 0);
 }
 
-/* Makes epilogue i. Returns false after the last. No STAIR: rounding matters at its jumps. */
+/* Makes epilogue i. Returns false after the last. DNX_STAIR is left out: it has jumps. */
 static bool epilogue(int i, dnx_epilogue *e) {
     static const dnx_act acts[] = {DNX_LINEAR, DNX_RELU, DNX_LEAKY, DNX_PRELU,
                                    DNX_RELU6,  DNX_TANH, DNX_HSWISH};

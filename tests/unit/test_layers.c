@@ -245,7 +245,7 @@ static void check_threads(const row *r) {
     for (int i = 0; i < 2; i++) close_bench(&b[i]);
 }
 
-/* ---- the view as a convolution ---- */
+/* ---- as_convolution() ---- */
 
 static size_t count_of(const dnx_param *list, int n, dnx_role role) {
     for (int i = 0; i < n; i++)
@@ -362,7 +362,7 @@ static void read_all(void) {
     }
 }
 
-/* The Makefile lists types by their files. */
+/* A type must have the name of its file: the Makefile lists types by their files. */
 static void check_names(void) {
     for (int t = 0; dnx_layer_types[t]; t++) {
         const char *file = dnx_layer_files[t], *slash = strrchr(file, '/');

@@ -108,7 +108,7 @@ static double act_of(double v, dnx_act act, double slope) {
                                       : slope * v;
 }
 
-/* Returns sum |r(y) - r(P Q x + c)|^2 / sum |r(y)|^2. r: the activation. */
+/* Returns sum |r(y) - r(P Q x + c)|^2 / sum |r(y)|^2. r: the activation; P, Q, c: of f. */
 static double objective(const data *d, const float *x, const dnx_factors *f, dnx_act act) {
     double sum = 0, norm = 0;
     for (int i = 0; i < SAMPLES; i++)
@@ -169,7 +169,7 @@ static void check_nonlinear(data *d, dnx_act act, const char *name, double at_mo
     dnx_pool_free(pool);
 }
 
-/* x is a linear mixture of y. With full rank the solution undoes it. */
+/* x is a linear mixture of y. With full rank the solution undoes the mixture. */
 static void check_asymmetric(const data *d) {
     dnx_pool *pool = dnx_pool_new(1);
     dnx_rng g;

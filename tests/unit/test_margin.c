@@ -57,8 +57,8 @@ static const struct {
 };
 #define CASES (int)(sizeof cases / sizeof *cases)
 
-/* With these seeds the loss does not jump within the step of a finite difference (mv's indicator,
- * arcface's fallback). */
+/* The losses of mv-* and arcface have jumps. With these seeds no jump lies within the step of a
+ * finite difference. */
 static void against_differences(int i, int seed, dnx_shape in, int N) {
     enum { B = 6 };
     const head *h = &cases[i].h;

@@ -162,7 +162,7 @@ static void test_absent(void) {
 typedef struct {
     pthread_t caller;
     atomic_bool is_slow; /* threads other than the caller are slow */
-    atomic_int others;   /* shares done by them */
+    atomic_int others;   /* shares that these threads have done */
 } crew;
 
 static void slow_elsewhere(void *arg, int t, int T) {
@@ -190,7 +190,7 @@ static void test_alone(void) {
     dnx_pool_free(p);
 }
 
-/* ---- bits and processors ---- */
+/* ---- the same bits with any number of processors or threads ---- */
 
 static const char text[] =
     "[net]\nbatch=6\nheight=20\nwidth=18\nchannels=3\nseed=5\n"

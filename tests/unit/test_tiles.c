@@ -102,7 +102,7 @@ static void products(const shape *s) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
-/* The input has side x side x 64 numbers. */
+/* Checks whether tiles pay for an input of side x side x 64. */
 static void pays(int side, int size, int pad, bool want) {
     int out = side + 2 * pad - size + 1;
     dnx_patches at = {{side, side, 64}, out, out, size, 1, pad, 0, 64};

@@ -23,7 +23,7 @@ static size_t good_size, floats;
 
 static dnx_net *build(void) { return make_net(net_text, "test.cfg", false, 1, 1); }
 
-/* Returns the number of floats. */
+/* Copies all parameters. Returns the number of floats. */
 static size_t copy(dnx_net *net, float *out) {
     dnx_param list[DNX_MAX_PARAMS];
     size_t n = 0;

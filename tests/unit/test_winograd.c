@@ -34,7 +34,7 @@ static const shape shapes[] = {
     {1, 14, 14, 63, 21, 1, "activation=linear\n", 0, 0, 3},
 };
 
-/* Returns NULL when the network cannot be built. */
+/* Returns the outputs, or NULL when the network cannot be built. The caller frees the outputs. */
 static float *outputs(const shape *s, const char *name, bool trains, int threads, const float *x) {
     char text[256];
     dnx_err err;

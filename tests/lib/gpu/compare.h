@@ -14,7 +14,7 @@ typedef struct {
     const char *name, *text;
     int h, w, c, there; /* h x w x c: input; there: number of layers on the device */
     double tolerance;   /* relative; 0: 1e-5 */
-    int deferring;      /* number of layers that defer; 0: not checked */
+    int deferring;      /* layers that defer batch norm and activation; 0: not checked */
 } net_case;
 
 /* [here]: a layer type without a GPU version, y = 2x. */
@@ -108,7 +108,7 @@ static void compare_params(const char *name, dnx_net *a, dnx_net *b, double tole
                off(a->sgd.momentum, b->sgd.momentum, a->sgd.of[a->n].momentum_at), tolerance);
 }
 
-/* Compares three updates of training and the outputs on the processor and on the device. */
+/* Trains three updates on the processor and on the device, and compares parameters and outputs. */
 static void check_case(const net_case *c, const dnx_placement *placed, double tolerance) {
     static const float truth[] = {1, 3, -1};
     dnx_net *here = build(c, true, NULL), *there = build(c, true, placed);

@@ -1,4 +1,4 @@
-/* emulation.c - runs the blocks of a launch on this processor. Threads are fibres. */
+/* emulation.c - runs the blocks of a launch on this processor. Each GPU thread is a fibre. */
 #include "emulation.h"
 
 #include <math.h>
@@ -19,7 +19,7 @@ typedef struct {
     bool has_started, is_done;
 } fibre;
 
-/* A copy to shared memory, made when the thread waits for it. */
+/* An asynchronous copy to shared memory: its thread runs it when the thread waits for it. */
 typedef struct {
     float *to;
     const float *from;
@@ -41,7 +41,7 @@ static _Thread_local struct {
     ucontext_t main, start;
     void (*kernel)(const void *);
     const void *args;
-    unsigned waiting, done; /* at the barrier; ended */
+    unsigned waiting, done; /* threads at the barrier; ended threads */
     unsigned long barriers;
     unsigned long warp_waits[MOST]; /* calls of warp_sync() */
     /* operands of mma.sync, for each warp and lane */

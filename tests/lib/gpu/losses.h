@@ -3,7 +3,7 @@
 #define GPU_LOSSES_H
 #include "lib/gpu/compare.h"
 
-/* Compares margins and their options. A sum over 1300 classes has three parts, over 70 one. */
+/* Compares margins and their options. The GPU sums 1300 classes in three parts, 70 in one. */
 static void check_margins(void) {
     char text[256];
     // clang-format off

@@ -29,7 +29,7 @@ int enter(const char *name);
 void lose_device(int result);
 int lost(void);
 
-/* is_of_device(): all bytes lie in one block of device memory; is_pinned(): of pinned memory. */
+/* Return true when all bytes lie in one block of device memory, or in one of pinned memory. */
 bool is_of_device(pointer p, size_t bytes);
 bool is_pinned(const void *p, size_t bytes);
 
