@@ -1,6 +1,6 @@
 /* [avgpool]: the mean of each channel over the whole map or, with size=, over windows.
  *
- *   y[b,p,q,c] = 1/size^2 sum_{i,j} x[b, p*stride - P + i, q*stride - P + j, c]
+ *   y[b,p,q,c] = 1/size^2 sum_{i,j<size} x[b, p*stride - P + i, q*stride - P + j, c]
  *
  * x: B x H x W x C, y: B x 1 x 1 x C or B x OH x OW x C with OH = (H + 2P - size)/stride + 1 and
  * P = size/2 with pad=1, else 0. Pixels outside of the map count in the mean as 0. No weights. */

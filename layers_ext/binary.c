@@ -14,10 +14,11 @@
  * Rastegari et al., "XNOR-Net", arXiv 1603.05279, sections 3.1 (bwn) and 3.2 (xnor). Courbariaux et
  * al., arXiv 1511.00363 (binaryconnect) and 1602.02830 (bnn).
  *
- * common/bits/binarise.h has the gradient of w. That of u, with dz = dL/dz and [condition] 1 or 0:
+ * common/bits/binarise.h has the gradient of w. du is the gradient of u, dz of z; [condition] is 1
+ * or 0:
  *   du = [|u| <= 1] (dz K alpha, convolved with b transposed)
- * With gradient=exact, xnor adds the derivative of K: sign(u)/n times the sum of dz z / K over the
- * filters and the windows that cover u, with n = C*size*size.
+ * With gradient=exact, xnor adds the derivative of K: sign(u)/n times the sum of dz z / K over all
+ * filters and all windows that contain this u, with n = C*size*size.
  *
  * Training updates the real weights. A network that predicts keeps only alpha and b.
  *
@@ -69,8 +70,8 @@ typedef struct {
     dnx_bitconv bits;
     dnx_patches at;
     dnx_binary_filters f;
-    int K, N;     /* K: floats of a filter (not K of the formula); N: filters */
-    float *block; /* threads x BLOCK x K: gathered windows; NULL when bits are counted */
+    int K, N;     /* K: floats of a filter (not the K of the formulas); N: filters */
+    float *block; /* threads x BLOCK x K: gathered windows; NULL when xnor or bnn predicts */
     float *signs; /* batch x H x W x C: sign(u), only when training xnor or bnn */
     float *slope; /* N: the constant slope of the activation, or NULL */
 } state;
@@ -240,7 +241,8 @@ static void forward(dnx_node *n, dnx_pass *p) {
     if (n->trains) dnx_norm_act_end(&s->norm, n, p);
 }
 
-/* Computes e = dz K and, unless j->dk is NULL, dk = sum of dz z / K over the filters. */
+/* Computes e = dz K and, unless j->dk is NULL, dk = sum of dz z / K over the filters. Both are for
+ * `rows` output pixels from p on. */
 static void unscale(job *j, long p, int rows, float *e) {
     const state *s = j->n->state;
     size_t N = (size_t)s->N, at = (size_t)p * N;

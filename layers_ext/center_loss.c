@@ -4,7 +4,7 @@
  *   L = sum_b weight/2 |x_b - c_k|^2,   k = the class of image b, c_k = the centre of class k
  *
  * The centres are trained by the gradient of L. The paper moves each centre by a mean of x_b - c_k,
- * at a separate rate; learning_rate= in this section can set one.
+ * at a rate of its own. Here learning_rate= in this section sets the rate of the centres.
  *
  * x (`from`): B x D (D = H W C), y: B x 1, the loss of each image. An image without a class (truth
  * -1) has loss 0. Any other truth outside 0..N-1 gives NaN. Weights file: centres N x D, initially

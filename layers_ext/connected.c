@@ -75,7 +75,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return prepare(n, err);
 }
 
-/* Returns the index, in the file's order C, H, W, of input d, which counts in the order H, W, C. */
+/* Converts d, an index in the order H, W, C, to the index in the file's order C, H, W. */
 static size_t file_index(const dnx_node *n, size_t d) {
     size_t C = (size_t)n->in[0].c, hw = (size_t)n->in[0].h * (size_t)n->in[0].w;
     return d % C * hw + d / C;

@@ -7,8 +7,8 @@
  * of two images, scaled to unit length. M is the number of images with a known class. A sum without
  * pairs is 0.
  *
- * x: B x D (D = H W C), y: B x 1, 1 where the nearest other image of the batch has the same class.
- * No weights. Hadsell et al. 2006, equation 4, but each of the two sums has its own mean. */
+ * x: B x D (D = H W C). y: B x 1: 1 if the nearest other image of the batch has the image's class,
+ * else 0. No weights. Hadsell et al. 2006, equation 4, but each of the sums has its own mean. */
 #include <math.h>
 #include <string.h>
 

@@ -1,10 +1,10 @@
 /* [convolutional]: convolution in groups, batch norm, activation.
  *
- *   z[b,p,q,n] = sum_{i,j,c} w[n,c,i,j] x[b, p*stride - pad + i, q*stride - pad + j, c]
+ *   z[b,p,q,n] = sum_{i,j<size} sum_c w[n,c,i,j] x[b, p*stride - pad + i, q*stride - pad + j, c]
  *   y = act(batch_norm(z))
  *
- * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1. The sum is over the
- * C/groups channels c of the group of filter n.
+ * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1. c runs over the
+ * C/groups channels in the group of filter n.
  * Weights file: biases N; with batch_normalize=1 scales N, mean N, variance N; weights N x C/groups
  * x size x size; with activation=prelu slopes N.
  *
@@ -33,7 +33,7 @@ static const dnx_opt options[] = {
 };
 
 typedef struct {
-    dnx_dwconv dw;     /* with is_narrow it does all the work, else only dw.norm is used */
+    dnx_dwconv dw;     /* does all the work if is_narrow; else only dw.norm is used */
     dnx_winograd wino; /* computes predictions when wino.m > 0 */
     dnx_products m;
     bool is_narrow;

@@ -1,6 +1,6 @@
 /* [cost]: distance between the input and the one-hot vector of the class.
  *
- *   y = x,  d[b,c] = t[b,c] - x[b,c] with t[b,c] = 1 for the class of image b, else 0
+ *   y = x,  d[b,c] = t[b,c] - x[b,c] with t[b,c] = 1 for the class of image b, else 0; by type=:
  *   sse     loss = sum d^2                               dx = scale d
  *   masked  as sse, but an image without a class (-1) has no loss and no gradient
  *   smooth  loss = sum d^2 where |d| < 1, else 2 |d| - 1  dx = scale clip(d, -1, 1)
@@ -43,7 +43,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Returns t of element i of the batch. Classes count in libdarknet's order C, H, W. */
+/* Returns t of element i of the batch. Classes are numbered in libdarknet's order C, H, W. */
 static float target(const dnx_node *n, const dnx_pass *p, size_t i, size_t size) {
     float k = p->truth[i / size];
     return k >= 0 && (double)k < (double)size && i % size == dnx_class_place(n->out, (size_t)k);

@@ -1,6 +1,6 @@
 /* [depthwise]: `multiplier` size x size filters per channel, batch norm, activation.
  *
- *   z[b,y,x,n] = sum_{i,j} w[n,i,j] x[b, y*stride - pad + i, x*stride - pad + j, n/multiplier]
+ *   z[b,p,q,n] = sum_{i,j} w[n,i,j] x[b, p*stride - pad + i, q*stride - pad + j, n/multiplier]
  *   y = act(batch_norm(z))
  *
  * x: B x H x W x C, y: B x OH x OW x N, N = C multiplier, OH = (H + 2 pad - size)/stride + 1.

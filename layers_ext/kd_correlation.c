@@ -6,7 +6,7 @@
  *   gaussian  phi(v) = e^{-2 gamma} sum_{p=0..order} (2 gamma v)^p / p!,  the Taylor series of
  *             e^{-gamma |u_i - u_j|^2}
  *   loss = weight n L,  L = 1/n^2 sum_ij (C_ij - T_ij)^2
- *   dL/du_i = 4/n^2 sum_j (C_ij - T_ij) phi'(u_i.u_j) u_j,  then through the normalisation
+ *   dL/du_i = 4/n^2 sum_j (C_ij - T_ij) phi'(u_i.u_j) u_j,  then back through u_i = f_i / |f_i|
  *
  * n is the number of images in the pass (batch / subdivisions).
  * x: n x H x W x C of `from`, taken as D = H W C numbers; target: n x any shape; y: n x 1,

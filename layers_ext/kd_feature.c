@@ -1,6 +1,6 @@
 /* [kd_feature]: the distance between the student's features f and the teacher's t.
  *
- *   g = f, or W f + b at every pixel if the numbers of channels differ
+ *   g = f, or W f + biases at every pixel if student and teacher differ in channels
  *   squared  e_b = |g_b - t_b|^2 / 2; with normalize=1, g/|g| and t/|t| replace g and t
  *   cosine   e_b = 1 - cos(g_b, t_b)
  *   loss = weight sum_b h_b e_b
@@ -199,7 +199,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     for (int b = 0; b < p->batch; b++) p->loss += (double)o->weight * s->h[b] * s->e[b];
 }
 
-/* For images [lo, hi): computes dg and, when g = W f + b, dx = W^T dg. */
+/* For images [lo, hi): computes dg and, when g = W f + biases, dx = W^T dg. */
 static void backward_share(void *arg, long lo, long hi) {
     job *j = arg;
     const opts *o = j->n->opts;

@@ -1,7 +1,7 @@
 /* [kd_probability]: distillation of the teacher's class probabilities (Hinton 2015, section 2).
  *
- *   p = softmax(z / T) over all classes, T = temperature; z_t, p_t: the teacher's, z_s, p_s: the
- *   student's logits and probabilities
+ *   p = softmax(z / T) over all classes,  T = temperature
+ *   z_t, p_t: the teacher's logits and probabilities;  z_s, p_s: the student's
  *   loss = weight sum_b T^2 KL(p_t || p_s),  KL(p || r) = sum_j p_j (log p_j - log r_j)
  *   dz_s = weight T (p_t - p_s), minus the derivative of the loss
  *
@@ -17,7 +17,7 @@
  *          weight T group_between (m_s - m_t) p_s / (1 - m_s) for any other class
  *
  * Zhao et al. 2023, "Grouped Knowledge Distillation for Deep Face Recognition". Implemented from
- * the authors' code and a summary, because the paper was not at hand. They use group=.93.
+ * the authors' code and a summary, because the paper was not at hand. Their code has group=.93.
  *
  * from= names the student's head, layer= the teacher's. The logits of a [margin_softmax] have no
  * margin, because the margin needs the label. The output of any other layer is used as logits.
@@ -26,7 +26,7 @@
  * x: B x the input of the student's head, or B x N logits; y: B x 1, the loss of each image. No
  * weights, but the gradient also goes into the weights of the head.
  * Memory: two B x 1024 blocks of logits, which the backward pass computes again; with group also
- * B x N. */
+ * B x N logits. */
 #include <math.h>
 #include <string.h>
 
@@ -60,8 +60,8 @@ static const dnx_opt options[] = {
     DNX_OPT_END(opts),
 };
 
-/* Running sums of one image over the classes of a group so far. top_s and top_t are the largest
- * logits of student and teacher, sum_s and sum_t the sums of e^{(z - top)/T}. */
+/* Sums of one image over those classes of a group that were read so far. top_s and top_t are the
+ * largest logits of student and teacher, sum_s and sum_t the sums of e^{(z - top)/T}. */
 typedef struct {
     double top_s, sum_s, top_t, sum_t;
     double apart; /* sum of e^{(z_t - top_t)/T} (z_t - z_s)/T */
@@ -163,7 +163,7 @@ static int group_of(const job *j, long b, int k) {
 
 /* ---- loss ---- */
 
-/* The sums of u are relative to the tops of `old`. Makes them relative to the tops of u. */
+/* The sums in u belong to the largest logits of `old`. Rescales them to the largest logits of u. */
 static void rescale(sums *u, const sums *old, double T) {
     if (u->top_s > old->top_s) u->sum_s *= exp((old->top_s - u->top_s) / T);
     if (!(u->top_t > old->top_t)) return;
@@ -212,7 +212,7 @@ static double softplus(double d) { return d > 0 ? d + log1p(exp(-d)) : log1p(exp
 /* Returns KL((m_t, 1 - m_t) || (m_s, 1 - m_s)), with m = 1 / (1 + e^ahead()). */
 static double between(const sums *of, double T) {
     double s = ahead(of, T, false), t = ahead(of, T, true), m = exp(-softplus(t));
-    double rest = exp(-softplus(-t)); /* 0 when all classes lead */
+    double rest = exp(-softplus(-t)); /* 0 when all classes are leading classes */
     return m * (softplus(s) - softplus(t)) + (rest > 0 ? rest * (softplus(-s) - softplus(-t)) : 0);
 }
 

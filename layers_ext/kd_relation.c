@@ -11,8 +11,8 @@
  *   loss = weight n L;  the gradient treats a and b as constants
  *
  * Threshold k of a pass is cosine number min(floor(P rates_k) + 1, P), counted from the largest, of
- * its P impostor pairs. The first training pass with such pairs sets a and b to its thresholds.
- * Each later one first moves them: a_k += pace (threshold k of the pass - a_k), b_k likewise.
+ * its P impostor pairs. The first training pass with impostor pairs sets a and b to its thresholds.
+ * Each later training pass first moves a and b: a_k += pace (threshold k of the pass - a_k).
  *
  * n is the number of images in the pass (batch / subdivisions). Pairs with an image of unknown
  * class are ignored. Use sampler=balanced, so that a pass has genuine pairs.
@@ -199,7 +199,7 @@ static double rank_of(const float *a, int K, double v, double temperature, doubl
     return sum;
 }
 
-/* Adds factor * l_ij of the pairs to the loss, and half of it to half[i] and half[j]. */
+/* Adds factor * l_ij of each pair to the loss, and half of that to both half[i] and half[j]. */
 static void add_pairs(dnx_node *n, dnx_pass *p, const pair *list, int count, double factor) {
     const double temperature = (double)((const opts *)n->opts)->temperature;
     state *s = n->state;

@@ -1,7 +1,7 @@
 /* [local_avgpool]: the mean of each channel over windows. Pixels outside of the map do not count,
  * as in AlexeyAB's Darknet; [avgpool] counts them as zeros.
  *
- *   y[b,y,x,c] = mean of x[b, y*stride - padding/2 + i, x*stride - padding/2 + j, c], i, j < size
+ *   y[b,p,q,c] = mean of x[b, p*stride - padding/2 + i, q*stride - padding/2 + j, c], i, j < size
  *
  * x: B x H x W x C, y: B x OH x OW x C with OH = (H + padding - size)/stride + 1. `padding` is the
  * number of pixels on both sides together. No weights. */
@@ -36,7 +36,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Shows a [maxpool], because Netron draws its windows and unequal padding. */
+/* Shows a [maxpool], because Netron draws the windows and unequal padding of a [maxpool]. */
 static void show(const dnx_node *n, dnx_view *v) {
     const opts *o = n->opts;
     dnx_show(v, "maxpool", v->from, 1, n->out, "size=%d\nstride=%d\npadding=%d\n", size_of(o),

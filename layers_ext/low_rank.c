@@ -1,7 +1,7 @@
 /* [low_rank]: a convolution of rank R: R filters of size x size, then a 1x1 convolution.
  *
- *   t[b,y,x,r] = sum_{i,j,c} V[r,c,i,j] x[b, y*stride - pad + i, x*stride - pad + j, c]
- *   z[b,y,x,n] = sum_r P[n,r] t[b,y,x,r]
+ *   t[b,p,q,r] = sum_{i,j,c} V[r,c,i,j] x[b, p*stride - pad + i, q*stride - pad + j, c]
+ *   z[b,p,q,n] = sum_r P[n,r] t[b,p,q,r]
  *   y = act(batch_norm(z))
  *
  * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1, N = filters; pad is
@@ -108,7 +108,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         if (!st) st = dnx_new(n, &s->d_all, threads * R * (K + N), err);
     }
     if (st) return st;
-    dnx_rng r; /* variance of V: 1/K, so that t varies like x; of P: 2/R (He et al.) */
+    dnx_rng r; /* V has variance 1/K, so that t varies like x; P has 2/R (He et al.) */
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
     for (size_t i = 0; i < K * R; i++) s->v[i] = dnx_rng_normal(&r) / sqrtf((float)K);
     for (size_t i = 0; i < R * N; i++) s->p[i] = dnx_rng_normal(&r) * sqrtf(2.f / (float)R);

@@ -2,25 +2,25 @@
  *
  *   c_j = x.w_j / (|x| |w_j|),  L_b = the cross-entropy of common/face/margin.h,  loss = sum_b F_b
  *
- * F_b is L_b or, with mining=, that of common/face/mining.h. The gradient is exact, through both
+ * F_b is L_b; with mining=, the loss of common/face/mining.h. The gradient is exact, through both
  * normalisations; gradient=ste takes the derivative of the margin as 1. Zero vectors have cosines
- * and gradients 0. The margin is ramp_end times its value, and rises to that over `warmup` updates.
+ * and gradients 0. Over `warmup` updates the margin rises to ramp_end times its value.
  *
  * scale=length: the logits are |x| c_j instead of s c_j.
  *
  * sample < 1 (partial FC): a pass uses only the classes that common/face/class_sample.h draws.
- * Momentum and weight decay still change the other classes.
+ * Momentum and weight decay still change the weights of all other classes.
  *
  * centres=teacher (AdaDistill), centres=inherited (ProxylessKD) and margins=teacher
  * (MarginDistillation): see common/face/centres.h. With centres=teacher or inherited, w has no
  * gradient, momentum or weight decay: the labels train only the student's features.
  *
  * x: B x D (D = H W C). y: B x 1, 1 if the true class has the largest cosine (without margin), else
- * 0. Truth -1 is unknown: loss, gradient and y are 0. Any other truth outside 0..N-1 gives a NaN
- * loss. The logits for distillation have no margin.
+ * 0. An unknown class (truth -1) has loss, gradient and y 0. Any other truth outside 0..N-1 gives a
+ * NaN loss. The logits for distillation have no margin.
  * Weights file: weights N x D, N = classes.
- * Memory beside the weights: a block of cosines, then of their gradients: B x N; with sample B x
- * min(N, ceil(sample N) + B). */
+ * Memory beside the weights: one block for the cosines, then for their gradients. It has B x N
+ * floats; with sample < 1, B x min(N, ceil(sample N) + B). */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -285,7 +285,7 @@ static double macs(const dnx_node *n) {
 
 static int classes(const dnx_node *n) { return ((const opts *)n->opts)->classes; }
 
-/* Returns the factor of the cosines in logits(): 1 with scale=length, as they are |x| c_j then. */
+/* Returns s; or 1 with scale=length, because dnx_cosines_forward() then stores |x| c_j. */
 static float factor_of_logits(const state *s) { return s->length ? 1 : (float)s->margin.s; }
 
 static void logits(dnx_node *n, const float *x, int batch, int lo, int hi, float *z) {

@@ -1,6 +1,6 @@
 /* [maxpool]: the largest value of each window, channel by channel.
  *
- *   y[b,y,x,c] = max_{i,j<size} x[b, y*stride - padding/2 + i, x*stride - padding/2 + j, c]
+ *   y[b,p,q,c] = max_{i,j<size} x[b, p*stride - padding/2 + i, q*stride - padding/2 + j, c]
  *
  * x: B x H x W x C, y: B x OH x OW x C with OH = (H + padding - size)/stride + 1. `padding` is the
  * number of pixels on both sides together, as in libdarknet. Padding is never the largest value. A

@@ -1,6 +1,6 @@
 /* [scale_channels]: multiplies each channel of a map by a number; with scale_wh=1, each pixel.
  *
- *   y[b,y,x,c] = act(f[b,y,x,c] * s[b,c])       scale_wh=1: act(f[b,y,x,c] * s[b,y,x])
+ *   y[b,p,q,c] = act(f[b,p,q,c] * s[b,c])       scale_wh=1: act(f[b,p,q,c] * s[b,p,q])
  *
  * s, the layer before: B x 1 x 1 x C, or B x H x W x 1; f (`from`) and y: B x H x W x C. No
  * weights. An [avgpool], two 1x1 convolutions and this layer make a squeeze-and-excitation block,

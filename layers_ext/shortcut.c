@@ -76,7 +76,7 @@ typedef struct {
     const float *du;
 } job;
 
-/* Returns the row of f that is added to row i of y, or -1. Rows count through the whole batch. */
+/* Returns the row of f that is added to row i of y, or -1. Rows are numbered through the batch. */
 static long row_of_f(const dnx_node *n, long i) {
     const state *s = n->state;
     long b = i / n->out.h, y = i % n->out.h;

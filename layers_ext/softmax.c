@@ -4,9 +4,9 @@
  *   dx = (onehot - y) / T, minus the derivative of the loss,   T = temperature
  *
  * x, y: B x H x W x C, N = H*W*C numbers. With groups=G, each of G parts of N/G numbers has its own
- * softmax. Classes are numbered in libdarknet's order C, H, W. No weights. If a later layer gives
- * dy, y (dy - <y, dy>) / T is added to dx. With noloss=1 or without truth this is the whole
- * gradient. libdarknet leaves out 1/T, and adds dy to dx unchanged. */
+ * softmax. Classes are numbered in libdarknet's order C, H, W. No weights. The gradient dy of a
+ * later layer adds y (dy - <y, dy>) / T to dx. With noloss=1 or without truth, dx is only that.
+ * libdarknet leaves out 1/T, and adds dy to dx unchanged. */
 #include <math.h>
 #include <string.h>
 
@@ -64,8 +64,8 @@ static long class_at(const dnx_node *n, const dnx_pass *p, long b) {
 /* The losses of the images, one double each, are in p->scratch. */
 static double *losses_of(const dnx_pass *p) { return (double *)(void *)p->scratch; }
 
-/* y = softmax(x/temperature) of n numbers. With m the largest x, returns log(sum of exp((x - m)/T))
- * and sets *largest = m. Subtracting m keeps y finite, because exp(89) is infinite in float32. */
+/* y = softmax(x/temperature) of n numbers. Sets *largest to m, the largest x, and returns
+ * log(sum of exp((x - m)/temperature)). Subtracting m keeps y finite: exp(89) overflows float32. */
 static double normalise(const float *x, size_t n, double temperature, float *y, double *largest) {
     double m = -HUGE_VAL, sum = 0;
     for (size_t i = 0; i < n; i++) m = (double)x[i] > m ? (double)x[i] : m;

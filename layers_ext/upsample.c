@@ -1,6 +1,6 @@
 /* [upsample]: repeats every pixel in a square of stride x stride pixels, times scale.
  *
- *   y[b,y,x,c] = scale * x[b, y/stride, x/stride, c]
+ *   y[b,p,q,c] = scale * x[b, p/stride, q/stride, c]
  *
  * x: B x H x W x C, y: B x stride*H x stride*W x C. No weights. A negative stride does the reverse,
  * as in libdarknet: y, B x H/-stride x W/-stride x C, is scale times the SUM of each square. */

@@ -1,4 +1,4 @@
-/* bare_act.c - an activation without slopes. */
+/* bare_act.c - an activation function without parameters. */
 #include "common/bare_act.h"
 
 #include "kernels/kernels.h"

@@ -14,7 +14,7 @@ dnx_status dnx_mean_windows_shape(dnx_node *n, int size, int stride, int padding
     return DNX_OK;
 }
 
-/* The part of a window in the map: [ylo, yhi) x [xlo, xhi). */
+/* The part of a window inside the map: [ylo, yhi) x [xlo, xhi). */
 typedef struct {
     int ylo, yhi, xlo, xhi;
     double area;

@@ -23,6 +23,6 @@ void dnx_norm_fold(const dnx_norm *m);
 void dnx_norm_batch(const dnx_norm *m, const double *sums, double rows);
 /* Adds to d_scales and d_shifts; computes p, q and r. sums: C sums of du, then C sums of du*x. */
 void dnx_norm_back(const dnx_norm *m, const double *sums, double rows);
-/* Adds the sums of the other threads, in order, to those of thread 0. sums: threads x len. */
+/* Adds the sums of the other threads, in order, to the sums of thread 0. sums: threads x len. */
 void dnx_norm_gather(double *sums, size_t len, int threads);
 #endif

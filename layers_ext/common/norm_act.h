@@ -22,7 +22,7 @@ typedef struct dnx_norm_act {
     double *sums;     /* threads x 3 x C */
 } dnx_norm_act;
 
-/* Call it after n->out is set and before the weights are declared. Declares biases; with has_bn,
+/* Call after n->out is set and before the weights are declared. Declares biases; with has_bn,
  * scales, mean and variance; for PReLU, slopes. Fails with DNX_EMEM. */
 dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err);
 /* Declares the slopes of a PReLU: n->out.c floats that start at .25. Fails with DNX_EMEM. */
@@ -30,8 +30,8 @@ dnx_status dnx_new_slopes(dnx_node *n, float **slopes, float **d_slopes, dnx_err
 
 /* Sets scale and shift from the running statistics; without batch norm to 1 and the biases. */
 void dnx_norm_act_fold(dnx_norm_act *t);
-/* Returns the epilogue of a kernel that stores outputs from (pixel, channel) on: in z when
- * training, else in y; the weights must then contain the scale. */
+/* Returns the epilogue of a kernel that stores outputs from (pixel, channel) on. Outputs go to z
+ * when training. Else they go to y, and the weights must contain the scale. */
 dnx_epilogue dnx_norm_act_epilogue(const dnx_norm_act *t, const dnx_pass *p, long pixel,
                                    int channel);
 static inline float *dnx_norm_act_out(const dnx_norm_act *t, const dnx_pass *p) {
@@ -41,7 +41,7 @@ static inline dnx_scaled_act dnx_norm_act_scaled(const dnx_norm_act *t) {
     return (dnx_scaled_act){t->c, t->scale, t->shift, t->act, t->slopes};
 }
 bool dnx_norm_act_adds_residual(const dnx_node *n);
-/* For dnx_fusion.defer. Only a cheap activation is deferred, because it is computed twice. */
+/* For dnx_fusion.defer. Defers only a cheap activation, because it is computed twice; else NULL. */
 dnx_norm_act *dnx_norm_act_defer(dnx_norm_act *t, float **z);
 
 /* Forward pass in training. Call begin() once. Each thread calls stats() for the rows of z that it

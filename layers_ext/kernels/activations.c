@@ -1,5 +1,5 @@
-/* activations.c - the activation functions on the processor, in double as in libdarknet. Unlike
- * libdarknet's tanh, which is NaN for large u, this tanh is then 1. */
+/* activations.c - the activation functions on the processor, in double as in libdarknet. For large
+ * u libdarknet's tanh is NaN; this tanh is 1. */
 #include "kernels/activations.h"
 
 #include <math.h>

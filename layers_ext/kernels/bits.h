@@ -78,9 +78,9 @@ const dnx_tile_set *dnx_tiles(void);
 
 static inline int dnx_bit_words(int C) { return (C + 63) / 64; }
 
-/* Chooses like dnx_kernels(). */
+/* Returns a set of bit loops, chosen like dnx_kernels(). */
 const dnx_bit_set *dnx_bits(void);
-/* Returns the set of that name, or NULL when the processor has none. For tests. */
+/* For tests: returns the set "plain", "avx2" or "avx512", or NULL when the processor lacks it. */
 const dnx_bit_set *dnx_bits_named(const char *name);
 
 /* Counts the 1 bits in n words. */

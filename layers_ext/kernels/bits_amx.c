@@ -105,8 +105,8 @@ DNX_INLINE void add(const int8_t *x, const size_t *offset, const int8_t *w, int 
     _tile_stored(3, sums + 768, 64);
 }
 
-/* Computes the results of those of `count` positions that are outputs. *column and *output belong
- * to the next position. */
+/* Computes results for `count` positions; skips positions that are no outputs. *column and *output
+ * always belong to the next position. */
 static inline void finish(const dnx_tile_job *j, const int32_t *sums, int count, const end16 *end,
                           int *column, size_t *output, const float *residual, float *y) {
     for (int i = 0; i < count; i++, *column = *column + 1 == j->pitch ? 0 : *column + 1) {

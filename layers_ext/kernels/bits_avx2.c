@@ -4,9 +4,9 @@
  * v differs from the first pixel (low half of the byte) and from the second (high half). One byte
  * shuffle looks up four bits of 32 filters: 256 products.
  *
- * Three lookups are added before a half would overflow: all = sum of bytes mod 256, high = sum of
- * their upper halves, and the lower halves are all - 16 high. Every 60 lookups the bytes are added
- * to 16-bit sums, which are in the first half of each output row until all bits are counted.
+ * Three lookups are added before half a byte would overflow. Of such bytes, `all` is the sum mod
+ * 256 and `high` the sum of the upper halves; the lower halves sum to all - 16 high. Every 60
+ * lookups are added to 16-bit sums, which stay in the first half of an output row until the end.
  *
  * Packed: panels of 32 filters, 4 channels a byte, 3*ceil(L*16/3) lookups: [N/32][lookups][32]. */
 #if defined(__x86_64__)

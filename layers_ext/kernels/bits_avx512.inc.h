@@ -27,7 +27,7 @@ DNX_INLINE void sign_words(const float *x, size_t step, int count, int C, int c,
     }
 }
 
-/* dnx_bit_end for 16 filters, of which `mask` exist. */
+/* The arrays of dnx_bit_end for 16 filters. `mask` has a 1 for each filter that exists. */
 typedef struct {
     __mmask16 mask;
     __m512 alpha, shift, slope;

@@ -36,7 +36,7 @@ enum {
     PANELS = 4,
     HEAD = 3 * 4 * PANEL,
     BLOCK = 16384, /* bytes of the rows of a block, which fit into the L1 cache */
-    CHOOSE = 0xCA  /* selects the second argument's bits where the first has 1, else the third's */
+    CHOOSE = 0xCA  /* takes the second argument's bits where the first has 1, else the third's */
 };
 
 static size_t row_size(int K) { return (size_t)(K + 63) / 64 * 64; }
@@ -125,7 +125,7 @@ INLINE __m512i bar(const uint8_t *panel, int K, float scale, const float *limit)
         more, _mm512_cvt_roundps_epi32(near, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC));
 }
 
-/* Adds four products to each lane of *sum. In assembly, because gcc would copy each *sum twice. */
+/* Adds four products to each lane of *sum. This is assembly, because gcc would copy *sum twice. */
 INLINE void multiply(__m512i *sum, __m512i row, __m512i q) {
     __asm__("vpdpbusd %2, %1, %0" : "+v"(*sum) : "v"(row), "v"(q));
 }

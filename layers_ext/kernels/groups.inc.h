@@ -1,7 +1,7 @@
 /* groups.inc.h - convolution in narrow groups; a part of kernels.inc.h. The lanes of a vector are
  * neighbouring output channels. Each lane picks its input from vectors of input channels. */
 
-/* Lane i of the result is p[at[i]], or anything when at[i] >= m. Reads m floats of p at most. V is
+/* Lane i of the result is p[at[i]]; undefined when at[i] >= m. Reads m floats of p at most. V is
  * the number of vectors that hold all p[at[i]]: 1, 2, or 0 for more. */
 INLINE vf pick(const int V, const float *p, vi at, const int m) {
     if (V == 0) {
@@ -34,7 +34,7 @@ typedef struct {
     int C, N, a, b;
     int steps, rest; /* VW outputs hold `steps` whole groups and `rest` more outputs */
     int V;           /* V for pick(), the same for all outputs */
-    int c, in, k;    /* the first output; input 0 of its group; the output's number in it */
+    int c, in, k;    /* the first output; input 0 of c's group; the number of c in its group */
     vi at;           /* inputs_of(k, a, b) */
 } lane_map;
 
@@ -188,7 +188,7 @@ static const struct {
 } group_strips[] = {GROUP_NAMES(8, 3, 1), GROUP_NAMES(4, 3, 1), GROUP_NAMES(4, 3, 2),
                     GROUP_NAMES(4, 5, 1), GROUP_NAMES(8, 1, 1), GROUP_NAMES(1, 0, 0)};
 
-/* Computes the outputs of a row. When p.dw is not NULL, adds the filter gradient to it instead. */
+/* Computes the outputs of a row. If p.dw is not NULL, adds the filter gradient to p.dw instead. */
 static void group_any(const dnx_rows *r, const dnx_groups *g, strip p) {
     const int in_w = r->in_w, out_w = r->out_w, kw = r->kw, stride = r->stride, pad = r->pad;
     const lane_map map = map_of(g);

@@ -9,7 +9,7 @@
 
 #include "kernels/activations.h"
 
-/* Where a kernel stores rows of N outputs. It adds the bias, applies act, adds the residual. */
+/* Where a kernel stores rows of N outputs, after it adds bias, applies act and adds residual. */
 typedef struct {
     float *y;
     size_t ldy;        /* floats between rows of outputs, in y and in the residual */
@@ -21,7 +21,7 @@ typedef struct {
     const float *next;     /* P x K floats that mm() prefetches; NULL: the rows of a that follow */
 } dnx_epilogue;
 
-/* Three arrays that will be read soon. */
+/* Three arrays to prefetch, because they will be read soon. */
 typedef struct {
     const float *p[3];
     size_t floats[3];
@@ -54,7 +54,7 @@ typedef struct {
     size_t (*packed)(int K, int N);
     /* Packs b, element (k,n) at b[k*sk + n*sn], into panels [N/panel][K][panel], zero padded. */
     void (*pack)(const float *b, size_t sk, size_t sn, int K, int N, float *packed);
-    /* y[P][N] = epilogue(a[P][K] * B), B packed. lda: floats between rows. */
+    /* y[P][N] = epilogue(a[P][K] * B), B packed. lda: floats between rows of a. */
     void (*mm)(const float *a, size_t lda, int P, int K, const float *packed, int N,
                const dnx_epilogue *e);
     /* w[K][N] += sum_p a[p][k] * d[p][n]. Prefetches `next` meanwhile, unless it is NULL. */
@@ -114,14 +114,14 @@ typedef struct {
                      const dnx_epilogue *e);
 } dnx_kernel_set;
 
-/* Returns the set that the environment variable DNX_ISA names if this processor has it, else its
- * best set. */
+/* Returns the set that the environment variable DNX_ISA names, if this processor can run it; else
+ * the best set that it can run. */
 const dnx_kernel_set *dnx_kernels(void);
 
 /* For tests: returns the set "plain", "avx2", "avx512" or "wide" (see kernels_wide.c), or NULL when
  * the processor lacks it. */
 const dnx_kernel_set *dnx_kernels_named(const char *name);
 
-/* Makes the thread flush denormals to zero (x86). Denormals make untrained networks slow. */
+/* The calling thread flushes denormals to zero from now on (x86). They slow untrained networks. */
 void dnx_flush_denormals(void);
 #endif

@@ -104,7 +104,7 @@ INLINE void st_part(float *p, vf v, int n) {
 #endif
 }
 
-/* Stores past the cache where it can. p is aligned to vectors. Call end_stream() at the end. */
+/* Stores past the cache if the processor can. p is aligned to vectors. end_stream() must follow. */
 INLINE void st_stream(float *p, vf v) {
 #if defined(USE_AVX512)
     _mm512_stream_ps(p, (__m512)v);
@@ -135,7 +135,7 @@ INLINE void stn(float *p, vf v, int n) {
         if (c_ < (C)) BODY(c_, (C)-c_);                                                            \
     } while (0)
 
-/* A dnx_epilogue. Vectors use u > 0 ? u : u*leak, at most 6 with is_capped; NaN stays NaN. */
+/* A dnx_epilogue for vectors: act is u > 0 ? u : u*leak, at most 6 if is_capped; NaN stays NaN. */
 typedef struct {
     float *y;
     size_t ldy;

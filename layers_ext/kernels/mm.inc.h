@@ -134,7 +134,7 @@ static void mm(const float *a, size_t lda, int P, int K, const float *b, int N,
     }
 }
 
-/* Takes at most `rows` cache lines from `next`. Returns their start, or NULL without any. */
+/* Takes at most `rows` cache lines from `next`. Returns their start, or NULL when none is left. */
 static const float *fetch(dnx_ahead *next, int rows) {
     for (int i = 0; i < 3; i++) {
         size_t n = (size_t)rows * LINE;

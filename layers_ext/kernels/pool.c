@@ -21,7 +21,7 @@
 #define FIRST_REST 8000000LL
 #define LONGEST_REST 256000000LL
 
-/* A thread sleeps here until another thread makes its condition true and calls wake(). */
+/* Where a thread sleeps until another thread makes its condition true and calls wake(). */
 typedef struct {
     _Alignas(64) atomic_bool is_asleep;
     sem_t sem;
@@ -38,7 +38,7 @@ typedef struct {
 
 struct dnx_pool {
     int shares, crew, started;
-    /* Only the caller uses these. */
+    /* Only the caller uses the members from `active` to `retry`. */
     int active;                /* threads that work now */
     long long counted, waited; /* ns: time of the last count; waiting beyond the usual */
     long long since, rest, retry;

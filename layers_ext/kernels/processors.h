@@ -4,7 +4,7 @@
 
 /* Returns the number of processors that the affinity of the calling thread allows, at most the CPU
  * quota of the control group (v1 or v2) rounded up, and at least 1. A library may bind the main
- * thread before main() runs, as libgomp does; a program that links this file undoes that. */
+ * thread before main() runs, as libgomp does; a program that links this file undoes the binding. */
 int dnx_processors(void);
 
 /* For tests: returns the CPU quota in processors, rounded up, or 0 without a limit. groups: a file

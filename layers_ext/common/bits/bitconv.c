@@ -23,7 +23,8 @@ static span span_of(const dnx_patches *at, int len, int i) {
     return s;
 }
 
-/* Sets of[i] to the number, from 0, of the pair (lo, hi) of output i. Returns how many differ. */
+/* Numbers the different pairs (lo, hi) from 0. of[i] is the number of output i's pair. Returns how
+ * many pairs there are. */
 static int number_shapes(int len, const dnx_patches *at, int outs, int *of) {
     int n = 0;
     for (int i = 0; i < outs; i++) {
@@ -70,13 +71,14 @@ dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, 
 
 dnx_part dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads) {
     int panel = k->has_tiles ? dnx_tiles()->panel : dnx_bits()->panel;
-    /* With tiles, each thread converts the bits of its filters to bytes: few filters save time. */
+    /* With tiles, a thread first converts the bits of its filters to bytes, which takes time. */
     bool has_few = k->has_tiles ? pixels < 36L * threads && k->N >= panel * threads
                                 : pixels < DNX_FEW_OUTPUTS * threads;
     return dnx_share_outputs(has_few, pixels, k->N, panel, t, threads);
 }
 
-/* Input bits outside the image are 0. A filter's 1 bits differ: base has twice their number. */
+/* Input bits outside the image are 0, so every 1 bit of a filter there counts as different. base
+ * has twice their number, so that padding adds 0 to the sum. */
 static void fill_base(dnx_bitconv *k, const uint64_t *rows) {
     const dnx_patches *at = &k->at;
     for (int y = 0; y < at->out_h; y++)
@@ -217,7 +219,7 @@ static void gather(const dnx_bitconv *k, const place *w, uint64_t *to) {
     }
 }
 
-/* Computes at most DNX_BIT_ROWS outputs. y and e point at the first output and filter. */
+/* Computes at most DNX_BIT_ROWS outputs. y and the arrays of e begin at the part's first filter. */
 static void count_block(const dnx_bitconv *k, int t, dnx_part of, const dnx_bit_end *e, float *y) {
     const int count = (int)(of.hi - of.lo), filters = of.end - of.first;
     const dnx_bit_set *b = dnx_bits();

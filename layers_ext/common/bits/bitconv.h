@@ -18,7 +18,7 @@ typedef struct {
     float *sum; /* batch x H x W: sum over the channels of |u| */
     dnx_bitconv_tiles tiles;
     uint64_t *bits; /* batch x H x W x L; NULL with tiles */
-    /* Only when predicting without tiles: */
+    /* The arrays below are NULL unless predicting without tiles. */
     uint64_t *rows;  /* threads x DNX_BIT_ROWS x words */
     int32_t *counts; /* threads x DNX_BIT_ROWS x ldc */
     /* Output (y, x) uses row row_of[y]*columns + column_of[x] of base. */
@@ -33,7 +33,7 @@ typedef struct {
 
 dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, bool has_map,
                             dnx_err *err);
-/* Returns the part of thread t. Its filters are whole panels. */
+/* Returns the part of the outputs that thread t computes, in whole panels of filters. */
 dnx_part dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads);
 /* Packs b, filters of +1 and -1 in file order. Fails with DNX_EMEM. */
 dnx_status dnx_bitconv_pack(dnx_bitconv *k, dnx_node *n, const float *b, dnx_err *err);
@@ -43,10 +43,10 @@ void dnx_bitconv_sign(dnx_bitconv *k, const float *x, long lo, long hi, const fl
                       const float *shift, float *signs);
 /* Sets map[i] to K of output p + i, for i < count. K is NaN when a u under the window is NaN. */
 void dnx_bitconv_map(const dnx_bitconv *k, long p, int count, float *map);
-/* Turns dk, the gradient of K, into map, the gradient of `sum`. */
+/* Turns dk, the gradient of K (batch x OH x OW), into map, the gradient of `sum`. */
 void dnx_bitconv_unmap(const dnx_bitconv *k, const float *dk, int batch, float *map);
-/* Writes a part of the outputs to p->y in thread t. alpha: N floats. slope: N floats when the
- * activation is u > 0 ? u : slope u with constant slopes, else NULL. */
+/* Thread t writes the part `of` of the outputs to p->y. alpha: N floats. slope: N floats when the
+ * activation is u > 0 ? u : slope*u with constant slopes, else NULL. */
 void dnx_bitconv_forward(const dnx_bitconv *k, int t, const dnx_pass *p, dnx_part of,
                          const float *alpha, const float *slope, const dnx_norm_act *norm);
 #endif

@@ -5,9 +5,9 @@
 
 #define PLACE 64
 #define LEAST 36   /* outputs of an image: with fewer, counting bits is faster */
-#define USEFUL .75 /* outputs / positions: with a smaller share, counting bits is faster */
+#define USEFUL .75 /* share of outputs in what tiles compute: with less, counting bits is faster */
 
-/* Returns the places in a row of a sub-image. */
+/* Returns the number of places in a row of a sub-image. */
 static int pitch(const dnx_patches *at) {
     return (at->in.w + 2 * at->pad + at->stride - 1) / at->stride;
 }
@@ -71,7 +71,7 @@ void dnx_bitconv_tiles_sign(dnx_bitconv_tiles *k, const float *x, long lo, long 
     }
 }
 
-/* See dnx_tile_job. */
+/* Returns the position of output p in its image; dnx_tile_job explains positions. */
 static int position(const dnx_bitconv_tiles *k, long p) {
     int w = k->at.out_w, at = (int)(p % ((long)k->at.out_h * w));
     return at / w * k->pitch + at % w;

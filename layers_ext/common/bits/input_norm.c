@@ -65,7 +65,7 @@ void dnx_input_norm_batch(dnx_input_norm *m, dnx_node *n, const float *x, long r
     dnx_norm_batch(&m->norm, m->sums, (double)rows);
 }
 
-/* Replaces the gradient of sign(u) in du by that of u. */
+/* Replaces the gradient of sign(u) in du by the gradient of u. */
 static void signs_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_input_norm *m = j->m;

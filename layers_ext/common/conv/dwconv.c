@@ -27,7 +27,7 @@ static int kept_pixels(const dnx_node *n, const dnx_dwconv *s) {
     return (n->out.w - 1) * kept_step(s) + 1;
 }
 
-/* In floats, for each thread. */
+/* Returns the floats of p->scratch that each thread uses. */
 static size_t scratch_size(const dnx_node *n, const dnx_dwconv *s) {
     int pixels = kept_rows(n, s) * kept_pixels(n, s) + (kept_step(s) > 1 ? n->out.w : 0);
     return (size_t)pixels * (size_t)n->out.c;

@@ -28,9 +28,9 @@ typedef struct {
     long lo, hi;
     int first, end;
 } dnx_part;
-/* Returns the part of thread t. Divides the pixels or, with by_filters, the panels. */
+/* Returns the outputs of thread t. Divides the pixels; with by_filters, the panels of filters. */
 dnx_part dnx_share_outputs(bool by_filters, long pixels, int N, int panel, int t, int threads);
-/* Gives thread t columns [lo, hi), whole panels; nothing when lo >= hi. */
+/* Gives thread t the columns [lo, hi) of N, in whole panels; no columns when lo >= hi. */
 void dnx_share_columns(int N, int panel, int t, int threads, int *lo, int *hi);
 /* Packs each group's K x N matrix into panels, and its transpose unless packed_t is NULL. */
 void dnx_filters_pack(const dnx_filters *s, struct dnx_pool *pool, const float *wk, float *packed,

@@ -18,11 +18,11 @@ int dnx_winograd_side(const dnx_patches *at, int filters) {
     if (at->size != 3 || at->stride != 1 || at->c < LEAST || N < LEAST) return 0;
     int m = (double)at->c * filters > LARGE ? 2 : 4, a = m + 2;
     double tiles = (double)((at->out_h + m - 1) / m) * ((at->out_w + m - 1) / m);
-    /* Winograd must save at least a third of the products, and 4 or more tiles share a filter. */
+    /* Winograd must save a third of the products, and at least 4 tiles must share a filter. */
     return tiles >= 4 && tiles * a * a <= 6. * at->out_h * at->out_w ? m : 0;
 }
 
-/* With fewer tiles together, the filters are read too often. The largest filters have m = 2. */
+/* With fewer tiles together, the filters are read too often. Large filters, m = 2, need more. */
 static int least_tiles(const dnx_winograd *s) { return s->m == 2 ? 48 : 24; }
 
 static int area(const dnx_winograd *s) { return (s->m + 2) * (s->m + 2); }
@@ -177,7 +177,7 @@ static void transform_out(const job *j, long tile, int count, const float *prod,
     }
 }
 
-/* Filters [f, f + width) are groups, or panels of one group. */
+/* Filters [f, f + width) are whole groups, or panels of one group. */
 static void multiply(const dnx_winograd *s, int e, const float *v, int count, int f, int width,
                      float *prod) {
     const dnx_kernel_set *k = dnx_kernels();

@@ -24,12 +24,12 @@ typedef struct {
 
 /* Returns m for `filters` filters; 0 when Winograd is not possible or not faster. */
 int dnx_winograd_side(const dnx_patches *at, int filters);
-/* For a node that predicts: sets s->m, and everything else unless m is 0. Fails with DNX_EMEM. */
+/* For a node that predicts: sets s->m and, unless m is 0, all else and n->scratch. DNX_EMEM. */
 dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,
                              dnx_err *err);
 /* Transforms and packs w, N x Cg x 3 x 3. Multiplies filter f by scale[f], unless scale is NULL. */
 void dnx_winograd_prepare(dnx_winograd *s, dnx_node *n, const float *w, const float *scale);
-/* Computes Y, then batch norm and activation unless norm is NULL. */
+/* Stores Y in p->y, after batch norm and activation unless norm is NULL. */
 void dnx_winograd_forward(const dnx_winograd *s, dnx_node *n, dnx_pass *p,
                           const dnx_norm_act *norm);
 #endif

@@ -1,4 +1,4 @@
-/* centres.c - see centres.h. It uses one thread: a batch has few images. */
+/* centres.c - see centres.h. One thread does the work, because a batch has few images. */
 #include "common/face/centres.h"
 
 #include <math.h>

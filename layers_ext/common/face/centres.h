@@ -11,13 +11,13 @@
  *   fixed            a_b = a constant
  * Images without a class and teacher's features of length 0 move no centre. Boutros et al. 2024,
  * "AdaDistill: Adaptive Knowledge Distillation for Deep Face Recognition"; implemented from the
- * authors' code. There the last image of a class sets its centre; here all images count equally.
+ * authors' code. In it the last image of a class sets its centre; here all images count equally.
  *
  * centres=inherited: the centres are the class vectors of the teacher's classifier and never
  * change. Shi et al. 2020, "ProxylessKD: Direct Knowledge Distillation with Inherited Classifier
  * for Face Recognition"; implemented from a summary.
  *
- * margins=teacher: each image has its own margin, `least` when it has no class:
+ * margins=teacher: image b has its own margin m_b, which is `least` for an image without a class:
  *
  *   m_b = least + (m - least) max(c_b, 0) / max_i c_i,  c_b = cos(t_b, w_y)
  *
@@ -51,10 +51,10 @@ dnx_target_kind dnx_centres_take(int centres, bool has_margins);
 /* Checks the options and the teacher, and allocates. All members declared above `images` must be
  * set. Fails with DNX_EOPTION, DNX_ESHAPE or DNX_EMEM. */
 dnx_status dnx_centres_make(dnx_centres *c, dnx_node *n, dnx_err *err);
-/* Copies inherited centres to w, which a weights file may have replaced. Does nothing after the
- * first training pass. */
+/* Copies inherited centres to w again, because a weights file may have replaced w. Does nothing
+ * after the first training pass. */
 void dnx_centres_inherit(dnx_centres *c, const dnx_node *n);
-/* Call it before the loss of a pass with truth. In a training pass with p->target it moves the
+/* Must be called before the loss of a pass with truth. In a training pass with p->target, moves the
  * centres and sets the margins. */
 void dnx_centres_pass(dnx_centres *c, const dnx_node *n, const dnx_pass *p);
 #endif

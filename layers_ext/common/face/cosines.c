@@ -122,7 +122,8 @@ static void weights_share(void *arg, int t, int threads) {
     }
 }
 
-/* d_unit = d * normalised weights. A thread takes columns, so a sum always has the same order. */
+/* d_unit = d times the normalised weights. Threads divide the columns, so the order of a sum does
+ * not depend on the number of threads. */
 static void unit_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_cosines *c = j->c;

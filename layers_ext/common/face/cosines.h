@@ -1,7 +1,8 @@
 /* cosines.h - cosines of features and class weights, and gradients through both normalisations.
  *
- *   c_bj = x_b.w_j / (|x_b| |w_j|);  with g = -dL/dc, x^ = x/|x|, w^ = w/|w| the descent directions
- *   d_w_j = (I - w^_j w^_j^T) / |w_j| sum_b g_bj x^_b,  d_x_b the same with x and w exchanged
+ *   c_bj = x_b.w_j / (|x_b| |w_j|),  g = -dL/dc,  x^ = x/|x|,  w^ = w/|w|
+ *   d_w_j = (I - w^_j w^_j^T) / |w_j| sum_b g_bj x^_b,  the descent direction of w_j
+ *   d_x_b: the same formula with x and w exchanged
  *
  * With by_length the features keep their length: c_bj = x_b.w_j / |w_j|, x_b replaces x^_b in d_w,
  * and d_x_b = sum_j g_bj w^_j - along_b x_b.
@@ -17,14 +18,14 @@ typedef struct {
     bool by_length;
     const float *along; /* B; NULL counts as 0 */
     size_t D;
-    float *w, *d_w;       /* N x D; d_w may be NULL */
+    float *w, *d_w;       /* N x D; d_w is NULL unless w is trained */
     float *unit, *d_unit; /* B x D; NULL when predicting */
     float *w_inv;         /* N: 1/|w| in the last forward pass, 0 if w = 0 */
-    float *scratch;       /* for each thread */
+    float *scratch;       /* `share` floats for each thread */
     size_t share;
 } dnx_cosines;
 
-/* Allocates c, and draws the weights of N classes with standard deviation .01. DNX_EMEM. */
+/* Allocates c and declares w, N x D normal numbers with deviation .01. Fails with DNX_EMEM. */
 dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int N, bool is_trained, dnx_err *err);
 
 /* The classes rows[lo..hi-1], each at most once; when rows is NULL, classes lo..hi-1. */
@@ -36,9 +37,8 @@ typedef struct {
 /* out[b*(hi - lo) + i - lo] = scale c_bj with j = rows[i], or j = i when rows is NULL. */
 void dnx_cosines_forward(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
                          float *out);
-/* Call it after dnx_cosines_forward() with the same x and classes; batch <= B. d: descent
- * directions, laid out like `out`. Adds to d_w. Stores dx or, with `adds`, adds to it. dx may be
- * NULL. */
+/* Must follow dnx_cosines_forward() with the same x and classes; batch <= B. d: descent directions
+ * of c, laid out like `out`. Adds to d_w. Stores dx or, with `adds`, adds to dx. dx may be NULL. */
 void dnx_cosines_back(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
                       const float *d, float *dx, bool adds);
 #endif

@@ -1,4 +1,4 @@
-/* distances.c - see distances.h. It uses one thread: a batch has few images. */
+/* distances.c - see distances.h. One thread does the work, because a batch has few images. */
 #include "common/face/distances.h"
 
 #include <math.h>

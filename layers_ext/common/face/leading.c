@@ -55,7 +55,7 @@ static int falling(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-/* Sorts `mass`. Returns the smallest number of classes with `share` of it. */
+/* Sorts `mass`. Returns the smallest number of classes that hold `share` of the whole mass. */
 static int count_leading(dnx_leading *g) {
     double all = 0, held = 0;
     int n = 0;

@@ -10,7 +10,7 @@
 #include "dnx.h"
 
 typedef struct {
-    float share; /* with 0 all classes lead */
+    float share; /* 0: all classes are leading classes */
     int N;
     float *z;     /* B x N: the caller stores the logits; choose() overwrites them */
     double *norm; /* B: log sum_j e^{z_j} */
@@ -22,7 +22,7 @@ typedef struct {
 /* Allocates if n->trains and share > 0; else all classes lead. Fails with DNX_EMEM. */
 dnx_status dnx_leading_make(dnx_leading *g, dnx_node *n, int N, float share, dnx_err *err);
 void dnx_leading_choose(dnx_leading *g, struct dnx_pool *pool, int batch);
-/* Returns true when class j leads for image b. z: its logit. */
+/* Returns true when class j is a leading class of image b. z: the logit of class j. */
 static inline bool dnx_leads(const dnx_leading *g, long b, int j, float z) {
     return !g->least || z >= g->least[b] || g->label[b] == j;
 }

@@ -15,7 +15,7 @@
  *                  Wang 2018 (SV-X-Softmax, arXiv 1812.11317): like mv with t-1 in place of t
  *   d-softmax   L = log(1 + e^{s(m - c_y)}) + log(1 + sum_{k!=y} e^{s c_k})  He 2019
  *
- * The authors of SphereFace train with lambda = max(5, 1000/(1 + .12 update)). Close to it is
+ * The authors of SphereFace train with lambda = max(5, 1000/(1 + .12 update)). A close match is
  *   margin=sphereface  m=4  scale=length  warmup=1658  ramp_end=.1666667
  * With r = 1 an even m has no gradient at 90 degrees, where training starts.
  *
@@ -62,7 +62,7 @@ void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_marg
 /* Replaces the cosines c by the descent directions -factor dL/dc_j. */
 void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double factor, int N, int y,
                        float *c);
-/* Returns dL/ds with all s c_j constant. Call it before dnx_margin_slopes(), which replaces c. */
+/* Returns dL/ds at constant s c_j. Must be called before dnx_margin_slopes(), which replaces c. */
 double dnx_margin_length_slope(const dnx_margin *g, const dnx_margin_row *r, int N, int y,
                                const float *c);
 #endif
