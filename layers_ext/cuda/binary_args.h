@@ -35,7 +35,8 @@ struct signs_back_args {
     long rows;
     int C;
 };
-/* k_map: window means, batch x oh x ow, of sums of |u|, batch x h x w. k_unmap: its gradient. */
+/* k_map: to = K of layers_ext/binary.c, batch x oh x ow; from = the sums of |u|, batch x h x w.
+ * k_unmap: to = the gradient of these sums; from = the gradient of K. */
 struct k_map_args {
     struct dnx_cuda_window at;
     const float *from;

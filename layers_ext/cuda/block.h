@@ -1,5 +1,5 @@
-/* block.h - sums and maxima over threads. All threads of the block must call them. The order of the
- * additions is fixed, so two runs give the same bits. */
+/* block.h - sums and maxima over threads. All threads of a block must call such a function. The
+ * order of the additions is fixed, so two runs give the same bits. */
 #ifndef DNX_CUDA_BLOCK_H
 #define DNX_CUDA_BLOCK_H
 #include "cuda/target.h"

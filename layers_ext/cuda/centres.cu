@@ -27,7 +27,7 @@ DEVICE double alpha_of(const struct centres_args *a, const float *x, const float
     return in_bounds(c * in_bounds(own));
 }
 
-/* Only the block of the first image of a class moves its centre. */
+/* Only the block of the first image of a class moves the centre of this class. */
 KERNEL(centres_follow) {
     const int first = BLOCK_X, y = a.label[first];
     double keep = 0;

@@ -16,7 +16,7 @@ typedef struct {
     float *d_w; /* dnx_gpu_matrix_parts() x ld x D: parts of d_w; NULL without has_back */
 } dnx_gpu_cosines;
 
-/* Sets all but by_length and along. The layer frees the arrays. Errors: DNX_EMEM, DNX_EIO. */
+/* Sets c, except by_length and along. The layer frees the arrays. Errors: DNX_EMEM, DNX_EIO. */
 dnx_status dnx_gpu_cosines_make(dnx_gpu_layer *l, dnx_gpu_cosines *c, int N, int D, bool has_back,
                                 dnx_err *err);
 /* Computes unit_w and w_inv. Class i is row rows[i] of w, or none (-1); row i when rows is NULL. */
@@ -25,8 +25,9 @@ void dnx_gpu_cosines_classes(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *
  * may move them out of -1..1. */
 void dnx_gpu_cosines_forward(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *x, int batch,
                              float *block);
-/* d: the descent directions of block. Adds those of class i to row rows[i] of d_w, or to row i when
- * rows is NULL. Stores those of x in dx, or adds them with `adds`. d_w and dx may be NULL. */
+/* d: the descent directions of block. Adds the direction of class i to row rows[i] of d_w, or to
+ * row i when rows is NULL. Stores the directions of x in dx or, with `adds`, adds them. d_w and dx
+ * may be NULL. */
 void dnx_gpu_cosines_back(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *d, int batch,
                           const int *rows, float *d_w, float *dx, bool adds);
 #endif

@@ -9,7 +9,7 @@ typedef struct {
     float *parts; /* slabs x taps x N: the gradient of the filters from each slab */
 } dnx_gpu_dw;
 
-/* Fills l->state, a dnx_gpu_dw. Without size= a filter covers the input. DNX_EMEM, DNX_EIO. */
+/* Fills l->state. Without size=, a filter covers the input. Fails with DNX_EMEM or DNX_EIO. */
 dnx_status dnx_gpu_dw_make(dnx_gpu_layer *l, dnx_err *err);
 void dnx_gpu_dw_prepare(dnx_gpu_layer *l);
 void dnx_gpu_dw_forward(dnx_gpu_layer *l, dnx_pass *p);

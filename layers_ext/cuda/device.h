@@ -33,14 +33,14 @@ void dnx_device_close(dnx_device *d);
 void dnx_device_notes(dnx_device *d, void (*note)(const char *line));
 /* Describes device `index` without opening it. Fails with DNX_EIO. */
 dnx_status dnx_device_look(int index, dnx_device_facts *facts, dnx_err *err);
-/* The device owns the result. */
+/* Returns the facts of an open device, which owns them. */
 const dnx_device_facts *dnx_device_is(const dnx_device *d);
 
 /* Allocates zeroed memory on the device. Fails with DNX_EMEM, or DNX_EIO for other reasons. */
 dnx_status dnx_device_new(dnx_device *d, void **p, size_t bytes, dnx_err *err);
 void dnx_device_free(dnx_device *d, void *p);
 /* From here to dnx_device_count_end(), the device allocates and queues nothing. It only counts the
- * bytes that dnx_device_new() would allocate. The addresses that it returns must not be used. */
+ * bytes that dnx_device_new() would allocate. Addresses from dnx_device_new() must not be used. */
 void dnx_device_count_begin(dnx_device *d);
 size_t dnx_device_count_end(dnx_device *d);
 /* Returns DNX_EMEM when less than `bytes` is free on the device, DNX_EIO when the driver fails. */
@@ -63,8 +63,8 @@ void dnx_device_fetch(dnx_device *d, void *to, const void *from, size_t bytes);
 void dnx_device_put_beside(dnx_device *d, void *to, const void *from, size_t bytes);
 /* Makes the work that is queued from now on wait for the copies of dnx_device_put_beside(). */
 void dnx_device_join(dnx_device *d);
-/* Queues a kernel with x * y * z blocks of 256 threads. args: its struct of kernels.h, which is
- * copied. Queues nothing when x, y or z is 0. x > INT_MAX, or y or z > 65535, is a failure. */
+/* Queues a kernel with x * y * z blocks of 256 threads. args: the kernel's struct of kernels.h,
+ * which is copied. Queues nothing when x, y or z is 0. Fails with x > INT_MAX, or y or z > 65535. */
 void dnx_device_launch(dnx_device *d, dnx_cuda_kernel kernel, long x, long y, long z,
                        const void *args);
 /* Queues a kernel whose threads loop over `count` elements. */

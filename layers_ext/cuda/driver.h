@@ -62,7 +62,7 @@ enum {
     X(cuEventDestroy_v2, (void *event))                                                            \
     X(cuGetErrorString, (dnx_cu_result r, const char **text))
 
-/* A driver older than CUDA 11.4 lacks some of these; has_graphs is then false. */
+/* A driver older than CUDA 11.4 lacks some of these functions; has_graphs is then false. */
 #define DNX_CU_GRAPH_SYMBOLS(X)                                                                    \
     X(cuStreamBeginCapture_v2, (void *stream, int mode))                                           \
     X(cuStreamEndCapture, (void *stream, void **graph))                                            \

@@ -16,8 +16,8 @@ void dnx_emulated_mma_bf16(float d[4], const unsigned a[4], const unsigned b[2])
 void dnx_emulated_mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]);
 unsigned dnx_emulated_bf16_pair(float low, float high);
 unsigned dnx_emulated_tf32(float x);
-/* Asynchronous copies of n floats (cp.async). Only dnx_emulated_copies_wait() makes them, so that a
- * missing wait gives wrong numbers. */
+/* Asynchronous copies of n floats (cp.async). The copies happen in dnx_emulated_copies_wait(), so
+ * that a missing wait gives wrong numbers. */
 void dnx_emulated_copy(float *to, const float *from, int n);
 void dnx_emulated_copies_end(void);
 void dnx_emulated_copies_wait(int groups);

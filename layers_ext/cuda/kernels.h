@@ -15,7 +15,7 @@
 #include "cuda/window.h"
 #include "kernels/activations.h"
 
-/* Columns: the name; true when the kernel calls SYNC(). */
+/* Columns: the kernel's name; true when the kernel calls SYNC(). */
 // clang-format off
 #define DNX_CUDA_KERNELS(X)                                                                     \
     X(conv_forward, true) X(conv_dx, true) X(conv_dw, true)                                     \
@@ -250,7 +250,7 @@ struct channels_args {
     int c, from_c, from_at, to_c, to_at;
     bool adds;
 };
-/* winner: for each output the index row * w + column of the largest pixel in its window. */
+/* maxpool: winner has for each output the index row * w + column of its window's largest pixel. */
 struct maxpool_args {
     struct dnx_cuda_window at;
     const float *x;

@@ -32,7 +32,7 @@ KERNEL(center_back) {
     }
 }
 
-/* In the order of layers_ext/cost.c. */
+/* The types of [cost], in the order of layers_ext/cost.c. */
 enum { COST_SSE, COST_MASKED, COST_SMOOTH, COST_L1, COST_SEG, COST_WGAN };
 
 DEVICE bool cost_counts(const struct cost_args *a, int label) {

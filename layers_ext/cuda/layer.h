@@ -1,6 +1,6 @@
 /* layer.h - the GPU version of a layer type: layers/NAME.c defines dnx_gpu_NAME. The GPU version
- * declares no parameters: it reads those of a dnx_node. As in dnx.h, backward() stores or adds dx,
- * and always adds to the gradients of parameters. */
+ * declares no parameters: it uses the parameters of a dnx_node. As in dnx.h, backward() stores or
+ * adds dx, and always adds to the gradients of parameters. */
 #ifndef DNX_CUDA_LAYER_H
 #define DNX_CUDA_LAYER_H
 #include "cuda/device.h"
@@ -25,8 +25,9 @@ typedef struct dnx_gpu_layer {
     struct dnx_gpu_norm *norm;  /* the layer's batch norm and activation; may be NULL */
     /* forward() stores z, before batch norm and activation, in y. The only reader applies both. */
     bool defers;
-    struct dnx_gpu_layer *deferred[DNX_MAX_IN]; /* [k]: the layer of input k if it defers */
-    /* Set by bring(): y, losses and the gradient are 0. forward() and backward() do not run. */
+    struct dnx_gpu_layer
+        *deferred[DNX_MAX_IN]; /* [k]: the layer of input k if it defers, or NULL */
+    /* bring() may set it. Then y, losses and gradients are 0; forward(), backward() do not run. */
     bool is_idle;
     void *state; /* type->state_size bytes on the processor, zeroed before make() */
     void *memory[DNX_GPU_MEMORY]; /* the results of dnx_gpu_new() */
@@ -52,7 +53,7 @@ typedef struct dnx_gpu_type {
     /* As in dnx_layer_type, but on the device, and with l->scratch and l->losses. */
     void (*forward)(dnx_gpu_layer *l, dnx_pass *p);
     void (*backward)(dnx_gpu_layer *l, dnx_pass *p);
-    /* Runs when the parameters have changed, before forward(). It may change them. May be NULL. */
+    /* Runs before forward() after parameters have changed. May change parameters. May be NULL. */
     void (*prepare)(dnx_gpu_layer *l);
 } dnx_gpu_type;
 

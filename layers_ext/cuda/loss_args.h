@@ -17,7 +17,7 @@ struct softmax_args {
     long size;
 };
 struct softmax_back_args {
-    const float *y, *dy; /* when dy is NULL, it is 0 */
+    const float *y, *dy; /* dy NULL counts as 0 */
     const int *label;
     float *dx;
     double temperature;
@@ -88,12 +88,13 @@ struct centres_args {
 #define centres_near_args centres_args
 #define centres_margins_args centres_args
 
-/* One block for each image. label: a row of centres; -1 when unknown, -2 when no class. */
+/* center_loss, center_back: one block for each image. label: a row of `centres`; -1 when unknown,
+ * -2 when no class. */
 struct center_args {
     const float *x, *centres; /* x: B x D; centres: classes x D */
     const int *label;
     double *losses;
-    float *y, *dx, *d_centres; /* d_centres is added to; it and dx may be NULL */
+    float *y, *dx, *d_centres; /* d_centres is added to; dx and d_centres may be NULL */
     float weight;
     int batch, D;
     bool adds;

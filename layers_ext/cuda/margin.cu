@@ -75,7 +75,8 @@ DEVICE void divide_by_length(const struct margin_loss_args *a, int b, float *row
     SYNC();
 }
 
-/* Returns dL/ds. row: see loss_args.h. mass: sum of e^(z - peak) of `many` emphasised classes. */
+/* Returns dL/ds. row: see loss_args.h. mass: the sum of e^(z - peak) over the `many` emphasised
+ * classes. */
 DEVICE double length_slope(const struct dnx_cuda_margin *g, const double row[4], double cy,
                            double mass, double many) {
     const double e = g->smoothing, slope = g->is_ste ? 1 : row[3];
@@ -154,7 +155,8 @@ DEVICE bool is_before(const double *losses, int i, int b) {
     return u > v || (u == v && i < b);
 }
 
-/* Returns M/K for the K = ceil(keep M) largest losses, else 0. M images have a known class. */
+/* Returns M/K if image b has one of the K = ceil(keep M) largest losses, else 0. M: the number of
+ * images with a known class. */
 DEVICE double hard_factor(const struct margin_images_args *a, int b, int M) {
     const int ceiling = -(int)real_floor(-(a->keep * M * (1 - 1e-6)));
     const int K = ceiling < 1 ? 1 : ceiling > M ? M : ceiling;
@@ -163,7 +165,7 @@ DEVICE double hard_factor(const struct margin_images_args *a, int b, int M) {
     return rank < K ? (double)M / K : 0;
 }
 
-/* Replaces *loss by (1 - p)^focus * loss with p = e^-loss. Returns its derivative by loss. */
+/* Replaces *loss by F = (1 - p)^focus * loss with p = e^-loss. Returns dF/dloss. */
 DEVICE double focal_factor(double focus, double *loss) {
     const double p = real_exp(-*loss), miss = 1 - p;
     if (miss <= 0) {

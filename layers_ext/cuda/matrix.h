@@ -7,7 +7,7 @@
 /* z = a b^T. a: m x k, b: n x k, z: m x n. */
 void dnx_gpu_times_transposed(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m,
                               int n, int k);
-/* Stores in z, or adds to z with `adds`, parts whose sum over the groups is a b.
+/* z[i][g] = part g of row i of the product a b, which is the sum over g. With `adds`, adds to z.
  * a: m x (groups n), b: (groups n) x k, z: m x groups x k. */
 void dnx_gpu_times(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m, int n, int k,
                    int groups, bool adds);
@@ -21,7 +21,7 @@ void dnx_gpu_add_transposed_times(dnx_gpu_layer *l, const float *a, const float 
 
 /* Convolutions; at->batch is the batch of the pass. */
 enum { DNX_GPU_PIXELS = 1 << 30 }; /* the most pixels in a batch */
-/* Return the number of weights, and of parts of their gradient; a smaller batch needs no more. */
+/* Return the number of weights, and of parts of their gradient. Smaller batches have no more. */
 size_t dnx_gpu_filters(const struct dnx_cuda_window *at);
 int dnx_gpu_parts(const struct dnx_cuda_window *at);
 void dnx_gpu_conv_order(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *w,

@@ -12,8 +12,8 @@ typedef struct dnx_gpu_norm {
     double *parts;                                           /* (slabs or stripes) x 3 x C */
 } dnx_gpu_norm;
 
-/* Sets all members of t but of_input, which must be set, and l->norm unless of_input. keeps_z:
- * allocates z for backward() when the layer trains and does not defer. DNX_EMEM, DNX_EIO. */
+/* of_input must be set. Sets all other members of t and, unless of_input, l->norm. With keeps_z,
+ * allocates z if the layer trains and does not defer. Fails with DNX_EMEM or DNX_EIO. */
 dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool keeps_z, dnx_err *err);
 /* Computes scale and shift from the running statistics; without batch norm 1 and the bias. */
 void dnx_gpu_norm_fold(dnx_gpu_layer *l, dnx_gpu_norm *t);

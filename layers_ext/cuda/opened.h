@@ -18,7 +18,7 @@ struct dnx_device {
     /* Events of dnx_device_put_beside(): the end of the earlier work, and the end of the copy. */
     void *before, *copied;
     dnx_queue *queue;
-    char *buffer; /* pinned, for small copies; a wait frees all of it */
+    char *buffer; /* pinned, for small copies; after a wait all of it is free again */
     size_t used;
     bool is_busy; /* work has been queued since the last wait */
     bool counts;

@@ -72,7 +72,7 @@ DEVICE int last_reader(int p, int pad, int stride, int outputs) {
     return last < outputs ? last : outputs - 1;
 }
 
-/* Sums dy over the outputs whose windows contain input i or, with winner, whose maximum it is. */
+/* Sums dy over the outputs whose windows contain input i; with winner, whose maximum is input i. */
 DEVICE float sum_of_readers(const struct dnx_cuda_window *at, const float *dy, const int *winner,
                             bool is_of_image, long i) {
     const int c = (int)(i % at->C), x = (int)(i / at->C % at->w);

@@ -18,7 +18,7 @@ struct tile {
  *   DX        input pixels   channels       taps and filters
  *   DW        filters        taps, channels output pixels lo to hi
  *
- * DX is the gradient of the input, DW that of the filters. A line is a row or a column. */
+ * DX is the gradient of the input, DW of the filters. A line is a row or a column. */
 enum { FORWARD, DX, DW };
 struct product {
     const struct dnx_cuda_window *at;
@@ -71,7 +71,7 @@ DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz,
 }
 
 /* Return the address of left[k][line] or right[k][line]; NULL where the element is 0. s: the spot
- * of the line, in DW that of term k. */
+ * of the line; in DW, of term k. */
 DEVICE const float *left_at(const struct product *p, int kind, struct spot s, int line, int k) {
     const long row = p->row + line;
     if (k >= p->hi || row >= p->rows) return 0;
@@ -174,7 +174,8 @@ DEVICE int tile_column(int i, int precision) {
     return THREAD / 32 / 4 * 32 + i / 4 * 8 + THREAD % 4 * 2 + i % 2;
 }
 
-/* row_parts() threads share a column. This is number row_part(); acc[i] is its row row_index(). */
+/* row_parts() threads share a column; this thread is number row_part() of them. acc[i] is in row
+ * number row_index() of this thread's rows. */
 DEVICE int row_parts(int precision) { return precision == PLAIN ? 16 : 32; }
 DEVICE int row_part(int precision) {
     return precision == PLAIN ? THREAD / 16 : THREAD / 32 % 4 * 8 + THREAD % 32 / 4;
@@ -195,7 +196,8 @@ DEVICE void fetch(const struct product *p, int kind, struct spot left, int slice
     END_COPIES();
 }
 
-/* After SYNC() in the loop slice s is complete, and no thread reads the stage of new copies. */
+/* After SYNC() in the loop, slice s is complete, and no thread still reads the stage that fetch()
+ * overwrites. */
 DEVICE void product_tile(const struct product *p, int kind, int precision, struct tile *t) {
     SHARED __attribute__((aligned(16))) float stages[STAGES][2][BUFFER];
     const struct spot left = spot_of(p->at, kind, (unsigned)(p->row + line_of(true)));

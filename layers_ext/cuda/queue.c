@@ -9,7 +9,7 @@
 enum { THREADS = 256, LISTS = 64, FEW = 4 };
 enum { COPY_IN = DNX_CUDA_KERNEL_COUNT, COPY_OUT, CLEAR };
 
-/* A kernel's arguments follow this struct. It has no padding: lists are compared byte by byte. */
+/* A kernel's arguments follow this struct, which has no padding: lists are compared by bytes. */
 typedef struct {
     int kind; /* a dnx_cuda_kernel, COPY_IN, COPY_OUT or CLEAR */
     unsigned blocks[3];
@@ -27,7 +27,7 @@ typedef struct {
 typedef struct {
     list list;
     void *exec;    /* graph of the list; NULL until its second start */
-    uint64_t used; /* number of the last flush that started it */
+    uint64_t used; /* number of the last flush that started the list */
 } known;
 
 struct dnx_queue {
@@ -113,7 +113,7 @@ static dnx_cu_result capture(dnx_queue *q, known *k) {
     return r;
 }
 
-/* Returns the remembered list that equals q->now. Else returns NULL, and tries to remember it. */
+/* Returns the remembered list that equals q->now. Else tries to remember q->now, returns NULL. */
 static known *find(dnx_queue *q) {
     known *oldest = &q->lists[0];
     for (known *k = q->lists; k < q->lists + LISTS; k++) {

@@ -1,5 +1,5 @@
 /* queue.h - a list of work for a GPU. A list that is started again can become a CUDA graph, which
- * one call starts: the driver needs about as long to start a small kernel as the GPU to run it.
+ * one call starts. To start a small kernel takes the driver about as long as the GPU needs for it.
  * Lists are compared byte by byte, so values that change with each step must be in memory, at an
  * address that stays the same. */
 #ifndef DNX_CUDA_QUEUE_H
@@ -19,7 +19,7 @@ dnx_queue *dnx_queue_open(const dnx_driver *cu, void *stream, void *const *funct
 void dnx_queue_close(dnx_queue *q); /* discards work that was not started; q may be NULL */
 
 /* Add a command to the list. args: the kernel's struct of kernels.h, which is copied. Return 0, the
- * driver's error, or DNX_CU_OUT_OF_MEMORY. When memory runs out, they start the list first. */
+ * driver's error, or DNX_CU_OUT_OF_MEMORY. When memory runs out, they first start the list. */
 dnx_cu_result dnx_queue_launch(dnx_queue *q, dnx_cuda_kernel kernel, const unsigned blocks[3],
                                const void *args);
 dnx_cu_result dnx_queue_clear(dnx_queue *q, dnx_cu_pointer to, size_t bytes);
@@ -33,6 +33,7 @@ dnx_work dnx_queue_work(const dnx_queue *q);
 /* Returns the name of the command that failed last, for messages. */
 const char *dnx_queue_failed(const dnx_queue *q);
 const char *dnx_queue_name(dnx_cuda_kernel kernel);
-/* Returns 0 when no graph has failed, DNX_CU_NOT_FOUND when the driver has none, or its error. */
+/* Returns 0 when no graph has failed, DNX_CU_NOT_FOUND when the driver cannot make graphs, else the
+ * driver's error. */
 dnx_cu_result dnx_queue_refusal(const dnx_queue *q);
 #endif

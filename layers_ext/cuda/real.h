@@ -97,7 +97,7 @@ DEVICE double real_asin(double y) {
     }
     return sum;
 }
-/* Limits c to -1..1. */
+/* Returns acos c. Limits c to -1..1. */
 DEVICE double real_acos(double c) {
     const double size = c < 0 ? -c : c;
     if (size <= .5) return REAL_PI / 2 - real_asin(c);

@@ -99,7 +99,7 @@ DEVICE void copy_one(float *to, const float *from) {
 #define WAIT_COPIES(n) asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory")
 #endif
 
-/* The index of this thread in x, and the number of threads in x. */
+/* The index of this thread among all threads in x, and their number. */
 #define INDEX ((long)BLOCK_X * THREADS + THREAD)
 #define STEP ((long)BLOCKS_X * THREADS)
 /* Loops over elements i = row * C + c of this thread. Dividing each i by C would take too long. */

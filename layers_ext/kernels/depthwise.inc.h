@@ -10,7 +10,7 @@ INLINE int ceil_div(int a, int b) { return a > 0 ? (a + b - 1) / b : 0; }
 /* Returns a/b rounded down, but at least -1. */
 INLINE int floor_div(int a, int b) { return a < 0 ? -1 : a / b; }
 
-/* Sets *xlo and *xhi: for outputs *xlo <= x < *xhi, taps first..last read only pixels of the row. */
+/* Sets *xlo and *xhi: in outputs *xlo <= x < *xhi, taps first..last read only pixels of the row. */
 INLINE void inside(int in_w, int first, int last, int stride, int pad, int *xlo, int *xhi) {
     *xlo = ceil_div(pad - first, stride);
     *xhi = floor_div(in_w - 1 + pad - last, stride) + 1;
@@ -175,7 +175,7 @@ DX_STRIP_FN(1, 1)
 DX_STRIP_FN(2, 4)
 DX_STRIP_FN(2, 2)
 
-/* Computes the gradient of an input pixel, which output x - k reads by tap kx + k*stride, k < taps. */
+/* Computes the gradient of a pixel that output x - k reads by tap kx + k*stride, for k < taps. */
 NOINLINE void dx_pixel(const back_rows *b, int kx, int x, int taps, int stride, int C, float *dx) {
     const int count = b->count;
     const bool adds = b->adds;

@@ -4,7 +4,7 @@
 
 typedef struct {
     float *factors;      /* on the device: batch x out */
-    float *host;         /* the same on the processor */
+    float *host;         /* the factors on the processor */
     unsigned char *keep; /* for one image */
     bool is_dropping;
 } state;

@@ -9,7 +9,7 @@ typedef struct {
     float *target, *g;   /* batch x size; g is NULL when there is no W */
     float *inv, *e, *h;  /* inv: B x 2 floats; e, h: B doubles each */
     float *ones;         /* T */
-    float *parts, *sums; /* scratch for the gradients of W and b; sums: doubles */
+    float *parts, *sums; /* scratch for the gradients of W and biases; sums: doubles */
 } state;
 
 enum { W, BIASES };
@@ -53,7 +53,7 @@ static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
     dnx_gpu_bring_target(l, p, ((const state *)l->state)->target);
 }
 
-/* g = x W^T + b */
+/* g = x W^T + biases */
 static void map(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     const long rows = (long)p->batch * (long)s->pixels;

@@ -1,5 +1,5 @@
 /* upsample.c - the GPU version of [upsample]. A square of stride x stride pixels is the window of a
- * pool: the kernel avgpool_back repeats a pixel over it, and avgpool sums its pixels. */
+ * pool. The kernel avgpool_back repeats a pixel over a square; avgpool sums a square's pixels. */
 #include <stdlib.h>
 
 #include "cuda/product.h"
