@@ -60,7 +60,7 @@ static const dnx_opt options[] = {
     DNX_OPT_END(opts),
 };
 
-/* Sums of one image over those classes of a group that were read so far. top_s and top_t are the
+/* Sums of one image over the classes of a group that have been read so far. top_s and top_t are the
  * largest logits of student and teacher, sum_s and sum_t the sums of e^{(z - top)/T}. */
 typedef struct {
     double top_s, sum_s, top_t, sum_t;
@@ -200,7 +200,7 @@ static double within(const sums *u, double T) {
     return u->apart / u->sum_t + (u->top_s - u->top_t) / T + log(u->sum_s / u->sum_t);
 }
 
-/* Returns the log-sum-exp of the other classes minus that of the leading classes. */
+/* Returns log sum e^{z/T} over the other classes minus log sum e^{z/T} over the leading classes. */
 static double ahead(const sums *of, double T, bool is_teacher) {
     const sums *g = &of[0], *r = &of[1];
     return is_teacher ? (r->top_t - g->top_t) / T + log(r->sum_t) - log(g->sum_t)

@@ -38,7 +38,7 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_norm_act norm;
-    dnx_winograd wino;   /* with wino.m > 0 it computes t, and packed_v is NULL */
+    dnx_winograd wino;   /* computes t if wino.m > 0; packed_v is then NULL */
     size_t wino_scratch; /* with wino.m > 0, t starts after this many floats of scratch */
     dnx_patches at;
     int K, N, R;
@@ -116,7 +116,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return prepare(n, err);
 }
 
-/* V as R filters of K floats, and P as N filters of R floats. */
+/* Return V as R filters of K floats, and P as N filters of R floats. */
 static dnx_filters v_of(const state *s) { return (dnx_filters){1, s->K, s->R, s->at.c}; }
 static dnx_filters p_of(const state *s) { return (dnx_filters){1, s->R, s->N, s->R}; }
 

@@ -4,7 +4,7 @@
  *
  * s, the layer before: B x 1 x 1 x C, or B x H x W x 1; f (`from`) and y: B x H x W x C. No
  * weights. An [avgpool], two 1x1 convolutions and this layer make a squeeze-and-excitation block,
- * Hu et al. 2018, equation 4. The options are those of AlexeyAB's Darknet. */
+ * Hu et al. 2018, equation 4. The options are as in AlexeyAB's Darknet. */
 #include "common/bare_act.h"
 
 #define BLOCK 64 /* channels at a time */

@@ -4,8 +4,8 @@
  *   dx = (onehot - y) / T, minus the derivative of the loss,   T = temperature
  *
  * x, y: B x H x W x C, N = H*W*C numbers. With groups=G, each of G parts of N/G numbers has its own
- * softmax. Classes are numbered in libdarknet's order C, H, W. No weights. The gradient dy of a
- * later layer adds y (dy - <y, dy>) / T to dx. With noloss=1 or without truth, dx is only that.
+ * softmax. Classes are numbered in libdarknet's order C, H, W. No weights. A later layer's gradient
+ * dy adds y (dy - <y, dy>) / T to dx. With noloss=1 or without truth, dx has no other term.
  * libdarknet leaves out 1/T, and adds dy to dx unchanged. */
 #include <math.h>
 #include <string.h>

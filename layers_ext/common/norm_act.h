@@ -41,7 +41,8 @@ static inline dnx_scaled_act dnx_norm_act_scaled(const dnx_norm_act *t) {
     return (dnx_scaled_act){t->c, t->scale, t->shift, t->act, t->slopes};
 }
 bool dnx_norm_act_adds_residual(const dnx_node *n);
-/* For dnx_fusion.defer. Defers only a cheap activation, because it is computed twice; else NULL. */
+/* For dnx_fusion.defer. A deferred activation is computed twice, so the result is NULL unless the
+ * activation is cheap. */
 dnx_norm_act *dnx_norm_act_defer(dnx_norm_act *t, float **z);
 
 /* Forward pass in training. Call begin() once. Each thread calls stats() for the rows of z that it

@@ -64,7 +64,7 @@ void dnx_device_put_beside(dnx_device *d, void *to, const void *from, size_t byt
 /* Makes the work that is queued from now on wait for the copies of dnx_device_put_beside(). */
 void dnx_device_join(dnx_device *d);
 /* Queues a kernel with x * y * z blocks of 256 threads. args: the kernel's struct of kernels.h,
- * which is copied. Queues nothing when x, y or z is 0. Fails with x > INT_MAX, or y or z > 65535. */
+ * which is copied. Queues nothing if x, y or z is 0. Fails with x > INT_MAX, or y or z > 65535. */
 void dnx_device_launch(dnx_device *d, dnx_cuda_kernel kernel, long x, long y, long z,
                        const void *args);
 /* Queues a kernel whose threads loop over `count` elements. */

@@ -4,8 +4,8 @@
 
 /* The emulated thread that runs now. */
 struct dnx_emulated {
-    unsigned thread, threads;     /* its index in its block; threads in a block */
-    unsigned block[3], blocks[3]; /* indices x, y, z of its block; numbers of blocks */
+    unsigned thread, threads;     /* index of the thread in its block; threads in a block */
+    unsigned block[3], blocks[3]; /* indices x, y, z of the block; numbers of blocks */
 };
 extern _Thread_local struct dnx_emulated dnx_emulated;
 

@@ -19,15 +19,14 @@ typedef struct dnx_gpu_layer {
     float *momentum[DNX_MAX_PARAMS];
     float *scratch;        /* on the device; shared by all layers of the network */
     size_t scratch_floats; /* floats of scratch that the layer needs; make() sets it */
-    /* The loss of each image, on the device. make() of a loss allocates it. */
+    /* The loss of each image, on the device. make() of a loss layer allocates the array. */
     double *losses;
     struct dnx_gpu_layer *head; /* the GPU version of node->distillation->head; may be NULL */
     struct dnx_gpu_norm *norm;  /* the layer's batch norm and activation; may be NULL */
     /* forward() stores z, before batch norm and activation, in y. The only reader applies both. */
     bool defers;
-    struct dnx_gpu_layer
-        *deferred[DNX_MAX_IN]; /* [k]: the layer of input k if it defers, or NULL */
-    /* bring() may set it. Then y, losses and gradients are 0; forward(), backward() do not run. */
+    struct dnx_gpu_layer *deferred[DNX_MAX_IN]; /* [k]: layer of input k if it defers, or NULL */
+    /* bring() sets is_idle. If true, forward() and backward() do not run; y and losses are 0. */
     bool is_idle;
     void *state; /* type->state_size bytes on the processor, zeroed before make() */
     void *memory[DNX_GPU_MEMORY]; /* the results of dnx_gpu_new() */

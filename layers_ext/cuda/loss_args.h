@@ -6,7 +6,7 @@
 #include "common/face/margin_kinds.h"
 
 /* softmax: y = exp(x/T) / sum exp(x/T) for each row of `size` numbers, T = temperature. With label
- * also the cross-entropy of each row. softmax_back: dx = y (dy - <y, dy>) / T, with label plus
+ * also the cross-entropy of each row. softmax_back: dx = y (dy - <y, dy>) / T; with label, plus
  * (onehot - y) / T. One block for each row. */
 struct softmax_args {
     const float *x;
@@ -28,7 +28,7 @@ struct softmax_back_args {
 /* The dnx_margin of this pass (common/face/margin.h), and n, the number of classes. */
 struct dnx_cuda_margin {
     double s, m, m1, m2, m3, smoothing, ramp;
-    float t; /* dnx_margin_emphasis() */
+    float t; /* the result of dnx_margin_emphasis() */
     int kind, n;
     bool is_easy, is_ste;
 };
@@ -124,7 +124,7 @@ struct feature_distance_args {
     long count, size;
     bool is_unit;
 };
-/* feature_weights: the hardness h of each image (layers_ext/kd_feature.c), and its loss. */
+/* feature_weights: stores h of layers_ext/kd_feature.c and the loss of each image. */
 struct feature_weights_args {
     const double *e;
     double *h, *losses;
@@ -164,7 +164,7 @@ struct dnx_cuda_probability {
 /* One block for each image in leading_norm and leading_least, one block in leading_count. */
 struct leading_args {
     struct dnx_cuda_logits side;
-    const float *scale; /* of the cosines of `side` */
+    const float *scale; /* factor of the cosines of `side` */
     double share;
     const int *label;
     double *norm, *mass; /* norm: B; mass: N */

@@ -7,7 +7,7 @@
 /* z = a b^T. a: m x k, b: n x k, z: m x n. */
 void dnx_gpu_times_transposed(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m,
                               int n, int k);
-/* z[i][g] = part g of row i of the product a b, which is the sum over g. With `adds`, adds to z.
+/* Row i of the product a b is the sum over g of z[i][g]. Stores z or, with `adds`, adds to z.
  * a: m x (groups n), b: (groups n) x k, z: m x groups x k. */
 void dnx_gpu_times(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m, int n, int k,
                    int groups, bool adds);

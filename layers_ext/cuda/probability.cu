@@ -115,7 +115,8 @@ enum { TOP_S, SUM_S, TOP_T, SUM_T, APART, SUMS };
 DEVICE double within(const double *u, double T) {
     return u[APART] / u[SUM_T] + (u[TOP_S] - u[TOP_T]) / T + real_log(u[SUM_S] / u[SUM_T]);
 }
-/* Returns the log-sum-exp of the rest minus that of the leading classes. top: TOP_S or TOP_T. */
+/* Returns log sum e^(z/T) over the rest minus log sum e^(z/T) over the leading classes. top: TOP_S
+ * or TOP_T. */
 DEVICE double ahead(const double *of, double T, int top) {
     const double *g = of, *r = of + SUMS;
     return (r[top] - g[top]) / T + real_log(r[top + 1]) - real_log(g[top + 1]);

@@ -113,7 +113,8 @@ static dnx_cu_result capture(dnx_queue *q, known *k) {
     return r;
 }
 
-/* Returns the remembered list that equals q->now. Else tries to remember q->now, returns NULL. */
+/* Returns the remembered list that equals q->now. If there is none, tries to remember q->now, and
+ * returns NULL. */
 static known *find(dnx_queue *q) {
     known *oldest = &q->lists[0];
     for (known *k = q->lists; k < q->lists + LISTS; k++) {

@@ -1,5 +1,5 @@
 /* queue.h - a list of work for a GPU. A list that is started again can become a CUDA graph, which
- * one call starts. To start a small kernel takes the driver about as long as the GPU needs for it.
+ * one call starts. The driver takes about as long to start a small kernel as the GPU to run it.
  * Lists are compared byte by byte, so values that change with each step must be in memory, at an
  * address that stays the same. */
 #ifndef DNX_CUDA_QUEUE_H

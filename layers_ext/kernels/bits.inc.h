@@ -1,5 +1,5 @@
 /* bits.inc.h - dnx_bit_set.finish in plain C, for the filters from number i on. Separate statements
- * keep products and sums apart: fused, the results would differ from those of training. */
+ * keep products and sums apart. Fused ones would give other results than training. */
 #include "kernels/bits.h"
 
 static void finish_from(int i, const int32_t *count, int N, const int32_t *base, float factor,

@@ -142,7 +142,7 @@ static void panel(const dnx_tile_job *j, const uint64_t *packed, const end16 *en
 
 static void multiply(const dnx_tile_job *given, const void *packed, int N, void *scratch,
                      float *y) {
-    const dnx_tile_job j = *given; /* a copy, which stores to y cannot change */
+    const dnx_tile_job j = *given; /* a copy, so that writing y cannot change it */
     int8_t *w = scratch;
     int32_t *sums = (int32_t *)(void *)(w + WORDS * 2 * TILE);
     _tile_loadconfig(&config);

@@ -92,8 +92,8 @@ static void pack(const uint64_t *rows, int L, int N, void *packed) {
     }
 }
 
-/* Stores the offsets in bytes of the tables for n words of rows a and b: 16 for each word, then two
- * offsets 0 to fill up the last three lookups. */
+/* Stores the offsets in bytes of the tables for n words of rows a and b. Each word has 16 offsets.
+ * Two more offsets, 0, fill up the last three lookups. */
 static void choose(const uint64_t *a, const uint64_t *b, int n, uint16_t *table) {
     const __m128i low = _mm_set1_epi16(15), high = _mm_set1_epi16(240);
     for (int i = 0; i < n; i++, table += 16) {
@@ -216,7 +216,7 @@ static void count(const uint64_t *a, int P, int L, const void *packed, int panel
 
 static void finish(const int32_t *counts, int N, const int32_t *base, float factor,
                    const dnx_bit_end *given, float *y) {
-    const dnx_bit_end e = *given; /* a copy, which stores to y cannot change */
+    const dnx_bit_end e = *given; /* a copy, so that writing y cannot change it */
     const __m256 one = _mm256_set1_ps(1), by = _mm256_set1_ps(factor);
     int i = 0;
     for (; i + 8 <= N; i += 8) {

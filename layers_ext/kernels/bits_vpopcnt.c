@@ -115,7 +115,7 @@ static void count(const uint64_t *a, int P, int L, const void *packed, int panel
 
 static void finish(const int32_t *counts, int N, const int32_t *base, float factor,
                    const dnx_bit_end *given, float *y) {
-    const dnx_bit_end e = *given; /* a copy, which stores to y cannot change */
+    const dnx_bit_end e = *given; /* a copy, so that writing y cannot change it */
     for (int i = 0; i < N; i += 16) {
         end16 v = end16_of(&e, i, N);
         __m512i c = _mm512_slli_epi32(_mm512_maskz_loadu_epi32(v.mask, counts + i), 1);

@@ -1,5 +1,5 @@
-/* bytes.h - finds those products of many rows with a few queries that may exceed a limit. Rows and
- * queries are rounded to bytes, but no product above its limit + 1e-6 is missed. */
+/* bytes.h - multiplies many rows by a few queries, and finds products that may exceed a limit. Rows
+ * and queries are rounded to bytes, but no product above its limit + 1e-6 is missed. */
 #ifndef DNX_BYTES_H
 #define DNX_BYTES_H
 #include <stddef.h>

@@ -85,7 +85,7 @@ typedef struct {
     /* y = act(x * scale[c] + shift[c]) + residual. residual may be NULL. y may be x. */
     void (*scale_act)(const float *x, long P, const dnx_scaled_act *s, const float *residual,
                       float *y);
-    /* Like scale_act(), for a y larger than the cache: stores past the cache where it can. */
+    /* Like scale_act(), for a y larger than the cache: stores past the cache if possible. */
     void (*scale_act_stream)(const float *x, long P, const dnx_scaled_act *s, const float *residual,
                              float *y);
     /* With u = z*scale[c] + shift[c]: du = dy * act'(u), sum_du[c] += du, sum_duz[c] += du*z, and

@@ -1,5 +1,5 @@
-/* kernels_wide.c - kernels_avx512.c compiled without AVX-512, so that a machine with AVX2 can test
- * it. Only tests link it. */
+/* kernels_wide.c - the vectors of kernels_avx512.c compiled without AVX-512, for tests on machines
+ * with AVX2. Only tests link this file. */
 #if defined(__x86_64__) || defined(__i386__)
 #define SET wide
 #define VW 16

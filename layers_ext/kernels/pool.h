@@ -22,8 +22,8 @@ void dnx_pool_free(dnx_pool *p);
 int dnx_pool_threads(const dnx_pool *p);
 
 /* Calls fn(arg, t, T) once for each share t in 0..T-1, in parallel, and returns when all are done.
- * Share t may use scratch number t. Shares must not wait for each other. Call it from one thread at
- * a time, and not from inside fn, unless the pool has 1 share. */
+ * Share t may use scratch number t. Shares must not wait for each other. Only one thread at a time
+ * may call it, and not from inside fn, unless the pool has 1 share. */
 void dnx_pool_run(dnx_pool *p, void (*fn)(void *arg, int t, int T), void *arg);
 
 /* Calls fn(arg, t, i) once for each i in 0..n-1. A free thread takes the next i. fn may use scratch

@@ -13,7 +13,7 @@ typedef struct {
     float *alpha;     /* N */
     float *b;         /* N x C x size x size: +-1 */
     float *wk;        /* N x K: scratch */
-    float *packed;    /* panels of alpha b; if takes_signs: of b, NULL when predicting */
+    float *packed;    /* panels of alpha b; if takes_signs: panels of b, or NULL if predicting */
     float *packed_t;  /* panels of alpha b, transposed, for dx */
     float *d_wk;      /* threads x K x N: gradients of alpha b */
 } dnx_binary_filters;

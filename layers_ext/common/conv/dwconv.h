@@ -21,7 +21,7 @@ typedef struct {
 
 #define DNX_MAX_TAPS 512 /* largest kh */
 
-/* Returns true when groups of `inputs` and `outputs` channels are slower by products.h. */
+/* Returns true when groups of `inputs` x `outputs` channels are faster here than in products.h. */
 bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool trains);
 /* Before this call, set n->out and, in s, groups, kh, kw, stride and pad. Fails with DNX_EMEM. */
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err);

@@ -13,7 +13,7 @@ typedef struct {
     dnx_patches at;
     int groups, K, N; /* each group has N filters of K floats */
     bool reads_in_place;
-    /* In the backward pass, threads divide the filters, not the pixels. Only if groups = 1. */
+    /* The output has few pixels, so the backward pass divides the filters. Needs groups = 1. */
     bool has_few_rows;
     float *w, *d_w;  /* groups*N filters, each C/groups x size x size */
     float *wk;       /* groups x N x K, filters as rows; NULL when predicting or size = 1 */

@@ -22,7 +22,7 @@ int dnx_winograd_side(const dnx_patches *at, int filters) {
     return tiles >= 4 && tiles * a * a <= 6. * at->out_h * at->out_w ? m : 0;
 }
 
-/* With fewer tiles together, the filters are read too often. Large filters, m = 2, need more. */
+/* With fewer tiles at a time, filters are read too often. Large filters (m = 2) need more tiles. */
 static int least_tiles(const dnx_winograd *s) { return s->m == 2 ? 48 : 24; }
 
 static int area(const dnx_winograd *s) { return (s->m + 2) * (s->m + 2); }

@@ -26,6 +26,6 @@ typedef struct {
 
 /* Turns L_b into F_b and sets the factors of M images. Changes the order of the list. */
 void dnx_mine(const dnx_mining *m, dnx_mined *list, int M);
-/* Returns ceil(share n), but 1 to n. (.1f, 10) gives 1, although the float .1f is above .1. */
+/* Returns ceil(share n), at least 1 and at most n. (.1f, 10) gives 1, although .1f is above .1. */
 int dnx_part_of(float share, int n);
 #endif

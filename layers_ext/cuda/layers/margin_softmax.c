@@ -60,7 +60,7 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     return st;
 }
 
-/* Copies each image's label to the device: the column of its class; -1 unknown, -2 no class. */
+/* Copies each image's label to the device: its class's column; -1 if unknown, -2 if no class. */
 static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     for (int b = 0; b < p->batch; b++) {

@@ -1,7 +1,7 @@
 /* route.c - the GPU version of [route]. */
 #include "cuda/layer.h"
 
-/* Sets *c, *from, *to: *c channels of input k, from *from on, become those of y from *to on. */
+/* Input k copies *c channels, from channel *from on, to the channels of y from *to on. */
 static void part_of(const dnx_node *n, int k, int *c, int *from, int *to) {
     const int groups = dnx_gpu_option(n, "groups", 1);
     *c = n->in[k].c / groups;
