@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     dnx_log log;
     if (size > 1 << 16 || !fuzz_write(path, data, size)) return 0;
     dnx_status st = dnx_log_open(&log, path, log_net(), "pairs", 3, NULL);
-    if (st) { /* verifications of another kind */
+    if (st) { /* the log has verifications of another kind */
         fuzz_must(st == DNX_EOPTION);
         dnx_log_close(&log);
         return 0;

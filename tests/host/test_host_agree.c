@@ -12,7 +12,7 @@ static char cfg_path[64], host_path[64], our_path[64];
 
 /* ---- predicting ---- */
 
-/* Our outputs share memory, so our layers run one by one. */
+/* Compares layer by layer, because our layers share memory for their outputs. */
 static bool same_layers(const char *name, network *host, dnx_net *ours, const float *x) {
     for (int i = 0; i < ours->n; i++) {
         const dnx_node *n = &ours->nodes[i];

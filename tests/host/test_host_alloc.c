@@ -139,7 +139,8 @@ static double sum_of(dnx_net *net) {
     return sum;
 }
 
-/* Returns the first error. */
+/* Builds network i, and saves or loads its weights. Returns the first error. *half_loaded: loading
+ * has changed only some parameters. */
 static dnx_status all(size_t i, bool trains, bool saves, bool *half_loaded, dnx_err *err) {
     dnx_cfg *cfg = NULL;
     dnx_net *net = NULL;

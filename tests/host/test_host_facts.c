@@ -223,7 +223,7 @@ static void symbols(void) {
     fact(sizeof(layer) == 1184, "H12: a layer has 1,184 bytes");
 }
 
-/* ---- H13, H16: leaks of libdarknet. Once libdarknet frees them, free() here aborts. ---- */
+/* ---- H13, H16: memory that libdarknet leaks. If libdarknet ever frees it, free() aborts. ---- */
 
 static void free_twice(void) {
     void *volatile p = malloc(1184); /* else the compiler removes malloc */

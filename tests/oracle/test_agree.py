@@ -73,7 +73,7 @@ def same_lines(host, ours, digits):
 
 
 def random_weights(path, counts, seed):
-    """Writes a weights file. counts: (kind, count, scale) of each tensor; kind "v" is positive."""
+    """Writes a weights file. counts: (kind, count, scale) of each tensor; "v": positive numbers."""
     r = random.Random(seed)
     with open(path, "wb") as f:
         f.write(struct.pack("<iiiQ", 0, 2, 0, 0))
@@ -203,7 +203,7 @@ def main():
             w = os.path.join(d, "w")
             r = run(OURS, "init", STOCK + name + ".cfg", w, "-force")
             check(r.returncode == 0, "init %s: %s" % (name, r.stderr))
-            text = read(STOCK + name + ".cfg").decode()  # libdarknet would need gigabytes
+            text = read(STOCK + name + ".cfg").decode()  # its batch would take gigabytes
             one = write("one.cfg", re.sub(r"(?m)^(batch|subdivisions)=.*", r"\1=1", text))
             data = write("z.data", "names=%s\ntop=5\n" % names)
             args = ("classifier", "predict", data, one, w, images[7])

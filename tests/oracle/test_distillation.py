@@ -59,7 +59,7 @@ class MarginDistillation(ProxylessKD):
 
 
 class GKD:
-    """GKD. s and t are the logits of student and teacher."""
+    """Grouped knowledge distillation (GKD). s and t: the logits of student and teacher."""
     kind, options = "kd_probability", "temperature=4;group=.93"
     B, C, T, classes = 12, 120, 120, 120
     repeats = True

@@ -159,7 +159,7 @@ def start():
 
 
 def folds():
-    """No person of a test fold is in its training data."""
+    """The training data of each fold has no person of its test pairs."""
     faces = baselines.Faces("syn/test", baselines.read_pairs("syn/pairs.txt"), ["raw"])
     for fold in np.unique(faces.fold):
         images, pairs = faces.training(fold)

@@ -85,7 +85,7 @@ def another_call_replaces_only_when_asked():
 
 
 def no_face_replaces_another():
-    """a/b_c.png and a_b/c.png show one person."""
+    """a/b_c.png and a_b/c.png show one person, and their names would become equal."""
     os.makedirs("alike/a")
     os.makedirs("alike/a_b")
     shutil.copy("crops/0/p0.png", "alike/a/b_c.png")

@@ -55,7 +55,7 @@ def photographs():
 
 
 def which_network():
-    """The network of `make teacher` compares photographs. Without it there is a warning."""
+    """demo uses the network of `make teacher`. Without that network it prints a warning."""
     make_small()
     os.environ["XDG_CACHE_HOME"] = "cache"
     args = argparse.Namespace(out="real", photos="photos", net=None, threshold=None)

@@ -139,7 +139,7 @@ class Evil:
 def test_bin(folder):
     path = os.path.join(folder, "set.bin")
     images = [bytes([i]) * (1 + 70 * i) for i in range(1, 43)]
-    images[3] = images[2]  # pickle stores one object once
+    images[3] = images[2]  # one object in two places: pickle stores it only once
     same = [i % 3 == 0 for i in range(21)]
     sets = {f"protocol {p}": pickle.dumps((images, same), p) for p in (3, 4, 5)}
     sets["protocol 2"] = python2(images, same)

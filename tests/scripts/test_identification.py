@@ -163,7 +163,7 @@ def files_of_two_networks():
 
 
 def broken_images():
-    """--allow-broken leaves broken images out, also after a call without it."""
+    """--allow-broken leaves broken images out, also after a call without the option."""
     shutil.copytree("syn/train", "some")
     write(f"some/{sorted(os.listdir('some'))[0]}/broken.png", "text")
     words = ("net.cfg", "1.weights", "some", "--out", "broken", "--no-pictures")

@@ -160,7 +160,7 @@ def parts_and_order():
     both = {"student": state, "teacher": {k: v * 2 for k, v in state.items()}}
     expect_end(bring(both), 1, "s.pth: has several networks: --part student or teacher")
     is_right(bring(both, "--part", "student"), state)
-    mixed = dict(sorted(state.items()))  # bn1, bn2, conv1, fc, features, prelu
+    mixed = dict(sorted(state.items()))  # in the order bn1, bn2, conv1, fc, features, prelu
     expect_end(bring(mixed), 1,
                "needs a Conv2d 3 x 2 x 3 x 3, next in the file is bn1, a BatchNorm 3")
     write("order.txt", "conv1\nbn1\nprelu\nbn2\nfc\nfeatures\n")
@@ -249,7 +249,7 @@ class Harm:
 
 
 class Widened:
-    """A tensor whose fields are set after its checks."""
+    """Unpickling sets the shape of this tensor again, after the tensor was checked."""
 
     def __reduce__(self):
         args = (Storage(np.ones(2, "f4")), 0, (2,), (1,), False, collections.OrderedDict())
@@ -272,7 +272,7 @@ def harm():
 
 
 def damage():
-    """A damaged file is read, or raises Failure."""
+    """Reading a damaged file succeeds or raises Failure, and nothing else."""
     rng, refused = random.Random(1), 0
     for legacy in (False, True):
         torch_save("s.pth", model(), legacy)

@@ -87,7 +87,7 @@ def write_not_finite():
 
 
 def faults():
-    """When writing fails, the old file stays, and the message names it."""
+    """When writing fails, the old file stays, and the message names the file."""
     write_whole("f", "old")
     calls = {"mkstemp": tempfile, "fchmod": os, "fsync": os, "replace": os, "makedirs": os}
     for name, module in calls.items():

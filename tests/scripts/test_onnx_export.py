@@ -106,7 +106,7 @@ def messages(folder):
 
 
 def denormals(folder):
-    """1e-20 x 1e-20 must be 0 in ONNX Runtime: denormals would spoil times."""
+    """1e-20 x 1e-20 must be 0 in ONNX Runtime: denormals would slow down measurements."""
     cfg = write(folder,
                 "[net]\nheight=1\nwidth=1\nchannels=1\n[convolutional]\nactivation=linear\n")
     weights = common.write(os.path.join(folder, "w"),

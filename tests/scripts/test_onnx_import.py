@@ -139,7 +139,7 @@ def shufflenet(folder):
 
 
 def shared(folder):
-    """A value with two readers must not change."""
+    """A value that two nodes read must not change."""
     t = Net((1, 4, 5, 5))
     x = t.conv("data", 4, 4, 3)
     a = t.node("Relu", t.node("Identity", x))

@@ -40,7 +40,7 @@ def blocks(d, size=97):
 
 
 def naive_threshold(bad, rate):
-    """Returns the lowest score v with at most rate * len(bad) scores above it, and their number."""
+    """Returns the lowest score with at most rate * len(bad) scores above, and the number above."""
     best = (max(bad), 0)
     for v in sorted(set(bad)):
         above = sum(s > v for s in bad)

@@ -67,7 +67,7 @@ def links():
 
 
 def names_of_files():
-    """Files that darknet/README.md names exist, and contain the functions that it names."""
+    """Files named in darknet/README.md exist, and contain the functions named with them."""
     text = text_of(f"{ROOT}/darknet/README.md")
     for name in re.findall(r"`([\w./]+\.(?:c|h|py))`", text):
         places = [f"{ROOT}/darknet/{name}", *(f"{ROOT}/{f}/{name}" for f in (
@@ -80,7 +80,7 @@ def names_of_files():
 
 
 def names_of_tests():
-    """Tests that a page names exist. A page may name the beginning of a test's name."""
+    """Each test named in a page exists. A page may give only the beginning of the name."""
     there = {os.path.relpath(p, f"{ROOT}/tests") for p in glob.glob(f"{ROOT}/tests/*/test_*.*")}
     for path in texts():
         for folder, name in re.findall(r"(?:`|\b(?:tests/)?(\w+)/)(test_[a-z]\w*(?:\.\w+)?)",
@@ -113,14 +113,14 @@ def targets():
 
 
 def networks():
-    """The tables of cfg/README.md have all networks but variants, with right parameter counts."""
+    """The tables of cfg/README.md have each network except variants, with its parameter count."""
     text = text_of(f"{ROOT}/cfg/README.md")
     for path in glob.glob(f"{ROOT}/cfg/*.cfg"):
         name = os.path.basename(path)
         row = re.search(rf"^\| `{name}`.*$", text, re.M)
         expect(row or re.search(r"-(am|bwn|xnor|kd-\w+)\.cfg$", name), f"no row of {name}")
         count = row and re.search(r"\| ([\d,]+) \| [\d,.]+ (?:M|at)", row[0])[1]
-        if count and len(count) < len("2,000,000"):  # large ones take seconds
+        if count and len(count) < len("2,000,000"):  # `check` of large networks takes seconds
             said = re.search(r"(?m)^parameters +([\d,]+)", darknet("check", path).stdout)[1]
             expect(said == count, f"{name} has {said} parameters")
 

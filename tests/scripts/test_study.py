@@ -56,7 +56,7 @@ def tables():
     for name, m in methods.METHODS.items():
         values = {**m.usual, **m.given, "quarter": 4, "cfg": "C", "weights": "W", "headed": "H",
                   "headed_weights": "I"}
-        methods.filled(name, values)  # fails when a word is unknown
+        methods.filled(name, values)  # raises KeyError for an unknown word
         check(os.path.exists(os.path.join(ROOT, "cfg", m.cfg)), f"{name}: {m.cfg}")
         check(all(set(c) <= set(m.usual) for c in m.choices), f"{name}: choices are words it has")
         others = [*m.against, *m.pupil_of[:1], *([m.tuned_as] if m.tuned_as else [])]

@@ -38,7 +38,7 @@ BAD = [
 
 
 def stock_agrees(folder, made, x, want):
-    """made: the cfg and the weights for libdarknet."""
+    """Compares libdarknet's output for x with `want`. made: paths of its cfg and weights."""
     fin, fout = os.path.join(folder, "in"), os.path.join(folder, "out")
     x.tofile(fin)
     with peer_process.Peer(sys.executable, peer_host.__file__, *made, fin, 1) as peer:

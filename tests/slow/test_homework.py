@@ -120,7 +120,7 @@ def accuracies(out):
 
 
 def torn(out):
-    """Torn results are made again. A torn record is an error; --force trains again."""
+    """Cut results are made again. A cut record.json is an error, until --force trains again."""
     before = accuracies(out)
     for name in ("results.json", "scratch-0.125-seed1/lfw/results.json", "student-0.125.json"):
         write(os.path.join(out, name), '{"torn')
