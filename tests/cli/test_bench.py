@@ -1,4 +1,4 @@
-"""Tests darknet bench, also with busy processes and bound threads."""
+"""Tests darknet bench, also beside busy processes and with threads bound to processors."""
 import json
 import os
 import signal

@@ -2,8 +2,8 @@
 earlier result must still be there, or the new one must be complete. The message must name the file
 and the reason. The same command afterwards must give the result that it gives without a failure.
 
-SAMPLE=N tests N points of each case (default 4), SAMPLE=all tests all points. Arguments name the
-cases to run; without them costly cases are left out when N is 4."""
+SAMPLE=N makes N failures in each case (default 4), SAMPLE=all all possible ones. Arguments name the
+cases to run; without arguments, costly cases are left out when N is 4."""
 import collections
 import json
 import os

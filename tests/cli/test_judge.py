@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""test_judge.py - classifier train -judge: TAR at FAR over all pairs equals that of the scripts,
-and rank-1 that of a naive search, for the same weights, also with ties."""
+"""test_judge.py - compares classifier train -judge with other code for the same weights: TAR at FAR
+over all pairs with the scripts, rank-1 with a naive search. Many scores are ties."""
 import csv
 import os
 import shutil

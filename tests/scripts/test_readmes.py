@@ -1,4 +1,4 @@
-"""test_readmes.py - what Markdown pages name exists, and each folder's README names its files."""
+"""test_readmes.py - all files, links, tests and targets that Markdown pages name must exist."""
 import glob
 import os
 import re
