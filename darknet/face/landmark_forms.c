@@ -137,7 +137,7 @@ static void count_fits(choice *c, int given) {
     }
 }
 
-/* Returns the form of least rms among those that fit ALMOST as many rows as the best, or -1. */
+/* Returns the form of least rms among the forms that fit nearly the most rows (ALMOST), or -1. */
 static int best_of(const choice *c) {
     int best = -1;
     size_t most = 0;

@@ -22,7 +22,7 @@ typedef struct {
     bool is_listed;      /* the last heading named an image; rows of numbers follow it */
 } reader;
 
-/* Some spreadsheets write semicolons for commas. */
+/* Some spreadsheets write semicolons instead of commas. */
 static char separator(const char *line) {
     char usual = dnx_separator(line);
     return usual == ' ' && strchr(line, ';') ? ';' : usual;
@@ -107,7 +107,7 @@ static dnx_status faces_without_path(reader *r, double count, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Reads a line of InsightFace's .lst: aligned, path, label, box, all x, all y. Returns 1, or 0 for
+/* Reads a line of InsightFace's .lst: 0 or 1, path, label, box, all x, all y. Returns 1, or 0 for
  * another layout, or -1 after an error. */
 static int lst_line(reader *r, dnx_err *err) {
     double v[MOST], known[BOX + 2 * DNX_POINTS + 3] = {0};

@@ -20,9 +20,9 @@
  *                            lines without a path follow, one for each face (the layout of FDDB's
  *                            and WIDER FACE's results)
  *
- * A path that occurs in several lines has several faces. The reader ignores empty lines, other
- * lines that begin with #, column names in the first line, and a number alone in the line before
- * them. */
+ * A path that occurs in several lines has several faces. The reader ignores empty lines and other
+ * lines that begin with #. The first line may have column names, or a number with the column names
+ * in the next line. */
 #ifndef DNX_LANDMARKS_H
 #define DNX_LANDMARKS_H
 #include "face/landmark_forms.h"

@@ -210,7 +210,7 @@ static dnx_status find_proposals(dnx_mtcnn *m, const dnx_image *image, double le
     for (int i = 0; !st && i < p->n; i++) {
         if (!propose(m, &p->piece[i])) st = no_memory(err);
         if (i + 1 < p->n && p->piece[i + 1].level == p->piece[i].level) continue;
-        dnx_boxes_suppress(&m->boxes, first, .5, DNX_BY_UNION); /* suppresses within each scale */
+        dnx_boxes_suppress(&m->boxes, first, .5, DNX_BY_UNION); /* suppresses boxes of one scale */
         first = m->boxes.n;
     }
     dnx_boxes_suppress(&m->boxes, 0, .7, DNX_BY_UNION);

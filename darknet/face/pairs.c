@@ -202,7 +202,7 @@ static bool take_first(reader *r, char **f, int n, dnx_status *st, dnx_err *err)
 
 static int by_fold(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
 
-/* Gives the folds of the list the numbers 0, 1, 2, ... */
+/* Renumbers the folds of the list as 0, 1, 2, ... */
 static dnx_status count_folds(reader *r, dnx_err *err) {
     dnx_pairs *p = r->p;
     int *seen = malloc((p->n + 1) * sizeof *seen), k = 0;

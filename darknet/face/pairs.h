@@ -9,8 +9,8 @@
  *   IMAGE SAME                 CALFW and CPLFW: two lines are a pair. SAME > 0: the same person
  *   a table                    the first line names its columns, as image1,image2,same,fold
  *
- * A list without folds gets ten folds, or fewer if it has fewer than ten pairs of one kind.
- * The pairs of the same person, and those of two people, are divided equally, in their order. */
+ * A list without folds gets ten, or fewer if it has under ten pairs of the same person, or of two
+ * people. The pairs of both kinds are divided equally among the folds, in their order. */
 #ifndef DNX_PAIRS_H
 #define DNX_PAIRS_H
 #include "base/lines.h"

@@ -20,7 +20,7 @@ typedef struct {
     dnx_found *faces;     /* the main face first (crop.h), the others by falling area */
     size_t n;             /* 0 when no face was found that can be cropped */
     unsigned char *crops; /* n x H x W x 3 bytes; H x W: the network's input */
-    float *features;      /* n x D, rows of length 1; D: number of the layer's outputs */
+    float *features;      /* n x D, rows of length 1; D: outputs of layer `last` */
 } dnx_portrait;
 
 /* Finds the faces of a photograph, crops them and computes their features. Without a detector, the

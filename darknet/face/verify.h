@@ -6,9 +6,9 @@
 #include "face/folds.h"
 #include "face/judge.h"
 
-/* pairs: a list (pairs.h) of images in the folder `faces`, or a set *.bin. For TAR and rank-1 it
- * may be NULL, and the folder of an image is its person. distractors: a folder or list of images of
- * other people, or NULL. */
+/* pairs: a list (pairs.h) of images in the folder `faces`, or a set *.bin. For TAR and rank-1 the
+ * folder of an image is its person, and pairs may be NULL. distractors: a folder or list of images
+ * of other people, or NULL. */
 typedef struct {
     dnx_judge judge;
     const char *pairs, *faces, *distractors;

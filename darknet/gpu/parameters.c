@@ -118,8 +118,8 @@ static bool updates_on_device(const dnx_net *net, int i) {
            net->sgd.of[i].exclusivity <= 0;
 }
 
-/* For the layers that the processor updates: with `queues`, starts to copy gradients and untrained
- * parameters to pinned memory and clears these gradients; else copies from there to the layers. */
+/* Copies gradients and untrained parameters of layers that the processor updates. queues: starts to
+ * copy them to pinned memory, and clears the gradients. Else copies pinned memory to the layers. */
 static void copy_gradients(dnx_net *net, float *pinned, bool queues) {
     for (int i = net->first_trained; i < net->n; i++) {
         dnx_gpu_layer *l = &dnx_placed_of(net)->halves[i].l;

@@ -125,8 +125,8 @@ static void bring(dnx_net *net, int i, dnx_pass p) {
     if (l->type && l->type->bring) l->type->bring(l, &p);
 }
 
-/* When training, calls bring() of all layers first: later, a copy that has to wait for the GPU
- * would divide the kernels of the step into two CUDA graphs. */
+/* When training, calls bring() of all layers first. A later copy that has to wait for the GPU would
+ * divide the kernels of the step into two CUDA graphs. */
 static void begin(dnx_net *net, const dnx_pass *p) {
     dnx_placed_of(net)->image = -1;
     dnx_placed_of(net)->batch = p->batch;

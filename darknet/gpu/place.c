@@ -18,7 +18,8 @@ static const dnx_gpu_type *half_of(const dnx_node *n) {
     return NULL;
 }
 
-/* A loss and its head (d->head) run on the same side. A frozen loss runs on the processor. */
+/* True when layer i must run on the processor: a frozen loss, or a loss or its head (d->head) when
+ * the other one runs there. */
 static bool must_stay(const dnx_net *net, int i) {
     const dnx_node *n = &net->nodes[i];
     const dnx_distillation *d = n->distillation;
@@ -34,7 +35,7 @@ static const dnx_gpu_type *type_of(const dnx_net *net, int i) {
     return must_stay(net, i) ? NULL : half_of(&net->nodes[i]);
 }
 
-/* A layer that defers its norm and activation stores z, to which its only reader applies both. */
+/* A layer that defers its norm and activation leaves them to its only reader. */
 static bool defers(const dnx_net *net, int i) {
     int readers = 0;
     bool loads = false;

@@ -134,7 +134,7 @@ static dnx_status make_crop(dnx_node *n, dnx_err *err) {
     return dnx_host_make(n, err);
 }
 
-/* libdarknet draws from rand(), so this seeds rand() by seed, layer and image count. */
+/* libdarknet draws from rand(), which is seeded here by seed, layer and image count. */
 static void forward_crop(dnx_node *n, dnx_pass *p) {
     dnx_rng r;
     dnx_rng_seed(&r, n->seed ^ p->seen << 20, (uint64_t)n->index);

@@ -2,8 +2,8 @@
  *
  * libdarknet gets `layer` structs whose three functions call ours. libdarknet passes these structs
  * by value, without a user pointer. So a pointer to our `ref` is in self_layer, which libdarknet
- * reads only for recurrent layers. The type of a layer is BLANK, that of a loss COST, and delta is
- * NULL, so that libdarknet never uses their memory. free_network() is not called, because the
+ * reads only for recurrent layers. A layer has the type BLANK, a loss the type COST, and delta is
+ * NULL: libdarknet then never uses the memory of layers. free_network() is not called, because the
  * network struct, seen, t and cost are members of dnx_host. */
 #include "host/loop.h"
 

@@ -15,9 +15,9 @@ void dnx_host_close(dnx_host *h); /* h may be NULL */
  * `subdivisions` calls. x: B x H x W x C with B = net->batch; truth: B class indices. Returns the
  * sum of all losses per image, and advances net->seen. */
 double dnx_host_train(dnx_host *h, const float *x, const float *truth);
-/* Returns the part of layer i in this sum of losses, or 0 when layer i is not a loss. */
+/* Returns layer i's part of the last result of dnx_host_train(), or 0 when layer i is no loss. */
 double dnx_host_loss(const dnx_host *h, int i);
-/* Returns dnx_rate() of the last update, because three of libdarknet's policies are wrong. */
+/* Returns the rate of the last update, by dnx_rate(): three of libdarknet's policies are wrong. */
 float dnx_host_rate(const dnx_host *h);
 uint64_t dnx_host_seen(const dnx_host *h); /* images trained on */
 

@@ -4,8 +4,8 @@
 
 static inline size_t dnx_size(dnx_shape s) { return (size_t)s.h * (size_t)s.w * (size_t)s.c; }
 
-/* The multiply-adds of a layer for one image: macs() or, without it, each number of DNX_WEIGHTS and
- * DNX_BASIS once for each output pixel. */
+/* Returns the multiply-adds of a layer for one image: macs(), or if it is NULL the number of floats
+ * in DNX_WEIGHTS and DNX_BASIS times the number of output pixels. */
 double dnx_macs(const dnx_node *n);
 
 static inline long dnx_pixels(const dnx_node *n, const dnx_pass *p) {

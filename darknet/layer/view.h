@@ -1,6 +1,6 @@
 /* view.h - optional: how a layer is described to users. Viewers such as Netron know only the
- * sections of Darknet's cfg files. A type may set show() when viewers do not know its section, or
- * read its options in another way. */
+ * sections of Darknet's cfg files. A type may set show() when viewers do not know its section or
+ * misread its options. */
 #ifndef DNX_VIEW_H
 #define DNX_VIEW_H
 #include "layer/compression.h"
@@ -27,7 +27,7 @@ typedef struct dnx_view {
 typedef struct dnx_description {
     /* Adds to v the sections that show the layer. Without this member, netron.c chooses them. */
     void (*show)(const dnx_node *n, dnx_view *v);
-    /* Returns the name of make()'s algorithm. A type with only one algorithm lacks the member. */
+    /* Returns the name of the algorithm that make() chose. NULL in a type with one algorithm. */
     const char *(*algorithm)(const dnx_node *n);
 } dnx_description;
 
