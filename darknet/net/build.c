@@ -195,7 +195,7 @@ static int shares_of(const dnx_net *net) {
     return shares > net->threads ? shares : net->threads;
 }
 
-/* Each lane gets two chunks or more if possible, because threads are not equally fast. */
+/* If possible, a lane (a thread with its own images) gets two chunks: threads differ in speed. */
 static void set_lanes(dnx_net *net, const dnx_cfg *cfg) {
     int threads = dnx_pool_threads(net->pool), batch = net->batch;
     size_t fit = CHUNK_FLOATS / (dnx_size(net->in) + 1);

@@ -7,7 +7,7 @@
 
 #include "base/lines.h"
 
-enum { MAX_BYTES = 16 << 20 }; /* keeps every count below INT_MAX */
+enum { MAX_BYTES = 16 << 20 }; /* so that every count fits an int */
 
 /* Makes room for element n of an array. Returns NULL and keeps the array when memory runs out. */
 static void *grown(void *array, int n, size_t size) {

@@ -74,11 +74,11 @@ typedef struct dnx_placement {
     void (*catch_up)(struct dnx_net *net, int i);
     /* Called after the parameters or the momentum of layer i have changed on the processor. */
     void (*changed)(struct dnx_net *net, int i);
-    /* For layers that the processor updates: moves gradients and copies statistics to it. */
+    /* Moves gradients, and copies statistics, to the processor for layers that it updates. */
     void (*fetch_gradients)(struct dnx_net *net);
     /* Updates layers on the device. Called before the processor updates any layer. */
     void (*update)(struct dnx_net *net, int batch, float rate, float momentum, float decay);
-    /* True when the processor must not update layer i: the device has done it, or has failed. */
+    /* True when the processor must not update layer i: the device updated it, or failed. */
     bool (*is_updated)(struct dnx_net *net, int i);
     dnx_status (*status)(struct dnx_net *net, dnx_err *err); /* the device's first failure */
     bool (*is_elsewhere)(const struct dnx_net *net, int i);  /* the device runs layer i */
@@ -90,8 +90,8 @@ typedef struct dnx_placement {
 typedef struct {
     float *y, *dy; /* the output in the first lane; its gradient, NULL when predicting */
     struct dnx_norm_act *deferred; /* norm and activation that the next layer applies; or NULL */
-    /* -1, or the layer whose y is also the y of this layer, which is a merged [shortcut] or batch
-     * norm. A forward pass then skips this layer. */
+    /* For a merged [shortcut] or batch norm, which a forward pass skips: the layer whose y it
+     * shares. Else -1. */
     int merged_into;
     int residual_of; /* the layer whose output this layer adds when it stores y; else -1 */
     bool dy_written; /* in this backward pass dy has been written already */
@@ -104,7 +104,7 @@ typedef struct {
     /* Each of `lanes` threads takes its own chunks of images through the reentrant layers. With 1
      * lane, the threads share the rows of one chunk. */
     int lanes;
-    double *laps;   /* NULL, or lanes x layers of the caller: dnx_net_run() adds seconds */
+    double *laps;   /* the caller's, lanes x layers: dnx_net_run() adds seconds; or NULL */
     float *scratch; /* lanes x scratch_floats */
     float *outputs; /* lanes x output_floats: all y, which share memory when predicting */
     float *deltas;  /* delta_floats: all dy, which share memory too; NULL when predicting */
@@ -151,7 +151,7 @@ typedef struct dnx_net {
     bool keeps_no_weights; /* nodes release weights, except while a file is loaded */
     bool is_partial;   /* a loss lacks the teacher on which the shape of its parameters depends */
     int first_trained; /* first layer that trains: after the last stopbackward=1 */
-    int depth;         /* 1: a teacher; 2: a teacher's teacher, for its shapes only; 0: any other */
+    int depth;         /* 1: a teacher; 2: a teacher's teacher, for its shapes only; 0: others */
     uint64_t seen;     /* images trained on */
     int threads;       /* requested; the pool may have more shares, on which results depend */
     struct dnx_pool *pool;
@@ -205,8 +205,8 @@ int dnx_net_embedding(const dnx_net *net);
 /* Returns file and line of option `key` of [net], or of [net] itself when `key` is not given. */
 dnx_loc dnx_net_at(const dnx_net *net, const char *key);
 
-/* Returns the output of layer i right after layer i has run on x in a network that predicts. Uses
- * `room` (batch x outputs floats) for a batch norm that its reader applies. */
+/* Returns the output of layer i right after layer i has run on x in a network that predicts. When i
+ * is a batch norm that the next layer applies, stores it in `room` (batch x outputs floats). */
 const float *dnx_net_own_output(dnx_net *net, int i, const float *x, int batch, float *room);
 /* Undoes the merging of a [shortcut] into layer i of a network that predicts. */
 void dnx_net_unmerge(dnx_net *net, int i);
@@ -234,9 +234,9 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
  * gradient, and net->sgd.clip to min(1, clip_norm / norm). */
 void dnx_net_update_begin(dnx_net *net, int batch);
 /* Updates the parameters of layer i, clears the gradients and calls prepare(). Call it for the
- * layers from first to last. The rule is libdarknet's, for a parameter w with the descent direction
- * grad, clipped and with weight exclusivity: v = momentum*v + grad - decay*batch*w; w +=
- * rate/batch*v. With o.nesterov: Nesterov's momentum. The layer's learning_rate= and decay=
+ * layers from first to last. The rule is libdarknet's: for a parameter w with momentum v and
+ * descent direction g (clipped, with weight exclusivity): v = momentum*v + g - decay*batch*w;
+ * w += rate/batch*v. With o.nesterov: Nesterov's momentum. The layer's learning_rate= and decay=
  * multiply rate and decay. */
 void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay);
 

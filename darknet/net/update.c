@@ -26,8 +26,8 @@ void dnx_net_update_begin(dnx_net *net, int batch) {
 }
 
 /* Subtracts factor * dE/dw from the descent direction and returns E, the weight exclusivity of M
- * filters w_i of D weights, by position p (EC-KD, Wang et al. 2020; the squared exclusive norm of
- * ECMSC without its diagonal):
+ * filters of D weights (EC-KD, Wang et al. 2020). E is the squared exclusive norm of ECMSC without
+ * its diagonal. With w_ip, weight p of filter i:
  *   E = 1/(M-1) sum_p sum_{i != j} |w_ip| |w_jp|,  dE/dw_ip = 2/(M-1) sign(w_ip) (S_p - |w_ip|),
  * S_p = sum_i |w_ip|. Because of the division, the gradient does not grow with the width. The loss
  * of an image grows by exclusivity= times the sum of E over all layers. */

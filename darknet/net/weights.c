@@ -128,7 +128,7 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Reads the first layers. A network that keeps no weights frees each layer's before the next. */
+/* Reads the first layers. With keeps_no_weights, frees a layer's weights before the next layer. */
 static dnx_status store(dnx_net *net, const source *s, int layers, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = 0, n; i < layers; i++) {
@@ -174,7 +174,7 @@ static dnx_status to_floats(const source *s, dnx_err *err) {
     return fseek(s->file, (long)s->header, SEEK_SET) ? ends_early(s, err) : DNX_OK;
 }
 
-/* Loads the first `layers` layers; the file may be longer. -1: loads all; the length must fit. */
+/* Loads the first `layers` layers of a file that may be longer. -1: all; the length must fit. */
 static dnx_status load_plain(dnx_net *net, source *s, size_t len, int layers, dnx_err *err) {
     dnx_status st = read_header(s, len, err);
     if (!st) st = to_floats(s, err);

@@ -3,7 +3,7 @@
  * Header, 40 bytes: "THINPACK"; uint32 version; uint32 layers of the network;
  * uint64 images seen; uint64 bytes of the file; uint64 dnx_hash of the 32 bytes before and of all
  * that follows. Then for each layer with parameters, in the order of the network:
- *   uint32 layer, uint32 tensors; for each tensor, in the order of its parameters:
+ *   uint32 layer, uint32 tensors; for each tensor, in the order of dnx_net_params():
  *   uint32 bits of a number (32, 16 or 1), uint32 filters (1 bit) or 0, uint64 count; the numbers:
  *     32: float32; 16: IEEE half
  *     1: float32 alpha of each filter, then the signs, (count/filters + 7)/8 bytes a filter: weight

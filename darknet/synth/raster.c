@@ -37,7 +37,7 @@ void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx
     }
 }
 
-/* The values from which cover() and stripes() compute a row that begins at pixel x0. */
+/* Values for a row from pixel x0 on. cover() computes q: 0 in a disc's centre, 1 at its border. */
 typedef struct {
     float u, v, du, dv;     /* u, v at x0; their change for each pixel */
     float k, hole_k, cut_k; /* change of coverage for one unit of q (k, hole_k) or v (cut_k) */

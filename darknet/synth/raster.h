@@ -16,8 +16,8 @@ typedef struct {
     float cx, cy, ux, uy, vx, vy;
 } dnx_frame;
 
-/* How to paint a disc. All members except rgb and alpha may be 0. Order: v -= bend u^2; u *= 1 +
- * taper v; then square = 1 turns the disc into a square (u^4 + v^4 < 1). */
+/* How to paint a disc. All members except rgb and alpha may be 0. The disc changes in this order:
+ * v -= bend u^2; u *= 1 + taper v; with square = 1 it becomes a square (u^4 + v^4 < 1). */
 typedef struct {
     float rgb[3], alpha;
     float edge; /* width of the soft border, pixels; less than 1 counts as 1 */
