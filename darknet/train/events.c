@@ -75,7 +75,7 @@ static void put_number(message *summary, const char *tag, double v) {
     put_text(summary, 1, (const char *)value.bytes, value.len);
 }
 
-/* Returns an Event: wall_time (1), step (2) and `field`, file_version (3) or summary (5). */
+/* Returns an Event with fields 1 (wall_time), 2 (step), and 3 (file_version) or 5 (summary). */
 static message event(uint64_t step, int field, const void *bytes, size_t n) {
     message m = {.len = 0};
     struct timespec now;

@@ -28,7 +28,7 @@ void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *for
 
 /* ---- classes ---- */
 
-/* Returns the identity's folder: in path after `folder` bytes and '/'. *len: its length, or 0. */
+/* Returns the identity's name in path, after `folder` bytes and '/'. *len: its length, or 0. */
 static const char *identity(const char *path, size_t folder, size_t *len) {
     const char *name = path + folder + 1, *end = strchr(name, '/');
     *len = path[folder] == '/' && end && end > name ? (size_t)(end - name) : 0;

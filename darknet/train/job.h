@@ -91,7 +91,7 @@ typedef enum { DNX_EARLIER_UNFINISHED, DNX_EARLIER_SAME, DNX_EARLIER_OTHER } dnx
 
 /* Returns which run the files of this name belong to. SAME: a finished run that equals this one. */
 dnx_earlier dnx_train_earlier(const dnx_train_job *j);
-/* Renames the files of the earlier run to NAME.old-N.*. After an error, the next call goes on. */
+/* Renames the files of the earlier run to NAME.old-N.*. After an error, the next call continues. */
 dnx_status dnx_train_set_aside(dnx_train_job *j, dnx_err *err);
 
 /* ---- inputs.c ---- */

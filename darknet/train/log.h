@@ -1,8 +1,8 @@
 /* log.h - the CSV log of a training run: a line for each update. Its columns: batch, epoch, loss,
  * rate, images_per_second, wait (the share of the time spent waiting for images), accuracy, the
- * verification, exclusivity, gradient, then one for each loss, then NAME_used for each loss that
- * counts the triplets or pairs it uses. The column of the verification has the name pairs, tar@RATE
- * or rank-1 (face/judge.h); in older logs, lfw instead of pairs. A field without a value is empty.
+ * verification, exclusivity, gradient; a column for each loss; NAME_used for losses that count the
+ * triplets or pairs they use. The column of the verification has the name pairs, tar@RATE or rank-1
+ * (face/judge.h); in older logs, lfw instead of pairs. A field without a value is empty.
  *
  * Lines wait in memory until a flush. If they cannot be written, they wait for the next flush. */
 #ifndef DNX_LOG_H

@@ -162,7 +162,7 @@ static bool is_due(const dnx_train_job *j) {
            (j->replaces && j->batch == j->first + 1); /* -force: files of two runs must not mix */
 }
 
-/* Saves a checkpoint. After a failure it is due again within AGAIN_SECONDS. Error: DNX_ENUMBER. */
+/* Saves a checkpoint. After a failure, the next is due in AGAIN_SECONDS. Error: DNX_ENUMBER. */
 static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     dnx_err why = {0};
     dnx_status st = dnx_train_save(j, &why);
@@ -176,7 +176,7 @@ static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Saves the run at its end, unless st is DNX_ENUMBER. Returns the error st or, if none, its own. */
+/* Saves the run at its end, unless st is DNX_ENUMBER. Returns st, or the error of saving. */
 static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
     dnx_err why = {0};
     if (j->batch == j->first && !j->caught_up)

@@ -23,7 +23,7 @@ enum { CLIENTS = 64, TICK = 250, KEPT = 1 << 16, MOST_WAITING = 8 << 20 };
  * may wait for a client. KEPT: bytes of buffer that a client keeps when nothing waits for it. */
 #define ASK_SECONDS 10.   /* the longest wait for a request */
 #define TAKE_SECONDS 30.  /* the longest wait for a client that reads nothing */
-#define ALIVE_SECONDS 15. /* after this time without events, a client gets a comment */
+#define ALIVE_SECONDS 15. /* after this time without events, a client gets an empty comment */
 #define PART_SECONDS 2.   /* the longest wait for a client to close after an answer */
 #define END_SECONDS .5    /* the longest wait for clients when the run ends */
 
@@ -143,8 +143,8 @@ static bool tell(client *c) {
     return true;
 }
 
-/* Returns false to close the client. In stage PARTS it still reads: closing while the client sends
- * would destroy the answer. */
+/* Returns false to close the client. In stage PARTS the server still reads, because closing while
+ * the client sends would destroy the answer. */
 static bool serve(const dnx_page *p, client *c, short what) {
     if (what & (POLLIN | POLLHUP | POLLERR) && !hear(p, c)) return false;
     const double idle = dnx_now() - c->since;

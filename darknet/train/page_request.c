@@ -11,7 +11,7 @@ static const char *find_end(const char *p, size_t n) {
     return a && (!b || a < b) ? a : b;
 }
 
-/* True for a name of this machine with any port: through a tunnel, the browser uses another. */
+/* True for a name of this machine with any port: through a tunnel, the browser's port differs. */
 static bool is_own(const char *value, size_t n) {
     static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

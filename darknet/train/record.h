@@ -8,7 +8,7 @@
 
 typedef struct {
     char *key, *value;
-    char *usual; /* the default; the text leaves out an entry with this value. NULL without one */
+    char *usual;    /* the default, or NULL; the text leaves out an entry with its default */
     bool is_remark; /* a difference is reported, but does not prevent -resume */
 } dnx_entry;
 

@@ -13,7 +13,7 @@
 #include "base/outfile.h"
 #include "train/job.h"
 
-/* Writes the word, quoted where sh needs that. */
+/* Writes the word, in quotes where sh needs them. */
 static void put_word(FILE *f, const char *w) {
     if (*w && !strpbrk(w, " \t\n'\"\\$&;|<>()*?[]#~`!{}")) {
         fputs(w, f);

@@ -18,8 +18,8 @@
 
 /* ---- the images that a cache belongs to ---- */
 
-/* The hash does not depend on names, so a copied folder keeps its cache. For a sampled list, the
- * times of the last changes stand for the bytes that were not read. */
+/* The hash does not depend on names, so a copied folder keeps its cache. When images were not read
+ * whole, the times of their last changes count, too. */
 static uint64_t hash_images(const dnx_data *list) {
     uint64_t h = dnx_hash(list->content, &list->n, sizeof list->n);
     if (!list->is_sampled) return h;

@@ -40,7 +40,7 @@ dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *ev
 /* Returns NULL, or a message about an option that the network cannot use. The message may be in
  * text, which has `size` bytes. */
 const char *dnx_train_unfit(const dnx_train_job *j, char *text, size_t size);
-/* Opens the rest and trains to the last update, or until a signal stops it (base/stop.h). After the
+/* Opens images and files, and trains to the last update or until a signal (base/stop.h). After the
  * first update it saves a checkpoint when the run ends, also after an error, but not after NaN or
  * infinity. *done: the number of updates done. *is_whole: true when the run is complete.
  *

@@ -93,7 +93,7 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err) {
 
 /* ---- the images ---- */
 
-/* Counts the classes with images. *has_two: a class has two. Returns false when memory runs out. */
+/* Counts the classes with images. *has_two: one has two images. Returns false without memory. */
 static bool look_at_classes(const dnx_data *data, bool *has_two, int *with_images) {
     int *count = calloc((size_t)data->o.classes + 1, sizeof *count), found = 0;
     *has_two = false;

@@ -10,7 +10,7 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err);
  * of [net]. Returns the errors of dnx_trainable() and dnx_batches_check(); DNX_EMEM. */
 dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx_err *err);
 
-/* Writes to text a warning about classes that the data or its images lack, or "". size: >= 800. */
+/* Writes a warning about classes that the data lacks or that have no image, or "". size: >= 800. */
 void dnx_classes_note(const dnx_net *net, const dnx_data *data, char *text, size_t size);
 
 /* Returns the bytes that a network needs to train. */
