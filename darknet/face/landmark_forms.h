@@ -12,7 +12,7 @@ typedef struct {
     double v[DNX_ROW_MOST];
 } dnx_landmark_row;
 
-/* Values of n with only one order: `v` then has the box's corners, if any, and the points. */
+/* Values of n that only one form has. `v` then has the box's corners, if any, and the points. */
 enum { DNX_ROW_106 = 212, DNX_ROW_106_BOX = 216, DNX_ROW_LST = 17 };
 
 /* The names of the forms for -form, see landmarks.h. x-first: five x, then five y. */

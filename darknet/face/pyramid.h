@@ -24,7 +24,7 @@ typedef struct {
 } dnx_pyramid;
 
 /* Plans the pyramid of a w x h image for faces of `least` pixels and more. *p must be zeroed or
- * planned before. If the image is too small, p->n becomes 0. Returns false when memory runs out. */
+ * from an earlier call. If the image is too small, p->n becomes 0. Returns false without memory. */
 bool dnx_pyramid_plan(dnx_pyramid *p, int w, int h, double least);
 void dnx_pyramid_free(dnx_pyramid *p);
 #endif

@@ -27,7 +27,7 @@ typedef struct {
     size_t n;
     int q, dim, k, panels;     /* panels: number of panels of PANEL queries */
     const dnx_byte_set *bytes; /* NULL when the first pass uses floats */
-    float *packed;             /* the queries for the first pass */
+    float *packed;             /* the queries, packed for the first pass */
     float *products;           /* threads x BLOCK x q; only for floats */
     float *limit;              /* threads x panels x PANEL: smaller products cannot be hits */
     dnx_byte_find *found;      /* threads x BLOCK x panels: the results of the first pass */

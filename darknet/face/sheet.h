@@ -12,7 +12,7 @@ void dnx_sheet_paste(dnx_image *sheet, const unsigned char *rgb, int w, int h, i
 double dnx_sheet_photo(dnx_image *sheet, const dnx_shrunk *image, const dnx_found *faces, size_t n,
                        int side, int x, int y);
 /* Draws the outline of a rectangle, t pixels thick, in colour number `colour` mod 6.
- * dnx_sheet_box() may use OpenCV; the pixels are the same. */
+ * dnx_sheet_box() may use OpenCV, but both functions draw the same pixels. */
 void dnx_sheet_box(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size_t colour);
 void dnx_sheet_box_plain(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size_t colour);
 /* Writes the sheet as a JPEG file. DNX_EIO, DNX_EMEM. */

@@ -12,7 +12,7 @@ typedef struct {
     dnx_gpu_layer l;    /* l.type is NULL when the processor runs the layer */
     size_t at;          /* index of the layer's first float in values, grads, momentum */
     bool is_changed;    /* the processor's parameters are newer than the device's */
-    bool is_unprepared; /* prepare() has not seen the newest parameters */
+    bool is_unprepared; /* prepare() has not run since the parameters changed */
     bool is_ahead;      /* pinned memory has newer parameters than the processor's layer */
     double *losses;     /* pinned: the loss of each image; NULL when l.losses is NULL */
 } dnx_half;

@@ -1,4 +1,4 @@
-/* bridge_rows.h - adds rows to the table of a bridge. */
+/* bridge_rows.h - adds rows to the table in dnx_bridge. */
 #ifndef DNX_BRIDGE_ROWS_H
 #define DNX_BRIDGE_ROWS_H
 #include "net/bridge.h"

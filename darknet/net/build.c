@@ -188,8 +188,8 @@ static int count_frozen(const dnx_cfg *cfg) {
     return frozen;
 }
 
-/* In training, 1 to 8 threads have 8 shares and give the same bits. Small batches have fewer
- * shares, because each share has its own sums. */
+/* In training, 1 to 8 threads divide work into 8 shares, so they give the same bits. Small batches
+ * have fewer shares, because each share has its own sums. */
 static int shares_of(const dnx_net *net) {
     int shares = !net->trains ? 1 : net->batch / 8 < 8 ? net->batch / 8 : 8;
     return shares > net->threads ? shares : net->threads;

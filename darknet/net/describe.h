@@ -12,6 +12,6 @@ typedef void dnx_describe_fn(void *arg, const char *key, const char *value, cons
 /* Lists the options of [net] and of all layers, without name=, fixed_width= and the options of
  * teachers. max_batches is listed only where it changes the learning rate. */
 void dnx_net_describe(const dnx_net *net, dnx_describe_fn *fn, void *arg);
-/* Lists the options of one layer's own type. Keys have no prefix: "filters". */
+/* Lists the options of a layer's type, but not those of all types. An example of a key: "size". */
 void dnx_layer_describe(const dnx_node *n, dnx_describe_fn *fn, void *arg);
 #endif

@@ -33,7 +33,7 @@ static void note_pair(dnx_net *net, const dnx_section *s, const dnx_pair *p, con
              "[%.40s] %.40s=%.60s: has no effect %s", s->name, p->key, p->value, why);
 }
 
-/* Notes each given option of r->keys, unless r->needs has one of the values r->words. */
+/* Adds a note for each given option of r->keys, unless option r->needs has a value of r->words. */
 static void note_needs(dnx_net *net, const dnx_section *s, const dnx_needs *r,
                        const dnx_opt *table) {
     char value[64], why[96], key[64];

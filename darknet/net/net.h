@@ -104,7 +104,7 @@ typedef struct {
     /* Each of `lanes` threads takes its own chunks of images through the reentrant layers. With 1
      * lane, the threads share the rows of one chunk. */
     int lanes;
-    double *laps;   /* the caller's, lanes x layers: dnx_net_run() adds seconds; or NULL */
+    double *laps;   /* lanes x layers, of the caller: dnx_net_run() adds seconds; or NULL */
     float *scratch; /* lanes x scratch_floats */
     float *outputs; /* lanes x output_floats: all y, which share memory when predicting */
     float *deltas;  /* delta_floats: all dy, which share memory too; NULL when predicting */
@@ -223,8 +223,8 @@ double dnx_net_loss(dnx_net *net, int i);
  * *is_of_net to dnx_net_free_images(). Returns NULL when memory runs out. */
 float *dnx_net_new_images(const dnx_net *net, size_t floats, bool *is_of_net);
 void dnx_net_free_images(const dnx_net *net, float *images, bool is_of_net);
-/* Optional: announces `now`, the images of the next pass, and `next`, those of the pass after it or
- * NULL. Both have net->batch images and must not change until their pass has ended. */
+/* Optional: announces `now`, the images of the next pass, and `next`, the images of the pass after
+ * it, or NULL. Both have net->batch images and must not change until their pass has ended. */
 void dnx_net_images(dnx_net *net, const float *now, const float *next);
 /* The backward pass: call dnx_net_backward_begin() once, then dnx_net_backward_layer() for all
  * layers from last to first. If the last layer is not a loss, the caller writes its dy before. */
@@ -234,7 +234,7 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
  * gradient, and net->sgd.clip to min(1, clip_norm / norm). */
 void dnx_net_update_begin(dnx_net *net, int batch);
 /* Updates the parameters of layer i, clears the gradients and calls prepare(). Call it for the
- * layers from first to last. The rule is libdarknet's: for a parameter w with momentum v and
+ * layers from first to last. The rule is libdarknet's. For a parameter w with momentum v and
  * descent direction g (clipped, with weight exclusivity): v = momentum*v + g - decay*batch*w;
  * w += rate/batch*v. With o.nesterov: Nesterov's momentum. The layer's learning_rate= and decay=
  * multiply rate and decay. */

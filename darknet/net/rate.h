@@ -9,7 +9,7 @@ enum { DNX_CONSTANT, DNX_STEP, DNX_EXP, DNX_POLY, DNX_STEPS, DNX_SIGMOID, DNX_RA
 /* Returns true when the rate falls to 0 at max_batches; the policy then needs max_batches=. */
 bool dnx_rate_ends(const dnx_net_opts *o);
 
-/* Returns the rate of update `number`, counted from 1, from o and number alone. r = learning_rate:
+/* Returns the rate of update `number`, counted from 1. With r = learning_rate:
  *   number < burn_in   r (number / burn_in)^power
  *   constant           r
  *   step               r scale^(number / step, rounded down)

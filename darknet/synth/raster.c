@@ -99,7 +99,7 @@ void dnx_canvas_paint(dnx_canvas *c, const dnx_frame *f, const dnx_paint *p) {
     int x0 = f->cx > rx ? (int)(f->cx - rx) : 0, y0 = f->cy > ry ? (int)(f->cy - ry) : 0;
     int x1 = (int)least(f->cx + rx + 2, (float)n), y1 = (int)least(f->cy + ry + 2, (float)n);
     slope s = {.du = f->vy / det, .dv = -f->uy / det};
-    /* near the border, 1 - q falls by 2 for each half axis, about `small` pixels */
+    /* near the border, 1 - q falls by 2 over a half axis of about `small` pixels */
     s.k = .5f * small / edge;
     s.hole_k = p->hole_u > 0 ? s.k * least(p->hole_u, p->hole_v) : 0;
     s.cut_k = vl / (p->cut_edge > 1 ? p->cut_edge : 1);

@@ -37,7 +37,7 @@ void dnx_canvas_init(dnx_canvas *c, int size, float *scratch);
 void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx, float dy);
 void dnx_canvas_paint(dnx_canvas *c, const dnx_frame *f, const dnx_paint *p);
 /* Multiplies the pixels that take light by ambient + diffuse max(0, n . light). n is the normal of
- * the ellipsoid whose outline is the frame. */
+ * the ellipsoid whose outline is the frame; light is a unit vector towards the light. */
 void dnx_canvas_light(dnx_canvas *c, const dnx_frame *f, const float light[3], float ambient,
                       float diffuse);
 /* Blurs by a Gaussian with this standard deviation in pixels, at most 3. Call it after

@@ -56,7 +56,7 @@ static void add_losses(dnx_train_job *j) {
     }
 }
 
-/* Trains on each sub-batch. Adds to loss and wait (seconds) of *l; sets a classifier's accuracy. */
+/* Trains on each sub-batch. Adds to l->loss and l->wait (seconds). Classifiers set l->accuracy. */
 static dnx_status train_parts(dnx_train_job *j, dnx_log_line *l, dnx_err *err) {
     const dnx_net *net = j->net;
     const int parts = net->o.subdivisions;

@@ -19,7 +19,7 @@ static char *with_end(const dnx_train_job *j, const char *end) {
     return j->base && asprintf(&path, "%s%s", j->base, end) >= 0 ? path : NULL;
 }
 
-/* Makes the folder, -out or backup= of the .data file, names the files and takes their lock. */
+/* Makes the folder (-out, or backup= of the .data file), names the files and takes their lock. */
 static dnx_status name_files(dnx_train_job *j, dnx_err *err) {
     const dnx_train_args *a = j->a;
     const char *slash = strrchr(a->cfg, '/'), *name = slash ? slash + 1 : a->cfg;
