@@ -104,7 +104,7 @@ typedef struct {
     /* Each of `lanes` threads takes its own chunks of images through the reentrant layers. With 1
      * lane, the threads share the rows of one chunk. */
     int lanes;
-    double *laps;   /* lanes x layers, of the caller: dnx_net_run() adds seconds; or NULL */
+    double *laps;   /* the caller's seconds, lanes x layers: dnx_net_run() adds to them; or NULL */
     float *scratch; /* lanes x scratch_floats */
     float *outputs; /* lanes x output_floats: all y, which share memory when predicting */
     float *deltas;  /* delta_floats: all dy, which share memory too; NULL when predicting */
