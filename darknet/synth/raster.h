@@ -25,7 +25,7 @@ typedef struct {
     float hole_u, hole_v; /* half axes of a hole, relative to the frame's; 0: no hole */
     bool is_cut;          /* only v < cut + cut_curve (u - cut_u)^2 is painted; v before the bend */
     float cut, cut_curve, cut_u;
-    float cut_edge, cut_ragged; /* soft border of the cut, pixels; twice its zigzag's depth, in v */
+    float cut_edge, cut_ragged; /* soft border, pixels; zigzag of the depth cut_ragged / 2 */
     float grain, strands;       /* brightness +- grain / 2 in `strands` stripes over u = -1..1 */
     bool takes_light;
 } dnx_paint;
