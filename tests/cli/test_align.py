@@ -155,7 +155,7 @@ def test_several(tmp):
 def test_faults(tmp):
     for name in ("good", "unlisted", "outside", "faceless", "odd", "sub/good"):
         save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
-    save(f"{tmp}/in/good.jpeg", waves(1, 120, 120))  # its crop would have the name of good.png's
+    save(f"{tmp}/in/good.jpeg", waves(1, 120, 120))  # its crop and good.png's would be one file
     write(f"{tmp}/in/broken.jpg", b"\xff\xd8\xff\xe0 no more")
     write(f"{tmp}/in/empty.png", b"")
     text = line("good.png", TEMPLATE) + line("./sub/good.png", TEMPLATE)

@@ -31,7 +31,7 @@ def start():
 
 
 def pixels(files, *options):
-    """Returns {name: pixels, H x W x 3} of files {name: bytes}, by a network that copies them."""
+    """Returns {name: pixels, H x W x 3} of files {name: bytes}. The network copies its input."""
     for name, data in files.items():
         write(name, data)
     write("list", "".join(f"{name}\n" for name in files))
@@ -375,7 +375,7 @@ def in_scripts():
              "hidden.png": png(PICTURE[..., 0] % 2, 8, 3, palette([(9, 200, 7), (1, 2, 3)], [0]))}
     for name, rows in pixels(files).items():
         off = np.abs(np.asarray(read_rgb(name)).astype(int) - rows).max()
-        expect(off <= 1, f"{name}: differs by up to {off}")  # alpha is rounded differently
+        expect(off <= 1, f"{name}: differs by up to {off}")  # Pillow rounds alpha differently
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def verbs(out):
 
 
 def refuses(words, text, out):
-    """The command must fail with this text, not change `out`, and add or remove no file here."""
+    """The command must fail with `text`. It must not change `out`, nor add or remove files here."""
     before = read(out) if os.path.isfile(out) else None
     names = sorted(os.listdir("."))
     expect_end(darknet(*words), 1, text)

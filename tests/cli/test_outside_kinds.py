@@ -53,7 +53,7 @@ def start():
     global COMMAND
     COMMAND = build_command()
     make_inputs()
-    for i, name in enumerate(sorted(os.listdir("faces"))):  # same/ has those of the network's size
+    for i, name in enumerate(sorted(os.listdir("faces"))):  # same/: images of the network's size
         os.makedirs(f"same/{name}")
         for image in sorted(os.listdir(f"faces/{name}")):
             if int(image[:2]) % 4:

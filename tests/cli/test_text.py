@@ -151,7 +151,7 @@ def record_folder():
 
 
 def identity_folders():
-    """A broken link is an error, because it would renumber the classes."""
+    """A broken link to a class folder is an error: leaving it out would renumber the classes."""
     trains(12, train="faces")
     for name in ("loose.png", "notes.txt", "faces.index", "align.txt"):
         write(f"faces/{name}", "x")  # darknet ignores faces.index and align.txt, its own files

@@ -125,7 +125,7 @@ def stopped_in_a_verification():
     used = len({line for line in read("pairs.txt").split()[2:] if line.isalpha()})
     expect(used == 2 and count == 20, "the pairs")
     file = data("faces", "cut")
-    images = 12  # they are read before training, and again for each verification
+    images = 12  # the images are read before training, and again for each verification
     for first in range(2 * images, images, -3):
         shutil.rmtree("cut", ignore_errors=True)
         done = train(file, *pairs, env=faults("lfw/", first, 1, -signal.SIGTERM))
@@ -239,7 +239,7 @@ def folder_is_away():
 
 
 def folder_stays_away():
-    """A signal ends the wait. The checkpoint is that of the last complete update."""
+    """A signal ends the wait for the folder. The checkpoint has the last complete update."""
     run_ = start(data("faces", "lost"), *WHOLE, stderr=subprocess.PIPE, text=True,
                  env=faults("faces/", 1000, MANY, errno.EIO))
     wait_line(run_, run_.stderr, "cannot be read: Input/output error; waiting for it")

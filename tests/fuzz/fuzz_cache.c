@@ -59,8 +59,8 @@ static void cache_repair(uint8_t *p, size_t size) {
 static const dnx_cache_head cache_head = {7, CACHE_ROWS, CACHE_DIM, cache_name, NULL};
 static const float cache_row[CACHE_DIM] = {1, 2};
 
-/* Writes a partial file and changes it. Each 4 bytes of data are a position (2 bytes), the new
- * byte, and 0 to cut the file at the position instead. */
+/* Writes a partial file and changes it. Each 4 bytes of data are a position (2 bytes), a new byte
+ * for this position, and a flag. With flag 0 the file is cut at the position instead. */
 static bool cache_leave(const char *path, const char *partial, const uint8_t *data, size_t size) {
     dnx_cache_out f;
     unlink(partial);

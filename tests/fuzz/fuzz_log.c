@@ -1,5 +1,5 @@
 /* fuzz_log.c - libFuzzer target: the input is the CSV log of a training that continues after batch
- * 3. The lines that opening it keeps must not change. */
+ * 3. Opening the log keeps some lines, which must not change. */
 #include <math.h>
 
 #include "fuzz/file.h"

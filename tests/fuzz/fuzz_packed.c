@@ -37,7 +37,7 @@ static void packed_load(const uint8_t *bytes, size_t size) {
     fuzz_must(!st == !err.text[0] && (!st || packed_sum(net) == before));
 }
 
-/* Corrects length and checksum in the header; net/weights_packed.h describes it. */
+/* Corrects length and checksum in the header; net/weights_packed.h describes the header. */
 static void packed_repair(uint8_t *bytes, size_t size) {
     enum { LENGTH = 24, CHECKED = 32, HEADER = 40 };
     uint64_t len = size, sum;

@@ -46,7 +46,7 @@ static void free_host(network *net) {
     free_network(net);
 }
 
-/* Runs what() in a child process, which then exits with 77. Returns its wait status. */
+/* Runs what() in a child process, which then exits with 77. Returns the child's wait status. */
 
 static int child(void (*what)(void)) {
     fflush(NULL);

@@ -3,7 +3,7 @@
  *
  * Outputs are compared layer by layer, because a saturated softmax would hide differences before
  * it. When an output differs, a plain pass in double precision decides: libdarknet may be wrong,
- * ours may not.
+ * our output may not.
  *
  *   test_host_stock                 the small networks
  *   test_host_stock -all            all networks, takes minutes: tests/slow/test_stock.sh */
@@ -94,7 +94,7 @@ static void pool_largest(const layer *l, const double *x, double *y) {
         }
 }
 
-/* Adds a shortcut's other input to y. The larger of both is read or written with a stride. */
+/* Adds a shortcut's other input to y. The larger of the two maps is taken with a stride. */
 static void add_other(const layer *l, const double *other, double *y) {
     int step = l->w > l->out_w ? l->w / l->out_w : 1, gap = l->out_w > l->w ? l->out_w / l->w : 1;
     for (int c = 0; c < l->c && c < l->out_c; c++)

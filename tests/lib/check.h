@@ -10,7 +10,7 @@
 #include "lib/tap.h"
 #include "net/net.h"
 
-extern const dnx_teacher_source dnx_cfg_teachers; /* of train/teachers.h */
+extern const dnx_teacher_source dnx_cfg_teachers; /* declared in train/teachers.h */
 
 static char folder[] = "/tmp/dnx_test_XXXXXX";
 

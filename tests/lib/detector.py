@@ -7,7 +7,7 @@ from array import array
 
 from common import ROOT, read, write, write_png
 
-POINTS = (.31, .69, .5, .35, .66, .41, .41, .6, .8, .8)  # landmarks, box of side 1: x, then y
+POINTS = (.31, .69, .5, .35, .66, .41, .41, .6, .8, .8)  # landmarks in a unit box: 5 x, then 5 y
 SIDE, LEAST = 64, 60
 
 

@@ -1,13 +1,13 @@
 /* faults.c - a library for LD_PRELOAD that makes chosen system calls fail or raise a signal.
  *
- * FAULTS="CALLS:TEXT:FROM:COUNT:WHAT" selects calls on files with TEXT in their absolute path, and
- * numbers them from 1. TEXT does not matter for fork and thread. COUNT calls from number FROM on
- * fail, or raise a signal and are then executed:
- *   CALLS  a name of the table below; "files": all of the table but fork and thread; "all": all
- *   WHAT   > 0: the calls set errno to WHAT; 0: to a value of the table; -SIGNAL: they raise SIGNAL
- * FAULTS_LOG=FILE: appends a line "NAME ERRNO PATH" for each call that fails or raises a signal;
- * with COUNT = 0 for each selected call. FAULTS_COUNT=FILE: processes with the same FILE number
- * their calls together. PAGES=N: sysconf() reports N pages of memory. */
+ * FAULTS="CALLS:TEXT:FROM:COUNT:WHAT" makes COUNT calls fail:
+ *   CALLS  a name of the table below; "all": the whole table; "files": without fork and thread
+ *   TEXT   counts only calls on files with TEXT in their absolute path; fork and thread always
+ *   FROM   the number of the first call that fails; the first counted call has number 1
+ *   WHAT   the errno; 0: one of the table; -SIGNAL: the call raises SIGNAL and is then executed
+ * FAULTS_LOG=FILE    gets "NAME ERRNO PATH" for each of these calls; with COUNT=0 for all calls
+ * FAULTS_COUNT=FILE  processes with the same FILE number their calls together
+ * PAGES=N            sysconf() reports N pages of memory */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -76,7 +76,7 @@ static bool concerns(int call) {
                       (is_file && !strcmp(set.calls, "files")));
 }
 
-/* Counts a selected call. Returns true and sets errno when the call must fail. */
+/* Counts a call. Returns true and sets errno when the call must fail. */
 static bool counts(int call, const char *path) {
     int n = atomic_fetch_add(counted, 1) + 1;
     int why = set.what ? set.what : calls[call].why[n % 2];

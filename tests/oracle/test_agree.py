@@ -203,7 +203,7 @@ def main():
             w = os.path.join(d, "w")
             r = run(OURS, "init", STOCK + name + ".cfg", w, "-force")
             check(r.returncode == 0, "init %s: %s" % (name, r.stderr))
-            text = read(STOCK + name + ".cfg").decode()  # its batch would take gigabytes
+            text = read(STOCK + name + ".cfg").decode()  # libdarknet would need gigabytes
             one = write("one.cfg", re.sub(r"(?m)^(batch|subdivisions)=.*", r"\1=1", text))
             data = write("z.data", "names=%s\ntop=5\n" % names)
             args = ("classifier", "predict", data, one, w, images[7])

@@ -24,7 +24,7 @@ SHAPES = {
              ("conv4", 2, 2, 64, 128), ("fc1", 1152, 256), ("fc2_1", 256, 2), ("fc2_2", 256, 4),
              ("fc2_3", 256, 10)],
 }
-POOLS = {"pnet": [2, 0, 0], "rnet": [3, 3, 0], "onet": [3, 3, 2, 0]}  # after convolutions; 0: none
+POOLS = {"pnet": [2, 0, 0], "rnet": [3, 3, 0], "onet": [3, 3, 2, 0]}  # by convolution; 0: no pool
 package = {}
 
 

@@ -44,7 +44,7 @@ def embed(paths):
 
 
 def best_accuracy(same, different):
-    """Returns (right answers, threshold) for the best threshold."""
+    """Returns (number of right answers, threshold) for the best threshold."""
     return max((int((same > t).sum() + (different <= t).sum()), t)
                for t in np.concatenate([same, different]))
 

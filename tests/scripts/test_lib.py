@@ -173,8 +173,8 @@ def wait_for(condition):
 
 
 def children():
-    """Ctrl-C and SIGTERM reach the child once; a second signal kills it. It never outlives the
-    parent."""
+    """Ctrl-C and SIGTERM reach the child once; a second signal kills the child. The child
+    never outlives its parent."""
     write("child.py", CHILD)
     for number, kind, saves in ((signal.SIGINT, "good", True), (signal.SIGTERM, "good", True),
                                 (signal.SIGINT, "deaf", False), (signal.SIGKILL, "good", True)):

@@ -40,7 +40,7 @@ def iresnet(folder):
 
 
 def mobilefacenet(folder):
-    """Imports depthwise layers, view() as Shape - Gather - Concat - Reshape, MatMul, BN."""
+    """Imports depthwise layers, MatMul, BN, and view() as Shape - Gather - Concat - Reshape."""
     t = Net(("N", 3, 14, 14))
     x = t.prelu(t.norm(t.conv("data", 8, 3, 3, 2, bias=False), 8), 8)
     y = t.prelu(t.norm(t.conv(x, 16, 8, 1, bias=False), 16), 16)
@@ -214,7 +214,7 @@ def round_trip(folder):
 # ---- bad files ----
 
 def fails(path, said, *options, net=None):
-    """Importing must fail with this text. net: (shape, op) of a file with one node."""
+    """Importing must fail with the message `said`. net: first writes a file of one (shape, op)."""
     if net:
         t = Net(net[0])
         t.save(path, t.node(net[1], "data"))

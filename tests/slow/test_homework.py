@@ -120,7 +120,7 @@ def accuracies(out):
 
 
 def torn(out):
-    """Cut results are made again. A cut record.json is an error, until --force trains again."""
+    """Incomplete results are made again. An incomplete record.json is an error without --force."""
     before = accuracies(out)
     for name in ("results.json", "scratch-0.125-seed1/lfw/results.json", "student-0.125.json"):
         write(os.path.join(out, name), '{"torn')

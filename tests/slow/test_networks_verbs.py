@@ -11,7 +11,7 @@ with needed():
 
     from lib.cfg_text import edit
 
-IMAGES = 330  # with 4 pixels each: more samples than 1280 channels
+IMAGES = 330  # of 4 pixels: more samples than the widest layer has channels, 1280
 
 
 def narrow(name):

@@ -10,8 +10,8 @@ static dnx_rng r;
 static float rows[MOST * DIM];
 static int person[MOST];
 
-/* Fills rows[] with +-1/4: cosines are exact, and most are ties. Returns the number of faces of
- * people; distractors follow them. */
+/* Fills rows[] with +-1/4, so that cosines are exact and often equal. Distractors come last.
+ * Returns the number of faces before the distractors. */
 static int random_faces(int people, int distractors) {
     int n = 0;
     for (int p = 0; p < people + distractors; p++) {

@@ -95,7 +95,7 @@ static void simulate(const char *shape, const char *section) {
     float *x = noise(dnx_size(sim->in) * 3), *y = dnx_alloc(count);
     scatter(sim, 5, .6f);
     copy_params(sim, fast);
-    for (int i = 0; i < 3; i++) dnx_net_prepare(fast, NULL); /* a second time must change nothing */
+    for (int i = 0; i < 3; i++) dnx_net_prepare(fast, NULL); /* preparing again changes nothing */
     dnx_net_forward_layer(sim, 0, x, 3, DNX_PREDICTING, NULL, NULL);
     dnx_net_run(fast, x, 3, 0, y);
     double worst = 0;

@@ -8,8 +8,8 @@ static dnx_status open_bytes(const void *bytes, size_t n, dnx_binset *s, dnx_err
     return dnx_binset_open(path("set.bin"), s, err);
 }
 
-/* The images "ab", 300 times 'x', "ab", "c", as Python writes them in protocols 2, 3 and 4. The
- * second pair shows one person. */
+/* Sets of the images "ab", 300 times 'x', "ab", "c", as Python pickles them in protocols 2, 3 and
+ * 4. The second pair shows one person. */
 #define X10 "xxxxxxxxxx"
 #define X300                                                                                       \
     X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10    \

@@ -126,7 +126,7 @@ static void test_pieces(void) {
         for (int x = 0; x < 30; x++)
             same &= out[y * 200 + x] == ((float)im.rgb[(y + 6) * 37 * 3 + 12 + x] - 127.5f) / 128;
     check(same, "a piece of its own size is a copy");
-    dnx_shrunk_piece(&s, 0, 0, 37, 29, 200 / 3, 30, out, 200); /* larger than the image */
+    dnx_shrunk_piece(&s, 0, 0, 37, 29, 200 / 3, 30, out, 200); /* a piece larger than the image */
     for (int i = 0; i < 30 * 200; i++) same &= out[i] >= -1 && out[i] <= 1;
     check(same, "an enlarged piece stays within the colours");
     dnx_shrunk_free(&s);

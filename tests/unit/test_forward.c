@@ -91,7 +91,7 @@ static double pixel(const bench *b, int i, int y, int x, int c) {
                 (size_t)c];
 }
 
-/* Returns output (i, y, x, c) before batch norm and activation. w: in file order, or NULL. */
+/* Returns output (i, y, x, c) before batch norm and activation. w: weights, or NULL. */
 static double naive(const plain_row *r, const bench *b, const float *w, int i, int y, int x,
                     int c) {
     int kh = r->size, kw = r->size, cg = r->C, c0 = 0;

@@ -63,7 +63,7 @@
 
 enum { MOST = 1 << 16 };
 
-/* Makes a random change. Returns the new length. */
+/* Changes some bytes at random. Returns the new length. */
 static size_t change(unsigned char *bytes, size_t n, dnx_rng *r) {
     static const char likely[] = "\t\n\r ,\"#=.-019\0\xef\xbb\xbf\xff\xfe(]e";
     size_t at = n ? (size_t)(dnx_rng_next(r) % n) : 0, len = (size_t)(dnx_rng_next(r) % 20);

@@ -1,4 +1,4 @@
-/* test_image.c - decoding images, also cut at every length, and the kinds of files. */
+/* test_image.c - decodes images, also cut at every length, and recognises other kinds of files. */
 #include <glob.h>
 
 #include "lib/check.h"

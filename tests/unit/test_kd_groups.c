@@ -158,7 +158,7 @@ static void all_lead(void) {
     take_down(&b);
 }
 
-/* With equal logits all classes lead. The sum over the other classes is 0: no divisor. */
+/* With equal logits all classes lead. Nothing may be divided by the sum over the others, 0. */
 static void ties(void) {
     bench k;
     if (!set_up(&k, 30, "temperature=2\ngroup=.5\n", 2)) return;

@@ -172,7 +172,7 @@ static void stale(void) {
     utime(path("net.weights.99.0.tmp"), &old);
     utime(path("net.weights.mine.tmp"), &old);
     check(!dnx_outfile_open(&f, path("net.weights"), &err), "%s", err.text);
-    utime(f.temporary, &old); /* old, but its process lives */
+    utime(f.temporary, &old); /* an old file whose process lives */
     check(!dnx_outfile_try(path("net.weights"), &err), "%s", err.text);
     check(access(path("net.weights"), F_OK), "a try has made the file");
     check(access(path("net.weights.99.0.tmp"), F_OK), "what a dead process left stays");

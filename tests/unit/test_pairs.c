@@ -34,7 +34,7 @@ static void test_lfw(void) {
     READS("\xef\xbb\xbf"
           "2 1\r\nA 1 2\r\nA 1 B 12\r\nC 1 2\r\nA 3 D 1",
           four);
-    READS("A 1 2\nA 1 B 12\nC 1 2\nA 3 D 1\n", four); /* without a first line */
+    READS("A 1 2\nA 1 B 12\nC 1 2\nA 3 D 1\n", four); /* without the line of counts */
     READS("name,imagenum1,imagenum2,\nA,1,2,\nA,1,B,12\nC,1,2,\nA,3,D,1\n", four); /* Kaggle */
     READS("1\nA 1 2\nA 1 B 12", "A/A_0001 A/A_0002 10|A/A_0001 B/B_0012 00");
     READS("Al Gore\t1\t2\nAl Gore\t1\tB\t3", "Al Gore/Al Gore_0001 Al Gore/Al Gore_0002 10|"

@@ -43,7 +43,7 @@ static float *noise(size_t count) {
     return v;
 }
 
-/* Returns the output that kernels/bits.h defines. */
+/* Computes one output by the formula in kernels/bits.h. */
 static float result(const dnx_tile_job *j, const uint64_t *row, int at, size_t o, size_t n) {
     int z = 0;
     for (int l = 0; l < j->words; l++)

@@ -19,7 +19,7 @@ typedef struct {
     bool has_started, is_done;
 } fibre;
 
-/* An asynchronous copy to shared memory: its thread runs it when the thread waits for it. */
+/* An asynchronous copy to shared memory. It is made when its thread waits for copies. */
 typedef struct {
     float *to;
     const float *from;

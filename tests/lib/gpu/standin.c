@@ -4,8 +4,8 @@
  *   STANDIN_SM=80       the compute capability, here 8.0
  *   STANDIN_DRIVER=12040  the CUDA version of the driver, here 12.4
  *   STANDIN_MB=4096     the memory of the device; STANDIN_BUSY=0: MB that other processes use
- *   STANDIN_FAIL=CALL:N:RESULT  the N-th call of the function CALL returns RESULT; with N+ later
- *                       calls do, too. CALL "kernel": the device is lost at the N-th kernel
+ *   STANDIN_FAIL=CALL:N:RESULT  the N-th call of the function CALL returns RESULT; N+: also all
+ *                       later calls. CALL "kernel": the device is lost at the N-th kernel
  * Closing the device prints what was not freed; with STANDIN_SAY also the number of calls of each
  * function. */
 #include "standin.h"

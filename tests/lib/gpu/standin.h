@@ -29,9 +29,8 @@ int enter(const char *name);
 void lose_device(int result);
 int lost(void);
 
-/* Return true when all bytes lie in one block of device memory, or in one of pinned memory. */
-bool is_of_device(pointer p, size_t bytes);
-bool is_pinned(const void *p, size_t bytes);
+bool is_of_device(pointer p, size_t bytes);  /* all bytes lie in one block of device memory */
+bool is_pinned(const void *p, size_t bytes); /* all bytes lie in one block of pinned memory */
 
 void run_all_streams(void);
 /* Prints how many streams, events and graphs were not freed. */
