@@ -1,5 +1,5 @@
 /* dnx.h - the interface of a layer type. A layer type is one file: layers_ext/NAME.c defines the
- * dnx_layer_type dnx_NAME for section [NAME] of a cfg. No other file changes.
+ * dnx_layer_type dnx_NAME for section [NAME] of a cfg. Adding it changes no other file.
  *
  * The network sets the options, the inputs and their shapes, and then calls make() once. The
  * network calls prepare() when weights have changed, and forward() and backward() for each batch.
@@ -117,7 +117,7 @@ typedef struct dnx_layer_type {
     void (*forward)(dnx_node *n, dnx_pass *p);
     void (*backward)(dnx_node *n, dnx_pass *p); /* NULL when the type can only predict */
     double (*macs)(const dnx_node *n); /* multiply-adds of one image; NULL: see dnx_macs() */
-    dnx_status (*prepare)(dnx_node *n, dnx_err *err); /* folds norms, packs filters; may be NULL */
+    dnx_status (*prepare)(dnx_node *n, dnx_err *err); /* folds batch norm, packs filters; or NULL */
     const struct dnx_fusion *fusion; /* optional parts (layer/); NULL in most types */
     const struct dnx_classifier *classifier;
     const struct dnx_compression *compression;

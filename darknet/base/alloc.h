@@ -13,8 +13,8 @@ void dnx_own(void *owner, void *p);
 /* Frees `owner`, which may be NULL, and the arrays that it still owns. */
 void dnx_free_owned(void *owner);
 
-/* Makes room for item n of a list from malloc(). `list` is the address of the list's pointer,
- * `size` the bytes of an item. On failure returns false and leaves the list unchanged. */
+/* Makes room for item n <= *capacity of a list from malloc(). `list` is the address of the list's
+ * pointer, `size` the bytes of an item. On failure returns false and leaves the list unchanged. */
 bool dnx_grow(void *list, size_t n, size_t *capacity, size_t size);
 
 /* With glibc, later blocks of 1 MB or more return to the system as soon as they are freed. */

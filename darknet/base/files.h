@@ -20,7 +20,7 @@ char *dnx_file_read_most(const char *path, size_t most, size_t *len);
 /* Opens a file of any length, or a pipe. errno is ENXIO when a FIFO stays empty for 5 seconds. */
 FILE *dnx_file_stream(const char *path);
 
-/* For images, of which there are millions, and for files that a command reads and replaces. */
+/* Use these for images (there are millions) and for files that a command reads and replaces. */
 FILE *dnx_file_open_unnoted(const char *path, size_t most, size_t *len);
 char *dnx_file_read_unnoted(const char *path, size_t most, size_t *len);
 #endif

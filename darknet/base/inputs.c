@@ -1,4 +1,4 @@
-/* inputs.c - a list of names, not of inodes: the system reuses the inodes of deleted files. */
+/* inputs.c - lists inputs by path, because the system reuses the inodes of deleted files. */
 #include "base/inputs.h"
 
 #include <pthread.h>

@@ -7,7 +7,7 @@
 
 /* Registers a file that was opened for reading. Returns false when memory runs out. */
 bool dnx_input_note(const char *path);
-/* True when a registered file has the device and inode of `file`. Writes its name to `name`. */
+/* Returns true when `file` has the inode of a registered file, whose path goes to `name`. */
 bool dnx_input_is(const struct stat *file, char *name, size_t size);
 /* dnx_inputs_rewind() forgets the files registered since dnx_inputs_mark() returned `mark`. */
 size_t dnx_inputs_mark(void);

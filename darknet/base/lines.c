@@ -169,7 +169,7 @@ char dnx_separator(const char *line) {
     return strchr(line, '\t') ? '\t' : strchr(line, ',') ? ',' : ' ';
 }
 
-/* Unquotes and returns the field at *p, and moves *p behind it. NULL without the last quote. */
+/* Unquotes and returns the field at *p, and moves *p behind it. NULL without a closing quote. */
 static char *unquote(char **p) {
     char *start = *p, *out = start, *s = start + 1;
     for (; *s; s++) {

@@ -20,7 +20,7 @@ typedef struct {
 #define DNX_LINES_MOST ((size_t)1 << 30) /* bytes of the longest file */
 
 /* Reads a whole file or pipe. `file` must outlive l. `what` is the kind of file in messages ("a
- * cfg"). DNX_EIO, also when it has over `most` bytes; DNX_EPARSE for malformed text; DNX_EMEM. */
+ * cfg"). DNX_EIO, also for a file over `most` bytes; DNX_EPARSE for malformed text; DNX_EMEM. */
 dnx_status dnx_lines_open(dnx_lines *l, const char *file, const char *what, size_t most,
                           dnx_err *err);
 /* Like dnx_lines_open(), but copies len bytes of `text`. DNX_EPARSE, DNX_EMEM. */
@@ -38,7 +38,7 @@ dnx_loc dnx_lines_at(const dnx_lines *l);
 
 /* Removes white space at both ends of s, in place. Returns the first character that remains. */
 char *dnx_trim(char *s);
-/* Cuts a comment off s: it starts at a '#' or ';' after white space. */
+/* Removes a comment from s. A comment starts with a '#' or ';' after white space. */
 void dnx_comment_cut(char *s);
 
 /* Returns '\t' when the line has a tab, else ',' when it has a comma, else ' '. */

@@ -27,7 +27,7 @@ static void command_line(char *text, size_t n) {
         if (text[i] == 0 || text[i] == '\n') text[i] = ' ';
 }
 
-/* If this fails, messages name no holder. */
+/* Ignores errors: messages then say "another process". */
 static void write_holder(int fd) {
     char host[65] = "", since[32] = "", command[200], text[TEXT];
     time_t now = time(NULL);

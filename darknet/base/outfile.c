@@ -32,7 +32,7 @@ static int folder_length(const char *path) {
     return slash ? (int)(slash - path) + 1 : 0;
 }
 
-/* Returns the path behind symbolic links; its file need not exist. free() it. NULL with errno. */
+/* Follows symbolic links; their target need not exist. free() the result. NULL with errno. */
 static char *follow(const char *path) {
     char link[PATH_MAX], *at = strdup(path);
     for (int i = 0; at && i < MOST_LINKS; i++) {
@@ -57,10 +57,10 @@ static int open_folder_of(const char *file) {
     return fd;
 }
 
-/* access() lets root write to read-only files. */
+/* Looks at the mode, because access() lets root write to read-only files. */
 static bool is_read_only(const struct stat *s) { return (s->st_mode & 0222) == 0; }
 
-/* Checks that f->target may be replaced. *old is its stat; st_mode is 0 when there is no target. */
+/* Checks that f->target may be replaced. *old: its stat; st_mode is 0 without a target. */
 static dnx_status check(const dnx_outfile *f, struct stat *old, dnx_err *err) {
     dnx_loc at = {f->path, 0};
     char input[200];
@@ -184,8 +184,8 @@ dnx_status dnx_outfile_sync(dnx_outfile *f, dnx_err *err) {
     return f->why ? cannot_write(f->path, f->why, err) : DNX_OK;
 }
 
-/* A rename survives a power cut only after this. Ignores errors: not every system can sync
- * folders. */
+/* A rename survives a power cut only after its folder is synced. Ignores errors: not every system
+ * can sync folders. */
 static void sync_folder(const char *file) {
     int fd = open_folder_of(file);
     if (fd < 0) return;

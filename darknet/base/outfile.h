@@ -18,7 +18,7 @@ typedef struct {
     char *target;    /* the file to replace, behind symbolic links */
     char *temporary; /* beside the target; NULL for a stream */
     int lock;        /* locks the temporary file: a descriptor, or -1 */
-    bool is_of_many; /* not synced */
+    bool is_of_many; /* one of many files that are synced together */
     bool is_partial; /* the temporary file stays after an error */
     size_t size;     /* bytes written */
     int why;         /* errno of the first failure, or 0 */

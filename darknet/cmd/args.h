@@ -53,7 +53,7 @@ typedef struct {
     {name, DNX_ARG_IS_TEXT, offsetof(s, f), value, 0, 0, 0, false, help}
 #define DNX_ARG_TWO(s, f, name, value, help) \
     {name, DNX_ARG_IS_TWO, offsetof(s, f), value, 0, 0, 0, false, help}
-/* The value `none` means that the option is absent; choose it outside of lo..hi if that matters. */
+/* An absent option gives `none`. Outside of lo..hi, `none` differs from all given values. */
 #define DNX_ARG_INT(s, f, name, value, none, lo, hi, help) \
     {name, DNX_ARG_IS_INT, offsetof(s, f), value, none, lo, hi, false, help}
 #define DNX_ARG_INT_NEEDED(s, f, name, value, lo, hi, help) \

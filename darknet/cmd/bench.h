@@ -26,7 +26,7 @@ typedef struct {
 } dnx_timing;
 dnx_timing dnx_timing_of(double *v, int n);
 
-/* Prints the milliseconds of an image in the nets `one` (one thread) and `all` (all threads), alone
- * and beside `busy` processes. Each timing has at least `runs` passes. Returns the exit status. */
+/* Prints the milliseconds for an image in `one` (one thread) and `all` (all threads), alone and
+ * beside `busy` processes. Each timing has at least `runs` passes. Returns the exit status. */
 int dnx_bench_busy(dnx_net *one, dnx_net *all, int busy, int runs, bool json);
 #endif

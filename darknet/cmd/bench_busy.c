@@ -10,7 +10,7 @@
 #include "cmd/bench.h"
 
 #define TURNS 7
-#define SECONDS .4 /* the least of a turn, so that it has many time slices of the scheduler */
+#define SECONDS .4 /* shortest turn: it still has many time slices of the scheduler */
 
 static void spin(pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);

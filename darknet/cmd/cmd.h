@@ -23,16 +23,16 @@ int dnx_report(const dnx_err *err);
  * 0, or 2 after a message about a wrong value. */
 int dnx_take_gpu_options(int *argc, char **argv);
 /* Opens the GPU that this command uses, and prints its name to stderr. *out becomes NULL when the
- * processor computes. Fails when the GPU of -gpu N cannot be used. */
+ * network is to run on the processor. Fails when the GPU of -gpu N cannot be used. */
 dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
 /* Options of dnx_open(), which reads a cfg, builds the network and loads its weights. */
 typedef struct {
     const char *cfg, *weights; /* weights may be NULL */
-    int classes; /* replaces classes=auto without data; 0, 1: if weights do not tell the number */
+    int classes; /* replaces classes=auto without `data`; if 0 or 1, only when weights give none */
     int batch, threads; /* 0 means the default of dnx_build */
     bool trains;
     bool to_run;                   /* the network runs where -gpu says, and may free its weights */
-    const char *data, *classes_of; /* NULL, or files with the number of classes: .data, weights */
+    const char *data, *classes_of; /* each gives the number of classes, or NULL: .data, weights */
 } dnx_opening;
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* Reads the cfg, and replaces classes=auto by a number. */
@@ -45,11 +45,11 @@ dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
 /* Opens a network to use it up to its embedding. Later layers of the cfg and of the weights may
  * differ or be missing; stderr then says so. Set o->classes to 1 when only the features matter. */
 dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err);
-/* Prints "PATH: skipped: WHY" to stderr: pass it to dnx_data_open(). */
+/* A callback for dnx_data_open(). Prints "PATH: skipped: WHY" to stderr. */
 void dnx_print_skipped(void *arg, const char *path, const char *why);
 /* Returns DNX_ESHAPE when the network's input does not have 1 or 3 channels, as images have. */
 dnx_status dnx_takes_images(const dnx_net *net, dnx_err *err);
-/* Returns `asked`, the number of -threads, or when it is 0 the number of cores, at most 64. */
+/* Returns `asked`, the number after -threads. When `asked` is 0, returns the cores, at most 64. */
 int dnx_threads(int asked);
 /* Print a string, or its first n bytes, as JSON in quotes; NULL as null. */
 void dnx_json_text(const char *text);

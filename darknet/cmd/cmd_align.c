@@ -51,8 +51,8 @@ static const dnx_arg table[] = {
 };
 
 enum { QUALITY = 95, HEIGHT = 112, WIDEST = 112, AT_ONCE = 256 };
-/* The largest RMS distance in pixels between the landmarks and the template. Five random points
- * have about 23, a face in full profile 15. */
+/* The largest RMS distance allowed, in pixels, between the landmarks and the template. Five random
+ * points have about 23, a face in full profile 15. */
 #define WORST_RMS 19.
 
 typedef struct {

@@ -151,8 +151,8 @@ static double print_layers(const dnx_net *net, const double *laps, double *colum
     return macs;
 }
 
-/* Runs untimed passes; on a GPU more, until CUDA graphs are captured. Returns how many lists,
- * graphs and kernels the last pass started on the GPU. */
+/* Runs untimed passes; on a GPU more, until CUDA graphs are captured. Returns how many kernels,
+ * lists of kernels and CUDA graphs the last pass started. */
 static dnx_work warm_up(dnx_bench *b) {
     dnx_work before = {0}, after = {0};
     for (int i = b->net->placement ? 6 : 3; i > 0; i--) {

@@ -1,4 +1,4 @@
-/* darknet pairs: prints a list of pairs or a verification set in one form, for scripts. */
+/* darknet pairs: prints the pairs of a list or a verification set, one in a line, for scripts. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

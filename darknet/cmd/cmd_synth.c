@@ -110,7 +110,7 @@ static void describe(const set *s, char text[512]) {
 
 /* ---- images ---- */
 
-/* A power cut may leave a truncated JPEG. */
+/* Looks for the end mark, because a power cut may leave a truncated JPEG. */
 static bool is_whole(const char *path) {
     unsigned char end[2] = {0};
     struct stat info;
@@ -178,8 +178,8 @@ static dnx_status draw_all(dnx_pool *pool, job j, long *done, long all, dnx_err 
     return st;
 }
 
-/* The first n pairs of each kind use images 1 and 2 of the fold's n people, further pairs images 3
- * and 4, so that no image is in two pairs of the same kind. */
+/* Writes as many pairs of one person as of two people. In a fold of n people, the first n pairs of
+ * either kind use images 1 and 2, the others 3 and 4. So each kind uses an image only once. */
 static dnx_status write_pairs(const set *s, dnx_err *err) {
     char path[MAX_PATH], *text;
     size_t size;
@@ -274,7 +274,7 @@ static dnx_status find_images(job j, dnx_err *err) {
     return st;
 }
 
-/* file: synth.txt or synth.partial. Returns DNX_EIO when the options in it differ from s. */
+/* Returns DNX_EIO when the options in `file`, synth.txt or synth.partial, differ from s. */
 static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
     char path[MAX_PATH], text[512];
     size_t len;

@@ -106,7 +106,7 @@ typedef struct {
     bool is_terminal;
     bool is_open;           /* the last line of the terminal is a progress line without '\n' */
     double shown;           /* time of the last line, by dnx_now() */
-    double images, seconds; /* sums over the updates since `shown`, with the wait for images */
+    double images, seconds; /* sums since `shown`; seconds include the wait for images */
 } screen;
 
 /* Prints the losses, and the numbers of triplets or pairs that they used. */

@@ -13,7 +13,7 @@
 
 #define PHOTOS " photos="
 
-/* Returns the folder or video; for a list, the folder of its relative paths, or "/" without any. */
+/* Returns the folder or video. For a list: the folder of its relative paths, else "/". */
 static const char *source(const dnx_finding *j) {
     bool is_relative = false;
     if (j->video || j->images.is_folder) return j->a->photos;

@@ -60,10 +60,11 @@ void dnx_low_rank_linear(const double *vectors, const double *mean, dnx_factors 
  * layers are approximated, or a copy of y. The function subtracts the mean of x in place, so y must
  * not share its memory. act: r, one of RELU, LEAKY, and PRELU with d slopes.
  *
- * It starts from the best linear solution, min sum_i |y_i - M x_i - c|^2, which is the result for
- * other activations. It alternates (low_rank_nonlinear.c) for 25 steps with lambda = .01 and 25
- * with lambda = 1. *before, *after: the objective of the first solution and of the
- * result, divided by sum_i |r(y_i)|^2; both may be NULL. DNX_EMEM, DNX_ENUMBER. */
+ * f, from dnx_factors_make(), first gets the best linear solution, min sum_i |y_i - M x_i - c|^2.
+ * This is the result for other activations. Else 25 steps with the penalty lambda = .01 of
+ * low_rank_nonlinear.c, and 25 with lambda = 1, improve it. *before, *after: the objective of the
+ * linear solution and of the result, divided by sum_i |r(y_i)|^2; both may be NULL. DNX_EMEM,
+ * DNX_ENUMBER. */
 dnx_status dnx_low_rank_nonlinear(const float *y, float *x, long n, dnx_act act,
                                   const float *slopes, struct dnx_pool *pool, dnx_factors *f,
                                   double *before, double *after, dnx_err *err);
@@ -81,10 +82,10 @@ typedef struct {
 
 /* Returns the multiply-adds for an image with this rank, at most those of the original layer. */
 double dnx_rank_cost(const dnx_rank_layer *l, int rank);
-/* Chooses the ranks R_l of n layers: aims at the largest product over l of the energy sum_{a<=R_l}
- * sigma_{l,a}, with a total cost of at most `budget` multiply-adds. Greedy: lowers the rank of the
- * layer that loses the smallest share of its energy for each multiply-add saved. Lowered ranks are
- * multiples of step. *least: the total cost of the smallest ranks. Returns false when *least
- * exceeds the budget. */
+/* Chooses the ranks of n layers for a large product of their energies, at a total cost of at most
+ * `budget` multiply-adds. A layer's energy is the sum of its first `rank` eigenvalues. Greedy:
+ * lowers the rank of the layer that loses the smallest share of its energy for each multiply-add
+ * saved. Lowered ranks are multiples of step. *least: the total cost of the smallest ranks. Returns
+ * false when *least exceeds the budget. */
 bool dnx_rank_select(dnx_rank_layer *layers, int n, double budget, int step, double *least);
 #endif

@@ -119,7 +119,7 @@ static void product(const double *a, const double *b, bool transposed, size_t n,
         }
 }
 
-/* The whitening of x: w = V S^-1/2, with the eigenvectors V and the eigenvalues S of sum x x^T, but
+/* The whitening of x: w = V S^-1/2. V and S are the eigenvectors and eigenvalues of sum x x^T,
  * without eigenvalues that are rounding errors. */
 typedef struct {
     size_t r;                             /* rank of sum x x^T */

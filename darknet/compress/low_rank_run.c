@@ -91,7 +91,7 @@ static void add_moments(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const 
     dnx_moments_add(&l->moments, l->y, l->r.positions);
 }
 
-/* Fitting needs more samples than any layer has responses, so fewer images may be held out. */
+/* Holds out fewer images when the fit needs them: more samples than any layer has responses. */
 static void hold_out(dnx_low_rank *c) {
     size_t least = 1, held = (size_t)(c->held_out * (double)c->images);
     for (int i = 0; i < c->n; i++) {

@@ -1,5 +1,5 @@
-/* responses.h - samples a convolution's responses y = W x + b, before the activation and with batch
- * norm folded into W and b, at random pixels of an image that runs through a predicting network. */
+/* responses.h - samples a convolution's responses y = W x + b at random pixels of an image, while
+ * the network predicts. Batch norm is folded into W and b, and the activation is not applied. */
 #ifndef DNX_RESPONSES_H
 #define DNX_RESPONSES_H
 #include "common/conv/patches.h"

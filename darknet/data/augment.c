@@ -1,7 +1,8 @@
 /* augment.c - the random changes of training images.
  *
  * libdarknet's crop (src/image.c) fills pixel (x,y) of the W x H input from point (rx,ry) of the
- * w x h image. dx and dy move the crop, in input pixels; c and n are cosine and sine of the angle:
+ * w x h image. dx and dy move the crop, in input pixels; c and n are cosine and sine of the angle;
+ * side is random, from min_crop to max_crop:
  *   s = side / min(h, floor(w aspect))
  *   u = (x - W/2 + dx) aspect / s,  v = (y - H/2 + dy) / s
  *   rx = c u - n v + w/2,  ry = n u + c v + h/2

@@ -66,7 +66,7 @@ void dnx_data_name(const dnx_data *d, size_t i, char *out, size_t size);
 unsigned char *dnx_data_bytes(const dnx_data *d, size_t i, size_t *len, const char **why);
 /* Returns true unless dnx_data_bytes() fails for image i with DNX_UNREAD. Thread safe. */
 bool dnx_data_can_read(const dnx_data *d, size_t i);
-/* Returns true when one of a few other images can be read: the disk is not missing. Thread safe. */
+/* Returns true when one of a few other images can be read: the disk works. Thread safe. */
 bool dnx_data_others_can_be_read(const dnx_data *d, size_t i);
 
 /* ---- for data.c, sources.c and scan.c ---- */

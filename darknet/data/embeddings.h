@@ -48,8 +48,8 @@ void dnx_embeddings_discard(dnx_embeddings_out *f);
 
 /* Returns NULL, or the reason why a feature of dim numbers has no cosine. */
 const char *dnx_feature_fault(const float *v, size_t dim);
-/* Removes zero features from v, *count x dim, and moves their names to the end. `skipped` gets a
- * line for each. DNX_ENUMBER when a feature is not finite. DNX_EMEM. */
+/* Removes zero features from v, *count x dim, lowers *count, and moves their names to the end.
+ * `skipped` gets a line for each. DNX_ENUMBER when a feature is not finite. DNX_EMEM. */
 dnx_status dnx_features_keep(float *v, int *count, size_t dim, char **name, dnx_skipped *skipped,
                              dnx_err *err);
 

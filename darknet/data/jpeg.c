@@ -57,7 +57,7 @@ static int find_orientation(j_decompress_ptr d) {
     return 1;
 }
 
-/* With Huffman coding each block of 8 x 8 pixels takes at least one bit. */
+/* Refuses files that are too short: a Huffman-coded block of 8 x 8 pixels has at least one bit. */
 static void check_header(j_decompress_ptr d, size_t n, picture *p) {
     enum { MOST_PIXELS_A_BYTE = 8 * 64 };
     const double w = d->image_width, h = d->image_height;

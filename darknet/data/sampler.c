@@ -10,7 +10,7 @@
 struct dnx_sampler {
     const dnx_data *data;
     int kind, batch, images;
-    uint64_t seed, drawn; /* drawn: the epoch or round that `order` was drawn for */
+    uint64_t seed, drawn; /* drawn: the epoch of `order`, or the pass over the identities */
     uint32_t *order;      /* a permutation of the images, or of the identities */
     uint32_t identities;
     uint32_t *member; /* balanced: images sorted by class; identity k starts at start[k] */

@@ -9,7 +9,7 @@
 dnx_status dnx_scan(dnx_data *d, void (*broken)(void *, const char *, const char *), void *arg,
                     dnx_err *err);
 
-/* Calls fn(arg, lo, hi) for parts lo..hi-1 of 0..n-1, in the calling thread and up to 8 others,
- * even on fewer processors, because most of them wait for the disk. */
+/* Calls fn(arg, lo, hi) for parts lo..hi-1 of 0..n-1. Runs in the calling thread and up to 8
+ * others, even on fewer processors, because most threads wait for the disk. */
 void dnx_side_by_side(size_t n, void (*fn)(void *arg, size_t lo, size_t hi), void *arg);
 #endif

@@ -25,7 +25,7 @@ typedef struct {
     size_t n, capacity;
     dnx_found *face;
     size_t faces, face_capacity;
-    size_t bytes; /* length of the text through the last complete photograph */
+    size_t bytes; /* length of the text, including the last complete photograph */
 } dnx_found_list;
 
 /* Reads a record: len bytes, then a NUL. `file` is for messages. DNX_EPARSE when a line is wrong.
