@@ -8,8 +8,8 @@
 
 typedef struct dnx_lock dnx_lock;
 
-/* Creates and locks the file `path`. DNX_EIO when another process holds the lock ("is in use by
- * process 4711 on HOST since DATE TIME: COMMAND"), or when the file cannot be created; DNX_EMEM.
+/* Creates and locks the file `path`. DNX_EIO when the file cannot be created, or when another
+ * process holds the lock: "is in use by process 4711 on HOST since DATE TIME: COMMAND". DNX_EMEM.
  * Locks nothing on a file system without locks. */
 dnx_status dnx_lock_take(dnx_lock **lock, const char *path, dnx_err *err);
 

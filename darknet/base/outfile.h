@@ -24,8 +24,8 @@ typedef struct {
     int why;         /* errno of the first failure, or 0 */
 } dnx_outfile;
 
-/* Checks that `path` can be written. Removes old temporary files that dead processes left for it.
- * DNX_EIO, DNX_EMEM. */
+/* Checks that `path` can be written. Removes old temporary files that dead processes left beside
+ * it. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_try(const char *path, dnx_err *err);
 /* Like dnx_outfile_try(), but fails with DNX_EIO when the file exists and is not empty. */
 dnx_status dnx_outfile_try_new(const char *path, dnx_err *err);

@@ -76,8 +76,8 @@ typedef struct dnx_verb {
     size_t size;
     int (*run)(const void *args);
     const char *note;                    /* one more paragraph of the help, or NULL */
-    const struct dnx_verb *const *verbs; /* array of sub-verbs that ends with NULL, or NULL */
-    const char *const *host_verbs;       /* verbs of /usr/bin/darknet, ended by NULL, or NULL */
+    const struct dnx_verb *const *verbs; /* NULL-terminated array of sub-verbs, or NULL */
+    const char *const *host_verbs;       /* NULL-terminated verbs of /usr/bin/darknet, or NULL */
 } dnx_verb;
 
 /* Fills the struct `out` (v->size bytes) from the words after the verb. Returns 0, or 2 after a

@@ -7,7 +7,8 @@ typedef struct {
     dnx_net *net;
     int last; /* the last layer that a prediction runs */
     float *x, *truth, *out;
-    double *lanes; /* seconds of each layer in each lane: net->plan.lanes x net->n */
+    double
+        *lanes; /* net->plan.lanes x net->n seconds of layers; a lane is a thread with its images */
 } dnx_bench;
 
 /* Makes a random batch for net, and keeps the pointer net. Returns false when memory runs out. Call

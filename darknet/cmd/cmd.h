@@ -25,14 +25,15 @@ int dnx_take_gpu_options(int *argc, char **argv);
 /* Opens the GPU that this command uses, and prints its name to stderr. *out becomes NULL when the
  * network is to run on the processor. Fails when the GPU of -gpu N cannot be used. */
 dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
-/* Options of dnx_open(), which reads a cfg, builds the network and loads its weights. */
+/* Options of dnx_open(), which reads a cfg, builds the network and loads its weights. `data` gives
+ * the number for classes=auto, else `classes` above 1, else the weights file, else `classes`. */
 typedef struct {
     const char *cfg, *weights; /* weights may be NULL */
-    int classes; /* replaces classes=auto without `data`; if 0 or 1, only when weights give none */
-    int batch, threads; /* 0 means the default of dnx_build */
+    int classes;               /* 0: fails when no file gives the number */
+    int batch, threads;        /* 0 means the default of dnx_build */
     bool trains;
     bool to_run;                   /* the network runs where -gpu says, and may free its weights */
-    const char *data, *classes_of; /* each gives the number of classes, or NULL: .data, weights */
+    const char *data, *classes_of; /* NULL, or a .data file; NULL, or weights to count classes by */
 } dnx_opening;
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* Reads the cfg, and replaces classes=auto by a number. */

@@ -89,7 +89,7 @@ static void predict(dnx_bench *b, double *laps) {
         laps[i % n] += b->lanes[i] / net->plan.lanes;
 }
 
-/* With clip_norm, layer 0 also gets the time of the gradient's norm. */
+/* The norm of the gradient, which clip_norm= of [net] needs, counts as time of layer 0. */
 static void step(dnx_bench *b, double *laps) {
     dnx_net *net = b->net;
     double t = dnx_now();

@@ -31,7 +31,7 @@ void dnx_moments_add(dnx_moments *m, const float *y, long rows);
  * x d, unit eigenvectors in rows, each with its component of largest magnitude positive.
  * DNX_ENUMBER when a number is not finite, or the computation does not converge. DNX_EMEM. */
 dnx_status dnx_eigen(const double *a, int d, double *sigma, double *vectors, dnx_err *err);
-/* Returns how many of d eigenvalues are above 1e-10 of the largest. */
+/* Returns how many of d eigenvalues are above 1e-10 times the largest. */
 int dnx_numerical_rank(const double *sigma, int d);
 /* Returns the sum of the first `rank` eigenvalues divided by the sum of all d; 1 when all are 0. */
 double dnx_energy(const double *sigma, int d, int rank);

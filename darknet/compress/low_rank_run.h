@@ -38,7 +38,7 @@ typedef struct {
     dnx_low_rank_read *read;
     void *arg;
     void (*progress)(void *arg, const char *what, size_t done, size_t all); /* may be NULL */
-    size_t fitted, measured; /* images to fit; images held out; measured = 0: no errors */
+    size_t fitted, measured; /* images to fit; images to measure errors, or 0 */
     dnx_low_rank_layer *layers;
     int n, last; /* convolutions in layers[]; last layer before the first loss */
     double macs; /* multiply-adds of layers 0..last, for one image */

@@ -18,7 +18,7 @@ static bool is_about(const dnx_err *err, const char *file) {
     return !strncmp(err->text, file, n) && err->text[n] == ':';
 }
 
-/* Appends the key and its line, " (train= of FILE:LINE)", to an error outside the .data file. */
+/* Appends " (train= of FILE:LINE)", the key and line of the .data file, to an error in its data. */
 static void name_line(const dnx_data *d, dnx_err *err) {
     const char *labels = dnx_datafile_labels(&d->o), *key = d->key;
     size_t used = err ? strlen(err->text) : 0;

@@ -14,8 +14,8 @@
  * class. A path in double quotes may contain commas. A first line such as `path,class` or
  * `class,path` is a header. Backslashes of a path from Windows become '/'.
  *
- * All relative paths of a list start in one folder: the folder of the list if the first image that
- * is found is there, else the current folder. */
+ * All relative paths of a list start in one folder. This is the folder of the list if the first
+ * image that is found lies there, else the current folder. */
 #ifndef DNX_LIST_H
 #define DNX_LIST_H
 #include "base/lines.h"

@@ -211,7 +211,7 @@ static dnx_status append_marked(machine *m, dnx_err *err) {
                 : dnx_py_bad(m, "appends to something that is not a list", err);
 }
 
-/* Python counts memo indices up. A large step is refused, as the memo would need much memory. */
+/* Python numbers the memo 0, 1, 2, ... A large gap is refused: the memo would need much memory. */
 static dnx_status keep(machine *m, uint64_t index, dnx_err *err) {
     if (!m->stack.n || index > m->memo.n + 1)
         return dnx_py_bad(m, "a memo that does not count up", err);

@@ -282,7 +282,7 @@ static dnx_status refuse_index(const char *name, dnx_err *err) {
     return st;
 }
 
-/* Reads InsightFace's train.rec if the folder has it, as the new s->path; else identity folders. */
+/* Reads the folder's train.rec (InsightFace), which s->path then names, or its identity folders. */
 static dnx_status read_any_folder(dnx_data *d, dnx_source *s, const report *r, dnx_err *err) {
     char *records = dnx_path_join(s->path, "train.rec");
     if (!records) return dnx_no_memory(d->file, err);

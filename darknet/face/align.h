@@ -22,8 +22,8 @@ void dnx_face_template(int width, dnx_face *f);
 bool dnx_similarity(const dnx_face *from, const dnx_face *target, double m[6], double *rms);
 
 typedef enum { DNX_LARGEST, DNX_CENTER, DNX_SKIP } dnx_several;
-/* Returns the index of one of n > 0 faces: the largest, or the face whose mean point is nearest to
- * the centre of a w x h image. DNX_SKIP is for callers that skip images with several faces. */
+/* Chooses one of n > 0 faces: the largest, or the face whose mean point is nearest to the centre of
+ * a w x h image. Returns its index. DNX_SKIP is for callers that skip images with several faces. */
 size_t dnx_face_choose(const dnx_face *faces, size_t n, dnx_several how, int w, int h);
 bool dnx_face_is_inside(const dnx_face *f, int w, int h);
 #endif
