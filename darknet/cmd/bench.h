@@ -7,8 +7,7 @@ typedef struct {
     dnx_net *net;
     int last; /* the last layer that a prediction runs */
     float *x, *truth, *out;
-    double
-        *lanes; /* net->plan.lanes x net->n seconds of layers; a lane is a thread with its images */
+    double *lanes; /* seconds of layers, net->plan.lanes x net->n; each lane is a thread */
 } dnx_bench;
 
 /* Makes a random batch for net, and keeps the pointer net. Returns false when memory runs out. Call

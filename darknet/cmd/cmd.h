@@ -33,7 +33,7 @@ typedef struct {
     int batch, threads;        /* 0 means the default of dnx_build */
     bool trains;
     bool to_run;                   /* the network runs where -gpu says, and may free its weights */
-    const char *data, *classes_of; /* NULL, or a .data file; NULL, or weights to count classes by */
+    const char *data, *classes_of; /* a .data file; a weights file, only for the number; or NULL */
 } dnx_opening;
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* Reads the cfg, and replaces classes=auto by a number. */
