@@ -62,7 +62,7 @@ typedef struct {
 
 typedef struct dnx_node {
     const struct dnx_layer_type *type;
-    dnx_loc loc; /* file and line of its section, for messages */
+    dnx_loc loc; /* file and line of the layer's section, for messages */
     int index;   /* index in the network, from 0 */
     int batch;   /* the most images in a pass */
     bool trains;

@@ -2,7 +2,7 @@
  * networks expect them.
  *
  * OUT/a/b.jpg is the main face of PHOTOS/a/b.png, OUT/a/b.2.jpg its second face. OUT/faces.record
- * (face/found.h) lists the photographs that are done: a run continues an interrupted one. */
+ * (face/found.h) lists the photographs that are done: a new run continues an interrupted one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

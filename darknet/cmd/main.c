@@ -189,7 +189,7 @@ static void show_mark(const char *file, const char *mark) {
 int main(int argc, char **argv) {
     keep_descriptors();
     dnx_lines_report_marks(show_mark);
-    if (!isatty(STDOUT_FILENO)) setvbuf(stdout, NULL, _IOLBF, 0); /* a log shows whole lines */
+    if (!isatty(STDOUT_FILENO)) setvbuf(stdout, NULL, _IOLBF, 0); /* a log then has whole lines */
     if (dnx_take_gpu_options(&argc, argv)) return 2;
     bool is_help = argc > 1 && !strcmp(argv[1], "help");
     int status = is_help ? help_of(argc - 2, argv + 2) : dispatch(argc, argv);

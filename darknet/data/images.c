@@ -26,7 +26,7 @@ static dnx_status add(dnx_images *l, char *name, dnx_err *err) {
     return DNX_OK;
 }
 
-#define DEEPEST 32 /* links may form a circle */
+#define DEEPEST 32 /* nested folders; symbolic links may form a circle */
 
 static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_err *err) {
     char *path = dnx_path_join(l->base, under);

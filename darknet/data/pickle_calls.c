@@ -99,7 +99,7 @@ static bool build_array(const dnx_pickle *p, dnx_py_array *a, const value *shape
     return data->is == DNX_PY_BYTES && a->n == count * (size_t)a->size;
 }
 
-/* In protocols 0 to 2, Python 3 writes bytes as a text of code points below 256. */
+/* Converts a text to bytes: in protocols 0 to 2, Python 3 writes bytes as code points below 256. */
 static dnx_status put_latin1(machine *m, const value *text, dnx_err *err) {
     char *out = dnx_py_own(m, (size_t)text->a, err);
     size_t k = 0;
