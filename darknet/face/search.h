@@ -7,7 +7,7 @@ struct dnx_pool;
 struct dnx_byte_set;
 
 typedef struct {
-    size_t row; /* row of the table; SIZE_MAX for the hits after the n-th when n < k */
+    size_t row; /* row of the table; SIZE_MAX in hits beyond the table's n rows */
     float cosine;
 } dnx_hit;
 

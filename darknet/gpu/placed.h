@@ -26,7 +26,7 @@ typedef struct {
     float *pinned[2];                  /* two copies, each of values, then momentum */
     int complete;                      /* index of the pinned copy with the last complete update */
     struct dnx_cuda_descent *descents; /* on the device, one for each trained tensor */
-    struct dnx_cuda_descent *descents_here; /* filled here, then copied to descents */
+    struct dnx_cuda_descent *descents_here; /* filled on the processor, copied to descents */
     int n_descents;
     float *images[2];         /* on the device; images[1] only when training */
     const float *image_of[2]; /* the processor's images, of which images[k] is a copy */

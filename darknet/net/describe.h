@@ -4,9 +4,9 @@
 #define DNX_DESCRIBE_H
 #include "net/net.h"
 
-/* Receives the key of an option, such as "[net] momentum" or "layer 3 [convolutional] filters",
- * with value and default. For a layer's type: key "layer 3", value its name, usual NULL. Copy texts
- * to keep them. */
+/* Receives an option: its key, such as "[net] momentum" or "layer 3 [convolutional] filters", its
+ * value, and its default `usual`. Also receives the type of each layer, with a key like "layer 3"
+ * and usual = NULL. Copy the texts to keep them. */
 typedef void dnx_describe_fn(void *arg, const char *key, const char *value, const char *usual);
 
 /* Lists the options of [net] and of all layers, without name=, fixed_width= and the options of

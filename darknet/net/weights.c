@@ -174,7 +174,7 @@ static dnx_status to_floats(const source *s, dnx_err *err) {
     return fseek(s->file, (long)s->header, SEEK_SET) ? ends_early(s, err) : DNX_OK;
 }
 
-/* Loads the first `layers` layers of a file that may be longer. -1: all; the length must fit. */
+/* Loads the first `layers` layers of a file that may be longer. With -1, the file must fit. */
 static dnx_status load_plain(dnx_net *net, source *s, size_t len, int layers, dnx_err *err) {
     dnx_status st = read_header(s, len, err);
     if (!st) st = to_floats(s, err);

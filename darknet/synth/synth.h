@@ -7,7 +7,7 @@
 #define DNX_SYNTH_H
 #include "dnx.h"
 
-#define DNX_SYNTH_VERSION 1 /* raise it when the same numbers give other pixels */
+#define DNX_SYNTH_VERSION 1 /* raise the version when the same numbers give other pixels */
 
 /* The numbers of an identity; the table in synth.c has mean and deviation of each. */
 // clang-format off

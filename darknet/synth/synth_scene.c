@@ -35,7 +35,7 @@ static void rotate(dnx_scene *s) {
     memcpy(s->turn, m, sizeof m);
 }
 
-/* Brings five points nearest to the template by turn, scale and shift. Adds the misalignment. */
+/* Turns, scales and shifts five points nearest to the template. Adds the shot's misalignment. */
 static void align(dnx_scene *s) {
     static const float template[5][2] = {
         {38.29f, 51.70f}, {73.53f, 51.50f}, {56.03f, 71.74f}, {41.55f, 92.37f}, {70.73f, 92.20f}};

@@ -95,7 +95,7 @@ static const char *column(const char *line, int i) {
     return line;
 }
 
-/* Adds a line, with `text` in the verification column if the line has one. */
+/* Adds a line. If the line has a verification column, `text` replaces its content. */
 static void add_with(dnx_log *log, const char *line, const char *text) {
     const char *cell = column(line, DNX_LOG_VERIFIED);
     if (!cell) {

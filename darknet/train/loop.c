@@ -200,7 +200,7 @@ static dnx_status report_late(const dnx_train_job *j, dnx_err *err) {
     return late->status ? dnx_fail_at(err, late->status, NULL, "%s", late->text) : DNX_OK;
 }
 
-/* Writes NAME.run if the last update is saved. Returns st or, when st is DNX_OK, the new error. */
+/* Writes NAME.run if the last update is saved. Returns st, or the error of writing. */
 static dnx_status write_end(dnx_train_job *j, dnx_status st, dnx_err *err) {
     char state[sizeof err->text + 16];
     dnx_err why = {0};

@@ -201,7 +201,7 @@ dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx
 
 /* ---- the memory ---- */
 
-/* Adds up sizes: before training, most arrays are not yet in physical memory. */
+/* Adds up sizes, because most arrays are not in physical memory before training. */
 double dnx_training_bytes(dnx_net *net) {
     double bytes = (double)dnx_net_memory(net);
     for (int i = 0; i < net->n; i++)
