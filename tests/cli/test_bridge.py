@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""test_bridge.py - runs darknet with weights of another network: another classifier, only the
-backbone, only the first layers, another width."""
+"""test_bridge.py - runs darknet with weights of another network: with another classifier or width,
+of only the backbone, of only the first layers."""
 import itertools
 import json
 import re

@@ -1,4 +1,4 @@
-"""Tests darknet faces with a video: compares crops with those of the same frames as photographs."""
+"""Tests darknet faces with a video: its crops equal those of the same frames as photographs."""
 import io
 import os
 

@@ -1,4 +1,4 @@
-"""The error that compress low-rank prints is that of images that were not used for fitting."""
+"""compress low-rank must print the error on images that were not used for fitting."""
 import json
 import os
 import re

@@ -1,4 +1,4 @@
-"""test_outside.py - layers outside of the project, as layers_ext/WRITING.md teaches."""
+"""test_outside.py - builds and checks a user's layers, as layers_ext/WRITING.md teaches."""
 import csv
 import os
 import shutil

@@ -21,7 +21,7 @@ def train(*more):
                    "1", *more)
 
 
-# ---- a reader of the format ----
+# ---- a reader of TensorBoard's format ----
 
 def crc32c(data):
     crc = 0xffffffff

@@ -60,7 +60,7 @@ static int measure(dnx_net *net, const char *name, const char *where) {
         const double start = dnx_now();
         const float *now = x[k & 1], *next = x[!(k & 1)];
         const dnx_work before = dnx_gpu_work();
-        /* A training copies the next images during the step. */
+        /* As in a training, the next images are copied during the step. */
         if (net->trains) dnx_net_images(net, now, next);
         if (net->trains) step(net, now, truth, 1e-6f);
         else dnx_net_run(net, now, net->batch, (int)last, out);

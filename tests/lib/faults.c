@@ -2,7 +2,7 @@
  *
  * FAULTS="CALLS:TEXT:FROM:COUNT:WHAT" makes COUNT calls fail:
  *   CALLS  a name of the table below; "all": the whole table; "files": without fork and thread
- *   TEXT   counts only calls on files with TEXT in their absolute path; fork and thread always
+ *   TEXT   counts calls on files with TEXT in their absolute path, and every fork and thread
  *   FROM   the number of the first call that fails; the first counted call has number 1
  *   WHAT   the errno; 0: one of the table; -SIGNAL: the call raises SIGNAL and is then executed
  * FAULTS_LOG=FILE    gets "NAME ERRNO PATH" for each of these calls; with COUNT=0 for all calls

@@ -12,7 +12,7 @@ typedef struct {
     const char *margin;
     double s, m, m1, m2, m3, t, e;
     bool easy;
-    double keep, focus; /* of mining=hard; of mining=focal */
+    double keep, focus; /* keep of mining=hard, focus of mining=focal */
     bool by_length;     /* s is replaced by |x| */
     double ramp_end;    /* final share of the margin; 0 means 1 */
 } head;

@@ -1,4 +1,4 @@
-"""Compares files of scripts/export_onnx.py in ONNX Runtime and OpenCV with darknet."""
+"""Compares ONNX Runtime and OpenCV, on files of scripts/export_onnx.py, with darknet."""
 import os
 import tempfile
 

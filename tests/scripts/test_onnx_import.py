@@ -214,7 +214,7 @@ def round_trip(folder):
 # ---- bad files ----
 
 def fails(path, said, *options, net=None):
-    """Importing must fail with the message `said`. net: first writes a file of one (shape, op)."""
+    """Importing must fail with the message `said`. net=(shape, op): writes a file of one node."""
     if net:
         t = Net(net[0])
         t.save(path, t.node(net[1], "data"))

@@ -1,4 +1,4 @@
-/* test_keeps_no_weights.c - dnx_build.keeps_no_weights changes no bit of the outputs. */
+/* test_keeps_no_weights.c - a network that frees its weights after packing gives the same bits. */
 #include "lib/check.h"
 #include "base/inputs.h"
 #include "net/weights_packed.h"

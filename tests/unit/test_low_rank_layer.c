@@ -82,7 +82,7 @@ static void check_training(const shape *s, dnx_net *net, dnx_net *pair, const fl
         const dnx_param *other = NULL;
         for (int k = 0; k < m; k++)
             if (!strcmp(a[i].name, b[k].name)) other = &b[k];
-        if (!strcmp(a[i].name, "basis")) other = &first[1]; /* first[]: biases, weights */
+        if (!strcmp(a[i].name, "basis")) other = &first[1]; /* first[] has biases, then weights */
         if (!a[i].grad || !other) continue;
         e = apart(a[i].grad, other->grad, a[i].count);
         check_part(e < 1e-3, name, a[i].name, e, 0);

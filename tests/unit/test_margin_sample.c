@@ -135,7 +135,7 @@ static void logits_agree(int lo, int hi, int threads) {
     memset(x + 3 * D, 0, sizeof(float) * D);
     check_value(l.node.type->classifier->classes(&l.node) == N, "classes", 0, N);
     l.node.type->classifier->logits(&l.node, x, 2 * B, lo, hi,
-                                    z); /* a teacher's batch may be larger */
+                                    z); /* a teacher's batch may be larger than this */
     static double want_w[N * D], want_x[B * D];
     memset(want_w, 0, sizeof want_w);
     memset(want_x, 0, sizeof want_x);

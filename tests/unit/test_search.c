@@ -80,7 +80,7 @@ static void test_search(const dnx_byte_set *bytes) {
     search(bytes, 1, 1, 1, 1, 4);
 }
 
-/* bytes->look() must name each product above its limit, and few others. */
+/* bytes->look() must report each product above its limit, and few others. */
 static void bytes_of(const dnx_byte_set *bytes, int K, int N) {
     enum { P = 203, PANELS = 7 };
     static uint16_t above[P * PANELS];
@@ -128,7 +128,7 @@ static void test_bytes(const dnx_byte_set *bytes) {
         for (size_t i = 0; i < sizeof N / sizeof *N; i++) bytes_of(bytes, K[k], N[i]);
 }
 
-/* bytes->look() must name a product that is only 3e-6 above its limit. The rounding errors of the
+/* bytes->look() must find a product that is only 3e-6 above its limit. The rounding errors of the
  * row x are as large as possible in the direction of the query q. */
 static void tight(const dnx_byte_set *bytes, const float x[3], const float q[3]) {
     enum { K = 128, P = 5 };

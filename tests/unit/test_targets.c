@@ -78,8 +78,8 @@ static void check_target(dnx_net *net, int i, dnx_net *teacher, const char *text
 }
 
 static void check_targets(dnx_net *a, dnx_net *b, dnx_net *c) {
-    /* Targets of layer 4: embedding of a; 5: the layer before the shortcut of a; 6: that shortcut;
-     * 7, 8: embedding of b; 9: layer 1 of c */
+    /* The targets are: for layer 4 the embedding of a; for 5 and 6 layers 2 and 3 of a; for 7 and
+     * 8 the embedding of b; for 9 layer 1 of c, its embedding. */
     dnx_net *net = must_build(STUDENT "[kd_feature]\n" SAME "[kd_feature]\nfrom=0\nlayer=2\n" SAME
                                       "[kd_feature]\nfrom=0\nlayer=3\n" SAME
                                       "[kd_correlation]\n" OTHER "[kd_feature]\nfrom=-5\n" OTHER

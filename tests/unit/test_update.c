@@ -60,7 +60,7 @@ static void check_exclusivity(void) {
     check(fabs(net->sgd.exclusivity - sum) <= 1e-6 * sum && sum > 1, "exclusivity %.9g, not %.9g",
           net->sgd.exclusivity, sum);
     dnx_net_free(net);
-    /* With equal magnitudes E = |W|^2, so exclusivity=.25 acts like a decay of .5 at any width. */
+    /* With equal magnitudes E = sum w^2, so exclusivity=.25 is like a decay of .5 at any width. */
     for (int filters = 2; filters <= 64; filters *= 32) {
         char small[300];
         snprintf(small, sizeof small,

@@ -13,7 +13,7 @@ static const dnx_placement *gpu;
 typedef struct {
     const char *name, *text;
     int h, w, c, there; /* h x w x c: input; there: number of layers on the device */
-    double tolerance;   /* relative; 0: 1e-5 */
+    double tolerance;   /* relative; 0 means 1e-5 */
     int deferring;      /* layers that defer batch norm and activation; 0: not checked */
 } net_case;
 
