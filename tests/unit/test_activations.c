@@ -1,5 +1,5 @@
 /* test_activations.c - compares activations with constants (tests/lib/make_activations.py), and
- * derivatives with differences; checks NaN and large numbers, also in the GPU's code. */
+ * derivatives with finite differences; checks NaN and large numbers, also in the GPU's code. */
 #define DNX_EMULATE
 #include "cuda/act.h"
 #include "lib/check.h"

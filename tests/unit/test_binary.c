@@ -1,5 +1,5 @@
 /* test_binary.c - compares binary convolutions with naive versions, and gradients with
- * differences. */
+ * finite differences. */
 #include "lib/check.h"
 #include "common/bits/binarise.h"
 #include "kernels/bits.h"

@@ -43,7 +43,7 @@ static double shifted(bench *b, float *at, float v, int batch) {
     return f;
 }
 
-/* Compares some gradients with differences, relative to the largest gradient. */
+/* Compares some gradients with finite differences, relative to the largest gradient. */
 static void check_tensor(bench *b, const row *r, float *x, const float *grad, size_t count,
                          int batch, const char *what) {
     double scale = 1e-2, worst = 0, got = 0, want = 0;
