@@ -161,7 +161,8 @@ struct dnx_cuda_probability {
     double weight;
     float scale, scale_of_teacher;
 };
-/* One block for each image in leading_norm and leading_least, one block in leading_count. */
+/* The steps of common/face/leading.h. leading_norm, leading_least: one block for each image;
+ * leading_count: one block. */
 struct leading_args {
     struct dnx_cuda_logits side;
     const float *scale; /* factor of the cosines of `side` */

@@ -122,6 +122,6 @@ const dnx_kernel_set *dnx_kernels(void);
  * the processor lacks it. */
 const dnx_kernel_set *dnx_kernels_named(const char *name);
 
-/* The calling thread flushes denormals to zero from now on (x86). They slow untrained networks. */
+/* Makes the calling thread flush denormals to zero (x86). Denormals slow untrained networks. */
 void dnx_flush_denormals(void);
 #endif

@@ -146,7 +146,7 @@ void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double fact
     c[y] = (float)(factor * g->s * d);
 }
 
-/* z = s h(c), h = f or g. With s c constant, dz/ds = h(c) - c h'(c). */
+/* z = s h(c), with h = f or g of margin.h. With s c constant, dz/ds = h(c) - c h'(c). */
 double dnx_margin_length_slope(const dnx_margin *g, const dnx_margin_row *r, int N, int y,
                                const float *c) {
     double slope, cy = c[y], f = target_cosine(g, cy, &slope), e = g->smoothing, sum = 0;

@@ -1,7 +1,7 @@
 /* route.c - the GPU version of [route]. */
 #include "cuda/layer.h"
 
-/* Input k copies *c channels, from channel *from on, to the channels of y from *to on. */
+/* Sets *c, *from and *to: channels [*from, *from + *c) of input k go to y from channel *to on. */
 static void part_of(const dnx_node *n, int k, int *c, int *from, int *to) {
     const int groups = dnx_gpu_option(n, "groups", 1);
     *c = n->in[k].c / groups;
