@@ -14,8 +14,7 @@
  * Rastegari et al., "XNOR-Net", arXiv 1603.05279, sections 3.1 (bwn) and 3.2 (xnor). Courbariaux et
  * al., arXiv 1511.00363 (binaryconnect) and 1602.02830 (bnn).
  *
- * common/bits/binarise.h has the gradient of w. du is the gradient of u, dz of z; [condition] is 1
- * or 0:
+ * common/bits/binarise.h has the gradient of w. With du = dL/du, dz = dL/dz and [condition] 1 or 0:
  *   du = [|u| <= 1] (dz K alpha, convolved with b transposed)
  * With gradient=exact, xnor adds the derivative of K: sign(u)/n times the sum of dz z / K over all
  * filters and all windows that contain this u, with n = C*size*size.
@@ -241,8 +240,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     if (n->trains) dnx_norm_act_end(&s->norm, n, p);
 }
 
-/* Computes e = dz K and, unless j->dk is NULL, dk = sum of dz z / K over the filters. Both are for
- * `rows` output pixels from p on. */
+/* From output pixel p on: e = dz K and, unless j->dk is NULL, dk = sum of dz z / K over filters. */
 static void unscale(job *j, long p, int rows, float *e) {
     const state *s = j->n->state;
     size_t N = (size_t)s->N, at = (size_t)p * N;

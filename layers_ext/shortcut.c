@@ -84,7 +84,6 @@ static long row_of_f(const dnx_node *n, long i) {
     return b * n->in[1].h + y / s->sample * s->stride;
 }
 
-/* Computes rows [lo, hi) of j->u. */
 static void add_rows(const job *j, long lo, long hi) {
     const dnx_node *n = j->n;
     const state *s = n->state;

@@ -41,8 +41,7 @@ static inline dnx_scaled_act dnx_norm_act_scaled(const dnx_norm_act *t) {
     return (dnx_scaled_act){t->c, t->scale, t->shift, t->act, t->slopes};
 }
 bool dnx_norm_act_adds_residual(const dnx_node *n);
-/* For dnx_fusion.defer. A deferred activation is computed twice, so the result is NULL unless the
- * activation is cheap. */
+/* For dnx_fusion.defer. Returns NULL for a slow activation: a deferred one is computed twice. */
 dnx_norm_act *dnx_norm_act_defer(dnx_norm_act *t, float **z);
 
 /* Forward pass in training. Call begin() once. Each thread calls stats() for the rows of z that it

@@ -54,8 +54,7 @@ void dnx_device_clear(dnx_device *d, void *to, size_t bytes);
 void dnx_device_put(dnx_device *d, void *to, const void *from, size_t bytes);
 /* Waits for all queued work, then copies memory of the device to the CPU. */
 void dnx_device_get(dnx_device *d, void *to, const void *from, size_t bytes);
-/* Queues a copy from the device to pinned memory. `to` has the values after the next
- * dnx_device_status(). */
+/* Queues a copy from the device to pinned memory. dnx_device_status() waits for the copy. */
 void dnx_device_fetch(dnx_device *d, void *to, const void *from, size_t bytes);
 /* Copies pinned memory to the device, at the same time as work that is queued later. Call
  * dnx_device_join() before you queue work that reads `to`. Do not change `from` before the

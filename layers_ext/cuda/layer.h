@@ -35,14 +35,13 @@ typedef struct dnx_gpu_layer {
 
 typedef struct dnx_gpu_type {
     size_t state_size;
-    /* Returns true when the device can run this layer. The pointer is NULL if it always can. */
+    /* Returns true if the device can run this layer. NULL for types that it can always run. */
     bool (*can)(const dnx_node *n);
     /* A layer that trains may defer batch norm and activation to its reader. */
     bool may_defer;
     /* forward() adds dnx_residual(p) to y in prediction (layer/fusion.h). */
     bool adds_residual;
-    /* Returns true when the layer can apply what input k defers. The pointer is NULL if it never
-     * can. */
+    /* Returns true if the layer can apply what input k defers. NULL for types that never can. */
     bool (*loads)(const dnx_node *n, int k);
     /* Runs before value, grad and momentum are set. May be NULL. */
     dnx_status (*make)(dnx_gpu_layer *l, dnx_err *err);

@@ -18,8 +18,7 @@ void dnx_gpu_put_labels(dnx_gpu_layer *l, const dnx_gpu_labels *s, int batch);
 /* Used in place of forward() and backward() when l->is_idle. */
 void dnx_gpu_idle_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_idle_backward(dnx_gpu_layer *l, dnx_pass *p);
-/* Copies p->target to `target` on the device. Without p->target or with weight=0, sets l->is_idle
- * and returns false. */
+/* Copies p->target to the device. If it is NULL or weight=0, sets l->is_idle and returns false. */
 bool dnx_gpu_bring_target(dnx_gpu_layer *l, const dnx_pass *p, float *target);
 /* Returns the margin of a [margin_softmax] for this update. */
 dnx_margin dnx_gpu_margin(const dnx_node *n, uint64_t update);

@@ -88,8 +88,7 @@ struct centres_args {
 #define centres_near_args centres_args
 #define centres_margins_args centres_args
 
-/* center_loss, center_back: one block for each image. label: a row of `centres`; -1 when unknown,
- * -2 when no class. */
+/* One block for each image. label: a row of `centres`; -1 if unknown, -2 if not a class. */
 struct center_args {
     const float *x, *centres; /* x: B x D; centres: classes x D */
     const int *label;
@@ -161,8 +160,7 @@ struct dnx_cuda_probability {
     double weight;
     float scale, scale_of_teacher;
 };
-/* The steps of common/face/leading.h. leading_norm, leading_least: one block for each image;
- * leading_count: one block. */
+/* leading_norm and leading_least have one block for each image, leading_count has one block. */
 struct leading_args {
     struct dnx_cuda_logits side;
     const float *scale; /* factor of the cosines of `side` */

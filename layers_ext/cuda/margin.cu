@@ -75,8 +75,7 @@ DEVICE void divide_by_length(const struct margin_loss_args *a, int b, float *row
     SYNC();
 }
 
-/* Returns dL/ds. row: see loss_args.h. mass: the sum of e^(z - peak) over the `many` emphasised
- * classes. */
+/* Returns dL/ds. row: see loss_args.h. mass: sum of e^(z - peak) over `many` emphasised classes. */
 DEVICE double length_slope(const struct dnx_cuda_margin *g, const double row[4], double cy,
                            double mass, double many) {
     const double e = g->smoothing, slope = g->is_ste ? 1 : row[3];

@@ -19,8 +19,7 @@ size_t dnx_gpu_filters(const struct dnx_cuda_window *at) {
     return (size_t)at->N * (size_t)taps_of(at) * (size_t)cg_of(at);
 }
 
-/* A product of few tiles is cut into more parts, so that a large GPU has enough blocks. CUDA allows
- * at most 65535 blocks in z. */
+/* Few tiles are cut into more parts to fill a large GPU. CUDA allows at most 65535 blocks in z. */
 int dnx_gpu_parts(const struct dnx_cuda_window *at) {
     enum { BLOCKS = 512 };
     const long rows = outputs_of(at), most = 65535 / at->groups;

@@ -196,8 +196,7 @@ DEVICE void fetch(const struct product *p, int kind, struct spot left, int slice
     END_COPIES();
 }
 
-/* After SYNC() in the loop, slice s is complete, and no thread still reads the stage that fetch()
- * overwrites. */
+/* After SYNC() in the loop, slice s is complete, and no thread reads what fetch() overwrites. */
 DEVICE void product_tile(const struct product *p, int kind, int precision, struct tile *t) {
     SHARED __attribute__((aligned(16))) float stages[STAGES][2][BUFFER];
     const struct spot left = spot_of(p->at, kind, (unsigned)(p->row + line_of(true)));

@@ -33,7 +33,6 @@ dnx_work dnx_queue_work(const dnx_queue *q);
 /* Returns the name of the command that failed last, for messages. */
 const char *dnx_queue_failed(const dnx_queue *q);
 const char *dnx_queue_name(dnx_cuda_kernel kernel);
-/* Returns 0 when no graph has failed, DNX_CU_NOT_FOUND when the driver cannot make graphs, else the
- * driver's error. */
+/* Returns the driver's error after a graph failed; DNX_CU_NOT_FOUND if it has no graphs; else 0. */
 dnx_cu_result dnx_queue_refusal(const dnx_queue *q);
 #endif

@@ -28,8 +28,7 @@ typedef struct {
     size_t (*packed)(int L, int N);
     /* Packs N rows of L words into panels, padded with zero rows. `packed` must be zeroed. */
     void (*pack)(const uint64_t *rows, int L, int N, void *packed);
-    /* Returns the bytes of scratch that count() needs. This pointer is NULL when count() needs no
-     * scratch. */
+    /* Returns the bytes of scratch for count(). The pointer is NULL when count() needs none. */
     size_t (*scratch_size)(int L);
     /* count[p*ldc + i] = number of bits in which row p of a (P rows of L words) and filter i
      * differ. ldc >= panels*panel; packed and scratch are aligned to 64 bytes. */

@@ -44,7 +44,6 @@ DNX_INLINE end16 end16_of(const dnx_bit_end *e, int i, int N) {
     return v;
 }
 
-/* Computes 16 results as dnx_bit_set.finish does. */
 DNX_INLINE void finish16(__m512i z, __m512 factor, end16 e, const float *residual, float *y) {
     __m512 u = _mm512_mul_ps(_mm512_cvtepi32_ps(z), factor);
     u = _mm512_mul_ps(u, e.alpha);

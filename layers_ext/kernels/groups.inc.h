@@ -38,8 +38,7 @@ typedef struct {
     vi at;           /* inputs_of(k, a, b) */
 } lane_map;
 
-/* Lane 0 is output k of a group. Returns the distance from input 0 of this group to input 0 of each
- * lane's group. */
+/* Lane 0 is output k of its group. Returns how many inputs each lane's group is further on. */
 INLINE vi inputs_of(int k, int a, int b) {
     int32_t at[VW];
     vi v;

@@ -92,8 +92,7 @@ typedef struct {
      * sum_slope[c] += dy*u where u < 0. du and sum_slope may be NULL; du may be dy. */
     void (*act_back)(const float *dy, const float *z, long P, const dnx_scaled_act *s, float *du,
                      double *sum_du, double *sum_duz, double *sum_slope);
-    /* With du of act_back(): dz = du*p[c] + z*q[c] + r[c], or dz = du when p is NULL. dz may be
-     * dy. */
+    /* With du of act_back(): dz = du*p[c] + z*q[c] + r[c]; dz = du if p is NULL. dz may be dy. */
     void (*act_dz)(const float *dy, const float *z, long P, const dnx_scaled_act *s, const float *p,
                    const float *q, const float *r, float *dz);
     /* out = a*p[c] + b*q[c] + r[c]. out may be a. */
@@ -118,8 +117,7 @@ typedef struct {
  * the best set that it can run. */
 const dnx_kernel_set *dnx_kernels(void);
 
-/* For tests: returns the set "plain", "avx2", "avx512" or "wide" (see kernels_wide.c), or NULL when
- * the processor lacks it. */
+/* For tests: returns the set "plain", "avx2", "avx512" or "wide"; NULL if it cannot run here. */
 const dnx_kernel_set *dnx_kernels_named(const char *name);
 
 /* Makes the calling thread flush denormals to zero (x86). Denormals slow untrained networks. */

@@ -26,8 +26,7 @@ int dnx_pool_threads(const dnx_pool *p);
  * may call it, and not from inside fn, unless the pool has 1 share. */
 void dnx_pool_run(dnx_pool *p, void (*fn)(void *arg, int t, int T), void *arg);
 
-/* Calls fn(arg, t, i) once for each i in 0..n-1. A free thread takes the next i. fn may use scratch
- * number t. */
+/* Calls fn(arg, t, i) once for each i < n. A free thread takes the next i. fn may use scratch t. */
 void dnx_pool_each(dnx_pool *p, long n, void (*fn)(void *arg, int t, long i), void *arg);
 
 /* Divides 0..n-1 by dnx_share(), and calls fn(arg, lo, hi) in parallel for pieces with lo < hi. */

@@ -34,8 +34,7 @@ void dnx_bitconv_tiles_sign(dnx_bitconv_tiles *k, const float *x, long lo, long 
                             const float *scale, const float *shift, float *sum);
 /* Returns how many of the outputs p..hi-1 one call of dnx_bitconv_tiles_run() can compute. */
 int dnx_bitconv_tiles_rows(const dnx_bitconv_tiles *k, long p, long hi);
-/* Thread t computes the part `of`. Multiplies output of.lo + i by factor[i]. Output of.lo of filter
- * of.first is stored at y. */
+/* Thread t stores the part `of` of the outputs at y. Multiplies output of.lo + i by factor[i]. */
 void dnx_bitconv_tiles_run(const dnx_bitconv_tiles *k, int t, dnx_part of, const float *factor,
                            const dnx_bit_end *e, float *y);
 #endif

@@ -24,8 +24,7 @@ typedef struct {
 
 /* Returns m for `filters` filters; 0 when Winograd is not possible or not faster. */
 int dnx_winograd_side(const dnx_patches *at, int filters);
-/* For a node that predicts: sets s->m and, unless m is 0, all other members and n->scratch. Fails
- * with DNX_EMEM. */
+/* When predicting: sets s->m; unless m is 0, sets all of s and n->scratch. Fails with DNX_EMEM. */
 dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,
                              dnx_err *err);
 /* Transforms and packs w, N x Cg x 3 x 3. Multiplies filter f by scale[f], unless scale is NULL. */

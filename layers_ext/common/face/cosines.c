@@ -122,8 +122,7 @@ static void weights_share(void *arg, int t, int threads) {
     }
 }
 
-/* d_unit = d times the normalised weights. Threads divide the columns, so the order of a sum does
- * not depend on the number of threads. */
+/* d_unit = d times the normalised weights. Threads divide columns: each sum has a fixed order. */
 static void unit_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_cosines *c = j->c;

@@ -1,4 +1,4 @@
-/* binary.c - the GPU version of [binary]. It multiplies signs as floats. binary_args.h defines u. */
+/* binary.c - the GPU version of [binary]: multiplies signs as floats. binary_args.h defines u. */
 #include "cuda/matrix.h"
 #include "cuda/norm.h"
 #include "cuda/product.h"
