@@ -19,8 +19,9 @@ typedef struct {
 
 #define DNX_LINES_MOST ((size_t)1 << 30) /* bytes of the longest file */
 
-/* Reads a whole file or pipe. `file` must outlive l. `what` is the kind of file in messages ("a
- * cfg"). DNX_EIO, also for a file over `most` bytes; DNX_EPARSE for malformed text; DNX_EMEM. */
+/* Reads a whole file or pipe. Free l, unless this fails. `file` must outlive l. `what` is the kind
+ * of file in messages ("a cfg"). DNX_EIO, also for a file over `most` bytes; DNX_EPARSE for
+ * malformed text; DNX_EMEM. */
 dnx_status dnx_lines_open(dnx_lines *l, const char *file, const char *what, size_t most,
                           dnx_err *err);
 /* Like dnx_lines_open(), but copies len bytes of `text`. DNX_EPARSE, DNX_EMEM. */

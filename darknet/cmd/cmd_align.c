@@ -62,8 +62,8 @@ typedef struct {
     bool force;
     dnx_landmarks l;
     dnx_crop *item;
-    size_t n, first, last; /* n: all items; first to last - 1: items of this round */
-    dnx_err said[AT_ONCE]; /* an error or a note for each item of the round */
+    size_t n, first, last; /* n: all items; first to last - 1: items handled at once */
+    dnx_err said[AT_ONCE]; /* an error or a note for each item handled at once */
     atomic_bool cannot_write;
 } job;
 

@@ -29,7 +29,7 @@ typedef struct {
     double *shift; /* d numbers near the mean of z; subtracting them keeps sums small */
     float *work;   /* threads x (BLOCK x (d + R) + d x d) */
     double *cross; /* threads x d x d: sum of (z - shift) x^T */
-    double *sums;  /* threads x (d + 2): sum of z - shift, |r(y) - r(M x + c)|^2, |r(y)|^2 */
+    double *sums;  /* threads x (d + 2): sums of z - shift, |r(y) - r(M x + c)|^2 and |r(y)|^2 */
 } solver;
 
 bool dnx_low_rank_knows(dnx_act act) {

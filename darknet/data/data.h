@@ -60,8 +60,8 @@ void dnx_data_close(dnx_data *d); /* d may be NULL */
 const dnx_source *dnx_data_source(const dnx_data *d, size_t i);
 /* Stores the name of image i for messages: its path, or "x.rec, record at byte N". */
 void dnx_data_name(const dnx_data *d, size_t i, char *out, size_t size);
-/* Returns the bytes of image i; free() them. On failure returns NULL and sets *why. When reading
- * failed, *why is DNX_UNREAD and errno is set. Thread safe. */
+/* Returns the bytes of image i; free() them. On failure returns NULL and sets *why to a constant
+ * text. When reading failed, *why is DNX_UNREAD and errno is set. Thread safe. */
 #define DNX_UNREAD "cannot be read"
 unsigned char *dnx_data_bytes(const dnx_data *d, size_t i, size_t *len, const char **why);
 /* Returns true unless dnx_data_bytes() fails for image i with DNX_UNREAD. Thread safe. */

@@ -19,7 +19,7 @@ dnx_status dnx_datafile_read(const char *file, dnx_data_opts *o, dnx_err *err);
 /* Like dnx_datafile_read(), from lines that the caller opened and frees. */
 dnx_status dnx_datafile_parse(dnx_lines *l, dnx_data_opts *o, dnx_err *err);
 /* Like dnx_cfg_read(path), but replaces classes=auto by classes= of the .data file. DNX_EOPTION
- * when the cfg has classes=auto and the .data file no classes=. */
+ * when the cfg has classes=auto and the .data file has no classes=. */
 dnx_status dnx_datafile_cfg(const char *file, const char *path, dnx_cfg **out, dnx_err *err);
 void dnx_datafile_free(dnx_data_opts *o);
 static inline const char *dnx_datafile_labels(const dnx_data_opts *o) {

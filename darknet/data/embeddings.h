@@ -33,7 +33,8 @@ typedef struct {
     bool has_names; /* the names are complete, rows follow */
 } dnx_embeddings_out;
 
-/* Begins a file of `count` names and rows. End it with dnx_embeddings_finish() or _discard(). */
+/* Begins a file of `count` names and rows. End it, unless this fails, with dnx_embeddings_finish()
+ * or _discard(). DNX_EIO, DNX_EMEM. */
 dnx_status dnx_embeddings_create(dnx_embeddings_out *f, const char *path, size_t count, size_t dim,
                                  const dnx_embeddings_kind *kind, dnx_err *err);
 /* Append names, then rows of dim numbers. dnx_embeddings_finish() reports errors. */

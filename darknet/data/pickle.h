@@ -33,7 +33,7 @@ typedef struct {
 typedef struct {
     char type; /* NumPy's letter: b, u, i, or O for objects, which are in dnx_pickle.list[list] */
     int size, dimensions; /* size: bytes of an element */
-    size_t shape[4];      /* the first four lengths */
+    size_t shape[4];      /* the lengths of the first four dimensions */
     const unsigned char *p;
     size_t n;
     int64_t list;

@@ -13,8 +13,8 @@ static inline void dnx_pixel(const float *rgb, int C, float mean, float scale, f
 }
 
 /* Loads image i, changed by `a`, into out: H x W x C floats, (pixel - input_mean) * input_scale; C
- * is 3 (RGB) or 1 (luma). scratch: 2 x H x W x 3 floats. Returns NULL, or the reason of a failure.
- * Thread safe. */
+ * is 3 (RGB) or 1 (luma). scratch: 2 x H x W x 3 floats. Returns NULL, or the reason of a failure,
+ * a constant. Thread safe. */
 const char *dnx_image_load(const dnx_data *d, size_t i, const dnx_net *net,
                            const dnx_augmentation *a, float *scratch, float *out);
 

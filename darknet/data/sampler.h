@@ -11,7 +11,7 @@ typedef struct dnx_sampler dnx_sampler;
 
 /* Checks sampler, identities and images of [net] before the data is read. DNX_EOPTION. */
 dnx_status dnx_sampler_check_net(const dnx_net *net, dnx_err *err);
-/* Checks the same, and that enough classes of d have images. DNX_EOPTION, DNX_EMEM. */
+/* Like dnx_sampler_check_net(), but also fails when too few classes of d have images. DNX_EMEM. */
 dnx_status dnx_sampler_check(const dnx_data *d, const dnx_net *net, dnx_err *err);
 /* Call dnx_sampler_check() first. d must outlive the sampler. Returns NULL when memory runs out. */
 dnx_sampler *dnx_sampler_new(const dnx_data *d, const dnx_net *net, uint64_t seed);
