@@ -20,9 +20,10 @@
 #include "data/recordio.h"
 #include "data/scan.h"
 
-/* Returns the class of the next source's first identity: 1 + the largest class so far. */
+/* Returns the class of the next source's first identity: 1 + the largest class so far, which may be
+ * that of an empty folder. */
 static int next_class(const dnx_data *d) {
-    int most = -1;
+    int most = d->ranked - 1;
     for (size_t i = 0; i < d->n; i++)
         if (d->class_of[i] > most) most = d->class_of[i];
     return most + 1;

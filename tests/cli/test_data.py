@@ -203,6 +203,23 @@ def joined():
             train="faces.txt,bare.txt")
 
 
+def folders_that_end_with_an_empty_one():
+    """An empty folder keeps its class: the next folder's classes begin after it."""
+    for folder in "left/0", "left/1", "right/2":
+        os.makedirs(folder)
+        for name in os.listdir(f"faces/{folder[-1]}") if folder != "left/1" else ():
+            os.link(f"faces/{folder[-1]}/{name}", f"{folder}/{name}")
+    pairs = [line.split() for line in LINES]
+    write("empty.txt", "".join(f"{path} {k}\n" for path, k in pairs if k != "1"))
+    expect(weights("empty", classes=3, train="left,right") ==
+           weights("written", classes=3, train="empty.txt"), "the classes moved")
+    expect(read("empty/net.names") == b"0\n\n2\n", f"names: {read('empty/net.names')}")
+    write("ranked.data", "classes=3\ntrain=faces.txt\nvalid=left,right\n")
+    done = darknet("classifier", "valid", "ranked.data", "net.cfg", "empty/net.weights")
+    expect_end(done)
+    expect("right/2/9.jpg, 2, " in done.stdout, done.stdout)
+
+
 def no_labels():
     os.makedirs("flat", exist_ok=True)
     write("bare.txt", "faces/0/0.jpg\n")
@@ -374,6 +391,6 @@ def cifar():
 
 
 attempt_all(make_inputs, record_files, split_records, bad_records, broken_in_records, joined,
-            no_labels, by_a_teacher, faulty_images, memory_of_huge, long_list, options, resumed,
-            cifar)
+            folders_that_end_with_an_empty_one, no_labels, by_a_teacher, faulty_images,
+            memory_of_huge, long_list, options, resumed, cifar)
 summary()
