@@ -51,8 +51,9 @@ typedef struct dnx_distillation {
     dnx_shape target; /* shape of the teacher's output; {0} when it is unknown */
     dnx_node *head;   /* for DNX_LOGITS: turns in[0] into logits; NULL when in[0] is logits */
     /* For DNX_LOGITS: the teacher's classifier, which turns p->target into logits; NULL when
-     * p->target is logits. For DNX_VECTORS: the classifier that has the class vectors; when n
-     * trains, it is loaded before make(). */
+     * p->target is logits; when n trains, it is loaded between make() and prepare(). For
+     * DNX_VECTORS: the classifier that has the class vectors; when n trains, it is loaded before
+     * make(). */
     dnx_node *target_head;
 } dnx_distillation;
 

@@ -141,8 +141,10 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     dnx_err said = {0};
     if (!st) {
         st = type->make(n, &said);
-        if (!st && net->trains && net->teacher_source && l->teacher_output >= 0)
+        if (!st && net->trains && net->teacher_source && l->teacher_output >= 0) {
             st = net->teacher_source->load(net, n, &teacher, err);
+            if (!st && type->prepare) st = type->prepare(n, err); /* it may copy class vectors */
+        }
     }
     dnx_opts_free(dnx_teacher_options, &teacher);
     if (st && !said.status) return st;

@@ -44,7 +44,8 @@ typedef struct {
     /* Opens a teacher into net->teachers. Sets target and target_head of loss->distillation. */
     dnx_status (*open)(struct dnx_net *net, dnx_node *loss, const struct dnx_teacher_opts *o,
                        dnx_err *err);
-    /* Loads the teacher's weights for training, after make() has accepted the target. */
+    /* Loads the teacher's weights for training, after make() has accepted the target. The caller
+     * then calls the loss's prepare(). */
     dnx_status (*load)(struct dnx_net *net, const dnx_node *loss, const struct dnx_teacher_opts *o,
                        dnx_err *err);
     void (*close)(struct dnx_teachers *t);

@@ -25,8 +25,9 @@ N = 24  # updates
 
 def start():
     make_inputs()
-    write("t.cfg", TEACHER)
+    write("t.cfg", TEACHER.replace("seed=9", "seed=5"))
     expect_end(darknet("init", "t.cfg", "t.weights"))
+    write("t.cfg", TEACHER)  # the weights are not those that the cfg begins with
     for name in NAMES:  # images that already have the size of the network
         os.makedirs(f"same/{name}")
         for i in range(EACH):
