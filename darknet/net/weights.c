@@ -187,11 +187,11 @@ static dnx_status load_plain(dnx_net *net, source *s, size_t len, int layers, dn
     return st;
 }
 
-static dnx_status load_packed(dnx_net *net, const char *path, dnx_err *err) {
+static dnx_status load_packed(dnx_net *net, const char *path, int layers, dnx_err *err) {
     size_t len;
     unsigned char *bytes = (unsigned char *)dnx_file_read_most(path, MOST, &len);
     if (!bytes) return cannot_read(path, err);
-    dnx_status st = dnx_packed_load(net, path, bytes, len, err);
+    dnx_status st = dnx_packed_load(net, path, bytes, len, layers < 0 ? net->n : layers, err);
     free(bytes);
     return st;
 }
@@ -246,7 +246,7 @@ dnx_status dnx_weights_load_first(dnx_net *net, const char *path, int layers, dn
     source s;
     dnx_status st = open_source(&s, path, &len, &is_packed, err);
     if (st) return st;
-    st = is_packed ? load_packed(net, path, err) : load_plain(net, &s, len, layers, err);
+    st = is_packed ? load_packed(net, path, layers, err) : load_plain(net, &s, len, layers, err);
     fclose(s.file);
     if (!st) st = dnx_net_prepare(net, err);
     dnx_return_memory(); /* memory that prepare() has freed */

@@ -8,7 +8,7 @@
  * net->is_partial the file may be longer. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err);
 /* Loads only the first `layers` layers; the file may be longer. A packed file must fit the whole
- * network and is loaded whole. Errors: see dnx_weights_load(). */
+ * network. Errors: see dnx_weights_load(). */
 dnx_status dnx_weights_load_first(dnx_net *net, const char *path, int layers, dnx_err *err);
 /* Writes the parameters and net->seen. An error keeps the old file. DNX_EIO, DNX_EMEM. */
 dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err);

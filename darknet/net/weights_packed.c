@@ -203,11 +203,13 @@ static dnx_status get_tensor(reader *r, dnx_net *net, int i, const dnx_param *p,
     return DNX_OK;
 }
 
-static dnx_status walk(reader r, dnx_net *net, bool stores, dnx_err *err) {
+/* Checks the parameters of all layers, and stores those of the first `stored` layers. */
+static dnx_status walk(reader r, dnx_net *net, int stored, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     dnx_loc at = {r.path, 0};
     for (int i = 0; i < net->n; i++) {
         uint32_t head[2];
+        const bool stores = i < stored;
         int n = dnx_net_params(net, i, list);
         if (!n) continue;
         dnx_status st = stores ? dnx_net_restore_params(net, i, list, &n, err) : DNX_OK;
@@ -233,7 +235,7 @@ static dnx_status walk(reader r, dnx_net *net, bool stores, dnx_err *err) {
 }
 
 dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *bytes, size_t len,
-                           dnx_err *err) {
+                           int layers, dnx_err *err) {
     dnx_loc at = {path, 0};
     uint32_t head[2];
     uint64_t sizes[2], sum;
@@ -258,8 +260,8 @@ dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *
                         "packed file of another network: of %u layers, this one has %d",
                         (unsigned)head[1], net->n);
     reader r = {bytes + HEADER, bytes + len, path};
-    dnx_status st = walk(r, net, false, err);
-    if (!st) st = walk(r, net, true, err);
+    dnx_status st = walk(r, net, 0, err);
+    if (!st) st = walk(r, net, layers, err);
     if (!st) net->seen = sizes[0];
     return st;
 }

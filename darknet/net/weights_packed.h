@@ -15,10 +15,11 @@
 
 #define DNX_PACKED_MAGIC 8 /* bytes that dnx_packed_is() needs */
 bool dnx_packed_is(const unsigned char *bytes, size_t len);
-/* Loads all parameters. Call dnx_net_prepare() afterwards. DNX_EWEIGHTS when the file is damaged,
- * has another version, or belongs to another network: no parameter has changed. DNX_EMEM. */
+/* Loads the parameters of the first `layers` layers. Call dnx_net_prepare() afterwards. DNX_EWEIGHTS
+ * when the file is damaged, has another version, or belongs to another network, also in later
+ * layers: no parameter has changed. DNX_EMEM. */
 dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *bytes, size_t len,
-                           dnx_err *err);
+                           int layers, dnx_err *err);
 /* Returns the number of parameters in the file, up to its first fault. */
 size_t dnx_packed_numbers(const unsigned char *bytes, size_t len);
 /* Bits of each number in parameters of the role DNX_WEIGHTS without is_one_bit. */

@@ -33,7 +33,7 @@ static void packed_load(const uint8_t *bytes, size_t size) {
     dnx_net *net = packed_net();
     dnx_err err = {0};
     uint64_t before = packed_sum(net);
-    dnx_status st = dnx_packed_load(net, "fuzz", bytes, size, &err);
+    dnx_status st = dnx_packed_load(net, "fuzz", bytes, size, net->n, &err);
     fuzz_must(!st == !err.text[0] && (!st || packed_sum(net) == before));
 }
 

@@ -6,6 +6,7 @@
 #include "net/strip.h"
 #include "net/weights.h"
 #include "net/weights_kind.h"
+#include "net/weights_packed.h"
 
 #define HEAD(n) "[margin_softmax]\nclasses=" #n "\nmargin=cosface\n"
 #define NET "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=3\n"
@@ -116,6 +117,28 @@ static void files(void) {
           DNX_FIT_BACKBONE, 0, "",
           "193 floats, the layers up to the embedding have 458: -from-cfg with the cfg of these "
           "weights takes what fits");
+}
+
+/* A packed file, too, gives only its backbone when a new head is wanted. */
+static void packed(void) {
+    static const char text[] = BACKBONE HEAD(2);
+    dnx_net *a = scattered(text, 1), *b = scattered(text, 2), *untouched = scattered(text, 2);
+    dnx_bridge t = {0};
+    dnx_err err = {0};
+    snprintf(file, sizeof file, "%s", path("backbone.packed"));
+    check(!dnx_packed_save(a, file, DNX_SINGLE, &err), "packed: %s", err.text);
+    check(!dnx_bridge_file(b, file, DNX_FIT_BACKBONE, &t, &err), "packed: %s", err.text);
+    check(equal_layers(a, b, 5) == 4 && count_fates(&t, DNX_TAKEN) == 4,
+          "packed: %d layers taken, the table has %d", equal_layers(a, b, 5),
+          count_fates(&t, DNX_TAKEN));
+    check(equal_layers(b, untouched, 5) == 1, "packed: the head is not the initial one");
+    check(b->seen == 0, "packed: seen");
+    check(!dnx_weights_load(b, file, &err) && equal_layers(a, b, 5) == 5, "packed: not whole: %s",
+          err.text);
+    dnx_bridge_free(&t);
+    dnx_net_free(a);
+    dnx_net_free(b);
+    dnx_net_free(untouched);
 }
 
 /* ---- networks ---- */
@@ -311,6 +334,7 @@ static void kinds(void) {
 int main(void) {
     make_folder();
     files();
+    packed();
     networks();
     widths();
     names();
