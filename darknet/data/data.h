@@ -11,8 +11,8 @@
  *   a folder with train.rec         class = the record's label
  *   a list file (list.h)            class = the number in the line, else the class whose label
  *                                   (from labels= or names=) occurs in the path
- * The classes of a folder or a .rec begin after the largest class of the sources before it. A list
- * keeps its class numbers. Without classes=, images have no class, and a folder may contain images
+ * The classes of a folder or a .rec begin after the largest class of the sources before it, where
+ * an empty identity folder has a class, too. A list keeps its class numbers. Without classes=, images have no class, and a folder may contain images
  * directly. Names in a .data file are relative to the current folder. */
 typedef struct {
     char *path;
@@ -35,10 +35,10 @@ typedef struct {
     uint64_t *at;  /* for each image: offset of its path in text, or of its record */
     int *class_of; /* for each image: its class, or -1 */
     size_t n, capacity;
-    size_t listed;        /* number of images before the scan */
-    size_t broken;        /* number of images that the scan dropped */
-    int ranked;           /* 1 + the class of the last identity folder */
-    size_t loose;         /* number of files beside identity folders */
+    size_t listed; /* number of images before the scan */
+    size_t broken; /* number of images that the scan dropped */
+    int ranked;    /* 1 + the last class of the folders and later record files; 0: no folder */
+    size_t loose;  /* number of files beside identity folders */
     dnx_skipped left_out; /* folder entries that are not images */
     uint64_t content; /* checksum of the classes and contents of all images, without their names */
     bool is_sampled;  /* `content` covers only parts of each image */

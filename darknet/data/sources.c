@@ -218,6 +218,7 @@ static dnx_status add_records(dnx_data *d, const char *path, const labelling *l,
         if (d->o.classes) class_of = base + (int)label;
         if (!dnx_data_add(d, l->r->at[i], class_of)) return dnx_no_memory(path, err);
     }
+    if (d->ranked) d->ranked = next_class(d);
     return DNX_OK;
 }
 
