@@ -6,7 +6,8 @@
  *   s = side / min(h, floor(w aspect))
  *   u = (x - W/2 + dx) aspect / s,  v = (y - H/2 + dy) / s
  *   rx = c u - n v + w/2,  ry = n u + c v + h/2
- * Points outside the image are black.
+ * Points outside the image are black. Without an option for the side, s = max(H / h, W / floor(w
+ * aspect)): an unturned image just fills the input, also when the input is not square.
  *
  * libdarknet has no shift, gray, lowres or erase. Erase is Random Erasing (Zhong et al. 2020). Its
  * holes cover 2 to 20 % of the image, in the paper 2 to 40 %. */
@@ -25,28 +26,26 @@
 #define SMALLEST_COPY .25f /* lowres: smallest scale of the image */
 #define HOLE 127.5f        /* grey */
 
-/* Returns true when an option asks for a crop. Sets the range of dnx_augmentation.side. */
-static bool crops(const dnx_net *net, int *least, int *most) {
+/* Returns true when an option sets the size of a crop. Sets the range of dnx_augmentation.side. */
+static bool has_sides(const dnx_net *net, int *least, int *most) {
     const dnx_net_opts *o = &net->o;
     const int W = net->in.w;
-    bool given = o->max_crop || o->min_crop || o->max_ratio > 0 || o->min_ratio > 0;
-    *most = o->max_ratio > 0 ? (int)(o->max_ratio * (float)W)
-            : o->max_crop    ? o->max_crop
-            : given          ? 2 * W
-                             : W;
+    *most = o->max_ratio > 0 ? (int)(o->max_ratio * (float)W) : o->max_crop ? o->max_crop : 2 * W;
     *least = o->min_ratio > 0 ? (int)(o->min_ratio * (float)W) : o->min_crop ? o->min_crop : W;
-    return given || o->angle != 0 || o->aspect != 1;
+    return o->max_crop || o->min_crop || o->max_ratio > 0 || o->min_ratio > 0;
 }
+
+static bool turns(const dnx_net *net) { return net->o.angle != 0 || net->o.aspect != 1; }
 
 dnx_status dnx_augment_check(const dnx_net *net, dnx_err *err) {
     const dnx_net_opts *o = &net->o;
     int least, most;
-    bool cropped = crops(net, &least, &most);
-    if (o->center && cropped)
+    const bool is_sized = has_sides(net, &least, &most);
+    if (o->center && (is_sized || turns(net)))
         return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, "center"),
                         "[net] center=1: takes the middle of an image, so remove angle, aspect, "
                         "max_crop, min_crop, max_ratio and min_ratio");
-    if (cropped && (least < 1 || most < least))
+    if (is_sized && (least < 1 || most < least))
         return dnx_fail(err, DNX_EOPTION, dnx_net_at(net, o->max_crop ? "max_crop" : "max_ratio"),
                         "[net] images are scaled to %d to %d pixels by min_crop and max_crop, or "
                         "their ratios: must be 1 or more, and rise",
@@ -108,11 +107,13 @@ void dnx_augment_draw(const dnx_net *net, uint64_t seed, uint64_t number, dnx_au
     const dnx_net_opts *o = &net->o;
     dnx_rng r;
     int least, most;
-    *l = (dnx_augmentation){.is_centered = o->center, .is_cropped = crops(net, &least, &most)};
+    const bool is_sized = has_sides(net, &least, &most);
+    *l = (dnx_augmentation){.is_centered = o->center, .is_cropped = is_sized || turns(net)};
     dnx_rng_seed(&r, seed ^ FLIPS, number);
     l->mirrored = o->flip && dnx_rng_uniform(&r) < .5f;
     dnx_rng_seed(&r, seed ^ CHANGES, number);
-    l->side = whole(&r, least, most);
+    const int side = whole(&r, least, most);
+    l->side = is_sized ? side : 0;
     l->angle = between(&r, -o->angle, o->angle) * 3.14159265f / 180;
     l->aspect = scale(&r, o->aspect);
     l->dx = between(&r, -1, 1);
@@ -162,8 +163,9 @@ static void add_pixel(const unsigned char *rgb, int w, int h, int x, int y, floa
 
 static void crop(const dnx_augmentation *l, const unsigned char *rgb, int w, int h, int W, int H,
                  float *out) {
-    const float shorter = fmaxf(1, fminf((float)h, floorf((float)w * l->aspect)));
-    const float s = (float)l->side / shorter;
+    const float height = (float)h, width = fmaxf(1, floorf((float)w * l->aspect));
+    const float s = l->side ? (float)l->side / fminf(height, width)
+                            : fmaxf((float)H / height, (float)W / width);
     const float dx = l->dx * ((float)w * s / l->aspect - (float)W) / 2;
     const float dy = l->dy * ((float)h * s - (float)H) / 2;
     const float c = cosf(l->angle), n = sinf(l->angle);

@@ -9,7 +9,8 @@ typedef struct {
     bool is_altered;     /* a random change other than mirroring */
     bool is_centered;    /* only the middle square of the image is used */
     bool is_cropped;     /* libdarknet's crop applies */
-    int side;            /* a w x h image is scaled by side / min(h, floor(w aspect)) */
+    int side;            /* a w x h image is scaled by side / min(h, floor(w aspect)); 0: it just
+                          * fills the input */
     float angle, aspect; /* rotation in radians; the width is divided by aspect */
     float dx, dy;        /* position of the crop: -1 left or top, 0 centre, 1 right or bottom */
     int shift_x, shift_y;

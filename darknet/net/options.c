@@ -23,7 +23,7 @@ const dnx_opt dnx_net_options[] = {
     DNX_OPT_TRAIN_INT(
         N, max_crop, 0, 0, 65536,
         "random crop: the shorter side is first scaled to min_crop..max_crop pixels; 0: "
-        "twice the width when another crop option is given, else no crop"),
+        "twice the width when another crop option is given, else the image fills the input"),
     DNX_OPT_TRAIN_INT(N, min_crop, 0, 0, 65536, "see max_crop, pixels; 0: the width"),
     DNX_OPT_TRAIN_INT(N, flip, 1, 0, 1, "1: half of the training images are mirrored"),
     DNX_OPT_INT(N, center, 0, 0, 1, "1: the middle square, resized, instead of all of the image"),

@@ -157,8 +157,45 @@ static void test_altered(void) {
     }
 }
 
+/* angle= or aspect= without a crop option: the image still fills the input. */
+static void test_fills(void) {
+    static const struct {
+        int w, h, W, H; /* sizes of the image and of the input */
+    } rows[] = {{8, 8, 8, 8}, {8, 4, 8, 4}, {4, 8, 4, 8}, {8, 8, 8, 4}, {8, 8, 4, 8},
+                {8, 4, 8, 8}, {4, 8, 8, 8}, {9, 5, 4, 8}, {5, 9, 8, 4}};
+    unsigned char rgb[9 * 9 * 3];
+    float out[8 * 8 * 3];
+    dnx_augmentation change;
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        const int w = rows[k].w, h = rows[k].h, W = rows[k].W, H = rows[k].H;
+        char text[200];
+        snprintf(text, sizeof text,
+                 "[net]\nheight=%d\nwidth=%d\nchannels=3\nangle=1e-6\n[connected]\noutput=9\n"
+                 "[softmax]\n",
+                 H, W);
+        dnx_net *net = make_net(text, "t.cfg", true, 0, 1);
+        int black = 0;
+        float apart = 0;
+        for (int i = 0; i < w * h * 3; i++) rgb[i] = (unsigned char)(100 + i % 97);
+        for (uint64_t n = 0; n < 20; n++) {
+            dnx_augment_draw(net, 1, n, &change);
+            change.mirrored = false;
+            dnx_augment_place(&change, rgb, w, h, W, H, out);
+            /* libdarknet's crop takes up to one pixel beyond the border. */
+            for (int y = 1; y < H - 1; y++)
+                for (int x = 1; x < W - 1; x++) black += out[(y * W + x) * 3] < 99;
+            for (int i = 0; w == W && h == H && i < w * h * 3; i++)
+                apart = fmaxf(apart, fabsf(out[i] - (float)rgb[i]));
+        }
+        check(!black, "%d x %d in %d x %d: %d black pixels", w, h, W, H, black);
+        check(apart < .01f, "%d x %d in %d x %d: changed by %g", w, h, W, H, (double)apart);
+        dnx_net_free(net);
+    }
+}
+
 int main(void) {
     test_place();
+    test_fills();
     test_paint();
     test_draw();
     test_altered();
