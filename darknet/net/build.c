@@ -159,7 +159,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] %d x %d x %d x %d outputs are too many",
                         type->name, n->batch, n->out.h, n->out.w, n->out.c);
     if (n->scratch > net->plan.scratch_floats) net->plan.scratch_floats = n->scratch;
-    if (sgd->exclusivity > 0 && net->trains && has_filters(net, n->index))
+    if (sgd->exclusivity > 0 && n->trains && has_filters(net, n->index))
         net->sgd.has_exclusivity = true;
     if (common.exclusivity > 0 && !has_filters(net, n->index))
         return dnx_fail(err, DNX_EOPTION, n->loc,

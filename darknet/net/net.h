@@ -125,7 +125,7 @@ typedef struct {
     dnx_layer_sgd *of;    /* of[i]: layer i; of[n].momentum_at: length of `momentum` */
     float *momentum;      /* a float for each trained float, in file order */
     float *average;       /* with ema=: the average of all parameters, see net/average.h */
-    bool has_exclusivity; /* when training: a layer with filters has exclusivity= above 0 */
+    bool has_exclusivity; /* a layer that trains has filters and exclusivity= above 0 */
     double exclusivity;   /* sum of E (update.c) over all layers in the last update */
     double norm;          /* norm of the last update's gradient, with clip_norm */
     float clip;           /* factor of the last update's gradients, with clip_norm, else 1 */

@@ -113,8 +113,33 @@ static void check_clipping(void) {
     }
 }
 
+/* The log has a column for exclusivity only when a layer that trains has it. */
+static void check_who_has_exclusivity(void) {
+    static const char text[] = "[net]\nbatch=2\nheight=2\nwidth=2\nchannels=3\nexclusivity=%s\n"
+                               "[convolutional]\nfilters=4\n%s\n"
+                               "[connected]\noutput=3\n%s\n[softmax]\n";
+    static const struct {
+        const char *of_net, *first, *second;
+        bool has;
+    } rows[] = {{".1", "", "", true},
+                {"0", "", "", false},
+                {"0", "exclusivity=.1", "", true},
+                {".1", "stopbackward=1", "", true},
+                {"0", "exclusivity=.1\nstopbackward=1", "", false},
+                {".1", "stopbackward=1", "exclusivity=0", false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char cfg[400];
+        snprintf(cfg, sizeof cfg, text, rows[i].of_net, rows[i].first, rows[i].second);
+        dnx_net *net = make_net(cfg, "has.cfg", true, 0, 1);
+        check(net->sgd.has_exclusivity == rows[i].has, "row %zu: has_exclusivity is %d", i,
+              net->sgd.has_exclusivity);
+        dnx_net_free(net);
+    }
+}
+
 int main(void) {
     check_exclusivity();
+    check_who_has_exclusivity();
     check_clipping();
     return summary();
 }
