@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-void dnx_note(dnx_notes *notes, dnx_loc loc, const char *fmt, ...) {
+bool dnx_note(dnx_notes *notes, dnx_loc loc, const char *fmt, ...) {
     dnx_err line = {0};
     char text[400];
     va_list args;
-    if (!notes) return;
+    if (!notes) return true;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
@@ -19,6 +19,7 @@ void dnx_note(dnx_notes *notes, dnx_loc loc, const char *fmt, ...) {
     if (more) notes->text = more;
     char *copy = more ? strdup(line.text) : NULL;
     if (copy) notes->text[notes->n++] = copy;
+    return copy;
 }
 
 void dnx_notes_free(dnx_notes *notes) {

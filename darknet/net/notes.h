@@ -9,8 +9,8 @@ typedef struct {
     const char *twice; /* the first note about an option given twice, or NULL */
 } dnx_notes;
 
-/* Adds a note. notes may be NULL. The note is lost when memory runs out. */
-void dnx_note(dnx_notes *notes, dnx_loc loc, const char *fmt, ...)
+/* Adds a note. notes may be NULL. Returns false when memory runs out: the note is lost. */
+bool dnx_note(dnx_notes *notes, dnx_loc loc, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void dnx_notes_free(dnx_notes *notes);
 #endif

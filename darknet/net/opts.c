@@ -25,6 +25,11 @@ static dnx_status wrong(const place *at, const char *text) {
                     "[%.40s] %.40s=%.60s: %s", at->s->name, at->p->key, at->p->value, text);
 }
 
+static dnx_status no_memory(const place *at) {
+    return dnx_fail(at->err, DNX_EMEM, (dnx_loc){at->file, at->p->line}, "[%.40s] %.40s: no memory",
+                    at->s->name, at->p->key);
+}
+
 static dnx_status out_of_range(const place *at, const dnx_opt *o, const char *what) {
     return dnx_fail(at->err, DNX_EOPTION, (dnx_loc){at->file, at->p->line},
                     "[%.40s] %.40s=%.60s: must be %s from %.10g to %.10g", at->s->name, at->p->key,
@@ -125,9 +130,7 @@ static dnx_status set_list(const place *at, const dnx_opt *o, dnx_list *list) {
 
 static dnx_status set_string(const place *at, char **field) {
     char *text = strdup(at->p->value);
-    if (!text)
-        return dnx_fail(at->err, DNX_EMEM, (dnx_loc){at->file, at->p->line},
-                        "[%.40s] %.40s: no memory", at->s->name, at->p->key);
+    if (!text) return no_memory(at);
     free(*field);
     *field = text;
     return DNX_OK;
@@ -208,10 +211,12 @@ static dnx_status take_pairs(const dnx_opt *const *tables, void *const *outs, in
         place at = {s, &s->pairs[i], file, notes, err};
         const dnx_pair *first = dnx_opts_given(s, at.p->key);
         if (first != at.p && notes) {
-            dnx_note(notes, (dnx_loc){file, at.p->line},
-                     "[%.40s] %.40s=%.60s: given twice; libdarknet takes the first, on line %d",
-                     s->name, at.p->key, at.p->value, first->line);
-            if (!notes->twice && notes->n) notes->twice = notes->text[notes->n - 1];
+            if (!dnx_note(notes, (dnx_loc){file, at.p->line},
+                          "[%.40s] %.40s=%.60s: given twice; libdarknet takes the first, on line "
+                          "%d",
+                          s->name, at.p->key, at.p->value, first->line))
+                return no_memory(&at);
+            if (!notes->twice) notes->twice = notes->text[notes->n - 1];
             continue;
         }
         if (first != at.p)

@@ -296,6 +296,30 @@ static void test_no_memory(void) {
         bad += st != DNX_EMEM || err.status != DNX_EMEM || !strstr(err.text, "no memory");
     }
     expect(n > 30 && n < 1000 && bad == 0, "failing allocations", "a leak or a wrong status");
+    static const char twice[] = "[c]\nsize=3\nsize=5\nkernel=1\nkernel=2\n";
+    for (n = 1, bad = 0; n < 1000; n++) {
+        dnx_cfg *cfg;
+        dnx_err err = {0};
+        opts o;
+        more_opts m;
+        dnx_notes notes = {0};
+        void *outs[] = {&o, &m};
+        calls = live = 0;
+        fails_at = n;
+        dnx_status st = dnx_cfg_parse(twice, sizeof twice - 1, "t.cfg", &cfg, &err);
+        if (!st) {
+            st = dnx_opts_parse(tables, outs, 2, &cfg->sections[0], cfg->file, &notes, &err);
+            if (!st) dnx_opts_free(table, &o);
+            bad += !st && (!notes.twice || !strstr(notes.twice, "t.cfg:3: "));
+            dnx_notes_free(&notes);
+            dnx_cfg_free(cfg);
+        }
+        bad += live != 0;
+        if (calls < n) break;
+        bad += st != DNX_EMEM || !strstr(err.text, "no memory");
+    }
+    expect(n > 10 && n < 1000 && bad == 0, "an option given twice, failing allocations",
+           "a note is lost");
     make_folder();
     write_text(path("lines"), "a\n");
     dnx_inputs_rewind(0);
