@@ -64,13 +64,14 @@ FILE *dnx_file_stream(const char *path) {
     return noted(is_fifo ? open_fifo(path) : fopen(path, "rbe"), path);
 }
 
-/* Returns the len bytes of f, followed by a NUL, and closes f. NULL with errno on failure. */
-static char *read_all(FILE *f, size_t len) {
+/* Returns the *len bytes of f, followed by a NUL, and closes f. NULL with errno on failure. When f
+ * is NULL, opening it has failed: errno stays and *len is not set. */
+static char *read_all(FILE *f, const size_t *len) {
     int why = 0;
     if (!f) return NULL;
-    char *text = malloc(len + 1);
+    char *text = malloc(*len + 1);
     if (!text) why = ENOMEM;
-    else if (fread(text, 1, len, f) != len)
+    else if (fread(text, 1, *len, f) != *len)
         why = EIO; /* a read error, or the file has become shorter */
     fclose(f);
     if (why) {
@@ -78,18 +79,18 @@ static char *read_all(FILE *f, size_t len) {
         errno = why;
         return NULL;
     }
-    text[len] = 0;
+    text[*len] = 0;
     return text;
 }
 
 char *dnx_file_read_unnoted(const char *path, size_t most, size_t *len) {
     FILE *f = dnx_file_open_unnoted(path, most, len);
-    return read_all(f, *len);
+    return read_all(f, len);
 }
 
 char *dnx_file_read_most(const char *path, size_t most, size_t *len) {
     FILE *f = dnx_file_open(path, most, len);
-    return read_all(f, *len);
+    return read_all(f, len);
 }
 
 char *dnx_file_read(const char *path, size_t *len) {
