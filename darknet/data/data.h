@@ -12,8 +12,9 @@
  *   a list file (list.h)            class = the number in the line, else the class whose label
  *                                   (from labels= or names=) occurs in the path
  * The classes of a folder or a .rec begin after the largest class of the sources before it, where
- * an empty identity folder has a class, too. A list keeps its class numbers. Without classes=, images have no class, and a folder may contain images
- * directly. Names in a .data file are relative to the current folder. */
+ * an empty identity folder has a class, too. A list keeps its class numbers. Without classes=,
+ * images have no class, and a folder may contain images directly. Names in a .data file are
+ * relative to the current folder. */
 typedef struct {
     char *path;
     size_t first; /* index of the source's first image */

@@ -15,9 +15,9 @@
 
 #define DNX_PACKED_MAGIC 8 /* bytes that dnx_packed_is() needs */
 bool dnx_packed_is(const unsigned char *bytes, size_t len);
-/* Loads the parameters of the first `layers` layers. Call dnx_net_prepare() afterwards. DNX_EWEIGHTS
- * when the file is damaged, has another version, or belongs to another network, also in later
- * layers: no parameter has changed. DNX_EMEM. */
+/* Loads the parameters of the first `layers` layers. Call dnx_net_prepare() afterwards.
+ * DNX_EWEIGHTS when the file is damaged, has another version, or belongs to another network, also
+ * in later layers: no parameter has changed. DNX_EMEM. */
 dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *bytes, size_t len,
                            int layers, dnx_err *err);
 /* Returns the number of parameters in the file, up to its first fault. */
