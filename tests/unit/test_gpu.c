@@ -13,6 +13,7 @@ extern const dnx_layer_type dnx_convolutional;
 const char dnx_gpu_ptx[] = ".version 7.0\n.target sm_80\n" DNX_CUDA_KERNELS(ENTRY);
 #endif
 
+static const float no_classes[] = {NAN, 4, -.5f};
 #define END "[connected]\noutput=4\nactivation=linear\n[softmax]\n"
 // clang-format off
 static const net_case cases[] = {
@@ -108,6 +109,18 @@ static const net_case cases[] = {
     {"cost, smooth", "[connected]\noutput=4\n[cost]\ntype=smooth\n", 3, 3, 2, 2},
     {"cost, L1", "[connected]\noutput=4\n[cost]\ntype=L1\n", 3, 3, 2, 2},
     {"cost, wgan", "[connected]\noutput=4\n[cost]\ntype=wgan\n", 3, 3, 2, 2},
+    {"cost, sse, no classes", "[connected]\noutput=4\n[cost]\ntype=sse\n", 3, 3, 2, 2, 0, 0,
+     no_classes},
+    {"cost, masked, no classes", "[connected]\noutput=4\n[cost]\ntype=masked\n", 3, 3, 2, 2, 0, 0,
+     no_classes},
+    {"cost, smooth, no classes", "[connected]\noutput=4\n[cost]\ntype=smooth\n", 3, 3, 2, 2, 0, 0,
+     no_classes},
+    {"cost, L1, no classes", "[connected]\noutput=4\n[cost]\ntype=L1\n", 3, 3, 2, 2, 0, 0,
+     no_classes},
+    {"cost, seg, no classes", "[connected]\noutput=4\n[cost]\ntype=seg\n", 3, 3, 2, 2, 0, 0,
+     no_classes},
+    {"cost, wgan, no classes", "[connected]\noutput=4\n[cost]\ntype=wgan\n", 3, 3, 2, 2, 0, 0,
+     no_classes},
     {"frozen", "[convolutional]\nfilters=6\nbatch_normalize=1\nactivation=relu\nstopbackward=1\n"
      "[convolutional]\nfilters=5\nbatch_normalize=1\nactivation=prelu\n" END, 4, 3, 3, 4},
     {"clipped", "[convolutional]\nfilters=6\nbatch_normalize=1\nactivation=relu\n" END, 4, 3, 3, 3},

@@ -15,6 +15,7 @@ typedef struct {
     int h, w, c, there; /* h x w x c: input; there: number of layers on the device */
     double tolerance;   /* relative; 0 means 1e-5 */
     int deferring;      /* layers that defer batch norm and activation; 0: not checked */
+    const float *truth; /* BATCH labels; NULL: the usual ones */
 } net_case;
 
 /* [here]: a layer type without a GPU version, y = 2x. */
@@ -110,7 +111,8 @@ static void compare_params(const char *name, dnx_net *a, dnx_net *b, double tole
 
 /* Trains three updates on the processor and on the device, and compares parameters and outputs. */
 static void check_case(const net_case *c, const dnx_placement *placed, double tolerance) {
-    static const float truth[] = {1, 3, -1};
+    static const float usual[] = {1, 3, -1};
+    const float *truth = c->truth ? c->truth : usual;
     dnx_net *here = build(c, true, NULL), *there = build(c, true, placed);
     dnx_net *predicts = build(c, false, placed);
     const size_t size = dnx_size(here->in);
