@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -312,6 +313,21 @@ def test(case_, base, top):
     return n, len(lines)
 
 
+def errno_stays(top):
+    """A call that raises a signal, or is only counted, keeps errno."""
+    program = ("import ctypes, os, signal\nsignal.signal(signal.SIGUSR1, signal.SIG_IGN)\n"
+               "libc = ctypes.CDLL(None, use_errno=True)\n"
+               "f = os.open('kept', os.O_RDWR)\nctypes.set_errno(77)\n"
+               "print(libc.write(f, b'x', 1), ctypes.get_errno())")
+    write(os.path.join(top, "kept"), "")
+    for count, what in ((1, -signal.SIGUSR1), (0, 5)):
+        env = faults("kept", 1, count, what, "write", "/nowhere/log")
+        env["LD_PRELOAD"] = env["LD_PRELOAD"].split()[-1]  # Python has no sanitizer
+        said = subprocess.run((sys.executable, "-c", program), env=env, cwd=top, text=True,
+                              stdout=subprocess.PIPE, check=False).stdout
+        check(said == "1 77\n", f"faults.c, {what}: errno", said)
+
+
 def main():
     chosen, injected = [a for a in sys.argv[1:] if not a.startswith("-")], 0
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as top:
@@ -320,6 +336,7 @@ def main():
         os.chdir(base)
         setup()
         os.chdir(top)
+        errno_stays(top)
         for case_ in cases():
             if case_.name not in chosen if chosen else case_.costs > 1 and SAMPLE == "4":
                 continue

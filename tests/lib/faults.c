@@ -76,16 +76,15 @@ static bool concerns(int call) {
                       (is_file && !strcmp(set.calls, "files")));
 }
 
-/* Counts a call. Returns true and sets errno when the call must fail. */
+/* Counts a call. Returns true and sets errno when the call must fail, else keeps errno. */
 static bool counts(int call, const char *path) {
-    int n = atomic_fetch_add(counted, 1) + 1;
+    int n = atomic_fetch_add(counted, 1) + 1, before = errno;
     int why = set.what ? set.what : calls[call].why[n % 2];
     bool hits = n >= set.from && n - set.from < set.count;
     if (hits || !set.count) note(call, why, path);
-    if (!hits) return false;
-    if (why < 0) raise(-why);
-    errno = why;
-    return why > 0;
+    if (hits && why < 0) raise(-why);
+    errno = hits && why > 0 ? why : before;
+    return hits && why > 0;
 }
 
 static bool fails_at(int call, int folder, const char *path) {
