@@ -74,9 +74,10 @@ goal() {
                must == "-" ? "missed" : (more ? v >= must : v <= must) ? "must reached" : "MISSED"
         printf "%.3g%s (goal %s, must %s): %s", v, unit, goal, must, word}')"
 }
-# quicker NAME: prints PyTorch's time of a step divided by ours.
+# quicker NAME: prints PyTorch's time of a step divided by ours. PyTorch has only MobileFaceNet.
 quicker() {
-    ours=$(number "step of $BATCH, bfloat16") theirs=$(number "PyTorch step of 256, $1")
+    [ "$NET" = mobilefacenet.cfg ] || return 0
+    ours=$(number "step of $BATCH, bfloat16") theirs=$(number "PyTorch step of $BATCH, $1")
     [ -z "$ours" ] || [ -z "$theirs" ] || awk -v a="$theirs" -v b="$ours" 'BEGIN {print a / b}'
 }
 # measured NAME SECONDS ARGUMENTS: adds the time of ./measure ARGUMENTS to the table, as NAME.
@@ -118,7 +119,7 @@ for precision in bfloat16 tf32 float32; do
 done
 if python3 -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
     rm -f torch.tmp
-    limit 90 python3 gpu_torch.py torch.tmp
+    limit 90 python3 gpu_torch.py "$BATCH" torch.tmp
     [ $? -eq 0 ] || result "PyTorch" "not all was measured"
     [ -f torch.tmp ] && cat torch.tmp >>"$RESULTS" && as_json
 else

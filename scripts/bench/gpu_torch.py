@@ -1,4 +1,4 @@
-"""gpu_torch.py [TABLE] [tiny] - times MobileFaceNet in PyTorch on a GPU, for gpu_check.sh: training
+"""gpu_torch.py BATCH [TABLE] [tiny] - times MobileFaceNet in PyTorch on a GPU, for gpu_check.sh: training
 steps and predictions. Appends each result to the file TABLE. It needs no other file of the project.
 tiny: a small test on the processor."""
 import statistics
@@ -67,9 +67,9 @@ def milliseconds(run, at):
 class Place:
     """The device, and how much to measure."""
 
-    def __init__(self, is_tiny):
+    def __init__(self, batch, is_tiny):
         self.device = "cpu" if is_tiny else "cuda"
-        self.batch, self.classes = (2, 10) if is_tiny else (256, 10000)
+        self.batch, self.classes = batch, 10 if is_tiny else 10000
         self.warm, self.runs = (1, 1) if is_tiny else (5, 20)
 
     def wait(self):
@@ -106,14 +106,14 @@ def measure(name, half, compiled, table, at):
 
     note(table, f"step of {at.batch}, {name}", f"{milliseconds(step, at):.3f} ms")
     net.eval()
-    for batch in (1, at.batch):
+    for batch in sorted({1, at.batch}):
         ms = milliseconds(lambda b=batch: predict(b), at)
         note(table, f"predict {batch}, {name}", f"{ms:.3f} ms")
 
 
 def main():
-    words = sys.argv[1:]
-    at = Place("tiny" in words)
+    batch, *words = sys.argv[1:]
+    at = Place(int(batch), "tiny" in words)
     table = next((w for w in words if w != "tiny"), None)
     if at.device == "cuda" and not torch.cuda.is_available():
         sys.exit("gpu_torch.py: PyTorch finds no GPU")

@@ -46,8 +46,9 @@ def start():
 
 
 def environment(**more):
-    return dict(os.environ, LD_LIBRARY_PATH=STANDIN, GPU_CHECK_NET="tiny.cfg", GPU_CHECK_BATCH="2",
-                PATH=os.path.abspath("bin") + ":" + os.environ["PATH"], **more)
+    return {**os.environ, "LD_LIBRARY_PATH": STANDIN, "GPU_CHECK_NET": "tiny.cfg",
+            "GPU_CHECK_BATCH": "2", "PATH": os.path.abspath("bin") + ":" + os.environ["PATH"],
+            **more}
 
 
 def results():
@@ -79,6 +80,24 @@ def runs_all_steps():
         expect(f"goal: step, times PyTorch {how} bfloat16" in got, got)
     for name, value in got.items():
         expect(f"{name:44} {value}" in text, f"{name} is not in the table: {text}")
+
+
+def compares_with_torch():
+    """PyTorch gets our batch. With another network, or when it measures another batch, there is no
+    ratio."""
+    script("bin/python3", "#!/bin/sh\n[ \"$1\" = -c ] || "
+           "printf 'PyTorch step of %s, bfloat16\\t4e6 ms\\n' \"${OTHER:-$2}\" > \"$3\"\n")
+    goal = "goal: step, times PyTorch eager bfloat16"
+    os.replace("there/mobilefacenet.cfg", "kept.cfg")
+    write("there/mobilefacenet.cfg", NET)
+    got = check(0, GPU_CHECK_NET="mobilefacenet.cfg")[1]
+    expect(got[goal].endswith(" (goal 2, must 1): reached"), got)
+    expect(got["goal: step, times PyTorch compiled bfloat16"] == "not measured", got)
+    expect(check(0, GPU_CHECK_NET="mobilefacenet.cfg", OTHER="256")[1][goal] == "not measured",
+           "a ratio of two batches")
+    expect(check(0)[1][goal] == "not measured", "a ratio of two networks")
+    os.replace("kept.cfg", "there/mobilefacenet.cfg")
+    os.remove("bin/python3")
 
 
 def tells_of_faults():
@@ -114,6 +133,6 @@ def keeps_results_when_it_is_stopped():
     expect(list(results()) == ["GPU", "stopped"], results())
 
 
-attempt_all(start, runs_all_steps, tells_of_faults, tells_why_there_is_no_time, ends_in_time,
+attempt_all(start, runs_all_steps, compares_with_torch, tells_of_faults, tells_why_there_is_no_time, ends_in_time,
             keeps_results_when_it_is_stopped)
 summary()
