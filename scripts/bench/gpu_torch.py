@@ -1,6 +1,6 @@
-"""gpu_torch.py BATCH [TABLE] [tiny] - times MobileFaceNet in PyTorch on a GPU, for gpu_check.sh: training
-steps and predictions. Appends each result to the file TABLE. It needs no other file of the project.
-tiny: a small test on the processor."""
+"""gpu_torch.py BATCH [TABLE] [tiny] - times MobileFaceNet in PyTorch on a GPU, for gpu_check.sh:
+training steps and predictions. Appends each result to the file TABLE. It needs no other file of the
+project. tiny: a small test on the processor."""
 import statistics
 import sys
 import time

@@ -133,6 +133,7 @@ def keeps_results_when_it_is_stopped():
     expect(list(results()) == ["GPU", "stopped"], results())
 
 
-attempt_all(start, runs_all_steps, compares_with_torch, tells_of_faults, tells_why_there_is_no_time, ends_in_time,
+attempt_all(start, runs_all_steps, compares_with_torch, tells_of_faults,
+            tells_why_there_is_no_time, ends_in_time,
             keeps_results_when_it_is_stopped)
 summary()
