@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cmd/cmd.h"
+#include "layer/classifier.h"
 #include "net/fingerprint.h"
 #include "net/options.h"
 #include "net/weights.h"
@@ -56,8 +57,8 @@ static void put_layer(dnx_net *net, int i) {
     printf("%s\n    {\"layer\": %d, \"section\": \"%s\", \"name\": ", i ? "," : "", i,
            n->type->name);
     dnx_json_text(net->links[i].name);
-    printf(", \"line\": %d, \"is_loss\": %s,\n     \"from\": [", n->loc.line,
-           n->type->is_loss ? "true" : "false");
+    printf(", \"line\": %d, \"is_loss\": %s, \"is_classifier\": %s,\n     \"from\": [", n->loc.line,
+           n->type->is_loss ? "true" : "false", dnx_has_logits(n->type) ? "true" : "false");
     for (int k = 0; k < n->n_in; k++) printf("%s%d", k ? ", " : "", n->from[k]);
     printf("], \"in\": [");
     for (int k = 0; k < n->n_in; k++) {

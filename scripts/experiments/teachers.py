@@ -4,9 +4,9 @@ import os
 from experiments.methods import asks
 from experiments.networks import embedding_of, headed_cfg, softened_cfg, teacher_cfg
 from experiments.training import train
-from lib.cfg_text import sections, without_losses
+from lib.cfg_text import without_losses
 from lib.files import read, write
-from lib.processes import darknet, run
+from lib.processes import checked, darknet, run
 
 
 def planned(args, data):
@@ -26,7 +26,7 @@ def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
         teacher["cfg"], teacher["weights"] = train(
             args, prefix + "teacher", text, data.labelled, options=options)
     teacher["headed"], teacher["headed_weights"] = teacher["cfg"], teacher["weights"]
-    if needs_head(args, text, methods):
+    if needs_head(args, methods):
         print("The teacher has no classifier for these identities: one is trained on its features.")
         body = headed_cfg(args, args.teacher_cfg, data.classes)
         teacher["headed"], teacher["headed_weights"] = train(
@@ -51,9 +51,9 @@ def features_of(teacher, cfg, weights):
     return dict(teacher, cfg=path, weights=weights)
 
 
-def needs_head(args, text, methods):
+def needs_head(args, methods):
     return args.teacher_weights and any(asks(m) == "classes" for m in methods) and \
-        not any(name == "margin_softmax" for name, _ in sections(text))
+        not any(layer["is_classifier"] for layer in checked(args.teacher_cfg)["layers"])
 
 
 def files(teacher, method):

@@ -8,11 +8,10 @@ import re
 from lib.cfg_text import sections
 from lib.errors import Failure
 from lib.folders import walk
-from lib.processes import checked, darknet
+from lib.processes import checked, darknet, run
 
 SMALL = 1 << 29  # bytes; for larger folders, sizes and times of files are compared, not contents
 SHAPE = ("height", "width", "channels", "width_multiplier")
-TAUGHT = ("net", "margin_softmax")  # sections that can name a teacher, besides kd_*
 PATHS = ("teacher", "weights")  # cfg options with paths: the files' contents are compared instead
 
 
@@ -70,6 +69,15 @@ def of_build():
     return of_file(darknet())
 
 
+@functools.lru_cache(maxsize=None)
+def has_teacher(section):
+    """True when a layer type takes teacher= and weights=; also of a folder LAYERS=."""
+    try:
+        return "\n  teacher " in run([darknet(), "layers", section], capture=True)
+    except Failure:  # an unknown section: `darknet check` will refuse it
+        return False
+
+
 def of_cfg(text):
     """Returns {`[net] batch`: value, `3 [convolutional] filters`: value}, without the paths of
     teachers' files."""
@@ -78,7 +86,7 @@ def of_cfg(text):
         where = f"[{name}]" if name == "net" else f"{number} [{name}]"
         got[where] = "there"
         for key, value in re.findall(r"(?m)^\s*(\w+)\s*=\s*([^#\n]*)", body):
-            if key not in PATHS or not name.startswith("kd_") and name not in TAUGHT:
+            if key not in PATHS or not has_teacher(name):
                 got[f"{where} {key}"] = value.strip()
     return got
 

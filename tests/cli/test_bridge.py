@@ -81,6 +81,7 @@ def json_of_check():
     expect_end(done)
     got = json.loads(done.stdout)
     expect(got["embedding"] == 2 and got["layers"][0]["name"] == "stem", done.stdout)
+    expect([layer["is_classifier"] for layer in got["layers"]] == [False] * 3 + [True], done.stdout)
     counts = [p["count"] for layer in got["layers"] for p in layer["params"]]
     expect(sum(counts) == len(floats("net.weights")),
            "the counts do not add up to the file")

@@ -92,6 +92,7 @@ def predicts_alike():
 
 def is_checked():
     own, stock = (check_json(f"{kind}.cfg", "-data", f"{kind}.data") for kind in KINDS)
+    expect(own["layers"][-1]["is_classifier"], own["layers"][-1])
     for key in "parameters", "multiply_adds":
         counts = [[layer[key] for layer in net["layers"]] for net in (own, stock)]
         expect(counts[0] == counts[1] and counts[0][WIDE], f"{key}: {counts}")

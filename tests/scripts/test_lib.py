@@ -228,6 +228,12 @@ def prints():
     other = "[net]\nwidth=4\nbatch=8\n[kd_feature]\nteacher=c/a\nweights=c/b\n"
     check(fingerprints.of_cfg(cfg) == fingerprints.of_cfg(other), "a cfg by its meaning",
           fingerprints.of_cfg(cfg), fingerprints.of_cfg(other))
+    for section, is_same in (("margin_softmax", True), ("kd_relation", True), ("softmax", False),
+                             ("no_such_layer", False)):
+        one = f"[net]\n[{section}]\nteacher=a\nweights=b\n"
+        other = one.replace("=a", "=c/a").replace("=b", "=c/b")
+        check((fingerprints.of_cfg(one) == fingerprints.of_cfg(other)) == is_same,
+              f"paths in [{section}]", fingerprints.of_cfg(other))
     got = fingerprints.differences(fingerprints.of_cfg(cfg),
                                    fingerprints.of_cfg(cfg.replace("batch=8", "batch=9")))
     check(got == ["[net] batch: was 8, is 9"], "a difference, was and is", got)
