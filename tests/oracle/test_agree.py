@@ -181,18 +181,18 @@ def main():
         check(run(OURS, "classifier", "predict", data, cfg).returncode == 2, "usage")
         check(run(OURS, "classifier", "valid", data, cfg).returncode == 2, "usage")
 
-        # Not images 3, 5, 6: a side of one pixel, also after resizing, can give NaN in libdarknet.
+        # Not image 3 in predict, where it is resized to a height of one pixel: libdarknet computes
+        # NaN then.
         if not has_host:
             skip("the host", "no " + HOST)
             return
         cost = write("cost.cfg", COST)
         for c, text in ((cfg, "small"), (cost, "with [cost]")):
-            for image in images[:3] + images[4:5] + images[7:]:
+            for image in images[:3] + images[4:]:
                 args = ("classifier", "predict", data, c, weights, image, "-t", "10")
                 a, b = run(HOST, *args, cwd=d), run(OURS, *args)
                 check(same_lines(a.stdout, b.stdout, .01), "%s: predict %s: host\n%sours\n%s%s" % (
                     text, os.path.basename(image), a.stdout, b.stdout, b.stderr))
-        listed = write("list", "\n".join(images[:3] + images[4:5] + images[7:]) + "\n")
         a = run(HOST, "classifier", "valid", data, cfg, weights, cwd=d)
         b = run(OURS, "classifier", "valid", data, cfg, weights)
         lines = [x for x in a.stdout.splitlines() if "img" in x or "top" in x]
