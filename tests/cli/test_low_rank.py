@@ -89,7 +89,7 @@ def make_inputs():
     expect_end(run("init", "net.cfg", "net.weights"))
     head, w = read("net.weights")[:20], floats("net.weights")
     w = w + rng.uniform(0, .3, w.size)  # variances stay positive
-    for at, size in ((0, 12), (84, 20)):  # the biases and some weights of layer 0
+    for at, size in ((0, 12), (384, 20)):  # biases of layers 0 and 1: activations cut values off
         w[at:at + size] += rng.uniform(-1, 0, size)
     write("net.weights", head + w.astype(np.float32).tobytes())
 
