@@ -254,7 +254,7 @@ test-all: bin/darknet $(FAULTS) $(call programs,$(EVERY)) ## run all tests, with
 fuzz-%: $(SET)/tests/fuzz/fuzz_%
 	@mkdir -p $(SET)/found-$*
 	$< -max_total_time=$(or $(SECONDS),60) $(SET)/found-$* tests/data/corpus/$*
-fuzz: ## fuzz each reader of files and words for SECONDS=60 (needs clang)
+fuzz: ## fuzz the readers of files, of the command line and of web requests, each for SECONDS=60 (needs clang)
 	@for t in $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)); do \
 		$(MAKE) --no-print-directory CC=clang FUZZ=1 fuzz-$$t || exit 1; done
 

@@ -11,7 +11,8 @@ namespace {
 struct Capture {
     cv::VideoCapture from;
     cv::Mat frame;
-    double time = 0, longest = 0; /* seconds: time of the last frame, longest frame so far */
+    /* In seconds: time of the last frame, and the longest time between two frames so far. */
+    double time = 0, longest = 0;
 };
 
 /* Opens a file or, when path is NULL, a camera. Returns NULL on failure. */

@@ -280,8 +280,8 @@ struct avgpool_back_args {
     float factor;
     bool is_mean, is_of_image, adds;
 };
-/* descend: one step of SGD for each tensor in w, as in net/update.c. Clears g. Blocks:
- * (DNX_CUDA_DESCENT, tensors). */
+/* descend: descend() of net/update.c for each tensor in w: momentum, weight decay and the step, but
+ * neither clipping nor exclusivity. Clears g. Blocks: (DNX_CUDA_DESCENT, tensors). */
 struct dnx_cuda_descent {
     long at, count; /* numbers [at, at + count) of w, g and v */
     float rate, momentum, decay;

@@ -114,7 +114,8 @@ typedef struct {
 } dnx_kernel_set;
 
 /* Returns the set that the environment variable DNX_ISA names, if this processor can run it; else
- * the best set that it can run. */
+ * the best set that it can run. DNX_ISA=wide has no effect: only tests use this set, by
+ * dnx_kernels_named(). */
 const dnx_kernel_set *dnx_kernels(void);
 
 /* For tests: returns the set "plain", "avx2", "avx512" or "wide"; NULL if it cannot run here. */
