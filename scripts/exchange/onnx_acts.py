@@ -1,7 +1,8 @@
 """Turns ONNX activation functions into layers, also functions that consist of several operators."""
 import numpy as np
 
-from exchange.onnx_values import Value, affine, is_near, per_channel
+from exchange.onnx_values import (
+    LENGTHS, Value, affine, form_of, is_near, per_channel, without_epsilon)
 
 
 def prelu(t, n, x, slope):
@@ -29,14 +30,16 @@ def leaky(t, n, x):
 def clip(t, n, x, low=None, high=None):
     low = n.get("min") if low is None else float(np.ravel(low)[0])
     high = n.get("max") if high is None else float(np.ravel(high)[0])
-    if x.parts and x.parts[0] == "affine":
-        a, b, base = x.parts[1:4]
+    if x.parts and x.parts[0] == "affine" and t.uses[n.outputs[0]] == 1:
+        a, b, base = x.parts[1:]
         if (low, high) == (0, 6) and is_near(a, 1) and is_near(b, 3):
             return x.like(parts=("cut", base, 1.))  # means 1. * min(max(base + 3, 0), 6)
         if (low, high) == (0, 1) and is_near(a, .5) and is_near(b, 1):
             return x.like(parts=("half cut", base))
-    if x.parts and x.parts[0] == "length":
-        return x  # x / max(|x|, epsilon): [l2norm] has its own epsilon
+    if x.parts and x.parts[0] in LENGTHS:
+        if high is not None and high < 1e30:
+            t.fail(f"max={high:g}: a limit of |x| in x / |x| has no layer here")
+        return without_epsilon(t, x, low or 0.)
     if low == 0 and (high is None or high > 1e30):
         return t.activate(x, "relu")
     for act, bounds in (("relu6", (0, 6)), ("hardtan", (-1, 1))):
@@ -100,19 +103,19 @@ def product(t, _n, x, y):
         return x.like(parts=("cut product", x, y.parts[2]))
     if x.same(y):
         return x.like(parts=("square", x))
-    x, y = t.map_of(x), t.map_of(y)
+    form, x, y = form_of(x, y), t.map_of(x), t.map_of(y)
     if x.shape == y.shape:
-        return t.add("sam", {}, [x, y], x.shape)
+        return t.add("sam", {}, [x, y], x.shape, form)
     if x.is_point:
         x, y = y, x
     if x.shape[2] == 1:
         x, y = y, x
     if x.shape[:2] == y.shape[:2] and y.shape[2] == 1:
-        return t.add("scale_channels", {"scale_wh": 1}, [y, x], x.shape)
+        return t.add("scale_channels", {"scale_wh": 1}, [y, x], x.shape, form)
     if not y.is_point or x.shape[2] != y.shape[2]:
         t.fail(f"multiplies {x.dims} by {y.dims}: only equal shapes, or a number for each channel "
                "or pixel, have a layer here")
-    return t.add("scale_channels", {}, [y, x], x.shape)
+    return t.add("scale_channels", {}, [y, x], x.shape, form)
 
 
 def times(t, x, k):
@@ -138,11 +141,13 @@ def divide(t, _n, x, y):
 
 def plus(t, n, x, y):
     sign = -1 if n.op == "Sub" else 1
+    if not isinstance(x, Value) and sign == 1:
+        x, y = y, x
     if not isinstance(x, Value):
         return affine(t, y, np.float64(sign), per_channel(t, y, x))
     if not isinstance(y, Value):
-        if x.parts and x.parts[0] in ("length", "sum of squares"):
-            return x  # y is the epsilon of a division by the length
+        if x.parts and x.parts[0] in LENGTHS:
+            return without_epsilon(t, x, sign * y)
         return affine(t, x, np.float64(1), sign * per_channel(t, x, y))
     x, y = t.layer_of(x), t.layer_of(y)
     if x.shape != y.shape or x.form != y.form and not x.is_point:

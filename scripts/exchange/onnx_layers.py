@@ -18,12 +18,14 @@ from exchange.onnx_filters import conv, gemm, batchnorm
 from exchange.onnx_maps import (
     concat, slice_, split, pad, average, global_average, maximum, reshape, transpose)
 from exchange.onnx_norms import (
-    softmax, squares, root, power, lp_norm, resize, same, expand, greatest, acts)
+    softmax, squares, root, power, lp_norm, resize, same, cast, expand, greatest, acts)
 
 # Exceptions that wrong inputs and attributes of a node raise
 WRONG = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, MemoryError)
 WEIGHTED = ("Conv", "Gemm", "MatMul", "BatchNormalization", "PRelu")
 # Operators whose output has the same numbers as their input
+# Words of parts that several nodes may read, although no layer computes them
+STEPS = ("length", "sum of squares", "pad", "features")
 RENAMES = ("Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose")
 
 
@@ -96,7 +98,7 @@ class Importer:
                 self.fail(f"its input {name} has integers: only floats, or integers behind "
                           "DequantizeLinear, have a layer here")
         try:
-            return OPERATORS[n.op](self, n, *args)
+            return OPERATORS[n.op](self, n, *map(self.unshared, args))
         except Failure:
             raise
         except WRONG as e:
@@ -131,6 +133,9 @@ class Importer:
         if self.bgr and (section, options.get("groups")) != ("convolutional", 1) and \
                 any(i.layer < 0 for i in inputs):
             self.fail("--bgr: only convolutions without groups may read the input")
+        if self.mean is not None and any(i.layer < 0 and not i.is_normalised for i in inputs):
+            self.fail(f"reads {self.model.input} beside the nodes that normalise it: has no layer "
+                      "here")
         self.layers.append(Layer(section, options, [i.layer for i in inputs], shape,
                                  f"{self.node.name}", **params))
         return Value(len(self.layers) - 1, shape, form, name=self.node.outputs[0])
@@ -159,6 +164,12 @@ class Importer:
         return self.fail(f"its input {value.name} is computed in a way that has no layer here "
                          f"({word})")
 
+    def unshared(self, value):
+        """Returns an input of this node. When other nodes read it too, a layer computes it: what
+        follows in this node may then not become a part of the layers before it."""
+        is_step = isinstance(value, Value) and value.parts and value.parts[0] not in STEPS
+        return self.layer_of(value) if is_step and self.uses[value.name] > 1 else value
+
     def map_of(self, value):
         value = self.layer_of(value)
         if value.form == "flat" and value.is_point:
@@ -186,19 +197,19 @@ class Importer:
         return self.add("batchnorm", {"shift": 1, "activation": "linear"}, [x], x.shape, x.form,
                         biases=biases, scales=scales, mean=mean, variance=variance)
 
-    def affine_layer(self, value, a, b, x, is_single):
+    def affine_layer(self, value, a, b, x):
         """Computes a x + b by input_mean= and input_scale=, by biases, or by a [batchnorm]."""
         c = value.shape[2]
-        if x.layer < 0 and np.size(a) == np.size(b) == 1 and a != 0:
+        if x.layer < 0 and not x.is_normalised and np.size(a) == np.size(b) == 1 and a != 0:
             mean, scale = -float(b) / float(a), float(a)
             if self.mean is None and not self.layers or (mean, scale) == (self.mean, self.scale):
                 self.mean, self.scale = mean, scale
-                return x
+                return x.like(is_normalised=True)
         if np.size(a) not in (1, c) or np.size(b) not in (1, c) or x.form not in ("map", "flat") \
                 or x.form == "flat" and not x.is_point:
             self.fail("multiplies or adds constants of a shape that no layer has")
         a, b = (np.broadcast_to(np.ravel(v), (c,)).astype(np.float32) for v in (a, b))
-        layer = self.alone(x) if is_single else None
+        layer = self.alone(x)
         if layer is not None and (a == 1).all() and layer.params.get("biases") is not None and \
                 layer.section != "batchnorm" and layer.options["activation"] == "linear":
             layer.params["biases"] = layer.params["biases"] + b
@@ -217,5 +228,5 @@ OPERATORS = {
     "Squeeze": reshape, "Unsqueeze": reshape, "Transpose": transpose, "Softmax": softmax,
     "ReduceL2": squares, "ReduceSum": squares, "Sqrt": root, "Pow": power, "Expand": expand,
     "Max": greatest, "LpNormalization": lp_norm, "Resize": resize, "Upsample": resize,
-    "Identity": same, "Dropout": same, "Cast": same,
+    "Identity": same, "Dropout": same, "Cast": cast,
 }

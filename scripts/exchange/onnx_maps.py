@@ -4,45 +4,48 @@ import math
 import numpy as np
 
 from exchange.onnx_fold import axes_of, slices_of
-from exchange.onnx_values import Value
+from exchange.onnx_values import Value, form_of
 from exchange.onnx_windows import pads_of, symmetric
 
 
 def concat(t, n, *inputs):
+    axis, form = n.get("axis", 1) % len(inputs[0].dims), form_of(*inputs)
     inputs = [t.map_of(x) for x in inputs]
-    if n.get("axis", 1) not in (1, -3):
+    if axis != 1:
         t.fail(f"axis={n.get('axis')}: only channels (1) can be joined")
     if len({x.shape[:2] for x in inputs}) > 1:
         t.fail("joins maps of different sizes")
-    return t.add("route", {}, inputs, (*inputs[0].shape[:2], sum(x.shape[2] for x in inputs)))
+    return t.add("route", {}, inputs, (*inputs[0].shape[:2], sum(x.shape[2] for x in inputs)), form)
 
 
-def part(t, x, first, count):
+def part(t, x, first, count, form):
     """Adds a [route] that takes the channels [first, first + count)."""
     c = x.shape[2]
     if count < 1 or c % count or first % count:
         t.fail(f"takes channels {first} to {first + count - 1} of {c}: only one of equal parts has "
                "a layer here")
     return t.add("route", {"groups": c // count, "group_id": first // count}, [x],
-                 (*x.shape[:2], count))
+                 (*x.shape[:2], count), form)
 
 
 def slice_(t, n, x, *args):
-    x = t.map_of(x)
+    given, x, rank = x, t.map_of(x), len(x.dims)
     starts, ends, axes, steps = slices_of(n, args)
-    if len(axes) != 1 or int(axes[0]) not in (1, -3) or int(steps[0]) != 1:
+    if len(axes) != 1 or int(axes[0]) % rank != 1 or int(steps[0]) != 1:
         t.fail("only channels (axis 1, step 1) can be cut apart")
     first, end, _ = slice(int(starts[0]), int(ends[0])).indices(x.shape[2])
-    return x if (first, end) == (0, x.shape[2]) else part(t, x, first, end - first)
+    if (first, end) == (0, x.shape[2]):
+        return t.layer_of(given)
+    return part(t, x, first, end - first, form_of(given))
 
 
 def split(t, n, x, sizes=None):
-    x = t.map_of(x)
-    if n.get("axis", 0) not in (1, -3):
+    form, rank, x = form_of(x), len(x.dims), t.map_of(x)
+    if n.get("axis", 0) % rank != 1:
         t.fail(f"axis={n.get('axis', 0)}: only channels (1) can be cut apart")
     sizes = n.get("split") if sizes is None else [int(s) for s in sizes]
     sizes = sizes or [x.shape[2] // len(n.outputs)] * len(n.outputs)
-    return [part(t, x, sum(sizes[:i]), s) for i, s in enumerate(sizes)]
+    return [part(t, x, sum(sizes[:i]), s, form) for i, s in enumerate(sizes)]
 
 
 def pad(t, n, x, pads=None, value=None, _axes=None):
@@ -131,6 +134,8 @@ def reshape(t, n, x, shape=None, *_):
         if isinstance(shape, Value):
             t.fail("its shape must be a constant")
         shape = n.get("shape") if shape is None else [int(s) for s in np.ravel(shape)]
+        if t.model.dims[0] and list(shape[:1]) == t.model.dims[:1]:
+            shape = [1, *shape[1:]]  # the fixed number of images of the file
         if any(s < -1 or s > 1 << 31 for s in shape):
             t.fail(f"its shape {shape} is out of range")
         new = [dims[i] if s == 0 and i < len(dims) else s for i, s in enumerate(shape)]

@@ -1,13 +1,19 @@
 """Turns further ONNX operators into layers: softmax, x / |x|, Resize."""
 import numpy as np
+from onnx import TensorProto
 
 from exchange.onnx_fold import axes_of
-from exchange.onnx_values import Value, is_near
+from exchange.onnx_values import LENGTHS, Value, is_near, without_epsilon
+
+FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 
 
 def softmax(t, n, x):
     x = t.layer_of(x)
-    if n.get("axis", 1 if t.model.opset < 13 else -1) not in (1, -1) or not x.is_point:
+    axis, channels = n.get("axis", 1 if t.model.opset < 13 else -1) % len(x.dims), x.channel_axis
+    # before opset 13, all dimensions from the axis on are one
+    if not x.is_point or axis != channels and not (t.model.opset < 13 and channels and
+                                                   1 <= axis < channels):
         t.fail("only the softmax of all channels at one pixel has a layer here")
     return t.add("softmax", {}, [x], x.shape, x.form)
 
@@ -18,7 +24,8 @@ def squares(t, n, x, *rest):
     if n.op == "ReduceSum" and base is x:
         t.fail("only the sum of squares in x / |x| has a layer here")
     axes = axes_of(n, (x, *rest))
-    if not axes or len(axes) != 1 or axes[0] % len(base.dims) != 1 or not n.get("keepdims", 1):
+    if not axes or len(axes) != 1 or axes[0] % len(base.dims) != base.channel_axis or \
+            not n.get("keepdims", 1):
         t.fail("only the length over the channels has a layer here")
     base = t.layer_of(base)
     return base.like(parts=("length" if n.op == "ReduceL2" else "sum of squares", base))
@@ -41,7 +48,7 @@ def power(t, n, x, k):
 
 def lp_norm(t, n, x):
     x = t.layer_of(x)
-    if n.get("p", 2) != 2 or n.get("axis", -1) % len(x.dims) != 1:
+    if n.get("p", 2) != 2 or n.get("axis", -1) % len(x.dims) != x.channel_axis:
         t.fail(f"p={n.get('p', 2)} axis={n.get('axis', -1)}: only p=2 over the channels has a "
                "layer here")
     return t.add("l2norm", {}, [x], x.shape, x.form)
@@ -59,10 +66,35 @@ def resize(t, n, x, *args):
             s[2] != s[3] or s[2] != int(s[2]):
         t.fail("only the nearest pixel and a whole factor have a layer here")
     by = int(s[2])
+    if not all(np.array_equal(nearest(n, t.model.opset, by, side), np.arange(side * by) // by)
+               for side in x.shape[:2]):
+        t.fail(f"coordinate_transformation_mode={n.get('coordinate_transformation_mode')} "
+               f"nearest_mode={n.get('nearest_mode')}: the pixels are not those of a layer here")
     return t.add("upsample", {"stride": by}, [x], (x.shape[0] * by, x.shape[1] * by, x.shape[2]))
 
 
+def nearest(n, opset, by, count):
+    """Returns the pixels that a nearest Resize reads, or None for a mode that is not known."""
+    new = opset >= 11 and n.op == "Resize"
+    mode = n.get("coordinate_transformation_mode", "half_pixel" if new else "asymmetric")
+    i = np.arange(count * by)
+    x = {"half_pixel": (i + .5) / by - .5, "pytorch_half_pixel": (i + .5) / by - .5,
+         "half_pixel_symmetric": (i + .5) / by - .5, "asymmetric": i / by,
+         "align_corners": i * (count - 1) / max(count * by - 1, 1),
+         "tf_half_pixel_for_nn": (i + .5) / by}.get(mode)
+    take = {"round_prefer_floor": lambda x: np.ceil(x - .5), "floor": np.floor, "ceil": np.ceil,
+            "round_prefer_ceil": lambda x: np.floor(x + .5)}.get(
+                n.get("nearest_mode", "round_prefer_floor" if new else "floor"))
+    return None if x is None or take is None else np.clip(take(x), 0, count - 1)
+
+
 def same(_t, _n, x, *_):
+    return x
+
+
+def cast(t, n, x):
+    if n.get("to") not in FLOATS:
+        t.fail(f"to={TensorProto.DataType.Name(n.get('to'))}: only kinds of floats have a layer here")
     return x
 
 
@@ -74,9 +106,9 @@ def expand(t, n, x, shape):
 
 def greatest(t, n, x, y):
     x, y = (x, y) if isinstance(x, Value) else (y, x)
-    if isinstance(y, Value) or not x.parts or x.parts[0] not in ("length", "sum of squares"):
+    if isinstance(y, Value) or not x.parts or x.parts[0] not in LENGTHS:
         t.fail("only in x / |x| has a layer here")
-    return x
+    return without_epsilon(t, x, y)
 
 
 def acts(word):

@@ -5,6 +5,8 @@ import numpy as np
 
 HAS_ACTIVATION = ("convolutional", "depthwise", "global_depthwise", "connected", "batchnorm",
                   "shortcut")
+LENGTHS = ("length", "sum of squares")  # words of parts in x / |x|
+MOST_EPSILON = 1e-4  # the largest epsilon beside |x| that is taken for no part of the function
 EXACT = 1e-6  # the largest error of a constant such as 1/6; relative for constants above 1
 
 
@@ -15,11 +17,13 @@ class Value:
     form: the dimensions in the file: map (N, C, H, W), flat (N, C*H*W), hwc (N, H, W, C), flat_hwc
     (N, H*W*C), groups (N, G, C/G, H, W), mixed (N, C/G, G, H, W).
     parts: None, or (word, arguments) of the function, for example ("affine", a, b, ...).
-    is_shared: other nodes read the same numbers under another name (of a Reshape, for example)."""
+    is_shared: other nodes read the same numbers under another name (of a Reshape, for example).
+    is_normalised: the network's input after input_mean= and input_scale=."""
 
     def __init__(self, layer, shape, form="map", parts=None, name="", groups=1):
         self.layer, self.shape, self.form, self.parts = layer, tuple(shape), form, parts
         self.name, self.groups, self.is_shared = name, groups, False
+        self.is_normalised = False
 
     @property
     def dims(self):
@@ -27,6 +31,12 @@ class Value:
         return {"map": (1, c, h, w), "flat": (1, c * h * w), "flat_hwc": (1, c * h * w),
                 "hwc": (1, h, w, c), "groups": (1, g, c // g, h, w),
                 "mixed": (1, c // g, g, h, w)}[self.form]
+
+    @property
+    def channel_axis(self):
+        """The dimension of the channels, or None when they have no dimension of their own."""
+        return {"map": 1, "hwc": 3}.get(self.form, 1 if self.is_point and "flat" in self.form
+                                        else None)
 
     @property
     def is_point(self):
@@ -42,19 +52,24 @@ class Value:
             (other.layer, other.form, other.parts)
 
 
+def form_of(*inputs):
+    """Returns the form of a result whose channels stand as in the inputs."""
+    return "flat" if all(x.form == "flat" for x in inputs) else "map"
+
+
 def is_near(a, b):
     return np.size(a) == 1 and abs(float(np.ravel(a)[0]) - b) < EXACT * max(1, abs(b))
 
 
 def affine(t, x, a, b):
     """Returns the value a x + b. a, b: numbers, or arrays of one number for each channel."""
-    base, is_single = x, True
+    base = x
     if x.parts and x.parts[0] == "affine":
-        a0, b0, base, is_single = x.parts[1:]
-        a, b, is_single = a0 * a, b0 * a + b, is_single and t.uses[x.name] == 1
+        a0, b0, base = x.parts[1:]
+        a, b = a0 * a, b0 * a + b
     elif x.parts:
         base = t.layer_of(x)
-    return base.like(parts=("affine", a, b, base, is_single))
+    return base.like(parts=("affine", a, b, base))
 
 
 def per_channel(t, x, constant):
@@ -68,3 +83,12 @@ def per_channel(t, x, constant):
     if len(full) != len(x.dims) or full[channel] != c or k.size != c:
         t.fail(f"a constant of {' x '.join(map(str, k.shape))} beside {x.dims} has no layer here")
     return k.ravel()
+
+
+def without_epsilon(t, x, epsilon):
+    """Returns the length x without the epsilon that keeps x / |x| from dividing by 0: [l2norm] has
+    its own."""
+    if np.size(epsilon) != 1 or not 0 <= float(np.ravel(epsilon)[0]) <= MOST_EPSILON:
+        t.fail(f"changes |x| in x / |x| by {np.ravel(epsilon)[0]:g}: only an epsilon of at most "
+               f"{MOST_EPSILON:g} has a layer here")
+    return x
