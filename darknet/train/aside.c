@@ -46,17 +46,16 @@ static bool has_other_inputs(const dnx_train_job *j) {
 dnx_earlier dnx_train_earlier(const dnx_train_job *j) {
     dnx_record r = {0};
     size_t len;
-    char batches[24], pairs[1024] = "";
+    char batches[24], verified[17];
     char *text = dnx_file_read_unnoted(j->run, DNX_MAX_FILE, &len);
     if (text) dnx_record_parse(&r, text);
     free(text);
     snprintf(batches, sizeof batches, "%" PRIu64, j->last);
-    if (j->pairs) snprintf(pairs, sizeof pairs, DNX_BEST_ON, dnx_train_verified_on(j->a));
-    const dnx_judge *judge = j->pairs ? &j->pairs->judge : NULL;
+    dnx_train_verified_sum(j, verified);
     const bool is_done = is_value(&r, "state", "done");
-    const bool is_same = is_value(&r, "batches", batches) && is_value(&r, "best on", pairs) &&
-                         is_value(&r, "judge", judge && judge->kind ? judge->name : "") &&
-                         is_value(&r, "start", j->a->weights ? j->a->weights : "");
+    const bool is_same = is_value(&r, "batches", batches) &&
+                         is_value(&r, "best on checksum", verified) &&
+                         is_value(&r, "start checksum", j->begun_sum);
     dnx_record_free(&r);
     return !is_done                          ? DNX_EARLIER_UNFINISHED
            : is_same && !has_other_inputs(j) ? DNX_EARLIER_SAME

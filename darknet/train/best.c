@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/hash.h"
 #include "base/inputs.h"
 #include "base/outfile.h"
 #include "net/average.h"
@@ -22,6 +23,14 @@ const char *dnx_train_verified_on(const dnx_train_args *a) {
 /* ---- the score ---- */
 
 static void checksum(char out[17], uint64_t sum) { snprintf(out, 17, "%016" PRIx64, sum); }
+
+void dnx_train_verified_sum(const dnx_train_job *j, char out[17]) {
+    const char *faces = j->a->faces ? j->a->faces : "";
+    *out = 0;
+    if (!j->pairs) return;
+    uint64_t sum = dnx_hash(j->pairs->checksum, &j->a->verify, sizeof j->a->verify);
+    checksum(out, dnx_hash(sum, faces, strlen(faces)));
+}
 
 /* Stores the checksum of NAME-best.weights in `out`, or "" when the file cannot be read. */
 static void weights_sum(const dnx_train_job *j, char out[17]) {

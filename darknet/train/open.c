@@ -253,6 +253,7 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
     if (!st) st = open_images(j, err);
     if (!st && a->weights) st = dnx_train_start(j, err);
     if (!st && !a->resume) st = dnx_train_find_place(j, err);
+    if (!st && !a->resume) st = dnx_train_note_begin(j, err);
     if (!st && dnx_train_verified_on(a)) st = open_verified(j, err);
     if (!st) st = dnx_train_list_inputs(j, err);
     if (!st) st = dnx_train_take_files(j, err);
@@ -292,6 +293,7 @@ void dnx_train_close(dnx_train_job *j) {
     dnx_record_free(&j->inputs);
     dnx_lock_release(j->lock);
     free(j->inputs_text);
+    free(j->begun_from);
     free(j->losses);
     free(j->used);
     dnx_free(j->statistics);

@@ -56,6 +56,9 @@ static void put_results(const dnx_train_job *j, dnx_record *r) {
     put_number(r, "best", "%.5f", j->best_verified < 0 ? NAN : j->best_verified);
     dnx_record_put(r, "best at batch", "%" PRIu64, j->best_batch);
     dnx_record_put(r, "best on", DNX_BEST_ON, dnx_train_verified_on(j->a));
+    char sum[17];
+    dnx_train_verified_sum(j, sum);
+    dnx_record_put(r, "best on checksum", "%s", sum);
     if (j->pairs->judge.kind) dnx_record_put(r, "judge", "%s", j->pairs->judge.name);
 }
 
@@ -66,7 +69,8 @@ static void put_paths(const dnx_train_job *j, dnx_record *r) {
     dnx_record_put(r, "folder", "%s", getcwd(folder, sizeof folder) ? folder : "");
     dnx_record_put(r, "cfg", "%s", j->a->cfg);
     dnx_record_put(r, "data", "%s", j->a->data);
-    if (j->a->weights) dnx_record_put(r, "start", "%s", j->a->weights);
+    if (j->begun_from) dnx_record_put(r, "start", "%s", j->begun_from);
+    if (*j->begun_sum) dnx_record_put(r, "start checksum", "%s", j->begun_sum);
     dnx_record_put(r, "weights", "%s", j->weights);
     dnx_record_put(r, "machine", "%s", uname(&host) ? "" : host.nodename);
     dnx_record_put(r, "process", "%ld", (long)getpid());
@@ -100,6 +104,10 @@ void dnx_train_read_run(dnx_train_job *j) {
     if (text) dnx_record_parse(&r, text);
     const char *began = dnx_record_get(&r, "began"), *seconds = dnx_record_get(&r, "seconds");
     const char *state = dnx_record_get(&r, "state");
+    const char *from = dnx_record_get(&r, "start"), *sum = dnx_record_get(&r, "start checksum");
+    /* without memory, NAME.run only lacks this line */
+    if (from && !j->begun_from) j->begun_from = strdup(from);
+    if (sum) snprintf(j->begun_sum, sizeof j->begun_sum, "%s", sum);
     if (began) snprintf(j->start, sizeof j->start, "%s", began);
     if (seconds) j->earlier_seconds = strtod(seconds, NULL);
     j->is_recorded = state && !strcmp(state, "done");

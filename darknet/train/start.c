@@ -1,4 +1,10 @@
 /* start.c - loads the weights that a run starts from. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
 #include "net/bridge.h"
 #include "net/classes.h"
 #include "train/job.h"
@@ -37,4 +43,16 @@ dnx_status dnx_train_start(dnx_train_job *j, dnx_err *err) {
     if (remark[0]) dnx_train_note(j, DNX_TRAIN_WARNING, "%s: %s", a->weights, remark);
     dnx_bridge_free(&b);
     return st;
+}
+
+dnx_status dnx_train_note_begin(dnx_train_job *j, dnx_err *err) {
+    dnx_param list[DNX_MAX_PARAMS];
+    uint64_t sum = dnx_hash(0, &j->net->seen, sizeof j->net->seen);
+    for (int i = 0; i < j->net->n; i++)
+        for (int k = 0, n = dnx_net_params(j->net, i, list); k < n; k++)
+            sum = dnx_hash(sum, list[k].value, sizeof(float) * list[k].count);
+    snprintf(j->begun_sum, sizeof j->begun_sum, "%016" PRIx64, sum);
+    if (j->a->weights && !(j->begun_from = strdup(j->a->weights)))
+        return dnx_no_memory(j->a->weights, err);
+    return DNX_OK;
 }

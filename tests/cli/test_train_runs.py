@@ -64,6 +64,26 @@ def finished_runs_make_room():
     expect(sorted(names) == ["room/net"] + [f"room/net.old-{i}" for i in range(2, 6)], f"{names}")
 
 
+def another_start_is_another_run():
+    """The weights that a run begins from count, not the name of their file."""
+    file, begin = data("faces", "begin"), ("w.weights", *SHORT)
+    for seed in "97":
+        write("w.cfg", CFG.replace("seed=3", f"seed={seed}"))
+        expect_end(darknet("init", "w.cfg", f"w{seed}.weights"))
+    shutil.copy("w9.weights", "w.weights")
+    expect_end(train(file, "w.weights", "-batches", "10", "-threads", "1"))
+    expect_end(train(file, "-resume", *SHORT))
+    expect("\nstart=w.weights\n" in read("begin/net.run").decode(), "-resume lost the start")
+    refuses(file, "this very run is done", args=begin)
+    refuses(file, "this very run is done", args=("w9.weights", *SHORT))
+    shutil.copy("w7.weights", "w.weights")
+    for number, args in enumerate((begin, ("a/net.weights", "-clear", *SHORT), SHORT), 1):
+        done = train(file, *args)
+        expect_end(done, 0, f"the finished run of this name is kept as begin/net.old-{number}.*")
+        refuses(file, "this very run is done", args=args)
+    expect("\nstart=" not in read("begin/net.run").decode(), "a start without weights")
+
+
 def making_room_is_cut_short():
     """After a kill between two renames, the next start renames the rest with the same number."""
     ends = (".state", ".weights", "-best.weights", "-best.txt", ".names", ".csv", ".run")
@@ -171,7 +191,8 @@ def killed_runs_are_told():
     expect("  killed" in line, line)
 
 
-attempt_all(make_run, no_run_is_replaced, finished_runs_make_room, making_room_is_cut_short,
-            a_signal_before_the_first_update_renames_nothing, nothing_left, started_from_weights,
-            one_process_at_a_time, runs_are_listed, the_command_can_be_pasted, killed_runs_are_told)
+attempt_all(make_run, no_run_is_replaced, finished_runs_make_room, another_start_is_another_run,
+            making_room_is_cut_short, a_signal_before_the_first_update_renames_nothing,
+            nothing_left, started_from_weights, one_process_at_a_time, runs_are_listed,
+            the_command_can_be_pasted, killed_runs_are_told)
 summary()
