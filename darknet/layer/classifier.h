@@ -45,8 +45,8 @@ typedef struct dnx_classifier {
 
 /* n->distillation of a loss with a teacher. Input 0 of a loss of distillation is the layer that the
  * option `layers_key` names, or the last suitable layer before the loss. p->target is the teacher's
- * output, batch x target floats, or NULL without a teacher. A loss of distillation then sets loss
- * and dx to 0, and y to finite numbers. */
+ * output, batch x target floats. Without a teacher p->target is NULL, and a loss of distillation
+ * sets loss and dx to 0, and y to finite numbers. */
 typedef struct dnx_distillation {
     dnx_shape target; /* shape of the teacher's output; {0} when it is unknown */
     dnx_node *head;   /* for DNX_LOGITS: turns in[0] into logits; NULL when in[0] is logits */

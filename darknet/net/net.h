@@ -228,7 +228,7 @@ void dnx_net_free_images(const dnx_net *net, float *images, bool is_of_net);
  * it, or NULL. Both have net->batch images and must not change until their pass has ended. */
 void dnx_net_images(dnx_net *net, const float *now, const float *next);
 /* The backward pass: call dnx_net_backward_begin() once, then dnx_net_backward_layer() for all
- * layers from last to first. If the last layer is not a loss, the caller writes its dy before. */
+ * layers from last to first. If the last layer is not a loss, the caller writes its dy first. */
 void dnx_net_backward_begin(dnx_net *net);
 void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, const float *truth);
 /* Call it before dnx_net_update_layer(). With clip_norm, sets net->sgd.norm to the norm of the mean

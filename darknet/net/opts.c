@@ -262,7 +262,7 @@ const dnx_pair *dnx_opts_given(const dnx_section *s, const char *key) {
     return NULL;
 }
 
-/* Edit distance with swaps of neighbours. Both texts are shorter than MAX_WORD. */
+/* Edit distance with swaps of adjacent letters. Both texts are shorter than MAX_WORD. */
 static int distance(const char *a, const char *b) {
     int rows[3][MAX_WORD], na = (int)strlen(a), nb = (int)strlen(b);
     for (int i = 0; i <= na; i++) {
