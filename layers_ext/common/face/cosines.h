@@ -16,7 +16,7 @@
 typedef struct {
     struct dnx_pool *pool;
     bool by_length;
-    const float *along; /* B; NULL counts as 0 */
+    const float *along; /* B: along_b above; NULL counts as 0 */
     size_t D;
     float *w, *d_w;       /* N x D; d_w is NULL unless w is trained */
     float *unit, *d_unit; /* B x D; NULL when predicting */
