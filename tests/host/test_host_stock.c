@@ -167,7 +167,7 @@ static double *naive(const network *net, const float *planes) {
     return last;
 }
 
-/* ---- the host's network ---- */
+/* ---- libdarknet's network ---- */
 
 /* Copies a cfg with batch=1 and subdivisions=1: otherwise libdarknet would need gigabytes. */
 static bool copy_for_host(const char *from) {

@@ -72,7 +72,7 @@ static double left_over(const dnx_face *f, const dnx_face *t, const double m[6])
     return sum;
 }
 
-/* The transform of dnx_similarity() must have a smaller rms than all transforms near it. */
+/* The transform of dnx_similarity() must have a smaller rms error than all transforms near it. */
 static void test_least(void) {
     dnx_rng r;
     dnx_rng_seed(&r, 2, 0);
@@ -281,7 +281,7 @@ static void test_orders(void) {
             flagged);
     reads(text, "a b.jpg", 70 * 75); /* RetinaFace */
     sprintf(text, "# a.jpg 1024 1385\n20 30 90 105 %s\n", flagged);
-    reads(text, "a.jpg", 90 * 105); /* labelv2: the box is read as x y w h */
+    reads(text, "a.jpg", 90 * 105); /* RetinaFace's labelv2: the box is x y w h */
     reads("2\nlefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y "
           "rightmouth_x rightmouth_y\n0001 " TEN "\n",
           "0001", 1440); /* CelebA */

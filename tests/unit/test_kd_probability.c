@@ -71,7 +71,7 @@ typedef struct {
     dnx_pool *pool;
     int in_s, in_t;
     float *w_s, *d_w, *w_t;
-    double *x, *t, *w, *v; /* features and class weights of student and teacher */
+    double *x, *t, *w, *v; /* features x, t and class weights w, v of student and teacher */
 } setup;
 
 static double *doubles(const float *f, size_t n) {

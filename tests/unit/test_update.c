@@ -47,7 +47,7 @@ static void check_exclusivity(void) {
             else
                 naive(list[k].value, (size_t)net->nodes[i].out.c,
                       list[k].count / (size_t)net->nodes[i].out.c, grad);
-            if (!k) dnx_net_update_layer(net, i, 4, 0, 0, 0); /* v is the gradient */
+            if (!k) dnx_net_update_layer(net, i, 4, 0, 0, 0); /* v now has the gradient */
             if (!list[k].is_trained) continue;
             for (size_t j = 0; j < list[k].count; j++, v++) {
                 worst = worse(worst, fabs((double)*v + 4 * lambda[i] * grad[j]));

@@ -233,7 +233,7 @@ static void saves(void) {
     cannot_save("over a directory", folder, "cannot write: not a regular file");
     check(!stat(folder, &s) && S_ISDIR(s.st_mode), "the directory is gone");
 
-    /* /dev/full is tried only after a pipe was refused: a rename would replace the device. */
+    /* A rename would replace the device /dev/full, so a pipe is tried first. */
     int before = failed;
     snprintf(path, sizeof path, "%s/pipe", folder);
     if (mkfifo(path, 0600)) check(false, "mkfifo: %s", strerror(errno));
