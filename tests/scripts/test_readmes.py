@@ -130,6 +130,10 @@ def scripts_run():
     for name in set(re.findall(r"^(scripts/\w+\.py)", text_of(f"{ROOT}/README.md"), re.M)):
         done = run(os.path.join(ROOT, name), "-h")
         expect(done.returncode == 0, f"{name}: {done.stderr}")
+    for name in os.listdir(f"{ROOT}/scripts"):
+        path = os.path.join(ROOT, "scripts", name)
+        if name.endswith(".py") and read(path).startswith(b"#!"):
+            expect(os.access(path, os.X_OK), f"{name} cannot be executed")
 
 
 for test in (doors, first_page, links, names_of_files, names_of_tests, verbs, targets, networks,
