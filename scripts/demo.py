@@ -34,6 +34,7 @@ from lib.folders import images_below
 from lib.lock import folder_lock
 from lib.metrics import best_threshold, cosines, percent
 from lib.pairs import read_pairs
+from lib.pictures import read_rgb
 from lib.processes import ROOT, darknet, run
 from lib.skipping import cut_out
 from lib.text import counted
@@ -101,8 +102,8 @@ def pairs_of_photos(folder, out):
 def resized(path, out):
     small = os.path.join(out, "small", os.path.relpath(path, out).replace("/", "_"))
     make_folder(os.path.dirname(small))
-    with Image.open(path) as face, whole_file(small, binary=True) as f:
-        face.convert("RGB").resize((SIZE, SIZE), Image.LANCZOS).save(f, "JPEG", quality=95)
+    with whole_file(small, binary=True) as f:
+        read_rgb(path).resize((SIZE, SIZE), Image.LANCZOS).save(f, "JPEG", quality=95)
     return small
 
 
@@ -129,8 +130,7 @@ def draw(rows, note, path):
     for i, (a, b, text) in enumerate(rows):
         top = gap + i * (side + gap)
         for k, name in enumerate((a, b)):
-            with Image.open(name) as face:
-                sheet.paste(face.convert("RGB").resize((side, side)), (gap + k * (side + gap), top))
+            sheet.paste(read_rgb(name).resize((side, side)), (gap + k * (side + gap), top))
         pen.multiline_text((2 * side + 3 * gap, top + side // 2 - 20), text, fill="black",
                            spacing=6)
     pen.multiline_text((gap, height), note, fill="black")

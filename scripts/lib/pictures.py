@@ -8,6 +8,7 @@ needs("PIL")
 from PIL import Image, ImageOps
 
 
+DEEP = "I", "I;16", "I;16B"  # Pillow's modes of grey images with 16 bits
 TEMPORARY = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
 
 
@@ -25,6 +26,9 @@ def read_rgb(path):
 def read_once(path):
     with Image.open(path) as image:
         image = ImageOps.exif_transpose(image)
+        if image.mode in DEEP:  # Pillow would turn all levels above 255 into white
+            image = image.convert("I").point(lambda level: level * (255 / 65535) + .5).convert("L")
+            image.info.pop("transparency", None)
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)

@@ -23,6 +23,8 @@ def draw_confused(path, results, folder, found):
     needs("PIL")
     from PIL import Image, ImageDraw
 
+    from lib.pictures import read_rgb
+
     left, half = LETTER * max(map(len, results)) + 2 * GAP, EACH * (2 * TILE + GAP)
     sheet = Image.new("RGB", (left + 2 * half + 3 * GAP,
                               HEAD + len(results) * (TILE + LINE + GAP)), "white")
@@ -32,8 +34,8 @@ def draw_confused(path, results, folder, found):
 
     def paste(name, x, y):
         try:
-            with Image.open(os.path.join(folder, found[name])) as face:
-                sheet.paste(face.convert("RGB").resize((TILE, TILE)), (x, y))
+            face = read_rgb(os.path.join(folder, found[name]))
+            sheet.paste(face.resize((TILE, TILE)), (x, y))
         except (OSError, SyntaxError, ValueError):  # a frame for an unreadable image
             pen.rectangle((x, y, x + TILE - 1, y + TILE - 1), outline="gray")
 

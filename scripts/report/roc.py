@@ -5,8 +5,9 @@ import os
 import numpy as np
 
 from lib.metrics import percent, roc
+from lib.pictures import read_rgb
 from report.confused import most_confused
-from report.pictures import picture, pyplot
+from report.pictures import picture
 
 
 def draw_roc(path, result, title, other=None):
@@ -66,9 +67,9 @@ def draw_worst(path, folder, found, pairs, result, title, each=10):
 
 
 def draw_face(axis, path, title):
-    """Draws an image and its title; only the title when matplotlib cannot read the image."""
+    """Draws an image and its title; only the title when Pillow cannot read the image."""
     with contextlib.suppress(OSError, SyntaxError, ValueError):
-        axis.imshow(pyplot().imread(path), cmap="gray")
+        axis.imshow(read_rgb(path))
     axis.set_title(title, fontsize=6)
 
 

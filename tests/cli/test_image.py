@@ -372,7 +372,15 @@ def in_scripts():
     files = {"turned.jpg": with_exif(saved(Image.fromarray(SMOOTH.swapaxes(0, 1)), "JPEG"),
                                      exif(6)),
              "rgba.png": png(np.dstack([PICTURE, alpha]), colour=6),
-             "hidden.png": png(PICTURE[..., 0] % 2, 8, 3, palette([(9, 200, 7), (1, 2, 3)], [0]))}
+             "hidden.png": png(PICTURE[..., 0] % 2, 8, 3, palette([(9, 200, 7), (1, 2, 3)], [0])),
+             "grey16.png": png(R.integers(0, 65536, (H, W)), 16, 0),
+             "rgb16.png": png(R.integers(0, 65536, (H, W, 3)), 16),
+             "grey16.pgm": pnm(5, R.integers(0, 65536, (H, W)), 65535),
+             "grey10.pgm": pnm(5, R.integers(0, 1024, (H, W)), 1023),
+             "text10.pgm": pnm(2, R.integers(0, 1024, (H, W)), 1023),
+             "rgb10.ppm": pnm(6, R.integers(0, 1024, (H, W, 3)), 1023),
+             "grey2.png": png(R.integers(0, 4, (H, W)), 2, 0),
+             "bits.pbm": pnm(4, R.integers(0, 2, (H, W)), 1)}
     for name, rows in pixels(files).items():
         off = np.abs(np.asarray(read_rgb(name)).astype(int) - rows).max()
         expect(off <= 1, f"{name}: differs by up to {off}")  # Pillow rounds alpha differently
