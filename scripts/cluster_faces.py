@@ -33,6 +33,7 @@ from lib.arguments import command_line, whole
 from lib.embeddings import Embeddings
 from lib.files import make_folder, read_result, remove, whole_file
 from lib.lock import folder_lock
+from lib.pictures import read_rgb
 from lib.skipping import cut_out, run_to
 from lib.text import counted
 
@@ -54,9 +55,21 @@ def cosine_of(text, cfg, weights):
         if network not in (None, ours):
             raise Failure(f"{text}: was measured with the network {network}, this is {ours}, or by "
                           "an older version: measure it again") from None
+        if told.get("flip", "none") != "none":
+            raise Failure(f"{text}: is of features with mirrored images; measure it without "
+                          "--flip") from None
     if not -1 < value < 1:
         raise Failure(f"--threshold {text}: must be a cosine between -1 and 1")
     return value
+
+
+def check_apart(photos, out):
+    """Refuses photographs among which this call would write, or which it would remove."""
+    images, target = os.path.realpath(photos), os.path.realpath(out)
+    made = [os.path.join(target, name) for name in MADE]
+    if any(os.path.commonpath([inner, outer]) == outer for inner, outer in
+           [(target, images), *((images, path) for path in made)]):
+        raise Failure(f"{out}: must be a folder apart from the images in {photos}")
 
 
 def find_faces(args):
@@ -97,9 +110,8 @@ def draw(crops, names, path):
     sheet = Image.new("RGB", (TILE * min(COLUMNS, len(shown)),
                               TILE * math.ceil(len(shown) / COLUMNS)), "white")
     for i, name in enumerate(shown):
-        with Image.open(os.path.join(crops, name)) as tile:
-            sheet.paste(tile.convert("RGB").resize((TILE, TILE)),
-                        (TILE * (i % COLUMNS), TILE * (i // COLUMNS)))
+        sheet.paste(read_rgb(os.path.join(crops, name)).resize((TILE, TILE)),
+                    (TILE * (i % COLUMNS), TILE * (i // COLUMNS)))
     with whole_file(path, binary=True) as f:
         sheet.save(f, "JPEG", quality=90)
 
@@ -147,6 +159,7 @@ def cluster(args):
         if not os.path.exists(path):
             raise Failure(f"{path}: No such file or directory")
     threshold = cosine_of(args.threshold, args.cfg, args.weights)
+    check_apart(args.photos, args.out)
     new = os.path.join(args.out, "unfinished")
     with folder_lock(args.out):
         if not args.force and any(os.path.exists(os.path.join(args.out, n)) for n in MADE):

@@ -1,16 +1,21 @@
 """scripts/cluster_faces.py groups noise images of several people. No existing file is lost."""
 import csv
+import json
 import os
 import shutil
 
-from common import (DARKNET, attempt_all, darknet, expect, expect_end, needed, needs, run, script,
-                    summary, write, write_png)
+from common import (DARKNET, Wrong, attempt_all, darknet, expect, expect_end, needed, needs, run,
+                    script, summary, write, write_png)
 from detector import make_detector, photograph
+from pictures import png
 
 needs("sklearn")
 with needed():
     import numpy as np
     from PIL import Image
+
+import cluster_faces
+from lib.errors import Failure
 
 CFG = ("[net]\nheight=28\nwidth=28\nchannels=3\ninput_mean=127.5\ninput_scale=0.0078125\nseed=1\n"
        "[connected]\noutput=64\nactivation=linear\n")
@@ -117,10 +122,49 @@ def a_single_face():
            done.stdout + done.stderr)
 
 
+def own_results_are_no_photographs():
+    """A second call would count the faces that the first one has copied, and lose alone/."""
+    for folder in ("mixed/0", "mixed-2/people/person-0001", "mixed-2/faces"):
+        os.makedirs(folder)
+    os.symlink("mixed", "link")
+    for photos, out in (("mixed", "mixed"), ("mixed", "mixed/groups"), ("mixed/", "mixed/0/new"),
+                        ("link", "mixed/groups"), (".", "mixed"), ("mixed-2/people", "mixed-2"),
+                        ("mixed-2/people/person-0001", "mixed-2"), ("mixed-2/alone", "mixed-2")):
+        try:
+            cluster_faces.check_apart(photos, out)
+        except Failure as e:
+            expect(str(e) == f"{out}: must be a folder apart from the images in {photos}", str(e))
+        else:
+            raise Wrong(f"{photos} and {out} are not refused")
+    for photos, out in (("mixed", "mixed-2"), ("mixed-2/faces", "mixed-2"), ("mixed", ".")):
+        cluster_faces.check_apart(photos, out)
+    expect_end(cluster("crops/groups", "-aligned"), 1,
+               "crops/groups: must be a folder apart from the images in crops\n")
+    expect(not os.path.exists("crops/groups"), "made")
+
+
+def sheets_show_what_the_network_saw():
+    """The sheet has a 16-bit grey face, a transparent face and a rotated one as they are read."""
+    level = np.full((28, 28, 1), 65535 * 80 // 255)
+    write("deep/grey.png", png(level, 16, 0))
+    write("deep/seen.png", png(np.dstack([np.full((28, 28, 3), 160), np.full((28, 28), 128)]),
+                               colour=6))
+    expect_end(cluster("deep-out", "-aligned", "--threshold=-.9", photos="deep"))
+    with Image.open("deep-out/sheets/person-0001.jpg") as sheet:
+        for x in (56, 168):
+            pixel = sheet.getpixel((x, 56))
+            expect(all(abs(v - 80) < 5 for v in pixel), f"at {x}: {pixel}")
+
+
 def wrong_calls():
     write("other.json", '{"format": "darknet threshold 1", "threshold": 0.3, "network": '
           '"0123456789abcdef", "flip": "none"}')
+    told = json.loads(darknet("check", "net.cfg", "net.weights", "-json").stdout)
+    write("mirrored.json", json.dumps({"format": "darknet threshold 1", "threshold": .3,
+                                       "network": told["fingerprint"], "flip": "sum"}))
     for words, status, why in (
+            (("o", "--threshold", "mirrored.json"), 1, "mirrored.json: is of features with "
+             "mirrored images; measure it without --flip\n"),
             (("o", "--threshold", "2"), 1, "--threshold 2: must be a cosine between -1 and 1"),
             (("o", "--threshold", "net.cfg"), 1,
              "net.cfg: is neither a cosine nor a threshold.json"),
@@ -144,5 +188,6 @@ def wrong_calls():
 
 
 attempt_all(start, people_of_noise, the_verb_runs_the_script, another_call_replaces_only_when_asked,
-            no_face_replaces_another, photographs_are_cut_first, a_single_face, wrong_calls)
+            no_face_replaces_another, photographs_are_cut_first, a_single_face,
+            own_results_are_no_photographs, sheets_show_what_the_network_saw, wrong_calls)
 summary()
