@@ -2,7 +2,7 @@
 # make help lists the targets. Options: V=1, DEBUG=1, ASAN=1, OPENCV=1, GPU=1, DARKNET=/path/of/libdarknet,
 # CC=clang, T=part of a test's path, PREFIX, DESTDIR, PYTHON.
 
-# These variables count only on the command line: the environment may have a DEBUG of another program.
+# Only the command line sets these variables: the environment may have another program's DEBUG.
 ASKED := PHOTOS V DEBUG ASAN FUZZ OPENCV GPU MPI DARKNET LAYERS LAYER T OUT ARGS FACES LFW PAIRS TEACHER BENCH SECONDS
 $(foreach v,$(ASKED),$(if $(findstring environment,$(origin $v)),$(eval override $v :=)))
 
@@ -50,7 +50,7 @@ OBJ  := build/$(HASH)
 SET  := $(OBJ)$(if $(LAYERS),/with-$(shell echo $(call quote,$(LAYERS)) | cksum | cut -d' ' -f1))
 
 TYPES   := $(wildcard layers_ext/*.c)
-# make LAYERS=/my/folder adds the layer types of this folder to the command.
+# make LAYERS=/my/folder adds the layer types in /my/folder to bin/darknet.
 OUTSIDE := $(if $(LAYERS),$(wildcard $(LAYERS)/*.c))
 $(if $(LAYERS),$(if $(OUTSIDE),,$(error LAYERS=$(LAYERS): no *.c there)))
 HOST    := $(wildcard darknet/host/*.c)
@@ -108,7 +108,7 @@ $(SET)/bin/darknet: $(call obj,$(COMMAND)) $(LIB)
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
 
-# bin/darknet is a copy, so that it always has the flags of the last build.
+# bin/darknet is a copy of the last build, whatever its flags were.
 bin/darknet: $(SET)/bin/darknet$(if $(GPU),-gpu) FORCE | bin
 	@cmp -s $< $@ || { cp $< $@.new && mv $@.new $@; }
 
@@ -136,12 +136,12 @@ $(OBJ)/%_avx512.o: ISA = $(ISA_avx512)
 $(OBJ)/%_vpopcnt.o: ISA = $(ISA_vpopcnt)
 $(OBJ)/%_vnni.o: ISA = $(ISA_vnni)
 $(OBJ)/%_amx.o: ISA = $(ISA_amx)
-# Without -fno-tree-coalesce-vars gcc keeps some sums in memory, which takes a tenth more time.
+# Without -fno-tree-coalesce-vars gcc keeps some sums in memory, and the kernels take 10 % longer.
 $(OBJ)/layers_ext/kernels/bits_avx2.o: ISA = $(ISA_avx2) $(if $(findstring clang,$(CC)),,-fno-tree-coalesce-vars)
 $(OBJ)/%_wide.o: ISA = $(ISA_wide)
 $(OBJ)/darknet/host/%.o: ISA = -isystem $(call quote,$(DARKNET)/include)
 $(OBJ)/tests/host/%.o: ISA = -isystem $(call quote,$(DARKNET)/include)
-# The fuzzer does not instrument the kernels: they read no file, and it would take minutes.
+# Kernels are built without FUZZER: they read no file, and their instrumentation takes minutes.
 $(OBJ)/layers_ext/kernels/%.o: FLAGS := $(filter-out $(FUZZER),$(FLAGS))
 # Makes a C string of an HTML file: page.html becomes the symbol dnx_page_html.
 $(OBJ)/%_html.o: %.html | $(FIRST)
@@ -201,7 +201,7 @@ $(FAULTS): tests/lib/faults.c
 	@echo "  link $@"
 	$(Q)$(CC) -shared -fPIC -O1 -std=c11 $(WARN) -o $@ $< -ldl
 
-# These programs test the parser of the command line, which is not in the library.
+# These programs test the parser of the command line, which is not in libthinface.a.
 $(SET)/tests/fuzz/fuzz_args $(SET)/tests/unit/test_fuzz: $(call obj,darknet/cmd/args.c darknet/cmd/help.c)
 
 comma := ,
@@ -211,7 +211,7 @@ $(SET)/tests/unit/test_cfg: LIBS += $(call wrap)
 
 # ---- targets that run scripts ----
 python = $(call quote,$(PYTHON))
-# Checks the Python packages first, so that a missing one is not found after hours of training.
+# Checks the Python packages: a missing one must stop a script at once, not after hours of training.
 packages = cd scripts && $(python) -c 'import sys; sys.argv[0] = "make"; from lib.errors import needs; needs("numpy", "scipy")'
 out = --out $(call quote,$(or $(OUT),$@))
 GIVEN := $(if $(filter-out 0,$(TEACHER)),build/teacher/teacher)

@@ -57,7 +57,7 @@ class Faces:
         self.rows, self.ms = features_of([os.path.join(folder, found[n]) for n in order], names)
 
     def training(self, fold):
-        """Returns (images, pairs) of the other folds as indices, without people of this fold."""
+        """Returns indices (of images, of pairs) in the other folds, without people of `fold`."""
         inside = self.fold == fold
         tested = np.unique(self.person[np.concatenate([self.one[inside], self.two[inside]])])
         pairs = np.flatnonzero(~inside & ~np.isin(self.person[self.one], tested)
@@ -66,7 +66,7 @@ class Faces:
 
 
 def train_pairs(faces, images, pairs):
-    """Returns (first, second, same) of `pairs`. first, second: places in `images`."""
+    """Returns (first, second, same) of `pairs`. first, second: positions in `images`."""
     place = np.full(len(faces.person), -1)
     place[images] = np.arange(len(images))
     return place[faces.one[pairs]], place[faces.two[pairs]], faces.same[pairs]
@@ -74,7 +74,7 @@ def train_pairs(faces, images, pairs):
 
 def scores_of(faces, feature, way, outside):
     """Returns (score of each pair, milliseconds to project a face, length of a projected face).
-    outside: (features, people) to learn from, or None for the other folds."""
+    outside: (features, people) to learn from, or None to learn from the other folds."""
     x, scores, seconds, made, length = faces.rows[feature], np.empty(len(faces.same)), 0., 0, 0
     for fold in np.unique(faces.fold):
         images, pairs = faces.training(fold)
@@ -118,14 +118,14 @@ def network_row(text, faces):
 
 
 def ms_of(cfg, weights):
-    """Returns the milliseconds of one face on one thread; None when a file is missing."""
+    """Returns milliseconds of the network for one face on one thread; None without its files."""
     if not all(p and os.path.isfile(p) for p in (cfg, weights)):
         return None
     return timed(cfg, weights, "-batch", 1, "-threads", 1, "-runs", 50)["ms_per_image"]
 
 
 def add_p(rows):
-    """Sets "p" of each row: McNemar's exact p against PCA and cosine, on the same features."""
+    """Sets r["p"]: McNemar's exact p against PCA on the same features; None without such a row."""
     for r in rows:
         base = next((b for b in rows if (b["features"], b["way"]) == (r["features"], "pca")), None)
         r["p"] = mcnemar(r["right"], base["right"])[2] if base and base is not r else None

@@ -20,7 +20,7 @@ from lib.errors import run_main
 from lib.files import write
 from lib.processes import timed
 
-SHAPES = [(14, 256), (28, 128), (7, 512)]  # side, channels in and out
+SHAPES = [(14, 256), (28, 128), (7, 512)]  # height and width; channels in and out
 NET = "[net]\nbatch=1\nheight={0}\nwidth={0}\nchannels={1}\n"
 BINARY = NET + ("[binary]\nfilters={1}\nsize=3\npad=1\nmode=xnor\nbatch_normalize=1\n"
                 "activation=relu\n")
@@ -56,8 +56,8 @@ class OneDnn:
         return md
 
     def convolution(self, side, channels, algorithm):
-        """Returns (a function that runs once and returns its seconds, name of the implementation),
-        or None when oneDNN does not have the algorithm."""
+        """Returns (function, name of the implementation), or None when oneDNN lacks the algorithm.
+        The function runs the convolution once and returns the seconds."""
         x = self.tensor(1, channels, side, side)
         w = self.tensor(channels, channels, 3, 3)
         y = self.tensor(1, channels, side, side)

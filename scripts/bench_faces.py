@@ -37,7 +37,7 @@ from lib.folders import images_below
 from lib.processes import darknet, run, timed
 from lib.text import counted
 
-CELL, FACTOR = 12, .709  # side of P-Net's window; factor from one scale to the next
+CELL, FACTOR = 12, .709  # pixels of P-Net's window; factor between two scales
 SIDES = {"p": CELL, "r": 24, "o": 48}
 
 
@@ -51,8 +51,8 @@ def scales(width, height, least):
 
 
 def seen(args, folder):
-    """Returns ((width, height) of the photographs, pages, (height, width) of a page, windows of
-    R-Net, windows of O-Net). The counts are means per photograph."""
+    """Returns ((width, height) of a photograph, number of pages, (height, width) of a page, number
+    of windows of R-Net, of O-Net). The numbers are means per photograph."""
     photos = images_below(args.photographs)[:args.photos]
     if not photos:
         raise Failure(f"{args.photographs}: no photographs")
@@ -83,7 +83,7 @@ class Bench:
         self.version = None
 
     def make(self, letter, batch, height, width):
-        """Returns (our turn, the peer's turn): functions that return milliseconds of a pass."""
+        """Returns (our turn, the peer's turn): functions that return milliseconds of a batch."""
         self.n += 1
         folder = os.path.join(self.folder, str(self.n))
         os.makedirs(folder)
@@ -98,7 +98,7 @@ class Bench:
         self.version = peer.version
         mine = bench_peers.raw(self.args, cfg, weights, ours, batch, folder)
         theirs = bench_peers.process_output(peer, batch, folder)
-        if theirs.shape == mine.shape and letter == "p":  # ONNX has channels first, ours are last
+        if theirs.shape == mine.shape and letter == "p":  # ONNX's outputs are NCHW
             theirs = theirs.reshape(batch, 6, -1).transpose(0, 2, 1).reshape(batch, -1)
             mine = mine.reshape(batch, -1)
         bench_peers.compare(f"{letter.upper()}-Net", mine, theirs)

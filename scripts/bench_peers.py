@@ -59,7 +59,7 @@ def ours_ms(args, cfg, weights, batch, runs, *more):
 
 
 def median_ms(run, images, seconds, least):
-    """Calls run() for `seconds`, at least `least` times. Returns the median ms per image."""
+    """Calls run() for `seconds`, at least `least` times. Returns the median ms / images."""
     times, stop = [], time.perf_counter() + seconds
     while len(times) < least or time.perf_counter() < stop:
         start = time.perf_counter()
@@ -69,14 +69,14 @@ def median_ms(run, images, seconds, least):
 
 
 def turns(args, sides):
-    """Times the sides in turns. sides: {label: function that takes a turn and returns milliseconds
-    per image}. Returns {label: median}."""
+    """Times the sides in turns. sides: {label: function that returns a turn's milliseconds per
+    image}. Returns {label: median}. args.shaky gets the labels that are not steady."""
     times = {label: [] for label in sides}
     labels = list(sides)
     for turn in range(args.turns):
         first = turn % len(labels)
         for label in labels[first:] + labels[:first]:
-            time.sleep(0.05)  # the threads of the previous side still spin
+            time.sleep(0.05)  # until the previous side's threads stop spinning
             times[label].append(sides[label]())
     medians = {label: statistics.median(t) for label, t in times.items()}
     args.shaky = [label for label, t in times.items()
@@ -85,7 +85,7 @@ def turns(args, sides):
 
 
 def compare(label, ours, peer):
-    """Returns the largest |difference| of two outputs, divided by the peer's largest |output|."""
+    """Returns max |ours - peer| / max |peer|. Raises RuntimeError when it reaches TOLERANCE."""
     if ours.shape != peer.shape:
         raise RuntimeError(f"{label}: {peer.size} outputs, ours are {ours.size}")
     worst = float(np.abs(ours - peer).max() / np.abs(peer).max())
@@ -274,14 +274,14 @@ def available(args):
     args.peers = [p for p in args.peers if p not in missing]
     if "pytorch" in args.peers:
         import torch
-        torch.set_flush_denormal(True)  # set before PyTorch starts threads, which inherit it
+        torch.set_flush_denormal(True)  # first: new threads inherit the setting
         torch.set_num_threads(args.threads)
         torch.set_grad_enabled(False)
         print(f"PyTorch {torch.__version__}")
 
 
 def run_case(args, case, folder):
-    """Runs a case. Returns False when args.peers has no program for it."""
+    """Runs a case. Returns False when no program of args.peers can run it."""
     name, _, batch = case.partition(":")
     with contextlib.ExitStack() as stack:
         if name in STOCK and "host" in args.peers:

@@ -38,7 +38,7 @@ from lib.skipping import cut_out, run_to
 from lib.text import counted
 
 MOST = 30000  # the most faces that can be grouped at a time
-TILE, COLUMNS, ROWS = 112, 8, 12  # side of a face, pixels; faces in a row and a column of a sheet
+TILE, COLUMNS, ROWS = 112, 8, 12  # pixels of a face; columns and rows of a sheet
 MADE = "people", "alone", "sheets", "people.csv"
 
 
@@ -95,7 +95,7 @@ def features(args, crops):
 
 
 def group(rows, threshold):
-    """Returns groups as lists of indices, the largest group and the most typical face first."""
+    """Returns lists of row numbers, the largest group and the most typical face first."""
     if len(rows) == 1:
         return [[0]]
     labels = AgglomerativeClustering(n_clusters=None, metric="cosine", linkage="average",

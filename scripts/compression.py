@@ -53,13 +53,14 @@ def by_labels(args, data, name, net):
 
 
 def by_features(args, data, name, net, teacher, batches, rate, start=()):
-    """Trains a network by the features of a teacher. teacher: its cfg and weights."""
+    """Trains a network to imitate a teacher's features. teacher, result: (cfg, weights)."""
     text = cfg_text(args, net, FEATURE.format(*teacher), batches, rate)
     return train(args, name, text, data.every, teacher, start=start)
 
 
 def full_precision(args, data):
-    """Trains the network that is compressed, by the given teacher or by labels."""
+    """Trains the network to be compressed: from the given teacher or from labels. Returns (cfg,
+    weights)."""
     if not args.teacher_weights:
         return by_labels(args, data, "full", body("full"))
     return by_features(args, data, "full", body("full"), (args.teacher_cfg, args.teacher_weights),
@@ -118,12 +119,13 @@ def packed_bytes(args, name, cfg, weights):
 # ---- low rank ----
 
 def compress(args, name, full, images, speedup, method):
-    """Returns ((cfg, weights), {"theory": ratio of multiply-adds, "relative_error" in %, ...})."""
+    """Compresses. Returns ((cfg, weights), {"theory": multiply-adds before / after, "cosine",
+    "relative_error": of the outputs, in %, ...})."""
     folder = os.path.join(args.out, name)
     small = tuple(os.path.join(folder, "net" + end) for end in (".cfg", ".weights"))
     path, options = os.path.join(folder, "low-rank.json"), [
         "-speedup", f"{speedup:g}", "-method", method, "-samples", str(args.samples),
-        "-multiple", str(16 if speedup <= 3 else 8)]  # each rank is a multiple of it
+        "-multiple", str(16 if speedup <= 3 else 8)]  # each rank is a multiple of -multiple
     now = {"network": fingerprints.of_network(read(full[0])),
            "weights": fingerprints.of_file(full[1]), "images": fingerprints.of_data(images),
            "options": " ".join(options), "darknet build": fingerprints.of_build()}
@@ -146,7 +148,7 @@ def compress(args, name, full, images, speedup, method):
 
 
 def with_the_rest(command):
-    """Runs `darknet compress low-rank`, which may skip images. Returns its output."""
+    """Runs `darknet compress low-rank` and returns its output, also after skipped images."""
     try:
         return run(command, capture=True)
     except Failure as e:
@@ -184,7 +186,7 @@ def low_rank(args, data, trained):
 # ---- the whole comparison ----
 
 def stages(args, data):
-    """Returns the stages of the trainings only, for estimate.show()."""
+    """Returns the trainings as stages for estimate.show(). Other work is left out."""
     def stage(name, mode, batches):
         text = cfg_text(args, body(mode), MARGIN.format(data.classes), args.batches, args.rate)
         return estimate.training(args, name, text, batches)
@@ -209,7 +211,7 @@ def show(rows, columns, cells):
 
 
 def work(args):
-    args.seeds = [args.seed]  # summary() names the seeds
+    args.seeds = [args.seed]  # summary() reads args.seeds
     data = make_data(args)
     if args.teacher_weights:
         run([darknet(), "check", args.teacher_cfg, args.teacher_weights], capture=True)

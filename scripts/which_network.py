@@ -114,7 +114,7 @@ def work(args):
     args.timed = times_before(args)
     if args.times_only:
         return times_only(args)
-    args.seeds = [args.seed]  # summary() names the seeds
+    args.seeds = [args.seed]  # summary() reads args.seeds
     data = make_data(args)
     args.test = [("cfp", args.cfp, args.cfp_pairs)] if args.cfp else []
     tests = tests_of(args, data)

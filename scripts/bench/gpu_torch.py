@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-# Chen et al. 2018, table 1: expansion, channels, repeats, stride.
+# Chen et al., MobileFaceNets, 2018, table 1: (expansion, output channels, repeats, first stride)
 BLOCKS = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
 
 
@@ -65,7 +65,7 @@ def milliseconds(run, at):
 
 
 class Place:
-    """The device, and how much to measure."""
+    """The device, the batch, the classes, and the numbers of warm-up and timed runs."""
 
     def __init__(self, batch, is_tiny):
         self.device = "cpu" if is_tiny else "cuda"

@@ -13,7 +13,8 @@ from lib.processes import checked
 
 
 def twin(cfg, weights, batch, folder):
-    """Writes libdarknet's form of a network. Returns (cfg, weights). PReLU slopes must be 0.1."""
+    """Writes libdarknet's form of a network into `folder`. Returns the paths (cfg, weights). PReLU
+    slopes must be 0.1."""
     net, layers = plan(cfg)
     arrays = darknet_files.read_weights(weights, layers)
     text = [f"[net]\nbatch={batch}\nsubdivisions=1\n" + "".join(f"{k}={net[k]}\n" for k in net)]
@@ -45,7 +46,7 @@ def set_slopes(cfg, weights):
 
 
 def random_weights(cfg, out):
-    """Writes libdarknet's random weights, but draws batch norms, whose variances would be 0."""
+    """Writes libdarknet's random weights, with drawn batch norms: libdarknet's have variance 0."""
     done = subprocess.run([sys.executable, os.path.join(peer_process.FOLDER, "peer_host.py"),
                            "-init", cfg, out], capture_output=True, text=True)
     if done.returncode:

@@ -33,7 +33,7 @@ def flush_denormals():
 
 
 def load(cfg, weights):
-    """Returns (library, network). weights may be None."""
+    """Returns (library, network). weights: a path, or None for random weights."""
     lib = ctypes.CDLL(LIBRARY)
     lib.load_network.restype = ctypes.c_void_p
     lib.load_network.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int]

@@ -12,7 +12,7 @@ MODULES = os.path.join(ROOT, "build", "bench", "node_modules")
 
 
 def onnx_missing():
-    """Returns a text that says what ONNX Runtime lacks to run, or None."""
+    """Returns a text that says what is missing to run ONNX Runtime, or None."""
     if not shutil.which("node"):
         return "node is not installed"
     if not os.path.exists(os.path.join(MODULES, "onnxruntime-node")):
@@ -21,7 +21,7 @@ def onnx_missing():
 
 
 class Peer:
-    """A process that computes: with onnx(...) as peer: peer.output(path); peer.times(1, 10)"""
+    """A process that runs a network. Use: with onnx(...) as peer: peer.output(path)"""
 
     def __init__(self, *command):
         self.name = os.path.basename(command[1])
@@ -59,7 +59,7 @@ class Peer:
         self.ask("output", path)
 
     def times(self, seconds, least):
-        """Returns the milliseconds of each run in `seconds`, at least `least` runs."""
+        """Runs for `seconds`, at least `least` times. Returns the milliseconds of each run."""
         return list(map(float, self.ask("time", seconds, least).split()))
 
     def median(self, seconds, least):
@@ -67,7 +67,7 @@ class Peer:
 
 
 def onnx(model, fin, shape, threads, output=""):
-    """Starts ONNX Runtime. shape: B, C, H, W of the file fin; output: a name, "" for the first."""
+    """Starts ONNX Runtime. shape: (B, C, H, W) of fin; output: its name, "" for the first."""
     return Peer("node", os.path.join(FOLDER, "peer_onnx.js"), MODULES, model, fin, *shape, threads,
                 output)
 

@@ -22,7 +22,7 @@ def tensor(a):
 
 
 class Layer(nn.Module):
-    """One section. trained: {our name of a trained parameter: PyTorch's tensor}."""
+    """A section of a cfg. trained: {our name of a trained parameter: PyTorch's tensor}."""
 
     def __init__(self, layer, a, fold):
         super().__init__()
@@ -49,7 +49,7 @@ class Layer(nn.Module):
         self.trained[name] = parameter
 
     def linear(self, layer, a):
-        """Returns a layer's Conv2d or Linear, with biases when no batch norm follows, or None."""
+        """Returns the Conv2d or Linear of a layer, or None. It has biases without a batch norm."""
         if "shape" in layer:
             filters, _, kh, kw = layer["shape"]
             core = nn.Conv2d(layer["cin"], filters, (kh, kw), layer["stride"], layer["pad"],
@@ -105,7 +105,7 @@ def avgpool(layer, x):
 
 
 def padded(layer, x, value):
-    """Pads with `value`: half of the padding in front, behind as much as the last windows need."""
+    """Pads x with `value`: half of layer["around"] in front; behind, as the last windows need."""
     size, stride, front = layer["size"], layer["stride"], layer["around"] // 2
     h, w = ((n - 1) * stride + size for n in layer["out"][:2])
     need = (front, max(0, w - front - x.shape[3]), front, max(0, h - front - x.shape[2]))
@@ -124,7 +124,7 @@ def local_avgpool(layer, x):
     return sums / counts
 
 
-SECTIONS = {  # layers without weights; one that is not here returns its input
+SECTIONS = {  # layers without weights; any other layer without weights returns its input
     "shortcut": lambda layer, x, other: x + other,
     "sam": lambda layer, x, other: x * other,
     "scale_channels": lambda layer, x, other: x * other,

@@ -8,13 +8,13 @@ CONVOLUTIONS = ("convolutional", "depthwise", "global_depthwise")
 POOLS = ("maxpool", "local_avgpool")
 SECTIONS = {*CONVOLUTIONS, *POOLS, "connected", "batchnorm", "activation", "dropout", "softmax",
             "shortcut", "sam", "scale_channels", "route", "channel_shuffle", "avgpool", "upsample"}
-PLAIN = {"binary": 0, "xnor": 0, "flipped": 0}  # options that must have this value here
+PLAIN = {"binary": 0, "xnor": 0, "flipped": 0}  # options that must have these values
 
 
 def plan(cfg):
     """Returns (net, layers), up to the first loss that only training uses. A layer is a dict with
     name; act; bn; sources (layer numbers, -1 for the input); in and out (height, width, channels);
-    params ((name, shape) in the order of the weights file); and its geometry."""
+    params ((name, shape) in the order of the weights file); and the keys of geometry()."""
     network, layers = Network(cfg), []
     for layer in network.layers:
         if not layer.predicts:

@@ -55,7 +55,7 @@ def pca(x, person, pairs, n=LENGTH, whiten=False):
 
 
 def repeated(x, person):
-    """Returns (rows, persons) of people with several images: a single image shows no variance."""
+    """Returns (rows, persons) of people with at least two images. One image has no variance."""
     _, number, count = np.unique(person, return_inverse=True, return_counts=True)
     kept = count[number] > 1
     return x[kept], number[kept]

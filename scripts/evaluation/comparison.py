@@ -31,8 +31,8 @@ def rank1_draws(right, person, seed, draws=1000):
 
 
 def compare(name, mine, theirs, seed=1):
-    """Compares the arrays of two networks. Returns {"other": name, "tar_at_far", and with
-    distractors "rank1"}, or {"other": name, "not_compared": reason}."""
+    """Compares two networks. mine, theirs: arrays of eval_identification.one(). Returns {"other",
+    "tar_at_far", "rank1" with distractors}, or {"other", "not_compared": reason}. other: `name`."""
     if mine["probes"].names != theirs["probes"].names:
         return {"other": name, "not_compared": "the probes are others"}
     if len(mine["others"]) != len(theirs["others"]):

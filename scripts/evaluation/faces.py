@@ -37,7 +37,7 @@ class Network:
         remove(record)
         print(f"features of {images} by {self.name}", flush=True)
         remove(out)
-        remove(out + ".skipped")  # of an earlier call
+        remove(out + ".skipped")  # the list of an earlier call
         bad = skipping.embed(self.cfg, self.weights, images, out, self.flip, self.threads)
         if bad and not (self.allow_broken and os.path.exists(out)):
             raise Failure(f"{images}: {counted(len(bad), 'image')} cannot be used "
@@ -113,7 +113,7 @@ class Faces:
                 place += hi - lo
 
     def take(self, places):
-        """Returns the unit features of the faces with these numbers, in the same order."""
+        """Returns the unit features of the faces with the numbers `places`, in their order."""
         out = np.empty((len(places), self.dim), np.float32)
         first = 0
         for s in self.sources:
@@ -124,7 +124,7 @@ class Faces:
         return unit(out)
 
     def name(self, place):
-        """Returns (name in its source, path of its image) for the face with this number."""
+        """Returns (name in its source, path of its image) of the face with the number `place`."""
         for s in self.sources:
             if place < len(s.index):
                 name = s.file.names[s.index[place]]
@@ -166,8 +166,8 @@ class Probes:
 
 
 def templates(probes, size, weighted):
-    """Replaces every `size` images of a person, or the rest, by the mean of their unit features
-    (template protocol of IJB). weighted: by the length of the feature before scaling."""
+    """Replaces each `size` images of a person by the mean of their unit features, as IJB does. The
+    last mean may have fewer images. weighted: by the lengths of the features before scaling."""
     inside = np.arange(len(probes.person)) - np.searchsorted(probes.person, probes.person)
     first = np.flatnonzero(inside % size == 0)
     weight = probes.lengths if weighted else np.ones(len(probes.lengths))

@@ -12,7 +12,7 @@ needs("skimage")
 from skimage.feature import hog, local_binary_pattern
 from skimage.transform import resize
 
-CELLS = 8  # histograms in each direction
+CELLS = 8  # cells in each direction
 MARGIN = .1  # share of the image that lbp() cuts off at each side: background and hair
 PIXELS = 32  # width and height of the image for raw()
 
@@ -40,8 +40,8 @@ def histograms(image):
 
 
 def lbp(grey):
-    """Ahonen, Hadid and Pietikainen, "Face Description with Local Binary Patterns", PAMI 2006:
-    uniform patterns of 8 neighbours at radius 2 (59 bins) in 8 x 8 cells. even_light(), the mirror
+    """Returns histograms of uniform patterns, with 59 bins in 8 x 8 cells: Ahonen, Hadid and
+    Pietikainen, "Face Description with Local Binary Patterns", PAMI 2006. even_light(), the mirror
     image, the radius and MARGIN were chosen on pairs of CelebA and CFP."""
     image = even_light(grey)
     both = histograms(image) + histograms(np.ascontiguousarray(image[:, ::-1]))

@@ -11,7 +11,7 @@ from lib.errors import Failure
 RATES = (1e-3, 1e-4, 1e-5, 1e-6)
 ALARMS = (1e-1, 1e-2, 1e-3)
 MOST = 100  # the largest rank in the results
-LARGEST = 20_000_000  # the most impostor scores that are kept, unless the highest rate needs more
+LARGEST = 20_000_000  # the most impostor scores in memory, unless the highest rate needs more
 
 
 def load(inputs, network, kept, args):

@@ -11,7 +11,7 @@ import numpy as np
 from lib.metrics import FEWEST
 
 Z = 1.959963984540054  # 95 % of the normal distribution lie between -Z and Z
-WORK = 2e9  # the most draws x scores of a bootstrap that has more than 100 draws
+WORK = 2e9  # limits draws x scores of a bootstrap, which has at least 100 draws
 
 
 def wilson(rate, trials):
@@ -26,8 +26,8 @@ def wilson(rate, trials):
 
 
 def people_trials(errors, trials):
-    """Returns the number of independent trials whose error rate p would have the same variance: p
-    (1 - p) / var, where var is the variance of p between people. errors, trials: of each person."""
+    """Returns p (1 - p) / var: so many independent trials have an error rate p of variance var.
+    var: the variance of p between people. errors, trials: the numbers of each person."""
     errors, trials = (np.asarray(v, float)[np.asarray(trials) > 0] for v in (errors, trials))
     n, people = trials.sum(), len(trials)
     if people < 2:
@@ -130,8 +130,8 @@ class Tail:
 
 
 def threshold_at(falling, rate, trials):
-    """Returns (threshold, number of scores above it), the largest number up to rate * trials.
-    falling: the largest scores of all trials, sorted. Returns (None, 0) when these are too few."""
+    """Returns (threshold, number of scores above it). The number is at most rate * trials. falling:
+    the largest scores of all trials, sorted. Returns (None, 0) when they are too few."""
     k = math.floor(rate * trials * (1 + 1e-12))
     if k >= len(falling):
         return None, 0
@@ -165,9 +165,9 @@ def verification(genuine, tail, trials, rates):
 
 
 def bootstrap_tar(genuine, person, tail, images, others, rates, seed=1, draws=1000):
-    """Returns {rate: TAR of each draw}. In a draw each person, and each of the other faces, takes
-    part with probability 1/2 ("double or nothing"). person: the person of each genuine score. The
-    same seed draws the same people. A draw without a TAR is NaN."""
+    """Returns {rate: TAR of each draw}. In a draw each person, and each of the `others` distractors
+    takes part with probability 1/2 ("double or nothing"). person: the person of each genuine
+    score. The same seed draws the same people. A draw without a TAR is NaN."""
     falling, a, b = tail
     draws = int(min(draws, max(100, WORK / (len(falling) + len(genuine) + others + 1))))
     order = np.argsort(genuine, kind="stable")

@@ -37,8 +37,8 @@ def save(args, rate, got, counts, about):
 
 def of_pairs(scores, same, names, rate):
     """Returns (got, counts) for save(). got is None with too few false matches. names: [(image,
-    image)]; the folder of an image is its person, if the pairs of one person, and no others,
-    lie in one folder. Else each pair counts as a person of its own."""
+    image)]. If exactly the pairs of one person have both images in one folder, the folder of an
+    image is its person. Else each pair counts as a person of its own."""
     people = np.array([[n.rpartition("/")[0] for n in pair] for pair in names])
     number = np.unique(people, return_inverse=True)[1].reshape(-1, 2)
     if ((people[:, 0] == people[:, 1]) != same).any():

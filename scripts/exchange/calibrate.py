@@ -32,7 +32,7 @@ def images_of(folder, shape, most):
 
 
 def threshold(values):
-    """Returns the t with which values in 8 bits from -t to t have the smallest squared error."""
+    """Returns the t for which 8-bit values from -t to t have the smallest squared error."""
     a = np.abs(values[values != 0])
     if not a.size:
         return 1.
@@ -44,7 +44,7 @@ def threshold(values):
 
 
 def ranges(network, weights, wanted, images):
-    """Returns {layer: threshold of its outputs}. Layer -1 is the network's input."""
+    """Returns {layer: threshold of its outputs} for the layers `wanted`; layer -1 is the input."""
     x = (images - network.net["input_mean"]) * network.net["input_scale"]
     found = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -39,8 +39,8 @@ def rounded(a):
 
 
 class Writer:
-    """Collects the layers and weights. half: filters are 16-bit floats. ranges: {layer: end of the
-    8-bit range of its output}. quantized: the number of layers with 8-bit filters."""
+    """Collects the layers and weights. half: filters are 16-bit floats. ranges: {layer: largest
+    |output| in 8 bits}. quantized: the number of layers with 8-bit filters."""
 
     def __init__(self, network, half, ranges):
         self.half, self.rows, self.data, self.at = half, [], [], "input"
@@ -50,7 +50,7 @@ class Writer:
         self.rows.append(("Input", "input", [], ["input"], {0: w, 1: h, 2: c}))
 
     def layer(self, kind, inputs, params, label=""):
-        """Adds a layer; returns the name of its output. params: {number: value}."""
+        """Adds a layer; returns the name of its output. params: {ncnn's number: value}."""
         out = f"{self.at}_{label}" if label else self.at
         self.rows.append((kind, out, [getattr(i, "name", i) for i in inputs], [out], params))
         return out
@@ -67,7 +67,7 @@ class Writer:
         self.data += [struct.pack("<I", HALF), raw, bytes(-len(raw) % 4)]
 
     def weights(self, layer, kind, w, b, params, source):
-        """Adds filters w and biases b. source: the layer that the filters read, or None."""
+        """Adds filters w and biases b. w has 8 bits if `source`, the layer before, is in ranges."""
         if source not in self.ranges:
             self.filters(layer.at, w)
             return self.floats(*([] if b is None else [b]))
@@ -85,7 +85,7 @@ class Writer:
         self.data += [np.ascontiguousarray(a, "<f4").tobytes() for a in arrays]
 
     def map(self, blob):
-        """Returns the blob with three dimensions."""
+        """Returns the blob reshaped to three dimensions."""
         if not blob.is_flat:
             return blob
         h, w, c = blob.shape
@@ -93,7 +93,7 @@ class Writer:
                       blob.shape)
 
     def done(self, layer, x, is_flat=False, is_fused=False):
-        """Adds the activation, unless it is fused. x: the name of the activation's input."""
+        """Adds the activation, unless it is fused. Returns the output. x: name of the input."""
         act = layer.activation
         if act == "linear" or is_fused:
             return Tensor(x, layer.out, is_flat)

@@ -41,7 +41,7 @@ class Layer:
 
     @property
     def sum_label(self):
-        """The label of the node before the activation. A layer's last node has no label."""
+        """Label of the node whose output the activation reads; "" without an activation."""
         return "" if self.activation == "linear" else "sum"
 
     @property
@@ -85,7 +85,7 @@ class Layer:
         return (count,)
 
     def norm(self):
-        """Returns (scale, shift), doubles: batch norm and bias are scale * z + shift."""
+        """Returns (scale, shift), doubles: z becomes scale * z + shift by batch norm and biases."""
         p = {k: v.astype(np.float64) for k, v in self.params.items() if v.ndim == 1}
         biases = p.get("biases", np.zeros(self.out[2]))
         if "variance" not in p or "shifts" in p:  # with shifts, batch norm acts on the input
@@ -95,7 +95,8 @@ class Layer:
 
     def signs(self):
         """Returns the filters of [binary]: sign(v), in bwn and xnor times the filter's mean of |v|.
-        v: the weights; center=1 subtracts the channel mean, unless a filter has only +a and -a."""
+        v: the weights; center=1 subtracts their mean over channels, unless all |v| of a filter are
+        equal."""
         w = self.params["weights"]
         v = w.astype(np.float64)
         if self.options["center"]:
@@ -107,7 +108,7 @@ class Layer:
             if self.options["mode"] in ("bwn", "xnor") else b
 
     def folded(self):
-        """Returns (weights, biases) as float32, with the batch norm behind the layer folded in."""
+        """Returns (weights, biases) as float32, with the layer's batch norm folded in."""
         scale, shift = self.norm()
         w = self.signs() if self.section == "binary" else self.params["weights"]
         by = scale.reshape((-1,) + (1,) * (w.ndim - 1))
@@ -165,8 +166,8 @@ class Network:
 
 
 def load(cfg, weights, to, sections, form):
-    """Reads a network up to the layer `to`, with its weights. sections: those that the target
-    format has; form: the format's name, for messages."""
+    """Reads a network up to the layer `to`, with its weights. sections: those that the
+    target format can have; form: the format's name, for messages."""
     network = Network(cfg)
     network.end_at(to)
     for layer in network.used:

@@ -57,7 +57,7 @@ def lines(g, x, slope, more, low, high, plus):
 
 
 def stair(g, x):
-    """Computes, with n = floor(x) and h = floor(x/2): h for even n, h + x - n for odd n."""
+    """Computes h for even n, h + x - n for odd n, where n = floor(x) and h = floor(x/2)."""
     n = g.node("Floor", [x], "n")
     h = g.node("Floor", [scaled(g, x, .5, "half")], "h")
     odd = g.node("Sub", [n, scaled(g, h, 2, "even")], "odd")

@@ -18,7 +18,7 @@ def unsqueeze(node, *args):
 
 
 def slices_of(node, args):
-    """Returns starts, ends, axes and steps of a Slice: inputs from opset 10 on, else attributes."""
+    """Returns starts, ends, axes and steps of a Slice: inputs or, before opset 10, attributes."""
     if args:
         starts, ends, axes, steps = (*args, None, None)[:4]
     else:

@@ -4,7 +4,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from exchange.network import Tensor
 
-# Opset 10 is the last in which the bounds of Clip are attributes. OpenCV 4.6 reads only this form.
+# OpenCV 4.6 reads the bounds of Clip only as attributes, and opset 10 is the last that has these.
 OPSET, IR_VERSION = 10, 5
 
 
@@ -15,7 +15,7 @@ class Graph:
         self.forms = {}    # {(name, is_flat): the Tensor in that form}
 
     def node(self, op, inputs, label="", **attributes):
-        """Adds a node and returns the name of its output: the layer's name and `label`."""
+        """Adds a node. Returns the name of its output: self.at, then `label` if there is one."""
         out = f"{self.at}_{label}" if label else self.at
         self.nodes.append(helper.make_node(op, [getattr(i, "name", i) for i in inputs], [out],
                                            name=out, **attributes))
@@ -29,7 +29,7 @@ class Graph:
         return name
 
     def form(self, value, is_flat):
-        """Returns the value as a flat tensor or as a map."""
+        """Returns the value as a flat tensor (is_flat) or as a map."""
         if value.is_flat == is_flat:
             return value
         if (value.name, is_flat) not in self.forms:

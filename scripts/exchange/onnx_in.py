@@ -44,7 +44,7 @@ def load(path):
     """Reads a model and its external data, which must lie in the model's folder."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # raised by text that is not UTF-8
+            warnings.simplefilter("ignore", RuntimeWarning)  # of text that is not UTF-8
             model = onnx.load_model(path, load_external_data=False)
     except DecodeError as e:
         raise Failure(f"{path}: is not an ONNX file, or cut short") from e

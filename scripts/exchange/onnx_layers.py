@@ -20,7 +20,7 @@ from exchange.onnx_maps import (
 from exchange.onnx_norms import (
     softmax, squares, root, power, lp_norm, resize, same, cast, expand, greatest, acts)
 
-# Exceptions that wrong inputs and attributes of a node raise
+# Exceptions that a node with wrong inputs or attributes raises
 WRONG = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, MemoryError)
 WEIGHTED = ("Conv", "Gemm", "MatMul", "BatchNormalization", "PRelu")
 # Operators whose output has the same numbers as their input
@@ -36,7 +36,7 @@ class Importer:
     def __init__(self, model, size=None, ones=(), bgr=False):
         self.model, self.ones, self.bgr = model, ones, bgr
         self.layers, self.notes, self.node = [], [], None
-        self.made = {}  # {name of a value with parts: the value of the layer that computes it}
+        self.made = {}  # {name of a value with parts: value of its layer}
         self.mean, self.scale = None, None  # set when the graph begins with (input - mean) * scale
         self.uses = Counter(i for n in model.nodes for i in n.inputs)
         self.uses[model.output] += 1
@@ -141,12 +141,12 @@ class Importer:
         return Value(len(self.layers) - 1, shape, form, name=self.node.outputs[0])
 
     def alone(self, value, uses=1):
-        """Returns the value's layer if only this node reads the value (`uses` times), or None."""
+        """Returns the value's layer, or None when the value is not read exactly `uses` times."""
         return self.layers[value.layer] if value.layer >= 0 and not value.is_shared and \
             self.uses[value.name] == uses else None
 
     def layer_of(self, value):
-        """Returns the value without `parts`: a layer or [net] computes them."""
+        """Returns the value without `parts`. A new layer, or an option of [net], computes them."""
         if not isinstance(value, Value):
             self.fail("an input is a constant where a layer's output must be")
         if value.parts is None:
@@ -179,7 +179,7 @@ class Importer:
         return value
 
     def activate(self, value, act, slopes=None, uses=1):
-        """Applies an activation, by activation= of the layer before or by an [activation]."""
+        """Applies an activation by activation= of the value's layer, or by a new [activation]."""
         base = self.layer_of(value)
         layer = self.alone(base, uses) if base.layer == value.layer else self.layers[base.layer]
         if layer and layer.section in HAS_ACTIVATION and layer.options["activation"] == "linear" \

@@ -115,7 +115,7 @@ def inside(t, n, x, section):
 
 
 def reshape(t, n, x, shape=None, *_):
-    """Flatten, Reshape, Squeeze, Unsqueeze: returns x in the form that has the new dimensions."""
+    """Converts Flatten, Reshape, Squeeze, Unsqueeze: returns x in the form of the new dims."""
     if x.parts and x.parts[0] != "features":
         x = t.layer_of(x)
     dims, size = x.dims, math.prod(x.dims)

@@ -19,7 +19,7 @@ def softmax(t, n, x):
 
 
 def squares(t, n, x, *rest):
-    """ReduceL2: the length of the vector of channels at each pixel. ReduceSum: its square."""
+    """Converts ReduceL2 (length of each pixel's vector of channels) and ReduceSum (its square)."""
     base = x.parts[1] if x.parts and x.parts[0] == "square" else x
     if n.op == "ReduceSum" and base is x:
         t.fail("only the sum of squares in x / |x| has a layer here")

@@ -11,7 +11,7 @@ from lib.errors import Failure
 
 
 class Writer:
-    """keeps_norm: batch norm is a node of its own where possible, not part of the filters."""
+    """keeps_norm: batch norm is a node of its own where possible, else it is in the filters."""
 
     def __init__(self, network, keeps_norm):
         self.g, self.keeps_norm = Graph(), keeps_norm
@@ -179,7 +179,7 @@ def avgpool(t, layer, x):
     if o["size"] == 0:
         return Tensor(t.g.node("GlobalAveragePool", [t.map(x)]), layer.out)
     pad, x = o["size"] // 2 if o["pad"] else 0, t.map(x)
-    if pad:  # a Pad node, because OpenCV's pools exclude their padding from the mean
+    if pad:  # a Pad node: OpenCV's mean pools leave out their own padding
         x = t.g.node("Pad", [x], "padded", pads=[0, 0, pad, pad] * 2)
     return Tensor(t.g.node("AveragePool", [x], kernel_shape=[o["size"]] * 2,
                            strides=[o["stride"]] * 2), layer.out)
@@ -203,7 +203,7 @@ def upsample(t, layer, x):
     label = "" if scale == 1 and stride > 0 else "resized"
     if stride > 0:
         name = resized(t, x, stride, label)
-    else:  # a sum is the mean times the number of pixels
+    else:  # the sum of a window is its mean times stride^2
         name, scale = t.g.node("AveragePool", [x], label, kernel_shape=[-stride] * 2,
                                strides=[-stride] * 2), scale * stride * stride
     return Tensor(scaled(t, name, scale, "scaled") if label else name, layer.out)
@@ -233,7 +233,7 @@ def l2norm(t, layer, x):
 
 
 def product(t, layer, x, f):
-    """Mul broadcasts the smaller map."""
+    """Adds [sam] or [scale_channels] as a Mul, which broadcasts the smaller map."""
     return t.done(layer, t.g.node("Mul", [t.map(f), t.map(x)], layer.sum_label))
 
 

@@ -73,7 +73,7 @@ def affine(t, x, a, b):
 
 
 def per_channel(t, x, constant):
-    """Returns the constant of an elementwise operation: a scalar or one number per channel."""
+    """Returns the constant of an elementwise operation with x: a scalar or a number per channel."""
     k = np.asarray(constant, np.float64)
     if k.size == 1:
         return k.reshape(())

@@ -3,7 +3,7 @@ import numpy as np
 
 
 def pads_of(node, size, kernel, strides, dilations):
-    """Returns the padding [top, left, bottom, right], also for auto_pad."""
+    """Returns the padding [top, left, bottom, right] of pads= or auto_pad=."""
     auto = node.get("auto_pad", "NOTSET")
     if auto in ("NOTSET", "", "VALID"):
         return list(node.get("pads", [0] * 4)) if auto != "VALID" else [0] * 4
@@ -17,7 +17,7 @@ def pads_of(node, size, kernel, strides, dilations):
 
 
 def embed(t, w, pads, dilations, size):
-    """Returns (filters, pad) that compute the same: one pad on all sides, no dilation."""
+    """Returns (filters, pad) with an equal result: one pad on all sides, no dilation."""
     if any(d != 1 for d in dilations):
         dh, dw = dilations
         n, c, kh, kw = w.shape

@@ -25,7 +25,8 @@ class Writer:
         return len(self.layers) - 1
 
     def conv(self, note, source, shape, w, b, groups=1, stride=1, pad=0, act="linear"):
-        """shape: (h, w, c) of the input. libdarknet ignores the stride of a 1x1 convolution."""
+        """Adds a convolution. shape: (h, w, c) of its input. A 1x1 filter with a stride becomes
+        3x3, because libdarknet ignores the stride of a 1x1 convolution."""
         if w.shape[2:] == (1, 1) and stride > 1:
             w, pad = np.pad(w, ((0, 0), (0, 0), (1, 1), (1, 1))), pad + 1
         n, size = len(w), w.shape[2]

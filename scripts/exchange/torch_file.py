@@ -128,7 +128,7 @@ class Reader(pickle._Unpickler):  # pylint: disable=protected-access
         return type(name, (Foreign,), {"named": f"{module}.{name}"})
 
     def persistent_load(self, pid):
-        """Returns the storage of pid, ('storage', type, key, device, count)."""
+        """Returns the Storage that pid = ('storage', type, key, device, count) names."""
         if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage" or \
                 not isinstance(pid[1], str) or not isinstance(pid[4], int) or pid[4] < 0 or \
                 len(pid) > 5 and pid[5] is not None:
@@ -157,7 +157,7 @@ def read_zip(path, file):
             member = f"{folder}/data/{s.key}"
             if member not in names:
                 raise Failure(f"{path}: {member} is missing in it")
-            if archive.getinfo(member).file_size == s.bytes:  # else array() raises a Failure
+            if archive.getinfo(member).file_size == s.bytes:  # with another size array() fails
                 s.data = archive.read(member)
         order = f"{folder}/byteorder"
         return whole, ">" if order in names and archive.read(order) == b"big" else "<"

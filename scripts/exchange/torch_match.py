@@ -60,7 +60,7 @@ def modules_of(state):
 
 
 def ordered(path, modules):
-    """Returns (the modules that the file `path` lists, in its order; the other modules)."""
+    """Returns (the modules that the file `path` lists, in the order of the file; the others)."""
     named, taken = {m.name: m for m in modules}, []
     for number, line in enumerate(files.read(path).splitlines(), 1):
         name = line.strip()
@@ -114,7 +114,7 @@ class Layer(network.Layer):
 
     @property
     def kinds(self):
-        """The kinds of modules that fill this layer, in the order in which a model runs them."""
+        """The kinds of modules that fill this layer, in the order in which PyTorch runs them."""
         kinds = ["filters"] if "weights" in self.counts else []
         return kinds + ["bn"] * ("variance" in self.counts) + ["prelu"] * ("slopes" in self.counts)
 
@@ -124,7 +124,7 @@ class Layer(network.Layer):
             self.filters[1:] == (1, 1, 1) and self.output == self.inputs[0][2]
 
     def fill(self, modules, eps):
-        """Returns the parameters in the order of counts. eps: epsilon of PyTorch's batch norm."""
+        """Returns the parameters in the order of self.counts. eps: of PyTorch's batch norm."""
         out, n = {}, self.output
         by_kind = {"filters" if m.kind in ("conv", "linear") else m.kind: m for m in modules}
         filters, bn, prelu = (by_kind.get(k) for k in ("filters", "bn", "prelu"))
@@ -140,7 +140,7 @@ class Layer(network.Layer):
             if eps != BN_EPS:
                 wide = variance.astype(np.float64)
                 scales = scales * np.sqrt((wide + BN_EPS) / (wide + eps))
-            shift = out.get("biases", 0)  # the mean absorbs the biases: batch norm subtracts it
+            shift = out.get("biases", 0)  # z + b - mean = z - (mean - b)
             out.update(mean=bn.array("running_mean", n, 0) - shift, variance=variance,
                        scales=scales, biases=bn.array("bias", n, 0))
             if "biases" not in self.counts and out["biases"].any():

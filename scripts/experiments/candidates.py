@@ -14,7 +14,7 @@ LOW_RANK, LOW_RANK_OF = "resnet-face-small-low-rank", "resnet-face-small"
 # Accuracy on LFW in percent, Table 2 of MobileFaceNets (Chen et al., arXiv 1804.07573)
 PAPER = {"mobilenet-v1-face": 98.63, "shufflenet-v1-face": 98.70, "mobilenet-v2-face": 98.58,
          "mobilenet-v2-face-gdconv": 98.88, "mobilefacenet": 99.28}
-# [net] options of all networks, instead of those of each paper
+# [net] options for all networks; they replace those of each paper
 TRAINING = {"momentum": .9, "decay": .0005, "nesterov": 1, "flip": 1}
 
 
@@ -32,7 +32,7 @@ def name_of(named):
 
 
 def body(named, numbers, size):
-    """Returns the cfg text of a network without losses, with `numbers` outputs (the embedding)."""
+    """Returns the cfg text of a network without losses. Its embedding has `numbers` values."""
     path = path_of(named)
     text = edit(without_losses(read(path)), {"net": {"width": size, "height": size}})
     return embedding(text, numbers, path)

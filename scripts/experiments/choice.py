@@ -13,19 +13,19 @@ def words(tuned):
 
 
 def sources(method):
-    """Returns a list: the methods whose chosen values `method` also uses, then `method` itself."""
+    """Returns a list: the methods whose chosen values `method` uses, too; `method` is the last."""
     other = METHODS[method].tuned_as
     return (sources(other) if other else []) + [method]
 
 
 def choices(methods):
-    """Returns {method: the several values to try}, of `methods` and those whose values they use."""
+    """Returns {method: values to try} for `methods` and the methods whose values they use."""
     return {s: METHODS[s].choices for m in methods for s in sources(m)
             if len(METHODS[s].choices) > 1}
 
 
 def tried(args):
-    """Returns [(method, values, run)] for all trainings of the choice."""
+    """Returns [(method, values, run)] for all trainings by which values are chosen."""
     def name(values):
         return words(values).removeprefix("weight=") if args.is_short else words(values)
     return [(method, values, Run(f"choose-{method}-{name(values)}", args.choose_width,
@@ -52,7 +52,7 @@ def choose(args, data, teacher, chosen):
         r = evaluate(args, run.name, *network, data.test, "development")
         got.setdefault(method, {}).setdefault(words(values), (values, []))[1].append(r["accuracy"])
         means = {w: sum(a) / len(a) for w, (_, a) in got[method].items()}
-        best = max(means, key=means.get)  # the first of equal values
+        best = max(means, key=means.get)  # the first of several equal means
         chosen[method] = got[method][best][0], means
     for line in notes(args, chosen):
         print(line, flush=True)
@@ -60,13 +60,13 @@ def choose(args, data, teacher, chosen):
 
 
 def notes(args, chosen):
-    """Returns a text for each choice that trainings have made."""
+    """Returns a text for each method whose values were chosen by trainings."""
     return [f"{method}: {words(best)} was chosen on {args.where}: " + ", ".join(
         f"{w}: {100 * a:.2f} %" for w, a in all_.items()) + "."
         for method, (best, all_) in chosen.items() if all_]
 
 
 def kept(out, chosen):
-    """Returns chosen, with the choices for other methods that earlier commands stored."""
+    """Returns `chosen`, and for other methods the choices that earlier commands stored."""
     old = read_result(os.path.join(out, "study.json"), "chosen") or {"chosen": {}}
     return {**{m: (c["values"], c["tried"]) for m, c in old["chosen"].items()}, **chosen}

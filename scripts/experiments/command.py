@@ -12,7 +12,7 @@ PATHS = ("out", "faces", "lfw", "pairs", "teacher_cfg", "teacher_weights", "deve
 
 
 def add_data_options(p, out):
-    """out: the default of --out."""
+    """Adds the options of data and training to the parser p. out: the default of --out."""
     p.add_argument("--out", default=out, metavar="DIR",
                    help=f"the folder of all results; default {out}")
     p.add_argument("--faces", metavar="DIR", help="a folder of identity folders, aligned faces")
@@ -39,14 +39,14 @@ def add_data_options(p, out):
                    "other inputs; the old one is kept under another name")
     p.add_argument("--any-build", action="store_true",
                    help="keep networks that another build of darknet has trained")
-    # defaults of values that only some of these scripts set
+    # defaults of arguments that only some of these scripts set
     p.set_defaults(cache=True, pictures=True, every_pair=False, any_results=False, is_short=False,
                    given={}, where="held-out identities", plan=False, test=[], probes=None,
                    development_faces=None, development_pairs=None)
 
 
 def add_run_options(p, known, methods, widths, seeds, teacher_batches):
-    """known: all methods; the arguments after it: defaults of options."""
+    """Adds the options of runs. known: all methods; the arguments after `known`: defaults."""
     p.add_argument("--methods", type=words(known), default=list(methods), metavar="A,B",
                    help=", ".join(known))
     p.add_argument("--widths", type=each(real(above=0, most=16)), default=widths, metavar="W,W")

@@ -17,7 +17,7 @@ RUNS = 3
 
 @functools.lru_cache(maxsize=None)
 def milliseconds(text, batch, *more):
-    """Returns milliseconds per image."""
+    """Returns milliseconds per image. text: a cfg; more: options of `darknet bench`."""
     with tempfile.TemporaryDirectory() as folder:
         cfg = os.path.join(folder, "net.cfg")
         write(cfg, text)
@@ -30,7 +30,7 @@ def is_done(args, name):
 
 
 def training(args, name, text, batches, more=0):
-    """Returns the stage of a training, see stages(). more: further milliseconds per image."""
+    """Returns the stage of a training, see stages(). more: milliseconds per image to add."""
     done = is_done(args, name)
     ms = 0 if done else more + milliseconds(text, args.batch, "-train", *on_threads(args.threads))
     return name, batches * args.batch / 1000 * ms, done
@@ -74,7 +74,7 @@ def stages(args, data, planned, tried, teacher, embedding, tests):
             data.watched, args.points, left, not args.teacher_weights), False))
     for name, pairs in tests.items() if left and data.test else ():
         out.append((f"verification of {len(left)} networks on {name}", 5 * len(left) + seconds(
-            pairs, 1, left, args.every_pair), False))  # 5 s for all pairs and pictures of a network
+            pairs, 1, left, args.every_pair), False))  # 5 s: all pairs and pictures of a network
     return out
 
 

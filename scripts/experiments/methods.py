@@ -15,19 +15,19 @@ GROUPS = {"sampler": "balanced", "identities": "{quarter}", "images": 4}  # 4 im
 @dataclasses.dataclass(frozen=True)
 class Method:
     what: str
-    cfg: str  # a file in cfg/: the student of width 1/2
+    cfg: str  # a file in cfg/, of the student of width 1/2
     labels: bool = True  # False: the losses use no identities, so all faces can be used
-    edit: dict = dataclasses.field(default_factory=dict)  # {section: {option: value}}
-    add: str = ""  # sections to append
+    edit: dict = dataclasses.field(default_factory=dict)  # {section: {option: value}} to set in cfg
+    add: str = ""  # sections to append to cfg
     usual: dict = dataclasses.field(default_factory=dict)  # {word in braces: value}
-    given: dict = dataclasses.field(default_factory=dict)  # changes of usual with --teacher-weights
-    choices: tuple = ()  # dicts like usual; the best is chosen on development pairs
+    given: dict = dataclasses.field(default_factory=dict)  # replaces usual with --teacher-weights
+    choices: tuple = ()  # dicts like usual; development pairs choose one
     tuned_as: str = ""  # another method, whose chosen values this method also uses
     against: tuple = ("scratch",)  # the methods to compare with by McNemar's test
     # (method, f): a student of width w learns from the student of width f * w of `method`, or from
     # the teacher of the experiment when f * w is 1 or more.
     pupil_of: tuple = ()
-    softens: bool = False  # the teacher first learns from the student of pupil_of, then teaches
+    softens: bool = False  # the student of pupil_of first teaches the teacher
 
 
 def weights(*values):
@@ -121,7 +121,7 @@ METHODS = {
         FEATURE, labels=False, edit={"kd_feature": {**TAUGHT, "weight": "{weight}"}},
         usual={"weight": 32}, tuned_as="feature", against=("scratch", "feature"),
         pupil_of=("feature", 1), softens=True),
-    # ---- to find the best small student: distillation of features, with one change at a time ----
+    # ---- candidates for the best small student: "feature" with one change at a time ----
     "cosine": Method(
         "features, the rate falls in half a cosine", FEATURE, labels=False,
         edit={"net": COSINE, "kd_feature": {**TAUGHT, "weight": "{weight}"}},
@@ -160,7 +160,7 @@ def filled(method, values):
 
 
 def asks(method):
-    """Returns what a method reads of the teacher: "features", "classes" or nothing ("")."""
+    """Returns the teacher's outputs that a method reads: "features", "classes" or, for none, ""."""
     m = METHODS[method]
     text = m.add + "".join(str(v) for options in m.edit.values() for v in options.values())
     return "classes" if "{headed}" in text else "features" if "{cfg}" in text else ""

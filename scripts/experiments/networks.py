@@ -26,7 +26,7 @@ def teacher_cfg(args, classes):
 
 
 def headed_cfg(args, given, classes):
-    """Returns the cfg of the frozen teacher `given` with a classifier for our identities."""
+    """Returns the teacher's cfg `given`, frozen, with a classifier for the training identities."""
     head = sections(read(os.path.join(CFG, "mobilefacenet-am.cfg")))[-1][1]
     frozen = read(given).rstrip() + "\nstopbackward=1\n\n[margin_softmax]" + head
     batches = max(1, args.batches // 4)
@@ -35,8 +35,8 @@ def headed_cfg(args, given, classes):
 
 
 def softened_cfg(args, batches, teacher, student):
-    """Returns the cfg that trains the last quarter of the teacher's layers towards the features of
-    a student and, with half the weight, of the teacher itself."""
+    """Returns a cfg that trains the last quarter of the teacher's layers. Their targets are the
+    features of a student and, with half the weight, of the teacher itself."""
     layers = sections(without_losses(read(teacher["cfg"])))[1:]
     last = len(layers) * 3 // 4
     text = "".join(f"[{name}]{body.rstrip()}\n" + "stopbackward=1\n" * (i == last) + "\n"
@@ -48,13 +48,13 @@ def softened_cfg(args, batches, teacher, student):
 
 
 def usual(args, method):
-    """Returns the default values for the words in braces of a method."""
+    """Returns {word in braces: default value} for a method."""
     m = METHODS[method]
     return {**m.usual, **(m.given if args.teacher_weights else {})}
 
 
 def student_cfg(args, method, width, batches, seed, classes, teacher, tuned):
-    """Returns a student's cfg. teacher: from make_teacher(); tuned: values for words in braces."""
+    """Returns a student's cfg. teacher: from make_teacher(); tuned: {word in braces: value}."""
     m = METHODS[method]
     values = {k: f"{v:g}" for k, v in tuned.items()}
     values["quarter"] = str(args.batch // 4)

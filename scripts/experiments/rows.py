@@ -18,13 +18,13 @@ KEYS = ("method", "width", "batches", "more", "seed", "source", "images", "tests
 # ---- statistics over seeds ----
 
 def mean_error(values, folds_error):
-    """Returns (mean, its standard error over the seeds). With one seed the error is folds_error."""
+    """Returns (mean, its standard error over seeds). For one seed the error is folds_error."""
     return sum(values) / len(values), \
         folds_error if len(values) == 1 else standard_error(values)
 
 
 def interval(values):
-    """Returns half of the 95 % interval of a mean over seeds, by Student's t. None for one seed."""
+    """Returns half of the mean's 95 % interval over seeds, by Student's t. None for one seed."""
     n = len(values)
     return None if n < 2 else float(t.ppf(.975, n - 1)) * standard_error(values)
 
@@ -72,7 +72,7 @@ def tar_of(results):
 
 
 def add_differences(rows):
-    """Sets row["tar"]["minus"] = {method: difference}, for `against` and the teacher."""
+    """Sets row["tar"]["minus"] = {method: difference in TAR}, for `against` and the teacher."""
     for r in rows:
         if not r["tar"] or r["method"] == "teacher":
             continue
@@ -96,7 +96,7 @@ def row(method, width, images, source, seeds, results, seconds, measured):
 
 
 def stored(rows):
-    """Returns the rows for results.json, without the decisions on pairs and the bootstrap draws."""
+    """Returns the rows for results.json: without the decisions on pairs and without the draws."""
     out = [{k: v for k, v in r.items() if k not in ("right", "pairs", "made_from")} for r in rows]
     return [dict(r, tar=r["tar"] and {k: v for k, v in r["tar"].items() if k != "draws"})
             for r in out]
@@ -139,7 +139,7 @@ def row_of(runs):
     for name in first["tests"]:
         values = [r["tests"][name]["accuracy"] for r in runs]
         error = interval(values)
-        if error is None:  # with one seed, a normal interval over the folds
+        if error is None:  # one seed: a normal interval over the folds
             folds = first["tests"][name]["standard_error"]
             error = None if folds is None else 1.96 * folds
         tests[name] = {"accuracies": values, "mean": sum(values) / len(values), "interval": error}

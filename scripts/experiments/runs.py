@@ -23,7 +23,7 @@ class Run:
     width: float
     batches: int
     seed: int
-    more: bool = False  # also trains on the faces without identities
+    more: bool = False  # trains on faces without identities, too
     is_short: bool = False  # the name of the run has neither the batches nor `more`
 
     @property
@@ -38,7 +38,7 @@ class Run:
 
     @property
     def master(self):
-        """The run whose network teaches this run or, for a method that softens, its teacher."""
+        """The run whose network teaches this run or, if its method softens, teaches the teacher."""
         if not METHODS[self.method].pupil_of:
             return None
         method, factor = METHODS[self.method].pupil_of
@@ -52,8 +52,8 @@ class Run:
 
 
 def plan(args):
-    """Returns the runs of a study, ordered by batches, width, then seed: every method has an early
-    result. A run comes after the run of its teacher."""
+    """Returns the runs of a study, ordered by batches, width, seed, then method. A run that teaches
+    comes before the runs that it teaches."""
     out = []
     for batches in args.lengths:
         for width in args.widths:
@@ -62,7 +62,7 @@ def plan(args):
                     own = Run(method, width, batches, seed)
                     if METHODS[method].pupil_of and METHODS[method].pupil_of[0] == method \
                             and not own.master:
-                        continue  # the method "feature" has the same run
+                        continue  # the run of method "feature" is the same
                     out += with_masters(own) if args.own else []
                     if args.unlabelled and args.more and not METHODS[method].labels:
                         out += with_masters(dataclasses.replace(own, more=True))
@@ -131,7 +131,7 @@ def finish(args, data, run, teacher, tuned, tests):
         "commit": sorted({s.get("commit", "unknown") for s in record["sessions"]}),
         "machine": sorted({s.get("machine", "unknown") for s in record["sessions"]}),
         "date": record["sessions"][-1]["begun"],
-        "command": old.get("command") or command(),  # the command that trained the run
+        "command": old.get("command") or command(),  # the first command, which trained
         "tests": {name: {k: r[k] for k in ("accuracy", "standard_error", "tar_at_far", "pairs")}
                   for name, r in results.items()},
         "identification": identified or old.get("identification")})

@@ -18,9 +18,9 @@ def planned(args, data):
 
 
 def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
-    """Trains the teacher, unless it is given. Returns {"cfg", "weights", "embedding", "headed",
-    "headed_weights"}. headed: the teacher with a classifier for our identities, if a method needs
-    one, else cfg. prefix: of the names of trainings; options: for training the teacher."""
+    """Trains the teacher, unless it is given. Returns {"cfg", "weights", "embedding" (its length),
+    "headed", "headed_weights"}. headed: the cfg with a classifier for our identities, if a method
+    needs one, else cfg. prefix: of the trainings' names; options: of the teacher's training."""
     teacher = {"cfg": args.teacher_cfg, "weights": args.teacher_weights, "embedding": embedding}
     if not args.teacher_weights:
         teacher["cfg"], teacher["weights"] = train(
@@ -36,8 +36,8 @@ def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
 
 
 def soften(args, name, batches, faces, teacher, student):
-    """Trains the last layers of the teacher towards the features of a student (ReFO). Returns the
-    new teacher."""
+    """Trains the teacher's last layers to imitate a student's features (ReFO). Returns the new
+    teacher, as make_teacher() does."""
     text = softened_cfg(args, batches, teacher, student)
     network = train(args, name, text, faces, (student["cfg"], student["weights"]), start=[
         teacher["weights"], "-from-backbone", "-from-cfg", teacher["cfg"]])
@@ -45,7 +45,7 @@ def soften(args, name, batches, faces, teacher, student):
 
 
 def features_of(teacher, cfg, weights):
-    """Returns `teacher` with the files of another trained network, without its losses."""
+    """Returns `teacher` with another trained network, whose losses are removed, in its place."""
     path = os.path.join(os.path.dirname(cfg), "features.cfg")
     write(path, without_losses(read(cfg)))
     return dict(teacher, cfg=path, weights=weights)

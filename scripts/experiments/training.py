@@ -15,8 +15,8 @@ BUILD = "darknet build"
 
 
 def made_from(args, text, source, teacher, options, start):
-    """Returns the fingerprint of a training. source: that of the images; teacher: paths of its
-    files."""
+    """Returns the fingerprint of a training. source: the fingerprint of the images; teacher: paths
+    of the teacher's files."""
     inputs = dict(fingerprints.of_cfg(text), **source)
     for path in sorted(teacher):
         if path.endswith(".cfg"):
@@ -32,8 +32,8 @@ def made_from(args, text, source, teacher, options, start):
 
 
 def check_record(args, folder, now):
-    """Returns the record of the training in `folder`, None for a new one. When its inputs or
-    weights differ: raises a Failure, or with args.force renames the folder."""
+    """Returns the record of the training in `folder`, None without one. When its inputs or weights
+    differ, raises a Failure or, with args.force, renames the folder."""
     path = os.path.join(folder, RECORD)
     if not os.path.exists(os.path.join(folder, "net.cfg")) and not os.path.exists(path):
         return None
@@ -70,8 +70,8 @@ def set_aside(folder):
 
 def train(args, name, text, faces, teacher=(), options=(), start=()):
     """Trains the network of a cfg text in out/name. Returns the paths of its cfg and weights.
-    teacher: paths of its files; options: for the trainer; start: arguments that name the first
-    weights."""
+    teacher: paths of the teacher's files; options: for `darknet classifier train`; start: its
+    arguments that name the first weights."""
     folder = os.path.join(args.out, name)
     cfg, weights, path = (os.path.join(folder, f) for f in ("net.cfg", "net.weights", RECORD))
     if teacher and args.cache:
@@ -113,12 +113,12 @@ def curve_options(batches, points, pairs):
 
 
 def training_seconds(args, name):
-    """Returns the seconds of all updates of a training, from its log, over all its sessions."""
+    """Returns the seconds of a training's updates in all sessions, from its log."""
     path = os.path.join(args.out, name, "net.csv")
     try:
         lines = read(path).split("\n")
         at = lines[0].split(",").index("images_per_second")
-    except ValueError:  # a Failure (there is no log yet) is a ValueError
+    except ValueError:  # no log yet: a Failure, which is a ValueError
         return 0.
     total = 0.
     for line in lines[1:]:
@@ -131,7 +131,7 @@ def training_seconds(args, name):
 
 
 def other_seconds(args, name):
-    """Returns the seconds of a training's sessions outside of updates."""
+    """Returns the seconds that a training's sessions spent outside of updates."""
     record = read_json(os.path.join(args.out, name, RECORD), "sessions")
     return sum(max(0., s["seconds"] - s["training"]) for s in record["sessions"])
 

@@ -25,7 +25,7 @@ def find_images(folder, pairs, allow_missing):
     found, missing, listed = {}, [], {}
 
     def place(inside):
-        """Returns the path of an image whose name may lack a suffix, or None."""
+        """Returns the path of the image `inside`, which may lack a suffix; None when missing."""
         at, stem = os.path.split(inside)
         if at not in listed:
             try:
@@ -84,7 +84,7 @@ def embed(cfg, weights, folder, found, flip="none", threads=0, allow_broken=Fals
 
 
 def made_from(cfg, weights, images, flip="none"):
-    """images: the result of images_of()."""
+    """Returns the fingerprint of a verification. images: the result of images_of()."""
     return dict(images, network=fingerprints.of_network(read(cfg)), flip=flip,
                 weights=fingerprints.of_file(weights), **{"darknet build": fingerprints.of_build()})
 
@@ -99,8 +99,8 @@ def images_of(folder, found, kept):
 def verify(cfg, weights, folder, pairs, out, flip="none", threads=0, allow_missing=False,
            other=None, name="", pictures=True, every_pair=False):
     """Verifies pairs. Returns the result and writes its files into the folder `out`. pairs: as
-    read_pairs() returns them; other: the results.json of another run to compare with; name: of the
-    data, for titles; every_pair: also measure TAR over all pairs of the images."""
+    read_pairs() returns them; other: the results.json of another run to compare with; name: of
+    the faces, for titles; every_pair: also measure TAR over all pairs of the images."""
     start = time.time()
     make_folder(out)
     theirs = read_json(results_of(other), *NEEDED) if other else None

@@ -11,7 +11,7 @@ OUTPUTS = {"convolutional": "filters", "conv": "filters", "connected": "output",
 
 
 def edit(text, changes):
-    """Returns the cfg text with options set. changes: {section: {key: value}}."""
+    """Returns the cfg text with changed or added options. changes: {section: {key: value}}."""
     lines, out, section, left = text.split("\n"), [], None, {}
 
     def close():

@@ -131,8 +131,8 @@ class Cfg:
         return self._section("softmax", self.shape)
 
     def squeeze(self, width, first="relu", last="hsigmoid"):
-        """Adds squeeze and excitation (Hu et al., arXiv 1709.01507) of the last layer's map. width:
-        the channels between its two convolutions."""
+        """Adds squeeze and excitation of the last layer's map (Hu et al., arXiv 1709.01507). width:
+        the channels between the two convolutions."""
         layer = self.last
         c = self.shape[2]
         self.avgpool()

@@ -10,11 +10,11 @@ from lib.errors import Failure
 from lib.text import counted
 
 BN_EPS = 1e-5
-PACKED = b"THINPACK"  # first bytes of a file of `darknet compress pack`
+PACKED = b"THINPACK"  # the first bytes that `darknet compress pack` writes
 
 
 def read_weights(path, layers, behind=0):
-    """Returns {name: array} for each layer. layers: dicts with params, [(name, shape)], and out,
+    """Returns {name: array} for each layer. layers: dicts with "params" [(name, shape)] and "out",
     the output's shape. The file may end with a classifier, or with `behind` floats."""
     with open(path, "rb") as f:
         data = f.read()
@@ -61,7 +61,7 @@ def weights_bytes(arrays):
 
 
 def write_weights(path, layers, arrays):
-    """layers, arrays: the argument and the result of read_weights()."""
+    """Writes a .weights file. layers, arrays: an argument and the result of read_weights()."""
     flat = [a[name] for layer, a in zip(layers, arrays) for name, _ in layer["params"]]
     shapes = [tuple(shape) for layer in layers for _, shape in layer["params"]]
     assert [a.shape for a in flat] == shapes

@@ -10,7 +10,7 @@ from lib.text import counted
 
 
 TAKEN = 1 << 15  # rows that take() reads at a time
-FLIPS = "none", "sum", "concat"  # values of `darknet embed -flip`; the file has an index into them
+FLIPS = "none", "sum", "concat"  # of `darknet embed -flip`; a file stores the index
 BLOCK_SUM = 8  # bytes of the checksum after a block, in versions 3 and 4
 MAGIC = b"DNXE"
 
@@ -68,7 +68,7 @@ class Embeddings:
             raise Failure(f"{path}: {size - self.start} bytes of numbers, {expected} expected")
 
     def read_names(self, f):
-        """Returns the names of the rows; moves self.start behind them."""
+        """Returns the names of the rows. Sets self.start to the end of the names."""
         names = []
         for _ in range(self.count):
             length = f.read(4)

@@ -43,10 +43,10 @@ def stop(number, _frame):
 
 
 def run_main(work, *arguments, again=False):
-    """Calls work(*arguments) and returns the exit status of the script. again: the message after a
-    signal says that the same command continues the work."""
+    """Calls work(*arguments). Returns the exit status of the script. again: after a signal a
+    message says that the same command continues the work."""
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(line_buffering=True)  # keeps the order with lines of child processes
+        sys.stdout.reconfigure(line_buffering=True)  # in order with child processes
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # an ignored signal stays ignored
             signal.signal(number, stop)
@@ -55,7 +55,7 @@ def run_main(work, *arguments, again=False):
         sys.stdout.flush()
         return status or 0
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that Python's last flush does not fail
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes once more at its end
         return 1
     except (Failure, OSError, MemoryError) as e:
         print(f"{script()}: {text_of(e)}", file=sys.stderr)

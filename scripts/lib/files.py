@@ -45,7 +45,7 @@ def whole_file(path, binary=False, sync=True):
         remove(temporary)
         if e.errno is None:
             raise
-        raise OSError(e.errno, e.strerror, path) from e  # names the target, not the temporary file
+        raise OSError(e.errno, e.strerror, path) from e  # of path, not of the temporary file
     except BaseException:
         remove(temporary)
         raise
@@ -69,7 +69,7 @@ def sync_folder(folder):
 
 
 def remove(path):
-    """Removes a file; ignores errors. path may be None."""
+    """Removes a file and ignores errors. path may be None."""
     with contextlib.suppress(OSError, TypeError):
         os.remove(path)
 
@@ -136,8 +136,8 @@ def read(path):
 
 
 def read_json(path, *keys):
-    """Returns the JSON object in a file as a dict. Raises a Failure when there is none, or when it
-    lacks one of `keys`."""
+    """Returns the JSON object in a file as a dict. Raises a Failure when the file has no object, or
+    when the object lacks one of `keys`."""
     try:
         value = json.loads(read(path))
     except Failure:

@@ -10,7 +10,7 @@ from lib.errors import Failure
 from lib.folders import walk
 from lib.processes import checked, darknet, run
 
-SMALL = 1 << 29  # bytes; for larger folders, sizes and times of files are compared, not contents
+SMALL = 1 << 29  # bytes; larger folders are compared by sizes and times of files
 SHAPE = ("height", "width", "channels", "width_multiplier")
 PATHS = ("teacher", "weights")  # cfg options with paths: the files' contents are compared instead
 
@@ -44,7 +44,7 @@ def content(path, size, _time):
 @functools.lru_cache(maxsize=None)
 def of_folder(folder):
     """Returns a text with a hash of the names and contents of all visible files below a folder.
-    With more than SMALL bytes, sizes and times replace the contents."""
+    In folders of more than SMALL bytes, sizes and times of files replace contents."""
     found = []
     for at, names in walk(folder):
         for name in names:
@@ -52,7 +52,7 @@ def of_folder(folder):
             try:
                 found.append((os.path.relpath(path, folder), path, os.stat(path)))
             except OSError:
-                found.append((os.path.relpath(path, folder), path, None))  # a link is broken
+                found.append((os.path.relpath(path, folder), path, None))  # a broken link
     small = sum(s.st_size for _, _, s in found if s) <= SMALL
     h = hashlib.blake2b(digest_size=8)
     for name, path, s in found:
@@ -79,8 +79,8 @@ def has_teacher(section):
 
 
 def of_cfg(text):
-    """Returns {`[net] batch`: value, `3 [convolutional] filters`: value}, without the paths of
-    teachers' files."""
+    """Returns {"[net] batch": value, "3 [convolutional] filters": value, ...}, without
+    the paths of teachers' files."""
     got = {}
     for number, (name, body) in enumerate(sections(text)[1:]):
         where = f"[{name}]" if name == "net" else f"{number} [{name}]"

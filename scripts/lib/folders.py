@@ -12,7 +12,7 @@ def is_image(name):
 
 
 def walk(folder):
-    """Yields (folder, sorted visible names of its files) for a folder and all below it. Links are
+    """Yields (folder, sorted names of its visible files) for a folder and all below it. Links are
     followed, but each folder is visited once."""
     seen = set()
 
@@ -37,8 +37,8 @@ def images_below(folder):
 
 
 def identities(folder):
-    """Returns the names of the visible folders in `folder`, which are the classes, in the order of
-    their class numbers."""
+    """Returns the names of the visible folders in `folder`. Each is a class; its place in the list
+    is the number of the class."""
     try:
         return sorted((e.name for e in os.scandir(folder)
                        if e.is_dir() and not e.name.startswith(".")), key=os.fsencode)

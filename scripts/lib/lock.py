@@ -13,7 +13,7 @@ NAME = ".lock"
 
 @contextlib.contextmanager
 def folder_lock(folder):
-    """Makes a folder and locks it while the block runs. A second process gets a Failure."""
+    """Makes a folder and locks it during the `with` block. A second process gets a Failure."""
     is_new = not os.path.isdir(folder)
     make_folder(folder)
     path = os.path.join(folder, NAME)

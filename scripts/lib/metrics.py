@@ -5,11 +5,11 @@ import numpy as np
 from scipy.stats import binomtest
 
 FARS = (1e-1, 1e-2, 1e-3, 1e-4)
-FEWEST = 10  # with fewer false accepts at a FAR, its TAR is not reported
+FEWEST = 10  # TAR at a FAR is reported from this number of false accepts on
 
 
 def cosine(a, b):
-    """Returns the cosine of row i of a and row i of b, for each i; 0 when a row is zero."""
+    """Returns, for each i, the cosine of row i of a and row i of b; 0 when a row is zero."""
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return (a * b).sum(1) / np.where(norms > 0, norms, 1)
 
@@ -36,7 +36,7 @@ def best_threshold(scores, same):
 
 def by_folds(scores, same, folds):
     """Returns (accuracy of each fold, threshold of each fold, array with True for each right
-    decision). The threshold of a fold is fitted on the other folds, if there are any."""
+    decision). A fold's threshold is fitted on the other folds or, without others, on itself."""
     accuracies, thresholds, right = [], [], np.zeros(len(scores), bool)
     for f in np.unique(folds):
         test = folds == f
@@ -55,7 +55,7 @@ def roc(scores, same):
     ends = np.append(s[1:] < s[:-1], True)
     tar = np.concatenate([[0], np.cumsum(y)[ends] / y.sum()])
     far = np.concatenate([[0], np.cumsum(~y)[ends] / (~y).sum()])
-    kept = s[ends]  # the lowest accepted score of each point
+    kept = s[ends]  # at each point, the lowest accepted score
     between = np.append((kept[:-1] + kept[1:]) / 2, kept[-1] - 1e-6)
     return far, tar, np.concatenate([[s[0] + 1e-6], between])
 
@@ -103,7 +103,7 @@ def metrics(scores, same, folds):
 
 
 def mcnemar(right_a, right_b):
-    """McNemar's exact test. Returns (pairs only a has right, pairs only b has right, p)."""
+    """McNemar's exact test. Returns (number of pairs only a has right, only b has right, p)."""
     a, b = np.asarray(right_a, bool), np.asarray(right_b, bool)
     only_a, only_b = int((a & ~b).sum()), int((~a & b).sum())
     with np.errstate(divide="ignore"):  # SciPy warns when p is too small for a float
@@ -112,7 +112,7 @@ def mcnemar(right_a, right_b):
 
 
 def p_text(p):
-    """Returns a p value as text: a bound below 1e-16, because p is never exactly 0."""
+    """Returns a p value as text. Below 1e-16 the text is a bound, because p is never exactly 0."""
     return "<1e-16" if p < 1e-16 else f"{p:.2g}"
 
 

@@ -74,7 +74,7 @@ class Forward:
 
 
 def start(command, **files):
-    """Starts a process in its own group: Ctrl-C reaches only this script. files: stdout, stderr."""
+    """Starts a process in a group of its own: Ctrl-C does not reach it. files: stdout=, stderr=."""
     parent = os.getpid()
 
     def prepare():
@@ -88,9 +88,9 @@ def start(command, **files):
 
 
 def run(command, capture=False, show=False):
-    """Runs a command to its end. capture: returns the standard output instead of printing it. show:
+    """Runs a command to its end. capture: returns the command's output and does not print it. show:
     prints the command first. Raises Stopped after a signal, and a Failure when the exit status is
-    not 0. The Failure's `output` is the captured text."""
+    not 0. The Failure's `output` is the captured standard output."""
     if show:
         print("$ " + " ".join(os.path.relpath(c, ROOT) if c.startswith(ROOT + os.sep) else c
                               for c in command), flush=True)
@@ -136,7 +136,7 @@ def ended(command, status):
 
 
 def pool_start(parent):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Ctrl-C, the parent stops the pool
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the parent stops the pool
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with(parent)
 

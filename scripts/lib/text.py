@@ -34,11 +34,11 @@ def counted(n, one, several=None):
 
 
 def words(line):
-    """Splits a line into words, at tabs if there are any: names may have spaces."""
+    """Splits a line at tabs, or at spaces when it has no tab: names may have spaces."""
     return [w.strip() for w in line.split("\t")] if "\t" in line.strip() else line.split()
 
 
 def columns(rows):
-    """Returns a table as text. rows: lists of texts; each row has as many as the first."""
+    """Returns a table as text. rows: lists of texts, all of one length."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(r, widths)).rstrip() for r in rows)

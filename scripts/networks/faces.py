@@ -7,8 +7,8 @@ WIDTHS = (64, 128, 256, 512)
 
 def residual(net, filters, stride, squeeze=False, is_plain=False):
     """Adds a residual block (ArcFace, Deng et al., arXiv 1801.07698). is_plain: no batch norm
-    between the two 3x3 convolutions, and a max pool instead of the 1x1 convolution when only
-    the stride changes."""
+    between the two 3x3 convolutions; when only the stride changes, a max pool replaces the 1x1
+    convolution."""
     start, c = net.last, net.shape[2]
     net.batchnorm()
     net.conv(filters, 3, 1, "prelu", bn=not is_plain)

@@ -8,7 +8,7 @@ V2_ROWS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3
            (6, 160, 3, 2),
            (6, 320, 1, 1))  # expansion, channels, repeats, stride
 GROUPS = 3  # groups of the 1x1 convolutions of ShuffleNet V1
-V3_LARGE = (  # size, expanded, channels, squeeze to, activation, stride
+V3_LARGE = (  # size, expanded channels, channels, squeezed channels, activation, stride
     (3, 16, 16, 0, "relu", 1), (3, 64, 24, 0, "relu", 2), (3, 72, 24, 0, "relu", 1),
     (5, 72, 40, 24, "relu", 2), (5, 120, 40, 32, "relu", 1), (5, 120, 40, 32, "relu", 1),
     (3, 240, 80, 0, "hswish", 2), (3, 200, 80, 0, "hswish", 1), (3, 184, 80, 0, "hswish", 1),

@@ -4,13 +4,13 @@ import os
 from lib.errors import needs
 from lib.files import whole_file
 
-EACH = 4  # pairs of each kind, for each network
+EACH = 4  # pairs of two people, and of one person, for each network
 TILE, GAP, HEAD, LINE, LETTER = 56, 6, 22, 14, 6  # pixels
 
 
 def most_confused(result, each=EACH):
-    """Returns indices of wrong pairs: (at most `each` of two people, by falling cosine; at
-    most `each` of one person, by rising cosine)."""
+    """Returns (at most `each` wrong pairs of two people, by falling cosine; at most `each` of one
+    person, by rising cosine). A pair is its index in the result."""
     wrong = [i for i, right in enumerate(result["right"]) if not right]
     of_two = sorted((i for i in wrong if not result["same"][i]), key=lambda i: -result["scores"][i])
     of_one = sorted((i for i in wrong if result["same"][i]), key=lambda i: result["scores"][i])

@@ -10,8 +10,8 @@ COLOURS = [f"C{i}" for i in range(10)]  # matplotlib's names for the colours of 
 
 
 def read(path):
-    """Reads a log: {column: list of floats}; an empty cell is NaN. An incomplete last line is left
-    out. The column lfw of older logs becomes pairs."""
+    """Returns a log as {column: list of floats}. An empty cell is NaN. An incomplete last line is
+    left out. The column "lfw" of older logs becomes "pairs"."""
     lines = read_lines(path)
     rows = list(csv.DictReader(lines))
     if rows and None in rows[-1].values() and len(rows) > 1:
@@ -30,8 +30,8 @@ def read(path):
 
 
 def smooth(values, share=.02):
-    """Returns the mean over a symmetric window around each point, without NaN. share: half of the
-    window, as a share of all points."""
+    """Returns for each point the mean over a symmetric window; NaN values do not count. share: half
+    of the window, as a share of all points."""
     reach = max(1, int(share * len(values)))
     sums, counts = [0.], [0]
     for v in values:
@@ -53,7 +53,7 @@ def known(log, column):
 
 
 def verification(log):
-    """Returns the column of the verification: "pairs", or with -judge "tar@..." or "rank-1"."""
+    """Returns the name of the verification's column: "pairs", by -judge "tar@..." or "rank-1"."""
     return next((c for c in log if c == "rank-1" or c.startswith("tar@")), "pairs")
 
 
@@ -62,7 +62,7 @@ def losses_of(log):
 
 
 def draw_loss(axis, log, colour, label, parts):
-    """parts: also draw the loss of each batch in grey, and the parts of the loss."""
+    """Draws the smoothed loss. parts: also the loss of each batch, and each part."""
     if parts:
         axis.plot(log["batch"], log["loss"], color="lightgrey", lw=.8, label="each batch")
     axis.plot(log["batch"], smooth(log["loss"]), color=colour, label=label)
@@ -73,7 +73,7 @@ def draw_loss(axis, log, colour, label, parts):
 
 
 def names_of(paths):
-    """Returns short, different names of logs: the parts in which their paths differ."""
+    """Returns short names of logs: the parts in which their paths differ."""
     whole = [os.path.splitext(os.path.abspath(p))[0].split("/") for p in paths]
     at = 0
     while len(paths) > 1 and len({tuple(w[at:at + 1]) for w in whole}) == 1:

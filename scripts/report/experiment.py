@@ -16,7 +16,7 @@ from report.machine import made_here
 from report.pictures import look, picture
 
 TAR = "TAR at FAR 1e-3, %"
-MINUS = ("scratch", "teacher")  # the rows whose TAR is subtracted from that of each row
+MINUS = ("scratch", "teacher")  # rows whose TAR is subtracted from the TAR of each row
 PAIRS = ("pairs right", *(f"p against {a}" for a in AGAINST))
 COLUMNS = ("network", "width", "images", "parameters", "MB", "multiply-adds", "ms", TAR,
            *(f"minus {m}" for m in MINUS), *PAIRS, "training, s")
@@ -126,7 +126,7 @@ def draw_point(axis, i, value, below, above):
 
 
 def draw_curves(args, rows, title, path):
-    """Draws accuracy during training, and a panel of losses for each method: their units differ."""
+    """Draws accuracy during training, and a panel of losses for each method: units differ."""
     by, logs = collections.OrderedDict(), {}
     for r in rows:
         for name in r["networks"]:

@@ -11,7 +11,7 @@ from report.roc import draw_face, printable
 
 
 def share(r, key):
-    """Returns a rate in percent with its interval, `97.12 (95.40 to 98.21)`."""
+    """Returns the rate r[key] in percent with its interval: "97.12 (95.40 to 98.21)"."""
     if r is None or r[key] is None:
         return "not measurable"
     if r.get("low") is None:
@@ -59,7 +59,7 @@ def with_error(c):
 
 
 def against(results):
-    """Returns the rows with paired tests of each network against the first one."""
+    """Returns the rows with paired tests of each network against the first network."""
     compared = [r.get("versus", {}) for r in results]
     if not any("tar_at_far" in v for v in compared):
         return []

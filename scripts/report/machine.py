@@ -24,7 +24,7 @@ def processor():
 @functools.lru_cache(maxsize=None)
 def commit():
     """Returns the commit of the checkout that contains the darknet command, or "unknown". A "+" at
-    the end means that files differ from it."""
+    the end means that files differ from the commit."""
     git = ["git", "-C", os.path.dirname(os.path.realpath(darknet()))]
     try:
         name = subprocess.run([*git, "rev-parse", "--short=9", "HEAD"], capture_output=True,

@@ -11,7 +11,7 @@ from report.pictures import picture
 
 
 def draw_roc(path, result, title, other=None):
-    """result: the result of verification.verify(); other: that of another network, or None."""
+    """Draws ROC and scores. result: of verification.verify(); other: another result, or None."""
     scores, same = np.array(result["scores"]), np.array(result["same"], bool)
     with picture(path, 110, 1, 2, figsize=(11, 4.8)) as (figure, axes):
         left, right = axes[0]

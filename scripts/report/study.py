@@ -75,7 +75,7 @@ def markdown(rows):
 
 
 def panels(rows):
-    """Returns [(width, batches)] in the order of the rows. Each has two panels."""
+    """Returns [(width, batches)] in the order of the rows: each pair gets two panels."""
     return list(dict.fromkeys((r["width"], r["batches"]) for r in rows))
 
 
@@ -90,7 +90,7 @@ def label(row):
 
 
 def draw_points(axis, rows, name):
-    """Draws a point with its interval for each row; it is hollow when there is only one seed."""
+    """Draws a point with its interval for each row. The point is hollow for a single seed."""
     for i, r in enumerate(rows):
         test = r["tests"].get(name)
         if test:
@@ -103,7 +103,7 @@ def draw_points(axis, rows, name):
 
 
 def draw_curves(axis, rows, name):
-    """Draws accuracy during training: the mean over seeds with points at the same updates."""
+    """Draws accuracy during training, averaged over the seeds measured at the same updates."""
     for r in rows:
         curves = [run["curve"] for run in r["runs"] if run["curve"]]
         if not curves:
