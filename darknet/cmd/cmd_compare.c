@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/inputs.h"
 #include "base/outfile.h"
 #include "cmd/cmd.h"
 #include "cmd/matching.h"
@@ -123,6 +124,13 @@ static dnx_status read_both(const dnx_matching *t, const compare_args *a, dnx_po
     return st;
 }
 
+/* Checks the file of the sheet, which must not be one of the photographs. */
+static dnx_status try_sheet(const compare_args *a, dnx_err *err) {
+    for (int k = 0; k < 2; k++)
+        if (!dnx_input_note(a->photo[k])) return dnx_no_memory(a->photo[k], err);
+    return dnx_try_output(a->sheet, a->force, err);
+}
+
 static int run(const void *args) {
     const compare_args *a = args;
     dnx_matching t = {0};
@@ -130,7 +138,7 @@ static int run(const void *args) {
     dnx_err err = {0};
     dnx_status st = dnx_matching_open(&a->m, &t, &err);
     if (!st) st = read_both(&t, a, p, &err);
-    if (!st && a->sheet) st = dnx_try_output(a->sheet, a->force, &err);
+    if (!st && a->sheet) st = try_sheet(a, &err);
     if (!st && a->sheet) st = draw(p, t.m.net->in.h, !a->m.aligned, a->sheet, &err);
     if (!st) print(&t, a, p);
     for (int k = 0; k < 2; k++) dnx_portrait_free(&p[k]);

@@ -131,11 +131,30 @@ static dnx_status open_detectors(dnx_finding *j, int threads, dnx_err *err) {
     return st;
 }
 
+/* Checks the files of -landmarks and -sheet: they replace no photograph and no other output. */
+static dnx_status try_outputs(const dnx_finding *j, const char *record, dnx_err *err) {
+    char *faceless = dnx_path_join(j->out, "no-face.txt");
+    char *skipped = dnx_path_join(j->out, "skipped.txt");
+    const char *out[] = {record, faceless, skipped, j->a->landmarks, j->a->sheet};
+    enum { OWN = 3, ALL = sizeof out / sizeof *out };
+    dnx_status st = faceless && skipped ? DNX_OK : dnx_no_memory(j->out, err);
+    for (int i = OWN; !st && i < ALL; i++) {
+        if (!out[i]) continue;
+        for (int k = 0; !st && k < i; k++)
+            if (out[k] && dnx_outfile_is_same(out[i], out[k]))
+                st = dnx_fail_at(err, DNX_EIO, out[i], "is named for two outputs");
+        if (!st) st = dnx_images_note(&j->images, out[i], err);
+        if (!st) st = dnx_outfile_try(out[i], err);
+    }
+    free(faceless);
+    free(skipped);
+    return st;
+}
+
 static dnx_status look(dnx_finding *j, const char *record, size_t *faceless, dnx_err *err) {
     dnx_status st = dnx_finding_take_record(j, record, err);
     if (!st) st = dnx_finding_plan(j, err);
-    if (!st && j->a->landmarks) st = dnx_outfile_try(j->a->landmarks, err);
-    if (!st && j->a->sheet) st = dnx_outfile_try(j->a->sheet, err);
+    if (!st) st = try_outputs(j, record, err);
     if (!st) st = dnx_finding_begin_record(j, record, err);
     if (st) return st;
     dnx_pool *pool = dnx_pool_new(j->workers);

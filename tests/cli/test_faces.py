@@ -190,6 +190,26 @@ def names_that_no_list_can_hold():
            done.stdout)
 
 
+def no_photograph_is_replaced():
+    photograph("kept/a.png", 100, 90, (0, 0))
+    before = read("kept/a.png")
+    os.link("kept/a.png", "same.png")
+    for photos, name in (("kept", "kept/a.png"), ("kept/a.png", "kept/a.png"),
+                         ("kept", "same.png")):
+        for option in ("-sheet", "-landmarks"):
+            expect_end(faces(photos, "kept-out", option, name), 1,
+                       f"{name}: cannot write: it is an input of this command (kept/a.png)\n")
+    expect(read("kept/a.png") == before and not os.path.exists("kept-out"), "lost, or left behind")
+    os.makedirs("kept-out")
+    for words, name in ((("-sheet", "both", "-landmarks", "both"), "both"),
+                        (("-sheet", "both", "-landmarks", "kept-out/../both"), "both"),
+                        (("-sheet", "kept-out/faces.record"), "kept-out/faces.record"),
+                        (("-landmarks", "kept-out/skipped.txt"), "kept-out/skipped.txt"),
+                        (("-landmarks", "kept-out/no-face.txt"), "kept-out/no-face.txt")):
+        expect_end(faces("kept", "kept-out", *words), 1, f"{name}: is named for two outputs\n")
+    expect(not os.path.exists("both") and files("kept-out") == [], "left behind")
+
+
 def wrong_calls():
     os.makedirs("empty", exist_ok=True)
     expect_end(faces("empty", "o"), 1, "empty: no images\n")
@@ -249,6 +269,7 @@ def goes_on_after_a_kill():
 attempt_all(start, the_tree_is_kept, the_same_call_goes_on, scripts_read_json,
             other_options_never_mix, other_photographs_never_mix, a_changed_photograph_is_new,
             names_of_faces_and_of_photographs, align_reads_the_landmarks, turned_photographs,
-            lists_and_single_photographs, names_that_no_list_can_hold, wrong_calls,
+            lists_and_single_photographs, names_that_no_list_can_hold,
+            no_photograph_is_replaced, wrong_calls,
             goes_on_after_a_kill)
 summary()

@@ -91,6 +91,12 @@ def a_sheet_shows_both():
     expect(green > 500 and orange > 100, (green, orange))
     expect_end(compare("one.png", "two.png", *FINDS, "-sheet", "sheet.jpg"), 1,
                "sheet.jpg: exists; -force replaces it\n")
+    before = [read(name) for name in ("one.png", "two.png")]
+    os.symlink("one.png", "link.png")
+    for sheet, photo in (("one.png", "one.png"), ("two.png", "two.png"), ("link.png", "one.png")):
+        expect_end(compare("one.png", "two.png", *FINDS, "-sheet", sheet, "-force"), 1,
+                   f"{sheet}: cannot write: it is an input of this command ({photo})\n")
+    expect(before == [read(name) for name in ("one.png", "two.png")], "a photograph is lost")
 
 
 def faces_that_are_not_there():
