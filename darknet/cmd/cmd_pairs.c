@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/files.h"
 #include "base/outfile.h"
 #include "base/paths.h"
 #include "cmd/cmd.h"
@@ -28,16 +30,29 @@ static char *set_name(const char *path) {
     return strndup(name, strlen(name) - 4);
 }
 
+/* Fails when `file` exists and has not these n bytes. */
+static dnx_status check_there(const char *file, const void *bytes, size_t n, dnx_err *err) {
+    size_t len = 0;
+    if (access(file, F_OK)) return DNX_OK;
+    char *there = dnx_file_read_unnoted(file, DNX_MAX_FILE, &len);
+    const bool is_same = there && len == n && !memcmp(there, bytes, n);
+    free(there);
+    if (is_same) return DNX_OK;
+    return dnx_fail_at(err, DNX_EIO, file, "is another image; choose another folder");
+}
+
 static dnx_status unpack(const dnx_binset *s, const dnx_pairs *p, const char *name,
                          const char *folder, dnx_err *err) {
     char *under = dnx_path_join(folder, name),
          *file = malloc(strlen(folder) + 2 * strlen(name) + 40);
     dnx_status st = under && file ? dnx_folder_make(folder, err) : dnx_no_memory(folder, err);
     if (!st) st = dnx_folder_make(under, err);
-    for (size_t i = 0; !st && i < s->n; i++) {
-        bool is_png = s->image[i].n > 4 && !memcmp(s->image[i].bytes, "\x89PNG", 4);
+    for (size_t k = 0; !st && k < 2 * s->n; k++) { /* check all files, then write all */
+        const size_t i = k % s->n;
+        const bool is_png = s->image[i].n > 4 && !memcmp(s->image[i].bytes, "\x89PNG", 4);
         sprintf(file, "%s/%s_%04zu.%s", under, name, i + 1, is_png ? "png" : "jpg");
-        st = dnx_outfile_write(file, s->image[i].bytes, s->image[i].n, err);
+        st = (k < s->n ? check_there : dnx_outfile_write)(file, s->image[i].bytes, s->image[i].n,
+                                                          err);
     }
     for (size_t i = 0; !st && i < p->n; i++)
         printf("%s/%s_%04zu\t%s/%s_%04zu\t%d\t%d\n", name, name, 2 * i + 1, name, name, 2 * i + 2,

@@ -6,7 +6,7 @@ import pickle
 import tempfile
 
 import common
-from common import check, needed, python2, summary, write
+from common import check, needed, python2, read, summary, write
 
 with needed():
     import numpy as np
@@ -70,6 +70,16 @@ def main():
             check(names == [f"{k:06d}" for k in range(8)], f"names of {protocol}", names)
             check(np.array_equal(got, want), f"numbers of {protocol}")
         os.remove("got")
+        for call in ("unpacked", "unpacked again"):
+            status, error = darknet("pairs", "set.bin", "-unpack", "mine")
+            check(status == 0 and read("mine/set/set_0002.png") == images[1], call, error)
+        write("mine/set/set_0008.png", "of another set")
+        os.remove("mine/set/set_0001.jpg")
+        status, error = darknet("pairs", "set.bin", "-unpack", "mine")
+        check(status == 1 and error == "mine/set/set_0008.png: is another image; choose another "
+              "folder\n", "no image is replaced by -unpack", error)
+        check(read("mine/set/set_0008.png") == b"of another set", "it stays")
+        check(not os.path.exists("mine/set/set_0001.jpg"), "nothing is written before all fit")
         large = pickle.dumps((images[:3] + [picture(9, "png", (7, 8))], [True, True]))
         for name, data, text in (
                 ("cut", sets[4][:-20], "bad.bin: byte "),
