@@ -160,10 +160,12 @@ static void close_model(model *m) {
     dnx_free(m->p);
 }
 
-static dnx_status check_top(const char *file, int top, int most, dnx_err *err) {
-    if (top <= most) return DNX_OK;
-    return dnx_fail_at(err, DNX_EOPTION, file, "top %d: the network has only %d %s", top, most,
-                       dnx_plural((size_t)most, "class", "classes"));
+/* Checks -t, or top= of the data file when the command has no -t. */
+static dnx_status check_top(const class_args *a, int top, int classes, dnx_err *err) {
+    if (top <= classes) return DNX_OK;
+    return dnx_fail_at(err, DNX_EOPTION, a->top ? NULL : a->data,
+                       "%s%d: is more than the number of classes, %d",
+                       a->top ? "-t " : "[data] top=", top, classes);
 }
 
 /* ---- predict ---- */
@@ -255,7 +257,7 @@ static int run_predict(const void *args) {
     if (!st) st = open_model(a, o.classes, 1, &m, &err);
     int top = a->top ? a->top : o.top;
     if (!st) st = read_names(a, &o, m.classes, &names, &err);
-    if (!st) st = check_top(a->data, top, m.classes, &err);
+    if (!st) st = check_top(a, top, m.classes, &err);
     if (!st) st = predict_all(&m, a->image, &names, top, &err);
     dnx_labels_free(&names);
     dnx_datafile_free(&o);
@@ -350,7 +352,7 @@ static int run_valid(const void *args) {
     if (!st && data->o.classes > m.classes)
         st = dnx_fail_at(&err, DNX_EOPTION, a->data, "[data] classes=%d: the network has only %d",
                          data->o.classes, m.classes);
-    if (!st) st = check_top(a->data, data->o.top, data->o.classes, &err);
+    if (!st) st = check_top(a, data->o.top, data->o.classes, &err);
     if (!st) st = validate(data, &m, &err);
     dnx_data_close(data);
     close_model(&m);

@@ -236,6 +236,11 @@ def named():
                    "own.txt", "-t", "3")
     expect_end(done)
     expect(all(n in done.stdout for n in ("Ann", "Bob", "Eve")), done.stdout)
+    wide = write("wide.data", read("syn/faces.data") + b"top=4\nvalid=syn/train\n")
+    for verb, more, why in (("predict", (image, "-t", "5"), "-t 5"), ("predict", (image,), None),
+                            ("valid", (), None)):
+        expect_end(darknet("classifier", verb, wide, "a.cfg", "a/a.weights", *more), 1,
+                   f"{why or wide + ': [data] top=4'}: is more than the number of classes, 3\n")
     write("own.txt", "Ann\n")
     done = darknet("classifier", "predict", "syn/faces.data", "a.cfg", "a/a.weights", image,
                    "-names",

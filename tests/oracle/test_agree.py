@@ -152,8 +152,8 @@ def main():
         refused("none.png: cannot read: No such file", "predict", data, cfg, weights,
                 d + "/none.png")
         refused("is not an image", "predict", data, cfg, weights, cfg)
-        refused("top 11: the network has only 10 classes", "predict", data, cfg, weights, images[0],
-                "-t", "11")
+        refused("-t 11: is more than the number of classes, 10", "predict", data, cfg, weights,
+                images[0], "-t", "11")
         few = write("few", "a\nb\n")
         refused("few: has 2 names, but the network has 10 classes", "predict",
                 write("few.data", "names=%s\n" % few), cfg, weights, images[0])
