@@ -157,7 +157,7 @@ dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err
 void dnx_train_read_run(dnx_train_job *j);
 /* Loads the weights file of the command line (start.c). */
 dnx_status dnx_train_start(dnx_train_job *j, dnx_err *err);
-/* Stores what the run begins from in j->begun_from and j->begun_sum. Not for -resume, which reads them
- * from NAME.run. Error: DNX_EMEM. */
+/* Stores what the run begins from in j->begun_from and j->begun_sum. -resume does not call it, but
+ * reads both from NAME.run. Error: DNX_EMEM. */
 dnx_status dnx_train_note_begin(dnx_train_job *j, dnx_err *err);
 #endif

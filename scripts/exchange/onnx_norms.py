@@ -94,7 +94,8 @@ def same(_t, _n, x, *_):
 
 def cast(t, n, x):
     if n.get("to") not in FLOATS:
-        t.fail(f"to={TensorProto.DataType.Name(n.get('to'))}: only kinds of floats have a layer here")
+        kind = TensorProto.DataType.Name(n.get("to"))
+        t.fail(f"to={kind}: only kinds of floats have a layer here")
     return x
 
 
