@@ -135,8 +135,8 @@ void dnx_train_put_back(dnx_train_job *j);
 
 /* Returns the list of pairs or the folder to verify on, or NULL when the run does not verify. */
 const char *dnx_train_verified_on(const dnx_train_args *a);
-/* Stores in `out` a checksum of the options that choose the best weights: the pairs or people, their
- * folder, the judge, the distractors and -verify; "" when the run does not verify. */
+/* Stores in `out` a checksum of the options that choose the best weights: the pairs or people,
+ * their folder, the judge, the distractors and -verify; "" when the run does not verify. */
 void dnx_train_verified_sum(const dnx_train_job *j, char out[17]);
 void dnx_train_report_best(const dnx_train_job *j);
 
@@ -152,8 +152,8 @@ dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
 #define DNX_BEST_ON "%s, on which it was chosen" /* the value of "best on" in NAME.run */
 /* Writes NAME.run. state: "running", "done", "stopped" or "failed: WHY". */
 dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err);
-/* For -resume: reads j->start, j->begun_from, j->begun_sum, j->earlier_seconds and j->is_recorded from
- * NAME.run. */
+/* For -resume: reads j->start, j->begun_from, j->begun_sum, j->earlier_seconds and j->is_recorded
+ * from NAME.run. */
 void dnx_train_read_run(dnx_train_job *j);
 /* Loads the weights file of the command line (start.c). */
 dnx_status dnx_train_start(dnx_train_job *j, dnx_err *err);
