@@ -11,16 +11,17 @@ are not needed.
 Rank-1: an image of a person is searched among all distractors and one other image of the person.
 This is done for each ordered pair of images of a person. Rank-1 is the share of searches in which
 the person comes first.
-TAR at FAR: FAR is the share of pairs of two people whose cosine is above a threshold, TAR the share
-of pairs of the same person above the same threshold.
+TAR at FAR: FAR is the share of the pairs of images of two different people whose cosine is above a
+threshold. TAR is the share of the pairs of images of one person whose cosine is above it.
 FNIR at FPIR: a watch list has the mean feature of each person. FPIR is the share of strangers whose
 search exceeds a threshold. FNIR is the share of searches for a person on the list that do not find
 the person at that threshold.
 
 Writes into DIR: results.json, table.csv, identification.png, threshold.json (for `darknet compare`
 and `darknet find`), with --suspects also suspects.png and suspects.txt. Intervals are 95 %
-intervals over people. A rate is measurable only when at least ten pairs of two people exceed its
-threshold. Features are stored in DIR/embeddings and used again while network, weights, --flip,
+confidence intervals; they allow for several trials with one person. A TAR is measured only when at
+least ten pairs of two people are above the threshold, FNIR only when at least ten searches for
+strangers are. Features are stored in DIR/embeddings and used again while network, weights, --flip,
 images and the build of darknet are the same. """
 import os
 import sys

@@ -75,8 +75,9 @@ dnx_status dnx_finding_begin_record(dnx_finding *j, const char *path, dnx_err *e
 /* Adds a processed photograph to j->list and to the record. Errors: DNX_EMEM. */
 dnx_status dnx_finding_record(dnx_finding *j, const dnx_finding_item *it, dnx_err *err);
 
-/* Writes OUT/skipped.txt, OUT/no-face.txt and the files of -landmarks and -sheet. *faceless, 0
- * before, becomes the number of photographs without a face. Errors: DNX_EIO, DNX_EMEM. */
+/* Writes OUT/skipped.txt and OUT/no-face.txt, each unless it would be empty, and the files of
+ * -landmarks and -sheet. Adds to *faceless, which the caller sets to 0, the number of photographs
+ * without a face. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_finding_finish(dnx_finding *j, size_t *faceless, dnx_err *err);
 /* Prints the numbers of photographs and faces, and times, as text or JSON. */
 void dnx_finding_print(const dnx_finding *j, size_t faceless, double seconds);

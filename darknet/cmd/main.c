@@ -1,4 +1,5 @@
-/* main.c - the darknet command: runs a verb, or passes a verb of Darknet's own to its command. */
+/* main.c - the darknet command: runs its own verbs, and hands other verbs of Darknet to
+ * /usr/bin/darknet. */
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -128,7 +128,7 @@ static bool is_there(const char *base, const char *path) {
     return there;
 }
 
-/* Returns the end of the path without the number at its end. */
+/* Returns where the path ends if the number at the end of the line is a class. */
 static char *end_of(const dnx_listed *m) {
     char *cut;
     return last_number(m->path, &cut) ? cut : m->path + strlen(m->path);

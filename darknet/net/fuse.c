@@ -75,5 +75,6 @@ void dnx_net_fuse(dnx_net *net) {
 void dnx_net_unmerge(dnx_net *net, int i) {
     if (net->plan.of[i].residual_of < 0) return;
     net->plan.of[i].residual_of = -1;
-    net->plan.of[i + 1].merged_into = -1; /* layer i + 1 adds in place: the outputs share memory */
+    /* Layer i + 1 now adds the residual itself, in place: layer i has the memory of its output. */
+    net->plan.of[i + 1].merged_into = -1;
 }

@@ -22,7 +22,8 @@ dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *
                            int layers, dnx_err *err);
 /* Returns the number of parameters in the file, up to its first fault. */
 size_t dnx_packed_numbers(const unsigned char *bytes, size_t len);
-/* Bits of each number in parameters of the role DNX_WEIGHTS without is_one_bit. */
+/* How many bits a packed file has for each number of the role DNX_WEIGHTS. Parameters with
+ * is_one_bit always have 1 bit for a number, those of other roles 32. */
 typedef enum { DNX_HALF = 16, DNX_SINGLE = 32 } dnx_weight_bits;
 /* Writes a network that predicts, after prepare(). DNX_EWEIGHTS when a weight does not fit 16 bits,
  * or a filter of [binary] is not binary; DNX_EIO, DNX_EMEM. */

@@ -43,9 +43,10 @@ typedef struct {
 
 #define DNX_TILE_POSITIONS 512 /* most positions in one call of multiply() */
 
-/* Some outputs of an image, in the layout of common/bits/bitconv_tiles.h. A place is 64 bytes: +1
- * or -1 for 64 channels of a pixel, 0 for padding. Position j is the window whose first place is
- * x + 64*j. In a row of `pitch` positions the first `width` are outputs. */
+/* Consecutive outputs of one image. common/bits/bitconv_tiles.h has the layout of the input x. A
+ * place is 64 bytes of x: the signs, +1 or -1, of 64 channels of one pixel; the bytes of padding
+ * and of missing channels are 0. The first place of window j is at x + 64*j; j is its position. A
+ * row has `pitch` positions, but only the first `width` have an output. */
 typedef struct {
     const int8_t *x;
     const size_t *offset; /* bytes from a window's first place to each of its `words` words */

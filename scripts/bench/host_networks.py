@@ -46,7 +46,7 @@ def set_slopes(cfg, weights):
 
 
 def random_weights(cfg, out):
-    """Writes libdarknet's random weights, with drawn batch norms: libdarknet's have variance 0."""
+    """Writes libdarknet's random weights, and random batch norms: libdarknet stores variance 0."""
     done = subprocess.run([sys.executable, os.path.join(peer_process.FOLDER, "peer_host.py"),
                            "-init", cfg, out], capture_output=True, text=True)
     if done.returncode:

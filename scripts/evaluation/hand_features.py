@@ -14,7 +14,7 @@ from skimage.transform import resize
 
 CELLS = 8  # cells in each direction
 MARGIN = .1  # share of the image that lbp() cuts off at each side: background and hair
-PIXELS = 32  # width and height of the image for raw()
+PIXELS = 32  # width and height to which raw() scales the image
 
 
 def even_light(grey):

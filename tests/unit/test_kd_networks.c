@@ -98,7 +98,7 @@ static void messages(void) {
         {STUDENT "[margin_softmax]\nclasses=7\n" KD,
          "student.cfg:14: [kd_probability] the teacher has 5 classes, the student 7: only "
          "features can be fitted ([kd_feature])"},
-        {STUDENT KD "layer=0\n", /* layer 0 gives features, no logits */
+        {STUDENT KD "layer=0\n", /* the teacher's layer 0 gives 9 features, no logits */
          "student.cfg:12: [kd_probability] the teacher has 9 classes, the student 4: only "
          "features can be fitted ([kd_feature])"},
         {STUDENT HEAD "[kd_probability]\nweights=teacher.weights\n",

@@ -26,7 +26,7 @@ dnx_status dnx_binary_filters_binarise(dnx_binary_filters *f, dnx_node *n, dnx_e
 void dnx_binary_filters_pack(dnx_binary_filters *f, const dnx_node *n, const float *norm_scale);
 /* Frees b and wk. */
 void dnx_binary_filters_drop(dnx_binary_filters *f);
-/* Sets w to alpha b, which a network that predicts saves. */
+/* Overwrites the real weights w with alpha b. A network that only predicts saves these. */
 void dnx_binary_filters_round(dnx_binary_filters *f);
 /* Adds the gradients of the real weights to d_w. Overwrites d_wk. scratch: 2 K floats. */
 void dnx_binary_filters_back(dnx_binary_filters *f, const dnx_node *n, float *scratch);

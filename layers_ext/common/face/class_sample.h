@@ -18,6 +18,7 @@ dnx_status dnx_class_sample_make(dnx_class_sample *s, dnx_node *n, int classes, 
                                  dnx_err *err);
 /* Draws the classes of pass p. Ignores truths outside 0..classes-1. */
 void dnx_class_sample_draw(dnx_class_sample *s, const dnx_node *n, const dnx_pass *p);
-/* Returns the position of class y in the sample; 0 when the sample does not have y. */
+/* Returns the index of class y in the sample, or y when all classes are used. Returns 0 when the
+ * sample lacks y; 0 is also the index of its first class. */
 int dnx_class_sample_place(const dnx_class_sample *s, int y);
 #endif

@@ -11,7 +11,7 @@ typedef struct {
     dnx_class_sample sample; /* on the processor */
     dnx_gpu_labels label;
     float *block;     /* B x ld: the cosines, then their gradients */
-    float *rows;      /* ints: the classes of the sample; NULL when all classes are used */
+    float *rows;      /* holds ints: the sampled classes, then -1; NULL when all are used */
     float *row, *now; /* row: B x 5 doubles; now: a struct dnx_cuda_margin */
     /* B doubles each; NULL when the options do not need them. */
     float *length, *m_of, *factor;
