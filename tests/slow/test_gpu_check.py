@@ -86,7 +86,7 @@ def compares_with_torch():
     """PyTorch gets our batch. With another network, or when it measures another batch, there is no
     ratio."""
     script("bin/python3", "#!/bin/sh\n[ \"$1\" = -c ] || "
-           "printf 'PyTorch step of %s, bfloat16\\t4e6 ms\\n' \"${OTHER:-$2}\" > \"$3\"\n")
+           "printf 'PyTorch step of %s, bfloat16\\t4000000 ms\\n' \"${OTHER:-$2}\" > \"$3\"\n")
     goal = "goal: step, times PyTorch eager bfloat16"
     os.replace("there/mobilefacenet.cfg", "kept.cfg")
     write("there/mobilefacenet.cfg", NET)
