@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from common import ROOT, attempt_all, expect, expect_end, read, run, summary, write
-from gpu_command import STANDIN
+from gpu_command import STANDIN, build
 
 NET = """[net]
 batch=2
@@ -36,6 +36,7 @@ def script(path, text):
 
 
 def start():
+    build()
     made = run("make", "-s", "-C", ROOT, "gpu-check", timeout=600)
     expect_end(made)
     shutil.copytree(os.path.join(ROOT, "build", "gpu-check"), "there")
