@@ -6,6 +6,7 @@
 ASKED := PHOTOS V DEBUG ASAN FUZZ OPENCV GPU MPI DARKNET LAYERS LAYER T OUT ARGS FACES LFW PAIRS TEACHER BENCH SECONDS
 $(foreach v,$(ASKED),$(if $(findstring environment,$(origin $v)),$(eval override $v :=)))
 
+comma := ,
 # $(call quote,TEXT) is TEXT as one word for the shell.
 quote = '$(subst ','\'',$(1))'
 
@@ -99,18 +100,27 @@ $(SET)/gpu_ptx.o: $(SET)/kernels.ptx
 	echo '.incbin "$<"'; echo '.byte 0'; echo '.section .note.GNU-stack,"",@progbits'; } > $(SET)/gpu_ptx.s
 	$(Q)$(CC) -c -o $@ $(SET)/gpu_ptx.s
 
-$(SET)/bin/darknet-gpu: $(call obj,$(COMMAND)) $(WITH_GPU) $(LIB)
+# Unless OPENCV=1 asks for it, bin/darknet does not load OpenCV, which libdarknet names: see the script.
+NO_OPENCV := $(if $(OPENCV),,$(SET)/bin/no-opencv)
+WITHOUT := $(if $(NO_OPENCV),-Wl$(comma)--disable-new-dtags$(comma)-rpath$(comma)'$$ORIGIN/no-opencv:$$ORIGIN/../lib/thinface')
+$(SET)/bin/no-opencv: darknet/host/no_opencv.sh $(wildcard $(DARKNET)/libdarknet.so) | $(FIRST)
+	@mkdir -p $(@D)
+	$(Q)sh $< $(call quote,$(DARKNET)/libdarknet.so) $@ "$(CC)"
+
+$(SET)/bin/darknet-gpu: $(call obj,$(COMMAND)) $(WITH_GPU) $(LIB) | $(NO_OPENCV)
 	@mkdir -p $(@D)
 	@echo "  link $@"
-	$(Q)$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
-$(SET)/bin/darknet: $(call obj,$(COMMAND)) $(LIB)
+	$(Q)$(CC) $(FLAGS) -o $@ $^ $(WITHOUT) $(HOSTLIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
+$(SET)/bin/darknet: $(call obj,$(COMMAND)) $(LIB) | $(NO_OPENCV)
 	@mkdir -p $(@D)
 	@echo "  link $@"
-	$(Q)$(CC) $(FLAGS) -o $@ $^ $(HOSTLIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
+	$(Q)$(CC) $(FLAGS) -o $@ $^ $(WITHOUT) $(HOSTLIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
 
 # bin/darknet is a copy of the last build, whatever its flags were.
-bin/darknet: $(SET)/bin/darknet$(if $(GPU),-gpu) FORCE | bin
+bin/darknet: $(SET)/bin/darknet$(if $(GPU),-gpu) $(NO_OPENCV) FORCE | bin
 	@cmp -s $< $@ || { cp $< $@.new && mv $@.new $@; }
+	@$(if $(NO_OPENCV),diff -r $(NO_OPENCV) bin/no-opencv >/dev/null 2>&1 ||) rm -rf bin/no-opencv
+	@$(if $(NO_OPENCV),[ -d bin/no-opencv ] || cp -r $(NO_OPENCV) bin)
 
 # Writes the list of layer types from the names of their files.
 NAMES = $(notdir $(basename $(TYPES) $(OUTSIDE)))
@@ -204,7 +214,6 @@ $(FAULTS): tests/lib/faults.c
 # These programs test the parser of the command line, which is not in libthinface.a.
 $(SET)/tests/fuzz/fuzz_args $(SET)/tests/unit/test_fuzz: $(call obj,darknet/cmd/args.c darknet/cmd/help.c)
 
-comma := ,
 wrap = $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup free $(1))
 $(SET)/tests/host/test_host_alloc: LIBS += $(call wrap,aligned_alloc posix_memalign strndup)
 $(SET)/tests/unit/test_cfg: LIBS += $(call wrap)
@@ -315,12 +324,14 @@ install: bin/darknet ## copy the command and its completions for bash and zsh to
 	@if [ $(call under,bin) -ef /usr/bin ]; then echo "PREFIX="$(call quote,$(PREFIX))": this would replace" \
 	"/usr/bin/darknet, which is Darknet's own command and which ours needs; take another, such as /usr/local" >&2; exit 1; fi
 	install -D bin/darknet $(call under,$(COMMAND_FILE))
+	@! [ -d bin/no-opencv ] || { set -x; mkdir -p $(call under,lib/thinface) && cp -P bin/no-opencv/*.so* $(call under,lib/thinface); }
 	bin/darknet completion bash > bin/completion.bash
 	bin/darknet completion zsh > bin/completion.zsh
 	install -D -m 644 bin/completion.bash $(call under,$(BASH_FILE))
 	install -D -m 644 bin/completion.zsh $(call under,$(ZSH_FILE))
 uninstall: ## remove what was installed
 	rm -f $(foreach f,$(COMMAND_FILE) $(BASH_FILE) $(ZSH_FILE),$(call under,$f))
+	rm -rf $(call under,lib/thinface)
 clean: ## remove what was built
 	rm -rf build bin
 help: ## print this list

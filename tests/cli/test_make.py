@@ -91,6 +91,20 @@ def folder_with_a_space():
     expect("-L'/a b'" in done.stdout and "-rpath,'/a b'" in done.stdout, done.stdout[-500:])
 
 
+def expect_no_opencv(program, folder):
+    """Checks that a program loads the library in place of OpenCV, and that from the folder."""
+    lines = run("ldd", program).stdout.splitlines()
+    opencv = [line for line in lines if "libopencv" in line]
+    expect(opencv and all(folder in line for line in opencv), opencv)
+    expect(len(lines) < 60, f"{len(lines)} libraries")
+
+
+def starts_without_opencv():
+    """OpenCV's 240 libraries make a start ten times longer."""
+    if os.path.exists(os.path.join(os.path.dirname(DARKNET), "no-opencv")):
+        expect_no_opencv(DARKNET, "no-opencv")
+
+
 def installs():
     folder = os.path.abspath("to 'here'")
     there = {"usr/my dir/bin/darknet", "usr/my dir/share/zsh/site-functions/_darknet",
@@ -100,7 +114,10 @@ def installs():
     expect(done.returncode == 0, done.stderr)
     found = {os.path.relpath(os.path.join(at, name), folder)
              for at, _, names in os.walk(folder) for name in names}
-    expect(found == there, found)
+    in_place = {name for name in found if name.startswith("usr/my dir/lib/thinface/")}
+    expect(found - in_place == there, found)
+    if in_place:
+        expect_no_opencv(f"{folder}/usr/my dir/bin/darknet", "lib/thinface")
     for name in there:
         expect(os.path.getsize(os.path.join(folder, name)) > 1000, name)
     expect(read(f"{folder}/usr/my dir/bin/darknet") == read(DARKNET), "another command")
@@ -138,7 +155,7 @@ def python_without_numpy():
 
 def main():
     attempt_all(lambda: None, names_with_quotes, clean_environment, packages_first,
-                folder_with_a_space, installs,
+                folder_with_a_space, installs, starts_without_opencv,
                 the_hosts_own_command_stays, packages, python_without_numpy)
     summary()
 
