@@ -2,7 +2,8 @@
 # make help lists the targets. Options: V=1, DEBUG=1, ASAN=1, OPENCV=1, GPU=1, DARKNET=/path/of/libdarknet,
 # CC=clang, T=part of a test's path, PREFIX, DESTDIR, PYTHON.
 
-# Only the command line sets these variables: the environment may have another program's DEBUG.
+# Only the command line sets these variables. The environment does not: a DEBUG in it may be meant
+# for another program.
 ASKED := PHOTOS V DEBUG ASAN FUZZ OPENCV GPU MPI DARKNET LAYERS LAYER T OUT ARGS FACES LFW PAIRS TEACHER BENCH SECONDS
 $(foreach v,$(ASKED),$(if $(findstring environment,$(origin $v)),$(eval override $v :=)))
 
@@ -34,7 +35,8 @@ FUZZER := -fsanitize=fuzzer-no-link,address,undefined
 FLAGS  += $(if $(FUZZ),$(FUZZER))
 LIBS   := -lm -pthread -ljpeg -lpng -llapacke -lxxhash
 HOSTLIB := -L$(call quote,$(DARKNET)) -ldarknet -Wl,-rpath,$(call quote,$(DARKNET))
-# opencv4.pc may be absent: only libopencv-dev, a large package, has it.
+# Without opencv4.pc, the paths of Debian are used: only libopencv-dev, a large package, has this
+# file.
 OPENCV_INCLUDE = $(or $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I opencv4 2>/dev/null)),-isystem /usr/include/opencv4)
 OPENCV_LIBS = $(shell pkg-config --libs-only-L opencv4 2>/dev/null) -lopencv_videoio -lopencv_imgproc -lopencv_core -lstdc++
 ISA_avx2   := -mavx2 -mfma
@@ -100,7 +102,8 @@ $(SET)/gpu_ptx.o: $(SET)/kernels.ptx
 	echo '.incbin "$<"'; echo '.byte 0'; echo '.section .note.GNU-stack,"",@progbits'; } > $(SET)/gpu_ptx.s
 	$(Q)$(CC) -c -o $@ $(SET)/gpu_ptx.s
 
-# Unless OPENCV=1 asks for it, bin/darknet does not load OpenCV, which libdarknet names: see the script.
+# Without OPENCV=1, bin/darknet does not load OpenCV, although libdarknet is linked to it. The
+# script no_opencv.sh makes a small library that takes the place of OpenCV.
 NO_OPENCV := $(if $(OPENCV),,$(SET)/bin/no-opencv)
 WITHOUT := $(if $(NO_OPENCV),-Wl$(comma)--disable-new-dtags$(comma)-rpath$(comma)'$$ORIGIN/no-opencv:$$ORIGIN/../lib/thinface')
 $(SET)/bin/no-opencv: darknet/host/no_opencv.sh $(wildcard $(DARKNET)/libdarknet.so) | $(FIRST)
@@ -177,8 +180,8 @@ $(SET)/tests/%: $(OBJ)/tests/%.o $(LIB) $(OBJ)/layers_ext/kernels/kernels_wide.o
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) $(if $(findstring tests/fuzz/,$@),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIB) $(LIBS) $(if $(OPENCV),$(OPENCV_LIBS))
 
-# A GPU driver for tests: it runs the kernels on the processor.
-# -Bsymbolic, because a kernel may have the name of a libc function.
+# A stand-in for the GPU driver, for tests: it runs the kernels on the CPU. With -Bsymbolic the
+# library calls its own kernel where a kernel has the name of a libc function.
 STANDIN := $(SET)/tests/standin/libcuda.so.1
 $(STANDIN): Makefile $(wildcard tests/lib/gpu/*.c layers_ext/cuda/*.cu layers_ext/cuda/*.h layers_ext/kernels/activations*.h)
 	@mkdir -p $(@D)

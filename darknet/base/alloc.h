@@ -8,17 +8,20 @@
  * with dnx_free(). Returns NULL when memory runs out. */
 float *dnx_alloc(size_t count);
 void dnx_free(void *p); /* p may be NULL */
-/* Makes `owner` own p. Both arrays are from dnx_alloc(); p has no owner yet. */
+/* Makes `owner` the owner of p: dnx_free_owned(owner) then frees p, too. Both are from dnx_alloc(),
+ * and p must not have an owner yet. */
 void dnx_own(void *owner, void *p);
 /* Frees `owner`, which may be NULL, and the arrays that it still owns. */
 void dnx_free_owned(void *owner);
 
-/* Makes room for item n <= *capacity of a list from malloc(). `list` is the address of the list's
- * pointer, `size` the bytes of an item. On failure returns false and leaves the list unchanged. */
+/* Makes room for item n of a list from malloc(). *capacity is the number of items that fit in the
+ * list, and n is at most *capacity. `list` is the address of the list's pointer, `size` the bytes
+ * of an item. On failure returns false and leaves the list unchanged. */
 bool dnx_grow(void *list, size_t n, size_t *capacity, size_t size);
 
-/* With glibc, later blocks of 1 MB or more return to the system as soon as they are freed. */
+/* With glibc, free() then returns each block of 1 MB or more to the system at once, if the block is
+ * allocated after this call. */
 void dnx_return_large_blocks(void);
-/* With glibc, gives memory that malloc() keeps for reuse back to the system. */
+/* With glibc, returns to the system the freed memory that malloc() keeps for reuse. */
 void dnx_return_memory(void);
 #endif

@@ -64,8 +64,8 @@ FILE *dnx_file_stream(const char *path) {
     return noted(is_fifo ? open_fifo(path) : fopen(path, "rbe"), path);
 }
 
-/* Returns the *len bytes of f, followed by a NUL, and closes f. NULL with errno on failure. When f
- * is NULL, opening it has failed: errno stays and *len is not set. */
+/* Returns the *len bytes of f, followed by a NUL, and closes f. On failure returns NULL and sets
+ * errno. f is NULL when the file could not be opened: then returns NULL and keeps errno. */
 static char *read_all(FILE *f, const size_t *len) {
     int why = 0;
     if (!f) return NULL;

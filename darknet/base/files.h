@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define DNX_MAX_FILE (1u << 30) /* most bytes of a file that is read whole */
+#define DNX_MAX_FILE (1u << 30) /* size limit, in bytes, of a file that is read whole */
 
 /* All functions return NULL and set errno on failure. All but those named _unnoted register the
  * file as an input, which no output may replace (inputs.h). */
@@ -20,7 +20,8 @@ char *dnx_file_read_most(const char *path, size_t most, size_t *len);
 /* Opens a file of any length, or a pipe. errno is ENXIO when a FIFO stays empty for 5 seconds. */
 FILE *dnx_file_stream(const char *path);
 
-/* Use these for images (there are millions) and for files that a command reads and replaces. */
+/* These functions register no input. Use them for images, because there may be millions, and for
+ * files that a command reads and replaces. */
 FILE *dnx_file_open_unnoted(const char *path, size_t most, size_t *len);
 char *dnx_file_read_unnoted(const char *path, size_t most, size_t *len);
 #endif

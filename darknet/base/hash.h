@@ -9,6 +9,6 @@
 #define DNX_HASH_START 0xcbf29ce484222325u
 /* h is a seed or the checksum of earlier bytes. The result depends on how calls split the bytes. */
 uint64_t dnx_hash(uint64_t h, const void *bytes, size_t n);
-/* Updates the checksum *h with the bytes of a file. Returns false with errno on failure. */
+/* Updates the checksum *h with the bytes of a file. On failure returns false and sets errno. */
 bool dnx_hash_file(const char *path, uint64_t *h);
 #endif

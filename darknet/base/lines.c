@@ -94,7 +94,8 @@ dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char
     return take(l, own, len, file, what, err);
 }
 
-/* Reads all of f. Fails above `most` bytes. The caller frees *text, also after an error. */
+/* Reads all of f. Fails when it has more than `most` bytes. The caller frees *text, also after an
+ * error. */
 static dnx_status load(FILE *f, const char *file, const char *what, size_t most, char **text,
                        size_t *len, dnx_err *err) {
     struct stat s;
@@ -169,7 +170,8 @@ char dnx_separator(const char *line) {
     return strchr(line, '\t') ? '\t' : strchr(line, ',') ? ',' : ' ';
 }
 
-/* Unquotes and returns the field at *p, and moves *p behind it. NULL without a closing quote. */
+/* Removes the quotes from the field at *p, returns the field, and moves *p behind it. Returns NULL
+ * when the closing quote is missing. */
 static char *unquote(char **p) {
     char *start = *p, *out = start, *s = start + 1;
     for (; *s; s++) {

@@ -27,7 +27,8 @@ static void command_line(char *text, size_t n) {
         if (text[i] == 0 || text[i] == '\n') text[i] = ' ';
 }
 
-/* Ignores errors: messages then say "another process". */
+/* Writes a line about this process into the lock file. Ignores errors: other processes then call
+ * the holder "another process". */
 static void write_holder(int fd) {
     char host[65] = "", since[32] = "", command[200], text[TEXT];
     time_t now = time(NULL);
@@ -57,7 +58,8 @@ static bool is_same_file(int fd, const char *path) {
 
 typedef enum { TAKEN, HELD, FAILED } outcome;
 
-/* Does not wait for the lock. TAKEN: *fd is the file, or -1 on a file system without locks. */
+/* Tries to take the lock without waiting. When TAKEN, *fd is the open lock file, or -1 on a file
+ * system without locks. When HELD, `holder` describes the process that has the lock. */
 static outcome try(const char *path, int *fd, char holder[TEXT]) {
     for (int i = 0; i < TRIES; i++) {
         *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);

@@ -8,13 +8,14 @@
 
 typedef struct dnx_lock dnx_lock;
 
-/* Creates and locks the file `path`. DNX_EIO when the file cannot be created, or when another
- * process holds the lock: "is in use by process 4711 on HOST since DATE TIME: COMMAND". DNX_EMEM.
- * Locks nothing on a file system without locks. */
+/* Creates and locks the file `path`. On a file system without locks, only creates it. Errors:
+ * DNX_EIO when the file cannot be created, or when another process holds the lock ("is in use by
+ * process 4711 on HOST since DATE TIME: COMMAND"); DNX_EMEM. */
 dnx_status dnx_lock_take(dnx_lock **lock, const char *path, dnx_err *err);
 
 /* Like dnx_lock_take(), but while another process holds the lock, calls waiting() five times a
- * second. `holder` is "process 4711 on HOST ...". DNX_EIO when waiting() returns false. */
+ * second. Its argument `holder` is "process 4711 on HOST ...". Returns DNX_EIO when waiting()
+ * returns false. */
 dnx_status dnx_lock_wait(dnx_lock **lock, const char *path,
                          bool (*waiting)(void *arg, const char *holder), void *arg, dnx_err *err);
 

@@ -32,7 +32,8 @@ static int folder_length(const char *path) {
     return slash ? (int)(slash - path) + 1 : 0;
 }
 
-/* Follows symbolic links; their target need not exist. free() the result. NULL with errno. */
+/* Follows symbolic links and returns the path of their target, which need not exist; free() it.
+ * Returns NULL and sets errno on failure. */
 static char *follow(const char *path) {
     char link[PATH_MAX], *at = strdup(path);
     for (int i = 0; at && i < MOST_LINKS; i++) {
@@ -60,7 +61,8 @@ static int open_folder_of(const char *file) {
 /* Looks at the mode, because access() lets root write to read-only files. */
 static bool is_read_only(const struct stat *s) { return (s->st_mode & 0222) == 0; }
 
-/* Checks that f->target may be replaced. *old: its stat; st_mode is 0 without a target. */
+/* Checks that f->target may be replaced. Fills *old by stat(), with st_mode 0 when there is no
+ * target yet. */
 static dnx_status check(const dnx_outfile *f, struct stat *old, dnx_err *err) {
     dnx_loc at = {f->path, 0};
     char input[200];
@@ -147,7 +149,8 @@ static dnx_status open_outfile(dnx_outfile *f, const char *path, bool continues,
     int fd = fileno(f->file);
     if (old.st_mode) copy_owner_and_mode(&old, fd);
     f->lock = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    (void)flock(fd, LOCK_EX | LOCK_NB); /* without locks, remove_stale() removes nothing */
+    /* When the file system has no locks, this fails, and remove_stale() removes nothing. */
+    (void)flock(fd, LOCK_EX | LOCK_NB);
     return DNX_OK;
 }
 

@@ -16,8 +16,8 @@ typedef struct {
     FILE *file;
     char *path;
     char *target;    /* the file to replace, behind symbolic links */
-    char *temporary; /* beside the target; NULL for a stream */
-    int lock;        /* locks the temporary file: a descriptor, or -1 */
+    char *temporary; /* the temporary file, beside the target; NULL for a stream */
+    int lock;        /* the descriptor that locks the temporary file, or -1 */
     bool is_of_many; /* one of many files that are synced together */
     bool is_partial; /* the temporary file stays after an error */
     size_t size;     /* bytes written */
@@ -25,35 +25,37 @@ typedef struct {
 } dnx_outfile;
 
 /* Checks that `path` can be written. Removes old temporary files that dead processes left beside
- * it. DNX_EIO, DNX_EMEM. */
+ * it. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_try(const char *path, dnx_err *err);
 /* Like dnx_outfile_try(), but fails with DNX_EIO when the file exists and is not empty. */
 dnx_status dnx_outfile_try_new(const char *path, dnx_err *err);
-/* Returns true when two paths, after symbolic links, name one file, which need not exist. */
+/* Returns true when both paths name the same file after symbolic links are followed. The file need
+ * not exist. */
 bool dnx_outfile_is_same(const char *a, const char *b);
 
 /* Opens the temporary file of `path`. Call dnx_outfile_commit() or dnx_outfile_discard()
- * afterwards, but not after an error. DNX_EIO, DNX_EMEM. */
+ * afterwards, but not when this function fails. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_open(dnx_outfile *f, const char *path, dnx_err *err);
 /* Like dnx_outfile_open(), but writes directly to `path` when it is a pipe or a device. */
 dnx_status dnx_outfile_stream(dnx_outfile *f, const char *path, dnx_err *err);
-/* Like dnx_outfile_open(), but the temporary file PATH.partial keeps the bytes of earlier
- * processes; read them by f->file. The caller holds a lock (lock.h) on PATH. dnx_outfile_pause()
- * closes f and keeps PATH.partial. */
+/* Like dnx_outfile_open(), but continues the temporary file PATH.partial. The caller can read the
+ * bytes of earlier processes from f->file, and must hold a lock (lock.h) on PATH.
+ * dnx_outfile_pause() closes f and keeps PATH.partial. */
 dnx_status dnx_outfile_continue(dnx_outfile *f, const char *path, dnx_err *err);
 void dnx_outfile_pause(dnx_outfile *f);
 /* Appends n bytes. dnx_outfile_sync() and dnx_outfile_commit() report the errors. */
 void dnx_outfile_put(dnx_outfile *f, const void *bytes, size_t n);
-/* Flushes the file and syncs it to disk. A stream is only flushed. DNX_EIO, DNX_EMEM. */
+/* Flushes the file and syncs it to disk. A stream is only flushed. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_sync(dnx_outfile *f, dnx_err *err);
-/* Syncs, renames and closes the file. An error keeps the old file. DNX_EIO, DNX_EMEM. */
+/* Syncs the temporary file, renames it to the target and closes it. After an error, the old file is
+ * unchanged. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_commit(dnx_outfile *f, dnx_err *err);
 void dnx_outfile_discard(dnx_outfile *f);
 
-/* Writes a whole file of n bytes. DNX_EIO, DNX_EMEM. */
+/* Writes a whole file of n bytes. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_write(const char *path, const void *bytes, size_t n, dnx_err *err);
-/* Removes the temporary files of dead processes in a folder. Hold a lock on the files of the
- * folder: a file that another process has just opened may be removed, too. */
+/* Removes the temporary files of dead processes in a folder. The caller must hold a lock on the
+ * files of the folder, because a file that another process has just opened may be removed, too. */
 void dnx_outfile_sweep(const char *folder);
 /* Like dnx_outfile_write(), but not synced: for one of thousands of files. Call
  * dnx_outfile_sync_many() after the last one. */

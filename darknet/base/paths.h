@@ -7,6 +7,6 @@
 char *dnx_path_join(const char *folder, const char *name);
 /* Compares by strcmp(), for qsort() and bsearch() of char *. */
 int dnx_by_text(const void *a, const void *b);
-/* Makes a folder unless it exists. DNX_EIO. */
+/* Creates the folder `path` unless it exists. Errors: DNX_EIO. */
 dnx_status dnx_folder_make(const char *path, dnx_err *err);
 #endif

@@ -12,7 +12,8 @@ static uint64_t splitmix64(uint64_t *x) {
 
 static uint64_t rotl(uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
 
-/* Mixes the seed before the XOR: (seed, stream) = (1,2) and (2,1) then give different numbers. */
+/* Mixes the seed by splitmix64 before the XOR, so that (seed, stream) = (1,2) and (2,1) give
+ * different numbers. */
 void dnx_rng_seed(dnx_rng *r, uint64_t seed, uint64_t stream) {
     uint64_t x = splitmix64(&seed) ^ stream;
     for (int i = 0; i < 4; i++) r->s[i] = splitmix64(&x);

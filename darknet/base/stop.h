@@ -6,11 +6,12 @@
 #include "base/err.h"
 
 /* After this call, signals such as SIGINT, SIGTERM and SIGPIPE set the flag. A second SIGINT ends
- * the process. Signals that are ignored stay ignored (nohup). SIGXFSZ becomes a write error. */
+ * the process. Signals that are ignored stay ignored (nohup). Ignores SIGXFSZ, so that a file over
+ * the size limit gives a write error. */
 void dnx_stop_on_signals(void);
 bool dnx_stop_asked(void);
 /* After a signal has asked to stop, fails with DNX_ESTOP, for example "stopped by SIGTERM". */
 dnx_status dnx_stop_check(dnx_err *err);
-/* Waits and returns true. Returns false when a signal asks to stop. */
+/* Waits and returns true. When a signal asks to stop, ends the wait early and returns false. */
 bool dnx_stop_sleep(double seconds);
 #endif

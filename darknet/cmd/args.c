@@ -1,4 +1,4 @@
-/* args.c - parses a command line into the fields of a struct, by a table. */
+/* args.c - parses a command line, which a table describes, into the fields of a struct. */
 #include "cmd/args.h"
 
 #include <stdarg.h>
@@ -108,7 +108,8 @@ static void set_defaults(const parser *p) {
     }
 }
 
-/* Returns the next word, or NULL after a message when it is missing or cannot be a value. */
+/* Returns the next word, the value of option a. When it is missing or cannot be a value, prints a
+ * message and returns NULL. */
 static const char *take_value(parser *p, const dnx_arg *a) {
     double v;
     const bool wants_number = a->type == DNX_ARG_IS_INT || a->type == DNX_ARG_IS_NUMBER;

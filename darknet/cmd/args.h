@@ -18,7 +18,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* The type of the field that a row fills, and its content when the argument is absent. */
+/* The type of the field that a table row fills, and the field's value when the argument is
+ * absent. */
 typedef enum {
     DNX_ARG_IS_TEXT,   /* const char *; NULL when absent */
     DNX_ARG_IS_TWO,    /* const char *[2]: the two words after the option; NULL when absent */
@@ -29,10 +30,11 @@ typedef enum {
 } dnx_arg_type;
 
 typedef struct {
-    const char *name; /* "-threads"; without '-' for an argument that is found by its place */
+    const char *name; /* "-threads"; a positional argument's name has no '-' in front */
     dnx_arg_type type;
     size_t offset;
-    const char *value; /* name of the value, or "a|b|c"; shells complete FILE and FOLDER */
+    const char *value; /* the value's name in the help, or the allowed words "a|b|c"; the shell
+                        * completes FILE and FOLDER */
     double none, min, max;
     bool is_needed;
     const char *help; /* a phrase with the unit; -h adds bounds and defaults */
@@ -53,7 +55,8 @@ typedef struct {
     {name, DNX_ARG_IS_TEXT, offsetof(s, f), value, 0, 0, 0, false, help}
 #define DNX_ARG_TWO(s, f, name, value, help) \
     {name, DNX_ARG_IS_TWO, offsetof(s, f), value, 0, 0, 0, false, help}
-/* An absent option gives `none`. Outside of lo..hi, `none` differs from all given values. */
+/* When the option is absent, the field becomes `none`. A `none` outside of lo..hi cannot be a value
+ * that the user gave. */
 #define DNX_ARG_INT(s, f, name, value, none, lo, hi, help) \
     {name, DNX_ARG_IS_INT, offsetof(s, f), value, none, lo, hi, false, help}
 #define DNX_ARG_INT_NEEDED(s, f, name, value, lo, hi, help) \
@@ -86,7 +89,7 @@ int dnx_args_parse(const dnx_verb *v, int argc, char *const *argv, void *out);
 /* Return true for -h, -help or --help. dnx_args_have_help() looks only before a "--". */
 bool dnx_is_help(const char *word);
 bool dnx_args_have_help(int argc, char *const *argv);
-/* Print the usage, or all that -h prints. */
+/* Print only the usage, or the whole help as -h does. */
 void dnx_print_usage(FILE *f, const dnx_verb *v);
 void dnx_print_help(FILE *f, const dnx_verb *v);
 /* Returns the last word of the verb's name. */

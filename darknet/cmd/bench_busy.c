@@ -1,4 +1,5 @@
-/* bench_busy.c - measures time beside busy child processes, which end with this process. */
+/* bench_busy.c - times a network while child processes keep the CPU busy. The children end with
+ * this process. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,8 @@
 #include "cmd/bench.h"
 
 #define TURNS 7
-#define SECONDS .4 /* shortest turn: it still has many time slices of the scheduler */
+#define SECONDS .4 /* minimum length of a turn, so that it spans many time slices of the
+                    * scheduler */
 
 static void spin(pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -35,7 +37,7 @@ static void signal_all(const pid_t *child, int n, int signal) {
     for (int i = 0; i < n; i++) kill(child[i], signal);
 }
 
-/* Returns the mean milliseconds for each image. */
+/* Times one turn. Returns the mean milliseconds for an image. */
 static double turn(dnx_bench *b, int runs) {
     double begin = dnx_now(), end = begin;
     int passes = 0;

@@ -8,8 +8,8 @@ typedef struct {
     int batch, few, threads;
 } dnx_check_training;
 
-/* -json: prints the network as one JSON object. weights: the file that was loaded, or NULL. why:
- * the reason why the network cannot be trained, or NULL. */
+/* Prints the network as one JSON object, for -json. weights: the file that was loaded, or NULL.
+ * why: the reason why the network cannot be trained, or NULL. */
 void dnx_check_json(dnx_net *net, const char *weights, const dnx_check_training *t,
                     const char *why);
 void dnx_draw_dot(const dnx_net *net);

@@ -19,14 +19,15 @@ extern const dnx_verb dnx_classifier_train, dnx_classifier_predict, dnx_classifi
 int dnx_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints the error to stderr. Returns the exit status 1. */
 int dnx_report(const dnx_err *err);
-/* Removes -gpu N, -nogpu and -precision WORD from the words before "--", and stores them. Returns
- * 0, or 2 after a message about a wrong value. */
+/* Removes -gpu N, -nogpu and -precision WORD from the words before "--", and stores their values.
+ * Returns 0, or 2 after a message about a wrong value. */
 int dnx_take_gpu_options(int *argc, char **argv);
 /* Opens the GPU that this command uses, and prints its name to stderr. *out becomes NULL when the
  * network is to run on the processor. Fails when the GPU of -gpu N cannot be used. */
 dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
-/* Options of dnx_open(), which reads a cfg, builds the network and loads its weights. `data` gives
- * the number for classes=auto, else `classes` above 1, else the weights file, else `classes`. */
+/* Options of dnx_open(), which reads a cfg, builds the network and loads its weights. A number
+ * replaces classes=auto. It comes from `data`, else from `classes` if above 1, else from the
+ * weights file, else from `classes`. */
 typedef struct {
     const char *cfg, *weights; /* weights may be NULL */
     int classes;               /* 0: fails when no file gives the number */
@@ -38,10 +39,11 @@ typedef struct {
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* Reads the cfg, and replaces classes=auto by a number. */
 dnx_status dnx_open_cfg(const dnx_opening *o, dnx_cfg **cfg, dnx_err *err);
-/* Checks that a verb may write `path`. DNX_EIO when the file cannot be written, is an input or,
- * unless `replaces` (-force), has content. Call it after reading the inputs and before the work. */
+/* Checks that a verb may write `path`. Returns DNX_EIO when the file cannot be written, is an input
+ * or, unless `replaces` (-force), has content. Call it after reading the inputs and before the
+ * work. */
 dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err);
-/* Like dnx_try_output(). Also DNX_EIO when the old file is not a weights file. */
+/* Like dnx_try_output(). Also returns DNX_EIO when the old file is not a weights file. */
 dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
 /* Opens a network to use it up to its embedding. Later layers of the cfg and of the weights may
  * differ or be missing; stderr then says so. Set o->classes to 1 when only the features matter. */
@@ -50,9 +52,10 @@ dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err);
 void dnx_print_skipped(void *arg, const char *path, const char *why);
 /* Returns DNX_ESHAPE when the network's input does not have 1 or 3 channels, as images have. */
 dnx_status dnx_takes_images(const dnx_net *net, dnx_err *err);
-/* Returns `asked`, the number after -threads. When `asked` is 0, returns the cores, at most 64. */
+/* Returns `asked`, the number after -threads. When `asked` is 0, returns the number of cores, at
+ * most 64. */
 int dnx_threads(int asked);
-/* Print a string, or its first n bytes, as JSON in quotes; NULL as null. */
+/* Print a string, or its first n bytes, as a JSON string in quotes. NULL is printed as null. */
 void dnx_json_text(const char *text);
 void dnx_json_part(const char *text, size_t n);
 void dnx_print_bridge(const dnx_bridge *b);

@@ -52,7 +52,7 @@ static const dnx_arg table[] = {
 
 enum { QUALITY = 95, HEIGHT = 112, WIDEST = 112, AT_ONCE = 256 };
 /* The largest RMS distance allowed, in pixels, between the landmarks and the template. Five random
- * points have about 23, a face in full profile 15. */
+ * points have an RMS distance of about 23, a face in full profile has 15. */
 #define WORST_RMS 19.
 
 typedef struct {
@@ -80,7 +80,7 @@ static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
                                              : strerror(errno));
 }
 
-/* Computes the transform m from the chosen face to the crop. */
+/* Computes the transform m, 2 x 3, from the chosen face of the image to the crop. */
 static dnx_status place(const job *j, const dnx_crop *it, const char *path, int w, int h,
                         double m[6], dnx_err *err) {
     dnx_face template;
@@ -114,7 +114,7 @@ static dnx_status crop(job *j, const dnx_crop *it, const char *path, dnx_err *er
     st = dnx_crop_write(it->out, bytes, n, err);
     if (st) j->cannot_write = true; /* the next crop would fail as well */
     free(bytes);
-    if (!st && it->faces->n > 1) /* a note, not an error */
+    if (!st && it->faces->n > 1) /* with DNX_OK, the message is a note, not an error */
         dnx_fail_at(err, DNX_OK, path, "has %zu faces: took the %s", it->faces->n,
                     j->several == DNX_LARGEST ? "largest" : "one nearest to the centre");
     return st;
@@ -175,7 +175,7 @@ static dnx_status compare_options(job *j, dnx_err *err) {
     return st;
 }
 
-/* Removes the incomplete files of a killed process. */
+/* Removes the incomplete crops that a killed process left. */
 static void sweep(const job *j) {
     char *swept = NULL;
     for (const dnx_crop *it = j->item; it < j->item + j->n; it++)

@@ -89,7 +89,8 @@ static void predict(dnx_bench *b, double *laps) {
         laps[i % n] += b->lanes[i] / net->plan.lanes;
 }
 
-/* The norm of the gradient, which clip_norm= of [net] needs, counts as time of layer 0. */
+/* Runs a training step. The time for the gradient's norm, which clip_norm= of [net] needs, is added
+ * to layer 0. */
 static void step(dnx_bench *b, double *laps) {
     dnx_net *net = b->net;
     double t = dnx_now();
@@ -120,7 +121,8 @@ double dnx_bench_pass(dnx_bench *b, double *laps) {
     return dnx_now() - start;
 }
 
-/* Returns "  DEVICE", "  ALGORITHM" or "  DEVICE, ALGORITHM" of layer i, or "". */
+/* Returns the last column of layer i: two spaces and the device, the algorithm, or both; else
+ * "". */
 static const char *algorithm_of(const dnx_net *net, int i, char text[64]) {
     const dnx_node *n = &net->nodes[i];
     const dnx_description *d = n->type->description;
@@ -151,8 +153,8 @@ static double print_layers(const dnx_net *net, const double *laps, double *colum
     return macs;
 }
 
-/* Runs untimed passes; on a GPU more, until CUDA graphs are captured. Returns how many kernels,
- * lists of kernels and CUDA graphs the last pass started. */
+/* Runs passes that are not timed. A GPU needs more of them, because its first passes capture CUDA
+ * graphs. Returns how many kernels, lists of kernels and CUDA graphs the last pass started. */
 static dnx_work warm_up(dnx_bench *b) {
     dnx_work before = {0}, after = {0};
     for (int i = b->net->placement ? 6 : 3; i > 0; i--) {

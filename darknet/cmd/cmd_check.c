@@ -100,7 +100,7 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
 static const char *find_data(const check_args *a, dnx_err *why) {
     dnx_cfg *cfg;
     const dnx_opening o = {a->cfg, .data = a->data};
-    if (dnx_open_cfg(&o, &cfg, why)) return NULL; /* opening the network reports a wrong cfg */
+    if (dnx_open_cfg(&o, &cfg, why)) return NULL; /* a wrong cfg is reported later, by dnx_open() */
     dnx_cfg_free(cfg);
     return a->data;
 }
@@ -112,7 +112,8 @@ static dnx_status try_training(const check_args *a, const char *known, dnx_check
     dnx_data *data = NULL;
     dnx_opening o = {.cfg = a->cfg, .data = known, .classes = 1, .trains = true, .batch = t->few};
     dnx_status st = dnx_open(&o, &net, err);
-    if (st == DNX_ESHAPE && why->status) return DNX_OK; /* the right number of classes may fit */
+    /* The number of classes is not known. With the right number, the shapes may fit. */
+    if (st == DNX_ESHAPE && why->status) return DNX_OK;
     if (st) return st;
     t->some = dnx_training_bytes(net);
     t->threads = net->threads;

@@ -61,7 +61,8 @@ static void put_verb(int shell, const dnx_verb *v) {
     for (int i = 0; v->verbs && v->verbs[i]; i++) put_verb(shell, v->verbs[i]);
 }
 
-/* Prints a line for the value of each option of this verb and its sub-verbs. */
+/* Prints a case for each option of this verb and its sub-verbs. It tells the shell what the
+ * option's value may be: a file, a folder, or one of some words. */
 static void put_values(int shell, const dnx_verb *v) {
     for (const dnx_arg *a = v->args; a && a->name; a++) {
         if (a->name[0] != '-' || a->type == DNX_ARG_IS_FLAG) continue;
@@ -91,7 +92,8 @@ static void put_groups(void) {
     }
 }
 
-/* In the script, $key is the verb, $word the word being typed, and $last the word before it. */
+/* Prints the case statements of the script. In them, $key is the verb, $word the word being typed,
+ * and $last the word before $word. */
 static void put_cases(int shell) {
     printf("    case $key in\n    ");
     put_groups();

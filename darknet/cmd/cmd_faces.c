@@ -89,7 +89,8 @@ static bool is_video(const char *path) {
     return dnx_video_is_named(path) && !(!stat(path, &info) && S_ISDIR(info.st_mode));
 }
 
-/* Lists the photographs. The crop of a single photograph a/b.png is OUT/b.jpg. */
+/* Lists the photographs. A single photograph a/b.png is listed as b.png, so that its crop is
+ * OUT/b.jpg. */
 static dnx_status find_photos(dnx_finding *j, dnx_err *err) {
     dnx_images *l = &j->images;
     const char *path = j->a->photos, *slash = strrchr(path, '/');
@@ -120,7 +121,7 @@ static dnx_status open_photos(dnx_finding *j, dnx_err *err) {
     return dnx_video_is_camera(path) || dnx_input_note(path) ? DNX_OK : dnx_no_memory(j->out, err);
 }
 
-/* Opens a detector for each worker. The detectors share the threads. */
+/* Opens a detector for each worker, and divides the threads among the detectors. */
 static dnx_status open_detectors(dnx_finding *j, int threads, dnx_err *err) {
     j->workers = !j->video && j->images.n < (size_t)threads ? (int)j->images.n : threads;
     j->detector = calloc((size_t)j->workers, sizeof *j->detector);
@@ -131,7 +132,8 @@ static dnx_status open_detectors(dnx_finding *j, int threads, dnx_err *err) {
     return st;
 }
 
-/* Checks the files of -landmarks and -sheet: they replace no photograph and no other output. */
+/* Checks the files of -landmarks and -sheet: they must not replace a photograph or another
+ * output. */
 static dnx_status try_outputs(const dnx_finding *j, const char *record, dnx_err *err) {
     char *faceless = dnx_path_join(j->out, "no-face.txt");
     char *skipped = dnx_path_join(j->out, "skipped.txt");
@@ -184,7 +186,8 @@ static dnx_status work(dnx_finding *j, int threads, size_t *faceless, dnx_err *e
     return st;
 }
 
-/* Warns of crops whose photograph is gone, and of files left out for their names. */
+/* Warns of crops whose photograph is gone, and of files that were left out because their names are
+ * not those of images. */
 static void print_doubts(const dnx_finding *j) {
     const char *one = NULL;
     size_t gone = 0;

@@ -26,7 +26,8 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-/* Each search returns ROWS_A_PERSON times as many rows as the last, until MOST_ROWS or more. */
+/* The first search returns ROWS_A_PERSON rows for each of -top people. Each later search returns
+ * ROWS_A_PERSON times as many, until MOST_ROWS is reached. */
 enum { ROWS_A_PERSON = 8, MOST_ROWS = 4096, MOST_SHOWN = 20 };
 
 static bool is_same(const char *a, const char *b) {

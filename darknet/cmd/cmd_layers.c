@@ -20,7 +20,7 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-/* Whole numbers are printed with all digits. */
+/* Formats v into text. Whole numbers get all their digits: %g would write 1e+06. */
 static const char *number(double v, char text[32]) {
     snprintf(text, 32, fabs(v) < 1e15 && v == floor(v) ? "%.0f" : "%g", v);
     return text;

@@ -1,5 +1,6 @@
-/* darknet compress: makes a trained network smaller. pack and unpack convert weights files to and
- * from one bit for each weight of [binary]; cmd_low_rank.c has low-rank. */
+/* darknet compress: makes a trained network smaller. This file has the verbs pack and unpack. They
+ * convert weights files to and from the packed form, which stores each weight of a [binary] layer
+ * in one bit. cmd_low_rank.c has the verb low-rank. */
 #include <stdio.h>
 
 #include "cmd/cmd.h"

@@ -30,7 +30,7 @@ static char *set_name(const char *path) {
     return strndup(name, strlen(name) - 4);
 }
 
-/* Fails when `file` exists and has not these n bytes. */
+/* Fails when `file` exists and its content is not these n bytes. */
 static dnx_status check_there(const char *file, const void *bytes, size_t n, dnx_err *err) {
     size_t len = 0;
     if (access(file, F_OK)) return DNX_OK;
@@ -47,7 +47,7 @@ static dnx_status unpack(const dnx_binset *s, const dnx_pairs *p, const char *na
          *file = malloc(strlen(folder) + 2 * strlen(name) + 40);
     dnx_status st = under && file ? dnx_folder_make(folder, err) : dnx_no_memory(folder, err);
     if (!st) st = dnx_folder_make(under, err);
-    for (size_t k = 0; !st && k < 2 * s->n; k++) { /* check all files, then write all */
+    for (size_t k = 0; !st && k < 2 * s->n; k++) { /* first checks all files, then writes all */
         const size_t i = k % s->n;
         const bool is_png = s->image[i].n > 4 && !memcmp(s->image[i].bytes, "\x89PNG", 4);
         sprintf(file, "%s/%s_%04zu.%s", under, name, i + 1, is_png ? "png" : "jpg");

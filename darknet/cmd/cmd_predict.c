@@ -57,7 +57,7 @@ typedef struct {
     int layer;  /* the last layer that classifies, except losses of distillation */
     int source; /* the layer to run up to: `layer`, or the input of a margin loss */
     int classes;
-    float *x, *y; /* batch x image, batch x output of `source` */
+    float *x, *y; /* x: the images of a batch; y: their outputs of layer `source` */
     float *p;     /* batch x classes, in libdarknet's order C, H, W */
 } model;
 
@@ -296,7 +296,8 @@ static void load_one(void *arg, int t, long i) {
     free(bytes);
 }
 
-/* Prints the lines of Darknet's own command. right: counts of top-1 and of top-`top` hits. */
+/* Prints the same lines as Darknet's own command. right: numbers of top-1 and top-`top` hits so
+ * far, which this function increases. */
 static void score(const job *j, int top, int *index, size_t right[2]) {
     for (int b = 0; b < j->count; b++) {
         size_t i = j->first + (size_t)b;

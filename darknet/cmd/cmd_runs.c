@@ -118,7 +118,7 @@ static void search(runs *all, const char *folder, int depth) {
     if (n >= 0) free(names);
 }
 
-/* Widens the columns to the cells of a row, and with `prints` prints the row. */
+/* Raises each width[c] to the length of the row's cell c. If `prints`, also prints the row. */
 static void take_row(const char *row, int *width, bool prints) {
     for (int c = 0; c < COLUMNS; c++) {
         const int n = (int)strcspn(row, SEPARATOR);

@@ -84,7 +84,7 @@ static void name_image(char *path, const job *j, int identity, int image) {
 
 static int same_pairs_of_fold(const set *s) { return s->pairs / (2 * FOLDS); }
 static int people_of_fold(const set *s) {
-    int n = (same_pairs_of_fold(s) + 1) / 2; /* two pairs of each person */
+    int n = (same_pairs_of_fold(s) + 1) / 2; /* each person gives two pairs */
     return s->pairs ? (n > 2 ? n : 2) : 0;
 }
 

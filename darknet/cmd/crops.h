@@ -9,10 +9,12 @@
 /* Writes the file of a crop, n bytes, and makes its folders. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_crop_write(char *path, const unsigned char *bytes, size_t n, dnx_err *err);
 /* Makes the folder `out`. Returns DNX_EIO when `out` and `images` are the same folder or one is
- * inside the other: a crop could replace an image. The next run could take crops for images. */
+ * inside the other. Otherwise a crop could replace an image, or the next run could take crops for
+ * images. */
 dnx_status dnx_crops_apart(const char *images, const char *out, dnx_err *err);
-/* Removes the incomplete files of a killed process from the folder of a crop. *swept: the last
- * folder, not searched again; NULL at first. The caller frees *swept. */
+/* Removes the incomplete files of a killed process from the folder of a crop. *swept: the folder of
+ * the previous call, which is not searched again, or NULL before the first call. The caller frees
+ * *swept. */
 void dnx_crops_sweep(const char *crop, char **swept);
 /* Returns the path without the slashes at its end; free() it. NULL when memory runs out. */
 char *dnx_folder_name(const char *path);

@@ -42,22 +42,25 @@ typedef struct {
     dnx_video *video;            /* the video, or NULL when there are images */
     char **crop;                 /* paths of the first crop of each image, sorted */
     size_t *todo, n_todo, first; /* images not in the record; todo[first] is the next one */
-    size_t seen, is_new;         /* frames that -every took so far; items done by this run */
+    size_t seen, is_new;         /* number of frames that -every has selected; number of items that
+                                  * this run has processed */
     dnx_finding_item item[DNX_FINDING_ROUND];
     dnx_mtcnn **detector;     /* one for each worker */
     dnx_finding_times *spent; /* one for each worker */
     int workers;
     dnx_found_list list; /* photographs that are done, and their faces */
-    size_t recorded;     /* number of photographs of `list` from earlier runs, which are sorted */
+    size_t recorded;     /* number of photographs of `list` that come from earlier runs; they are
+                          * its first ones, and sorted */
     dnx_outfile record;
     dnx_skipped skipped;
     atomic_bool cannot_write;
 } dnx_finding;
 
-/* Returns the path of the crop of face `number`, from 1; free() it. NULL when memory runs out. */
+/* Returns the path of the crop of face `number`, where 1 is the first face; free() it. NULL when
+ * memory runs out. */
 char *dnx_finding_crop(const dnx_finding *j, const char *photo, size_t number);
 void dnx_finding_remove(const dnx_finding *j, const char *photo, size_t n);
-/* Fills j->todo with the photographs that are not in the record. Returns DNX_EIO when two
+/* Fills j->todo with the photographs that are not in the record. Errors: DNX_EIO when two
  * photographs would have the same first crop; DNX_EMEM. */
 dnx_status dnx_finding_plan(dnx_finding *j, dnx_err *err);
 /* Puts the next photographs or frames into j->item; returns their number. */
@@ -66,9 +69,9 @@ size_t dnx_finding_next(dnx_finding *j);
 void dnx_finding_look(void *finding, int t, long i);
 
 /* Reads the record of earlier runs, OUT/faces.record, into j->list, without photographs that have
- * changed or lack a crop. -overwrite removes all recorded crops. Without it, DNX_EIO when the
- * record has other options or another source than j, or the source is a camera. DNX_EIO when OUT
- * has images but no record. DNX_EPARSE, DNX_EMEM. */
+ * changed or lack a crop. With -overwrite, removes all recorded crops instead. Errors: DNX_EIO when
+ * OUT has images but no record; without -overwrite also when the record has other options or
+ * another source than j, or when the source is a camera; DNX_EPARSE, DNX_EMEM. */
 dnx_status dnx_finding_take_record(dnx_finding *j, const char *path, dnx_err *err);
 /* Writes the record of j->list, and opens it to add more. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_finding_begin_record(dnx_finding *j, const char *path, dnx_err *err);
@@ -76,8 +79,8 @@ dnx_status dnx_finding_begin_record(dnx_finding *j, const char *path, dnx_err *e
 dnx_status dnx_finding_record(dnx_finding *j, const dnx_finding_item *it, dnx_err *err);
 
 /* Writes OUT/skipped.txt and OUT/no-face.txt, each unless it would be empty, and the files of
- * -landmarks and -sheet. Adds to *faceless, which the caller sets to 0, the number of photographs
- * without a face. Errors: DNX_EIO, DNX_EMEM. */
+ * -landmarks and -sheet. Adds the number of photographs without a face to *faceless, which the
+ * caller first sets to 0. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_finding_finish(dnx_finding *j, size_t *faceless, dnx_err *err);
 /* Prints the numbers of photographs and faces, and times, as text or JSON. */
 void dnx_finding_print(const dnx_finding *j, size_t faceless, double seconds);

@@ -49,7 +49,8 @@ static dnx_status draw_sheet(const dnx_finding *j, dnx_err *err) {
     for (size_t i = 0; i < j->list.n; i++)
         for (size_t k = 0; k < j->list.photo[i].n && at < MOST; k++, at++) {
             char *name = dnx_finding_crop(j, j->list.photo[i].path, k + 1);
-            if (!name || dnx_image_read(name, &crop)) crop.rgb = NULL; /* the crop was removed */
+            /* A crop that was removed leaves a gap in the sheet. */
+            if (!name || dnx_image_read(name, &crop)) crop.rgb = NULL;
             if (crop.rgb)
                 dnx_sheet_paste(&sheet, crop.rgb, crop.w, crop.h, (int)(at % COLUMNS) * DNX_CROP,
                                 (int)(at / COLUMNS) * DNX_CROP);

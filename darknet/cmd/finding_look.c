@@ -13,7 +13,7 @@
 #include "face/crop.h"
 #include "face/crops.h"
 
-/* Returns the end of a path that stays inside OUT when it is appended to OUT. */
+/* Returns the path without the "/", "./" and "../" in front, so that OUT/path lies inside OUT. */
 static const char *inside(const char *path) {
     for (;;) {
         if (*path == '/') path++;
@@ -64,7 +64,7 @@ static dnx_status write_crop(dnx_finding *j, const dnx_shrunk *image, const dnx_
     return st;
 }
 
-/* Writes the crop of each face. After an error, removes those already written. */
+/* Writes the crop of each face. After an error, removes the crops that it has already written. */
 static dnx_status write_crops(dnx_finding *j, const dnx_shrunk *image, const dnx_finding_item *it,
                               dnx_err *err) {
     for (size_t i = 1; i <= it->n; i++) {
@@ -97,7 +97,8 @@ static dnx_status find(dnx_finding *j, int t, const dnx_image *image, dnx_findin
     return st;
 }
 
-/* Returns the factor for shrinking while decoding: a face of `least` pixels must fill its crop. */
+/* Returns the factor by which the decoder may shrink a photograph: a face of `least` pixels must
+ * still fill its crop. */
 static int shrink_for(int least) {
     int by = 1;
     while (by < 8 && least / (2 * by) >= DNX_CROP) by *= 2;

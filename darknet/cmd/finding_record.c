@@ -13,7 +13,8 @@
 
 #define PHOTOS " photos="
 
-/* Returns the folder or video. For a list: the folder of its relative paths, else "/". */
+/* Returns the folder or video that the photographs come from. For a list, returns the folder where
+ * its relative paths start, or "/" when all its paths are absolute. */
 static const char *source(const dnx_finding *j) {
     bool is_relative = false;
     if (j->video || j->images.is_folder) return j->a->photos;
@@ -32,8 +33,8 @@ static void describe(const dnx_finding *j, char *text, size_t size) {
     free(path);
 }
 
-/* Returns the record of an interrupted run or, without one, of a finished run. NULL without a
- * record. *time: when it last changed. */
+/* Returns the record of an interrupted run or, without one, of a finished run. Returns NULL when
+ * there is no record. *time: when the record last changed. */
 static char *read_record(const char *path, size_t *len, struct timespec *time) {
     char partial[4200];
     struct stat info;

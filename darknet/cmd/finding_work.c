@@ -1,4 +1,5 @@
-/* finding_work.c - lists the photographs to process; returns them or video frames in rounds. */
+/* finding_work.c - lists the photographs to process, and fills rounds of items with photographs or
+ * with the frames of a video. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +60,8 @@ dnx_status dnx_finding_plan(dnx_finding *j, dnx_err *err) {
 
 static size_t take_frames(dnx_finding *j) {
     const dnx_found_list before = {.photo = j->list.photo, .n = j->recorded}; /* sorted */
-    const size_t most = j->workers < 8 ? 2 * (size_t)j->workers : 16;         /* frames are large */
+    /* A round has few frames, because decoded frames take much memory. */
+    const size_t most = j->workers < 8 ? 2 * (size_t)j->workers : 16;
     const size_t all = j->a->frames ? (size_t)j->a->frames : SIZE_MAX;
     size_t n = 0;
     double start = dnx_now();

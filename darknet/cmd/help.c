@@ -13,7 +13,7 @@ const char *dnx_verb_word(const dnx_verb *v) {
 
 static bool is_option(const dnx_arg *a) { return a->name[0] == '-'; }
 
-/* Returns true when there are too many words to print after the option. */
+/* Returns true when the words that the option allows are too long to print after its name. */
 static bool has_many_words(const dnx_arg *a) {
     return a->type == DNX_ARG_IS_WORD && strlen(a->value) > 40;
 }
@@ -66,7 +66,7 @@ void dnx_print_usage(FILE *f, const dnx_verb *v) {
     fprintf(f, "`darknet %s -h` explains %s.\n", v->name, v->verbs ? "them" : "it");
 }
 
-/* Formats the default and the bounds of a row: "; default 16; from 1 to 64". */
+/* Formats the default and the bounds of an argument: "; default 16; from 1 to 64". */
 static void describe_numbers(const dnx_arg *a, char *text, size_t size) {
     int n = 0;
     *text = 0;

@@ -51,12 +51,12 @@ dnx_status dnx_eigen(const double *a, int d, double *sigma, double *vectors, dnx
     size_t D = (size_t)d;
     double *v = malloc(sizeof *v * D * D);
     if (!v) return no_memory(err);
-    for (size_t i = 0; i < D; i++) /* row i is column i of LAPACK's matrix */
+    for (size_t i = 0; i < D; i++) /* LAPACK stores by columns: row i is its column i */
         for (size_t j = 0; j < D; j++) v[i * D + j] = j >= i ? a[i * D + j] : 0;
     bool is_finite = true;
     for (size_t i = 0; i < D * D; i++) is_finite &= isfinite(v[i]) != 0;
     lapack_int info = is_finite ? LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', d, v, d, sigma) : 1;
-    for (size_t k = 0; !info && k < D; k++) { /* LAPACK returns rising eigenvalues */
+    for (size_t k = 0; !info && k < D; k++) { /* LAPACK's eigenvalues rise, sigma falls */
         const double *from = v + (D - 1 - k) * D;
         size_t largest = 0;
         for (size_t i = 1; i < D; i++)

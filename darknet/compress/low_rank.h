@@ -2,8 +2,8 @@
  * Deep Convolutional Networks for Classification and Detection", arXiv 1505.06798.
  *
  * A layer computes d responses y = W x + b, and applies its activation r to them. The approximation
- * replaces y by M y + c, where M = P Q has rank R; P is d x R, Q is R x d. Solutions are in
- * double. */
+ * replaces y by M y + c, where M = P Q has rank R; P is d x R, Q is R x d. Solutions are computed
+ * in double. */
 #ifndef DNX_LOW_RANK_H
 #define DNX_LOW_RANK_H
 #include "dnx.h"
@@ -28,8 +28,8 @@ void dnx_moments_add(dnx_moments *m, const float *y, long rows);
 
 /* Computes the eigenvalues and eigenvectors of the symmetric d x d matrix `a`, of which only the
  * upper triangle is read. sigma: d eigenvalues, largest first, with 0 for negative ones. vectors: d
- * x d, unit eigenvectors in rows, each with its component of largest magnitude positive.
- * DNX_ENUMBER when a number is not finite, or the computation does not converge. DNX_EMEM. */
+ * x d, unit eigenvectors in rows, each with its component of largest magnitude positive. Errors:
+ * DNX_ENUMBER when a number is not finite, or the computation does not converge; DNX_EMEM. */
 dnx_status dnx_eigen(const double *a, int d, double *sigma, double *vectors, dnx_err *err);
 /* Returns how many of d eigenvalues are above 1e-10 times the largest. */
 int dnx_numerical_rank(const double *sigma, int d);
@@ -58,13 +58,14 @@ void dnx_low_rank_linear(const double *vectors, const double *mean, dnx_factors 
 /* Solves the paper's nonlinear and asymmetric cases: minimises the objective sum_i |r(y_i) - r(M
  * x_i + c)|^2 over n samples. y: n x d, the true responses. x: n x d, the responses when earlier
  * layers are approximated, or a copy of y. The function subtracts the mean of x in place, so y must
- * not share its memory. act: r, one of RELU, LEAKY, and PRELU with d slopes.
+ * not share its memory. act: the activation r; RELU, LEAKY, and PRELU with d slopes are nonlinear
+ * cases.
  *
  * f, from dnx_factors_make(), first gets the best linear solution, min sum_i |y_i - M x_i - c|^2.
- * This is the result for other activations. Else 25 steps with the penalty lambda = .01 of
- * low_rank_nonlinear.c, and 25 with lambda = 1, improve it. *before, *after: the objective of the
- * linear solution and of the result, divided by sum_i |r(y_i)|^2; both may be NULL. DNX_EMEM,
- * DNX_ENUMBER. */
+ * For any other activation, this is the result. For these activations, 50 steps improve it: 25 with
+ * the penalty lambda = .01 (see low_rank_nonlinear.c) and 25 with lambda = 1. *before, *after: the
+ * objective of the linear solution and of the result, divided by sum_i |r(y_i)|^2; both may be
+ * NULL. Errors: DNX_EMEM, DNX_ENUMBER. */
 dnx_status dnx_low_rank_nonlinear(const float *y, float *x, long n, dnx_act act,
                                   const float *slopes, struct dnx_pool *pool, dnx_factors *f,
                                   double *before, double *after, dnx_err *err);
@@ -77,15 +78,16 @@ typedef struct {
     int d, most;            /* number of responses; the largest useful rank */
     const double *sigma;    /* d eigenvalues */
     double dense, per_rank; /* multiply-adds for an image: of the layer; of each unit of rank */
-    int rank;               /* the result, at most `most` */
+    int rank;               /* set by dnx_rank_select(): the chosen rank, 1 to .most */
 } dnx_rank_layer;
 
-/* Returns the multiply-adds for an image with this rank, at most those of the original layer. */
+/* Returns the multiply-adds for an image with this rank. When the rank is d or makes the layer no
+ * cheaper, returns those of the original layer. */
 double dnx_rank_cost(const dnx_rank_layer *l, int rank);
-/* Chooses the ranks of n layers for a large product of their energies, at a total cost of at most
- * `budget` multiply-adds. A layer's energy is the sum of its first `rank` eigenvalues. Greedy:
- * lowers the rank of the layer that loses the smallest share of its energy for each multiply-add
- * saved. Lowered ranks are multiples of step. *least: the total cost of the smallest ranks. Returns
- * false when *least exceeds the budget. */
+/* Chooses the ranks of n layers, so that the product of the layers' energies is large and the total
+ * cost is at most `budget` multiply-adds. A layer's energy is the sum of its first `rank`
+ * eigenvalues. The search is greedy: each step lowers the rank of the layer that loses the smallest
+ * share of its energy for each multiply-add saved. Lowered ranks are multiples of step. *least: the
+ * total cost of the smallest ranks. Returns false when *least exceeds the budget. */
 bool dnx_rank_select(dnx_rank_layer *layers, int n, double budget, int step, double *least);
 #endif

@@ -11,8 +11,8 @@ static dnx_low_rank_layer *layer_of(dnx_low_rank *c, long i) {
     return NULL;
 }
 
-/* Sets ranks. text: "3:12,5:16" for layers 3 and 5; "12" for the layers that it
- * makes cheaper or, with `all`, for every layer. */
+/* Sets ranks. The text "3:12,5:16" sets rank 12 for layer 3 and rank 16 for layer 5. The text "12"
+ * sets rank 12 for each layer that becomes cheaper or, with `all`, for every layer. */
 static dnx_status take_ranks(dnx_low_rank *c, const char *text, bool all, dnx_err *err) {
     char *end;
     int widest = 0;

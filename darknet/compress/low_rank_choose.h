@@ -3,17 +3,19 @@
 #define DNX_LOW_RANK_CHOOSE_H
 #include "compress/low_rank_run.h"
 
-/* One of the first four members is given; the other three are NULL or 0. */
+/* One of the first four members is given; the other three are NULL or 0. `last` is
+ * dnx_low_rank.last. */
 typedef struct {
     const char *rank; /* "R" for all layers, or "layer:R,layer:R" for some of them */
     double energy;    /* the share of the sum of eigenvalues that each layer keeps, 0..1 */
     double speedup;   /* factor by which the multiply-adds of layers 0..last fall */
     double flops;     /* multiply-adds of layers 0..last in the result, millions */
-    int multiple; /* energy, speedup and flops choose multiples of it, or a layer's largest rank */
-    bool all;     /* rank and energy also replace layers that do not get cheaper */
+    int multiple; /* energy, speedup and flops choose ranks that are multiples of this number, or a
+                   * layer's largest rank */
+    bool all;     /* `rank` and `energy` also replace layers that do not get cheaper */
 } dnx_low_rank_wish;
 
 /* Sets the rank of every layer, or 0 for a layer that is not replaced. Call it after
- * dnx_low_rank_collect(). DNX_EOPTION when the wish is wrong or cannot be met; DNX_EMEM. */
+ * dnx_low_rank_collect(). Errors: DNX_EOPTION when the wish is wrong or cannot be met; DNX_EMEM. */
 dnx_status dnx_low_rank_choose(dnx_low_rank *c, const dnx_low_rank_wish *w, dnx_err *err);
 #endif

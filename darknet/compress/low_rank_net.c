@@ -18,14 +18,14 @@ static const dnx_layer_type *low_rank_type(void) {
     return *t;
 }
 
-/* True when both types have the option, with the same default and bounds. */
+/* Returns true when both types have the option, with the same default and bounds. */
 static bool is_shared(const dnx_layer_type *from, const dnx_layer_type *to, const char *key) {
     const dnx_opt *a = dnx_opt_find(from->options, key), *b = dnx_opt_find(to->options, key);
     return a && b && a->type == b->type && a->value == b->value && a->min == b->min &&
            a->max == b->max && (!a->words || !strcmp(a->words, b->words));
 }
 
-/* True for a line that sets an option of `from` that `to` does not share. */
+/* Returns true for a line that sets an option of `from` that `to` does not share. */
 static bool is_dropped(const char *line, size_t n, const dnx_layer_type *from,
                        const dnx_layer_type *to) {
     while (n && strchr(" \t", *line)) line++, n--;
@@ -37,7 +37,8 @@ static bool is_dropped(const char *line, size_t n, const dnx_layer_type *from,
     return false;
 }
 
-/* Writes the options of `to` that the type of the layer does not share. */
+/* Writes the convolution of a layer as options of `to`. Leaves out options that both types share,
+ * because their lines are copied. */
 static void put_convolution(FILE *f, const dnx_low_rank_source *of, int layer,
                             const dnx_layer_type *to, const char *eol) {
     const dnx_node *n = &of->net->nodes[layer];
@@ -72,7 +73,8 @@ dnx_status dnx_low_rank_cfg(const dnx_low_rank_source *of, const int *ranks, con
     size_t size = 0;
     const dnx_layer_type *to = low_rank_type();
     FILE *f = open_memstream(out, &size);
-    int line = 0, at = -1; /* number of the line; index of its section, i + 1 for layer i */
+    int line = 0, at = -1; /* number of the current line; index of its section in cfg->sections,
+                            * i + 1 for layer i */
     bool ok = f && fprintf(f, "%s", note) >= 0;
     for (size_t i = 0, n; ok && i < of->length; i += n) {
         const char *start = of->text + i, *end = memchr(start, '\n', of->length - i);

@@ -14,17 +14,19 @@ typedef struct {
 } dnx_low_rank_source;
 
 /* Writes a cfg to *out, which the caller frees. Layer i becomes [low_rank] with rank=ranks[i],
- * unless ranks[i] is 0. All other sections and comments are copied. `note`, comment lines, comes
- * first. DNX_EMEM. */
+ * unless ranks[i] is 0. All other sections and comments are copied. The cfg begins with `note`,
+ * which consists of comment lines. Errors: DNX_EMEM. */
 dnx_status dnx_low_rank_cfg(const dnx_low_rank_source *of, const int *ranks, const char *note,
                             char **out, dnx_err *err);
 
-/* Copies `seen`, and the parameters of all layers except those that become [low_rank] in `to`. */
+/* Copies `seen` (the number of training images), and the parameters of all layers except those that
+ * become [low_rank] in `to`. */
 void dnx_low_rank_copy(dnx_net *from, dnx_net *to);
 
 /* Sets the parameters of [low_rank] layer r->layer: weights P, basis Q W, biases P Q b + c, and the
- * slopes of r. W, b are those of r; P, Q, c those of f. Batch norm gets the statistics of P Q W x,
- * and scales and biases that cancel them. variance: N variances of M y + c. DNX_EMEM. */
+ * slopes of r. W and b are members of r; P, Q and c are members of f. With batch norm, its mean and
+ * variance are those of P Q W x, and its scales and biases undo the normalisation and add P Q
+ * b + c. variance: N variances of M y + c. Errors: DNX_EMEM. */
 dnx_status dnx_low_rank_set(dnx_net *net, const dnx_responses *r, const dnx_factors *f,
                             const double *variance, dnx_err *err);
 #endif

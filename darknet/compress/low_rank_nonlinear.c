@@ -12,7 +12,7 @@
 #include "compress/low_rank.h"
 
 #define ITERATIONS 25 /* steps for each lambda, as in the paper */
-#define BLOCK 256     /* samples at a time */
+#define BLOCK 256     /* samples that a thread takes at a time */
 
 typedef struct {
     const float *y, *x; /* n x d; x has mean 0 */
@@ -27,7 +27,7 @@ typedef struct {
     float *plain;  /* d x R floats before packing */
     float *mean;   /* d means of M x + c */
     double *shift; /* d numbers near the mean of z; subtracting them keeps sums small */
-    float *work;   /* threads x (BLOCK x (d + R) + d x d) */
+    float *work;   /* scratch: threads x (BLOCK x (d + R) + d x d) */
     double *cross; /* threads x d x d: sum of (z - shift) x^T */
     double *sums;  /* threads x (d + 2): sums of z - shift, |r(y) - r(M x + c)|^2 and |r(y)|^2 */
 } solver;
@@ -49,7 +49,8 @@ static float best_z(double ry, double m, double a, double lambda) {
     return (float)(cost_below < cost_above ? below : above);
 }
 
-/* Stores z - shift of one block in z, and adds to `sums`. When has_z, z holds M x + c on entry. */
+/* Computes the auxiliary variables of one block, stores them minus `shift` in z, and adds to
+ * `sums`. When has_z, z holds M x + c on entry. */
 static void make_targets(solver *s, const float *y, float *z, int rows, double *sums) {
     size_t d = (size_t)s->d;
     for (int r = 0; r < rows; r++, y += d, z += d)
@@ -88,7 +89,8 @@ static void sum_share(void *arg, int t, int threads) {
             k->mm(mid, R, rows, s->rank, s->p, s->d, &second);
         }
         make_targets(s, s->y + (size_t)i * d, z, rows, sums);
-        memset(part, 0, sizeof *part * d * d); /* sums in float, but only over one block */
+        /* part gets float sums over one block of rows; cross adds the blocks in double. */
+        memset(part, 0, sizeof *part * d * d);
         k->mmt(z, d, x, d, rows, s->d, s->d, part, NULL);
         for (size_t e = 0; e < d * d; e++) cross[e] += (double)part[e];
     }
@@ -104,7 +106,8 @@ static void sum_all(solver *s, dnx_pool *pool) {
     }
 }
 
-/* Computes c = a b, or a b^T if `transposed`. a: n x k; b: k x m, transposed m x k; c: n x m. */
+/* Computes c = a b, or a b^T if `transposed`. a: n x k; b: k x m, or m x k if `transposed`; c:
+ * n x m. */
 static void product(const double *a, const double *b, bool transposed, size_t n, size_t k, size_t m,
                     double *c) {
     memset(c, 0, sizeof *c * n * m);
@@ -164,7 +167,8 @@ static void set_mean(const solver *s, dnx_factors *f) {
     for (int i = 0; i < s->d; i++) f->mean[i] = s->shift[i] + s->sums[i] / (double)s->n;
 }
 
-/* Starts with f, and stores the solution with the least objective in f. */
+/* Improves the linear solution f by the alternating steps, and stores the solution with the
+ * smallest objective in f. *before and *after get the first and the smallest objective. */
 static dnx_status alternate(solver *s, regression *g, dnx_pool *pool, dnx_factors *f,
                             double *before, double *after, dnx_err *err) {
     dnx_factors now = {0};

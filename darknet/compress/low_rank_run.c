@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEMORY (512u << 20) /* bytes: limits the samples of the layers solved together */
+#define MEMORY (512u << 20) /* most bytes of samples when several layers are solved together */
 
 static dnx_status no_memory(const dnx_low_rank *c, dnx_err *err) {
     return dnx_fail_at(err, DNX_EMEM, c->net->file, "no memory for the samples");
@@ -20,8 +20,9 @@ typedef struct {
     size_t first, end;
 } range;
 
-/* Runs images through net, and through small when `both`, up to the last of `layers`. Calls
- * before() for these layers. With after(), runs up to c->last, and calls after() for each image. */
+/* Runs the images `of` through net and, if `both`, through small, up to the last of `layers`, which
+ * are indices into c->layers. Calls before() for each of these layers. When after() is given, runs
+ * up to layer c->last, and calls after() for each image. */
 static dnx_status run(dnx_low_rank *c, const char *what, range of, bool both, range layers,
                       visit *before, void (*after)(dnx_low_rank *c), dnx_err *err) {
     const int last = after ? c->last : c->layers[layers.end - 1].r.layer;
@@ -91,7 +92,8 @@ static void add_moments(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const 
     dnx_moments_add(&l->moments, l->y, l->r.positions);
 }
 
-/* Holds out fewer images when the fit needs them: more samples than any layer has responses. */
+/* Holds out the share of images that was asked for, or fewer when the fit needs them. The fit needs
+ * more samples than any layer has responses (r.N). */
 static void hold_out(dnx_low_rank *c) {
     size_t least = 1, held = (size_t)(c->held_out * (double)c->images);
     for (int i = 0; i < c->n; i++) {
@@ -178,7 +180,8 @@ static dnx_status solve_samples(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err 
     float *packed = pack_product(&l->f), *row = dnx_alloc(d);
     if (!packed || !row) st = no_memory(c, err);
     memset(l->variance, 0, sizeof *l->variance * d);
-    for (long i = 0; !st && i < n; i++) { /* the fit has centred x */
+    /* The fit has subtracted the mean of x, so the mean square of a product is its variance. */
+    for (long i = 0; !st && i < n; i++) {
         const dnx_epilogue e = {.y = row, .ldy = d};
         dnx_kernels()->mm(l->x + (size_t)i * d, d, 1, l->r.N, packed, l->r.N, &e);
         for (size_t k = 0; k < d; k++)
@@ -241,7 +244,8 @@ dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err) {
 
 /* ---- measuring ---- */
 
-/* Returns sum |r(y) - r(M x + c)|^2 for an image; NaN without memory. *norm += sum |r(y)|^2. */
+/* Returns sum |r(y) - r(M x + c)|^2 for an image, or NaN when memory runs out. Adds sum |r(y)|^2 to
+ * *norm. packed: M^T, packed for the kernels. */
 static double distance(const dnx_low_rank_layer *l, const float *packed, const float *y,
                        const float *x, double *norm) {
     const dnx_kernel_set *k = dnx_kernels();
@@ -266,7 +270,8 @@ static double distance(const dnx_low_rank_layer *l, const float *packed, const f
     return sum;
 }
 
-/* Adds the errors on image i. l->x: the packed M, then scratch for responses in small. */
+/* Adds the errors on image i to l->alone and l->within. l->x holds the packed M, followed by space
+ * for the layer's responses in c->small. */
 static void add_errors(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x) {
     if (!l->rank) return;
     float *of_small = l->x + dnx_kernels()->packed(l->r.N, l->r.N);

@@ -1,5 +1,7 @@
-/* low_rank_run.h - compresses a network's convolutions by means of sample images: collect, choose
- * ranks (low_rank_choose.h), solve, measure. The last images are held out for measuring. */
+/* low_rank_run.h - compresses a network's convolutions by means of sample images:
+ * dnx_low_rank_collect(), dnx_low_rank_choose() (in low_rank_choose.h), dnx_low_rank_solve() and
+ * dnx_low_rank_measure(), in this order. Only the last one uses the last images, which are held
+ * out. */
 #ifndef DNX_LOW_RANK_RUN_H
 #define DNX_LOW_RANK_RUN_H
 #include "compress/low_rank_net.h"
@@ -13,15 +15,19 @@ typedef struct {
     double *sigma;          /* N eigenvalues of the responses' covariance, largest first */
     double *vectors;        /* N x N: row k is the eigenvector of sigma[k] */
     double dense, per_rank; /* multiply-adds for an image: of the layer; of each unit of rank */
-    int most;               /* largest rank: min(N, K) */
+    int most;               /* largest rank: min(r.N, r.K) */
     int rank;               /* 0 when the layer is not changed */
     dnx_factors f;
     double *variance; /* N variances of the approximated responses */
-    /* Errors sum |r(y) - r(M x + c)|^2 / sum |r(y)|^2 on held-out images (letters: low_rank.h).
-     * alone: x is y. within: x has the responses to the layer's input in `small`. */
+    /* Relative errors on the held-out images: sum |r(y) - r(M x + c)|^2 divided by sum |r(y)|^2
+     * (letters: low_rank.h), where y are the exact responses.
+     * alone: only this layer is approximated, so x = y.
+     * within: earlier layers are approximated, too. x are the original layer's responses to the
+     * input that the layer gets in `small`. */
     double alone, within;
     double norm;  /* sum |r(y)|^2 */
-    float *y, *x; /* scratch: sampled responses, see low_rank_run.c */
+    float *y, *x; /* samples: exact responses y, and the fit's input x; both are scratch while
+                   * measuring */
 } dnx_low_rank_layer;
 
 /* Reads sample image i into x, as the network's input. arg: dnx_low_rank.arg. */
@@ -38,7 +44,7 @@ typedef struct {
     dnx_low_rank_read *read;
     void *arg;
     void (*progress)(void *arg, const char *what, size_t done, size_t all); /* may be NULL */
-    size_t fitted, measured; /* images to fit; images to measure errors, or 0 */
+    size_t fitted, measured; /* number of images to fit; number of images to measure errors, or 0 */
     dnx_low_rank_layer *layers;
     int n, last; /* convolutions in layers[]; last layer before the first loss */
     double macs; /* multiply-adds of layers 0..last, for one image */
@@ -47,13 +53,16 @@ typedef struct {
     double error, cosine;
 } dnx_low_rank;
 
-/* Finds the layers, and decomposes the covariance of each layer's responses. DNX_ESHAPE when no
- * layer can be replaced, or images are too few; DNX_ENUMBER, DNX_EMEM, and errors of read(). */
+/* Finds the layers, and decomposes the covariance of each layer's responses. Errors: DNX_ESHAPE
+ * when no layer can be replaced, or images are too few; DNX_ENUMBER, DNX_EMEM, and errors of
+ * read(). */
 dnx_status dnx_low_rank_collect(dnx_low_rank *c, dnx_err *err);
-/* Computes the parameters of all layers with rank > 0, and writes them into small. DNX_ESHAPE when
- * a rank is larger than the rank of the samples; DNX_ENUMBER, DNX_EMEM, and errors of read(). */
+/* Computes the parameters of all layers with rank > 0, and writes them into small. Errors:
+ * DNX_ESHAPE when a rank is larger than the rank of the samples; DNX_ENUMBER, DNX_EMEM, and errors
+ * of read(). */
 dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err);
-/* Computes the errors of small on the held-out images. DNX_ENUMBER, DNX_EMEM, errors of read(). */
+/* Computes the errors of small on the held-out images. Errors: DNX_ENUMBER, DNX_EMEM, and errors of
+ * read(). */
 dnx_status dnx_low_rank_measure(dnx_low_rank *c, dnx_err *err);
 void dnx_low_rank_close(dnx_low_rank *c); /* does not free the networks */
 #endif

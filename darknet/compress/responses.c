@@ -89,7 +89,8 @@ void dnx_responses_sample(const dnx_responses *r, dnx_net *net, const float *x, 
     float *row = r->rows;
     dnx_rng g;
     dnx_rng_seed(&g, seed, image << 16 | (uint64_t)r->layer);
-    for (long p = 0; p < pixels && left > 0; p++) { /* each set of pixels is equally likely */
+    /* Selection sampling: each set of r->positions pixels is equally likely. */
+    for (long p = 0; p < pixels && left > 0; p++) {
         if ((double)dnx_rng_uniform(&g) * (double)(pixels - p) >= left) continue;
         dnx_patches_gather(&r->at, in, p, 1, row);
         row += r->K;

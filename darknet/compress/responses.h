@@ -14,15 +14,18 @@ typedef struct {
     bool has_bn;
     dnx_act act;
     const float *slopes; /* N slopes of PRELU, owned by the network; else NULL */
-    double *w, *b;       /* W: N x K in file order; b: N; with batch norm folded in */
+    double *w, *b;       /* W: N x K, ordered as in weights files; b: N; batch norm is folded into
+                          * both */
     float *packed, *bias, *rows;
-    float *in; /* room for the input when dnx_net_own_output() must compute it; else NULL */
+    float *in; /* buffer for the layer's input when dnx_net_own_output() must compute it; else
+                * NULL */
 } dnx_responses;
 
-/* True when layer i is a convolution without groups. */
+/* Returns true when layer i is a convolution without groups. */
 bool dnx_responses_fit(const dnx_net *net, int i);
-/* Prepares the sampling of layer i, for which dnx_responses_fit() is true. positions: the most
- * pixels to sample in an image. DNX_EMEM. Call dnx_responses_free() also after an error. */
+/* Prepares the sampling of layer i, for which dnx_responses_fit() is true. positions: maximum
+ * number of pixels to sample in an image. Errors: DNX_EMEM. Call dnx_responses_free() also after an
+ * error. */
 dnx_status dnx_responses_make(dnx_net *net, int i, int positions, dnx_responses *r, dnx_err *err);
 void dnx_responses_free(dnx_responses *r);
 

@@ -7,17 +7,17 @@
  *   u = (x - W/2 + dx) aspect / s,  v = (y - H/2 + dy) / s
  *   rx = c u - n v + w/2,  ry = n u + c v + h/2
  * Points outside the image are black. Without an option for the side, s = max(H / h, W / floor(w
- * aspect)): an unturned image just fills the input, also when the input is not square.
+ * aspect)): an image that is not rotated just fills the input, also when the input is not square.
  *
  * libdarknet has no shift, gray, lowres or erase. Erase is Random Erasing (Zhong et al. 2020). Its
- * holes cover 2 to 20 % of the image, in the paper 2 to 40 %. */
+ * holes cover 2 to 20 % of the image; in the paper they cover 2 to 40 %. */
 #include "data/augment.h"
 
 #include <math.h>
 
 #include "data/resize.h"
 
-/* XORed with the seed, to get independent random numbers. */
+/* XORed with the seed, so that flips and other changes use independent random numbers. */
 #define FLIPS 0xf11b5u
 #define CHANGES 0x100c5u
 /* Limits of the hole's area, as shares of the area of the image. */
@@ -26,7 +26,8 @@
 #define SMALLEST_COPY .25f /* lowres: smallest scale of the image */
 #define HOLE 127.5f        /* grey */
 
-/* Returns true when an option sets the size of a crop. Sets the range of dnx_augmentation.side. */
+/* Returns true when an option sets the size of a crop. Stores the range of dnx_augmentation.side,
+ * in pixels, in *least and *most. */
 static bool has_sides(const dnx_net *net, int *least, int *most) {
     const dnx_net_opts *o = &net->o;
     const int W = net->in.w;
@@ -136,7 +137,8 @@ void dnx_augment_draw(const dnx_net *net, uint64_t seed, uint64_t number, dnx_au
 
 static int clamp(int v, int most) { return v < 0 ? 0 : v > most ? most : v; }
 
-/* A shift repeats the pixels at the border. */
+/* Resizes the image, or its middle square if is_centered, to W x H, then shifts and mirrors it.
+ * Pixels that a shift brings in from outside the image repeat its border. */
 static void resize(const dnx_augmentation *l, const unsigned char *rgb, int w, int h, int W, int H,
                    float *out) {
     const int square = w < h ? w : h, stride = w;
@@ -216,7 +218,8 @@ static void distort(float *p, float hue, float saturation, float exposure) {
     }
 }
 
-/* Shrinks the image to `share` of its width and height by block means, and enlarges it again. */
+/* Shrinks the image to `share` of its width and height by averaging blocks, and enlarges it
+ * again. */
 static void soften(float share, int W, int H, float *rgb, float *small) {
     const int w = clamp((int)((float)W * share), W), h = clamp((int)((float)H * share), H);
     if (w < 1 || h < 1) return;

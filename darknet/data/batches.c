@@ -15,14 +15,14 @@ enum { SLOTS = 4, MOST_READERS = 16 };
 
 #define REPORT_AFTER .5 /* seconds until a reader reports that it waits for an image */
 #define ALONE_AFTER 2.  /* seconds until a reader skips the image if other images can be read */
-#define END_AFTER 600.  /* seconds until training ends because of the image */
+#define END_AFTER 600.  /* seconds until training fails because the image is still unreadable */
 
 typedef struct {
     float *x, *truth;
     uint32_t *image;
     unsigned char *mirrored;
-    uint64_t first;                 /* number of the slot's first image in the run */
-    bool altered, ready, is_of_net; /* is_of_net: for dnx_net_free_images() */
+    uint64_t first;                 /* position in the run of the slot's first image, from 0 */
+    bool altered, ready, is_of_net; /* is_of_net: argument of dnx_net_free_images() */
 } slot;
 
 typedef struct note {
@@ -33,14 +33,16 @@ typedef struct note {
 struct dnx_batches {
     const dnx_data *data;
     const dnx_net *net;
-    uint64_t seed, start; /* start: number of this process's first image in the run */
+    uint64_t seed, start; /* start: position in the run of this process's first image, from 0 */
     dnx_sampler *sampler;
     pthread_mutex_t lock;
     pthread_cond_t space, filled;
     pthread_t reader[MOST_READERS];
     int readers;
     slot slots[SLOTS];
-    uint64_t claimed, given, released; /* counts of sub-batches: begun, returned, free again */
+    uint64_t claimed, given, released; /* numbers of sub-batches that the readers have begun, that
+                                        * dnx_batches_next() has returned, and whose slots are free
+                                        * again */
     bool stops, failed, lacks_memory;
     char lost[600];        /* error text for an image that stayed unreadable, else "" */
     bool is_waiting;       /* the wait of the readers was reported, but not its end */
@@ -111,7 +113,8 @@ static void give_up(dnx_batches *f, size_t i, int reason) {
 
 typedef enum { READABLE, GONE_ALONE, ENDED } outcome;
 
-/* Waits for image i, which could not be read. GONE_ALONE: other images can be read. */
+/* Waits until image i, which could not be read, is READABLE. Returns GONE_ALONE when other images
+ * can be read, but not i; ENDED when loading has ended or END_AFTER seconds have passed. */
 static outcome wait_for(dnx_batches *f, size_t i, int reason) {
     double waited = 0, pause = .1;
     while (!is_ended(f)) {
@@ -234,7 +237,8 @@ dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t s
     f->net = net;
     f->seed = seed;
     f->start = net->seen;
-    /* Not negative: dnx_scan() fails when more than 1 % of the images are broken. */
+    /* The difference is not negative, because dnx_scan() fails when more than 1 % of the images are
+     * broken. */
     f->most_bad = data->listed / 100 - data->broken;
     f->last_note = &f->notes;
     pthread_mutex_init(&f->lock, NULL);
@@ -283,7 +287,7 @@ void dnx_batches_notes(dnx_batches *f, void (*pass_note)(void *arg, const char *
     f->note_arg = arg;
 }
 
-/* Releases the lock during each call of pass_note(). */
+/* Hands the queued messages to pass_note(). Releases the lock during each call. */
 static void pass_notes(dnx_batches *f) {
     while (f->pass_note && f->notes) {
         note *n = f->notes;
@@ -296,7 +300,8 @@ static void pass_notes(dnx_batches *f) {
     }
 }
 
-/* Polls, because a signal does not wake a thread that waits for a condition. */
+/* Waits until the slot is ready. Polls, because a signal does not wake a thread that waits for a
+ * condition variable. */
 static void wait_slot(dnx_batches *f, const slot *s) {
     for (pass_notes(f); !s->ready && !f->failed && !dnx_stop_asked(); pass_notes(f)) {
         struct timespec until;

@@ -21,7 +21,8 @@ typedef struct {
     bool *same; /* n / 2 values: true when the pair shows one person */
 } dnx_binset;
 
-/* Reads a set. DNX_EIO, DNX_EMEM; DNX_EPARSE for wrong content. Close s, also after an error. */
+/* Reads a set. Errors: DNX_EIO, DNX_EMEM; DNX_EPARSE for wrong content. Close s, also after an
+ * error. */
 dnx_status dnx_binset_open(const char *path, dnx_binset *s, dnx_err *err);
 /* Like dnx_binset_open(), from memory. The bytes must outlive s. `file` names the set in errors. */
 dnx_status dnx_binset_parse(const void *bytes, size_t n, const char *file, dnx_binset *s,

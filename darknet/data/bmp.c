@@ -29,7 +29,7 @@ static uint32_t number(const unsigned char *p, int bytes) {
     return v;
 }
 
-/* Sets *c. Returns false when the 1 bits of the mask are not adjacent. */
+/* Fills *c for this mask. Returns false when the 1 bits of the mask are not adjacent. */
 static bool set_mask(channel *c, uint32_t mask) {
     *c = (channel){.mask = mask};
     if (!mask) return true;

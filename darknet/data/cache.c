@@ -14,7 +14,8 @@
 
 enum { VERSION = 4, HEAD = 32, ALIGN = 64, BLOCK = 256 /* rows */, SUM = sizeof(uint64_t) };
 
-/* The checksum covers first_row, so blocks in a wrong order are found. Zeros do not give 0. */
+/* The checksum covers first_row, so blocks in a wrong order are found. The checksum of a block of
+ * zeros is not 0. */
 static uint64_t sum_of(size_t first_row, const void *bytes, size_t n) {
     return dnx_hash(DNX_HASH_START ^ first_row, bytes, n);
 }
@@ -54,7 +55,8 @@ static void put_head(sink *s, const dnx_cache_head *h) {
     put(s, zeros, (2 * ALIGN - SUM - s->size % ALIGN) % ALIGN);
 }
 
-/* Sets f->done to the rows before the first damaged block, and *at to the offset after them. */
+/* Sets f->done to the number of rows before the first damaged block, and *at to the offset where
+ * these rows end. */
 static void count_rows(dnx_cache_out *f, const sink *head, size_t *at) {
     FILE *file = f->file.file;
     size_t row = f->dim * sizeof *f->block;
@@ -98,7 +100,7 @@ dnx_status dnx_cache_begin(dnx_cache_out *f, const char *path, const dnx_cache_h
     sink out = {.file = &f->file};
     count_rows(f, &head, &end);
     seek(f, 0);
-    put_head(&out, h); /* the old head may be damaged */
+    put_head(&out, h); /* replaces an old head, which may be damaged */
     dnx_outfile_put(&f->file, &out.sum, SUM);
     seek(f, end);
     if (ftruncate(fileno(f->file.file), (off_t)end) && !f->file.why) f->file.why = errno;

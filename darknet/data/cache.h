@@ -29,14 +29,15 @@ typedef struct {
     uint16_t *block;
 } dnx_cache_out;
 
-/* Begins the file, or continues one with an equal head and f->done rows. The caller must hold the
- * lock of the path (lock.h). DNX_EIO, DNX_EMEM: then do not call dnx_cache_end(). */
+/* Begins the file, or continues an interrupted file with the same head, which has f->done rows. The
+ * caller must hold the lock of the path (lock.h). Do not call dnx_cache_end() after an error.
+ * Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_cache_begin(dnx_cache_out *f, const char *path, const dnx_cache_head *head,
                            dnx_err *err);
 /* Appends v, rows x dim numbers that fit half floats (dnx_fits_half) or are NaN. */
 void dnx_cache_put(dnx_cache_out *f, const float *v, size_t rows);
-/* Completes the file when it has all rows, else keeps PATH.partial for the next process. DNX_EIO,
- * DNX_EMEM. */
+/* Completes the file when it has all rows, else keeps PATH.partial for the next process. Errors:
+ * DNX_EIO, DNX_EMEM. */
 dnx_status dnx_cache_end(dnx_cache_out *f, dnx_err *err);
 /* Removes the temporary file, in place of dnx_cache_end(). */
 void dnx_cache_discard(dnx_cache_out *f);
@@ -49,8 +50,8 @@ typedef struct {
     size_t map_len;
 } dnx_cache;
 
-/* Maps the file and verifies all checksums. DNX_EIO when it cannot be opened. DNX_EPARSE for any
- * other fault. After an error there is nothing to close. */
+/* Maps the file into memory and verifies all checksums. Errors: DNX_EIO when the file cannot be
+ * opened; DNX_EPARSE for any other fault. After an error there is nothing to close. */
 dnx_status dnx_cache_open(dnx_cache *f, const char *path, dnx_err *err);
 /* Returns row i: dim half floats, valid until the cache is closed. */
 const uint16_t *dnx_cache_row(const dnx_cache *f, size_t i);

@@ -11,10 +11,10 @@
  *   a folder with train.rec         class = the record's label
  *   a list file (list.h)            class = the number in the line, else the class whose label
  *                                   (from labels= or names=) occurs in the path
- * The classes of a folder or a .rec begin after the largest class of the sources before it, where
- * an empty identity folder has a class, too. A list keeps its class numbers. Without classes=,
- * images have no class, and a folder may contain images directly. Names in a .data file are
- * relative to the current folder. */
+ * The classes of a folder or a .rec begin after the largest class of the sources before it. An
+ * empty identity folder has a class, too. A list keeps its class numbers. Without classes=, images
+ * have no class, and a folder may contain images directly. Names in a .data file are relative to
+ * the current folder. */
 typedef struct {
     char *path;
     size_t first; /* index of the source's first image */
@@ -38,7 +38,8 @@ typedef struct {
     size_t n, capacity;
     size_t listed; /* number of images before the scan */
     size_t broken; /* number of images that the scan dropped */
-    int ranked;    /* 1 + the last class of the folders and later record files; 0: no folder */
+    int ranked;    /* 1 + the largest class of the folders and of the record files after them; 0
+                    * when there is no folder */
     size_t loose;  /* number of files beside identity folders */
     dnx_skipped left_out; /* folder entries that are not images */
     uint64_t content; /* checksum of the classes and contents of all images, without their names */
@@ -48,12 +49,12 @@ typedef struct {
 /* Reads the .data file and its sources, and drops broken images. Reports them, and files beside
  * identity folders, to broken(arg, name, why), which may be NULL.
  *
- * DNX_EOPTION, DNX_EPARSE. DNX_EIO, also when there are no images or more than 1 % are broken.
- * DNX_ESTOP after a signal. DNX_EMEM. */
+ * Errors: DNX_EOPTION, DNX_EPARSE, DNX_EMEM; DNX_EIO, also when there are no images or more than
+ * 1 % are broken; DNX_ESTOP after a signal. */
 dnx_status dnx_data_open(const char *file, void (*broken)(void *, const char *, const char *),
                          void *arg, dnx_data **out, dnx_err *err);
-/* Like dnx_data_open(), for valid=, but does not check the images. DNX_EOPTION, too, when classes=
- * is missing, or only some classes have an identity folder. */
+/* Like dnx_data_open(), but reads the sources of valid= and does not check the images. Also returns
+ * DNX_EOPTION when classes= is missing, or when only some classes have an identity folder. */
 dnx_status dnx_data_open_valid(const char *file, void (*broken)(void *, const char *, const char *),
                                void *arg, dnx_data **out, dnx_err *err);
 void dnx_data_close(dnx_data *d); /* d may be NULL */

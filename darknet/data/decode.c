@@ -17,7 +17,8 @@ typedef enum { NONE, JPEG, PNG, BMP, PNM, FOREIGN } group;
 
 #define ONLY "; JPEG, PNG, BMP and PNM are read"
 
-/* A file has the kind of the first row from 1 on that fits, else kind 0. '?' is any byte. */
+/* A file's kind is the index of the first row, from 1 on, whose magic bytes match, else 0. '?'
+ * matches any byte. */
 static const struct {
     group group;
     size_t n;

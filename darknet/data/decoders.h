@@ -19,7 +19,8 @@ const char *dnx_png_decode(const unsigned char *bytes, size_t n, dnx_image *imag
 const char *dnx_bmp_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 const char *dnx_pnm_decode(const unsigned char *bytes, size_t n, dnx_image *image);
 
-/* Sets image->w and h and returns NULL, or returns the reason why this size is refused. */
+/* Checks the size w x h of an image. Stores it in image->w and image->h and returns NULL, or
+ * returns the reason why the size is refused. */
 const char *dnx_image_claim(dnx_image *image, double w, double h);
 
 /* Blends one channel with black: returns c a / 255, rounded. c: value, a: alpha, both 0..255. */

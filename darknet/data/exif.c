@@ -12,7 +12,7 @@ typedef struct {
     bool is_big;
 } tiff;
 
-/* Returns 0 when the number lies outside the data. */
+/* Reads the number of `bytes` bytes at offset `at`. Returns 0 when it lies outside the data. */
 static size_t number(const tiff *t, size_t at, size_t bytes) {
     size_t v = 0;
     if (at > t->n || t->n - at < bytes) return 0;

@@ -26,7 +26,7 @@ static dnx_status add(dnx_images *l, char *name, dnx_err *err) {
     return DNX_OK;
 }
 
-#define DEEPEST 32 /* nested folders; symbolic links may form a circle */
+#define DEEPEST 32 /* maximum depth of nested folders: symbolic links may form a cycle */
 
 static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_err *err) {
     char *path = dnx_path_join(l->base, under);
@@ -68,7 +68,8 @@ static dnx_status add_list(dnx_images *l, const char *path, dnx_err *err) {
     return st;
 }
 
-/* Returns true for an image, false for a list. A list without byte order mark contains no NUL. */
+/* Returns true for an image, false for a list. A list contains NUL bytes only in UTF-16, which
+ * begins with a byte order mark. */
 static bool is_image(const char *path) {
     unsigned char head[DNX_IMAGE_HEAD];
     if (dnx_image_is_named(path)) return true;

@@ -18,7 +18,8 @@ typedef struct {
 
 static void give_up(j_common_ptr c) { longjmp(((handler *)(void *)c->err)->back, 1); }
 
-/* Warnings are errors: otherwise a file that was cut short would decode to grey stripes. */
+/* Treats a warning (level < 0) as an error: otherwise a truncated file would decode to grey
+ * stripes. */
 static void on_message(j_common_ptr c, int level) {
     if (level < 0) give_up(c);
 }

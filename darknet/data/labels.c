@@ -73,7 +73,7 @@ int dnx_labels_find(const dnx_labels *l, const char *path, int found[2]) {
     for (const unsigned char *p = (const unsigned char *)path; *p; p++) {
         int lo = l->first[*p], hi = l->first[*p + 1];
         for (size_t at = 1; lo < hi; at++) {
-            /* labels that end at this byte come first */
+            /* labels that end here are sorted first; they occur in the path */
             for (; lo < hi && !l->label[l->order[lo]][at]; lo++) note(l->order[lo], found, &n);
             lo = not_below(l, lo, hi, at, p[at]);
             hi = not_below(l, lo, hi, at, p[at] + 1);

@@ -12,15 +12,16 @@ typedef struct {
     int n;
 } dnx_labels;
 
-/* Reads the labels of classes 0, 1, ... from the lines of a file that are not blank, at most
- * `most`. *l must be zeroed. DNX_EIO, DNX_EPARSE, DNX_EMEM. Free l, also after an error. */
+/* Reads at most `most` labels, those of classes 0, 1, ..., from the lines of a file that are not
+ * blank. *l must be zeroed. Errors: DNX_EIO, DNX_EPARSE, DNX_EMEM. Free l, also after an error. */
 dnx_status dnx_labels_read(const char *file, int most, dnx_labels *l, dnx_err *err);
 void dnx_labels_free(dnx_labels *l);
 
 /* Finds the classes whose labels occur anywhere in the path. Returns their number, at most 2, and
  * stores the lowest two in `found`, in rising order. Unused elements are -1. */
 int dnx_labels_find(const dnx_labels *l, const char *path, int found[2]);
-/* Stores the class whose label occurs in the path. DNX_EOPTION unless exactly one label occurs. */
+/* Stores the class whose label occurs in the path. Returns DNX_EOPTION unless exactly one label
+ * occurs. */
 dnx_status dnx_labels_class(const dnx_labels *l, const char *path, dnx_loc at, int *class_of,
                             dnx_err *err);
 #endif

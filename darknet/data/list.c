@@ -14,7 +14,8 @@
 
 /* ---- one line ---- */
 
-/* Returns true for a whole number, also when written as im2rec does, 7.000000. */
+/* Returns true when s is a whole number, and stores it in *v. MXNet's im2rec writes 7 as
+ * 7.000000. */
 static bool is_class(const char *s, double *v) {
     return isdigit((unsigned char)s[*s == '-']) && dnx_decimal(s, v) && *v == floor(*v);
 }
@@ -44,7 +45,8 @@ static dnx_status take_tabs(char *line, dnx_loc at, dnx_listed *to, dnx_err *err
     return DNX_OK;
 }
 
-/* Returns the number that ends the line after a separator, or NULL. *cut: the separator's start. */
+/* Returns the number at the end of the line if a separator precedes it, else NULL. Sets *cut to the
+ * start of the separator. */
 static char *last_number(char *line, char **cut) {
     char *p = line + strlen(line);
     while (p > line && isdigit((unsigned char)p[-1])) p--;
@@ -192,7 +194,7 @@ static dnx_status settle(const dnx_image_list *l, dnx_listed *m, dnx_err *err) {
     return DNX_OK;
 }
 
-/* ---- one path, one class ---- */
+/* ---- checking that no path has two classes ---- */
 
 typedef struct {
     uint64_t hash;

@@ -23,7 +23,7 @@
 
 typedef struct {
     char *path;
-    char *number;    /* used only by list.c */
+    char *number;    /* the number at the end of the line: list.c decides whether it is the class */
     double class_of; /* not checked yet; NaN when the line has no class */
     int line;
 } dnx_listed;
@@ -35,18 +35,21 @@ typedef struct {
     char *base; /* the folder of relative paths, with '/' at its end; "": the current folder */
 } dnx_image_list;
 
-/* Reads a list. DNX_EIO, DNX_EMEM; DNX_EPARSE for a wrong line. Free l, also after an error. */
+/* Reads a list. Errors: DNX_EIO, DNX_EMEM; DNX_EPARSE for a wrong line. Free l, also after an
+ * error. */
 dnx_status dnx_image_list_open(const char *file, dnx_image_list *l, dnx_err *err);
-/* Like dnx_image_list_open(), but reads a copy of len bytes of text. file: the name of the list. */
+/* Like dnx_image_list_open(), but the list is in memory: copies the len bytes of `text`. `file` is
+ * the list's name, for messages and for the folder of relative paths. */
 dnx_status dnx_image_list_copy(const char *text, size_t len, const char *file, dnx_image_list *l,
                                dnx_err *err);
 void dnx_image_list_free(dnx_image_list *l);
 
 /* Returns the path of image i; free() it. NULL when memory runs out. */
 char *dnx_image_list_path(const dnx_image_list *l, size_t i);
-/* Returns DNX_EOPTION when two lines give one path different classes. DNX_EMEM. */
+/* Checks that no two lines give one path different classes. Errors: DNX_EOPTION, DNX_EMEM. */
 dnx_status dnx_image_list_check(const dnx_image_list *l, dnx_err *err);
-/* Stores the class of image i. DNX_EOPTION unless the line has a class from 0 to classes - 1. */
+/* Stores the class of image i. Returns DNX_EOPTION unless the line has a class from 0 to
+ * classes - 1. */
 dnx_status dnx_listed_class(const dnx_image_list *l, size_t i, int classes, int *class_of,
                             dnx_err *err);
 #endif

@@ -169,7 +169,8 @@ static dnx_status find_mark(const machine *m, size_t *mark, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Replaces the stack from index `place` on by a list or tuple of the values from `first` on. */
+/* Makes a list or tuple of the stack's values from index `first` on. The new list replaces all
+ * values from index `place` on. */
 static dnx_status collect(machine *m, size_t place, size_t first, bool is_tuple, dnx_err *err) {
     dnx_status st = put_list(m, is_tuple, err);
     if (st) return st;
@@ -211,7 +212,8 @@ static dnx_status append_marked(machine *m, dnx_err *err) {
                 : dnx_py_bad(m, "appends to something that is not a list", err);
 }
 
-/* Python numbers the memo 0, 1, 2, ... A large gap is refused: the memo would need much memory. */
+/* Stores the top of the stack as entry `index` of the memo. Python counts 0, 1, 2, ..., and a
+ * larger gap is refused, because it would take much memory. */
 static dnx_status keep(machine *m, uint64_t index, dnx_err *err) {
     if (!m->stack.n || index > m->memo.n + 1)
         return dnx_py_bad(m, "a memo that does not count up", err);

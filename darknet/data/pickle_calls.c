@@ -162,7 +162,7 @@ dnx_status dnx_py_call(machine *m, dnx_err *err) {
     }
 }
 
-/* The state of an array is (version, shape, type, is in Fortran order, contents). */
+/* The state of an array is (version, shape, type, whether in Fortran order, contents). */
 dnx_status dnx_py_build(machine *m, dnx_err *err) {
     static const char wrong[] = "an array that NumPy would not write";
     if (m->stack.n < 2) return dnx_py_bad(m, wrong, err);

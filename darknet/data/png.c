@@ -114,7 +114,8 @@ static const char *to_rgb(reader *r) {
     return NULL;
 }
 
-/* An error jumps back to setjmp(), where changed locals are undefined. So r has all results. */
+/* libpng's errors jump back to setjmp(). Local variables that have changed are then undefined, so
+ * all results are in *r. */
 static void read_image(png_structp png, png_infop info, reader *r) {
     if (setjmp(png_jmpbuf(png))) {
         if (!r->why) r->why = DNX_WHY_BROKEN;

@@ -18,7 +18,8 @@ static void skip_space(map *m) {
             while (m->p < m->end && *m->p != '\n') m->p++;
 }
 
-/* Returns false when there is no digit. */
+/* Reads a whole number after white space and comments. Returns false when there is no digit. A
+ * number above 1e8 is not exact but stays above 1e8, which is refused later. */
 static bool take_number(map *m, double *v) {
     skip_space(m);
     if (m->p >= m->end || !isdigit(*m->p)) return false;
@@ -58,7 +59,8 @@ static unsigned char scaled(const map *m, unsigned v) {
     return (unsigned char)((v * 255 + m->most / 2) / m->most);
 }
 
-/* In a map of bits, 1 is black. x: the column, to find the bit in P4. */
+/* Reads the next sample and scales it to 0..255. In a bitmap (P1 and P4), 1 is black. x: the
+ * pixel's column, which selects a bit in P4. */
 static const char *take_sample(map *m, unsigned x, unsigned char *to) {
     unsigned v;
     double number;

@@ -49,7 +49,9 @@ static const char *read_frame(int fd, uint64_t size, uint64_t at, unsigned *part
     return size - at - FRAME < *len ? "is cut short" : NULL;
 }
 
-/* Joins the parts of a record; free() the result. Returns NULL and sets *why on failure. */
+/* Reads the record at offset `at`; free() the result. A writer splits a record where its bytes
+ * equal MAGIC and drops these bytes; this function joins the parts and restores the bytes. Returns
+ * NULL and sets *why on failure. */
 static unsigned char *read_content(int fd, uint64_t size, uint64_t at, size_t *n,
                                    const char **why) {
     static const uint32_t magic = MAGIC;
@@ -81,7 +83,8 @@ static unsigned char *read_content(int fd, uint64_t size, uint64_t at, size_t *n
     }
 }
 
-/* Returns the offset of the image in a content; 0 when the content is too short for its labels. */
+/* Returns the offset of the image in the n bytes of a record; 0 when the record is too short for
+ * its labels. */
 static size_t image_at(const unsigned char *bytes, size_t n) {
     uint32_t flag;
     if (n < HEAD) return 0;

@@ -13,8 +13,8 @@ typedef struct {
 
 /* Opens NAME.rec and reads NAME.idx, which has lines `key offset`. When record 0 has labels a, b
  * and no image, it is InsightFace's header. Keys 1 to a-1 are then images, and the other records
- * describe identities. DNX_EIO when NAME.rec is wrong or a file cannot be read. DNX_EPARSE when the
- * index is wrong. DNX_EMEM. Free r, also after an error. */
+ * describe identities. Errors: DNX_EIO when NAME.rec is wrong or a file cannot be read; DNX_EPARSE
+ * when the index is wrong; DNX_EMEM. Free r, also after an error. */
 dnx_status dnx_records_open(const char *path, dnx_records *r, dnx_err *err);
 void dnx_records_free(dnx_records *r); /* does not close r->fd: the caller does */
 
