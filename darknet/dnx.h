@@ -51,7 +51,9 @@ typedef struct {
     const char *name;
     size_t count;
     float decay; /* multiplies the network's weight decay */
-    int filters; /* number of filters over the same inputs, count/filters floats each; or 0 */
+    /* Number of filters over the same inputs, each of count / filters floats; 0 when the parameter
+     * does not consist of filters. */
+    int filters;
     dnx_role role;
     bool is_one_bit; /* the layer uses each filter as one scale times the signs of its floats */
     bool is_trained; /* false: saved but not trained, such as running statistics */
@@ -79,7 +81,7 @@ typedef struct dnx_node {
     dnx_param params[DNX_MAX_PARAMS];      /* in the order of the weights file */
     size_t allocated;                      /* floats that dnx_new() has allocated */
     void *memory;                          /* owns the arrays of dnx_new() */
-    struct dnx_distillation *distillation; /* for a loss with a teacher: layer/classifier.h */
+    struct dnx_distillation *distillation; /* for a loss with a teacher (classifier.h); else NULL */
 } dnx_node;
 
 /* The arguments of forward() and backward() for one batch. */
@@ -105,7 +107,7 @@ typedef struct dnx_layer_type {
     const char *aliases; /* other names of the section, "conv|cnv"; may be NULL */
     const char *summary; /* one line for `darknet layers` */
     bool is_loss;
-    bool is_reentrant; /* when predicting, forward() writes only y and scratch; false is safe */
+    bool is_reentrant; /* when predicting, forward() writes only y and scratch; may stay false */
     /* Key of the option of type DNX_LAYERS that names inputs; NULL when the type has none. Negative
      * numbers count back from this layer. Input 0 is the previous layer, unless
      * only_named_inputs. */

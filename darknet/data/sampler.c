@@ -3,17 +3,20 @@
 
 #include <stdlib.h>
 
-/* XORed with the seed, to get independent random numbers. */
+/* XORed with the seed, so that the order of the identities (ROUNDS) and the orders of their images
+ * (TURNS) are independent. */
 #define ROUNDS 0x40c4d5u
 #define TURNS 0x7c425u
 
 struct dnx_sampler {
     const dnx_data *data;
     int kind, batch, images;
-    uint64_t seed, drawn; /* drawn: the epoch of `order`, or the pass over the identities */
-    uint32_t *order;      /* a permutation of the images, or of the identities */
+    uint64_t seed, drawn; /* drawn: the number of the pass over all images or identities */
+    uint32_t *order;      /* the images or identities, in the random order of this pass */
+
+    /* Only for sampler=balanced: */
     uint32_t identities;
-    uint32_t *member; /* balanced: images sorted by class; identity k starts at start[k] */
+    uint32_t *member; /* the images, sorted by class; those of identity k begin at start[k] */
     uint32_t *start;  /* identities + 1 indices into member */
     uint32_t *place;  /* image i is member[place[i]] */
     uint32_t *turn;   /* scratch: the permutation of one identity's images */

@@ -9,7 +9,7 @@ enum { DNX_PERMUTATION, DNX_BALANCED }; /* values of [net] sampler= */
 
 typedef struct dnx_sampler dnx_sampler;
 
-/* Checks sampler, identities and images of [net] before the data is read. DNX_EOPTION. */
+/* Checks the options sampler=, identities= and images= of [net]. Needs no data. DNX_EOPTION. */
 dnx_status dnx_sampler_check_net(const dnx_net *net, dnx_err *err);
 /* Like dnx_sampler_check_net(), but also fails when too few classes of d have images. DNX_EMEM. */
 dnx_status dnx_sampler_check(const dnx_data *d, const dnx_net *net, dnx_err *err);

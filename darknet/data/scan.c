@@ -18,7 +18,7 @@
 enum {
     THREADS = 8,
     PIECE = 256,     /* images that a thread takes at a time */
-    SAMPLE = 4096,   /* bytes of a read */
+    SAMPLE = 4096,   /* bytes that are read at a time */
     MOST_SHOWN = 20, /* images that are reported when more than 1 % are broken */
     RETRIES = 50
 };
@@ -52,7 +52,8 @@ void dnx_side_by_side(size_t n, void (*fn)(void *arg, size_t lo, size_t hi), voi
 
 /* ---- faults ---- */
 
-/* Codes above any errno. KIND + k: the file has kind k (dnx_image_kind), which is not decoded. */
+/* Codes of faults, all above any errno. KIND + k means that the file is of kind k, see
+ * dnx_image_kind(), and that we cannot decode this kind. */
 enum { KIND = 150, EMPTY = 250, NO_FILE, DAMAGED };
 
 static const char *text_of(int fault) {
@@ -89,8 +90,8 @@ static int read_rest(const scan *s, int fd, off_t at, off_t size, uint64_t *cont
     return got < 0 ? errno : 0;
 }
 
-/* Reads the first *n bytes, at most SAMPLE, and computes the checksum. O_NONBLOCK: a FIFO must not
- * block. */
+/* Reads the first *n bytes of a file, at most SAMPLE, into head. *content: the checksum of the
+ * file's size and bytes. With O_NONBLOCK, open() does not wait for a writer of a FIFO. */
 static int read_file(const scan *s, const char *path, unsigned char *head, size_t *n,
                      uint64_t *content) {
     struct stat info;
@@ -107,7 +108,8 @@ static int read_file(const scan *s, const char *path, unsigned char *head, size_
     return why == EISDIR || why == ESPIPE || why == ENXIO ? NO_FILE : why;
 }
 
-/* Reads the first *n bytes of the image in the record at offset `at`. Computes the checksum. */
+/* Reads the first *n bytes of the image in the record at offset `at` into head. *content: the
+ * checksum of the offset and the image; when is_sampled, only of the offset and these bytes. */
 static int read_record(const scan *s, const dnx_source *from, uint64_t at, unsigned char *head,
                        size_t *n, uint64_t *content) {
     float label;

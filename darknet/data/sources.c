@@ -20,8 +20,8 @@
 #include "data/recordio.h"
 #include "data/scan.h"
 
-/* Returns the class of the next source's first identity: 1 + the largest class so far, which may be
- * that of an empty folder. */
+/* Returns the class of the next source's first identity: 1 + the largest class so far. An identity
+ * folder without images has a class, too. */
 static int next_class(const dnx_data *d) {
     int most = d->ranked - 1;
     for (size_t i = 0; i < d->n; i++)
@@ -95,7 +95,8 @@ static int by_bytes(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Returns the reason why a file cannot be an image, not even a broken one, or NULL. */
+/* Returns the reason why a file cannot be even a broken image. Returns NULL when it may be an
+ * image. */
 static const char *why_left_out(const char *path) {
     unsigned char head[DNX_IMAGE_HEAD];
     if (dnx_image_is_named(path)) return NULL;
@@ -109,7 +110,7 @@ static const char *why_left_out(const char *path) {
                : "left out: neither named as an image nor one by its content";
 }
 
-/* Adds a file to d, or to d->left_out. Frees path. */
+/* Adds a file to d or, when it cannot be an image, to d->left_out. Frees path. */
 static bool add_file(dnx_data *d, char *path, int class_of) {
     const char *why = path ? why_left_out(path) : NULL;
     if (!why) return add_path(d, path, class_of);
@@ -264,14 +265,15 @@ static dnx_status check_property(const dnx_data *d, const char *folder, dnx_err 
     return st;
 }
 
-/* ---- all ---- */
+/* ---- all sources ---- */
 
 static bool ends_with(const char *s, const char *end) {
     size_t n = strlen(s), m = strlen(end);
     return n > m && !strcmp(s + n - m, end);
 }
 
-/* Refuses an index NAME.idx beside NAME.rec, as its lines would be read as paths and classes. */
+/* Refuses an index NAME.idx beside NAME.rec, because the lines of the index would be read as paths
+ * and classes. */
 static dnx_status refuse_index(const char *name, dnx_err *err) {
     char *records = strdup(name);
     if (!records) return dnx_no_memory(name, err);
@@ -284,7 +286,8 @@ static dnx_status refuse_index(const char *name, dnx_err *err) {
     return st;
 }
 
-/* Reads the folder's train.rec (InsightFace), which s->path then names, or its identity folders. */
+/* Reads the folder s->path. If it contains InsightFace's train.rec, reads this file and sets
+ * s->path to its path. Else reads the identity folders. */
 static dnx_status read_any_folder(dnx_data *d, dnx_source *s, const report *r, dnx_err *err) {
     char *records = dnx_path_join(s->path, "train.rec");
     if (!records) return dnx_no_memory(d->file, err);

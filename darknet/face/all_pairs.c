@@ -12,24 +12,26 @@ enum { ROWS = 84, COLUMNS = 2048, BUCKETS = 1 << 16 }; /* ROWS x COLUMNS product
 
 typedef struct scan scan;
 
-/* y[j - s->first] is the score of face i with face j, lo <= j < hi. t: the thread's number. */
+/* Receives the scores of face i with the faces j, lo <= j < hi: y[j - s->first] is the score with
+ * face j. t: the thread's number. */
 typedef void take_fn(scan *s, int t, int i, const float *y, int lo, int hi);
 
 struct scan {
     const dnx_face_rows *f;
     int *start; /* the faces of face i's person are start[i]..end[i]-1 */
     int *end;
-    float *packed, *products; /* columns of a tile, packed; threads x ROWS x COLUMNS products */
+    float *packed, *products; /* packed: columns of a tile; products: threads x ROWS x COLUMNS */
     take_fn *take;
     bool is_genuine;                 /* a face is compared only with faces of the same person */
-    int first, count, row, last_row; /* a tile: count columns from first on; rows row..last_row-1 */
+    /* A tile: columns first..first + count - 1, rows row..last_row - 1. */
+    int first, count, row, last_row;
 
-    uint64_t *counts; /* threads x BUCKETS */
+    uint64_t *counts; /* threads x BUCKETS: how many keys are in each bucket */
     uint32_t bucket;  /* upper 16 bits of the keys that the second pass counts */
-    uint32_t *next;   /* for each thread: the smallest key above the bucket */
+    uint32_t *next;   /* for each thread: the smallest key in a higher bucket */
     double threshold;
     uint64_t *hits; /* for each thread: number of counted pairs */
-    float *best;    /* for each face: the best score with another person */
+    float *best;    /* for each face: the highest score with a face of another person */
 };
 
 static void scan_rows(void *arg, int t, long block) {
@@ -154,8 +156,8 @@ static uint32_t find_bucket(scan *s, uint64_t k, uint64_t *above) {
     return b;
 }
 
-/* Sets s->threshold between the score of rank k and the next larger score. *above: the number of
- * scores above the threshold. */
+/* Sets s->threshold between the score of rank k (rank 0 is the largest) and the next larger score.
+ * *above: the number of scores above the threshold. */
 static void find_threshold(scan *s, uint64_t k, uint64_t *above) {
     const int threads = dnx_pool_threads(s->f->pool);
     *above = 0;

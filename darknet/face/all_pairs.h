@@ -33,8 +33,9 @@ void dnx_count_pairs(const int *person, int faces, int distractors, uint64_t *ge
  * DNX_EMEM. */
 dnx_status dnx_tar_at_far(const dnx_face_rows *f, double rate, dnx_tar *out, dnx_err *err);
 
-/* Computes rank-1 identification. Each ordered pair of faces of one person is a search. *rank1: the
- * share of searches in which no other person scores higher; NAN without searches. If there are
- * distractors, only they count as other people. DNX_EMEM. */
+/* Computes rank-1 identification. Each ordered pair of faces (a, b) of one person is a search. It
+ * succeeds when no face of another person has a higher score with a than b has. *rank1: the share
+ * of searches that succeed; NAN when there are no searches. If there are distractors, only they
+ * count as faces of other people. DNX_EMEM. */
 dnx_status dnx_rank_1(const dnx_face_rows *f, double *rank1, uint64_t *searches, dnx_err *err);
 #endif

@@ -17,7 +17,8 @@ void dnx_boxes_free(dnx_boxes *l) {
     *l = (dnx_boxes){0};
 }
 
-/* Sorts by falling score; equal scores by position, because qsort() is not stable. */
+/* Sorts by falling score. Sorts boxes of equal score by position, because qsort() alone would leave
+ * their order undefined. */
 static int by_score(const void *a, const void *b) {
     const dnx_box *p = a, *q = b;
     if (p->score != q->score) return p->score < q->score ? 1 : -1;

@@ -8,7 +8,7 @@
 typedef struct {
     double x1, y1, x2, y2;
     double score;     /* probability of a face */
-    double shift[4];  /* the network's corrections of x1, y1, x2, y2; shares of width or height */
+    double shift[4];  /* the network's corrections of x1, y1, x2, y2 as shares of width or height */
     double point[10]; /* O-Net's points: five x, then five y */
 } dnx_box;
 
@@ -23,8 +23,8 @@ void dnx_boxes_free(dnx_boxes *l);
 /* Overlap of two boxes: the area of their intersection, divided by that of their union or by that
  * of the smaller box. */
 typedef enum { DNX_BY_UNION, DNX_BY_SMALLER_BOX } dnx_overlap;
-/* Non-maximum suppression of the boxes from index `first` on. Sorts them by falling score and
- * removes boxes that overlap a better remaining box by more than `most`. */
+/* Non-maximum suppression of the boxes from index `first` on. Sorts these boxes by falling score.
+ * Removes each box whose overlap with a remaining box of higher score is larger than `most`. */
 void dnx_boxes_suppress(dnx_boxes *l, size_t first, double most, dnx_overlap by);
 /* Moves each side by its `shift`, times the width x2 - x1 + more or the height y2 - y1 + more.
  * MTCNN's authors use more = 0 after P-Net, more = 1 after R-Net and O-Net. */

@@ -52,7 +52,8 @@ bool dnx_face_crop(const dnx_shrunk *image, const dnx_face *points, int side, un
         target.y[i] = (target.y[i] + .5) * by - .5;
     }
     if (!dnx_similarity(points, &target, m, &rms)) return false;
-    /* Pixel X of a halved image is the mean of pixels 2X and 2X + 1: its centre is at 2X + 0.5. */
+    /* While m shrinks the image by 2 or more, continues with the halved image. Pixel X of the
+     * halved image is the mean of pixels 2X and 2X + 1, so its centre is at 2X + 0.5. */
     for (; k + 1 < image->n && hypot(m[0], m[3]) <= .5; k++) {
         m[2] += .5 * (m[0] + m[1]);
         m[5] += .5 * (m[3] + m[4]);

@@ -35,7 +35,8 @@ static int by_crop(const void *a, const void *b) {
     return order ? order : strcmp(p->path, q->path);
 }
 
-/* Returns the image whose name without suffix is `name`, or NULL. Sets *err when several fit. */
+/* Returns the image whose name without suffix is `name`, or NULL. Sets *err when several images
+ * have this name. */
 static const char *with_suffix(const dnx_images *images, const char *name, dnx_err *err) {
     size_t lo = 0, hi = images->n, n = strlen(name);
     const char *found = NULL;

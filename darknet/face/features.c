@@ -11,8 +11,9 @@ typedef struct {
     dnx_features *f;
     size_t first;
     float *x;         /* batch x H x W x C, then the mirror images */
-    float *sides, *y; /* sides: features of the images or mirror images; y: both combined */
-    dnx_err *errors;  /* for each image of the batch */
+    /* sides: features of the images, then of the mirror images. y: both, combined by f->flip. */
+    float *sides, *y;
+    dnx_err *errors;  /* one for each image of the batch */
     char **name;      /* names of the images that could be loaded */
 } job;
 

@@ -10,8 +10,8 @@ typedef struct {
     const dnx_images *images;
     dnx_flip flip;
     dnx_skipped skipped; /* lines about images that cannot be used; the caller frees them */
-    /* Gets count (0 or more) features, and may change them. rows: count x dnx_features_dim(). The
-     * names belong to `images`. */
+    /* Called for each batch with `count` (0 or more) features. May change them. rows: count x
+     * dnx_features_dim() floats. The names belong to `images`. */
     dnx_status (*take)(void *arg, char *const *name, float *rows, int count, dnx_err *err);
     void *arg;
 } dnx_features;

@@ -9,7 +9,7 @@ typedef struct {
     float score;
 } dnx_scored_pair;
 
-/* Returns the mean accuracy of the folds, and sorts the pairs by score. A single fold is fitted on
- * itself. Each fold must have a pair. */
+/* Returns the mean accuracy of the folds, and sorts the pairs by score. With a single fold, the
+ * threshold is fitted on the pairs that test it. Each fold must have a pair. */
 double dnx_folds_accuracy(dnx_scored_pair *pairs, int n, int folds);
 #endif

@@ -25,11 +25,11 @@ typedef struct {
     size_t n, capacity;
     dnx_found *face;
     size_t faces, face_capacity;
-    size_t bytes; /* length of the text, including the last complete photograph */
+    size_t bytes; /* length of the text up to the end of the last complete photograph */
 } dnx_found_list;
 
-/* Reads a record: len bytes, then a NUL. `file` is for messages. DNX_EPARSE when a line is wrong.
- * DNX_EMEM. Free l, also after an error. */
+/* Reads a record. text: the len bytes of the record and then a NUL. `file` is for messages.
+ * DNX_EPARSE when a line is wrong. DNX_EMEM. Free l, also after an error. */
 dnx_status dnx_found_parse(const char *text, size_t len, const char *file, dnx_found_list *l,
                            dnx_err *err);
 dnx_status dnx_found_add(dnx_found_list *l, const char *path, const dnx_found *faces, size_t n,

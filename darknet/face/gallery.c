@@ -60,7 +60,8 @@ static dnx_status compute(const dnx_matcher *m, const dnx_images *l, const char 
     return st;
 }
 
-/* Writes the index. A failure is only reported: the next call computes the features again. */
+/* Writes the index. A failure only adds a line to g->skipped, because the next call can compute the
+ * features again. */
 static void save(dnx_gallery *g, const char *index, const char *made_of, const char *text) {
     dnx_embeddings_out f;
     dnx_err err = {0};
@@ -93,7 +94,7 @@ static dnx_status open_folder(const dnx_matcher *m, uint64_t network, const char
         dnx_embeddings_free(&g->e);
         g->e.kind = (dnx_embeddings_kind){.network = network};
         st = compute(m, &l, path, g, err);
-        /* Without an index, the next call tries the skipped crops again. */
+        /* Writes no index after crops were skipped, so that the next call tries them again. */
         if (!st && !g->skipped.n) save(g, index, made_of, text);
     }
     free(there);

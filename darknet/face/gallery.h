@@ -6,7 +6,7 @@
 #include "face/portrait.h"
 
 typedef struct {
-    dnx_embeddings e;    /* vectors of length 1; in a folder, names are relative to it */
+    dnx_embeddings e;    /* vectors of length 1; names of crops are relative to their folder */
     bool is_new;         /* dnx_gallery_open() has computed the features, not read them */
     dnx_skipped skipped; /* lines about unusable crops, or about an index that cannot be written */
 } dnx_gallery;
@@ -21,7 +21,7 @@ typedef struct {
 dnx_status dnx_gallery_open(const dnx_matcher *m, uint64_t network, const char *path,
                             dnx_gallery *g, dnx_err *err);
 void dnx_gallery_free(dnx_gallery *g);
-/* Returns the identity in a face's name: the folder or, without one, the name without suffix. The
- * result points into `name` and has *len bytes. */
+/* Returns the identity that the name of a face tells: the folder in the name or, when the name has
+ * no folder, the name without suffix. The result points into `name` and has *len bytes. */
 const char *dnx_gallery_identity(const char *name, size_t *len);
 #endif

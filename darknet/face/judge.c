@@ -1,4 +1,5 @@
-/* judge.c - reads the name of a judge, and writes its result as words. */
+/* judge.c - reads which number (accuracy, TAR or rank-1) compares networks, and writes this number
+ * as words. */
 #include "face/judge.h"
 
 #include <math.h>

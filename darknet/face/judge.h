@@ -16,7 +16,8 @@ typedef struct {
 /* Reads one of DNX_JUDGES; NULL means accuracy. A RATE is above 0 and at most 0.5. Returns false
  * for any other text. */
 bool dnx_judge_read(const char *text, dnx_judge *j);
-/* Returns the title of the judge's column in the training log, and of its curve. */
+/* Returns the title of the column in the training log, and of the curve in plots, that shows the
+ * judge's number. */
 const char *dnx_judge_column(const dnx_judge *j);
 /* Writes a result (0..1, or NAN) as words, such as "TAR 43.20 % at FAR 1e-3". */
 void dnx_judge_text(const dnx_judge *j, double result, char *out, size_t size);

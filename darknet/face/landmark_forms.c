@@ -5,15 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum { NO, CORNERS, SIZES } box; /* no box; a box first, as x y x2 y2 or as x y w h */
+/* No box, or a box before the points, given as x y x2 y2 (CORNERS) or as x y w h (SIZES). */
+typedef enum { NO, CORNERS, SIZES } box;
 enum { KNOWN = -1 };
 
 typedef struct {
     int name; /* index in DNX_LANDMARK_FORMS; KNOWN: recognised by n alone */
     int n;    /* count of numbers */
     box box;
-    int at, step; /* index of the first point; step from point to point, 0: five x, five y */
-    int score;    /* index of the score; -1 when the form has none */
+    /* at: index of the first point's x. step: how many numbers lie from one x to the next x; 0 when
+     * the form has five x and then five y. */
+    int at, step;
+    int score; /* index of the score; -1 when the form has none */
 } form;
 
 // clang-format off
@@ -29,11 +32,12 @@ static const form forms[] = {
 // clang-format on
 enum { COUNT = sizeof forms / sizeof *forms };
 
-/* The largest rms of dnx_similarity() for a face, in pixels of a crop of 112 x 112. A full profile
- * has about 15; points in a wrong order have 23 and more. */
+/* The largest rms of dnx_similarity() for a face, in pixels of a crop of 112 x 112. A face in full
+ * profile has an rms of about 15; points in a wrong order have 23 and more. */
 #define WORST_RMS 19.
 #define FAR_WORSE 1.5 /* a form is wrong when its rms is above 1.5 times the best rms + 1 pixel */
-#define ALMOST .9     /* a form can be chosen when it fits at least 90 % as many rows as the best */
+/* A form is a candidate when it fits at least 90 % as many rows as the form that fits most rows. */
+#define ALMOST .9
 
 static double spread(const double *v) {
     double lo = v[0], hi = v[0];
@@ -65,7 +69,7 @@ static dnx_face face_of(const form *f, const double *v) {
     return face;
 }
 
-/* Returns true when the numbers v look like a face in form f. *rms: see WORST_RMS. */
+/* Returns true when the numbers v look like a face in form f. *rms: the rms of dnx_similarity(). */
 static bool fits(const form *f, const double *v, double *rms) {
     const dnx_face face = face_of(f, v);
     dnx_face usual;
@@ -137,7 +141,8 @@ static void count_fits(choice *c, int given) {
     }
 }
 
-/* Returns the form of least rms among the forms that fit nearly the most rows (ALMOST), or -1. */
+/* Among the forms that fit almost as many rows as the best form (ALMOST), returns the form with the
+ * smallest rms. Returns -1 when no form fits any row. */
 static int best_of(const choice *c) {
     int best = -1;
     size_t most = 0;

@@ -12,10 +12,12 @@ typedef struct {
     double v[DNX_ROW_MOST];
 } dnx_landmark_row;
 
-/* Values of n that only one form has. `v` then has the box's corners, if any, and the points. */
+/* Values of n in rows of 106 points, of a box and 106 points, and of a .lst. Only one form has each
+ * of these values. In such rows, v has the corners of the box, if there is one, and five points. */
 enum { DNX_ROW_106 = 212, DNX_ROW_106_BOX = 216, DNX_ROW_LST = 17 };
 
-/* The names of the forms for -form, see landmarks.h. x-first: five x, then five y. */
+/* The names of the forms, as in the option -form; landmarks.h explains them. x-first means five x,
+ * then five y. */
 #define DNX_LANDMARK_FORMS                                                                         \
     "points|points-x-first|label|points-score|mtcnn|mtcnn-x-first|scrfd|wider|yunet|retinaface|"   \
     "labelv2"

@@ -22,7 +22,8 @@ typedef struct {
     bool is_listed;      /* the last heading named an image; rows of numbers follow it */
 } reader;
 
-/* Some spreadsheets write semicolons instead of commas. */
+/* Returns the character between the fields of a line. Some spreadsheets write semicolons instead of
+ * commas. */
 static char separator(const char *line) {
     char usual = dnx_separator(line);
     return usual == ' ' && strchr(line, ';') ? ';' : usual;
@@ -128,7 +129,7 @@ static int lst_line(reader *r, dnx_err *err) {
 static int csv_line(char *line, char **path, double v[MOST]) {
     char *f[MOST + 1], sign = separator(line);
     int n = sign == ',' || sign == ';' ? dnx_fields(line, sign, f, MOST + 1) : -1;
-    if (n > 1 && !*f[n - 1]) n--; /* the line ends with a comma */
+    if (n > 1 && !*f[n - 1]) n--; /* ignores an empty last field, after a comma */
     if (n < 11 || n > MOST + 1) return -1;
     for (int i = 1; i < n; i++)
         if (!dnx_decimal(f[i], &v[i - 1])) return -1;
@@ -136,7 +137,7 @@ static int csv_line(char *line, char **path, double v[MOST]) {
     return n - 1;
 }
 
-/* Recognises column names: ten words or more, no numbers. */
+/* Returns true when a line has column names: ten words or more, and no numbers. */
 static bool is_header(const char *line) {
     double v;
     char *copy = strdup(line), *f[DNX_ROW_MOST];
@@ -213,7 +214,8 @@ static dnx_status line(reader *r, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Skips column names, and in CelebA's lists the count of images before them. */
+/* Skips a line of column names. In CelebA's lists, also skips the line before it, which has the
+ * number of images. */
 static void skip_header(reader *r) {
     double v[MOST];
     if (!next_line(r)) return;

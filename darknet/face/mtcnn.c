@@ -53,7 +53,7 @@ static dnx_status open_net(dnx_mtcnn *m, int i, const char *cfg, const char *wei
     dnx_cfg *sections;
     dnx_status st = dnx_cfg_read(cfg, &sections, err);
     if (st) return st;
-    /* Each thread runs P-Net on one page at a time, which stays in the thread's cache. */
+    /* P-Net's batch has one page for each thread, so a page stays in the cache of its thread. */
     const dnx_build how = {
         .batch = i == P ? threads : BATCH, .threads = threads, .keeps_no_weights = i != P};
     st = dnx_net_build(sections, &how, &m->net[i], err);
@@ -232,13 +232,15 @@ static void cut_window(void *arg, int t, long i) {
                      side, m->windows + (size_t)i * (size_t)(side * side * 3), (size_t)side * 3);
 }
 
-/* Returns false for a box outside the image, or without area: calibration can swap two sides. */
+/* Returns false for a box outside the image, and for a box without area. Calibration can make such
+ * boxes, because it moves each side alone. */
 static bool is_real(const dnx_mtcnn *m, const dnx_box *b) {
     return b->x2 > b->x1 && b->y2 > b->y1 && b->x2 > 0 && b->y2 > 0 &&
            b->x1 <= m->image.half[0].w && b->y1 <= m->image.half[0].h;
 }
 
-/* Keeps the boxes whose score in R-Net or O-Net is above the network's threshold. */
+/* Scores the boxes with R-Net or O-Net (stage R or O). Keeps the boxes whose score is above the
+ * threshold of this network. */
 static void judge(dnx_mtcnn *m, int stage) {
     dnx_net *net = m->net[stage];
     dnx_boxes *l = &m->boxes;
@@ -273,7 +275,8 @@ static void refine(dnx_mtcnn *m) {
     }
 }
 
-/* O-Net's points are relative to the box before calibration. */
+/* Scores the boxes with O-Net. O-Net's points are relative to the box before calibration, so they
+ * are converted to pixels before the box is calibrated. */
 static void find_points(dnx_mtcnn *m) {
     judge(m, O);
     for (size_t i = 0; i < m->boxes.n; i++) {

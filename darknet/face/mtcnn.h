@@ -15,7 +15,7 @@ typedef struct {
 typedef struct {
     double shrink, proposals, refine, output; /* seconds: halving, P-Net, R-Net, O-Net */
     long windows[2];                          /* windows that remain after P-Net, after R-Net */
-    long pages;                               /* pages that P-Net scored */
+    long pages;                               /* number of input pages of P-Net (pyramid.h) */
     int page_w, page_h;                       /* size of the largest page, pixels */
 } dnx_mtcnn_times;
 
@@ -28,9 +28,9 @@ typedef struct dnx_mtcnn dnx_mtcnn;
 dnx_status dnx_mtcnn_open(const char *folder, int threads, dnx_mtcnn **m, dnx_err *err);
 void dnx_mtcnn_close(dnx_mtcnn *m); /* m may be NULL */
 
-/* Finds faces of about `least` pixels (12 or more) and larger, sorted by falling score. *faces has
- * *n elements, belongs to m, and is valid until the next call. DNX_EMEM, or an error of
- * dnx_net_resize(). Two threads must not use the same m at the same time. */
+/* Finds faces whose side is about `least` pixels or more, sorted by falling score. least: 12 or
+ * more. *faces has *n elements, belongs to m, and is valid until the next call. DNX_EMEM, or an
+ * error of dnx_net_resize(). Two threads must not use the same m at the same time. */
 dnx_status dnx_mtcnn_find(dnx_mtcnn *m, const dnx_image *image, double least,
                           const dnx_found **faces, size_t *n, dnx_err *err);
 /* Returns the image of the last dnx_mtcnn_find() and its halves, valid until the next call. */

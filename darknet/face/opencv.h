@@ -18,8 +18,9 @@ bool dnx_capture_next(void *capture);
 /* Decodes the current frame: h rows of w x 3 bytes, blue first; rows are `step` bytes apart. The
  * pixels are valid until the next call. Returns false when the frame cannot be decoded. */
 bool dnx_capture_frame(void *capture, const unsigned char **bgr, int *w, int *h, int *step);
-/* read: the number of frames read. Returns `read`, or the header's number of frames when the video
- * ended early. The header's number alone is only an estimate. */
+/* Returns the number of frames of the video. read: the number of frames that could be read. Returns
+ * `read`, unless the video has ended too early. Then returns the number in the file's header, which
+ * is only an estimate. */
 long dnx_capture_frames(void *capture, long read);
 #ifdef __cplusplus
 }

@@ -123,7 +123,7 @@ static dnx_status take_table(reader *r, char **f, int n, dnx_err *err) {
 static dnx_status take(reader *r, char **f, int n, dnx_err *err) {
     long v = 0, fold = -1;
     if (r->is == TABLE) return take_table(r, f, n, err);
-    while (n && !*f[n - 1]) n--; /* spreadsheets add commas at the end */
+    while (n && !*f[n - 1]) n--; /* drops empty fields at the end, which spreadsheets add */
     kind is = kind_of(f, n);
     for (int i = 0; i < n; i++)
         if (!*f[i]) is = NONE;

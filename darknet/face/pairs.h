@@ -30,13 +30,13 @@ typedef struct {
     uint64_t checksum; /* of all pairs, to tell lists apart */
 } dnx_pairs;
 
-/* Reads a list. DNX_EIO when it cannot be read. DNX_EPARSE for a wrong list, also when it could
- * have two layouts, or lacks pairs of the same person or of two people. DNX_EMEM. Free p, also
- * after an error. */
+/* Reads a list. DNX_EIO when the file cannot be read. DNX_EPARSE for a wrong list, also when the
+ * list fits two layouts, has no pair of the same person, or has no pair of two people. DNX_EMEM.
+ * Free p, also after an error. */
 dnx_status dnx_pairs_open(const char *file, dnx_pairs *p, dnx_err *err);
-/* Makes the pairs of a verification set, named by the numbers of its images. As in InsightFace,
- * there are at most ten folds of consecutive pairs, and longer folds come first. `file` is for
- * messages. DNX_EMEM. */
+/* Makes the pairs of a verification set. Images have their numbers in the set as names. As in
+ * InsightFace, there are at most ten folds of consecutive pairs, and longer folds come first.
+ * `file` is for messages. DNX_EMEM. */
 dnx_status dnx_pairs_of_set(const dnx_binset *s, const char *file, dnx_pairs *p, dnx_err *err);
 void dnx_pairs_free(dnx_pairs *p);
 

@@ -7,7 +7,7 @@
 #define FACTOR 0.709 /* ratio of consecutive scales in the MTCNN paper: about half the area */
 enum { OVERLAP = DNX_CELL - 2, ROUND = 16 };
 
-enum { MOST_ROOMS = 64 }; /* further rooms are dropped, which wastes a little space */
+enum { MOST_ROOMS = 64 }; /* further empty rectangles are forgotten, which wastes a little space */
 
 /* The empty rectangles (rooms) of the pages. */
 typedef struct {
@@ -24,7 +24,8 @@ static void add_room(rooms *r, int page, int x, int y, int w, int h) {
     r->room[r->n++] = (struct room){page, x, y, w, h};
 }
 
-/* Returns the room in which a piece makes the pages grow least, or -1 when no room fits. */
+/* Returns the index of the room in which a piece of w x h pixels makes the pages grow least.
+ * Returns -1 when no room is large enough. */
 static int best_room(const dnx_pyramid *p, const rooms *r, int w, int h) {
     int best = -1, least = 0, smallest = 0;
     for (int i = 0; i < r->n; i++) {
@@ -49,7 +50,7 @@ static void place(dnx_pyramid *p, rooms *r, dnx_piece *piece) {
         add_room(r, p->pages++, 0, 0, DNX_PAGE, DNX_PAGE);
     }
     const struct room o = r->room[i];
-    const bool is_tall = o.w - w > o.h - h; /* the rest on the right gets the full height */
+    const bool is_tall = o.w - w > o.h - h; /* the room right of the piece gets the full height */
     r->room[i] = r->room[--r->n];
     add_room(r, o.page, o.x + w, o.y, o.w - w, is_tall ? o.h : h);
     add_room(r, o.page, o.x, o.y + h, is_tall ? w : o.w, o.h - h);
@@ -99,7 +100,8 @@ bool dnx_pyramid_plan(dnx_pyramid *p, int w, int h, double least) {
         if (!cut(p, scale, sw, sh, &r)) return false;
     }
     if (p->pages > 1) p->page_w = p->page_h = DNX_PAGE;
-    p->page_w = (p->page_w + ROUND - 1) / ROUND * ROUND; /* P-Net is then rarely resized */
+    /* Rounds up, so that P-Net is rarely resized from one image to the next. */
+    p->page_w = (p->page_w + ROUND - 1) / ROUND * ROUND;
     p->page_h = (p->page_h + ROUND - 1) / ROUND * ROUND;
     return true;
 }

@@ -1,5 +1,5 @@
-/* search.c - exact search. A first pass computes approximate products. Only those that may be among
- * the best are computed exactly. */
+/* search.c - exact search. A first pass computes approximate products of queries and rows. Only
+ * products that may be among the largest are then computed exactly. */
 #include "face/search.h"
 
 #include <math.h>
@@ -28,10 +28,10 @@ typedef struct {
     int q, dim, k, panels;     /* panels: number of panels of PANEL queries */
     const dnx_byte_set *bytes; /* NULL when the first pass uses floats */
     float *packed;             /* the queries, packed for the first pass */
-    float *products;           /* threads x BLOCK x q; only for floats */
-    float *limit;              /* threads x panels x PANEL: smaller products cannot be hits */
+    float *products;           /* threads x BLOCK x q; only when the first pass uses floats */
+    float *limit;              /* threads x panels x PANEL: products below it cannot be hits */
     dnx_byte_find *found;      /* threads x BLOCK x panels: the results of the first pass */
-    dnx_hit *hits;             /* threads x q x k */
+    dnx_hit *hits;             /* threads x q x k: the best hits of each thread */
 } job;
 
 /* Inserts a row into a list of k hits with falling cosines. The last hit is dropped. */
@@ -41,7 +41,8 @@ static void insert(dnx_hit *list, int k, size_t row, float cosine) {
     list[i] = (dnx_hit){row, cosine};
 }
 
-/* Returns the cosine for a hit, summed in double in a fixed order: the same on every processor. */
+/* Returns the cosine of a hit. Sums in double and in a fixed order, so every CPU gives the same
+ * bits. */
 static float exact(const float *a, const float *b, int dim) {
     double sum[4] = {0};
     int k = 0;
@@ -51,8 +52,8 @@ static float exact(const float *a, const float *b, int dim) {
     return (float)(sum[0] + sum[1] + (sum[2] + sum[3]));
 }
 
-/* Returns a bound for the rounding error of the first pass: 1.2e-7 for each of dim additions of
- * floats, and 3e-6 for all else. */
+/* Returns a bound for the rounding error of a product of the first pass: 1.2e-7 for each of its dim
+ * additions in float32, plus 3e-6 for all other errors. */
 static float slack(int dim) { return 3e-6f + 1.2e-7f * (float)dim; }
 
 static size_t look_at_floats(const job *j, const float *rows, int count, float *y,
@@ -73,7 +74,9 @@ static size_t look_at_floats(const job *j, const float *rows, int count, float *
     return n;
 }
 
-/* Inserts the products that f marks into the hits. first: the block's first row of the table. */
+/* f names a row of the block, and the queries for which this row may be a hit. Computes the exact
+ * cosines of the row with these queries. Inserts the row into the list of each query for which it
+ * is a hit. first: the index in the table of the block's first row. */
 static void take(const job *j, size_t first, const dnx_byte_find *f, float *limit, dnx_hit *hits) {
     const size_t row = first + f->row;
     const float *a = j->table + row * (size_t)j->dim;
@@ -107,7 +110,8 @@ static void search_share(void *arg, int t, int threads) {
     }
 }
 
-/* Merges the threads' lists into the best hits. Earlier threads have earlier rows. */
+/* Merges the lists of all threads into one list for each query. Threads are taken in order, and an
+ * earlier thread has earlier rows, so of rows with equal cosines the first ones stay. */
 static void merge(const job *j, int threads, dnx_hit *out) {
     const size_t lists = (size_t)j->q, k = (size_t)j->k;
     memcpy(out, j->hits, sizeof *out * lists * k);

@@ -7,7 +7,7 @@ struct dnx_pool;
 struct dnx_byte_set;
 
 typedef struct {
-    size_t row; /* row of the table; SIZE_MAX in hits beyond the table's n rows */
+    size_t row; /* row of the table; SIZE_MAX when the table has too few rows for this hit */
     float cosine;
 } dnx_hit;
 
@@ -16,8 +16,8 @@ bool dnx_unit(float *v, size_t dim);
 /* Scales n vectors of dim numbers to length 1, except zero vectors. */
 void dnx_unit_rows(float *v, size_t n, size_t dim);
 /* For each query finds the k rows of the table with the largest cosines. table: n x dim, queries: q
- * x dim; all vectors have length 1. hits: q x k, by falling cosine, and by row where cosines are
- * equal. DNX_EMEM. */
+ * x dim; all vectors have length 1. hits: q x k, sorted by falling cosine; hits with equal cosines
+ * are sorted by row. DNX_EMEM. */
 dnx_status dnx_search(const float *table, size_t n, const float *queries, int q, int dim, int k,
                       struct dnx_pool *pool, dnx_hit *hits, dnx_err *err);
 /* Like dnx_search(), with the same hits. bytes: the kernels of the first pass (kernels/bytes.h);

@@ -58,7 +58,8 @@ static void average(double at, double step, int i, taps *t) {
         t->w[t->n++] = (float)((fmin(hi, p + 1) - fmax(lo, p)) / step);
 }
 
-/* For enlarging: interpolates output i of n between two pixels of the piece beginning at `at`. */
+/* For enlarging (step < 1): output i of n is interpolated between two neighbouring pixels. The
+ * piece begins at pixel `at`. */
 static void interpolate(double at, double step, int i, int n, taps *t) {
     const double last = at + n * step - 1;
     double c = fmin(fmax(at + (i + .5) * step - .5, at), fmax(last, at));

@@ -62,7 +62,8 @@ static int by_person(const void *a, const void *b) {
     return order ? order : strcmp(x->name, y->name);
 }
 
-/* Sorts the images by person: the folder in an image's name. names[i]: the name of image i. */
+/* Sorts the images by person. The person of an image is the folder in its name. names[i]: the name
+ * of image i. */
 static dnx_status find_people(dnx_verify *v, char *const *names, const char *file, dnx_err *err) {
     face *faces = malloc(((size_t)v->n + 1) * sizeof *faces);
     v->person = malloc(((size_t)v->n + 1) * sizeof *v->person);

@@ -20,7 +20,7 @@ typedef struct {
     dnx_images others; /* the distractors */
     int n, n_others;
     uint64_t checksum; /* tells different verifications apart */
-    char on[160];      /* text to print after dnx_judge_text(); may be "" */
+    char on[160];      /* a text to print after the text of dnx_judge_text(); may be "" */
     bool is_fitted;    /* the threshold is fitted on the pairs that test it */
 
     int folds, n_pairs; /* for accuracy */
@@ -30,16 +30,16 @@ typedef struct {
     uint64_t genuine, impostors;
 } dnx_verify;
 
-/* Reads the lists. The caller closes *out. DNX_EPARSE for a wrong list or set. DNX_EIO, also when
- * the judge needs more pairs. DNX_EMEM. */
+/* Reads the lists. The caller closes *out. DNX_EPARSE for a wrong list or set. DNX_EIO when a file
+ * cannot be read, an image is missing, or the judge needs more pairs. DNX_EMEM. */
 dnx_status dnx_verify_open(const dnx_verified *what, dnx_verify **out, dnx_err *err);
 void dnx_verify_close(dnx_verify *v); /* v may be NULL */
 /* Decodes all images for `net`, so that a broken image is found before hours of training. Errors:
  * those of dnx_images_load(), DNX_EMEM, DNX_ESTOP. */
 dnx_status dnx_verify_check(dnx_verify *v, dnx_net *net, dnx_err *err);
 
-/* Runs layers 0..last of a predicting network on all images. *result: the judge's number, 0..1, or
- * NAN when TAR cannot be measured. Errors: those of dnx_verify_check() and dnx_net_status();
- * DNX_ENUMBER when a feature is not finite. */
+/* Runs layers 0..last of a predicting network on all images. *result: the accuracy, TAR or rank-1,
+ * as v->judge says, 0..1; NAN when TAR cannot be measured. Errors: those of dnx_verify_check() and
+ * dnx_net_status(); DNX_ENUMBER when a feature is not finite. */
 dnx_status dnx_verify_run(dnx_verify *v, dnx_net *net, int last, double *result, dnx_err *err);
 #endif

@@ -1,4 +1,4 @@
-/* verify_run.c - reads the images of a verification, and measures the judge's number. */
+/* verify_run.c - reads the images of a verification, and measures accuracy, TAR or rank-1. */
 #include <stdlib.h>
 
 #include "base/stop.h"
@@ -21,7 +21,8 @@ typedef struct {
 
 static int images_of(const dnx_verify *v) { return v->n + v->n_others; }
 
-/* Returns the list of image i and, in *at, its index there. Distractors come after v->images. */
+/* Returns the list that contains image i, and sets *at to the index of the image in this list.
+ * Images of v->others (the distractors) have the numbers after those of v->images. */
 static const dnx_images *list_of(const dnx_verify *v, int i, size_t *at) {
     *at = (size_t)(i < v->n ? i : i - v->n);
     return i < v->n ? &v->images : &v->others;

@@ -1,5 +1,5 @@
-/* parameters.c - the parameters and momentum of layers on a GPU, and their update. Copies on the
- * processor survive a failure of the device. */
+/* parameters.c - the parameters and momentum of layers on a GPU, and their update. Copies in the
+ * CPU's memory survive a failure of the device. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,8 +118,9 @@ static bool updates_on_device(const dnx_net *net, int i) {
            net->sgd.of[i].exclusivity <= 0;
 }
 
-/* Copies gradients and untrained parameters of layers that the processor updates. queues: starts to
- * copy them to pinned memory, and clears the gradients. Else copies pinned memory to the layers. */
+/* Copies gradients and untrained parameters of layers that the CPU updates. When queues is true,
+ * starts to copy them from the device to pinned memory, and clears the gradients on the device.
+ * When queues is false, copies them from pinned memory to the layers on the CPU. */
 static void copy_gradients(dnx_net *net, float *pinned, bool queues) {
     for (int i = net->first_trained; i < net->n; i++) {
         dnx_gpu_layer *l = &dnx_placed_of(net)->halves[i].l;
@@ -137,7 +138,7 @@ static void copy_gradients(dnx_net *net, float *pinned, bool queues) {
 
 void dnx_gpu_fetch_gradients(dnx_net *net) {
     dnx_placed *p = dnx_placed_of(net);
-    float *pinned = p->pinned[!p->complete]; /* bring_back() needs this memory only later */
+    float *pinned = p->pinned[!p->complete]; /* this buffer is free until bring_back() */
     copy_gradients(net, pinned, true);
     if (!dnx_device_status(p->device, NULL)) copy_gradients(net, pinned, false);
 }
@@ -167,7 +168,8 @@ static void descend(dnx_net *net) {
     dnx_device_launch(p->device, DNX_CUDA_descend, DNX_CUDA_DESCENT, p->n_descents, 1, &a);
 }
 
-/* Keeps the copy of the last update until the new copy is complete. */
+/* Copies parameters and momentum from the device to the one pinned buffer that does not hold the
+ * last complete copy. So a complete copy remains when the device fails during this copy. */
 static void bring_back(dnx_net *net) {
     dnx_placed *p = dnx_placed_of(net);
     float *to = p->pinned[!p->complete];
@@ -189,11 +191,12 @@ void dnx_gpu_update(dnx_net *net, int batch, float rate, float momentum, float d
         is_any = is_any || is_here;
         is_all = is_all && (is_here || !p->halves[i].l.type);
     }
-    /* with clip_norm the gradients are already fetched */
+    /* With clip_norm, dnx_net_update_begin() has already fetched the gradients. */
     if (!is_all && net->o.clip_norm <= 0) dnx_gpu_fetch_gradients(net);
     descend(net);
     for (int i = net->first_trained; i < net->n; i++)
-        if (updates_on_device(net, i)) dnx_gpu_prepare(net, i); /* may change the parameters */
+        /* Runs before bring_back(), because prepare() may change the parameters. */
+        if (updates_on_device(net, i)) dnx_gpu_prepare(net, i);
     if (is_any) bring_back(net);
 }
 

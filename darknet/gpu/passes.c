@@ -1,5 +1,5 @@
-/* passes.c - runs layers forward and backward on the GPU or the processor. Records which side has
- * the newest values of each tensor, and copies a tensor when the other side needs it. */
+/* passes.c - runs layers forward and backward on the GPU or the CPU. Records whether the GPU or the
+ * CPU has the newest values of each tensor, and copies a tensor when the other one needs it. */
 #include <math.h>
 #include <string.h>
 
@@ -16,7 +16,8 @@ static size_t bytes_of(const dnx_net *net, int i, int batch) {
     return sizeof(float) * dnx_size(net->nodes[i].out) * (size_t)batch;
 }
 
-/* The network of the last dnx_gpu_images(). The teachers of a network get the same images. */
+/* The network of the last dnx_gpu_images(). Its teachers get the same images, so they use its
+ * copies of the images on the device. */
 static const dnx_net *announced;
 
 static int place_of(const dnx_placed *p, const float *images) {
@@ -25,7 +26,8 @@ static int place_of(const dnx_placed *p, const float *images) {
     return -1;
 }
 
-/* Starts to copy images that are not on the device to a free buffer, if there is one. */
+/* Starts to copy these images to a free buffer on the device. Does nothing when the images are on
+ * the device already, or when no buffer is free. */
 static void bring_beside(dnx_net *net, const float *images) {
     dnx_placed *p = dnx_placed_of(net);
     const int k = p->image_of[0] ? 1 : 0;
@@ -103,7 +105,8 @@ static void bring_inputs(dnx_net *net, int i, dnx_pass *p, bool on_device) {
     }
 }
 
-/* Layers merged into layer i share its y. */
+/* Records whether y of layer i is now on the device or on the CPU. Layers merged into layer i share
+ * its y, so the same is recorded for them. */
 static void note_output(dnx_net *net, int i, bool on_device) {
     dnx_copies *copies = dnx_placed_of(net)->copies;
     for (int k = i; k == i || (k < net->n && net->plan.of[k].merged_into == i); k++) {
@@ -125,8 +128,9 @@ static void bring(dnx_net *net, int i, dnx_pass p) {
     if (l->type && l->type->bring) l->type->bring(l, &p);
 }
 
-/* When training, calls bring() of all layers first. A later copy that has to wait for the GPU would
- * divide the kernels of the step into two CUDA graphs. */
+/* When training, calls bring() of all layers before the first kernel. bring() copies labels and
+ * targets to the device. A copy between two kernels would divide the kernels of this step into two
+ * CUDA graphs. */
 static void begin(dnx_net *net, const dnx_pass *p) {
     dnx_placed_of(net)->image = -1;
     dnx_placed_of(net)->batch = p->batch;

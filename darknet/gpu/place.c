@@ -18,8 +18,8 @@ static const dnx_gpu_type *half_of(const dnx_node *n) {
     return NULL;
 }
 
-/* True when layer i must run on the processor: a frozen loss, or a loss or its head (d->head) when
- * the other one runs there. */
+/* True when layer i must run on the CPU. This is so for a frozen loss, for a loss whose head
+ * (d->head) runs on the CPU, and for the head of a loss that runs on the CPU. */
 static bool must_stay(const dnx_net *net, int i) {
     const dnx_node *n = &net->nodes[i];
     const dnx_distillation *d = n->distillation;
@@ -35,7 +35,8 @@ static const dnx_gpu_type *type_of(const dnx_net *net, int i) {
     return must_stay(net, i) ? NULL : half_of(&net->nodes[i]);
 }
 
-/* A layer that defers its norm and activation leaves them to its only reader. */
+/* True when layer i leaves its batch norm and activation to its reader. Layer i must have only one
+ * reader, and this reader must be able to apply both while it loads its input. */
 static bool defers(const dnx_net *net, int i) {
     int readers = 0;
     bool loads = false;
@@ -51,7 +52,8 @@ static bool defers(const dnx_net *net, int i) {
 }
 
 static bool adds_residual(const dnx_net *net, int i) {
-    if (net->nodes[i].type->is_loss) return false; /* type_of() of a loss needs net->placed */
+    /* For a loss, type_of() would need net->placed, which is not set yet. */
+    if (net->nodes[i].type->is_loss) return false;
     const dnx_gpu_type *t = type_of(net, i);
     return t && t->adds_residual;
 }
@@ -131,7 +133,8 @@ static dnx_status make(dnx_net *net, dnx_device *device, dnx_err *err) {
     return st;
 }
 
-/* Calls make() first only to count the memory, so that a message can give the sum. */
+/* Calls make() twice. The first call only counts memory, so that an error message can say how much
+ * is needed. */
 static dnx_status place(dnx_net *net, const dnx_placement *with, dnx_err *err) {
     dnx_device_count_begin(with->device);
     dnx_status st = make(net, with->device, err);

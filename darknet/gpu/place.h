@@ -1,7 +1,7 @@
 /* place.h - runs the layers of a network on a GPU. Layers without a GPU version in
- * layers_ext/cuda/layers run on the processor.
+ * layers_ext/cuda/layers run on the CPU.
  *
- * After each update, parameters and momentum are copied to pinned memory of the processor. So a
+ * After each update, parameters and momentum are copied to pinned memory of the CPU. So a
  * checkpoint has the last complete update, also when the device fails. */
 #ifndef DNX_GPU_PLACE_H
 #define DNX_GPU_PLACE_H
@@ -20,7 +20,8 @@ extern const dnx_gpu_build *const dnx_gpu;
  * may be NULL. DNX_EIO without GPU code, and the errors of dnx_device_open(). */
 dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const char *line),
                         const dnx_placement **out, dnx_err *err);
-/* Returns the work that the open GPU has started, or zeros when no GPU is open. */
+/* Returns the numbers of kernel lists, CUDA graphs and kernels that the open GPU has run; zeros
+ * when no GPU is open. */
 dnx_work dnx_gpu_work(void);
 void dnx_gpu_close(void);
 #endif

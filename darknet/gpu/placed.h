@@ -9,11 +9,11 @@ typedef struct {
 } dnx_copies;
 
 typedef struct {
-    dnx_gpu_layer l;    /* l.type is NULL when the processor runs the layer */
+    dnx_gpu_layer l;    /* l.type is NULL when the CPU runs the layer */
     size_t at;          /* index of the layer's first float in values, grads, momentum */
-    bool is_changed;    /* the processor's parameters are newer than the device's */
+    bool is_changed;    /* the parameters on the CPU are newer than those on the device */
     bool is_unprepared; /* prepare() has not run since the parameters changed */
-    bool is_ahead;      /* pinned memory has newer parameters than the processor's layer */
+    bool is_ahead;      /* pinned memory has newer parameters than the layer on the CPU */
     double *losses;     /* pinned: the loss of each image; NULL when l.losses is NULL */
 } dnx_half;
 
@@ -23,21 +23,22 @@ typedef struct {
     dnx_copies *copies;
     float *values, *grads, *momentum;  /* for the parameters of all layers, on the device */
     size_t floats;                     /* the length of each of these arrays */
-    float *pinned[2];                  /* two copies, each of values, then momentum */
+    float *pinned[2];                  /* two buffers, each for copies of values and momentum */
     int complete;                      /* index of the pinned copy with the last complete update */
-    struct dnx_cuda_descent *descents; /* on the device, one for each trained tensor */
-    struct dnx_cuda_descent *descents_here; /* filled on the processor, copied to descents */
+    struct dnx_cuda_descent *descents; /* on the device: arguments of the update of parameters */
+    struct dnx_cuda_descent *descents_here; /* filled on the CPU, then copied to descents */
     int n_descents;
     float *images[2];         /* on the device; images[1] only when training */
-    const float *image_of[2]; /* the processor's images, of which images[k] is a copy */
-    int image;                /* index of this pass's copy in `images`; -1 before the copy */
+    const float *image_of[2]; /* images[k] is a copy of these images in the CPU's memory */
+    int image;                /* images[image] has the images of this pass; -1 before the copy */
     int batch;                /* number of images in the last forward pass */
     float *outputs, *deltas, *scratch;
 } dnx_placed;
 
 static inline dnx_placed *dnx_placed_of(const dnx_net *net) { return net->placed; }
 
-/* Allocates memory on the device and stores its address in the pointer at `to`. DNX_EMEM. */
+/* Allocates memory on the device. `to` is the address of a pointer variable, which is set to this
+ * memory. DNX_EMEM. */
 dnx_status dnx_gpu_allocate(dnx_net *net, void *to, size_t bytes, dnx_err *err);
 
 /* ---- parameters.c: see the members of dnx_placement with the same names ---- */
@@ -45,7 +46,7 @@ dnx_status dnx_gpu_allocate(dnx_net *net, void *to, size_t bytes, dnx_err *err);
 /* Allocates the parameters on the device. Call it after make() of all layers. DNX_EMEM. */
 dnx_status dnx_gpu_make_parameters(dnx_net *net, dnx_err *err);
 void dnx_gpu_free_parameters(dnx_net *net);
-/* Copies the parameters and momentum of layer i to the device when the processor's are newer. */
+/* Copies the parameters and momentum of layer i to the device when those on the CPU are newer. */
 void dnx_gpu_upload(dnx_net *net, int i);
 void dnx_gpu_prepare(dnx_net *net, int i);
 void dnx_gpu_changed(dnx_net *net, int i);

@@ -77,7 +77,7 @@ void dnx_host_predict(dnx_node *n, dnx_pass *p) {
 }
 
 /* Some of libdarknet's backward functions change delta, some overwrite dx, and some add to dx. So
- * delta and dx are copies, and dx is zeroed. */
+ * they get a copy of dy as delta, and a zeroed tensor as dx. */
 void dnx_host_backward(dnx_node *n, dnx_pass *p) {
     dnx_host_state *s = n->state;
     nhwc_to_nchw(p->x[0], p->batch, n->in[0], s->x);

@@ -2,9 +2,9 @@
  *
  * libdarknet gets `layer` structs whose three functions call ours. libdarknet passes these structs
  * by value, without a user pointer. So a pointer to our `ref` is in self_layer, which libdarknet
- * reads only for recurrent layers. A layer has the type BLANK, a loss the type COST, and delta is
- * NULL: libdarknet then never uses the memory of layers. free_network() is not called, because the
- * network struct, seen, t and cost are members of dnx_host. */
+ * reads only for recurrent layers. Losses have the type COST, other layers the type BLANK, and
+ * delta is NULL: libdarknet then never uses the memory of layers. We do not call free_network(),
+ * because it would free seen, t and cost, which are members of dnx_host. */
 #include "host/loop.h"
 
 #include <assert.h>

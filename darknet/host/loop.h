@@ -13,14 +13,16 @@ void dnx_host_close(dnx_host *h); /* h may be NULL */
 
 /* Trains on one sub-batch with libdarknet's train_network_datum(), which updates after every
  * `subdivisions` calls. x: B x H x W x C with B = net->batch; truth: B class indices. Returns the
- * sum of all losses per image, and advances net->seen. */
+ * mean loss of an image, summed over all loss layers. Advances net->seen. */
 double dnx_host_train(dnx_host *h, const float *x, const float *truth);
 /* Returns layer i's part of the last result of dnx_host_train(), or 0 when layer i is no loss. */
 double dnx_host_loss(const dnx_host *h, int i);
-/* Returns the rate of the last update, by dnx_rate(): three of libdarknet's policies are wrong. */
+/* Returns the learning rate of the last update, as dnx_rate() computes it. We do not use
+ * libdarknet's rate, because it is wrong for three policies. */
 float dnx_host_rate(const dnx_host *h);
-uint64_t dnx_host_seen(const dnx_host *h); /* images trained on */
+uint64_t dnx_host_seen(const dnx_host *h); /* returns the number of images trained on */
 
-/* Returns 1 when libdarknet was built without GPU. With GPU its structs differ from darknet.h. */
+/* Returns 1 when libdarknet was built without GPU, else 0. A libdarknet with GPU has other structs
+ * than darknet.h declares in our build. */
 int dnx_host_cpu_build(void);
 #endif

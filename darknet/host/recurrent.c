@@ -2,9 +2,9 @@
  * is a sequence of one step. They only predict: libdarknet's CPU code has no gradient for [gru],
  * computes no delta for [lstm], and gives the input layer of [rnn] the gradient of the state layer.
  *
- * x: B x D numbers, y: B x N. in, self, out, u_ and w_ are connected layers, such as in(x) = A x +
- * b, with batch norm if batch_normalize=1. f is the activation, s the logistic function; * is
- * elementwise.
+ * x: B x D numbers, y: B x N. in, self, out and all names with u or w are connected layers, such as
+ * in(x) = A x + b, with batch norm if batch_normalize=1. f is the activation, s the logistic
+ * function; * is elementwise.
  *   rnn:  h = f(in(x)) + f(self(0)),  y = f(out(h))
  *   gru:  z = s(uz(x) + wz(0)), r = s(ur(x) + wr(0)), h = t(uh(x) + wh(r * 0)), y = (1 - z) * h,
  *         t: s, or tanh with tanh=1
@@ -36,17 +36,20 @@ static void forward(dnx_node *n, dnx_pass *p) {
     if (s->l.state) memset(s->l.state, 0, bytes);
     if (s->l.h_cpu) memset(s->l.h_cpu, 0, bytes);
     if (s->l.c_cpu) memset(s->l.c_cpu, 0, bytes);
-    dnx_host_predict(n, p); /* in training, libdarknet writes a second state after the first */
+    /* Predicts even while training. In training, libdarknet would write a second state after the
+     * first, outside of its memory. */
+    dnx_host_predict(n, p);
 }
 
-/* rubbish: B x N floats that libdarknet may overwrite. */
+/* Makes part i, a connected layer with D inputs. rubbish: B x N floats for values that libdarknet
+ * stores and we do not use. */
 static dnx_status connect(dnx_node *n, int i, size_t D, float *rubbish, dnx_err *err) {
     const opts *o = n->opts;
     dnx_host_state *s = n->state;
     layer *l = &s->part[i];
     size_t N = (size_t)o->output, outputs = N * (size_t)n->batch, count = N * D;
     const dnx_param block = {"weights", N + count + (o->batch_normalize ? 3 * N : 0), 1};
-    float *none = NULL; /* the layer only predicts */
+    float *none = NULL; /* no gradient, because the layer only predicts */
     dnx_status st = dnx_new_param(n, &s->block[i], &none, block, err);
     if (!st) st = dnx_new(n, &l->output, outputs, err);
     if (st) return st;
@@ -67,12 +70,13 @@ static dnx_status connect(dnx_node *n, int i, size_t D, float *rubbish, dnx_err 
     }
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index * DNX_HOST_PARTS + (uint64_t)i);
-    float range = sqrtf(2.f / (float)D); /* uniform, as in libdarknet */
+    float range = sqrtf(2.f / (float)D); /* weights are uniform in -range..range */
     for (size_t k = 0; k < count; k++) l->weights[k] = range * (2 * dnx_rng_uniform(&r) - 1);
     return DNX_OK;
 }
 
-/* Part i takes x if bit i of of_input is 1, else a state. Each *more[k] gets B x N floats. */
+/* Makes `parts` connected layers. Part i takes x when bit i of of_input is 1, else a state of N
+ * numbers. Allocates B x N floats for each of the `extra` pointers *more[k]. */
 static dnx_status make(dnx_node *n, int parts, unsigned of_input, int extra, float **const *more,
                        dnx_err *err) {
     const opts *o = n->opts;

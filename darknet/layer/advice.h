@@ -5,13 +5,13 @@
 
 /* Options `keys` that have an effect only when the option `needs` has one of the values `words`. */
 typedef struct {
-    const char *keys; /* "a|b" */
+    const char *keys; /* one or more keys: "a|b" */
     const char *needs;
-    const char *words; /* "c|d" */
+    const char *words; /* one or more values: "c|d" */
 } dnx_needs;
 
 typedef struct dnx_advice {
-    const dnx_needs *needs; /* ends with keys == NULL; may be NULL */
+    const dnx_needs *needs; /* an array whose last element has keys == NULL; may be NULL */
     /* Called after make(). Returns the key of an option that is probably a mistake, and writes the
      * reason to `text`, or returns NULL. The user sees the note "[section] key=value: reason". */
     const char *(*doubts)(const dnx_node *n, char *text, size_t size);

@@ -22,10 +22,11 @@ typedef struct dnx_classifier {
     dnx_target_kind target;
     dnx_output output;
     bool needs_labels; /* the loss of distillation also learns from the classes of images */
-    bool needs_shape;  /* its parameters depend on the shape of the teacher's output */
-    bool needs_pairs;  /* learns nothing from a sub-batch without two images of a class */
-    /* For a loss that learns from labels: returns which output of a teacher it also uses. p->target
-     * may then be NULL. takes is NULL in all other types. */
+    bool needs_shape;  /* parameters of the loss depend on the shape of the teacher's output */
+    bool needs_pairs;  /* the loss learns nothing from a sub-batch without two images of a class */
+    /* For a loss that learns from labels and can also use a teacher: returns which output of the
+     * teacher this node uses. The loss must also work when p->target is NULL. takes is NULL in all
+     * other types. */
     dnx_target_kind (*takes)(const dnx_node *n);
     /* Returns the number of triplets or pairs that the last forward() used; may be NULL. */
     long (*used)(const dnx_node *n);
@@ -43,17 +44,21 @@ typedef struct dnx_classifier {
     const float *(*vectors)(const dnx_node *n, size_t *length);
 } dnx_classifier;
 
-/* n->distillation of a loss with a teacher. Input 0 of a loss of distillation is the layer that the
- * option `layers_key` names, or the last suitable layer before the loss. p->target is the teacher's
- * output, batch x target floats. Without a teacher p->target is NULL, and a loss of distillation
- * sets loss and dx to 0, and y to finite numbers. */
+/* Every loss with a teacher has this struct as n->distillation. Input 0 of a loss of distillation
+ * is the layer that the option `layers_key` names, or the last suitable layer before the loss. In a
+ * pass, p->target is the teacher's output, batch x target floats. Without a teacher p->target is
+ * NULL, and a loss of distillation sets loss and dx to 0, and y to finite numbers. */
 typedef struct dnx_distillation {
     dnx_shape target; /* shape of the teacher's output; {0} when it is unknown */
-    dnx_node *head;   /* for DNX_LOGITS: turns in[0] into logits; NULL when in[0] is logits */
-    /* For DNX_LOGITS: the teacher's classifier, which turns p->target into logits; NULL when
-     * p->target is logits; when n trains, it is loaded between make() and prepare(). For
-     * DNX_VECTORS: the classifier that has the class vectors; when n trains, it is loaded before
-     * make(). */
+    /* For DNX_LOGITS: the student's classifier, which turns in[0] into logits. NULL when in[0]
+     * contains logits already. */
+    dnx_node *head;
+    /* For DNX_LOGITS: the teacher's classifier, which turns p->target into logits. NULL when
+     * p->target contains logits already. If the loss trains, the weights of this classifier are
+     * loaded between make() and prepare() of the loss.
+     *
+     * For DNX_VECTORS: the teacher's classifier, which has the class vectors. If the loss trains,
+     * its weights are loaded before make() of the loss. */
     dnx_node *target_head;
 } dnx_distillation;
 
@@ -73,7 +78,7 @@ static inline dnx_target_kind dnx_target_of(const dnx_layer_type *t) {
 static inline bool dnx_may_have_teacher(const dnx_layer_type *t) {
     return dnx_target_of(t) != DNX_NO_TARGET || (t->classifier && t->classifier->takes);
 }
-/* Returns which output of a teacher n uses, or DNX_NO_TARGET. */
+/* Returns which output of a teacher the loss n uses, or DNX_NO_TARGET. */
 static inline dnx_target_kind dnx_takes(const dnx_node *n) {
     const dnx_classifier *c = n->type->classifier;
     return c && c->takes ? c->takes(n) : dnx_target_of(n->type);

@@ -14,11 +14,12 @@ typedef struct dnx_fusion {
      * instead of y. Returns the norm and activation, which the next layer applies to z, or NULL
      * when the layer cannot defer them. */
     struct dnx_norm_act *(*defer)(dnx_node *n, float **z);
-    /* In training: true when the layer applies dnx_deferred(p) to x[0], which is z of the layer
-     * before. dnx_norm_act_rows() computes the real input from z. */
+    /* In training: true when the layer can apply dnx_deferred(p) to x[0], which then contains z of
+     * the layer before. dnx_norm_act_rows() computes the real input from z. */
     bool (*applies_deferred)(const dnx_node *n);
     /* When predicting: returns the norm and activation of a layer that is y = act(norm(x[0])) and
-     * nothing else. A reader may apply both; forward() is then not called. */
+     * nothing else. If the reader of this layer applies both, forward() of this layer is not
+     * called. */
     struct dnx_norm_act *(*hand_on)(dnx_node *n);
     /* When predicting: makes the layer apply dnx_deferred(p) to x[0]. Padding stays 0. May increase
      * n->scratch. Returns false when the options do not allow it. */

@@ -1,4 +1,4 @@
-/* helpers.c - memory for layers, and rows shared among threads. */
+/* helpers.c - allocates memory for layers, and divides rows among threads. */
 #include "dnx.h"
 
 #include <assert.h>

@@ -4,8 +4,9 @@
 
 static inline size_t dnx_size(dnx_shape s) { return (size_t)s.h * (size_t)s.w * (size_t)s.c; }
 
-/* Returns the multiply-adds of a layer for one image: macs(), or if it is NULL the number of floats
- * in DNX_WEIGHTS and DNX_BASIS times the number of output pixels. */
+/* Returns the multiply-adds of a layer for one image, as the type's macs() counts them. For a type
+ * without macs(), returns the number of floats in parameters of the roles DNX_WEIGHTS and
+ * DNX_BASIS, times the number of output pixels. */
 double dnx_macs(const dnx_node *n);
 
 static inline long dnx_pixels(const dnx_node *n, const dnx_pass *p) {
@@ -19,8 +20,8 @@ void *dnx_new_array(dnx_node *n, size_t count, size_t size, dnx_err *err);
 
 /* Called in make(): declares the next parameter of the weights file. Allocates *value and, when the
  * layer trains, *grad. grad is NULL for a parameter that is not trained. The caller sets the
- * members of p up to is_one_bit. Slopes are always last in the file: a parameter declared after
- * them is stored before them. DNX_EMEM. */
+ * members of p up to is_one_bit. A parameter of role DNX_SLOPES is always last in the file, even
+ * when other parameters are declared after it. DNX_EMEM. */
 dnx_status dnx_new_param(dnx_node *n, float **value, float **grad, dnx_param p, dnx_err *err);
 /* Frees *value and sets it to NULL, if n keeps no weights. Call it at the end of prepare(). */
 void dnx_release_param(dnx_node *n, float **value);

@@ -7,7 +7,7 @@
 
 /* A section of the cfg for the viewer. Sections are numbered from 0. */
 typedef struct {
-    const char *section;     /* text that outlives the view */
+    const char *section;     /* the section's name; the text must outlive the view */
     char *options;           /* lines "key=value\n" */
     int n, from[DNX_MAX_IN]; /* the sections that this section reads; -1: the image */
     dnx_shape out;

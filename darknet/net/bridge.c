@@ -124,7 +124,8 @@ static int layers_of(dnx_net *net, size_t floats) {
     return 0;
 }
 
-/* Loads the first `layers` layers and fills the table. why: the text for other layers. */
+/* Loads the first `layers` layers and fills the table. why: what the table says about the other
+ * layers. */
 static dnx_status take(dnx_net *net, const char *path, int layers, const reach *r, const char *why,
                        dnx_bridge *b, dnx_err *err) {
     const uint64_t seen = net->seen;

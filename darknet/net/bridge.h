@@ -1,8 +1,9 @@
 /* bridge.h - copies parameters between networks that differ: another head, fewer layers, another
  * width.
  *
- * A weights file has neither names nor shapes, so it is read from the first layer on. The backbone
- * is all layers up to the embedding (dnx_net_embedding()); the layers after it are the head. */
+ * A weights file is only a row of floats, without names and shapes. So the floats go to the layers
+ * in order, from the first layer on. The backbone is all layers up to the embedding
+ * (dnx_net_embedding()); the layers after it are the head. */
 #ifndef DNX_BRIDGE_H
 #define DNX_BRIDGE_H
 #include "net/net.h"
@@ -11,8 +12,10 @@ typedef enum { DNX_TAKEN, DNX_PART_TAKEN, DNX_INITIAL, DNX_LEFT } dnx_fate;
 
 typedef struct {
     dnx_fate fate;
-    int layer; /* index in the network; for DNX_LEFT: in the source, or -1 for its head */
-    int shift; /* for DNX_TAKEN: the layer of the source, minus `layer` */
+    /* Index of the layer in the network. For DNX_LEFT: its index in the source, or -1 when the row
+     * is about the source's head. */
+    int layer;
+    int shift; /* for DNX_TAKEN: index of the layer in the source, minus `layer` */
     size_t floats;
     char section[32], name[64], shape[32]; /* shape: of the largest parameter */
     char why[112];
@@ -51,7 +54,8 @@ typedef struct {
 dnx_status dnx_bridge_net(dnx_net *from, dnx_net *to, dnx_bridge_how how, dnx_bridge *b,
                           dnx_err *err);
 
-/* Calls line() for each line of the table and for its sums; text has no newline. */
+/* Calls line() for each line of the table, and then for a line with its sums. text has no
+ * newline. */
 void dnx_bridge_table(const dnx_bridge *b, void (*line)(void *arg, const char *text), void *arg);
 /* Writes a line about the first row that is not DNX_TAKEN, or "" when there is none. */
 void dnx_bridge_remark(const dnx_bridge *b, char *text, size_t size);

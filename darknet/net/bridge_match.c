@@ -12,7 +12,7 @@ static bool same_shapes(dnx_net *from, int f, dnx_net *to, int t) {
     if (n != dnx_net_params(to, t, b)) return false;
     for (int k = 0; k < n; k++)
         if (strcmp(a[k].name, b[k].name) || a[k].count != b[k].count) return false;
-    /* with another number of filters, a copy would mix up their weights */
+    /* If the numbers of filters differ, a copy would mix up the weights of filters. */
     return from->nodes[f].out.c == to->nodes[t].out.c;
 }
 
@@ -22,7 +22,9 @@ static const dnx_param *find(const dnx_param *list, int n, dnx_role role) {
     return NULL;
 }
 
-/* Copies the first filters and channels (weights: filters x channels x taps), if they fit. */
+/* Copies the first channels of the first filters. The weights a and b have the shapes filters x
+ * channels x taps. Returns false when a and b differ in more than the numbers of filters and
+ * channels. */
 static bool copy_weights(const dnx_node *f, const dnx_param *a, const dnx_node *t,
                          const dnx_param *b) {
     size_t Oa = (size_t)f->out.c, Ob = (size_t)t->out.c;
@@ -64,7 +66,7 @@ typedef struct {
     dnx_bridge *b;
     bool *is_used; /* is_used[i]: layer i of the source was copied, at least in part */
     int next;      /* the next layer of the source, when matching in order */
-    bool in_order; /* all layers since the last one found by name have matched */
+    bool in_order; /* all layers since the last pair with the same name have matched */
 } walk;
 
 static bool has_params(dnx_net *net, int i) { return dnx_net_params(net, i, NULL) > 0; }

@@ -3,7 +3,8 @@
 #define DNX_BRIDGE_ROWS_H
 #include "net/bridge.h"
 
-/* Adds a row for a layer of net, or for no layer with -1. Returns NULL when memory runs out. */
+/* Adds a row for a layer of net. With layer = -1, the row belongs to no layer. why: a printf()
+ * format for the text of the row. Returns NULL when memory runs out. */
 dnx_bridge_row *dnx_bridge_add(dnx_bridge *b, dnx_net *net, int layer, dnx_fate fate,
                                const char *why, ...) __attribute__((format(printf, 5, 6)));
 #endif

@@ -143,7 +143,8 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
         st = type->make(n, &said);
         if (!st && net->trains && net->teacher_source && l->teacher_output >= 0) {
             st = net->teacher_source->load(net, n, &teacher, err);
-            if (!st && type->prepare) st = type->prepare(n, err); /* it may copy class vectors */
+            /* prepare() may copy class vectors of the teacher, which load() has read. */
+            if (!st && type->prepare) st = type->prepare(n, err);
         }
     }
     dnx_opts_free(dnx_teacher_options, &teacher);
@@ -190,14 +191,17 @@ static int count_frozen(const dnx_cfg *cfg) {
     return frozen;
 }
 
-/* In training, 1 to 8 threads divide work into 8 shares, so they give the same bits. Small batches
- * have fewer shares, because each share has its own sums. */
+/* Returns into how many shares the threads divide their work. The bits of a result depend on this
+ * number. Training with 64 images or more has 8 shares, so 1 to 8 threads give the same bits.
+ * Smaller batches have fewer shares, because each share keeps sums of its own. */
 static int shares_of(const dnx_net *net) {
     int shares = !net->trains ? 1 : net->batch / 8 < 8 ? net->batch / 8 : 8;
     return shares > net->threads ? shares : net->threads;
 }
 
-/* If possible, a lane (a thread with its own images) gets two chunks: threads differ in speed. */
+/* Chooses the number of lanes (threads that take images through all layers alone) and the images of
+ * a chunk. A large batch gets two chunks or more for each lane, so that a fast lane can take more
+ * chunks than a slow lane. */
 static void set_lanes(dnx_net *net, const dnx_cfg *cfg) {
     int threads = dnx_pool_threads(net->pool), batch = net->batch;
     size_t fit = CHUNK_FLOATS / (dnx_size(net->in) + 1);

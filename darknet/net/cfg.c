@@ -11,7 +11,8 @@ enum { MAX_BYTES = 16 << 20 }; /* so that every count fits an int */
 
 /* Makes room for element n of an array. Returns NULL and keeps the array when memory runs out. */
 static void *grown(void *array, int n, size_t size) {
-    if (n & (n - 1)) return array; /* capacities are powers of two */
+    /* The capacity is always a power of two. So the array is full only when n is one, too. */
+    if (n & (n - 1)) return array;
     return realloc(array, (n ? 2 * (size_t)n : 1) * size);
 }
 

@@ -34,7 +34,8 @@ dnx_status dnx_cfg_read(const char *path, dnx_cfg **out, dnx_err *err);
 dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, dnx_err *err);
 /* True when a section has classes=auto. */
 bool dnx_cfg_asks_classes(const dnx_cfg *cfg);
-/* Replaces classes=auto by n. DNX_EOPTION when n is 0 but needed; DNX_EMEM. */
+/* Replaces classes=auto by n in all sections. DNX_EOPTION when a section has classes=auto, but n is
+ * 0; DNX_EMEM. */
 dnx_status dnx_cfg_set_classes(dnx_cfg *cfg, int n, dnx_err *err);
 /* Returns the index of the section that has name=`name`, or -1. */
 int dnx_cfg_named(const dnx_cfg *cfg, const char *name);

@@ -1,5 +1,5 @@
-/* classes.c - finds the number for classes=auto from the length of a weights file. A network with k
- * classes has a + b k floats; networks with 1 and 2 classes give a and b. */
+/* classes.c - finds the number of classes for classes=auto from the length of a weights file. A
+ * network with k classes has a + b k floats; networks with 1 and 2 classes give a and b. */
 #include "net/classes.h"
 
 #include <limits.h>

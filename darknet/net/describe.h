@@ -12,6 +12,7 @@ typedef void dnx_describe_fn(void *arg, const char *key, const char *value, cons
 /* Lists the options of [net] and of all layers, without name=, fixed_width= and the options of
  * teachers. max_batches is listed only where it changes the learning rate. */
 void dnx_net_describe(const dnx_net *net, dnx_describe_fn *fn, void *arg);
-/* Lists the options of a layer's type, but not those of all types. An example of a key: "size". */
+/* Lists the options of one layer, without the options that every section has, such as name=. The
+ * keys are the names of the options, such as "size". */
 void dnx_layer_describe(const dnx_node *n, dnx_describe_fn *fn, void *arg);
 #endif

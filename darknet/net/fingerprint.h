@@ -8,8 +8,9 @@ uint64_t dnx_net_fingerprint_input(const dnx_net *net, uint64_t h);
 /* Stores a checksum of the parameters of layer i in net->links[i].loaded. Call it before the
  * network releases the parameters. */
 void dnx_net_fingerprint_params(dnx_net *net, int i, const dnx_param *list, int n);
-/* Returns a checksum of everything that the output of layer `last` depends on: the input, and type,
- * options and loaded parameters of layers. With last = -1 only the input counts. Options that every
- * section has, such as learning_rate=, do not count, so `darknet strip` keeps the checksum. */
+/* Returns a checksum of everything that the output of layer `last` depends on: the input, and the
+ * type, options and loaded parameters of each layer. With last = -1 only the input counts. Options
+ * that every section has, such as learning_rate=, do not count, so `darknet strip` keeps the
+ * checksum. */
 uint64_t dnx_net_fingerprint(dnx_net *net, int last);
 #endif

@@ -9,7 +9,8 @@ static bool adds_residual(const dnx_net *net, int i) {
     return n->type->fusion && n->type->fusion->adds_residual && n->type->fusion->adds_residual(n);
 }
 
-/* Merges a sum into the layer before it, which then adds the sum's other input to its output. */
+/* Merges each layer that only adds two tensors into the layer before it. This earlier layer then
+ * adds the second tensor to its own output while it stores the output. */
 static void merge_sums(dnx_net *net, const int *uses) {
     for (int i = 1; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];
@@ -75,6 +76,7 @@ void dnx_net_fuse(dnx_net *net) {
 void dnx_net_unmerge(dnx_net *net, int i) {
     if (net->plan.of[i].residual_of < 0) return;
     net->plan.of[i].residual_of = -1;
-    /* Layer i + 1 now adds the residual itself, in place: layer i has the memory of its output. */
+    /* The [shortcut], layer i + 1, now adds the residual itself. It works in place, because its y
+     * is still the memory of layer i's y. */
     net->plan.of[i + 1].merged_into = -1;
 }

@@ -25,14 +25,16 @@ typedef struct {
     int line;
 } dnx_place;
 
-/* Data of a layer besides its node. */
+/* What the network stores about a layer in addition to its dnx_node. */
 typedef struct {
     char *name;         /* name= of the section, or NULL */
-    int teacher_output; /* for a loss whose teacher runs: index in the teachers' outputs; else -1 */
+    /* For a loss whose teacher runs on each batch: index of its target among the outputs of all
+     * teachers. Else -1. */
+    int teacher_output;
     const float *target; /* the teacher's output for the batch; NULL when not computed */
-    double loss;         /* loss of the last dnx_net_forward_layer() on this processor */
+    double loss;         /* loss of the last dnx_net_forward_layer() on the CPU */
     uint64_t loaded;     /* checksum of the parameters read from a file, else 0 */
-    uint64_t sum;        /* checksum, see dnx_net_fingerprint() */
+    uint64_t sum;        /* checksum of all that the output depends on (net/fingerprint.h) */
 } dnx_link;
 
 struct dnx_teachers;
@@ -52,34 +54,39 @@ typedef struct {
 } dnx_teacher_source;
 typedef struct dnx_build dnx_build;
 
-/* Functions that run layers on a device. A dnx_pass points to the processor's memory. */
+/* Functions that run layers on a device. All pointers in a dnx_pass are addresses in the CPU's
+ * memory. */
 typedef struct dnx_placement {
     /* Places layers on the device after make(). DNX_EMEM, DNX_EIO, DNX_ESHAPE. */
     dnx_status (*place)(struct dnx_net *net, const struct dnx_placement *p, dnx_err *err);
     void (*remove)(struct dnx_net *net);
-    /* Called before place(), when predicting. True when the device adds dnx_residual() to y. */
+    /* Called before place(), when predicting. True when the device can add dnx_residual() to y of
+     * layer i. */
     bool (*adds_residual)(const struct dnx_net *net, int i);
-    /* Allocates processor memory that the device reads directly, not zeroed. May return NULL. */
+    /* Allocates memory of the CPU that the device reads directly. The memory is not zeroed. May
+     * return NULL. */
     float *(*new_images)(const struct dnx_net *net, size_t floats);
     void (*free_images)(const struct dnx_net *net, float *images);
     void (*images)(struct dnx_net *net, const float *now, const float *next);
     void (*forward)(struct dnx_net *net, int i, dnx_pass *p);
     void (*backward)(struct dnx_net *net, int i, dnx_pass *p);
-    /* Waits and returns layer i's loss, summed over the batch; NaN when the device failed. */
+    /* Waits for the device. Returns layer i's loss, summed over the batch; NaN when the device
+     * failed. */
     double (*loss)(struct dnx_net *net, int i);
-    /* Called when the gradient of layer i's output has been set to 0 on the processor. */
+    /* Called when the gradient of layer i's output has been set to 0 on the CPU. */
     void (*clear_dy)(struct dnx_net *net, int i, int batch);
-    /* Copies the output of layer i to the processor, unless it is there already. */
+    /* Copies the output of layer i to the CPU's memory, unless it is there already. */
     void (*fetch)(struct dnx_net *net, int i, int batch);
-    /* Copies parameters and momentum of layer i to the processor, unless it has them already. */
+    /* Copies parameters and momentum of layer i to the CPU, unless the CPU has them already. */
     void (*catch_up)(struct dnx_net *net, int i);
-    /* Called after the parameters or the momentum of layer i have changed on the processor. */
+    /* Called after the parameters or the momentum of layer i have changed on the CPU. */
     void (*changed)(struct dnx_net *net, int i);
-    /* Moves gradients, and copies statistics, to the processor for layers that it updates. */
+    /* For layers that the CPU updates: moves their gradients to the CPU's memory, and copies their
+     * running statistics. */
     void (*fetch_gradients)(struct dnx_net *net);
-    /* Updates layers on the device. Called before the processor updates any layer. */
+    /* Updates layers on the device. Called before the CPU updates any layer. */
     void (*update)(struct dnx_net *net, int batch, float rate, float momentum, float decay);
-    /* True when the processor must not update layer i: the device updated it, or failed. */
+    /* True when the CPU must not update layer i, because the device updated it or failed. */
     bool (*is_updated)(struct dnx_net *net, int i);
     dnx_status (*status)(struct dnx_net *net, dnx_err *err); /* the device's first failure */
     bool (*is_elsewhere)(const struct dnx_net *net, int i);  /* the device runs layer i */
@@ -98,14 +105,16 @@ typedef struct {
     bool dy_written; /* in this backward pass dy has been written already */
 } dnx_layer_plan;
 
-/* Memory of a network, and how its threads share it. */
+/* The memory of a network's tensors, and how threads divide the images. */
 typedef struct {
     dnx_layer_plan *of;
-    struct dnx_pool *alone; /* with lanes > 1: one thread, for reentrant layers; else NULL */
+    struct dnx_pool *alone; /* when lanes > 1: a pool of one thread for reentrant layers */
     /* Each of `lanes` threads takes its own chunks of images through the reentrant layers. With 1
      * lane, the threads share the rows of one chunk. */
     int lanes;
-    double *laps;   /* the caller's seconds, lanes x layers: dnx_net_run() adds to them; or NULL */
+    /* An array of the caller, lanes x layers. dnx_net_run() adds the seconds of each layer to it.
+     * NULL when nothing is measured. */
+    double *laps;
     float *scratch; /* lanes x scratch_floats */
     float *outputs; /* lanes x output_floats: all y, which share memory when predicting */
     float *deltas;  /* delta_floats: all dy, which share memory too; NULL when predicting */
@@ -127,8 +136,8 @@ typedef struct {
     float *average;       /* with ema=: the average of all parameters, see net/average.h */
     bool has_exclusivity; /* a layer that trains has filters and exclusivity= above 0 */
     double exclusivity;   /* sum of E (update.c) over all layers in the last update */
-    double norm;          /* norm of the last update's gradient, with clip_norm */
-    float clip;           /* factor of the last update's gradients, with clip_norm, else 1 */
+    double norm;          /* with clip_norm: norm of the last update's mean gradient */
+    float clip;           /* factor that clip_norm gave to the last update's gradients, else 1 */
 } dnx_optimiser;
 
 /* The cfg from which the network was built. */
@@ -150,11 +159,11 @@ typedef struct dnx_net {
     int chunk; /* most images that go through the layers together */
     bool trains;
     bool keeps_no_weights; /* nodes release weights, except while a file is loaded */
-    bool is_partial;   /* a loss lacks the teacher on which the shape of its parameters depends */
-    int first_trained; /* first layer that trains: after the last stopbackward=1 */
-    int depth;         /* 1: a teacher; 2: a teacher's teacher, for its shapes only; 0: others */
+    bool is_partial;   /* a loss lacks parameters whose shape depends on a missing teacher */
+    int first_trained; /* index of the first layer after the last stopbackward=1 */
+    int depth;         /* 1: a teacher; 2: a teacher's teacher, which only gives shapes; else 0 */
     uint64_t seen;     /* images trained on */
-    int threads;       /* requested; the pool may have more shares, on which results depend */
+    int threads;       /* requested threads; the pool may have more shares (build.c) */
     struct dnx_pool *pool;
     dnx_plan plan;
     dnx_optimiser sgd;
@@ -162,7 +171,7 @@ typedef struct dnx_net {
     struct dnx_teachers *teachers; /* the teachers of its losses; NULL without teachers */
     const dnx_teacher_source *teacher_source;
     const dnx_layer_type *const *more_types;
-    const dnx_placement *placement; /* NULL when all layers run on this processor */
+    const dnx_placement *placement; /* NULL when the CPU runs all layers */
     void *placed;                   /* the state of the placement */
 } dnx_net;
 
@@ -173,8 +182,8 @@ struct dnx_build {
     int batch;             /* 0 means the cfg's batch / subdivisions */
     int threads;           /* 0 means as many as there are processors; at most 64 */
     const dnx_layer_type *const
-        *types; /* types besides the registry's, ending with NULL; or NULL */
-    const dnx_teacher_source *teachers; /* NULL when losses have no teacher */
+        *types; /* layer types that the registry lacks; the last element is NULL; may be NULL */
+    const dnx_teacher_source *teachers; /* opens the teachers of losses; NULL to open none */
     const dnx_placement *placement;
     const dnx_net *student; /* for a teacher: its student, whose threads and placement it uses */
 };
@@ -189,8 +198,9 @@ void dnx_net_free(dnx_net *net);
 dnx_status dnx_net_resize(dnx_net *net, int h, int w, dnx_err *err);
 
 /* Finds the layer that a loss with a teacher reads: layer `given` or, when given < 0, the last
- * suitable layer before `end`. For a classifier, *source is its input and *head the classifier.
- * Else *head is NULL. Returns false with the reason in *why when no layer is suitable. */
+ * suitable layer before `end`. Sets *source to this layer, and *head to NULL. When the layer is a
+ * classifier whose logits are needed, sets *head to the classifier, and *source to the input of the
+ * classifier. Returns false with the reason in *why when no layer is suitable. */
 bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int *source,
                     dnx_node **head, const char **why);
 
@@ -206,8 +216,9 @@ int dnx_net_embedding(const dnx_net *net);
 /* Returns file and line of option `key` of [net], or of [net] itself when `key` is not given. */
 dnx_loc dnx_net_at(const dnx_net *net, const char *key);
 
-/* Returns the output of layer i right after layer i has run on x in a network that predicts. When i
- * is a batch norm that the next layer applies, stores it in `room` (batch x outputs floats). */
+/* Returns the output of layer i of a network that predicts. Call it right after layer i has run on
+ * x. When layer i is a batch norm that the next layer applies, computes the output and stores it in
+ * `room` (batch x outputs floats). */
 const float *dnx_net_own_output(dnx_net *net, int i, const float *x, int batch, float *room);
 /* Undoes the merging of a [shortcut] into layer i of a network that predicts. */
 void dnx_net_unmerge(dnx_net *net, int i);
@@ -220,12 +231,14 @@ void dnx_net_forward_layer(dnx_net *net, int i, const float *x, int batch, dnx_p
                            const float *truth, double *loss);
 /* Returns the loss of layer i in the last dnx_net_forward_layer(), summed over the batch. */
 double dnx_net_loss(dnx_net *net, int i);
-/* Allocates memory for images that the network's device reads fast, or else ordinary memory. Pass
- * *is_of_net to dnx_net_free_images(). Returns NULL when memory runs out. */
+/* Allocates memory for images. If the network has a device, it is memory that the device reads
+ * fast, and *is_of_net is set to true. Else it is ordinary memory. Pass *is_of_net to
+ * dnx_net_free_images(). Returns NULL when memory runs out. */
 float *dnx_net_new_images(const dnx_net *net, size_t floats, bool *is_of_net);
 void dnx_net_free_images(const dnx_net *net, float *images, bool is_of_net);
-/* Optional: announces `now`, the images of the next pass, and `next`, the images of the pass after
- * it, or NULL. Both have net->batch images and must not change until their pass has ended. */
+/* Optional: announces the images of two passes, so that a device can copy them early. now: the
+ * images of the next pass; next: the images of the pass after it, or NULL. Both have net->batch
+ * images and must not change until their pass has ended. */
 void dnx_net_images(dnx_net *net, const float *now, const float *next);
 /* The backward pass: call dnx_net_backward_begin() once, then dnx_net_backward_layer() for all
  * layers from last to first. If the last layer is not a loss, the caller writes its dy first. */
@@ -236,9 +249,10 @@ void dnx_net_backward_layer(dnx_net *net, int i, const float *x, int batch, cons
 void dnx_net_update_begin(dnx_net *net, int batch);
 /* Updates the parameters of layer i, clears the gradients and calls prepare(). Call it for the
  * layers from first to last. The rule is libdarknet's. For a parameter w with momentum v and
- * descent direction g (clipped, with weight exclusivity): v = momentum*v + g - decay*batch*w;
- * w += rate/batch*v. With o.nesterov: Nesterov's momentum. The layer's learning_rate= and decay=
- * multiply rate and decay. */
+ * descent direction g, summed over the batch:
+ *   v = momentum*v + g - decay*batch*w,   w += rate/batch*v
+ * g is scaled by net->sgd.clip and includes weight exclusivity. With o.nesterov, w moves by
+ * Nesterov's momentum. The layer's learning_rate= and decay= multiply rate and decay. */
 void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay);
 
 /* Runs layers 0..last forward without training. out: the output of layer `last`, batch x H x W x C.
@@ -261,16 +275,18 @@ dnx_status dnx_net_restore_params(dnx_net *net, int i, dnx_param *list, int *cou
 /* Calls prepare() of layer i, which frees the parameters when the network keeps no weights. */
 dnx_status dnx_net_release_params(dnx_net *net, int i, dnx_err *err);
 
-/* Returns the output of layer i after a pass over `batch` images, also from a device. For a layer
- * that defers its batch norm, returns the values before the norm. */
+/* Returns the output of layer i after a pass over `batch` images. Copies the output from the device
+ * when the device ran the layer. For a layer that defers its batch norm, returns the values before
+ * the norm. */
 const float *dnx_net_output(dnx_net *net, int i, int batch);
 /* Returns the first failure of the device, or DNX_OK. */
 dnx_status dnx_net_status(dnx_net *net, dnx_err *err);
 
 /* Lists the parameters of layer i in file order. Returns their number. list may be NULL. */
 int dnx_net_params(dnx_net *net, int i, dnx_param *list);
-size_t dnx_net_count(dnx_net *net, int i); /* the trained floats of layer i */
-/* Copies layer i's floats to layer k of `to`, which has as many. Returns their number. */
+size_t dnx_net_count(dnx_net *net, int i); /* returns the number of trained floats of layer i */
+/* Copies the parameters of layer i of `from` to layer k of `to`. Both layers must have parameters
+ * of the same lengths. Returns the number of copied floats. */
 size_t dnx_net_copy_params(dnx_net *from, int i, dnx_net *to, int k);
-size_t dnx_net_memory(const dnx_net *net); /* bytes: outputs, deltas, scratch */
+size_t dnx_net_memory(const dnx_net *net); /* returns the bytes of outputs, deltas and scratch */
 #endif

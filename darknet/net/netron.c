@@ -1,8 +1,9 @@
 /* netron.c - writes a cfg that Netron's reader of Darknet files (source/darknet.js) understands.
  *
  * Netron shows no shapes after the first section that it does not know. So each layer is written as
- * sections that Netron knows. Where a section needs a shape that Netron does not compute, an
- * [upsample] with stride=1 is inserted: it copies, and Netron computes its shape. */
+ * sections that Netron knows. Some sections need an input shape that Netron does not compute.
+ * Before such a section we insert an [upsample] with stride=1: this section only copies, and Netron
+ * computes its shape. */
 #include "net/netron.h"
 
 #include <stdio.h>
@@ -13,9 +14,11 @@
 #include "net/describe.h"
 #include "net/types.h"
 
-/* Names of Netron's sections, not of our layers. Netron computes the output shape of a section in
- * KNOWN. After a section in LOSES_LENGTH it does not know the length of the output any more, after
- * one in LOSES_MAP not the height and width. Before a section in NEEDS_* it must know them. */
+/* Names of Netron's sections, not of our layers. Netron computes output shapes only for the
+ * sections in KNOWN. For a section in LOSES_LENGTH, Netron does not compute the length of the flat
+ * output. For a section in LOSES_MAP, it does not compute the height and width. A section in
+ * NEEDS_LENGTH or NEEDS_MAP must follow a section for which Netron has computed this length or this
+ * height and width. */
 #define KNOWN                                                                                      \
     "activation|avgpool|batchnorm|connected|convolutional|cost|crop|detection|dropout|"            \
     "gru|local|lstm|maxpool|region|reorg|rnn|route|sam|scale_channels|shortcut|"                   \
@@ -76,7 +79,8 @@ static void replace(const dnx_node *n, dnx_view *v) {
     dnx_show_convolution(v, cut, out, &c, "");
 }
 
-/* Shows all layers. Sets last[i] to the section that has the output of layer i. */
+/* Adds the sections of all layers to v. Sets last[i] to the section that has the output of layer
+ * i. */
 static void fill(const dnx_net *net, dnx_view *v, int *last) {
     for (int i = 0; i < net->n && !v->no_memory; i++) {
         const dnx_node *n = &net->nodes[i];
@@ -146,7 +150,8 @@ static void put(writer *w, int i) {
     w->number[i] = w->n++;
 }
 
-/* True when the file must begin with a copy of the image, because options cannot name the image. */
+/* True when a section other than the first reads the image. Options of a section cannot name the
+ * image, so the file then begins with a section that copies it. */
 static bool reads_image_later(const dnx_view *v) {
     for (int i = 0; i < v->n; i++)
         for (int k = 0; k < v->list[i].n; k++)

@@ -11,7 +11,7 @@
 
 enum { MAX_WORD = 64, MAX_KEYS = 256 };
 
-/* The pair of a section that a message is about. */
+/* The key=value pair that a message is about, and the section of this pair. */
 typedef struct {
     const dnx_section *s;
     const dnx_pair *p;
@@ -164,7 +164,8 @@ static dnx_status set_option(const place *at, const dnx_opt *o, void *out) {
     return DNX_OK;
 }
 
-/* Strings become NULL, so that freeing them is safe. */
+/* Sets numbers, words and lists to their defaults. Sets strings to NULL, so that they can be freed
+ * even when default_strings() fails. */
 static void set_defaults(const dnx_opt *table, void *out) {
     for (const dnx_opt *o = table; o && o->key; o++) {
         void *field = (char *)out + o->offset;
@@ -262,7 +263,8 @@ const dnx_pair *dnx_opts_given(const dnx_section *s, const char *key) {
     return NULL;
 }
 
-/* Edit distance with swaps of adjacent letters. Both texts are shorter than MAX_WORD. */
+/* Returns the edit distance of a and b. A swap of adjacent letters counts as one edit. Both texts
+ * are shorter than MAX_WORD. */
 static int distance(const char *a, const char *b) {
     int rows[3][MAX_WORD], na = (int)strlen(a), nb = (int)strlen(b);
     for (int i = 0; i <= na; i++) {
@@ -292,7 +294,8 @@ const char *dnx_nearest(const char *w, const char *const *list, int n) {
         best = list[i];
         limit = d;
     }
-    for (int i = 0; i < n && !best && len > 2; i++) /* or a word that begins with w */
+    /* When no word is similar, takes a word that begins with w. */
+    for (int i = 0; i < n && !best && len > 2; i++)
         if (!strncasecmp(w, list[i], len)) best = list[i];
     return best;
 }

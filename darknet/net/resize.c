@@ -13,7 +13,8 @@ static void free_nodes(dnx_node *nodes, int n) {
     free(nodes);
 }
 
-/* Copies the parameters of `from` to `to`, of the same type and options, and prepares `to`. */
+/* Copies the parameters of `from` to `to`, and prepares `to`. Both layers have the same type and
+ * options. */
 static dnx_status take_params(const dnx_node *from, dnx_node *to, dnx_err *err) {
     const dnx_param *a = from->params, *b = to->params;
     const dnx_layer_type *type = to->type;

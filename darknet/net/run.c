@@ -122,7 +122,7 @@ dnx_status dnx_net_status(dnx_net *net, dnx_err *err) {
     return net->placement ? net->placement->status(net, err) : DNX_OK;
 }
 
-/* Does the work of dnx_net_own_output() in any lane. */
+/* Does the work of dnx_net_own_output() for the images of one lane. */
 static const float *output(dnx_net *net, int lane, int i, const float *x, int batch, float *room) {
     if (net->trains || !net->plan.of[i].deferred)
         return dnx_net_output(net, i, batch) + (size_t)lane * net->plan.output_floats;
