@@ -6,7 +6,7 @@
 #include "kernels/pool.h"
 #include "dnx.h"
 
-#define CHUNKS 32 /* parts of each sum: fixed, so the number of threads changes no rounding */
+#define CHUNKS 32 /* parts of each sum; a fixed number, so that more threads give the same bits */
 
 typedef struct {
     int activation;

@@ -1,12 +1,12 @@
-/* [binary]: a convolution with one-bit weights, batch norm, activation.
+/* [binary]: a convolution with one-bit weights, batch norm, activation. mode= chooses z:
  *
- *   bwn            z = x * (alpha b)             alpha = mean |v|, b = sign(v) of each filter
- *   xnor           z = (sign(u) * b) K alpha     K = mean of |u| under the window (k_map=1)
- *   binaryconnect  z = x * b
- *   bnn            z = sign(u) * b
+ *   bwn            z = conv(x, alpha b)            alpha = mean |v|, b = sign(v) of each filter
+ *   xnor           z = conv(sign(u), b) K alpha    K = mean of |u| under the window; 1 with k_map=0
+ *   binaryconnect  z = conv(x, b)
+ *   bnn            z = conv(sign(u), b)
  *   y = act(z + bias), or act(batch_norm(z)) when the output is normalised
  *
- * * is a convolution with zero padding: outside the image sign(u) and |u| are 0. sign(0) = +1.
+ * conv() is a convolution with zero padding: outside the image sign(u) and |u| are 0. sign(0) = +1.
  * v is the real weight w; with center=1, w minus its mean over the channels, tap by tap.
  * u is the input x, or batch_norm(x) when the input is normalised. As in the papers, xnor and bnn
  * normalise the input, bwn and binaryconnect the output; normalize= overrides this.
@@ -14,8 +14,11 @@
  * Rastegari et al., "XNOR-Net", arXiv 1603.05279, sections 3.1 (bwn) and 3.2 (xnor). Courbariaux et
  * al., arXiv 1511.00363 (binaryconnect) and 1602.02830 (bnn).
  *
- * common/bits/binarise.h has the gradient of w. With du = dL/du, dz = dL/dz and [condition] 1 or 0:
- *   du = [|u| <= 1] (dz K alpha, convolved with b transposed)
+ * common/bits/binarise.h has the gradient of w. du and dz are the gradients of u and z, conv^T is
+ * the transposed convolution, and [condition] is 1 or 0. In xnor and bnn
+ *
+ *   du = [|u| <= 1] conv^T(dz K alpha, b)
+ *
  * With gradient=exact, xnor adds the derivative of K: sign(u)/n times the sum of dz z / K over all
  * filters and all windows that contain this u, with n = C*size*size.
  *
@@ -72,7 +75,7 @@ typedef struct {
     int K, N;     /* K: floats of a filter (not the K of the formulas); N: filters */
     float *block; /* threads x BLOCK x K: gathered windows; NULL when xnor or bnn predicts */
     float *signs; /* batch x H x W x C: sign(u), only when training xnor or bnn */
-    float *slope; /* N: the constant slope of the activation, or NULL */
+    float *slope; /* N: slope of has_slope(), if xnor or bnn predicts and has one; else NULL */
 } state;
 
 static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
@@ -240,7 +243,8 @@ static void forward(dnx_node *n, dnx_pass *p) {
     if (n->trains) dnx_norm_act_end(&s->norm, n, p);
 }
 
-/* From output pixel p on: e = dz K and, unless j->dk is NULL, dk = sum of dz z / K over filters. */
+/* For `rows` output pixels from p on, computes e = dz K. Unless j->dk is NULL, also computes dk,
+ * the sum of dz z / K over the filters. */
 static void unscale(job *j, long p, int rows, float *e) {
     const state *s = j->n->state;
     size_t N = (size_t)s->N, at = (size_t)p * N;
@@ -257,7 +261,7 @@ static void unscale(job *j, long p, int rows, float *e) {
     }
 }
 
-/* Each thread takes whole images, because windows of one image overlap. */
+/* Each thread takes whole images, because overlapping windows add to the same pixels of dx. */
 static void backward_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_node *n = j->n;

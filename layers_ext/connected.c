@@ -30,7 +30,7 @@ typedef struct {
     float *wk;       /* D x N, d in the order H, W, C */
     float *packed;   /* wk in panels */
     float *packed_t; /* the transpose of wk in panels, for dx */
-    float *d_wk;     /* D x N */
+    float *d_wk;     /* D x N: the gradient of wk */
 } state;
 
 static dnx_status prepare(dnx_node *n, dnx_err *err);
@@ -117,7 +117,7 @@ typedef struct {
     const float *dz;
 } job;
 
-/* Divides the N outputs among the threads, not the rows, because a batch has few rows. */
+/* The threads divide the N outputs, not the images, because a batch may have few images. */
 static void forward_share(void *arg, int t, int threads) {
     job *j = arg;
     state *s = j->n->state;

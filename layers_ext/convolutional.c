@@ -8,8 +8,9 @@
  * Weights file: biases N; with batch_normalize=1 scales N, mean N, variance N; weights N x C/groups
  * x size x size; with activation=prelu slopes N.
  *
- * Narrow groups use common/conv/dwconv.h. A network that predicts may use common/conv/winograd.h.
- * All other convolutions are products of matrices, common/conv/products.h. */
+ * Three algorithms compute z: common/conv/dwconv.h for groups of few channels;
+ * common/conv/winograd.h for some 3x3 convolutions of a network that predicts; products of
+ * matrices, common/conv/products.h, for everything else. */
 #include "common/conv/dwconv.h"
 #include "common/conv/products.h"
 #include "common/conv/winograd.h"

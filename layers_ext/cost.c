@@ -1,17 +1,20 @@
 /* [cost]: distance between the input and the one-hot vector of the class.
  *
- *   y = x,  d[b,c] = t[b,c] - x[b,c] with t[b,c] = 1 for the class of image b, else 0; by type=:
- *   sse     loss = sum d^2                               dx = scale d
- *   masked  as sse, but an image without a class (-1) has no loss and no gradient
+ *   y = x,  d[b,c] = t[b,c] - x[b,c],  t[b,c] = 1 when c is the class of image b, else 0
+ *
+ * The loss is a sum over all elements, and dx is the descent direction. type= chooses them:
+ *
+ *   sse     loss = sum d^2                                dx = scale d
+ *   masked  like sse, but an image without a class (-1) has no loss and no gradient
  *   smooth  loss = sum d^2 where |d| < 1, else 2 |d| - 1  dx = scale clip(d, -1, 1)
- *   L1      loss = sum |d|                               dx = scale sign(d)
- *   seg     as sse, with loss and dx multiplied by `noobj` where t = 0
- *   wgan    loss = sum x where t = 0, -x where t = 1     dx = scale (-1 where t = 0, 1 where t = 1)
+ *   L1      loss = sum |d|                                dx = scale sign(d)
+ *   seg     like sse, with loss and dx multiplied by `noobj` where t = 0
+ *   wgan    loss = sum x where t = 0, -x where t = 1      dx = -scale where t = 0, else scale
  *
  * x: C numbers for each image, in any shape. The truth is the class index; with -1, t is 0
  * everywhere. With thresh, dx is 0 where |dx| / scale < thresh/C. As in libdarknet, the derivative
  * of a square lacks the factor 2. seg, wgan, noobj and thresh follow libdarknet's GPU code. Unlike
- * libdarknet, dx of smooth has the right sign for |d| >= 1. */
+ * in libdarknet, dx of smooth has the right sign for |d| >= 1. */
 #include <math.h>
 #include <string.h>
 
@@ -43,7 +46,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Returns t of element i of the batch. Classes are numbered in libdarknet's order C, H, W. */
+/* Returns the target t, 0 or 1, of element i of the batch. The index of a class counts in
+ * libdarknet's order C, H, W. */
 static float target(const dnx_node *n, const dnx_pass *p, size_t i, size_t size) {
     float k = p->truth[i / size];
     return k >= 0 && (double)k < (double)size && i % size == dnx_class_place(n->out, (size_t)k);

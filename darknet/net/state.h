@@ -5,20 +5,21 @@
 #include "net/net.h"
 
 typedef struct {
-    uint64_t seen;  /* images trained on */
-    char *inputs;   /* text about the run's inputs, as saved */
+    uint64_t seen;  /* number of images trained on */
+    char *inputs;   /* the text `inputs` of dnx_state_save() */
     uint64_t net;   /* checksum of layer types, parameter names and sizes */
     float *numbers; /* parameters in file order; momentum; with ema= the average */
     size_t params, momentum, average; /* number of floats of each; average may be 0 */
 } dnx_state;
 
-/* Writes `inputs` and the state of net. An error keeps the old file. DNX_EIO, DNX_EMEM. */
+/* Writes `inputs` and the state of net. After an error the old file is unchanged. Errors: DNX_EIO,
+ * DNX_EMEM. */
 dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dnx_err *err);
-/* Reads the file `path`. Call dnx_state_free() also after an error. DNX_EWEIGHTS when the file is
- * damaged, is not a state file, or has another version; DNX_EIO, DNX_EMEM. */
+/* Reads the file `path`. Call dnx_state_free() also after an error. Errors: DNX_EWEIGHTS when the
+ * file is damaged, is not a state file, or has another version; DNX_EIO, DNX_EMEM. */
 dnx_status dnx_state_read(const char *path, dnx_state *s, dnx_err *err);
-/* Copies the state into the network, and prepares it. DNX_EWEIGHTS when the state belongs to
- * another network, or lacks the average that ema= needs: net is then unchanged. DNX_EMEM. */
+/* Copies the state into the network, and prepares it. Errors: DNX_EWEIGHTS when the state belongs
+ * to another network, or lacks the average that ema= needs; net is then unchanged. DNX_EMEM. */
 dnx_status dnx_state_apply(const dnx_state *s, dnx_net *net, const char *path, dnx_err *err);
 void dnx_state_free(dnx_state *s);
 #endif

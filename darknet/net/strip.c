@@ -1,4 +1,5 @@
-/* strip.c - writes the cfg of a network without parts for training, and copies its parameters. */
+/* strip.c - writes the cfg of a network without the parts that only training needs, builds this
+ * network and copies the parameters to it. */
 #include "net/strip.h"
 
 #include <stdio.h>
@@ -41,14 +42,14 @@ static bool is_kept(const dnx_layer_type *type, const char *key) {
     return !o || !o->only_trains;
 }
 
-/* type is NULL for [net]. */
+/* Writes a section without the options that only training needs. type is NULL for [net]. */
 static void put_section(FILE *f, const dnx_section *s, const dnx_layer_type *type, int layer,
                         const int *place) {
     const char *layers_key = type ? type->layers_key : NULL;
     fprintf(f, "\n[%s]\n", s->name);
     for (int k = 0; k < s->n; k++) {
         const dnx_pair *p = &s->pairs[k];
-        /* a repeated option has no effect */
+        /* only the first value of a repeated option has an effect */
         if (dnx_opts_given(s, p->key) != p || !is_kept(type, p->key)) continue;
         fprintf(f, "%s=", p->key);
         if (layers_key && !strcmp(p->key, layers_key)) put_layers(f, p->value, layer, place);

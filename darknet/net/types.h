@@ -3,10 +3,11 @@
 #define DNX_TYPES_H
 #include "net/cfg.h"
 
-/* Returns the type with this name or alias in the registry or in `more`, or NULL. `more` ends with
- * NULL, or is NULL. */
+/* Returns the layer type with this name or alias, or NULL. Searches the registry, then the list
+ * `more`, which ends with NULL. `more` may be NULL. */
 const dnx_layer_type *dnx_type_find(const char *name, const dnx_layer_type *const *more);
-/* True when the n bytes at word are one of the words "a|b|c". words may be NULL. */
+/* Returns true when the n bytes at `word` are one of the words in `words`, such as "a|b|c". `words`
+ * may be NULL. */
 bool dnx_is_one_of(const char *words, const char *word, size_t n);
 dnx_status dnx_type_unknown(const dnx_section *s, const char *file,
                             const dnx_layer_type *const *more, dnx_err *err);

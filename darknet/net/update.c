@@ -6,8 +6,8 @@
 #include "kernels/pool.h"
 #include "net/net.h"
 
-#define POSITIONS 256 /* weights of each filter in one pass of exclude() */
-#define SMALL 65536   /* with fewer floats, a second thread is not faster */
+#define POSITIONS 256 /* weights of each filter that exclude() takes at a time */
+#define SMALL 65536   /* with fewer floats, more threads are not faster */
 
 void dnx_net_update_begin(dnx_net *net, int batch) {
     dnx_param list[DNX_MAX_PARAMS];
@@ -25,12 +25,15 @@ void dnx_net_update_begin(dnx_net *net, int batch) {
         net->sgd.clip = (float)(net->o.clip_norm / net->sgd.norm);
 }
 
-/* Subtracts factor * dE/dw from the descent direction and returns E, the weight exclusivity of M
- * filters of D weights (EC-KD, Wang et al. 2020). E is the squared exclusive norm of ECMSC without
- * its diagonal. With w_ip, weight p of filter i:
- *   E = 1/(M-1) sum_p sum_{i != j} |w_ip| |w_jp|,  dE/dw_ip = 2/(M-1) sign(w_ip) (S_p - |w_ip|),
- * S_p = sum_i |w_ip|. Because of the division, the gradient does not grow with the width. The loss
- * of an image grows by exclusivity= times the sum of E over all layers. */
+/* Subtracts factor * dE/dw from the descent direction w->grad, and returns E. E is the weight
+ * exclusivity of M filters of D weights (EC-KD, Wang et al. 2020). With w_ip, weight p of filter i,
+ * and S_p = sum_i |w_ip|:
+ *
+ *   E = 1/(M-1) sum_p sum_{i != j} |w_ip| |w_jp|,  dE/dw_ip = 2/(M-1) sign(w_ip) (S_p - |w_ip|)
+ *
+ * The sums are the squared exclusive norm of ECMSC without its terms i = j. Because of the factor
+ * 1/(M-1), the gradient does not grow with the number of filters. The loss of an image grows by
+ * exclusivity= times the sum of E over all layers. */
 static double exclude(const dnx_param *w, double factor) {
     size_t M = (size_t)w->filters, D = w->count / M;
     double e = 0, scale = 1 / (double)(M - 1), f = 2 * factor * scale;

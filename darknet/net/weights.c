@@ -52,7 +52,8 @@ static dnx_status bad_variance(dnx_net *net, const source *s, const dnx_node *n,
                     need, s->floats, n->index, n->type->name);
 }
 
-/* Checks the next `count` floats. n and `of` are NULL for floats after the last parameter. */
+/* Checks the next `count` floats of the file, which belong to parameter `of` of layer n. Both are
+ * NULL for floats after the last parameter. */
 static dnx_status check_span(dnx_net *net, const source *s, const dnx_node *n, const dnx_param *of,
                              size_t count, dnx_err *err) {
     float block[4096];
@@ -103,7 +104,8 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     dnx_loc at = {s->path, 0};
     dnx_param list[DNX_MAX_PARAMS];
     size_t used = 0, need = dnx_weights_floats(net, net->n);
-    bool is_known = true; /* false after a loss whose size is unknown without its teacher */
+    /* false behind a loss whose number of parameters is unknown because its teacher is missing */
+    bool is_known = true;
     for (int i = 0; i < net->n; i++) {
         int n = dnx_net_params(net, i, list);
         const dnx_node *node = &net->nodes[i];
@@ -128,7 +130,8 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Reads the first layers. With keeps_no_weights, frees a layer's weights before the next layer. */
+/* Reads the parameters of the first `layers` layers. With keeps_no_weights, releases those of each
+ * layer before it reads the next layer. */
 static dnx_status store(dnx_net *net, const source *s, int layers, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = 0, n; i < layers; i++) {
@@ -174,7 +177,8 @@ static dnx_status to_floats(const source *s, dnx_err *err) {
     return fseek(s->file, (long)s->header, SEEK_SET) ? ends_early(s, err) : DNX_OK;
 }
 
-/* Loads the first `layers` layers of a file that may be longer. With -1, the file must fit. */
+/* Loads the first `layers` layers; the file may be longer. With layers = -1, loads all layers, and
+ * the file must fit. */
 static dnx_status load_plain(dnx_net *net, source *s, size_t len, int layers, dnx_err *err) {
     dnx_status st = read_header(s, len, err);
     if (!st) st = to_floats(s, err);
@@ -249,7 +253,7 @@ dnx_status dnx_weights_load_first(dnx_net *net, const char *path, int layers, dn
     st = is_packed ? load_packed(net, path, layers, err) : load_plain(net, &s, len, layers, err);
     fclose(s.file);
     if (!st) st = dnx_net_prepare(net, err);
-    dnx_return_memory(); /* memory that prepare() has freed */
+    dnx_return_memory(); /* returns memory that prepare() has freed to the system */
     return st;
 }
 

@@ -3,21 +3,25 @@
 #define DNX_WEIGHTS_H
 #include "net/net.h"
 
-/* Loads all parameters, and prepares the network. Also reads packed files (weights_packed.h).
- * DNX_EWEIGHTS when the file does not fit or has an invalid number: no parameter has changed. With
- * net->is_partial the file may be longer. DNX_EIO, DNX_EMEM. */
+/* Loads all parameters, and prepares the network. Also reads packed files (weights_packed.h). With
+ * net->is_partial the file may be longer than the network. Errors: DNX_EWEIGHTS when the file does
+ * not fit, or has a number that is not finite or a variance below 0. Then no parameter has changed.
+ * DNX_EIO, DNX_EMEM. */
 dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err);
 /* Loads only the first `layers` layers; the file may be longer. A packed file must fit the whole
  * network. Errors: see dnx_weights_load(). */
 dnx_status dnx_weights_load_first(dnx_net *net, const char *path, int layers, dnx_err *err);
-/* Writes the parameters and net->seen. An error keeps the old file. DNX_EIO, DNX_EMEM. */
+/* Writes the parameters and net->seen. After an error the old file is unchanged. Errors: DNX_EIO,
+ * DNX_EMEM. */
 dnx_status dnx_weights_save(dnx_net *net, const char *path, dnx_err *err);
 /* Like dnx_weights_save(), but writes only the first `layers` layers. */
 dnx_status dnx_weights_save_first(dnx_net *net, const char *path, int layers, dnx_err *err);
 
-/* Counts the floats after the header; 0 for a packed file. Errors: see dnx_weights_load(). */
+/* Sets *floats to the number of floats after the header, or to 0 for a packed file. Errors: see
+ * dnx_weights_load(). */
 dnx_status dnx_weights_count(const char *path, size_t *floats, bool *is_packed, dnx_err *err);
-/* Counts the parameters in a file, also a packed one. Errors: see dnx_weights_load(). */
+/* Sets *numbers to the number of parameters in a file, which may be packed. Errors: see
+ * dnx_weights_load(). */
 dnx_status dnx_weights_held(const char *path, size_t *numbers, dnx_err *err);
 /* Returns the number of images trained on. UINT64_MAX for a packed or unreadable file. */
 uint64_t dnx_weights_seen(const char *path);

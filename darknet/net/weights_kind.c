@@ -54,7 +54,8 @@ static bool is_text(const unsigned char *b, size_t n) {
     return n > 0;
 }
 
-/* ncnn writes a tag before the numbers of each layer; the tag 0 means float32. */
+/* ncnn writes a tag before the numbers of each layer. Three tags occur in no other format. The tag
+ * 0 means float32; then the next numbers must look like weights. */
 static bool is_ncnn(const unsigned char *b, size_t n) {
     if (n < 64) return false;
     uint32_t tag = word(b, 0);

@@ -15,18 +15,18 @@
 
 #define DNX_PACKED_MAGIC 8 /* bytes that dnx_packed_is() needs */
 bool dnx_packed_is(const unsigned char *bytes, size_t len);
-/* Loads the parameters of the first `layers` layers. Call dnx_net_prepare() afterwards.
- * DNX_EWEIGHTS when the file is damaged, has another version, or belongs to another network, also
- * in later layers: no parameter has changed. DNX_EMEM. */
+/* Loads the parameters of the first `layers` layers. Call dnx_net_prepare() afterwards. Errors:
+ * DNX_EWEIGHTS when the file is damaged, has another version, or does not fit the whole network;
+ * then no parameter has changed. DNX_EMEM. */
 dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *bytes, size_t len,
                            int layers, dnx_err *err);
 /* Returns the number of parameters in the file, up to its first fault. */
 size_t dnx_packed_numbers(const unsigned char *bytes, size_t len);
-/* How many bits a packed file has for each number of the role DNX_WEIGHTS. Parameters with
- * is_one_bit always have 1 bit for a number, those of other roles 32. */
+/* The bits that a packed file uses for each number of a parameter with the role DNX_WEIGHTS.
+ * Parameters with is_one_bit always use 1 bit, parameters with other roles 32 bits. */
 typedef enum { DNX_HALF = 16, DNX_SINGLE = 32 } dnx_weight_bits;
-/* Writes a network that predicts, after prepare(). DNX_EWEIGHTS when a weight does not fit 16 bits,
- * or a filter of [binary] is not binary; DNX_EIO, DNX_EMEM. */
+/* Writes the parameters of a network that predicts, after dnx_net_prepare(). Errors: DNX_EWEIGHTS
+ * when a weight does not fit 16 bits, or a filter of [binary] is not binary; DNX_EIO, DNX_EMEM. */
 dnx_status dnx_packed_save(dnx_net *net, const char *path, dnx_weight_bits bits, dnx_err *err);
 size_t dnx_packed_size(dnx_net *net, dnx_weight_bits bits); /* bytes of the file */
 #endif

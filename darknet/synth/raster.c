@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { REACH = 6 }; /* the reach of the blur, pixels */
+enum { REACH = 6 }; /* pixels on each side that the blur of a pixel uses */
 
 /* Limits x to 0..1 without a comparison. */
 static inline float limit(float x) { return .5f * (fabsf(x) - fabsf(x - 1) + 1); }
@@ -22,7 +22,7 @@ static float *row(const dnx_canvas *c, int k, int y) {
     return c->plane[k] + (size_t)y * (size_t)c->size;
 }
 
-/* Returns the 2 size + 64 spare floats after the planes. */
+/* Returns the scratch memory after the four planes: 2 * size + 64 floats. */
 static float *spare(const dnx_canvas *c) { return row(c, 3, c->size); }
 
 void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx, float dy) {
@@ -37,9 +37,10 @@ void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx
     }
 }
 
-/* Values for a row from pixel x0 on. cover() computes q: 0 in a disc's centre, 1 at its border. */
+/* What cover() needs for a row of pixels from x0 on. cover() computes q for each pixel: 0 in the
+ * centre of the disc, 1 at its border. */
 typedef struct {
-    float u, v, du, dv;     /* u, v at x0; their change for each pixel */
+    float u, v, du, dv;     /* u, v: coordinates at x0; du, dv: their change per pixel */
     float k, hole_k, cut_k; /* change of coverage for one unit of q (k, hole_k) or v (cut_k) */
 } slope;
 
@@ -99,7 +100,8 @@ void dnx_canvas_paint(dnx_canvas *c, const dnx_frame *f, const dnx_paint *p) {
     int x0 = f->cx > rx ? (int)(f->cx - rx) : 0, y0 = f->cy > ry ? (int)(f->cy - ry) : 0;
     int x1 = (int)least(f->cx + rx + 2, (float)n), y1 = (int)least(f->cy + ry + 2, (float)n);
     slope s = {.du = f->vy / det, .dv = -f->uy / det};
-    /* near the border, 1 - q falls by 2 over a half axis of about `small` pixels */
+    /* Near the border, 1 - q falls by 2 over a half axis of about `small` pixels. With this s.k the
+     * coverage falls from 1 to 0 over `edge` pixels. */
     s.k = .5f * small / edge;
     s.hole_k = p->hole_u > 0 ? s.k * least(p->hole_u, p->hole_v) : 0;
     s.cut_k = vl / (p->cut_edge > 1 ? p->cut_edge : 1);
@@ -188,7 +190,8 @@ void dnx_canvas_blur(dnx_canvas *c, float deviation) {
     }
 }
 
-/* Returns the sum of four random bytes minus 510: about normal, mean 0, deviation 147.8. */
+/* Returns the sum of four random bytes minus 510: about normal, with mean 0 and
+ * standard deviation 147.8. */
 static inline float bell(uint32_t i, uint32_t seed) {
     uint32_t h = i * 0x9e3779b1u + seed;
     h = (h ^ (h >> 16)) * 0x85ebca6bu;

@@ -1,4 +1,5 @@
-/* raster.h - paints ellipses with soft edges, and applies light, blur and film. */
+/* raster.h - paints ellipses with soft edges, and applies light, blur and film (tones and
+ * noise). */
 #ifndef DNX_RASTER_H
 #define DNX_RASTER_H
 #include <stdbool.h>
@@ -11,33 +12,40 @@ typedef struct {
 } dnx_canvas;
 #define DNX_CANVAS_FLOATS(size) (4 * (size_t)(size) * (size_t)(size) + 2 * (size_t)(size) + 64)
 
-/* Maps (u, v) to pixel (cx, cy) + u (ux, uy) + v (vx, vy). The unit disc is painted. */
+/* An ellipse: the frame maps (u, v) to pixel (cx, cy) + u (ux, uy) + v (vx, vy), and the unit disc
+ * u^2 + v^2 < 1 to the ellipse. */
 typedef struct {
     float cx, cy, ux, uy, vx, vy;
 } dnx_frame;
 
-/* How to paint a disc. All members except rgb and alpha may be 0. The disc changes in this order:
- * v -= bend u^2; u *= 1 + taper v; with square = 1 it becomes a square (u^4 + v^4 < 1). */
+/* How to paint the unit disc of a frame. All members except rgb and alpha may be 0. bend, taper and
+ * square change the shape: first v -= bend u^2, then u *= 1 + taper v. Pixels with q < 1 are
+ * painted, q = (1 - square) (u^2 + v^2) + square (u^4 + v^4). */
 typedef struct {
     float rgb[3], alpha;
     float edge; /* width of the soft border, pixels; less than 1 counts as 1 */
     float bend, taper, square;
     float hole_u, hole_v; /* half axes of a hole, relative to the frame's; 0: no hole */
-    bool is_cut;          /* only v < cut + cut_curve (u - cut_u)^2 is painted; v before the bend */
+    /* With is_cut, only the part with v < cut + cut_curve (u - cut_u)^2 is painted, with v before
+     * the bend. */
+    bool is_cut;
     float cut, cut_curve, cut_u;
-    float cut_edge, cut_ragged; /* soft border, pixels; zigzag of the depth cut_ragged / 2 */
-    float grain, strands;       /* brightness +- grain / 2 in `strands` stripes over u = -1..1 */
+    /* cut_edge: width of the soft border of the cut, pixels; cut_ragged: twice the depth of its
+     * zigzag, in units of v */
+    float cut_edge, cut_ragged;
+    float grain, strands; /* brightness +- grain / 2 in `strands` stripes over u = -1..1 */
     bool takes_light;
 } dnx_paint;
 
 /* scratch: DNX_CANVAS_FLOATS(size) floats, which must outlive the canvas. */
 void dnx_canvas_init(dnx_canvas *c, int size, float *scratch);
-/* Fills the canvas with colours from a to b along the unit vector (dx, dy). dnx_canvas_light() does
- * not change them. */
+/* Fills the canvas with a linear gradient from colour a to colour b along the unit vector (dx, dy).
+ * dnx_canvas_light() will not change these pixels. */
 void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx, float dy);
 void dnx_canvas_paint(dnx_canvas *c, const dnx_frame *f, const dnx_paint *p);
-/* Multiplies the pixels that take light by ambient + diffuse max(0, n . light). n is the normal of
- * the ellipsoid whose outline is the frame; light is a unit vector towards the light. */
+/* Multiplies the pixels painted with takes_light by ambient + diffuse max(0, n . light). n is the
+ * normal of the ellipsoid whose outline is the frame's ellipse; light is a unit vector towards the
+ * light. */
 void dnx_canvas_light(dnx_canvas *c, const dnx_frame *f, const float light[3], float ambient,
                       float diffuse);
 /* Blurs by a Gaussian with this standard deviation in pixels, at most 3. Call it after

@@ -6,7 +6,8 @@
 
 #include "synth/raster.h"
 
-/* The numbers of an identity. Draws are at most two standard deviations from the mean. */
+/* Mean and standard deviation of the numbers of an identity. A drawn number is at most two standard
+ * deviations from the mean. */
 static const struct {
     float mean, deviation;
 } trait[DNX_TRAITS] = {
@@ -43,7 +44,7 @@ static int choose(dnx_rng *r, const float *chance, int n) {
     return i;
 }
 
-/* Interpolates a ramp of n colours at t in 0..1. */
+/* Interpolates linearly between n colours: t = 0 gives the first, t = 1 the last. */
 static void ramp(const float (*colour)[3], int n, float t, float *out) {
     float at = limit(t, 0, 1) * (float)(n - 1);
     int i = (int)at < n - 1 ? (int)at : n - 2;

@@ -38,9 +38,11 @@ typedef struct {
 
 /* The numbers that differ from image to image of one identity. */
 typedef struct {
-    float yaw, pitch, tilt, grow, dx, dy; /* angles in radians; the last four misalign the crop */
+    /* yaw, pitch and tilt are angles in radians; tilt, grow, dx and dy misalign the crop */
+    float yaw, pitch, tilt, grow, dx, dy;
     float smile, open, raise, lids, gaze_x, gaze_y;
-    float light[3], ambient, diffuse, shadow; /* shadow: on one half of the face */
+    /* shadow > 0 darkens the right half of the face, shadow < 0 the left half */
+    float light[3], ambient, diffuse, shadow;
     float back[4][3], back_angle, cloth[3];
     float hair_more, beard_more, flush;
     bool wears_glasses, has_make_up;
@@ -56,8 +58,8 @@ enum { DNX_NOTHING, DNX_SHADES, DNX_HAND, DNX_BAR, DNX_CAP, DNX_SCARF, DNX_COVER
 void dnx_synth_draw(const dnx_synth_face *f, const dnx_shot *s, int size, float *scratch,
                     unsigned char *rgb);
 
-/* Paints an image of an identity; both are counted from 0, and image is below 2^24. Identity i of
- * the test set is not identity i of the training set. */
+/* Paints an image of an identity. Identities and images are counted from 0, and `image` must be
+ * below 2^24. The same number is one person in the training set and another in the test set. */
 void dnx_synth_image(uint64_t seed, bool is_test, int identity, int image, int size, float *scratch,
                      unsigned char *rgb);
 #endif

@@ -138,7 +138,9 @@ static void beard(dnx_scene *s) {
         p.hole_u = .74f;
         p.hole_v = .8f;
         p.square = .3f;
-        o.vx = -o.vx; /* a cut keeps the part above its line, so the frame is turned over */
+        /* A cut keeps the part above its line. A frame turned upside down makes it the part
+         * below. */
+        o.vx = -o.vx;
         o.vy = -o.vy;
         p.is_cut = true;
         p.cut = .15f;

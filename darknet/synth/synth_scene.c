@@ -35,7 +35,8 @@ static void rotate(dnx_scene *s) {
     memcpy(s->turn, m, sizeof m);
 }
 
-/* Turns, scales and shifts five points nearest to the template. Adds the shot's misalignment. */
+/* Finds the rotation, scale and shift that bring five points of the face nearest to the ArcFace
+ * template, by least squares. Then adds the misalignment of the shot. */
 static void align(dnx_scene *s) {
     static const float template[5][2] = {
         {38.29f, 51.70f}, {73.53f, 51.50f}, {56.03f, 71.74f}, {41.55f, 92.37f}, {70.73f, 92.20f}};
@@ -106,7 +107,7 @@ dnx_frame dnx_ellipsoid(const dnx_scene *s, float x, float y, float z, float w, 
         m[1] += u * v;
         m[2] += v * v;
     }
-    /* the half axes are the columns of the Cholesky factor of m */
+    /* m describes the outline: the columns of its Cholesky factor are two half axes of the frame */
     float ux = sqrtf(m[0]), uy = m[1] / ux, vy = sqrtf(m[2] - uy * uy);
     return (dnx_frame){s->a * p.x - s->b * p.y + s->tx,
                        s->b * p.x + s->a * p.y + s->ty,

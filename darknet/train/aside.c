@@ -1,7 +1,7 @@
 /* aside.c - renames the files of a finished run when another run takes its name: NAME.weights
  * becomes NAME.old-1.weights, and so on.
  *
- * NAME.run is renamed last, so after a kill the next start renames the remaining files. */
+ * NAME.run is renamed last. So after a kill the next start still finds it, and renames the rest. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,7 +22,8 @@ static bool is_value(const dnx_record *r, const char *key, const char *value) {
     return !strcmp(was ? was : "", value);
 }
 
-/* A remark (record.h) that differs makes another run only if it is about the data. */
+/* Sets *any when the difference makes another run. A remark (record.h) does so only if it is about
+ * the data. */
 static void differs(void *arg, const char *key, const char *was, const char *is, bool is_remark) {
     bool *any = arg;
     (void)was;
@@ -71,7 +72,7 @@ static char *name(const dnx_train_job *j, int number, int i) {
 
 static bool is_there(const char *path) { return !access(path, F_OK); }
 
-/* True when there is no NAME.old-NUMBER.run, and no file that a rename would replace. */
+/* Returns true when there is no NAME.old-NUMBER.run, and no file that a rename would replace. */
 static bool is_free(const dnx_train_job *j, int number) {
     bool ok = true;
     for (int i = 0; i < DNX_RUN_FILES && ok; i++) {

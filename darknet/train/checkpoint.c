@@ -10,7 +10,8 @@
 #include "net/weights.h"
 #include "train/job.h"
 
-/* Reports `why` unless the last checkpoint had the same error. Keeps the first error in *late. */
+/* If `why` is an error, reports it unless the last checkpoint had the same error. Stores it in
+ * *late unless *late already has an error. */
 static void postpone(dnx_train_job *j, dnx_err *late, const dnx_err *why) {
     if (!why->status) return;
     if (strcmp(j->late_file.text, why->text))
@@ -18,10 +19,10 @@ static void postpone(dnx_train_job *j, dnx_err *late, const dnx_err *why) {
     if (!late->status) *late = *why;
 }
 
-/* Removes files of the run that -force replaces. */
+/* With -force, removes those files of the replaced run that this run may never write. */
 static void remove_old(dnx_train_job *j) {
     if (!j->replaces) return;
-    if (j->best_verified < 0) { /* this run has not replaced them yet */
+    if (j->best_verified < 0) { /* this run has not replaced the best weights yet */
         remove(j->best);
         remove(j->score);
     }
@@ -55,7 +56,7 @@ dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err) {
     dnx_log_flush(&j->log, &log);
     dnx_events_flush(&j->curves, &log);
     postpone(j, &late, &log);
-    j->net->seen = j->batch * (uint64_t)j->net->o.batch; /* images of complete updates only */
+    j->net->seen = j->batch * (uint64_t)j->net->o.batch; /* counts complete updates only */
     st = dnx_state_save(j->inputs_text, j->net, j->state, err);
     if (!st) st = dnx_train_save_weights(j, j->weights, err);
     if (!st) j->saved_batch = j->batch;

@@ -14,9 +14,11 @@
 #include "base/outfile.h"
 #include "base/paths.h"
 
-enum { HEAD = 12, TAIL = 4, LARGEST = 1 << 20, MOST_WAITING = 64 << 20 }; /* bytes */
+/* Bytes: of a record before and after its Event; of the largest Event that is kept; of all waiting
+ * records, at most. */
+enum { HEAD = 12, TAIL = 4, LARGEST = 1 << 20, MOST_WAITING = 64 << 20 };
 
-/* CRC-32C (Castagnoli), as TFRecord files mask it. */
+/* Returns the CRC-32C (Castagnoli) of n bytes, in the masked form that TFRecord files use. */
 static uint32_t masked_crc(const unsigned char *p, size_t n) {
     uint32_t crc = ~0u;
     for (size_t i = 0; i < n; i++) {
@@ -142,7 +144,8 @@ void dnx_events_amend(dnx_events *e, uint64_t batch, double verified) {
 
 /* ---- the file ---- */
 
-/* Returns the step of an Event that event() made, or UINT64_MAX for another Event. */
+/* Returns the step (the number of the batch) of an Event that event() has written, or UINT64_MAX
+ * for any other Event. */
 static uint64_t step_of(const unsigned char *p, size_t n) {
     uint64_t step = 0;
     if (n < 11 || p[0] != (1 << 3 | DOUBLE) || p[9] != (2 << 3 | VARINT)) return UINT64_MAX;
@@ -153,7 +156,8 @@ static uint64_t step_of(const unsigned char *p, size_t n) {
     return UINT64_MAX;
 }
 
-/* Returns the number of bytes of the complete records up to batch `keep`. */
+/* Returns the length in bytes of the part of the file to keep: all complete records up to batch
+ * `keep`. */
 static size_t kept(const unsigned char *p, size_t n, uint64_t keep) {
     size_t at = 0;
     while (n - at >= HEAD + TAIL) {

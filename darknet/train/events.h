@@ -1,27 +1,28 @@
 /* events.h - the curves of a training run for TensorBoard: an event file, DIR/NAME/events.out...
  *
- * The file is a sequence of records: the length of the bytes as uint64, the CRC of the length, the
- * bytes, and the CRC of the bytes. The bytes are an Event of TensorFlow's event.proto: time, step,
- * and numbers with names. Records wait in memory until a flush. */
+ * The file is a sequence of records. A record has the length of an Event as uint64, the CRC of this
+ * length, the Event, and the CRC of the Event. An Event is a message of TensorFlow's event.proto,
+ * with a time, a step, and numbers with names. Records wait in memory until a flush. */
 #ifndef DNX_EVENTS_H
 #define DNX_EVENTS_H
 #include "train/log.h"
 
 typedef struct {
-    char *path;               /* NULL without -tensorboard: the other functions do nothing */
+    char *path;               /* NULL without -tensorboard; then the other functions do nothing */
     const char *verification; /* name of the verification's curve */
     int fd;                   /* -1 before the first flush */
-    size_t written;           /* size of the file in bytes */
+    size_t written;           /* bytes of the file that are final */
     unsigned char *bytes;
     size_t len, room;
 } dnx_events;
 
-/* Makes the folder dir/name. With keep > 0 the records of an old file up to batch `keep` stay.
- * verification, the name of a curve, must outlive e. DNX_EIO, DNX_EMEM. */
+/* Makes the folder dir/name, and begins its event file. With keep > 0, keeps the records of an old
+ * file up to batch `keep`. verification: the name of the verification's curve, which must outlive
+ * e. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name,
                            const char *verification, uint64_t keep, dnx_err *err);
 void dnx_events_write(dnx_events *e, const dnx_net *net, const dnx_log_line *line);
-/* Adds the result of a verification that the last process could not finish. */
+/* Adds the result of a verification that the previous process could not finish. */
 void dnx_events_amend(dnx_events *e, uint64_t batch, double verified);
 /* Writes the waiting records. When that fails, returns DNX_EIO and keeps the records in memory. */
 dnx_status dnx_events_flush(dnx_events *e, dnx_err *err);

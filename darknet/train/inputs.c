@@ -35,7 +35,8 @@ static const char *identity(const char *path, size_t folder, size_t *len) {
     return name;
 }
 
-/* Returns the names of the classes, one in each line, or NULL. The caller frees the text. */
+/* Returns the names of the classes, one in each line; NULL when no class has a name or memory runs
+ * out. The caller frees the text. */
 static char *class_names(const dnx_data *d) {
     const char **name = calloc((size_t)d->o.classes + 1, sizeof *name);
     size_t *len = calloc((size_t)d->o.classes + 1, sizeof *len), size = 1;

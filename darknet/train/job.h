@@ -32,7 +32,7 @@ struct dnx_train_job {
     dnx_log log;
     dnx_events curves;            /* the curves of -tensorboard */
     dnx_page *page;               /* the page of -port, or NULL */
-    uint64_t batch, last, first;  /* updates: done, at the end, at this process's start */
+    uint64_t batch, last, first;  /* updates: done, of the whole run, done before this process */
     uint64_t saved_batch;         /* batch of this process's last checkpoint, or UINT64_MAX */
     double saved, flushed, began; /* times of checkpoint, flush and start, by dnx_now() */
     double *losses;               /* this update's loss of each layer, per image */
@@ -43,26 +43,28 @@ struct dnx_train_job {
     char *inputs_text;
     dnx_skipped skipped;  /* lines for NAME.skipped */
     size_t skipped_saved; /* lines in NAME.skipped; SIZE_MAX before it is written */
-    bool replaces;        /* -force: replaces the files of another run with this name */
+    bool replaces;        /* with -force: this run replaces the files of another run of this name */
     bool keeps_old;       /* this run must rename the files of another run before it writes */
-    bool is_recorded;     /* -resume: NAME.run says that the run is done */
+    bool is_recorded;     /* with -resume: NAME.run says that the run is done */
 
-    dnx_verify *pairs;    /* the pairs to verify; NULL without verification */
-    dnx_net *eval;        /* the network, built to predict, for the verification */
-    int feature;          /* layer of the embedding in eval, or -1 */
-    double verified;      /* the last verification; NAN before the first, or without a result */
+    dnx_verify *pairs; /* the pairs to verify; NULL without verification */
+    dnx_net *eval;     /* the network, built to predict, for the verification */
+    int feature;       /* layer of the embedding in eval, or -1 */
+    double verified; /* result of the last verification; NAN before the first, or if it has none */
     double best_verified; /* result of NAME-best.weights; -1 when unknown */
     uint64_t best_batch;
     int verifications;
     bool caught_up; /* this process has repeated a verification that was interrupted */
-    dnx_err late_file, late_best; /* failures that do not end training */
+    /* late_file: a failure to write other files of a checkpoint; late_best: a failure to verify.
+     * Neither ends the training. */
+    dnx_err late_file, late_best;
 
     /* For NAME.run: */
     double loss, accuracy; /* running means over about 50 updates; NAN without a value */
     double earlier_seconds;
     char start[32];
-    char *begun_from;   /* the file of the first weights, or NULL */
-    char begun_sum[17]; /* checksum of the first parameters and their count of images */
+    char *begun_from;   /* the weights file that the run began from, or NULL */
+    char begun_sum[17]; /* checksum of the parameters and of net->seen when the run began */
 };
 
 void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *format, ...)
@@ -70,7 +72,8 @@ void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *for
 
 /* ---- open.c ---- */
 
-/* Opens everything except the network. */
+/* Opens everything that the run needs except the network, which dnx_train_open() has built. Returns
+ * the errors of everything that is opened. */
 dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err);
 
 /* ---- place.c ---- */
@@ -83,15 +86,17 @@ dnx_status dnx_train_nothing_left(const dnx_train_job *j, dnx_err *err);
 /* Names and locks the files of the run, and checks that they can be written. Returns DNX_EOPTION
  * when they belong to a run that must not be replaced; DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_take_files(dnx_train_job *j, dnx_err *err);
-/* Loads the checkpoint, to continue its run. Returns DNX_EOPTION when its inputs differ without
- * -force, or more updates are done than j->last; DNX_EWEIGHTS, DNX_EIO, DNX_EMEM. */
+/* Loads the checkpoint, to continue its run. Returns DNX_EOPTION when, without -force, the inputs
+ * differ from those in the checkpoint, or when the checkpoint has more updates than j->last;
+ * DNX_EWEIGHTS, DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_resume(dnx_train_job *j, dnx_err *err);
 
 /* ---- aside.c ---- */
 
 typedef enum { DNX_EARLIER_UNFINISHED, DNX_EARLIER_SAME, DNX_EARLIER_OTHER } dnx_earlier;
 
-/* Returns which run the files of this name belong to. SAME: a finished run that equals this one. */
+/* Tells which run wrote the existing files of this name. UNFINISHED: a run that is not done; SAME:
+ * a finished run with the inputs of this run; OTHER: a finished run with other inputs. */
 dnx_earlier dnx_train_earlier(const dnx_train_job *j);
 /* Renames the files of the earlier run to NAME.old-N.*. After an error, the next call continues. */
 dnx_status dnx_train_set_aside(dnx_train_job *j, dnx_err *err);
@@ -108,7 +113,7 @@ dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err);
 
 /* ---- skipped.c ---- */
 
-/* Adds a line, such as "NAME: skipped: WHY", to the lines for NAME.skipped. */
+/* Adds a line, such as "FILE: skipped: WHY", to the lines that NAME.skipped will get. */
 void dnx_train_skip(dnx_train_job *j, const char *line);
 /* For -resume: reads the lines that earlier processes wrote into NAME.skipped. */
 void dnx_train_read_skipped(dnx_train_job *j);
@@ -117,9 +122,9 @@ dnx_status dnx_train_save_skipped(dnx_train_job *j, dnx_err *err);
 
 /* ---- checkpoint.c ---- */
 
-/* Saves a checkpoint and the other files of the run. Returns a failure to write NAME.state or
- * NAME.weights; other failures are reported and stored in j->late_file. Returns DNX_ENUMBER, and
- * writes nothing, when a parameter is not finite. */
+/* Saves a checkpoint and the other files of the run. Returns DNX_ENUMBER, and writes nothing, when
+ * a parameter is not finite. Returns an error when NAME.state or NAME.weights cannot be written.
+ * Other failures are only reported and stored in j->late_file. */
 dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err);
 /* For -resume of a run whose updates are all done: writes files that the last process did not
  * write. Errors are returned or stored as in dnx_train_save(). */
@@ -157,7 +162,7 @@ dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err
 void dnx_train_read_run(dnx_train_job *j);
 /* Loads the weights file of the command line (start.c). */
 dnx_status dnx_train_start(dnx_train_job *j, dnx_err *err);
-/* Stores what the run begins from in j->begun_from and j->begun_sum. -resume does not call it, but
- * reads both from NAME.run. Error: DNX_EMEM. */
+/* Stores in j->begun_from and j->begun_sum what the run begins from. With -resume it must not be
+ * called, because dnx_train_read_run() reads both from NAME.run. Error: DNX_EMEM. */
 dnx_status dnx_train_note_begin(dnx_train_job *j, dnx_err *err);
 #endif

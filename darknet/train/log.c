@@ -1,7 +1,8 @@
 /* log.c - the CSV log of a training run.
  *
- * The log is written in place. base/outfile.h would copy all lines each time, and `tail -f` would
- * lose the file. -resume removes a line that a kill cut off, and all lines after the checkpoint. */
+ * The log is written in place, not by base/outfile.h. That would copy all lines at each flush, and
+ * replace the file that `tail -f` follows. -resume removes a line that a kill cut off, and all
+ * lines after the checkpoint. */
 #include "train/log.h"
 
 #include <errno.h>
@@ -15,11 +16,12 @@
 
 #include "base/outfile.h"
 
-enum { MOST_WAITING = 64 << 20 }; /* bytes */
+enum { MOST_WAITING = 64 << 20 }; /* bytes of waiting text */
 
 /* ---- waiting lines ---- */
 
-/* When memory runs out, or more than MOST_WAITING bytes would wait, the text is lost. */
+/* Adds n bytes to the waiting text. They are lost when memory runs out, or when more than
+ * MOST_WAITING bytes would wait. */
 static void add_bytes(dnx_log *log, const char *text, size_t n) {
     while (log->len + n >= log->capacity) {
         size_t capacity = log->capacity ? 2 * log->capacity : 4096;
@@ -108,15 +110,17 @@ static void add_with(dnx_log *log, const char *line, const char *text) {
     add_bytes(log, cell, strlen(cell));
 }
 
-/* Returns false when the line's verification is not `text`. Older logs say lfw instead of pairs. */
+/* Returns true when the line's verification is `text`, or when the line has no such column. The
+ * title lfw of older logs counts as pairs. */
 static bool has(const char *line, const char *text) {
     const char *cell = column(line, DNX_LOG_VERIFIED);
     if (cell && !strncmp(cell, "lfw,", 4)) return !strcmp(text, "pairs");
     return !cell || (strcspn(cell, ",\n") == strlen(text) && !strncmp(cell, text, strlen(text)));
 }
 
-/* Keeps the lines of the file up to `batch`. The last line becomes waiting text, for
- * dnx_log_amend(). Returns false when the file has verifications with another title. */
+/* Keeps the lines of the old file up to `batch`. The last of them becomes waiting text, so that
+ * dnx_log_amend() can change it. Returns false when the file has verifications under another
+ * title. */
 static bool keep(dnx_log *log, uint64_t batch, const char *title) {
     FILE *old = fopen(log->path, "r");
     char *line = NULL, *last = NULL;
@@ -176,7 +180,8 @@ static dnx_status cannot_write(const dnx_log *log, dnx_err *err) {
     return dnx_fail_at(err, DNX_EIO, log->path, "cannot write: %s", strerror(errno));
 }
 
-/* Removes the complete lines of the first `done` waiting bytes, which are in the file now. */
+/* The first `done` bytes of the waiting text are now in the file. Removes the complete lines among
+ * them from the waiting text. */
 static void settle(dnx_log *log, size_t done) {
     while (done && log->text[done - 1] != '\n') done--;
     log->written += done;

@@ -1,8 +1,9 @@
-/* log.h - the CSV log of a training run: a line for each update. Its columns: batch, epoch, loss,
- * rate, images_per_second, wait (the share of the time spent waiting for images), accuracy, the
- * verification, exclusivity, gradient; a column for each loss; NAME_used for losses that count the
- * triplets or pairs they use. The column of the verification has the name pairs, tar@RATE or rank-1
- * (face/judge.h); in older logs, lfw instead of pairs. A field without a value is empty.
+/* log.h - the CSV log of a training run: a line for each update. Its columns are batch, epoch,
+ * loss, rate, images_per_second, wait (the share of the time spent waiting for images), accuracy,
+ * the verification, exclusivity and gradient. Then each loss has a column TYPE_LAYER, such as
+ * triplet_9. Last, each loss that counts the triplets or pairs it uses has a column
+ * TYPE_LAYER_used. The column of the verification has the name pairs, tar@RATE or rank-1
+ * (face/judge.h); older logs have lfw instead of pairs. A field without a value is empty.
  *
  * Lines wait in memory until a flush. If they cannot be written, they wait for the next flush. */
 #ifndef DNX_LOG_H
@@ -28,9 +29,10 @@ typedef struct {
     size_t len, capacity;
 } dnx_log;
 
-/* Begins a log at path. With keep > 0 the lines of an old file up to batch `keep` stay. path and
- * verification, the title of a column, must outlive the log. Returns DNX_EOPTION when the old file
- * has verifications with another title than this one; DNX_EMEM. */
+/* Opens the log file `path`. With keep > 0, keeps the lines of an old file up to batch `keep`; else
+ * begins a new log. verification: the title of the verification's column. path and verification
+ * must outlive the log. Returns DNX_EOPTION when the old file has verifications under another
+ * title; DNX_EMEM. */
 dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net,
                         const char *verification, uint64_t keep, dnx_err *err);
 /* Returns true when the last line that dnx_log_open() kept lacks a verification. dnx_log_amend()

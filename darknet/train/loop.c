@@ -56,7 +56,8 @@ static void add_losses(dnx_train_job *j) {
     }
 }
 
-/* Trains on each sub-batch. Adds to l->loss and l->wait (seconds). Classifiers set l->accuracy. */
+/* Trains on each sub-batch. Adds the loss to l->loss, and the seconds of waiting for images to
+ * l->wait. Sets l->accuracy if a layer classifies the images. */
 static dnx_status train_parts(dnx_train_job *j, dnx_log_line *l, dnx_err *err) {
     const dnx_net *net = j->net;
     const int parts = net->o.subdivisions;
@@ -88,7 +89,8 @@ static void mix(double *mean, double v) {
     if (!isnan(v)) *mean = isnan(*mean) ? v : *mean + (v - *mean) / 50;
 }
 
-/* A failure does not end the training: j->late_best keeps it until the next verification. */
+/* Verifies, and stores the result in *result. A failure does not end the training. j->late_best
+ * keeps it until the next verification. */
 static void verify(dnx_train_job *j, double *result) {
     dnx_err why = {0};
     dnx_status st = dnx_train_verify(j, &why);
@@ -111,7 +113,7 @@ static void report(dnx_train_job *j, const dnx_log_line *l) {
     mix(&j->accuracy, l->accuracy);
     if (j->events->update) j->events->update(j->events->arg, &u);
     if (dnx_now() - j->flushed < FLUSH_SECONDS) return;
-    (void)dnx_log_flush(&j->log, NULL); /* the next checkpoint reports a failure */
+    (void)dnx_log_flush(&j->log, NULL); /* the next checkpoint tries again and reports a failure */
     (void)dnx_events_flush(&j->curves, NULL);
     j->flushed = dnx_now();
 }
@@ -159,7 +161,7 @@ static void catch_up(dnx_train_job *j) {
 
 static bool is_due(const dnx_train_job *j) {
     return j->batch % (uint64_t)j->a->every == 0 || dnx_now() - j->saved >= SAVE_SECONDS ||
-           (j->replaces && j->batch == j->first + 1); /* -force: files of two runs must not mix */
+           (j->replaces && j->batch == j->first + 1); /* -force replaces the old files early */
 }
 
 /* Saves a checkpoint. After a failure, the next is due in AGAIN_SECONDS. Error: DNX_ENUMBER. */
@@ -200,7 +202,8 @@ static dnx_status report_late(const dnx_train_job *j, dnx_err *err) {
     return late->status ? dnx_fail_at(err, late->status, NULL, "%s", late->text) : DNX_OK;
 }
 
-/* Writes NAME.run if the last update is saved. Returns st, or the error of writing. */
+/* Writes the final state of the run to NAME.run, if the last update has been saved. Returns st or,
+ * when st is DNX_OK, the status of writing. */
 static dnx_status write_end(dnx_train_job *j, dnx_status st, dnx_err *err) {
     char state[sizeof err->text + 16];
     dnx_err why = {0};

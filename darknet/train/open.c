@@ -212,7 +212,9 @@ static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
     errno = 0;
     for (double waited = 0; !(ok = dnx_data_image(j->data, i, j->net, mirrored, x));) {
         int why = errno;
-        if (dnx_data_can_read(j->data, i)) break; /* not an image, or readable again */
+        /* The file can be read, so more waiting does not help: it is no image, or the last line
+         * reads it. */
+        if (dnx_data_can_read(j->data, i)) break;
         if (waited >= alone_after && dnx_data_others_can_be_read(j->data, i)) break;
         if (!reported && waited >= report_after) {
             dnx_data_name(j->data, i, name, sizeof name);

@@ -29,7 +29,8 @@ enum { CLIENTS = 64, TICK = 250, KEPT = 1 << 16, MOST_WAITING = 8 << 20 };
 
 extern const char dnx_page_html[]; /* the text of page.html; the Makefile makes it */
 
-/* A client sends its request, gets events, gets an answer, or is closing. */
+/* ASKS: a client sends its request. LISTENS: it gets events. TAKES: it gets any other answer.
+ * PARTS: it has got its answer and is closing. */
 typedef enum { ASKS, LISTENS, TAKES, PARTS } stage;
 
 typedef struct {
@@ -40,7 +41,8 @@ typedef struct {
     size_t came;
     char *out;
     size_t sent, len, room;
-    bool has_all; /* the client has got `points` points of the curve's version `version` */
+    /* has_all: the client has got the first `points` points of version `version` of the curve */
+    bool has_all;
     size_t points;
     unsigned version;
 } client;
@@ -113,14 +115,16 @@ static bool answer(const dnx_page *p, client *c, dnx_request r) {
     return ok;
 }
 
-/* Reads a client's request, and answers it. Returns false when the client must be closed. */
+/* Reads what a client sends. Answers its request when this is complete, and ignores all that
+ * follows. Returns false when the client must be closed. */
 static bool hear(const dnx_page *p, client *c) {
     char rest[4096];
     const bool asks = c->stage == ASKS;
     ssize_t n = recv(c->fd, asks ? c->in + c->came : rest,
                      asks ? sizeof c->in - c->came : sizeof rest, MSG_DONTWAIT);
     if (n < 0) return errno == EAGAIN || errno == EINTR;
-    if (n == 0) return c->stage == TAKES; /* a client may stop sending and still read */
+    /* n is 0 when the client sends no more. In stage TAKES it may still read its answer. */
+    if (n == 0) return c->stage == TAKES;
     if (!asks) return true;
     c->came += (size_t)n;
     dnx_request r = dnx_request_read(c->in, c->came);
@@ -143,8 +147,9 @@ static bool tell(client *c) {
     return true;
 }
 
-/* Returns false to close the client. In stage PARTS the server still reads, because closing while
- * the client sends would destroy the answer. */
+/* Serves a client for which poll() has reported `what`. Returns false when the client must be
+ * closed. In stage PARTS the server still reads. If it closed the connection while the client
+ * sends, the client could lose the answer. */
 static bool serve(const dnx_page *p, client *c, short what) {
     if (what & (POLLIN | POLLHUP | POLLERR) && !hear(p, c)) return false;
     const double idle = dnx_now() - c->since;
@@ -174,7 +179,9 @@ static void welcome(dnx_page *p) {
         (void)!send(fd, busy, strlen(busy), MSG_DONTWAIT | MSG_NOSIGNAL);
         close(fd);
     }
-    if (errno != EAGAIN && errno != EINTR) poll(NULL, 0, TICK); /* too many files are open: wait */
+    /* Too many files are open. Without this wait, the thread would try again at once, all the
+     * time. */
+    if (errno != EAGAIN && errno != EINTR) poll(NULL, 0, TICK);
 }
 
 /* ---- the thread ---- */
@@ -278,7 +285,7 @@ static dnx_status add_kept(dnx_curve *c, const dnx_log *log, dnx_err *err) {
 static dnx_status start_thread(dnx_page *p, dnx_err *err) {
     sigset_t all, old;
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old); /* signals are for the training thread */
+    pthread_sigmask(SIG_SETMASK, &all, &old); /* the new thread gets no signals */
     int failed = pthread_create(&p->thread, NULL, run, p);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     p->is_running = !failed;

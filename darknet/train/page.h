@@ -15,8 +15,8 @@
 
 typedef struct dnx_page dnx_page;
 
-/* Takes the port. Returns DNX_EIO when it is taken or not allowed; DNX_EMEM. Call dnx_page_close()
- * also after an error. */
+/* Listens on a port of 127.0.0.1. Returns DNX_EIO when the port is in use or not allowed; DNX_EMEM.
+ * Call dnx_page_close() also after an error. */
 dnx_status dnx_page_listen(int port, dnx_page **out, dnx_err *err);
 /* Starts the thread that answers browsers. The curve begins with the lines that are in the log.
  * name: the run's name; last: the run's last batch. Errors: DNX_EIO, DNX_EMEM. */

@@ -1,4 +1,4 @@
-/* page_curve.c - averages neighbouring lines of a log as it grows. */
+/* page_curve.c - averages neighbouring lines of a log as the log grows. */
 #include "train/page_curve.h"
 
 #include <math.h>
@@ -59,7 +59,7 @@ static int read_fields(const char *line, float *v, double *batch, int most) {
     }
 }
 
-/* Adds the result of a repeated verification to point i, which has the last line. */
+/* Stores the result of a repeated verification in point i, which contains the last line. */
 static void add_verified(dnx_curve *c, size_t i, const float *v) {
     if (isnan(v[DNX_LOG_VERIFIED])) return;
     point(c, i)[DNX_LOG_VERIFIED] = v[DNX_LOG_VERIFIED];

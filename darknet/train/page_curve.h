@@ -14,7 +14,7 @@ typedef struct {
     size_t n;         /* number of complete points; point n is incomplete */
     size_t stride;    /* lines in a complete point */
     size_t lines;     /* lines in point n so far */
-    unsigned version; /* changes when complete points change */
+    unsigned version; /* changes when points that were complete change */
     float *value;     /* `columns` numbers for each point; NAN without a value */
     float *line;      /* memory for the numbers of one line */
     double *batch;    /* the batch of each point; a float would round large numbers */
@@ -29,8 +29,8 @@ void dnx_curve_add(dnx_curve *c, const char *line);
 void dnx_curve_end(dnx_curve *c);
 /* Copies the complete points into `to`, which was made with the same number of columns. */
 void dnx_curve_copy(dnx_curve *to, const dnx_curve *from);
-/* Writes point i to `out` as a line of the log, without a newline. out: DNX_CURVE_TEXT bytes for
- * each column. Returns the length. */
+/* Writes point i to `out` as a line of the log, without a newline. `out` must have room for
+ * DNX_CURVE_TEXT bytes in each column. Returns the length of the text. */
 enum { DNX_CURVE_TEXT = 24 };
 size_t dnx_curve_text(const dnx_curve *c, size_t i, char *out);
 #endif

@@ -5,13 +5,14 @@
 #include <string.h>
 #include <strings.h>
 
-/* Returns the end of the headers, which is an empty line, or NULL when it has not arrived. */
+/* Returns a pointer to the empty line that ends the headers, or NULL when it has not arrived. */
 static const char *find_end(const char *p, size_t n) {
     const char *a = memmem(p, n, "\r\n\r\n", 4), *b = memmem(p, n, "\n\n", 2);
     return a && (!b || a < b) ? a : b;
 }
 
-/* True for a name of this machine with any port: through a tunnel, the browser's port differs. */
+/* Returns true when a Host header names this machine, with any port. Its port may differ from the
+ * port of the page, because the browser may reach the page through a tunnel. */
 static bool is_own(const char *value, size_t n) {
     static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

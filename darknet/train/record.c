@@ -95,7 +95,8 @@ void dnx_record_free(dnx_record *r) {
 
 /* ---- comparing ---- */
 
-/* Begins the search at index `at`: two records list their keys in nearly the same order. */
+/* Returns the entry of r with the key of e, or NULL. Begins the search at index `at`, because two
+ * records list their keys in nearly the same order. */
 static const dnx_entry *find(const dnx_record *r, int at, const dnx_entry *e) {
     for (int k = 0; k < r->n; k++)
         if (!strcmp(r->entry[(at + k) % r->n].key, e->key)) return &r->entry[(at + k) % r->n];

@@ -1,6 +1,7 @@
-/* record.h - a list of keys and values about a run. NAME.state has the record of the run's inputs,
- * which -resume compares; NAME.run is a record for people. As text, each line is key=value; a key
- * has no '=', and control characters become '?'. */
+/* record.h - a list of keys and values about a run. The file NAME.state contains the record of the
+ * run's inputs, which -resume compares with the inputs of now. The file NAME.run is a record for
+ * people. The text of a record has a line key=value for each entry. A key must not contain '='.
+ * Control characters become '?'. */
 #ifndef DNX_RECORD_H
 #define DNX_RECORD_H
 #include <stdbool.h>
@@ -8,7 +9,7 @@
 
 typedef struct {
     char *key, *value;
-    char *usual;    /* the default, or NULL; the text leaves out an entry with its default */
+    char *usual; /* the default, or NULL; the text leaves out an entry whose value is its default */
     bool is_remark; /* a difference is reported, but does not prevent -resume */
 } dnx_entry;
 
@@ -19,23 +20,26 @@ typedef struct {
     bool failed; /* memory ran out for an entry */
 } dnx_record;
 
-/* Adds an entry. usual: its default, or NULL. */
+/* Adds an entry. usual: the default value of the key, or NULL when it has none. */
 void dnx_record_add(dnx_record *r, const char *key, const char *value, const char *usual);
-/* Add an entry or a remark without a default. `format` prints its value. */
+/* dnx_record_put() adds an entry, dnx_record_remark() a remark, both without a default. `format`
+ * and the arguments after it give the value. */
 void dnx_record_put(dnx_record *r, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void dnx_record_remark(dnx_record *r, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 const char *dnx_record_get(const dnx_record *r, const char *key);
 
-/* Returns the text, which the caller frees, or NULL when memory ran out, now or for an entry. */
+/* Returns the record as text, which the caller frees. Returns NULL when memory runs out, or when it
+ * ran out while an entry was added. */
 char *dnx_record_text(const dnx_record *r);
-/* Adds the entries of a text. Lines without '=' are ignored. */
+/* Adds the entries of a text that dnx_record_text() has written. Ignores lines without '='. */
 void dnx_record_parse(dnx_record *r, const char *text);
 void dnx_record_free(dnx_record *r);
 
-/* Calls differs() for every key whose values differ. A value that `was` lacks is the default in
- * `is`, or "". Returns false when memory ran out while a record was filled. */
+/* dnx_record_compare() calls differs() for every key whose values in `was` and `is` differ. For a
+ * key that `was` lacks, the key's default in `is` counts as the old value, or "" without a default.
+ * Returns false when memory ran out while a record was filled. */
 typedef void dnx_differs_fn(void *arg, const char *key, const char *was, const char *is,
                             bool is_remark);
 bool dnx_record_compare(const dnx_record *was, const dnx_record *is, dnx_differs_fn *differs,

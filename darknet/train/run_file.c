@@ -105,7 +105,7 @@ void dnx_train_read_run(dnx_train_job *j) {
     const char *began = dnx_record_get(&r, "began"), *seconds = dnx_record_get(&r, "seconds");
     const char *state = dnx_record_get(&r, "state");
     const char *from = dnx_record_get(&r, "start"), *sum = dnx_record_get(&r, "start checksum");
-    /* without memory, NAME.run only lacks this line */
+    /* if strdup() has no memory, NAME.run will only lack its line "start" */
     if (from && !j->begun_from) j->begun_from = strdup(from);
     if (sum) snprintf(j->begun_sum, sizeof j->begun_sum, "%s", sum);
     if (began) snprintf(j->start, sizeof j->start, "%s", began);

@@ -9,7 +9,7 @@
 #include "train/job.h"
 
 void dnx_train_skip(dnx_train_job *j, const char *line) {
-    dnx_skipped_add_line(&j->skipped, line); /* without memory, the line is only reported */
+    dnx_skipped_add_line(&j->skipped, line); /* without memory, NAME.skipped lacks this line */
 }
 
 void dnx_train_read_skipped(dnx_train_job *j) {

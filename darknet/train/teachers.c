@@ -10,7 +10,8 @@
 #include "net/weights.h"
 #include "train/teachers_parts.h"
 
-/* Puts the folder of the file `beside` before a relative path. The caller frees the result. */
+/* Returns a copy of `path`. A relative path gets the folder of the file `beside` in front. The
+ * caller frees the result, which is NULL without memory. */
 static char *resolve(const char *path, const char *beside) {
     const char *slash = strrchr(beside, '/');
     size_t folder = path[0] == '/' || !slash ? 0 : (size_t)(slash - beside) + 1;
@@ -23,7 +24,8 @@ static dnx_status no_memory(const dnx_net *net, dnx_err *err) {
     return dnx_fail_at(err, DNX_EMEM, net->file, "no memory for the teachers");
 }
 
-/* Fails with `said`, an error about `path`. The message names the option instead of the path. */
+/* Fails with the error `said`, which is about the file `path`. The new message names the option
+ * key=value instead of the path. */
 static dnx_status by_option(const dnx_node *n, const char *key, const char *value, const char *path,
                             const dnx_err *said, dnx_err *err) {
     size_t len = strlen(path);
@@ -51,7 +53,8 @@ static dnx_status open_teacher(dnx_net *net, const dnx_node *n, const char *opti
                            .types = net->more_types,
                            .teachers = net->teacher_source};
     /* A student that predicts needs only the shapes of its teacher. The shapes of features do not
-     * depend on the number of classes, so the teacher gets 1 class. */
+     * depend on the number of classes. So if classes=auto finds no number, the teacher gets one
+     * class. */
     const int otherwise = !net->trains && !dnx_is_of_head(dnx_takes(n));
     dnx_status st = dnx_cfg_open(cfg_path, weights, otherwise, &how, &cfg, &said);
     if (!st) {
@@ -166,7 +169,8 @@ static dnx_status open_for(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o,
     if (!st) st = fit_input(net, n, o, which, err);
     if (!st) st = find_target(net, n, o, which, err);
     if (st || !net->trains || dnx_takes(n) != DNX_VECTORS) return st;
-    return load(&net->teachers->teachers[which], n, o->weights, err); /* make() copies vectors */
+    /* make() of the loss will copy class vectors of the teacher, so the weights are loaded now. */
+    return load(&net->teachers->teachers[which], n, o->weights, err);
 }
 
 static dnx_status load_for(dnx_net *net, const dnx_node *n, const dnx_teacher_opts *o,
@@ -234,7 +238,7 @@ static void mirror(const float *x, dnx_shape s, int count, float *out) {
             memcpy(out + (r * width + q) * c, x + (r * width + width - 1 - q) * c, sizeof *out * c);
 }
 
-/* Runs teacher `which` on x. With flips, adds its outputs for the mirror images of x. */
+/* Runs teacher `which` on x. To each output with flips, adds the output for x mirrored. */
 static void run_teacher(dnx_net *net, int which, const float *x) {
     dnx_teachers *t = net->teachers;
     bool flips = false;

@@ -8,12 +8,13 @@
 
 typedef struct dnx_teachers dnx_teachers;
 
-/* A value of dnx_build.teachers: opens the teachers that teacher= and weights= of losses name.
+/* For dnx_build.teachers: opens the teachers that the options teacher= and weights= of losses name.
  * Loads the weights only if the student trains. */
 extern const dnx_teacher_source dnx_cfg_teachers;
 /* Sets the targets of the losses of net for one sub-batch x: net->batch images of net's input size.
  * image[b]: the index of image b in the list of images; mirrored[b]: 1 when image b is mirrored.
- * Pass image = NULL when the images were augmented, so that the cache does not apply. */
+ * Pass image = NULL when the images were augmented, because the cache has no outputs for such
+ * images. */
 void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
                       const unsigned char *mirrored);
 
@@ -27,11 +28,12 @@ typedef struct {
     void *arg;
 } dnx_teachers_job;
 
-/* Opens a cache for each output of a teacher that a loss imitates: folder/NAME-LAYER-SUM.embeddings
- * (data/cache.h). NAME is the teacher's weights file, LAYER the layer of the output, SUM a checksum
- * of the teacher up to this layer. A missing cache is computed by one process, while others wait.
- * Errors: DNX_EPARSE when the cache is damaged; DNX_EWEIGHTS when it does not fit `list` or
- * net's input; DNX_ENUMBER when an output does not fit 16 bits; DNX_EIO, DNX_EMEM, DNX_ESTOP. */
+/* Opens a cache file for each teacher's output that a loss imitates:
+ * folder/NAME-LAYER-SUM.embeddings (data/cache.h). NAME is the teacher's weights file, LAYER the
+ * layer of the output, SUM a checksum of the teacher up to this layer. When a cache is missing, one
+ * process computes it and other processes wait. Errors: DNX_EPARSE when the cache is damaged;
+ * DNX_EWEIGHTS when it was made for other images than `list` or for another input than net's;
+ * DNX_ENUMBER when an output does not fit a 16-bit float; DNX_EIO, DNX_EMEM, DNX_ESTOP. */
 dnx_status dnx_teachers_cache(dnx_net *net, const char *folder, const dnx_data *list,
                               const dnx_teachers_job *job, dnx_err *err);
 #endif

@@ -1,4 +1,4 @@
-/* teachers_cache.c - keeps in files the outputs of teachers for all images of a list. */
+/* teachers_cache.c - stores the outputs of teachers for all images of a list in cache files. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -18,8 +18,8 @@
 
 /* ---- the images that a cache belongs to ---- */
 
-/* The hash does not depend on names, so a copied folder keeps its cache. When images were not read
- * whole, the times of their last changes count, too. */
+/* Returns a hash of the images. It does not depend on their names, so a copied folder keeps its
+ * cache. When not all bytes of the images were read, the times of their last changes count, too. */
 static uint64_t hash_images(const dnx_data *list) {
     uint64_t h = dnx_hash(list->content, &list->n, sizeof list->n);
     if (!list->is_sampled) return h;
@@ -84,7 +84,8 @@ static dnx_status check_row(const maker *m, const float *v, size_t row, dnx_err 
         m->w->layer, (double)v[k], name);
 }
 
-/* Computes `count` rows from row `first` on. The row of an unreadable image becomes NAN. */
+/* Computes `count` rows of the cache, the teacher's outputs, from row `first` on. x: scratch for
+ * the images. The row of an unreadable image becomes NAN. */
 static dnx_status fill(const maker *m, float *x, size_t first, size_t count, dnx_err *err) {
     const size_t size = dnx_size(m->net->in), dim = m->w->size;
     bool *is_read = malloc(count * sizeof *is_read);

@@ -1,4 +1,5 @@
-/* teachers_parts.h - the teachers of a network, for teachers.c, teachers_cache.c and inputs.c. */
+/* teachers_parts.h - the structs behind teachers.h, for teachers.c, teachers_cache.c and
+ * inputs.c. */
 #ifndef DNX_TEACHERS_PARTS_H
 #define DNX_TEACHERS_PARTS_H
 #include "data/cache.h"
@@ -13,9 +14,9 @@ typedef struct {
 /* An output of a teacher that one or more losses imitate. */
 typedef struct {
     int teacher, layer;
-    size_t size;  /* floats of an image's output */
-    bool flips;   /* out is the sum over the image and its mirror image */
-    float *out;   /* net->batch x size */
+    size_t size;  /* floats of the output for one image */
+    bool flips;   /* `out` adds the outputs for an image and for its mirror image */
+    float *out;   /* net->batch x size, where net is the student */
     float *other; /* outputs for the mirror images, net->batch x size; NULL without flips */
     bool is_cached;
     dnx_cache cache; /* image i of the list is row 2i, its mirror image row 2i + 1 */
@@ -24,17 +25,19 @@ typedef struct {
 struct dnx_teachers {
     dnx_teacher *teachers;
     dnx_teacher_output *outputs;
-    dnx_tap *taps; /* one for each element of outputs */
+    dnx_tap *taps; /* scratch of dnx_teachers_run_one(): one for each element of outputs */
     int n_teachers, n_outputs;
-    float *x; /* a batch in a teacher's size and normalisation */
+    float *x; /* scratch: a batch of images in a teacher's input size and normalisation */
     size_t x_floats;
     float *mirrored; /* a batch of mirror images, in the student's size; NULL without flips */
 };
 
-/* Runs teacher `which` of net on x, count images of net's input size. Stores each output that a
- * loss imitates in dnx_teacher_output.out, without adding mirror images. */
+/* Runs teacher number `which` of the student `net` on x: `count` images of the student's input
+ * size. Stores each output that a loss imitates in dnx_teacher_output.out. Does not add the outputs
+ * for mirror images. */
 void dnx_teachers_run_one(dnx_net *net, int which, const float *x, int count);
-/* Fills w->out, for `count` images, from the cache. Returns false when the teacher must run. */
+/* Fills w->out, for `count` images, from the cache. Returns false when the cache lacks an output.
+ * Then the teacher must run. */
 bool dnx_teachers_from_cache(const dnx_teacher_output *w, const uint32_t *image,
                              const unsigned char *mirrored, int count);
 #endif

@@ -1,4 +1,5 @@
-/* train.h - trains a network on images. It prints nothing, but calls dnx_train_events. */
+/* train.h - trains a network on images. It prints nothing, but calls the functions of
+ * dnx_train_events. */
 #ifndef DNX_TRAIN_H
 #define DNX_TRAIN_H
 #include "net/net.h"
@@ -17,7 +18,7 @@ typedef struct {
 typedef struct {
     const dnx_net *net;
     const dnx_log_line *line;
-    uint64_t first, last; /* updates done before this process; updates of the run */
+    uint64_t first, last; /* first: updates done before this process; last: updates of the run */
     double seconds;       /* since this process began to train */
 } dnx_train_update;
 
@@ -27,7 +28,7 @@ typedef enum { DNX_TRAIN_NEWS, DNX_TRAIN_WARNING } dnx_train_kind;
 typedef struct {
     void (*update)(void *arg, const dnx_train_update *u);
     void (*note)(void *arg, dnx_train_kind kind, const char *text);
-    void (*cached)(void *arg, size_t done, size_t all); /* images in the teachers' cache */
+    void (*cached)(void *arg, size_t done, size_t all); /* the cache has `done` of `all` images */
     void *arg;
 } dnx_train_events;
 
@@ -40,12 +41,12 @@ dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *ev
 /* Returns NULL, or a message about an option that the network cannot use. The message may be in
  * text, which has `size` bytes. */
 const char *dnx_train_unfit(const dnx_train_job *j, char *text, size_t size);
-/* Opens images and files, and trains to the last update or until a signal (base/stop.h). After the
- * first update it saves a checkpoint when the run ends, also after an error, but not after NaN or
- * infinity. *done: the number of updates done. *is_whole: true when the run is complete.
- *
- * Returns the errors of everything that is opened, read and written; DNX_EOPTION also when the
- * inputs or files belong to another run. */
+/* Opens images and files, and trains to the last update or until a signal (base/stop.h). If at
+ * least one update was done, saves a checkpoint when the run ends. It does so also after an error,
+ * but not after NaN or infinity. *done: the number of updates done, with those of earlier
+ * processes. *is_whole: true when all updates of the run are done. Returns the errors of everything
+ * that is opened, read and written; DNX_EOPTION also when the inputs or files belong to another
+ * run. */
 dnx_status dnx_train_run(dnx_train_job *j, uint64_t *done, bool *is_whole, dnx_err *err);
 void dnx_train_close(dnx_train_job *j); /* j may be NULL */
 #endif

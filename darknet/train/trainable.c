@@ -75,7 +75,9 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err) {
     dnx_status st = check_options(net, err);
     if (!st) st = check_steps(net, err);
     if (st) return st;
-    if (net->origin.notes.twice) /* libdarknet uses the first value; the user may mean the second */
+    /* An option is given twice: libdarknet uses the first value, but the user may mean the
+     * second. */
+    if (net->origin.notes.twice)
         return dnx_fail_at(err, DNX_EOPTION, NULL, "%s", net->origin.notes.twice);
     if (!last->type->is_loss)
         return dnx_fail(err, DNX_ESHAPE, last->loc,
@@ -93,7 +95,8 @@ dnx_status dnx_trainable(dnx_net *net, dnx_err *err) {
 
 /* ---- the images ---- */
 
-/* Counts the classes with images. *has_two: one has two images. Returns false without memory. */
+/* Sets *with_images to the number of classes that have images, and *has_two to true when a class
+ * has two images. Returns false without memory. */
 static bool look_at_classes(const dnx_data *data, bool *has_two, int *with_images) {
     int *count = calloc((size_t)data->o.classes + 1, sizeof *count), found = 0;
     *has_two = false;
@@ -108,7 +111,8 @@ static bool look_at_classes(const dnx_data *data, bool *has_two, int *with_image
     return count;
 }
 
-/* A metric loss learns from two images of a class and one of another class, in one sub-batch. */
+/* Checks that a sub-batch can have what a metric loss learns from: two images of one class and an
+ * image of another class. */
 static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, const dnx_data *data,
                               dnx_err *err) {
     bool has_two;
@@ -135,7 +139,7 @@ static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, const dnx_d
     return DNX_OK;
 }
 
-enum { ANY_NUMBER = 1 << 30 }; /* classes() of a loss that takes any number of classes */
+enum { ANY_NUMBER = 1 << 30 }; /* classes() returns it when a loss takes any number of classes */
 
 /* Returns the number of classes of a loss, or 0 when the layer does not learn from classes. */
 static int classes_of(const dnx_node *n) {
@@ -201,7 +205,8 @@ dnx_status dnx_trainable_on(dnx_net *net, const dnx_data *data, int batches, dnx
 
 /* ---- the memory ---- */
 
-/* Adds up sizes, because most arrays are not in physical memory before training. */
+/* Adds up the sizes of the arrays. The memory in use would be too small a number, because the
+ * system provides the pages of most arrays only when training first writes to them. */
 double dnx_training_bytes(dnx_net *net) {
     double bytes = (double)dnx_net_memory(net);
     for (int i = 0; i < net->n; i++)

@@ -4,7 +4,7 @@
 #include "dnx.h"
 #include "kernels/activations.h"
 
-/* Returns DNX_EOPTION for activation=prelu, which has slopes. */
+/* Returns DNX_EOPTION for activation=prelu, which needs slopes. */
 dnx_status dnx_bare_act_check(const dnx_node *n, int act, dnx_err *err);
 /* Replaces u by act(u), for `pixels` pixels of n->out.c channels. */
 void dnx_bare_act(const dnx_node *n, int act, float *u, long pixels);

@@ -14,7 +14,8 @@ dnx_status dnx_mean_windows_shape(dnx_node *n, int size, int stride, int padding
     return DNX_OK;
 }
 
-/* The part of a window inside the map: [ylo, yhi) x [xlo, xhi). */
+/* The part of a window inside the map: pixels [ylo, yhi) x [xlo, xhi). The mean divides by
+ * `area`. */
 typedef struct {
     int ylo, yhi, xlo, xhi;
     double area;
@@ -39,7 +40,7 @@ static window window_of(const dnx_node *n, long i) {
 
 static long blocks_of(const dnx_node *n) { return (n->in[0].c + BLOCK - 1) / BLOCK; }
 
-/* Block i is at most BLOCK channels of output pixel i / blocks. */
+/* Computes blocks [lo, hi). Block i is at most BLOCK channels of output pixel i / blocks. */
 static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     dnx_shape in = n->in[0];
     size_t C = (size_t)in.c;
@@ -64,7 +65,7 @@ void dnx_mean_windows_forward(dnx_node *n, dnx_pass *p) {
     dnx_each_row(n, p, dnx_pixels(n, p) * blocks_of(n), forward_rows);
 }
 
-/* Each thread takes whole images, because windows overlap. */
+/* Each thread takes whole images, because overlapping windows add to the same pixels of dx. */
 static void windows_back(dnx_node *n, dnx_pass *p, long first, long last) {
     dnx_shape in = n->in[0], out = n->out;
     size_t C = (size_t)in.c;

@@ -12,14 +12,14 @@ typedef struct {
     float *scales, *shifts, *mean, *variance;
     float *d_scales, *d_shifts;
     float *scale, *shift;
-    float *batch_mean, *inv_std; /* the mean of this batch; 1 / sqrt(its variance + 1e-5) */
+    float *batch_mean, *inv_std; /* the batch's mean; 1 / sqrt(the batch's variance + 1e-5) */
     float *p, *q, *r;            /* dx = du*p + x*q + r */
 } dnx_norm;
 
 /* Computes scale and shift from the running statistics. */
 void dnx_norm_fold(const dnx_norm *m);
-/* Computes scale and shift from a batch, and updates the running statistics. sums: C sums of x,
- * then C sums of x^2. */
+/* Computes scale and shift from a batch of `rows` rows, and updates the running statistics. sums: C
+ * sums of x, then C sums of x^2. */
 void dnx_norm_batch(const dnx_norm *m, const double *sums, double rows);
 /* Adds to d_scales and d_shifts; computes p, q and r. sums: C sums of du, then C sums of du*x. */
 void dnx_norm_back(const dnx_norm *m, const double *sums, double rows);

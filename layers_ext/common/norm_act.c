@@ -117,9 +117,10 @@ typedef struct {
     long rows;
 } job;
 
-/* Blocks are computed from the last to the first: the last ones are still in the cache. */
-#define BLOCK 65536   /* floats */
-#define LARGE 1048576 /* floats: a larger y leaves the cache before the next layer reads it */
+/* Each thread computes its blocks of rows from the last to the first, because the last rows were
+ * written just before and are still in the cache. */
+#define BLOCK 65536   /* floats of a block */
+#define LARGE 1048576 /* floats: a larger y does not stay in the cache for the next layer */
 
 static void end_rows(const job *j, int thread, size_t at, long rows) {
     (void)thread;

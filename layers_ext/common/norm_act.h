@@ -1,7 +1,9 @@
-/* norm_act.h - batch norm (or a bias) and the activation after a linear operation. z is the linear
- * result, rows x C. With batch norm (without it, u = z + biases):
+/* norm_act.h - batch norm (or a bias) and the activation after a linear operation. z is the result
+ * of the linear operation, rows x C.
  *
- *   u = (z - mean) / sqrt(variance + 1e-5) * scales + biases,   y = act(u) */
+ *   u = (z - mean) / sqrt(variance + 1e-5) * scales + biases   with batch norm
+ *   u = z + biases                                             without
+ *   y = act(u) */
 #ifndef DNX_NORM_ACT_H
 #define DNX_NORM_ACT_H
 #include "common/norm.h"
@@ -19,7 +21,7 @@ typedef struct dnx_norm_act {
     float *scale, *shift; /* u = z*scale + shift */
     float *batch_mean, *inv_std;
     float *p, *q, *r; /* dz = dy*act'(u)*p + z*q + r with batch norm */
-    double *sums;     /* threads x 3 x C */
+    double *sums;     /* threads x 3 x C: the sums of each thread */
 } dnx_norm_act;
 
 /* Call after n->out is set and before the weights are declared. Declares biases; with has_bn,
@@ -28,10 +30,12 @@ dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act 
 /* Declares the slopes of a PReLU: n->out.c floats that start at .25. Fails with DNX_EMEM. */
 dnx_status dnx_new_slopes(dnx_node *n, float **slopes, float **d_slopes, dnx_err *err);
 
-/* Sets scale and shift from the running statistics; without batch norm to 1 and the biases. */
+/* Sets scale and shift from the running statistics. Without batch norm, sets scale to 1 and shift
+ * to the biases. */
 void dnx_norm_act_fold(dnx_norm_act *t);
-/* Returns the epilogue of a kernel that stores outputs from (pixel, channel) on. Outputs go to z
- * when training. Else they go to y, and the weights must contain the scale. */
+/* Returns the epilogue of a kernel that stores outputs from (pixel, channel) on. When training, it
+ * stores z. When predicting, it adds the shift, applies the activation and stores y; the weights
+ * must already contain the scale. */
 dnx_epilogue dnx_norm_act_epilogue(const dnx_norm_act *t, const dnx_pass *p, long pixel,
                                    int channel);
 static inline float *dnx_norm_act_out(const dnx_norm_act *t, const dnx_pass *p) {
@@ -41,22 +45,27 @@ static inline dnx_scaled_act dnx_norm_act_scaled(const dnx_norm_act *t) {
     return (dnx_scaled_act){t->c, t->scale, t->shift, t->act, t->slopes};
 }
 bool dnx_norm_act_adds_residual(const dnx_node *n);
-/* For dnx_fusion.defer. Returns NULL for a slow activation: a deferred one is computed twice. */
+/* For dnx_fusion.defer. Returns NULL when predicting and for a slow activation. The next layer
+ * computes a deferred activation in both passes, so deferring a slow one would cost time. */
 dnx_norm_act *dnx_norm_act_defer(dnx_norm_act *t, float **z);
 
-/* Forward pass in training. Call begin() once. Each thread calls stats() for the rows of z that it
- * writes. end() computes scale and shift and, unless is_deferred, y. */
+/* For the forward pass in training. Call dnx_norm_act_begin() once. Then each thread calls
+ * dnx_norm_act_stats() for the rows of z that it writes. Last, dnx_norm_act_end() computes scale
+ * and shift and, unless is_deferred, y. */
 void dnx_norm_act_begin(dnx_norm_act *t, const dnx_node *n);
 void dnx_norm_act_stats(dnx_norm_act *t, const dnx_pass *p, int thread, const float *z, long rows);
 void dnx_norm_act_end(dnx_norm_act *t, dnx_node *n, dnx_pass *p);
 
-/* For the layer that reads z, deferred by t. Forward: rows() turns rows of z into rows of x.
- * Backward: call begin() once; each thread calls sums() for the rows of dx that it writes. */
+/* For the layer that reads the output of t, when t is deferred. This layer gets z, and computes its
+ * real input x = act(u) by dnx_norm_act_rows(). In its backward pass it calls dnx_norm_act_begin()
+ * once, and each thread calls dnx_norm_act_sums() for the rows of dx that it writes. */
 void dnx_norm_act_rows(const dnx_norm_act *t, const float *z, long rows, float *x);
 void dnx_norm_act_sums(dnx_norm_act *t, int thread, const float *dx, const float *z, long rows);
 
-/* backward() adds to the gradients of biases, scales and slopes. Then dz() returns the gradient of
- * rows of z: dy itself, or `out`, rows x C floats. A small `out` stays in the cache. */
+/* dnx_norm_act_backward() adds to the gradients of biases, scales and slopes. Then
+ * dnx_norm_act_dz() returns the gradient of z for `rows` rows: dy when this is already the
+ * gradient, else `out`, rows x C floats, which it fills. Call it for few rows at a time, so that
+ * `out` stays in the cache. */
 void dnx_norm_act_backward(dnx_norm_act *t, dnx_node *n, dnx_pass *p);
 const float *dnx_norm_act_dz(const dnx_norm_act *t, const float *dy, const float *z, long rows,
                              float *out);

@@ -1,4 +1,4 @@
-/* act.h - the activation functions on the device. */
+/* act.h - the activation functions on the GPU. */
 #ifndef DNX_CUDA_ACT_H
 #define DNX_CUDA_ACT_H
 #include "cuda/target.h"
@@ -51,7 +51,8 @@ DEVICE_CALL float call_activate(float u, dnx_act act, float slope) {
 }
 #undef C
 
-/* Applies the deferred batch norm and activation to z, if there are any. */
+/* Applies the deferred batch norm and activation of channel c to z. Returns z itself when nothing
+ * is deferred. */
 DEVICE float loaded(const struct dnx_cuda_deferred *d, float z, int c) {
     if (!d->scale) return z;
     const float u = z * d->scale[c] + d->shift[c];

@@ -39,7 +39,7 @@ KERNEL(binarise) {
     a.centred[BLOCK_X] = is_centred;
 }
 
-/* how: 0 exact, 1 paper, 2 plain. */
+/* how: the estimator of common/bits/binarise.h; 0 exact, 1 paper, 2 plain. */
 KERNEL(binarise_back) {
     const long n = (long)a.C * a.taps, at = BLOCK_X * n;
     const int how = a.has_alpha ? a.how : 2;
@@ -126,7 +126,8 @@ KERNEL(k_scale) {
     a.z[i] = a.z[i] * (a.map ? a.map[row] : 1) * a.alpha[n];
 }
 
-/* dk[row] = sum over n of dz z / map[row]. A block computes 8 rows. */
+/* dk[row] = (sum over n of dz z) / map[row]; then dz = dz map[row]. A block computes 8 rows, with
+ * 32 threads for each. */
 KERNEL(k_back) {
     const long r = (long)BLOCK_X * DNX_CUDA_ROWS + THREAD / DNX_CUDA_COLUMNS;
     const int lane = THREAD % DNX_CUDA_COLUMNS;

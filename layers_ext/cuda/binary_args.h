@@ -6,11 +6,11 @@
 
 #include "cuda/window.h"
 
-/* binarise: v, b = sign(v) and alpha as in common/bits/binarise.h; scaled = alpha b. With `clamps`
- * w is first limited to -1..1. One block for each filter of C x taps weights. */
+/* binarise: v, b = sign(v) and alpha as in common/bits/binarise.h; scaled = alpha b. With `clamps`,
+ * w is first limited to -1..1. Each block of threads computes one filter of C x taps weights. */
 struct binarise_args {
     float *w, *v, *b, *scaled, *alpha;
-    float *centred; /* output for each filter: 1 when the mean was subtracted, else 0 */
+    float *centred; /* output, a number for each filter: 1 when its mean was subtracted, else 0 */
     int C, taps;
     bool centers, has_alpha, clamps;
 };
@@ -28,7 +28,8 @@ struct signs_args {
     long rows;
     int C;
 };
-/* signs_back: du = du [|u| <= 1] + map[row] sign(u). map: the gradient of `sum`, or NULL. */
+/* signs_back: replaces du, the gradient of sign(u), by the gradient of u, which is du [|u| <= 1] +
+ * map[row] sign(u). map: the gradient of `sum`, or NULL. */
 struct signs_back_args {
     const float *x, *scale, *shift, *map;
     float *du;

@@ -1,5 +1,5 @@
-/* block.h - sums and maxima over threads. All threads of a block must call such a function. The
- * order of the additions is fixed, so two runs give the same bits. */
+/* block.h - sums and maxima over threads. All threads of a block must call block_sum(), block_max()
+ * and row_sum() together. The order of the additions is fixed, so two runs give the same bits. */
 #ifndef DNX_CUDA_BLOCK_H
 #define DNX_CUDA_BLOCK_H
 #include "cuda/target.h"
@@ -19,7 +19,7 @@ DEVICE double block_sum(double v) {
     return sum;
 }
 
-/* v must not be NaN. */
+/* Returns the largest v of all threads of the block. v must not be NaN. */
 DEVICE double block_max(double v) {
     SHARED double part[BLOCK_THREADS];
     part[THREAD] = v;

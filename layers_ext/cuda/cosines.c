@@ -1,9 +1,9 @@
-/* cosines.c - queues matrix products and the kernels of rows.cu. */
+/* cosines.c - cosines on a GPU: queues matrix products and the kernels of rows.cu. */
 #include "cuda/cosines.h"
 
 #include "cuda/matrix.h"
 
-enum { PART = 512 }; /* classes in a part of a sum over classes */
+enum { PART = 512 }; /* a sum over classes is computed in parts of 512 classes */
 
 dnx_status dnx_gpu_cosines_make(dnx_gpu_layer *l, dnx_gpu_cosines *c, int N, int D, bool has_back,
                                 dnx_err *err) {

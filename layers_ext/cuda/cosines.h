@@ -6,28 +6,30 @@
 #include "cuda/layer.h"
 
 typedef struct {
-    int N, D;              /* N: the most classes in a pass */
-    int ld, groups;        /* ld: columns of block; groups: parts of a sum over classes */
+    int N, D;              /* N: most classes of a pass; D: floats of a feature */
+    int ld, groups;        /* ld: columns of block; groups: parts of each sum over classes */
     bool by_length;        /* block holds cosines times |x| */
-    const float *along;    /* B or NULL: see common/face/cosines.h */
-    float *unit_w, *w_inv; /* ld x D: w/|w|; ld: 1/|w|; both 0 from row N on */
-    float *unit_x, *x_inv; /* B x D: x/|x|; B: 1/|x|; with by_length x and 1 */
-    float *d_x;            /* B x groups x D: parts of dx; NULL without has_back */
-    float *d_w; /* dnx_gpu_matrix_parts() x ld x D: parts of d_w; NULL without has_back */
+    const float *along;    /* B numbers or NULL: along of common/face/cosines.h */
+    float *unit_w, *w_inv; /* unit_w, ld x D: w/|w|; w_inv, ld: 1/|w|; both 0 from row N on */
+    float *unit_x, *x_inv; /* unit_x, B x D: x/|x|; x_inv, B: 1/|x|; with by_length: x and 1 */
+    float *d_x;            /* parts of dx: B x groups x D; NULL without has_back */
+    /* parts of d_w: dnx_gpu_matrix_parts() x ld x D; NULL without has_back */
+    float *d_w;
 } dnx_gpu_cosines;
 
 /* Sets c, except by_length and along. The layer frees the arrays. Errors: DNX_EMEM, DNX_EIO. */
 dnx_status dnx_gpu_cosines_make(dnx_gpu_layer *l, dnx_gpu_cosines *c, int N, int D, bool has_back,
                                 dnx_err *err);
-/* Computes unit_w and w_inv. Class i is row rows[i] of w, or none (-1); row i when rows is NULL. */
+/* Computes unit_w and w_inv. The vector of class i is row rows[i] of w, or row i when rows is NULL.
+ * When rows[i] is -1, row i of unit_w is 0. */
 void dnx_gpu_cosines_classes(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *w, const int *rows);
 /* Stores in block the cosines of x with the classes of the last dnx_gpu_cosines_classes(). Rounding
  * may move them out of -1..1. */
 void dnx_gpu_cosines_forward(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *x, int batch,
                              float *block);
-/* d: the descent directions of block. Adds the direction of class i to row rows[i] of d_w, or to
- * row i when rows is NULL. Stores the directions of x in dx or, with `adds`, adds them. d_w and dx
- * may be NULL. */
+/* d, B x ld: the descent directions of the cosines in block. Adds the descent direction of class i
+ * to row rows[i] of d_w, or to row i when rows is NULL. Stores the descent directions of x in dx
+ * or, with `adds`, adds them. d_w and dx may be NULL. */
 void dnx_gpu_cosines_back(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *d, int batch,
                           const int *rows, float *d_w, float *dx, bool adds);
 #endif

@@ -13,7 +13,7 @@ static long tiles_of(int batch, int h, int w) {
            ((w + DNX_CUDA_SIDE - 1) / DNX_CUDA_SIDE);
 }
 
-/* Returns how many floats of shared memory the windows of a tile need. */
+/* Returns how many floats of shared memory the input pixels of a tile need. */
 static long windows_of(const struct dnx_cuda_window *at) {
     return ((DNX_CUDA_SIDE - 1L) * at->stride + at->kh) *
            ((DNX_CUDA_SIDE - 1L) * at->stride + at->kw) * DNX_CUDA_COLUMNS;

@@ -1,5 +1,6 @@
-/* depthwise.cu - depthwise convolutions: kernels for all windows, then kernels with tiles for small
- * windows. Filter n of N belongs to channel n / (N / C) of C. */
+/* depthwise.cu - depthwise convolutions: first kernels for windows of any size, then faster kernels
+ * with tiles for small windows. There are C channels and N filters. Filter n reads channel
+ * n / (N / C). */
 #include "cuda/act.h"
 
 KERNEL(depthwise) {
@@ -49,7 +50,8 @@ KERNEL(depthwise_dx) {
     }
 }
 
-/* A block sums the gradient of one tap of 32 filters over a slab of output pixels, 8 at a time. */
+/* A block sums the gradient of one tap of 32 filters over a slab of output pixels,
+ * 8 pixels at a time. */
 KERNEL(depthwise_dw) {
     SHARED float sums[DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, part = THREAD / DNX_CUDA_COLUMNS, N = a.at.N;
@@ -82,7 +84,7 @@ KERNEL(depthwise_dw_sum) {
     }
 }
 
-/* A block computes a tile of 8 x 8 pixels in 32 channels; each warp takes a row. */
+/* Below, a block computes a tile of 8 x 8 pixels in 32 channels; each warp takes a row. */
 enum { SIDE = DNX_CUDA_SIDE, LANES = DNX_CUDA_COLUMNS };
 
 /* The first pixel of a tile, and the index of its image. */
@@ -103,7 +105,9 @@ DEVICE struct corner corner_of(long tile, int h, int w) {
     return at;
 }
 
-/* Copies 32 channels of rows x columns pixels, from (y0, x0) on, of an image h x w x C to `to`. */
+/* Copies 32 channels of rows x columns pixels of an image to `to`. The image is h x w x C; the
+ * first copied pixel is (y0, x0). Pixels outside the image become 0. Applies a deferred batch norm
+ * and activation, unless `of` is NULL. */
 DEVICE void copy_tile(const float *from, const struct dnx_cuda_deferred *of, int h, int w, int C,
                       int y0, int x0, int rows, int columns, float *to) {
     const int lane = THREAD % LANES, c = BLOCK_Y * LANES + lane;
@@ -121,7 +125,8 @@ DEVICE void copy_tile(const float *from, const struct dnx_cuda_deferred *of, int
     SYNC();
 }
 
-/* Copies the input of tile k. Returns the address in `tile` of this thread's first window. */
+/* Copies to `tile` the input pixels of the output tile with corner k. Returns the address in `tile`
+ * of this thread's first window. */
 DEVICE const float *copy_windows(const struct dnx_cuda_window *at, const float *x,
                                  const struct dnx_cuda_deferred *of_x, struct corner k, int columns,
                                  float *tile) {
@@ -208,7 +213,7 @@ KERNEL(depthwise_dw_tiles) {
     const int lane = THREAD % LANES, row = THREAD / LANES, c = BLOCK_Y * LANES + lane;
     const int columns = (SIDE - 1) * at->stride + at->kw, step = at->stride * LANES;
     const int taps = at->kh * at->kw;
-    /* The sums, 8 rows x taps x 32 channels, are behind the pixels. */
+    /* `tile` has the pixels first, then the sums: 8 rows x taps x 32 channels. */
     float *all = tile + ((SIDE - 1) * at->stride + at->kh) * columns * LANES;
     float *sums = all + row * taps * LANES + lane;
     for (int k = 0; k < taps; k++) sums[k * LANES] = 0;

@@ -6,7 +6,7 @@
 typedef struct {
     dnx_gpu_norm norm;
     struct dnx_cuda_window at;
-    float *parts; /* slabs x taps x N: the gradient of the filters from each slab */
+    float *parts; /* slabs x taps x N: the filters' gradient from each slab of output pixels */
 } dnx_gpu_dw;
 
 /* Fills l->state. Without size=, a filter covers the input. Fails with DNX_EMEM or DNX_EIO. */

@@ -1,8 +1,9 @@
 /* device.h - one GPU: its memory, the work on it, and copies to and from it.
  *
- * Work is queued, and starts at the latest when the CPU waits for its results. After the first
- * failure no more work is queued, and dnx_device_status() reports that failure. So a caller checks
- * once, at the end of its work. Only the thread that opened a device may use it. */
+ * Work is queued. It starts at the latest when the CPU waits for its results. After the first
+ * failure no more work is queued, and dnx_device_status() reports this failure. So a caller needs
+ * to check for failures only once, at the end of its work. Only the thread that opened a device may
+ * use it. */
 #ifndef DNX_CUDA_DEVICE_H
 #define DNX_CUDA_DEVICE_H
 #include <stddef.h>

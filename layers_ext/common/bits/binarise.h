@@ -13,12 +13,13 @@ typedef struct {
     dnx_estimator estimator;
 } dnx_binariser;
 
-/* b = sign(v), *alpha = mean |v|. v is w or, with `centers`, w minus its mean over the channels. No
- * mean is subtracted when w has only the values +a and -a. b may be w. */
+/* Sets b = sign(v) and *alpha = mean |v|. v is w or, with `centers`, w minus its mean over the
+ * channels. The mean is not subtracted when w has only the values +a and -a, because w is then
+ * binary already. b may be w. */
 void dnx_binarise(const dnx_binariser *how, const float *w, float *b, float *alpha);
 
-/* Adds an estimate of the real weights' gradient to d_w. G is the gradient of alpha*b; `scratch`
- * has n floats. [condition] is 1 or 0.
+/* Adds an estimate of the real weights' gradient to d_w. G is the gradient of alpha*b, v and alpha
+ * are those of dnx_binarise(), and [condition] is 1 or 0. scratch: n floats.
  *   exact: (1/n) sign(v_i) sum_j G_j sign(v_j) + alpha G_i [|v_i| <= 1]: the derivative, with the
  *          straight-through estimator for the sign; with `centers`, also through the centring
  *   paper: G_i (1/n + alpha [|v_i| <= 1]), section 3.1. The paper prints v [|v| <= 1] where

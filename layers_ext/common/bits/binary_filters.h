@@ -1,5 +1,5 @@
 /* binary_filters.h - the filters of a binary convolution: real weights and their gradients, and the
- * binary form for the float kernels. */
+ * binary filters, packed for the kernels that multiply floats. */
 #ifndef DNX_BINARY_FILTERS_H
 #define DNX_BINARY_FILTERS_H
 #include "common/bits/binarise.h"
@@ -8,26 +8,29 @@
 typedef struct {
     dnx_filters at; /* N filters of K numbers, in one group */
     dnx_binariser how;
-    bool takes_signs; /* the input of the convolution is signs */
+    bool takes_signs; /* the inputs of the convolution are signs: +1 or -1 */
     float *w, *d_w;   /* N x C x size x size, file order */
-    float *alpha;     /* N */
-    float *b;         /* N x C x size x size: +-1 */
+    float *alpha;     /* N: the scale of each filter */
+    float *b;         /* N x C x size x size: the signs of the filters, +1 or -1 */
     float *wk;        /* N x K: scratch */
-    float *packed;    /* panels of alpha b; if takes_signs: panels of b, or NULL if predicting */
+    float *packed;    /* panels of alpha b; with takes_signs: of b when training, else NULL */
     float *packed_t;  /* panels of alpha b, transposed, for dx */
-    float *d_wk;      /* threads x K x N: gradients of alpha b */
+    float *d_wk;      /* threads x K x N: the gradient of alpha b that each thread sums */
 } dnx_binary_filters;
 
-/* Declares the parameter w. Members at, how and takes_signs must be set. Fails with DNX_EMEM. */
+/* Declares the parameter w and allocates the arrays that are always needed. The members at, how and
+ * takes_signs must be set. Fails with DNX_EMEM. */
 dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, dnx_err *err);
 /* Computes b and alpha from w. Fails with DNX_EMEM. */
 dnx_status dnx_binary_filters_binarise(dnx_binary_filters *f, dnx_node *n, dnx_err *err);
-/* Multiplies alpha by norm_scale, N factors or NULL. Then fills packed and packed_t. */
+/* Multiplies alpha by the N factors norm_scale, unless norm_scale is NULL. Then fills packed and
+ * packed_t. */
 void dnx_binary_filters_pack(dnx_binary_filters *f, const dnx_node *n, const float *norm_scale);
 /* Frees b and wk. */
 void dnx_binary_filters_drop(dnx_binary_filters *f);
-/* Overwrites the real weights w with alpha b. A network that only predicts saves these. */
+/* Overwrites the real weights w with alpha b. A network that only predicts saves this w. */
 void dnx_binary_filters_round(dnx_binary_filters *f);
-/* Adds the gradients of the real weights to d_w. Overwrites d_wk. scratch: 2 K floats. */
+/* Computes the gradients of the real weights from d_wk, and adds them to d_w. Overwrites d_wk.
+ * scratch: 2 K floats. */
 void dnx_binary_filters_back(dnx_binary_filters *f, const dnx_node *n, float *scratch);
 #endif

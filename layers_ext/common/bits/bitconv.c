@@ -23,8 +23,8 @@ static span span_of(const dnx_patches *at, int len, int i) {
     return s;
 }
 
-/* Numbers the different pairs (lo, hi) from 0. of[i] is the number of output i's pair. Returns how
- * many pairs there are. */
+/* Finds the different ranges [lo, hi) of taps inside the image along one axis, and numbers them
+ * from 0. Sets of[i] to the number of the range of output i. Returns how many ranges there are. */
 static int number_shapes(int len, const dnx_patches *at, int outs, int *of) {
     int n = 0;
     for (int i = 0; i < outs; i++) {
@@ -71,14 +71,17 @@ dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, 
 
 dnx_part dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads) {
     int panel = k->has_tiles ? dnx_tiles()->panel : dnx_bits()->panel;
-    /* With tiles, a thread first converts the bits of its filters to bytes, which takes time. */
+    /* With has_few, the threads divide the filters instead of the pixels. With tiles, each thread
+     * first converts the bits of its filters to bytes. So dividing the filters is faster only for
+     * few pixels and at least a panel of filters for each thread. */
     bool has_few = k->has_tiles ? pixels < 36L * threads && k->N >= panel * threads
                                 : pixels < DNX_FEW_OUTPUTS * threads;
     return dnx_share_outputs(has_few, pixels, k->N, panel, t, threads);
 }
 
-/* Input bits outside the image are 0, so every 1 bit of a filter there counts as different. base
- * has twice their number, so that padding adds 0 to the sum. */
+/* Fills k->base: the sum over taps is base - 2 * differing bits. A tap inside the image adds C to
+ * base. Outside the image the input bits are 0, so the 1 bits of the filter count as different.
+ * There a tap adds twice its number of 1 bits to base, and so contributes 0 to the sum. */
 static void fill_base(dnx_bitconv *k, const uint64_t *rows) {
     const dnx_patches *at = &k->at;
     for (int y = 0; y < at->out_h; y++)
@@ -165,12 +168,12 @@ static void step(place *w) {
     w->h = span_of(at, at->in.w, w->x);
 }
 
-/* Returns the index of the first input pixel in row ky of the window. */
+/* Returns the index of the first input pixel in row ky of the window that is inside the image. */
 static size_t pixel(const place *w, int ky) {
     return w->image + (size_t)(w->v.at + ky) * (size_t)w->at->in.w + (size_t)(w->h.at + w->h.lo);
 }
 
-#define SEGMENT 64                         /* neighbouring outputs that share column sums */
+#define SEGMENT 64                         /* so many neighbouring outputs share column sums */
 #define COLUMNS ((SEGMENT - 1) * 64 + 255) /* columns of a segment at the largest stride and size */
 
 void dnx_bitconv_map(const dnx_bitconv *k, long p, int count, float *map) {
@@ -219,7 +222,8 @@ static void gather(const dnx_bitconv *k, const place *w, uint64_t *to) {
     }
 }
 
-/* Computes at most DNX_BIT_ROWS outputs. y and the arrays of e begin at the part's first filter. */
+/* Computes the part `of` of the outputs, at most DNX_BIT_ROWS pixels, by counting bits. y and the
+ * arrays of e begin at the first filter of this part. */
 static void count_block(const dnx_bitconv *k, int t, dnx_part of, const dnx_bit_end *e, float *y) {
     const int count = (int)(of.hi - of.lo), filters = of.end - of.first;
     const dnx_bit_set *b = dnx_bits();
@@ -244,7 +248,7 @@ static void count_block(const dnx_bitconv *k, int t, dnx_part of, const dnx_bit_
     }
 }
 
-/* Computes at most dnx_bitconv_tiles_rows() outputs. */
+/* Computes the part `of` of the outputs with tiles: at most dnx_bitconv_tiles_rows() pixels. */
 static void multiply_block(const dnx_bitconv *k, int t, dnx_part of, const dnx_bit_end *e,
                            float *y) {
     float map[DNX_TILE_POSITIONS];

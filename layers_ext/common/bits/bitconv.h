@@ -1,7 +1,7 @@
 /* bitconv.h - a convolution of signs with signs: with AMX tiles of bytes where these are faster,
  * else by counting bits. For output pixel p, input u, and filter n with signs b and scale alpha[n]:
  *
- *   z[p,n] = (sum over taps inside the image of sign(u).b) * K[p] * alpha[n]
+ *   z[p,n] = (sum over the taps inside the image and the channels of sign(u) b) * K[p] * alpha[n]
  *
  * Padding is 0, not +-1. With has_map, K[p] is the mean of |u| over the window, with 0 outside the
  * image, as in XNOR-Net section 3.2; else K = 1. */
@@ -13,14 +13,14 @@
 
 typedef struct {
     dnx_patches at;  /* windows of the float input */
-    int N, L, words; /* L, words: 64-bit words of a pixel, of a window */
+    int N, L, words; /* N filters; L 64-bit words for a pixel, `words` for a window */
     bool has_map, has_tiles;
     float *sum; /* batch x H x W: sum over the channels of |u| */
     dnx_bitconv_tiles tiles;
-    uint64_t *bits; /* batch x H x W x L; NULL with tiles */
-    /* The arrays below are NULL unless predicting without tiles. */
-    uint64_t *rows;  /* threads x DNX_BIT_ROWS x words */
-    int32_t *counts; /* threads x DNX_BIT_ROWS x ldc */
+    uint64_t *bits; /* signs of the input: batch x H x W x L words; NULL with tiles */
+    /* The arrays below are only for predicting without tiles; else they are NULL. */
+    uint64_t *rows;  /* threads x DNX_BIT_ROWS x words: bits of windows */
+    int32_t *counts; /* threads x DNX_BIT_ROWS x ldc: differing bits */
     /* Output (y, x) uses row row_of[y]*columns + column_of[x] of base. */
     int *row_of, *column_of;
     int columns;
@@ -28,22 +28,25 @@ typedef struct {
     void *packed;
     char *scratch; /* threads x scratch_size bytes */
     size_t scratch_size;
-    size_t ldc; /* N rounded up to a multiple of the panel */
+    size_t ldc; /* columns of `counts`: N rounded up to whole panels of filters */
 } dnx_bitconv;
 
 dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, bool has_map,
                             dnx_err *err);
-/* Returns the part of the outputs that thread t computes, in whole panels of filters. */
+/* Returns the output pixels and the filters that thread t computes. The filters are whole
+ * panels. */
 dnx_part dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads);
 /* Packs b, filters of +1 and -1 in file order. Fails with DNX_EMEM. */
 dnx_status dnx_bitconv_pack(dnx_bitconv *k, dnx_node *n, const float *b, dnx_err *err);
-/* Stores the signs of u = x*scale + shift, and `sum`, for pixels [lo, hi). scale and shift may be
- * NULL. signs: B x H x W x C, gets +1 and -1; not used with tiles, may be NULL. */
+/* For pixels [lo, hi), stores the signs of u = x*scale + shift as the kernels need them, and the
+ * sums of |u| in k->sum. scale and shift may be NULL. Also stores the signs as +1 and -1 in
+ * `signs`, B x H x W x C, unless `signs` is NULL or has_tiles is true. */
 void dnx_bitconv_sign(dnx_bitconv *k, const float *x, long lo, long hi, const float *scale,
                       const float *shift, float *signs);
 /* Sets map[i] to K of output p + i, for i < count. K is NaN when a u under the window is NaN. */
 void dnx_bitconv_map(const dnx_bitconv *k, long p, int count, float *map);
-/* Turns dk, the gradient of K (batch x OH x OW), into map, the gradient of `sum`. */
+/* Computes map, the gradient of k->sum (batch x H x W), from dk, the gradient of K
+ * (batch x OH x OW). */
 void dnx_bitconv_unmap(const dnx_bitconv *k, const float *dk, int batch, float *map);
 /* Thread t writes the part `of` of the outputs to p->y. alpha: N floats. slope: N floats when the
  * activation is u > 0 ? u : slope*u with constant slopes, else NULL. */

@@ -5,7 +5,7 @@
 
 #define PLACE 64
 #define LEAST 36   /* outputs of an image: with fewer, counting bits is faster */
-#define USEFUL .75 /* share of outputs in what tiles compute: with less, counting bits is faster */
+#define USEFUL .75 /* share of outputs in the positions of tiles: below, counting bits is faster */
 
 /* Returns the number of places in a row of a sub-image. */
 static int pitch(const dnx_patches *at) {
@@ -60,7 +60,7 @@ void dnx_bitconv_tiles_sign(dnx_bitconv_tiles *k, const float *x, long lo, long 
         int to = hi - lo < W - from ? from + (int)(hi - lo) : W;
         int8_t *row = k->x + (size_t)(lo / per) * k->image + (size_t)(py % s * s) * k->plane +
                       (size_t)(py / s * k->pitch) * PLACE;
-        /* Every s-th pixel of a row goes to the same sub-image. */
+        /* With stride s, every s-th pixel of a row goes to the same sub-image. */
         for (int i = 0; i < s && from + i < to; i++) {
             int px = from + i + pad;
             dnx_tiles()->sign(x + (lo + i) * C, s, (to - from - i + s - 1) / s, C, scale, shift,
@@ -71,7 +71,8 @@ void dnx_bitconv_tiles_sign(dnx_bitconv_tiles *k, const float *x, long lo, long 
     }
 }
 
-/* Returns the position of output p in its image; dnx_tile_job explains positions. */
+/* Returns the position of output p in its image. dnx_tile_job (kernels/bits.h) explains
+ * positions. */
 static int position(const dnx_bitconv_tiles *k, long p) {
     int w = k->at.out_w, at = (int)(p % ((long)k->at.out_h * w));
     return at / w * k->pitch + at % w;

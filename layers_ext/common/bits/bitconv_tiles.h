@@ -1,9 +1,9 @@
 /* bitconv_tiles.h - a binary convolution with AMX tiles, which multiply signs as bytes.
  *
  * Each padded image is cut into stride x stride sub-images: pixel (py, px) goes to sub-image
- * (py % stride, px % stride), at (py / stride, px / stride). The windows of neighbouring
- * outputs are then one pixel apart, for any stride. A place is 64 channels of a pixel, 64 bytes.
- * Padding is 0 bytes. */
+ * (py % stride, px % stride), and there to (py / stride, px / stride). So the windows of
+ * neighbouring outputs are one pixel apart, for any stride. 64 channels of a pixel are called a
+ * place, and take 64 bytes. The bytes of padding pixels are 0. */
 #ifndef DNX_BITCONV_TILES_H
 #define DNX_BITCONV_TILES_H
 #include "common/conv/filters.h"
@@ -22,11 +22,11 @@ typedef struct {
     char *scratch; /* threads x dnx_tiles()->scratch_size bytes */
 } dnx_bitconv_tiles;
 
-/* Returns true when the processor has tiles and these are faster than counting bits. */
+/* Returns true when the processor has AMX tiles and they are faster than counting bits. */
 bool dnx_bitconv_tiles_pay(const dnx_patches *at);
 dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_patches *at,
                                   dnx_err *err);
-/* Returns the index of the word of a filter that has channel c of tap t. */
+/* Returns the index of the 64-bit word of a filter that contains channel c of tap t. */
 size_t dnx_bitconv_tiles_word(const dnx_bitconv_tiles *k, int t, int c);
 /* Stores the signs of u = x*scale + shift for pixels [lo, hi), and in sum[lo..hi-1] the sums of
  * |u| over the channels. scale and shift may be NULL. */
@@ -34,7 +34,8 @@ void dnx_bitconv_tiles_sign(dnx_bitconv_tiles *k, const float *x, long lo, long 
                             const float *scale, const float *shift, float *sum);
 /* Returns how many of the outputs p..hi-1 one call of dnx_bitconv_tiles_run() can compute. */
 int dnx_bitconv_tiles_rows(const dnx_bitconv_tiles *k, long p, long hi);
-/* Thread t stores the part `of` of the outputs at y. Multiplies output of.lo + i by factor[i]. */
+/* Thread t computes the part `of` of the outputs: multiplies output pixel of.lo + i by factor[i],
+ * does what e says, and stores at y. */
 void dnx_bitconv_tiles_run(const dnx_bitconv_tiles *k, int t, dnx_part of, const float *factor,
                            const dnx_bit_end *e, float *y);
 #endif

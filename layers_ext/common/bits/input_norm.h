@@ -1,5 +1,5 @@
-/* input_norm.h - batch norm of the input of a binary convolution, and gradients through it and
- * through the signs that follow. */
+/* input_norm.h - batch norm of the input of a binary convolution, and gradients through the batch
+ * norm and through the signs that follow it. */
 #ifndef DNX_INPUT_NORM_H
 #define DNX_INPUT_NORM_H
 #include "common/norm.h"
@@ -10,18 +10,19 @@ typedef struct {
     int c;
     bool has_bn;
     dnx_norm norm; /* arrays are NULL without batch norm */
-    double *sums;  /* threads x 2 x C */
+    double *sums;  /* threads x 2 x C: the sums of each thread */
 } dnx_input_norm;
 
 /* With has_bn, declares the parameters shifts, scales, mean and variance. Fails with DNX_EMEM. */
 dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_err *err);
-/* Compute scale and shift: fold() from the running statistics, batch() from x, rows x C. */
+/* dnx_input_norm_fold() computes scale and shift from the running statistics,
+ * dnx_input_norm_batch() from x, rows x C. Without batch norm both do nothing. */
 void dnx_input_norm_fold(dnx_input_norm *m);
 void dnx_input_norm_batch(dnx_input_norm *m, dnx_node *n, const float *x, long rows);
 
-/* du, rows x C, has the gradient of sign(u) and is overwritten. The gradient of u is du*[|u| <= 1]
- * + map[row]*sign(u). map: the gradient of each pixel's sum of |u|, or NULL. Adds to d_scales and
- * d_shifts. Stores dx, or adds to dx if `adds`; dx may be NULL. */
+/* Computes dx, the gradient of x. du, rows x C: the gradient of sign(u); it is overwritten. The
+ * gradient of u is du*[|u| <= 1] + map[row]*sign(u). map: the gradient of each pixel's sum of |u|,
+ * or NULL. Adds to d_scales and d_shifts. Stores dx, or adds to dx if `adds`; dx may be NULL. */
 void dnx_input_norm_back(dnx_input_norm *m, dnx_node *n, const float *x, long rows, float *du,
                          const float *map, float *dx, bool adds);
 #endif

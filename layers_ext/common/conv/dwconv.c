@@ -1,4 +1,4 @@
-/* dwconv.c - convolution in narrow groups, row by row. */
+/* dwconv.c - convolution in groups of few channels, one row of outputs at a time. */
 #include "common/conv/dwconv.h"
 
 #include <string.h>
@@ -16,18 +16,20 @@ bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool tr
 
 static bool is_depthwise(const dnx_dwconv *s) { return s->g.a == 1 && s->g.b == 1; }
 
-/* Returns how many rows of dz one row of dx needs. */
+/* Returns how many rows of dz are kept: as many as one row of dx needs. */
 static int kept_rows(const dnx_node *n, const dnx_dwconv *s) {
     return s->kh < n->out.h ? s->kh : n->out.h;
 }
 
-/* Unless depthwise, zeros between the pixels of dz make dx a convolution with stride 1. */
+/* Returns the distance of neighbouring pixels in the kept rows of dz. Unless the convolution is
+ * depthwise, zeros are inserted between them. Then dx is a convolution of these rows with
+ * stride 1. */
 static int kept_step(const dnx_dwconv *s) { return is_depthwise(s) ? 1 : s->stride; }
 static int kept_pixels(const dnx_node *n, const dnx_dwconv *s) {
     return (n->out.w - 1) * kept_step(s) + 1;
 }
 
-/* Returns the floats of p->scratch that each thread uses. */
+/* Returns how many floats of p->scratch each thread uses. */
 static size_t scratch_size(const dnx_node *n, const dnx_dwconv *s) {
     int pixels = kept_rows(n, s) * kept_pixels(n, s) + (kept_step(s) > 1 ? n->out.w : 0);
     return (size_t)pixels * (size_t)n->out.c;
@@ -56,12 +58,14 @@ dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act,
     return st ? st : dnx_dwconv_prepare(n, err);
 }
 
-/* Returns the index in `taps` of tap (ky, 0) of filter f, input j. The next tap is N floats on. */
+/* Returns the index in `taps` of tap (ky, 0) of filter f for input channel j of its group. The next
+ * tap of the row is N floats further. */
 static size_t taps_at(const dnx_node *n, const dnx_dwconv *s, int f, int j, int ky) {
     return (size_t)((ky * s->g.a + j) * s->kw) * (size_t)n->out.c + (size_t)f;
 }
 
-/* Returns the index in `taps_dx` of tap (ky, kw-1). Tap kx-1 is C floats after tap kx. */
+/* Returns the index in `taps_dx` of tap (ky, kw-1) of filter f for input channel j of its group.
+ * The taps are in reverse order: tap kx-1 is C floats after tap kx. */
 static size_t taps_dx_at(const dnx_node *n, const dnx_dwconv *s, int f, int j, int ky) {
     return (size_t)((ky * s->g.b + f % s->g.b) * s->kw) * (size_t)n->in[0].c +
            (size_t)(f / s->g.b * s->g.a + j);
@@ -125,7 +129,8 @@ typedef struct {
     dnx_pass *p;
 } job;
 
-/* With a deferred norm_act, slot k of x_rows has row held[k] of the batch, or none (-1). */
+/* Tells which input rows thread t has in x_rows, when norm_act is deferred: slot k has row held[k]
+ * of the batch, or no row if held[k] is -1. */
 typedef struct {
     const job *j;
     int t;

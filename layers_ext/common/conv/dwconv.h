@@ -1,6 +1,6 @@
-/* dwconv.h - a convolution in narrow groups, then batch norm and activation.
- * x: B x H x W x C, y: B x OH x OW x N, filters in a file: N x C/groups x kh x kw. Each vector lane
- * computes one output channel, so a group may be narrower than a vector. */
+/* dwconv.h - a convolution in narrow groups (few channels each), then batch norm and activation.
+ * x: B x H x W x C, y: B x OH x OW x N, filters in a file: N x C/groups x kh x kw. Each lane of a
+ * SIMD vector computes one output channel, so a group may be narrower than a vector. */
 #ifndef DNX_DWCONV_H
 #define DNX_DWCONV_H
 #include "common/norm_act.h"
@@ -11,19 +11,21 @@
 typedef struct {
     dnx_norm_act norm;
     int groups, kh, kw, stride, pad;
-    dnx_groups g, g_dx; /* g: from x to z; g_dx: from dz to dx */
+    dnx_groups g, g_dx; /* groups of the convolutions: g from x to z, g_dx from dz to dx */
     float *w, *d_w;     /* N x C/groups x kh x kw */
     float *taps;    /* kh x C/groups x kw x N; scaled by the folded batch norm when predicting */
     float *taps_dx; /* kh x N/groups x kw x C, kx reversed; NULL when depthwise or predicting */
-    float *d_taps;  /* threads x kh x C/groups x kw x N */
-    float *x_rows;  /* threads x kh x W x C: input rows after the deferred norm_act */
+    float *d_taps;  /* threads x kh x C/groups x kw x N: gradients of taps */
+    float *x_rows;  /* threads x kh x W x C: input rows, with the deferred norm_act applied */
 } dnx_dwconv;
 
 #define DNX_MAX_TAPS 512 /* largest kh */
 
-/* Returns true when groups of `inputs` x `outputs` channels are faster here than in products.h. */
+/* Returns true when dwconv.h is faster than products.h for groups of `inputs` x `outputs`
+ * channels. */
 bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool trains);
-/* Before this call, set n->out and, in s, groups, kh, kw, stride and pad. Fails with DNX_EMEM. */
+/* Declares the parameters and allocates the arrays. Set n->out and, in s, groups, kh, kw, stride
+ * and pad before this call. Fails with DNX_EMEM. */
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err);
 void dnx_dwconv_forward(dnx_node *n, dnx_pass *p);
 void dnx_dwconv_backward(dnx_node *n, dnx_pass *p);

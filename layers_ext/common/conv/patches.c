@@ -18,7 +18,8 @@ dnx_status dnx_patches_make(dnx_patches *s, dnx_node *n, int size, int stride, i
     return DNX_OK;
 }
 
-/* For a window from pixel `at` on, sets [*lo, *hi) to the taps inside an axis of len pixels. */
+/* Sets [*lo, *hi) to the taps of a window that are inside the image, along one axis of len pixels.
+ * The window begins at pixel `at`, which may be negative. */
 static void inside(int at, int size, int len, int *lo, int *hi) {
     *lo = at < 0 ? -at : 0;
     *hi = at + size > len ? len - at : size;
@@ -26,7 +27,8 @@ static void inside(int at, int size, int len, int *lo, int *hi) {
     if (*hi < *lo) *hi = *lo;
 }
 
-/* Sets *y, *x to the first row and column of window p. Returns the offset of its image, plus c0. */
+/* Sets *y, *x to the first row and column of window p. Returns the index of the first float of its
+ * image, plus c0. */
 static size_t window(const dnx_patches *s, long p, int *y, int *x) {
     long per = (long)s->out_h * s->out_w;
     *y = (int)(p % per) / s->out_w * s->stride - s->pad;
@@ -34,7 +36,8 @@ static size_t window(const dnx_patches *s, long p, int *y, int *x) {
     return (size_t)(p / per) * dnx_size(s->in) + (size_t)s->c0;
 }
 
-/* Gathers neighbouring windows of one output row that have the same taps inside the image. */
+/* Gathers `count` neighbouring windows of one output row into rows. The windows must have the same
+ * taps inside the image. */
 static void gather_run(const dnx_patches *s, const float *image, int iy, int ix, int count,
                        float *rows) {
     const dnx_kernel_set *k = dnx_kernels();

@@ -18,8 +18,9 @@ typedef struct {
         DNX_OPT_INT(s, pad, 0, 0, 1, "1: padding = size/2"),                                       \
         DNX_OPT_INT(s, padding, 0, 0, 255, "zero pixels around the input, when pad=0")
 
-/* Sets *s to windows over all channels of input 0, and n->out, which gets `filters` channels. pad:
- * zero pixels on each side. Fails with DNX_ESHAPE when a window is larger than the padded input. */
+/* Describes in *s the windows of size x size pixels over all channels of input 0. Sets n->out, with
+ * `filters` channels. pad: zero pixels on each side. Fails with DNX_ESHAPE when a window is larger
+ * than the padded input. */
 dnx_status dnx_patches_make(dnx_patches *s, dnx_node *n, int size, int stride, int pad, int filters,
                             dnx_err *err);
 
@@ -27,16 +28,20 @@ static inline bool dnx_patches_in_place(const dnx_patches *s) {
     return s->size == 1 && s->stride == 1 && s->pad == 0;
 }
 
-/* Returns the rows of `count` output pixels from p on, *lda floats apart. They are in x if
- * dnx_patches_in_place(), else in block, count x size*size*c floats. */
+/* Returns the windows of `count` output pixels, from p on, as rows that are *lda floats apart. If
+ * dnx_patches_in_place(), the rows are in x. Else they are gathered in block, count x size*size*c
+ * floats. */
 const float *dnx_patches_rows(const dnx_patches *s, const float *x, long p, int count, float *block,
                               size_t *lda);
-/* Gives thread t output pixels [lo, hi) of the backward pass. When scatter() will add to dx, these
- * are whole images, with dx set to 0 unless `adds`. dx may be NULL. */
+/* Sets [*lo, *hi) to the output pixels that thread t takes in the backward pass. If
+ * dnx_patches_scatter() will add to dx, these are the pixels of whole images. Then dx of these
+ * images is set to 0, unless `adds`. dx may be NULL. */
 void dnx_patches_share(const dnx_patches *s, int batch, float *dx, bool adds, int t, int threads,
                        long *lo, long *hi);
-/* Gathers the rows of `count` output pixels from p on. Pixels outside the image are 0. */
+/* Gathers the windows of `count` output pixels, from p on, into rows, count x size*size*c floats.
+ * Pixels outside the image become 0. */
 void dnx_patches_gather(const dnx_patches *s, const float *x, long p, int count, float *rows);
-/* Adds rows to dx. Windows of one image overlap, so a thread must take whole images. */
+/* Adds rows, the gradients of windows, to the pixels of dx. Windows of one image overlap, so a
+ * thread must take whole images. */
 void dnx_patches_scatter(const dnx_patches *s, const float *rows, long p, int count, float *dx);
 #endif

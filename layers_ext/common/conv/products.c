@@ -5,7 +5,7 @@
 
 #include "kernels/pool.h"
 
-#define FILTERS 96 /* filters whose gradients stay in the cache */
+#define FILTERS 96 /* filters at a time, so that their gradients stay in the cache */
 
 static dnx_filters filters_of(const dnx_products *s) {
     return (dnx_filters){s->groups, s->K, s->N, s->at.c};
@@ -53,7 +53,7 @@ typedef struct {
     dnx_norm_act *norm;
     dnx_node *n;
     dnx_pass *p;
-    const float *dz; /* of all pixels; only with has_few_rows */
+    const float *dz; /* dz of all pixels; NULL unless has_few_rows */
 } job;
 
 static dnx_patches of_group(const dnx_products *s, int g) {
@@ -185,7 +185,8 @@ static void sum_share(void *arg, int t, int threads) {
     }
 }
 
-/* Each thread has its own filters of d_w, then its own columns of dx. */
+/* The backward pass with has_few_rows. Each thread first computes d_w of its own filters, then its
+ * own columns of dx. */
 static void few_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_products *s = j->s;

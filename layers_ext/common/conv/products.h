@@ -13,20 +13,22 @@ typedef struct {
     dnx_patches at;
     int groups, K, N; /* each group has N filters of K floats */
     bool reads_in_place;
-    /* The output has few pixels, so the backward pass divides the filters. Needs groups = 1. */
+    /* True when training with no more output pixels in a batch than filters. Then the threads
+     * divide the filters instead of the pixels. Needs groups = 1. */
     bool has_few_rows;
     float *w, *d_w;  /* groups*N filters, each C/groups x size x size */
     float *wk;       /* groups x N x K, filters as rows; NULL when predicting or size = 1 */
     float *packed;   /* for each group, a K x N matrix that pack() has packed */
-    float *packed_t; /* for each group, the N x K matrix for dx, packed */
-    float *d_wk;     /* threads x groups x N x K; NULL with has_few_rows and when predicting */
-    float *block;    /* threads x DNX_PRODUCT_BLOCK x K; NULL when in scratch, or not needed */
+    float *packed_t; /* for each group, the transposed matrix, N x K, packed; for dx */
+    float *d_wk;  /* threads x groups x N x K: gradients; NULL with has_few_rows, or predicting */
+    float *block; /* threads x DNX_PRODUCT_BLOCK x K; NULL when not needed, or predicting */
 } dnx_products;
 
 /* Returns the number of floats in the blocks of all threads. */
 size_t dnx_products_block(const dnx_products *s, const dnx_node *n);
-/* Allocates all arrays but w and wk. Sets n->scratch. The members in front of w must be set, and w
- * declared. needs_block: rows are gathered, or get a deferred batch norm. Fails with DNX_EMEM. */
+/* Allocates the arrays after wk, and sets n->scratch. Before this call, set the members before w
+ * and declare w. needs_block: true when windows must be gathered, or when rows must get a deferred
+ * batch norm. Fails with DNX_EMEM. */
 dnx_status dnx_products_make(dnx_products *s, dnx_node *n, bool needs_block, dnx_err *err);
 /* Packs w. When predicting, scales filter f by scale[f]. scale may be NULL. Fails with DNX_EMEM. */
 dnx_status dnx_products_prepare(dnx_products *s, dnx_node *n, const float *scale, dnx_err *err);

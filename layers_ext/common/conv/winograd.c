@@ -7,11 +7,11 @@
 #include "common/conv/filters.h"
 #include "kernels/pool.h"
 
-#define CACHED 65536 /* floats of transformed tiles, and of products, that stay in the L2 cache */
+#define CACHED 65536 /* so many floats of transformed tiles and of products fit in the L2 cache */
 #define MAX_TILES 84
-#define GAP 16      /* floats between matrices, so that they map to different cache lines */
+#define GAP 16      /* floats between matrices, so that they map to different cache sets */
 #define LEAST 8     /* channels and filters of a group: with fewer, transforms cost too much */
-#define LARGE 40000 /* Cg*N: above it, m = 4 takes too much memory */
+#define LARGE 40000 /* the largest Cg*N for m = 4; above it, m = 4 takes too much memory */
 
 int dnx_winograd_side(const dnx_patches *at, int filters) {
     int N = filters / (at->in.c / at->c);
@@ -22,23 +22,24 @@ int dnx_winograd_side(const dnx_patches *at, int filters) {
     return tiles >= 4 && tiles * a * a <= 6. * at->out_h * at->out_w ? m : 0;
 }
 
-/* With fewer tiles at a time, filters are read too often. Large filters (m = 2) need more tiles. */
+/* Returns the least number of tiles that are computed together: with fewer, the filters would be
+ * read from memory too often. With m = 2 the filters are large, so more tiles are needed. */
 static int least_tiles(const dnx_winograd *s) { return s->m == 2 ? 48 : 24; }
 
 static int area(const dnx_winograd *s) { return (s->m + 2) * (s->m + 2); }
 
-/* Floats from one matrix of transformed tiles, or of products, to the next. */
+/* Return the floats from one matrix of transformed tiles, or of products, to the next. */
 static size_t step_in(const dnx_winograd *s) { return (size_t)s->tiles * (size_t)s->at.in.c + GAP; }
 static size_t step_out(const dnx_winograd *s) {
     return (size_t)s->tiles * (size_t)s->columns + GAP;
 }
 
-/* Floats for each thread: one input tile, transformed tiles, products. */
+/* Returns the floats that each thread needs: for one input tile, transformed tiles and products. */
 static size_t scratch_size(const dnx_winograd *s) {
     return (size_t)area(s) * ((size_t)s->at.in.c + step_in(s) + step_out(s));
 }
 
-/* Floats of the packed filters of one group, for one of the a*a elements. */
+/* Returns the floats of the packed filters of one group, for one of the a*a elements. */
 static size_t group_size(const dnx_winograd *s) { return dnx_kernels()->packed(s->Cg, s->Ng); }
 
 dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,
@@ -54,11 +55,12 @@ dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at
     s->out = out;
     s->at = (dnx_patches){in, (out.h + m - 1) / m, (out.w + m - 1) / m, m + 2, m, at->pad, 0, in.c};
     long all = (long)n->batch * s->at.out_h * s->at.out_w;
-    int tiles = CACHED / area(s) / in.c / 12 * 12; /* whole register tiles of 4 or 6 rows */
+    /* a multiple of 12, so that the rows of a product fill whole register tiles of 4 or 6 rows */
+    int tiles = CACHED / area(s) / in.c / 12 * 12;
     tiles = tiles < least_tiles(s) ? least_tiles(s) : tiles > MAX_TILES ? MAX_TILES : tiles;
     s->tiles = all < tiles ? (int)all : tiles;
     int columns = CACHED / area(s) / s->tiles;
-    /* The columns are whole groups, or panels of one group. */
+    /* s->columns, the filters computed together, are whole groups, or panels of one group. */
     bool is_cut = s->groups == 1 || (columns < s->Ng && k->panel < s->Ng);
     int unit = is_cut ? k->panel : s->Ng;
     int units = columns / unit, most = (s->N + unit - 1) / unit;
@@ -67,7 +69,8 @@ dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at
     return dnx_new(n, &s->filters, (size_t)area(s) * group_size(s) * (size_t)s->groups, err);
 }
 
-/* Computes the m + 2 numbers t[0], t[step], ... = G g from g[0], g[by] and g[2 by]. */
+/* Computes G g of winograd.h: reads the three numbers g[0], g[by] and g[2 by], and stores the m + 2
+ * results in t[0], t[step] and so on. */
 static void filter_line(int m, const double *g, int by, double *t, int step) {
     const double a = sqrt(.5), b = sqrt(2);
     double even = g[0] + g[2 * by], half = g[0] + g[2 * by] / 2, two = g[0] + 2 * g[2 * by];
@@ -92,7 +95,8 @@ typedef struct {
     const dnx_norm_act *norm;
 } job;
 
-/* The a*a elements of a filter go to a*a packed matrices, [Ng/panel][Cg][panel]. */
+/* Transforms filters [lo, hi) to a*a elements each. Element e goes to the packed matrix of its
+ * group for e, [Ng/panel][Cg][panel]. */
 static void transform_filters(void *arg, long lo, long hi) {
     job *j = arg;
     const dnx_winograd *s = j->s;
@@ -125,7 +129,8 @@ static long place(const dnx_winograd *s, long tile, int *y, int *x) {
     return tile / per;
 }
 
-/* Stores an input tile after the deferred batch norm and activation; padding is 0. */
+/* Copies an input tile to `tile`, and applies the deferred batch norm and activation.
+ * Padding is 0. */
 static void normalise(const dnx_winograd *s, const dnx_norm_act *before, const float *image, int iy,
                       int ix, float *tile) {
     dnx_shape in = s->at.in;
@@ -139,7 +144,8 @@ static void normalise(const dnx_winograd *s, const dnx_norm_act *before, const f
     }
 }
 
-/* Transforms `count` tiles: v[e][i][c] = element e of tile number tile + i. spare: a*a*C floats. */
+/* Transforms `count` input tiles: v[e][i][c] = element e of channel c of tile number tile + i.
+ * spare: scratch, a*a*C floats. */
 static void transform_in(const dnx_winograd *s, const dnx_pass *p, long tile, int count, float *v,
                          float *spare) {
     const float *x = p->x[0];
@@ -161,7 +167,8 @@ static void transform_in(const dnx_winograd *s, const dnx_pass *p, long tile, in
     }
 }
 
-/* Stores outputs. prod[e][i][.]: element e of tile number tile + i, for filters [f, f + width). */
+/* Transforms the products of `count` tiles with filters [f, f + width) to outputs, and stores
+ * these. prod[e][i]: element e of tile number tile + i, for all these filters. */
 static void transform_out(const job *j, long tile, int count, const float *prod, int f, int width) {
     const dnx_winograd *s = j->s;
     size_t N = (size_t)s->N, row = (size_t)s->out.w * N;
@@ -177,7 +184,8 @@ static void transform_out(const job *j, long tile, int count, const float *prod,
     }
 }
 
-/* Filters [f, f + width) are whole groups, or panels of one group. */
+/* Multiplies element e of `count` tiles, v, by filters [f, f + width). These are whole groups, or
+ * panels of one group. */
 static void multiply(const dnx_winograd *s, int e, const float *v, int count, int f, int width,
                      float *prod) {
     const dnx_kernel_set *k = dnx_kernels();

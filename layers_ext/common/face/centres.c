@@ -73,7 +73,7 @@ void dnx_centres_inherit(dnx_centres *c, const dnx_node *n) {
     memcpy(c->w, from, sizeof *from * (size_t)c->N * c->D);
 }
 
-/* NaN stays NaN. */
+/* Limits v to LEAST..1. NaN stays NaN. */
 static double limited(double v) { return v < LEAST ? LEAST : v > 1 ? 1 : v; }
 
 static double cosine(const float *a, const float *b, double b_inv, size_t D) {
@@ -92,7 +92,8 @@ static float *centre_of(const dnx_centres *c, const dnx_pass *p, int b) {
     return dnx_has_class(p, b, c->N) ? c->w + (size_t)p->truth[b] * c->D : NULL;
 }
 
-/* Moves w, the centre of a class. b is the first image of this class in the batch. */
+/* Moves w, the centre of a class, by the formula of centres.h. b is the first image of this class
+ * in the batch. */
 static void move(dnx_centres *c, const dnx_pass *p, int b, float *w) {
     const float y = p->truth[b];
     double keep = 0;

@@ -1,28 +1,30 @@
 /* centres.h - class centres and margins that a loss over cosines takes from a teacher.
  *
- * centres=teacher: w_y, the centre of class y, follows the teacher's features instead of being
- * trained:
+ * centres=teacher: the centre w_y of class y is not trained. It follows the teacher's features:
  *
- *   w_y <- mean over the images b of class y of  a_b w_y + (1 - a_b) t_b
+ *   w_y <- mean over the images b of class y in the batch of  a_b w_y + (1 - a_b) t_b
  *
- * f is the student's feature and t the teacher's, both at length 1; [v] is v limited to 1e-6..1:
+ * f_b and t_b are the features of student and teacher for image b, both at length 1. [v] is v
+ * limited to 1e-6..1. alpha= chooses a_b:
  *   adaptive-centre  a_b = [cos(f_b, t_b) [cos(w_y, t_b)]]
  *   adaptive         a_b = [cos(f_b, t_b)]
  *   fixed            a_b = a constant
- * Images without a class and teacher's features of length 0 move no centre. Boutros et al. 2024,
- * "AdaDistill: Adaptive Knowledge Distillation for Deep Face Recognition"; implemented from the
- * authors' code. In it the last image of a class sets its centre; here all images count equally.
+ * An image moves no centre if it has no class, or if the teacher's feature has length 0. Boutros et
+ * al. 2024, "AdaDistill: Adaptive Knowledge Distillation for Deep Face Recognition"; implemented
+ * from the authors' code. In that code the last image of a class sets its centre; here all images
+ * of the class count equally.
  *
  * centres=inherited: the centres are the class vectors of the teacher's classifier and never
  * change. Shi et al. 2020, "ProxylessKD: Direct Knowledge Distillation with Inherited Classifier
  * for Face Recognition"; implemented from a summary.
  *
- * margins=teacher: image b has its own margin m_b, which is `least` for an image without a class:
+ * margins=teacher: image b has its own margin m_b, from `least` to m:
  *
  *   m_b = least + (m - least) max(c_b, 0) / max_i c_i,  c_b = cos(t_b, w_y)
  *
- * The maximum over i is over the batch. Svitov and Alyamkin 2020, "MarginDistillation: distillation
- * for margin-based softmax"; implemented from the authors' code, which has no max(c_b, 0). */
+ * The maximum over i is over the batch. An image without a class has m_b = least. Svitov and
+ * Alyamkin 2020, "MarginDistillation: distillation for margin-based softmax"; implemented from the
+ * authors' code, which has no max(c_b, 0). */
 #ifndef DNX_CENTRES_H
 #define DNX_CENTRES_H
 #include "layer/classifier.h"
@@ -51,8 +53,8 @@ dnx_target_kind dnx_centres_take(int centres, bool has_margins);
 /* Checks the options and the teacher, and allocates. All members declared above `images` must be
  * set. Fails with DNX_EOPTION, DNX_ESHAPE or DNX_EMEM. */
 dnx_status dnx_centres_make(dnx_centres *c, dnx_node *n, dnx_err *err);
-/* Copies inherited centres to w again, because a weights file may have replaced w. Does nothing
- * after the first training pass. */
+/* With centres=inherited, copies the teacher's class vectors to w. Call it whenever a weights file
+ * may have replaced w. Does nothing after the first training pass. */
 void dnx_centres_inherit(dnx_centres *c, const dnx_node *n);
 /* Must be called before the loss of a pass with truth. In a training pass with p->target, moves the
  * centres and sets the margins. */

@@ -21,7 +21,8 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Fills `present` with the classes of the batch in rising order. Returns their number. */
+/* Fills `present` with the different classes of the batch, in rising order. Returns their
+ * number. */
 static int find_present(dnx_class_sample *s, const dnx_pass *p) {
     int known = 0, P = 0;
     for (int b = 0; b < p->batch; b++)

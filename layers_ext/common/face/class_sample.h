@@ -7,13 +7,14 @@
 
 typedef struct {
     int *rows;    /* the classes in rising order; NULL when all are used */
-    int *present; /* batch: scratch */
+    int *present; /* B: the classes that occur in the batch */
     int n, most;  /* n: classes of this pass; most: the largest possible n */
     int classes;
     float share;
 } dnx_class_sample;
 
-/* The sample is all classes when share = 1 or when predicting. Fails with DNX_EMEM. */
+/* Prepares the samples. With share = 1, and when predicting, each sample is all classes. Fails with
+ * DNX_EMEM. */
 dnx_status dnx_class_sample_make(dnx_class_sample *s, dnx_node *n, int classes, float share,
                                  dnx_err *err);
 /* Draws the classes of pass p. Ignores truths outside 0..classes-1. */

@@ -56,7 +56,7 @@ static void my_classes(const job *j, int t, int threads, int *from, int *to) {
     *to = hi * UNIT < n ? j->of.lo + (int)hi * UNIT : j->of.hi;
 }
 
-/* Copies columns [lo, hi) of the normalised weights of `count` classes, from i on. */
+/* Copies columns [lo, hi) of the normalised weights of classes i to i + count - 1 to `rows`. */
 static void gather(const job *j, int i, int count, size_t lo, size_t hi, float *rows) {
     for (int k = 0; k < count; k++) {
         size_t at = class_of(j, i + k);
@@ -122,7 +122,8 @@ static void weights_share(void *arg, int t, int threads) {
     }
 }
 
-/* d_unit = d times the normalised weights. Threads divide columns: each sum has a fixed order. */
+/* Computes d_unit = d times the normalised weights. The threads divide the columns of d_unit, so
+ * the order of each sum does not depend on the number of threads. */
 static void unit_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_cosines *c = j->c;

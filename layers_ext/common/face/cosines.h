@@ -5,7 +5,8 @@
  *   d_x_b: the same formula with x and w exchanged
  *
  * With by_length the features keep their length: c_bj = x_b.w_j / |w_j|, x_b replaces x^_b in d_w,
- * and d_x_b = sum_j g_bj w^_j - along_b x_b.
+ * and d_x_b = sum_j g_bj w^_j - along_b x_b. The caller sets along_b = dL/d|x_b| / |x_b|, with the
+ * derivative taken at constant c_bj.
  *
  * A zero vector has cosines and gradients 0, except that a zero x_b has a gradient with by_length.
  * The result does not depend on the number of threads. */
@@ -16,16 +17,17 @@
 typedef struct {
     struct dnx_pool *pool;
     bool by_length;
-    const float *along; /* B: along_b above; NULL counts as 0 */
+    const float *along; /* B: along_b of the formula above; NULL means 0 */
     size_t D;
     float *w, *d_w;       /* N x D; d_w is NULL unless w is trained */
-    float *unit, *d_unit; /* B x D; NULL when predicting */
+    float *unit, *d_unit; /* B x D: x^ and the gradient of x^; NULL when predicting */
     float *w_inv;         /* N: 1/|w| in the last forward pass, 0 if w = 0 */
     float *scratch;       /* `share` floats for each thread */
     size_t share;
 } dnx_cosines;
 
-/* Allocates c and declares w, N x D normal numbers with deviation .01. Fails with DNX_EMEM. */
+/* Allocates the arrays of c. Declares the parameter w, N x D; its initial values are normal with
+ * standard deviation .01. Fails with DNX_EMEM. */
 dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int N, bool is_trained, dnx_err *err);
 
 /* The classes rows[lo..hi-1], each at most once; when rows is NULL, classes lo..hi-1. */
@@ -37,8 +39,9 @@ typedef struct {
 /* out[b*(hi - lo) + i - lo] = scale c_bj with j = rows[i], or j = i when rows is NULL. */
 void dnx_cosines_forward(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
                          float *out);
-/* Must follow dnx_cosines_forward() with the same x and classes; batch <= B. d: descent directions
- * of c, laid out like `out`. Adds to d_w. Stores dx or, with `adds`, adds to dx. dx may be NULL. */
+/* Call it after dnx_cosines_forward() with the same x, batch and classes. d: the descent directions
+ * of the cosines, laid out like `out`. Adds to d_w. Stores dx or, with `adds`, adds to dx. dx may
+ * be NULL. */
 void dnx_cosines_back(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
                       const float *d, float *dx, bool adds);
 #endif

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#define TINY 1e-24 /* a smaller squared length counts as 0 */
+#define TINY 1e-24 /* a feature with a smaller squared length counts as 0 */
 
 dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, dnx_err *err) {
     size_t B = (size_t)n->batch;
@@ -48,7 +48,8 @@ void dnx_distances_back(const dnx_distances *s, const dnx_node *n, dnx_pass *p) 
             double g = s->g[i * B + j] + s->g[j * B + i], d = s->d[i * B + j];
             if (g == 0 || i == j) continue;
             double factor = s->is_plain ? (d > 0 ? g / d : 0) : 2 * g;
-            /* dx = -(factor (f_i - f_j), minus its part along f_i) / |x_i| */
+            /* v = factor (f_i - f_j) is the derivative by f_i; dx = -(v - its part along f_i) /
+             * |x_i| */
             double along = 0;
             const float *other = s->f + j * D;
             for (size_t k = 0; k < D; k++)

@@ -1,7 +1,7 @@
 /* distances.h - distances between the features of a batch, scaled to unit length, and their
  * gradients.
  *
- *   f_i = x_i / |x_i|,   d_ij = |f_i - f_j|^2, or its root
+ *   f_i = x_i / |x_i|,   d_ij = |f_i - f_j|^2, or |f_i - f_j| with is_plain
  *
  * x: B x D. Zero features stay 0 and have no gradient. */
 #ifndef DNX_DISTANCES_H
@@ -21,10 +21,12 @@ typedef struct {
 dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, dnx_err *err);
 /* Fills f and d, and sets g to 0. */
 void dnx_distances_forward(dnx_distances *s, const dnx_pass *p);
-/* Stores the descent directions of x in dx, or adds them. They are 0 without truth. */
+/* Stores the descent directions of x in dx, or adds them if p->dx_adds. Without truth
+ * they are 0. */
 void dnx_distances_back(const dnx_distances *s, const dnx_node *n, dnx_pass *p);
 
-/* Both are false when a class is unknown. */
+/* dnx_is_same(): i and j are two images of one class. dnx_is_other(): i and j have different
+ * classes. Both return false when one of the classes is unknown. */
 static inline bool dnx_is_same(const dnx_pass *p, int i, int j) {
     return i != j && p->truth[i] >= 0 && p->truth[i] == p->truth[j];
 }
@@ -36,6 +38,6 @@ int dnx_known(const dnx_pass *p);
 /* Sets y[b] to 1 when the nearest other image has the class of image b, else to 0. */
 void dnx_mark_nearest(const dnx_distances *s, dnx_pass *p);
 
-/* Use it as dnx_classifier.classes when any number of classes is allowed. */
+/* For dnx_classifier.classes, when any number of classes is allowed: returns 2^30. */
 int dnx_any_classes(const dnx_node *n);
 #endif

@@ -27,7 +27,8 @@ typedef struct {
 
 static float *row_of(const job *j, long b) { return j->g->z + (size_t)b * (size_t)j->g->N; }
 
-/* A NaN logit becomes -infinity; the loss is NaN anyway. */
+/* Computes `norm` for images [lo, hi). Replaces a NaN logit by -infinity, because NaN cannot be
+ * sorted. The loss of such an image is NaN anyway. */
 static void norm_share(void *arg, long lo, long hi) {
     job *j = arg;
     for (long b = lo; b < hi; b++) {
@@ -55,7 +56,8 @@ static int falling(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-/* Sorts `mass`. Returns the smallest number of classes that hold `share` of the whole mass. */
+/* Sorts `mass`, the probabilities of the classes summed over the batch. Returns the smallest number
+ * of classes that together have `share` of the total. */
 static int count_leading(dnx_leading *g) {
     double all = 0, held = 0;
     int n = 0;
@@ -65,7 +67,8 @@ static int count_leading(dnx_leading *g) {
     return n;
 }
 
-/* Returns the n-th largest of N numbers by Hoare's selection. v has no NaN and is reordered. */
+/* Returns the n-th largest of N numbers, by Hoare's selection. v must not contain NaN. It is
+ * reordered. */
 static float nth_largest(float *v, int N, int n) {
     int lo = 0, hi = N - 1;
     while (lo < hi) {
@@ -86,7 +89,8 @@ static float nth_largest(float *v, int N, int n) {
     return v[n - 1];
 }
 
-/* The label's logit becomes infinity: the label always leads. */
+/* Computes `least` for images [lo, hi). Sets the label's logit to infinity, so that the label
+ * always leads. */
 static void least_share(void *arg, long lo, long hi) {
     job *j = arg;
     for (long b = lo; b < hi; b++) {

@@ -1,18 +1,20 @@
 /* leading.h - finds the leading classes: the few classes that have most of the probability.
  *
- *   q_j = sum over the images b of softmax(z_b)_j;  n = the fewest classes, in falling order of q,
- *   that hold `share` of the sum of q
+ * z_b are the logits of image b. The probability that the batch gives to class j is
  *
- * The leading classes of an image are the n classes with its largest logits; its label is always
- * one of them. Classes with equal logits lead together. */
+ *   q_j = sum over the images b of softmax(z_b)_j
+ *
+ * n is the smallest number of classes that together have `share` of the sum of all q. The leading
+ * classes of an image are the n classes with its largest logits. The image's label is always one of
+ * them. Classes whose logit equals the n-th largest lead, too. */
 #ifndef DNX_LEADING_H
 #define DNX_LEADING_H
 #include "dnx.h"
 
 typedef struct {
-    float share; /* 0: all classes are leading classes */
+    float share; /* share of q that the leading classes have; 0: all classes lead */
     int N;
-    float *z;     /* B x N: the caller stores the logits; choose() overwrites them */
+    float *z;     /* B x N: the caller stores the logits; dnx_leading_choose() overwrites them */
     double *norm; /* B: log sum_j e^{z_j} */
     double *mass; /* N: q */
     int *label;   /* B: the caller stores each image's class, -1 if unknown */

@@ -48,7 +48,7 @@ void dnx_margin_rise(dnx_margin *g, bool warms, uint64_t update, int warmup, dou
     g->s = start + (s - start) * risen;
 }
 
-/* Returns f(c); sets *slope to f'(c). */
+/* Returns f(c) of margin.h, and sets *slope to f'(c). */
 static double target_cosine(const dnx_margin *g, double c, double *slope) {
     double m = g->m * g->ramp, r = g->ramp;
     double at = fmax(-1 + NEAR_ONE, fmin(1 - NEAR_ONE, c)), sine = sqrt(1 - at * at), th = acos(c);
@@ -88,18 +88,20 @@ static float threshold(const dnx_margin *g, double f) {
     return dnx_margin_forms[g->kind].emphasises ? (float)f : 2;
 }
 
-/* Returns the logit of a class that is not the image's own. hard: see threshold(). */
+/* Returns the logit of a class that is not the image's own. hard: the result of threshold(). */
 static float logit(float s, float t, float c, float hard) {
     return s * (c > hard ? (1 + t) * c + t : c);
 }
 
-/* A large logit is rounded to float like the others, so that z - peak is exact. */
+/* Returns the logit z of the image's own class. With a large scale s, rounds it to float like the
+ * other logits, so that z - peak is exact. */
 static double target_of(const dnx_margin *g, double f) {
     double z = g->s * f;
     return g->s > 1e4 ? (double)(float)z : z;
 }
 
-/* In d-softmax the softmax has a logit of 0 in place of the true class's. */
+/* In d-softmax, the softmax has the logit 0 in place of the logit of the true class. This is the 1
+ * in log(1 + sum e^{s c_k}) of margin.h. */
 void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_margin_row *r) {
     bool is_d = g->kind == DNX_MARGIN_D_SOFTMAX;
     double slope, f = target_cosine(g, c[y], &slope), sum = 0, mean = 0;

@@ -1,4 +1,5 @@
-/* margin_kinds.h - the kinds of margins, for the processor and the GPU. See margin.h. */
+/* margin_kinds.h - the kinds of margins, for the processor and the GPU. margin.h has their
+ * formulas. */
 #ifndef DNX_MARGIN_KINDS_H
 #define DNX_MARGIN_KINDS_H
 

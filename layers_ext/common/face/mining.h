@@ -24,8 +24,10 @@ typedef struct {
     double factor; /* dF_b/dL_b */
 } dnx_mined;
 
-/* Turns L_b into F_b and sets the factors of M images. Changes the order of the list. */
+/* In a list of M images, replaces each loss L_b by F_b and sets its factor. May reorder the
+ * list. */
 void dnx_mine(const dnx_mining *m, dnx_mined *list, int M);
-/* Returns ceil(share n), at least 1 and at most n. (.1f, 10) gives 1, although .1f is above .1. */
+/* Returns ceil(share * n), at least 1 and at most n. Allows for rounding: dnx_part_of(.1f, 10) is
+ * 1, although the float .1f is above .1. */
 int dnx_part_of(float share, int n);
 #endif
