@@ -49,8 +49,8 @@ def notes_of(network, cfg, weights):
 
 
 def export(cfg, weights, out, batch="N", to=None, keeps_norm=False, force=True):
-    """Writes the ONNX file. batch: a number, or the name of an open dimension. Returns the network
-    and the number of nodes."""
+    """Writes the ONNX file. batch: the number of images, or a name for a variable number. Returns
+    the network and the number of nodes."""
     files.refuse_replacing({"model": out}, force, cfg, weights)
     network = networks.load(cfg, weights, to, SECTIONS, "ONNX")
     model = model_of(network, batch, notes_of(network, cfg, weights), keeps_norm)

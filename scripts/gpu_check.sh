@@ -33,7 +33,8 @@ ends() {
 child=
 trap '[ -z "$child" ] || kill $child; result "stopped" "by a signal"; ends; exit 1' INT TERM HUP
 
-# limit SECONDS COMMAND...: runs COMMAND. Returns its status, or 124 when the time is over.
+# limit SECONDS COMMAND...: runs COMMAND for at most SECONDS, and not longer than the time left for
+# this script. Returns the status of COMMAND, or 124 when it ran out of time or was left out.
 limit() {
     left=$((ROOM - $(date +%s)))
     [ "$left" -gt "$1" ] && left=$1
@@ -65,7 +66,8 @@ sanitize() {
 number() {
     awk -F '\t' -v name="$1" '$1 == name && $2 ~ /^[0-9.]+ ms/ {print $2 + 0}' "$RESULTS" | tail -1
 }
-# goal NAME VALUE UNIT GOAL MUST more|less: adds to the table whether VALUE reaches GOAL and MUST.
+# goal NAME VALUE UNIT GOAL MUST more|less: adds to the table whether VALUE reaches GOAL (the wish)
+# and MUST (the limit, or - for no limit). more|less says which values are better.
 goal() {
     [ -n "$2" ] || { result "goal: $1" "not measured"; return; }
     result "goal: $1" "$(awk -v v="$2" -v unit="$3" -v goal="$4" -v must="$5" -v way="$6" 'BEGIN {
@@ -74,7 +76,8 @@ goal() {
                must == "-" ? "missed" : (more ? v >= must : v <= must) ? "must reached" : "MISSED"
         printf "%.3g%s (goal %s, must %s): %s", v, unit, goal, must, word}')"
 }
-# quicker NAME: prints PyTorch's time of a step divided by ours. PyTorch has only MobileFaceNet.
+# quicker NAME: prints PyTorch's time of a training step divided by the time of our step. Only
+# MobileFaceNet is measured with PyTorch, so for other networks it prints nothing.
 quicker() {
     [ "$NET" = mobilefacenet.cfg ] || return 0
     ours=$(number "step of $BATCH, bfloat16") theirs=$(number "PyTorch step of $BATCH, $1")

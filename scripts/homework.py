@@ -107,7 +107,8 @@ def tell(args, data, rows, notes):
 
 
 def with_width(args):
-    """Returns this command with one more width. The last --widths of a command counts."""
+    """Returns this command with one more width. Appends a --widths: the last one on a command line
+    counts."""
     widths = [*args.widths, min(args.widths) / 2]
     return shlex.join([*sys.argv, "--widths", ",".join(f"{w:g}" for w in widths)])
 

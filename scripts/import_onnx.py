@@ -70,8 +70,8 @@ def normalisation(model, importer, mean, scale):
 
 
 def check(proto, model, importer, pair, shape, norm, options):
-    """Compares outputs with those of the ONNX file. Fails when they differ. pair: paths of our cfg
-    and weights."""
+    """Compares the outputs of the imported network with those of the ONNX file. Fails when they
+    differ. pair: the paths of the imported cfg and weights."""
     missing = peer_process.onnx_missing()
     if missing:
         print(f"not compared with ONNX Runtime: {missing} (make bench-deps)")

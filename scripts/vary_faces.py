@@ -41,7 +41,8 @@ from lib.pictures import read_rgb
 from lib.processes import each
 from lib.text import counted
 
-BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # of broken images
+# the exceptions that Pillow raises for broken images
+BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 class Unread(Exception):
@@ -76,7 +77,8 @@ def varied(image, r):
 
 
 def mixed(a, b, r):
-    """Returns a weighted average of faces a and b, or a and b on two sides of a soft line."""
+    """Returns a weighted average of the faces a and b, or a picture with a on one side of a blurred
+    line and b on the other. Each face may first be mirrored."""
     w, h = a.size
     a, b = (np.asarray(i.transpose(Image.FLIP_LEFT_RIGHT) if r.random() < .5 else i, np.float32)
             for i in (a, b))

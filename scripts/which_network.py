@@ -42,7 +42,8 @@ def planned(args, numbers):
 
 
 def taught(args, data, teacher, row, batches, rate, start=()):
-    """Trains the row's network from the teacher's features. Returns its cfg and weights."""
+    """Trains the row's network to imitate the teacher's features. Returns the paths of its cfg and
+    weights."""
     text = candidates.student(args, row["text"], teacher, batches, rate)
     return train(args, row["name"], text, data.every, teachers.files(teacher, "feature"),
                  start=start)

@@ -10,8 +10,9 @@ RATE = 1e-3
 
 
 def all_pairs(vectors, rate=RATE, draws=1000):
-    """Measures TAR at the false-match rate `rate`. vectors: {PERSON/IMAGE: feature}. low to high is
-    the 95 % interval of tar. tar is None when too few impostor pairs exceed the threshold."""
+    """Measures TAR at the false-match rate `rate`. vectors: {PERSON/IMAGE: feature}. In the result,
+    `low` and `high` are the 95 % interval of `tar`. `tar` is None when too few impostor pairs
+    exceed the threshold."""
     names = sorted(vectors, key=lambda n: n.rpartition("/")[0])
     people, person = np.unique([n.rpartition("/")[0] for n in names], return_inverse=True)
     if len(people) < 2:
@@ -45,7 +46,8 @@ def as_array(result):
 
 def difference(mine, theirs):
     """Returns the difference in TAR on the same images: {"difference", "low", "high", "p"}, or
-    None when a TAR is missing. Draw k has the same people in both results."""
+    None when a TAR is missing. Draw k has the same people in both results, so draws are subtracted
+    one by one."""
     if mine["tar"] is None or theirs["tar"] is None or len(mine["draws"]) != len(theirs["draws"]):
         return None
     d = as_array(mine) - as_array(theirs)

@@ -18,10 +18,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 SEED = 1
-LENGTH = 200  # numbers in a projected feature; fewer with fewer images or shorter features
-FEW = 100  # numbers in the features of SVMs and dictionaries, which PCA has shortened
+LENGTH = 200  # the most numbers that a projection keeps of a feature
+FEW = 100  # the most numbers that PCA keeps of a feature, for SVMs and dictionaries
 SHRINK = .1
-ATOMS, NONZERO = 256, 10  # atoms of a dictionary; numbers in a code that are not 0
+ATOMS, NONZERO = 256, 10  # atoms of a dictionary; nonzero numbers in a sparse code
 
 
 def chi_squares(a, b):
@@ -36,13 +36,15 @@ def chi_square(a, b):
 
 
 def by_cell(a, b):
-    """Returns the chi-square distance of each of the CELLS x CELLS histograms: n x CELLS*CELLS."""
+    """Returns the chi-square distance of a and b in each of the CELLS x CELLS cells. a, b: rows of
+    histograms; result: n x CELLS*CELLS."""
     return chi_squares(a, b).reshape(len(a), CELLS * CELLS, -1).sum(2)
 
 
 def weighted(x, person, pairs):
     """Returns (projection, score): chi-square with a weight for each cell, as in Ahonen et al.
-    Non-negative least squares fit the weights to pairs: 0 for one person, 1 for two people."""
+    Non-negative least squares choose the weights so that the weighted distance of a pair is near 0
+    for one person and near 1 for two people."""
     one, two, same = pairs
     far = by_cell(x[one], x[two])
     weights = nnls(far - far.mean(0), same.mean() - same)[0]
@@ -55,7 +57,8 @@ def pca(x, person, pairs, n=LENGTH, whiten=False):
 
 
 def repeated(x, person):
-    """Returns (rows, persons) of people with at least two images. One image has no variance."""
+    """Returns (rows, persons) of the people with at least two images. A person's only image says
+    nothing about the variance within a person."""
     _, number, count = np.unique(person, return_inverse=True, return_counts=True)
     kept = count[number] > 1
     return x[kept], number[kept]

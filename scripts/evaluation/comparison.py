@@ -31,8 +31,9 @@ def rank1_draws(right, person, seed, draws=1000):
 
 
 def compare(name, mine, theirs, seed=1):
-    """Compares two networks. mine, theirs: arrays of eval_identification.one(). Returns {"other",
-    "tar_at_far", "rank1" with distractors}, or {"other", "not_compared": reason}. other: `name`."""
+    """Compares two networks. mine, theirs: the arrays that eval_identification.one() returns.
+    Returns {"other": name, "tar_at_far", "rank1"} (rank1 only when there are distractors), or
+    {"other": name, "not_compared": reason}."""
     if mine["probes"].names != theirs["probes"].names:
         return {"other": name, "not_compared": "the probes are others"}
     if len(mine["others"]) != len(theirs["others"]):

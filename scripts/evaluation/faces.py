@@ -87,7 +87,8 @@ class Faces:
         return sum(len(s.index) for s in self.sources)
 
     def ignore(self, listed):
-        """Removes the images whose name or path is in the set `listed`. Returns those found."""
+        """Removes the images whose name or path is in the set `listed`. Returns the names and paths
+        of the removed images."""
         found = set()
         for s in self.sources:
             names = s.file.names
@@ -134,9 +135,9 @@ class Faces:
 
 
 class Probes:
-    """Images of known people; the folder of an image names its person. Arrays with one entry for
-    each image, sorted by person: names, paths, person (a number), rows (unit features), lengths
-    (before scaling). people: the name of each person."""
+    """Images of known people; the folder of an image names its person. These arrays have one entry
+    for each image, sorted by person: names, paths, person (a number), rows (unit features), lengths
+    (of the features before scaling). people: the name of each person."""
 
     def __init__(self, faces):
         names = [faces.name(i) for i in range(len(faces))]

@@ -12,7 +12,7 @@ needs("skimage")
 from skimage.feature import hog, local_binary_pattern
 from skimage.transform import resize
 
-CELLS = 8  # cells in each direction
+CELLS = 8  # lbp() and gradients() divide an image into 8 x 8 cells
 MARGIN = .1  # share of the image that lbp() cuts off at each side: background and hair
 PIXELS = 32  # width and height to which raw() scales the image
 
@@ -29,7 +29,8 @@ def even_light(grey):
 
 
 def histograms(image):
-    """Returns a histogram of the patterns of each cell: CELLS*CELLS x 59, each row with sum 1."""
+    """Returns a histogram of the local binary patterns in each cell: CELLS*CELLS x 59, each row
+    with sum 1."""
     codes = local_binary_pattern(image, 8, 2, "nri_uniform").astype(int)
     codes = codes[tuple(slice(int(MARGIN * n), n - int(MARGIN * n)) for n in image.shape)]
     rows, columns = (np.arange(n) * CELLS // n for n in codes.shape)
@@ -49,7 +50,8 @@ def lbp(grey):
 
 
 def gradients(grey):
-    """Histograms of gradients, Dalal and Triggs, CVPR 2005: 9 directions, blocks of 2 x 2 cells."""
+    """Returns histograms of oriented gradients (Dalal and Triggs, CVPR 2005) with 9 directions and
+    blocks of 2 x 2 cells."""
     cell = tuple(max(1, n // CELLS) for n in grey.shape)
     return hog(grey, 9, cell, (2, 2), "L2-Hys").astype(np.float32)
 
@@ -71,8 +73,8 @@ def read_grey(path):
 
 
 def features_of(paths, names):
-    """Returns ({name of a feature: rows}, {name: milliseconds for each face, without reading}). The
-    images must have the same size."""
+    """Returns ({name of a feature: rows}, {name: milliseconds for each face}). The time does not
+    include reading the image. The images must have the same size."""
     out, seconds, shape = {n: [] for n in names}, dict.fromkeys(names, 0.), None
     for path in paths:
         grey = read_grey(path)

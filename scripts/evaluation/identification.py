@@ -11,7 +11,7 @@ from lib.errors import Failure
 RATES = (1e-3, 1e-4, 1e-5, 1e-6)
 ALARMS = (1e-1, 1e-2, 1e-3)
 MOST = 100  # the largest rank in the results
-LARGEST = 20_000_000  # the most impostor scores in memory, unless the highest rate needs more
+LARGEST = 20_000_000  # the most impostor scores in memory, unless the highest FAR needs more
 
 
 def load(inputs, network, kept, args):
@@ -31,7 +31,7 @@ def load(inputs, network, kept, args):
 
 
 def trials(probes):
-    """Returns (probes, mates): all ordered pairs of two images of the same person."""
+    """Returns (probes, mates): the row numbers of all ordered pairs of two images of one person."""
     _, a, b = scores.genuine(probes.rows, probes.person)
     order = np.lexsort((np.concatenate([b, a]), np.concatenate([a, b])))
     return np.concatenate([a, b])[order], np.concatenate([b, a])[order]
@@ -53,8 +53,9 @@ def sizes(n):
 
 
 def subsets(probes, others, mates, probe, draws, seed):
-    """Identifies among random subsets of the distractors. Returns [{"distractors", "rank1",
-    "rank10", "rank1_error", "rank10_error", "draws"}]: means and standard errors over the draws."""
+    """Measures identification among random subsets of the distractors. Returns [{"distractors",
+    "rank1", "rank10", "rank1_error", "rank10_error", "draws"}]: for each size of a subset, the
+    means and standard errors over the draws."""
     out = []
     for n in sizes(len(others))[:-1]:
         got = []
@@ -71,8 +72,8 @@ def subsets(probes, others, mates, probe, draws, seed):
 
 
 def identify(probes, others, args):
-    """Measures identification. Returns (this part of the result, array with True for each trial
-    that is right at rank 1, (scores, numbers) of the best distractors of each probe)."""
+    """Measures identification. Returns (the entry "identification" of the result, array with True
+    for each trial that is right at rank 1, (scores, numbers) of each probe's best distractors)."""
     best, places = search.search(probes.rows, others.blocks(), min(MOST, len(others)))
     equal = [] if args.keep_equal else equal_images(probes, others, best, places)
     if equal:
@@ -94,8 +95,8 @@ def identify(probes, others, args):
 
 
 def verify(probes, others, args):
-    """Measures verification: TAR with intervals and thresholds. Returns (this part of the result,
-    the draws of TAR for each rate, the scores of all genuine pairs)."""
+    """Measures verification: TAR with intervals and thresholds. Returns (the entries "verification"
+    and "curve" of the result, {rate: draws of TAR}, the scores of all genuine pairs)."""
     images, n = probes.images, len(others)
     pairs = statistics.impostor_pairs(images, n)
     good, a, _ = scores.genuine(probes.rows, probes.person)
@@ -121,7 +122,8 @@ def verify(probes, others, args):
 
 
 def curve_of(genuine, falling, pairs, points=60):
-    """Returns [(false-match rate, TAR)]. falling: the largest scores of `pairs` impostor pairs."""
+    """Returns [(false-match rate, TAR)]. falling: the largest scores of the `pairs` impostor pairs,
+    from the largest down."""
     reach = len(falling) - 1 if len(falling) < pairs else len(falling)
     if reach <= statistics.FEWEST or not len(genuine):
         return []
@@ -146,7 +148,8 @@ def watch(probes, others):
 
 
 def measure(probes, others, args):
-    """Returns (result, private). private: the arrays that comparisons and pictures need."""
+    """Measures one network. Returns (result, private). private: the arrays that comparisons and
+    pictures need."""
     if not (probes.images > 1).any():
         raise Failure("no identity has two images: there is nothing to recognise anybody by")
     result, private = {}, {"person": None}

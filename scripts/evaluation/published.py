@@ -7,7 +7,7 @@ ours."""
 NONE = "no published figure found for this protocol"
 PIXELS = ("nearest: 68.22 +- 0.41: Pixels/MKL, SVM with several kernels on pixels, funneled; "
           "image-restricted; Pinto, DiCarlo and Cox, CVPR 2009")
-FIGURES = {  # {(features, method): figure}
+FIGURES = {  # {(features, method): published accuracy, and where it comes from}
     ("lbp", "chi-square"): "69.45 +- 0.48: H-XS-40, LBP histograms, 81x150 pixels; unsupervised; "
                            "Ruiz-del-Solar, Verschae and Correa, EURASIP JASP 2009",
     ("raw", "pca"): "60.02 +- 0.79: Eigenfaces, not aligned; image-restricted; Turk and Pentland, "

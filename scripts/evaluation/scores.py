@@ -4,7 +4,7 @@ import numpy as np
 from evaluation.statistics import Tail
 
 BLOCK = 1 << 16  # distractors in memory at a time
-DEPTH = 4  # keep 4 times the impostor scores that the highest rate needs, for the bootstrap
+DEPTH = 4  # keep 4 times the impostor scores that the highest FAR needs: bootstrap draws need more
 PROBES, OTHERS = 1024, 4096  # rows and columns of a block of scores
 
 
@@ -31,8 +31,8 @@ def genuine(probes, person):
 
 
 def impostors(probes, person, blocks, keep):
-    """Returns the `keep` largest impostor scores, like Tail.sorted(): of probes of two people, and
-    of a probe and a distractor. blocks: as Faces.blocks() yields them."""
+    """Returns the `keep` largest impostor scores in the form of Tail.sorted(). An impostor pair is
+    two probes of two people, or a probe and a distractor. blocks: as Faces.blocks() yields them."""
     tail, people = Tail(keep), int(person.max()) + 1 if len(person) else 0
 
     def add(rows, columns, of_row, of_column, upper):
@@ -47,7 +47,8 @@ def impostors(probes, person, blocks, keep):
         rows, mine = probes[first:first + PROBES], person[first:first + PROBES]
         for at in range(first, len(probes), OTHERS):
             theirs = person[at:at + OTHERS]
-            # person is sorted; take each pair once, with the later person in the column
+            # The rows are sorted by person. The mask takes each pair of two people once: with the
+            # earlier person in the row and the later person in the column.
             add(rows, probes[at:at + OTHERS], mine, theirs, theirs[None] > mine[:, None])
     for first, rows in blocks:
         numbers = np.arange(people + first, people + first + len(rows), dtype=np.int32)

@@ -16,8 +16,8 @@ def merge(scores, places, more, more_places, k):
 
 
 def search(probes, blocks, k):
-    """Returns (scores, numbers) of the k best rows for each probe, by falling score. blocks yields
-    (number of the first row, unit rows)."""
+    """Returns (scores, row numbers) of the k best rows for each probe, by falling score. blocks
+    yields (number of the first row, unit rows)."""
     scores, places = np.empty((len(probes), 0), np.float32), np.empty((len(probes), 0), np.int64)
     for first, rows in blocks:
         if len(rows):
@@ -38,7 +38,7 @@ def watch_list(probes, person, blocks):
     has_more).
     own: the score of a probe with the mean of the other images of its person.
     other: the best score of a probe with another person of the list.
-    alarms: the best score of each stranger; without strangers, `other` of all probes.
+    alarms: the best score of each distractor; without distractors, `other` of all probes.
     has_more: True for probes whose person has more images; only these are in own and other."""
     sums, gallery = means(probes, person)
     count = np.bincount(person, minlength=len(sums))

@@ -11,7 +11,7 @@ import numpy as np
 from lib.metrics import FEWEST
 
 Z = 1.959963984540054  # 95 % of the normal distribution lie between -Z and Z
-WORK = 2e9  # limits draws x scores of a bootstrap, which has at least 100 draws
+WORK = 2e9  # the most draws x scores in a bootstrap; a bootstrap still has at least 100 draws
 
 
 def wilson(rate, trials):
@@ -26,8 +26,9 @@ def wilson(rate, trials):
 
 
 def people_trials(errors, trials):
-    """Returns p (1 - p) / var: so many independent trials have an error rate p of variance var.
-    var: the variance of p between people. errors, trials: the numbers of each person."""
+    """Returns p (1 - p) / var, where p is the error rate and var its variance over people. With
+    this number of independent trials, p would have the same variance. errors, trials: the number
+    of errors and of trials of each person."""
     errors, trials = (np.asarray(v, float)[np.asarray(trials) > 0] for v in (errors, trials))
     n, people = trials.sum(), len(trials)
     if people < 2:
@@ -40,7 +41,8 @@ def people_trials(errors, trials):
 def pair_trials(a, b, images, others=0):
     """Like people_trials(), for a false-match rate; None without a false match. A trial is a pair
     of faces of two people. a, b: the people of each false match. images: the number of images of
-    each known person. others: how many people with one face follow, numbered from len(images)."""
+    each known person. others: the number of further people, who have one face each; their numbers
+    begin at len(images)."""
     images = np.asarray(images, float)
     people, faces = len(images), images.sum()
     pairs = np.minimum(a, b).astype(np.int64)
@@ -68,7 +70,8 @@ def pair_trials(a, b, images, others=0):
 
 
 def listed_trials(a, b, errors):
-    """Like people_trials(), for pairs of the people a[i] and b[i]. errors[i]: the pair failed."""
+    """Like people_trials(), but trial i is a pair of faces of the people a[i] and b[i]. errors[i]:
+    whether the decision on this pair was wrong."""
     a, b, errors = (np.asarray(v) for v in (a, b, errors))
     n, p = len(errors), errors.mean()
     r, two = errors - p, a != b
@@ -86,7 +89,8 @@ def rate_name(rate):
 
 
 class Tail:
-    """Collects the `keep` largest of any number of scores, each with two numbers a and b."""
+    """Collects the `keep` largest of any number of scores. Each score comes with two numbers a and
+    b, the people of its pair."""
 
     SPARE = 1 << 16
 
@@ -131,7 +135,8 @@ class Tail:
 
 def threshold_at(falling, rate, trials):
     """Returns (threshold, number of scores above it). The number is at most rate * trials. falling:
-    the largest scores of all trials, sorted. Returns (None, 0) when they are too few."""
+    the largest scores of all trials, from the largest down. Returns (None, 0) when `falling` has
+    too few scores."""
     k = math.floor(rate * trials * (1 + 1e-12))
     if k >= len(falling):
         return None, 0
@@ -153,7 +158,8 @@ def impostor_pairs(images, others):
 
 def verification(genuine, tail, trials, rates):
     """Returns {rate: {"tar", "threshold", "false_matches"}, or None if not measurable}. genuine:
-    scores of pairs of one person; tail: from Tail.sorted(); trials: number of impostor pairs."""
+    the scores of pairs of one person; tail: the largest impostor scores, as Tail.sorted() returns
+    them; trials: the number of impostor pairs."""
     rising, out = np.sort(genuine), {}
     for rate in rates:
         threshold, above = threshold_at(tail[0], rate, trials)
@@ -195,7 +201,8 @@ def percentiles(values):
 
 
 def two_sided(values):
-    """Returns the two-sided p value of "the difference is 0" from its draws; None with too few."""
+    """Returns the two-sided p value of the hypothesis that the difference is 0. values: the draws
+    of the difference. Returns None for fewer than 20 finite draws."""
     good = values[np.isfinite(values)]
     if len(good) < 20:
         return None
@@ -211,8 +218,8 @@ def ranks(mates, best):
 
 def open_set(own, other, alarms, rates):
     """Returns {rate: {"fnir", "threshold", "missed"}, or None with too few alarms} of a watch list.
-    own: the score of each search with its own person; other: its best score with another person;
-    alarms: the best score of each search for a stranger to the list."""
+    own, other: for each search for a person on the list, the score of this person and the best
+    score of another person. alarms: the best score of each search for a person not on the list."""
     falling, out = -np.sort(-np.asarray(alarms)), {}
     for rate in rates:
         threshold, above = threshold_at(falling, rate, len(falling))

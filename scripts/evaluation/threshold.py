@@ -15,7 +15,8 @@ FORMAT = "darknet threshold 1"
 
 def save(args, rate, got, counts, about):
     """Replaces threshold.json in the folder --out. got: the measured threshold with its rates. When
-    got is None, save() removes the file, and returns or raises the reason."""
+    got is None, save() removes the file. Then it returns the reason, or raises it as a Failure when
+    the user gave --threshold-rate."""
     path, pairs = os.path.join(args.out, "threshold.json"), counts["impostor_pairs"]
     remove(path)
     if got is None:
@@ -36,9 +37,9 @@ def save(args, rate, got, counts, about):
 
 
 def of_pairs(scores, same, names, rate):
-    """Returns (got, counts) for save(). got is None with too few false matches. names: [(image,
-    image)]. If exactly the pairs of one person have both images in one folder, the folder of an
-    image is its person. Else each pair counts as a person of its own."""
+    """Returns (got, counts) for save(). got is None when there are too few false matches. names:
+    [(image, image)]. The folder of an image counts as its person if this agrees with `same` for all
+    pairs. Else each pair counts as a person of its own."""
     people = np.array([[n.rpartition("/")[0] for n in pair] for pair in names])
     number = np.unique(people, return_inverse=True)[1].reshape(-1, 2)
     if ((people[:, 0] == people[:, 1]) != same).any():

@@ -10,7 +10,7 @@ from lib.folders import images_below
 from lib.processes import darknet, run
 
 BINS = 2048
-CUTS = range(BINS // 16, BINS + 1, BINS // 128)  # candidates for the threshold, in bins
+CUTS = range(BINS // 16, BINS + 1, BINS // 128)  # candidates for the threshold, in histogram bins
 
 
 def images_of(folder, shape, most):
@@ -32,7 +32,8 @@ def images_of(folder, shape, most):
 
 
 def threshold(values):
-    """Returns the t for which 8-bit values from -t to t have the smallest squared error."""
+    """Returns the threshold t for which the values, rounded to 8 bits in -t..t, have the smallest
+    squared error."""
     a = np.abs(values[values != 0])
     if not a.size:
         return 1.

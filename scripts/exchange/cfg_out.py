@@ -11,8 +11,8 @@ USUAL = ["biases", *NORM, "weights", "slopes"]
 
 
 class Layer:
-    """A section of a cfg. inputs: numbers of layers, -1 for the network's input; the second stands
-    in from=. shape: (h, w, c) of the output. note: a comment above the section."""
+    """A section of a cfg. inputs: numbers of layers, -1 for the network's input; a second input is
+    written as from=. shape: (h, w, c) of the output. note: a comment above the section."""
 
     def __init__(self, section, options, inputs, shape, note="", **params):
         self.section, self.options, self.inputs = section, dict(options), list(inputs)
@@ -24,8 +24,9 @@ class Layer:
 
 
 def with_routes(layers):
-    """Inserts the sections that a cfg needs to read an earlier layer. Returns [(layer, its
-    inputs)], with the layer numbers of the cfg."""
+    """Inserts a [route] before each layer that does not read the layer directly before it. Returns
+    [(layer, the numbers of its inputs)], numbered as in the cfg. When a later layer reads the
+    network's input, a linear [activation] copies the input at the start."""
     out, number = [], {-1: -1}
     if any(-1 in layer.inputs for layer in layers[1:]) or layers[0].section == "route":
         first = Layer("activation", {"activation": "linear"}, [-1], layers[0].shape)

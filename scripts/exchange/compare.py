@@ -10,13 +10,14 @@ from lib.processes import darknet, run
 
 
 def cleaned(proto, ones, output):
-    """Returns a copy of the model, from which ONNX Runtime computes what the importer reads. ones:
-    names of the batch norms whose gammas become 1, or "all"; output: the only output, or None."""
+    """Returns a copy of the model for ONNX Runtime. It has the changes that the importer makes when
+    it reads the model, such as float32 numbers. ones: names of the batch norms whose gammas become
+    1, or "all"; output: the name of the only output to keep, or None to keep all."""
     model = type(proto)()
     model.CopyFrom(proto)
     graph = model.graph
     constants = {t.name: t for t in graph.initializer}
-    model.ir_version = max(model.ir_version, 4)  # below 4, constants must also be inputs
+    model.ir_version = max(model.ir_version, 4)  # below version 4, constants must also be inputs
     for value in [i for i in graph.input if i.name in constants]:
         graph.input.remove(value)
     for tensor in list(graph.initializer):

@@ -39,8 +39,9 @@ def rounded(a):
 
 
 class Writer:
-    """Collects the layers and weights. half: filters are 16-bit floats. ranges: {layer: largest
-    |output| in 8 bits}. quantized: the number of layers with 8-bit filters."""
+    """Collects the layers and weights. half: filters are 16-bit floats. ranges: {layer: the
+    |output| that the largest 8-bit value, 127, stands for}. quantized: the number of layers with
+    8-bit filters."""
 
     def __init__(self, network, half, ranges):
         self.half, self.rows, self.data, self.at = half, [], [], "input"
@@ -93,7 +94,8 @@ class Writer:
                       blob.shape)
 
     def done(self, layer, x, is_flat=False, is_fused=False):
-        """Adds the activation, unless it is fused. Returns the output. x: name of the input."""
+        """Adds the activation, unless the layer before includes it (is_fused). Returns the layer's
+        output. x: the name of the activation's input."""
         act = layer.activation
         if act == "linear" or is_fused:
             return Tensor(x, layer.out, is_flat)
@@ -179,7 +181,7 @@ def route(t, layer, *inputs):
 
 def avgpool(t, layer, x):
     o, x = layer.options, t.map(x)
-    if o["size"] == 0:  # the output has one dimension
+    if o["size"] == 0:  # the mean of the whole map; ncnn's output has one dimension
         return Tensor(t.layer("Pooling", [x], {0: 1, 4: 1}), layer.out, True)
     return Tensor(t.layer("Pooling", [x], {
         0: 1, 1: o["size"], 2: o["stride"], 3: o["size"] // 2 if o["pad"] else 0, 5: 1, 6: 1}),

@@ -85,18 +85,20 @@ class Layer:
         return (count,)
 
     def norm(self):
-        """Returns (scale, shift), doubles: z becomes scale * z + shift by batch norm and biases."""
+        """Returns (scale, shift) as float64. Batch norm and biases turn z, the result of the
+        filters, into scale * z + shift."""
         p = {k: v.astype(np.float64) for k, v in self.params.items() if v.ndim == 1}
         biases = p.get("biases", np.zeros(self.out[2]))
-        if "variance" not in p or "shifts" in p:  # with shifts, batch norm acts on the input
+        if "variance" not in p or "shifts" in p:  # with shifts, batch norm is before the filters
             return np.ones(self.out[2]), biases
         scale = p["scales"] / np.sqrt(p["variance"] + BN_EPS)
         return scale, biases - p["mean"] * scale
 
     def signs(self):
-        """Returns the filters of [binary]: sign(v), in bwn and xnor times the filter's mean of |v|.
-        v: the weights; center=1 subtracts their mean over channels, unless all |v| of a filter are
-        equal."""
+        """Returns the filters of [binary]: sign(v), where v are the weights. With mode=bwn or xnor,
+        each filter is multiplied by its mean of |v|. With center=1, v are the weights minus their
+        mean over the input channels. A filter whose weights all have the same absolute value is
+        binary already and stays uncentred."""
         w = self.params["weights"]
         v = w.astype(np.float64)
         if self.options["center"]:
@@ -127,7 +129,8 @@ class Network:
         self.embedding, self.total = told["embedding"], told["floats"]
 
     def end_at(self, to=None):
-        """Removes the layers after `to`: a number, a name, or None for the last that predicts."""
+        """Removes the layers after the layer `to`. to: its number or name, or None for the last
+        layer that predicts."""
         last = len(self.layers) - 1
         if to is None:
             while last >= 0 and not self.layers[last].predicts:

@@ -17,7 +17,8 @@ def scaled(g, x, by, label):
 
 
 def hsigmoid(g, x):
-    """Avoids the operator HardSigmoid, because OpenCV 4.6 reads x * HardSigmoid as HardSwish."""
+    """Computes min(max(x + 3, 0), 6) / 6. Avoids the operator HardSigmoid, because OpenCV 4.6 reads
+    x * HardSigmoid as HardSwish."""
     more = g.node("Add", [x, number(g, "three", 3)], "more")
     return scaled(g, clip(g, more, 0, 6, "cut"), 1 / 6, "")
 
@@ -31,7 +32,7 @@ def hswish(g, x):
 
 
 def hard_mish(g, x):
-    """Computes x min(max(x/2 + 1, 0), 1) without HardSigmoid, see hsigmoid()."""
+    """Computes x min(max(x/2 + 1, 0), 1). hsigmoid() explains why HardSigmoid is avoided."""
     more = g.node("Add", [scaled(g, x, .5, "half"), number(g, "one", 1)], "more")
     return g.node("Mul", [x, clip(g, more, 0, 1, "cut")])
 

@@ -85,7 +85,7 @@ def batchnorm(t, n, x, gamma, beta, mean, variance, *_):
     if (variance < 0).any():
         t.fail("its variance has a negative number")
     eps = n.get("epsilon", 1e-5)
-    if x.form == "flat" and not x.is_point:  # the next Gemm folds in this batch norm
+    if x.form == "flat" and not x.is_point:  # gemm() will multiply this batch norm into its weights
         a = gamma / np.sqrt(variance + eps)
         return x.like(parts=("features", a, beta - mean * a))
     if len(gamma) != x.shape[2] or x.form not in ("map", "flat"):

@@ -4,7 +4,8 @@ from onnx import numpy_helper
 
 
 def axes_of(node, args):
-    """Returns the axes of a node, from its second input or its attribute, or None."""
+    """Returns the axes of a node, from its second input or its attribute; None when it has
+    neither."""
     axes = args[1] if len(args) > 1 and args[1] is not None else node.get("axes")
     return None if axes is None else tuple(int(a) for a in np.ravel(axes))
 
@@ -18,7 +19,8 @@ def unsqueeze(node, *args):
 
 
 def slices_of(node, args):
-    """Returns starts, ends, axes and steps of a Slice: inputs or, before opset 10, attributes."""
+    """Returns starts, ends, axes and steps of a Slice. Before opset 10 they are attributes, else
+    inputs."""
     if args:
         starts, ends, axes, steps = (*args, None, None)[:4]
     else:

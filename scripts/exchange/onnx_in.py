@@ -44,7 +44,8 @@ def load(path):
     """Reads a model and its external data, which must lie in the model's folder."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # of text that is not UTF-8
+            # onnx warns of names that are not UTF-8 text; below they are a Failure
+            warnings.simplefilter("ignore", RuntimeWarning)
             model = onnx.load_model(path, load_external_data=False)
     except DecodeError as e:
         raise Failure(f"{path}: is not an ONNX file, or cut short") from e
@@ -85,7 +86,7 @@ def array_of(path, tensor):
 
 class Model:
     """constants: {name: array}; nodes: in the order of computation; input, output: names; dims: the
-    dimensions of the input, None for an open one."""
+    dimensions of the input, with None for a dimension that the model leaves open."""
 
     def __init__(self, path, proto, output=None):
         graph = proto.graph
@@ -132,7 +133,9 @@ class Model:
                     raise Failure(f"{self.path}: {node}: its input {name} is made of its own "
                                   "output: a cycle")
                 if id(made[name]) not in state:
-                    todo.append(made[name])  # one at a time, so that all open nodes lie on one path
+                    # Only one input at a time: so all open nodes lie on one path from the output,
+                    # and an input that is open closes a cycle.
+                    todo.append(made[name])
                     break
             else:
                 state[id(node)] = "done"

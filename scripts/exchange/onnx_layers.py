@@ -23,20 +23,20 @@ from exchange.onnx_norms import (
 # Exceptions that a node with wrong inputs or attributes raises
 WRONG = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, MemoryError)
 WEIGHTED = ("Conv", "Gemm", "MatMul", "BatchNormalization", "PRelu")
-# Operators whose output has the same numbers as their input
-# Words of parts that several nodes may read, although no layer computes them
+# Words of Value.parts that several nodes may read, although no layer computes them
 STEPS = ("length", "sum of squares", "pad", "features")
+# Operators whose output has the same numbers as their input
 RENAMES = ("Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose")
 
 
 class Importer:
-    """size: (height, width) of the input, None for the model's; ones: names of BatchNormalization
-    nodes whose gamma counts as 1, or "all"; bgr: the model takes BGR images."""
+    """size: (height, width) of the input; None takes the size in the model. ones: names of
+    BatchNormalization nodes whose gamma counts as 1, or "all". bgr: the model takes BGR images."""
 
     def __init__(self, model, size=None, ones=(), bgr=False):
         self.model, self.ones, self.bgr = model, ones, bgr
         self.layers, self.notes, self.node = [], [], None
-        self.made = {}  # {name of a value with parts: value of its layer}
+        self.made = {}  # {name of a Value with parts: the Value of the layer that computes it}
         self.mean, self.scale = None, None  # set when the graph begins with (input - mean) * scale
         self.uses = Counter(i for n in model.nodes for i in n.inputs)
         self.uses[model.output] += 1
@@ -146,7 +146,8 @@ class Importer:
             self.uses[value.name] == uses else None
 
     def layer_of(self, value):
-        """Returns the value without `parts`. A new layer, or an option of [net], computes them."""
+        """Returns a value that a layer computes. When the value has `parts` (a function that no
+        layer computes yet), this adds a layer for the function, or sets an activation."""
         if not isinstance(value, Value):
             self.fail("an input is a constant where a layer's output must be")
         if value.parts is None:
@@ -165,8 +166,9 @@ class Importer:
                          f"({word})")
 
     def unshared(self, value):
-        """Returns an input of this node. When other nodes read it too, a layer computes it: what
-        follows in this node may then not become a part of the layers before it."""
+        """Returns an input of this node. If other nodes read it, too, and it has parts, this adds a
+        layer that computes it. Else this node could merge its operation into the layer before,
+        which would change the input of the other nodes."""
         is_step = isinstance(value, Value) and value.parts and value.parts[0] not in STEPS
         return self.layer_of(value) if is_step and self.uses[value.name] > 1 else value
 

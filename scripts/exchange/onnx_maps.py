@@ -115,7 +115,8 @@ def inside(t, n, x, section):
 
 
 def reshape(t, n, x, shape=None, *_):
-    """Converts Flatten, Reshape, Squeeze, Unsqueeze: returns x in the form of the new dims."""
+    """Converts Flatten, Reshape, Squeeze and Unsqueeze. Returns x with the form that has the new
+    dimensions."""
     if x.parts and x.parts[0] != "features":
         x = t.layer_of(x)
     dims, size = x.dims, math.prod(x.dims)
@@ -135,7 +136,7 @@ def reshape(t, n, x, shape=None, *_):
             t.fail("its shape must be a constant")
         shape = n.get("shape") if shape is None else [int(s) for s in np.ravel(shape)]
         if t.model.dims[0] and list(shape[:1]) == t.model.dims[:1]:
-            shape = [1, *shape[1:]]  # the fixed number of images of the file
+            shape = [1, *shape[1:]]  # the file fixes the batch size; a Value has one image
         if any(s < -1 or s > 1 << 31 for s in shape):
             t.fail(f"its shape {shape} is out of range")
         new = [dims[i] if s == 0 and i < len(dims) else s for i, s in enumerate(shape)]

@@ -11,7 +11,7 @@ FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProt
 def softmax(t, n, x):
     x = t.layer_of(x)
     axis, channels = n.get("axis", 1 if t.model.opset < 13 else -1) % len(x.dims), x.channel_axis
-    # before opset 13, all dimensions from the axis on are one
+    # before opset 13, Softmax joined all dimensions from `axis` on into one
     if not x.is_point or axis != channels and not (t.model.opset < 13 and channels and
                                                    1 <= axis < channels):
         t.fail("only the softmax of all channels at one pixel has a layer here")
@@ -19,7 +19,8 @@ def softmax(t, n, x):
 
 
 def squares(t, n, x, *rest):
-    """Converts ReduceL2 (length of each pixel's vector of channels) and ReduceSum (its square)."""
+    """Converts ReduceL2 (the length of each pixel's vector of channels), and ReduceSum of squares
+    (the squared length)."""
     base = x.parts[1] if x.parts and x.parts[0] == "square" else x
     if n.op == "ReduceSum" and base is x:
         t.fail("only the sum of squares in x / |x| has a layer here")
@@ -74,7 +75,8 @@ def resize(t, n, x, *args):
 
 
 def nearest(n, opset, by, count):
-    """Returns the pixels that a nearest Resize reads, or None for a mode that is not known."""
+    """Returns, for each output pixel along one side, the index of the input pixel that a nearest
+    Resize copies; None for an unknown mode. count: input pixels; by: the factor of the Resize."""
     new = opset >= 11 and n.op == "Resize"
     mode = n.get("coordinate_transformation_mode", "half_pixel" if new else "asymmetric")
     i = np.arange(count * by)

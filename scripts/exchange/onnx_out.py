@@ -11,7 +11,8 @@ from lib.errors import Failure
 
 
 class Writer:
-    """keeps_norm: batch norm is a node of its own where possible, else it is in the filters."""
+    """keeps_norm: True writes batch norm as a node of its own where possible. False multiplies it
+    into the filters."""
 
     def __init__(self, network, keeps_norm):
         self.g, self.keeps_norm = Graph(), keeps_norm
@@ -75,7 +76,7 @@ def binary(t, layer, x):
         return t.done(layer, t.conv(x, w, shift, label, layer.window))
     if "shifts" in p:
         x = Tensor(t.normalise(x, p, "input", "shifts"), x.shape)
-    half = g.tensor("half", np.float32([.5]))  # u = sign(sign(x) + 1/2): the sign of 0 is +1
+    half = g.tensor("half", np.float32([.5]))  # u = sign(sign(x) + 1/2) has u = +1 at x = 0
     u = g.node("Sign", [g.node("Add", [g.node("Sign", [x], "sign"), half], "above")], "signs")
     if o["mode"] == "bnn" or not o["k_map"]:
         return t.done(layer, t.conv(u, w, shift, label, layer.window))
@@ -115,8 +116,9 @@ def scaled(t, x, by, label):
 
 
 def fitted(t, layer, f):
-    """Returns (f in the shape of the output, mask). The mask is 1 where f is added, 0 elsewhere.
-    layers_ext/shortcut.c has the formula."""
+    """Brings f, the second input of a [shortcut], to the shape of the layer's output. Returns (the
+    name of the result, mask). The mask is 1 where f is added, else 0. layers_ext/shortcut.c has the
+    formula."""
     g, (h, w, c), (fh, fw, fc) = t.g, layer.out, f.shape
     step, sample = max(fw // w, 1), max(w // fw, 1)
     nh, nw, nc = min(h, fh), min(w, fw), min(c, fc)
@@ -179,7 +181,7 @@ def avgpool(t, layer, x):
     if o["size"] == 0:
         return Tensor(t.g.node("GlobalAveragePool", [t.map(x)]), layer.out)
     pad, x = o["size"] // 2 if o["pad"] else 0, t.map(x)
-    if pad:  # a Pad node: OpenCV's mean pools leave out their own padding
+    if pad:  # a Pad node adds the zeros, because OpenCV's mean excludes the padding of AveragePool
         x = t.g.node("Pad", [x], "padded", pads=[0, 0, pad, pad] * 2)
     return Tensor(t.g.node("AveragePool", [x], kernel_shape=[o["size"]] * 2,
                            strides=[o["stride"]] * 2), layer.out)
@@ -222,7 +224,8 @@ def softmax(t, layer, x):
 
 
 def l2norm(t, layer, x):
-    """Adds the nodes that PyTorch exports for F.normalize: readers of ONNX recognise them."""
+    """Adds the nodes that PyTorch exports for F.normalize, because readers of ONNX recognise
+    them."""
     g = t.g
     if math.prod(x.shape[:2]) > 1:
         x = t.map(x)
@@ -250,7 +253,7 @@ SECTIONS = {
 
 
 def model_of(network, batch, notes, keeps_norm=False):
-    """Returns the ONNX model. batch: a number, or the name of an open dimension."""
+    """Returns the ONNX model. batch: the number of images, or a name for a variable number."""
     t = Writer(network, keeps_norm)
     for layer in network.used:
         t.add(layer)

@@ -5,8 +5,8 @@ import numpy as np
 
 HAS_ACTIVATION = ("convolutional", "depthwise", "global_depthwise", "connected", "batchnorm",
                   "shortcut")
-LENGTHS = ("length", "sum of squares")  # words of parts in x / |x|
-MOST_EPSILON = 1e-4  # the largest epsilon beside |x| that is taken for no part of the function
+LENGTHS = ("length", "sum of squares")  # the words in Value.parts for |x| and |x|^2
+MOST_EPSILON = 1e-4  # an epsilon in x / |x| up to this is dropped, because [l2norm] has its own
 EXACT = 1e-6  # the largest error of a constant such as 1/6; relative for constants above 1
 
 
@@ -34,7 +34,8 @@ class Value:
 
     @property
     def channel_axis(self):
-        """The dimension of the channels, or None when they have no dimension of their own."""
+        """The index of the dimension that has only the channels. None when one dimension joins
+        channels and pixels, or when the channels are in groups."""
         return {"map": 1, "hwc": 3}.get(self.form, 1 if self.is_point and "flat" in self.form
                                         else None)
 
@@ -53,7 +54,7 @@ class Value:
 
 
 def form_of(*inputs):
-    """Returns the form of a result whose channels stand as in the inputs."""
+    """Returns the form of the result of an operation that keeps the inputs' order of channels."""
     return "flat" if all(x.form == "flat" for x in inputs) else "map"
 
 
@@ -86,8 +87,8 @@ def per_channel(t, x, constant):
 
 
 def without_epsilon(t, x, epsilon):
-    """Returns the length x without the epsilon that keeps x / |x| from dividing by 0: [l2norm] has
-    its own."""
+    """Returns x, the length |v| of vectors v. Drops the epsilon that keeps v / |v| from dividing by
+    0, because [l2norm] has an epsilon of its own. Fails when the epsilon is large."""
     if np.size(epsilon) != 1 or not 0 <= float(np.ravel(epsilon)[0]) <= MOST_EPSILON:
         t.fail(f"changes |x| in x / |x| by {np.ravel(epsilon)[0]:g}: only an epsilon of at most "
                f"{MOST_EPSILON:g} has a layer here")

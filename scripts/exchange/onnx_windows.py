@@ -17,7 +17,8 @@ def pads_of(node, size, kernel, strides, dilations):
 
 
 def embed(t, w, pads, dilations, size):
-    """Returns (filters, pad) with an equal result: one pad on all sides, no dilation."""
+    """Returns (filters, pad) of a convolution with the same result, without dilation and with equal
+    padding on all sides. Zeros in the filters replace dilation and uneven padding."""
     if any(d != 1 for d in dilations):
         dh, dw = dilations
         n, c, kh, kw = w.shape
@@ -36,7 +37,8 @@ def embed(t, w, pads, dilations, size):
 
 
 def symmetric(t, kernel, strides, pads):
-    """Returns (size, stride, padding at the start, start plus end) of a pooling window."""
+    """Returns (size, stride, padding at the start, padding at both ends together) of a pooling
+    window."""
     if kernel[0] != kernel[1] or strides[0] != strides[1] or min(kernel[0], strides[0]) < 1:
         t.fail(f"kernel_shape={list(kernel)} strides={list(strides)}: must be square and positive")
     if pads[0] != pads[1] or pads[2] != pads[3] or pads[2] - pads[0] not in (0, 1):

@@ -36,8 +36,8 @@ class Writer:
             "groups": groups, "activation": act}, [source], out, note, weights=w, biases=b)
 
     def bent(self, note, source, slopes, shape):
-        """Computes PReLU as relu(z) - slope * relu(-z). The layer before has the filters w and -w,
-        interleaved, with ReLU."""
+        """Computes PReLU as relu(z) - slope * relu(-z). `source` is a layer with the filters w0,
+        -w0, w1, -w1, ... and ReLU, so its channels are relu(z0), relu(-z0), relu(z1), ..."""
         n = len(slopes)
         w = np.stack([np.ones(n), -slopes.astype(np.float64)], 1).reshape(n, 2, 1, 1)
         return self.conv(note + ", its slopes", source, (*shape[:2], 2 * n), w, np.zeros(n), n)

@@ -108,8 +108,9 @@ def rebuild_parameter(tensor, *_):
 
 
 class Reader(pickle._Unpickler):  # pylint: disable=protected-access
-    """An unpickler that makes only plain values, tensors and Foreign objects. Its base is Python's
-    unpickler in Python: the unpickler in C allocates as much memory as a damaged file asks for."""
+    """An unpickler that makes only plain values, tensors and Foreign objects. It derives from the
+    unpickler that is written in Python. The one in C would allocate as much memory as a damaged
+    file asks for."""
 
     def __init__(self, file, path, storages):
         super().__init__(file, encoding="latin-1")
@@ -157,7 +158,8 @@ def read_zip(path, file):
             member = f"{folder}/data/{s.key}"
             if member not in names:
                 raise Failure(f"{path}: {member} is missing in it")
-            if archive.getinfo(member).file_size == s.bytes:  # with another size array() fails
+            # when the size is wrong, s.data stays None, and array() reports the missing numbers
+            if archive.getinfo(member).file_size == s.bytes:
                 s.data = archive.read(member)
         order = f"{folder}/byteorder"
         return whole, ">" if order in names and archive.read(order) == b"big" else "<"

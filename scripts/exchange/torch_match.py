@@ -12,7 +12,8 @@ NAMES = {"conv": "a Conv2d", "linear": "a Linear", "bn": "a BatchNorm", "prelu":
 
 
 class Module:
-    """One module of the model. fields: {name: tensor}, for example weight, bias, running_mean."""
+    """One module of a PyTorch model. fields: {name: tensor}, with names such as weight, bias,
+    running_mean."""
 
     def __init__(self, name):
         self.name, self.fields = name, {}
@@ -114,7 +115,7 @@ class Layer(network.Layer):
 
     @property
     def kinds(self):
-        """The kinds of modules that fill this layer, in the order in which PyTorch runs them."""
+        """The kinds of PyTorch modules whose tensors fill this layer, in the order of execution."""
         kinds = ["filters"] if "weights" in self.counts else []
         return kinds + ["bn"] * ("variance" in self.counts) + ["prelu"] * ("slopes" in self.counts)
 
@@ -124,7 +125,8 @@ class Layer(network.Layer):
             self.filters[1:] == (1, 1, 1) and self.output == self.inputs[0][2]
 
     def fill(self, modules, eps):
-        """Returns the parameters in the order of self.counts. eps: of PyTorch's batch norm."""
+        """Returns the layer's parameters in the order of self.counts. eps: the epsilon of PyTorch's
+        batch norm."""
         out, n = {}, self.output
         by_kind = {"filters" if m.kind in ("conv", "linear") else m.kind: m for m in modules}
         filters, bn, prelu = (by_kind.get(k) for k in ("filters", "bn", "prelu"))
@@ -140,7 +142,7 @@ class Layer(network.Layer):
             if eps != BN_EPS:
                 wide = variance.astype(np.float64)
                 scales = scales * np.sqrt((wide + BN_EPS) / (wide + eps))
-            shift = out.get("biases", 0)  # z + b - mean = z - (mean - b)
+            shift = out.get("biases", 0)  # moves biases b into the mean: z + b - m = z - (m - b)
             out.update(mean=bn.array("running_mean", n, 0) - shift, variance=variance,
                        scales=scales, biases=bn.array("bias", n, 0))
             if "biases" not in self.counts and out["biases"].any():

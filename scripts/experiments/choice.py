@@ -13,7 +13,8 @@ def words(tuned):
 
 
 def sources(method):
-    """Returns a list: the methods whose chosen values `method` uses, too; `method` is the last."""
+    """Returns a list of methods: first those whose chosen values `method` also uses (tuned_as), and
+    last `method` itself."""
     other = METHODS[method].tuned_as
     return (sources(other) if other else []) + [method]
 
@@ -43,8 +44,8 @@ def tuned_of(args, method, chosen):
 
 
 def choose(args, data, teacher, chosen):
-    """Trains each method with each of its values. Returns {method: (best values, {values as text:
-    mean accuracy over the seeds})}, added to the earlier `chosen`."""
+    """Trains each method with each of its candidate values. Returns a copy of the earlier `chosen`
+    with {method: (best values, {values as text: mean accuracy over the seeds})} added."""
     got, chosen = {}, dict(chosen)
     for method, values, run in tried(args):
         network = trained(args, data, run, method, teacher,

@@ -46,7 +46,8 @@ def add_data_options(p, out):
 
 
 def add_run_options(p, known, methods, widths, seeds, teacher_batches):
-    """Adds the options of runs. known: all methods; the arguments after `known`: defaults."""
+    """Adds the options of runs. known: the names of all methods. The arguments after `known` are
+    the defaults of the options."""
     p.add_argument("--methods", type=words(known), default=list(methods), metavar="A,B",
                    help=", ".join(known))
     p.add_argument("--widths", type=each(real(above=0, most=16)), default=widths, metavar="W,W")

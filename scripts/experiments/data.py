@@ -16,7 +16,7 @@ from experiments.verification import find_images
 
 WATCHED = 800  # synthetic pairs for the accuracy curve during training
 WATCHED_SEED = 3
-DEVELOPMENT_SEED = 2  # for the people whose pairs choose loss weights; the test has 1
+DEVELOPMENT_SEED = 2  # draws other people than the test pairs (seed 1), to choose loss weights
 
 
 @dataclasses.dataclass
@@ -121,7 +121,7 @@ def make_data(args):
 
 
 def data_of_plan(args):
-    """Returns a Data for --plan. Keeps no files. Draws no faces."""
+    """Returns the Data for --plan. Draws no synthetic faces and leaves no files behind."""
     if not args.faces:
         drawn = Faces("", args.identities * args.images, {})
         return Data("", args.identities, drawn, drawn, None)

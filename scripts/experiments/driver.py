@@ -6,9 +6,10 @@ from experiments import choice, estimate, runs, teachers
 from experiments.data import data_of_plan, make_data, tests_of
 from experiments.training import curve_options
 
-# Four functions. plan(args) returns the runs. watched(args, data) returns the pairs for curves.
-# development(args, data) returns a Data whose test pairs choose the values of methods.
-# report(args, data, teacher, runs, chosen) writes results and returns a function to print them.
+# An experiment is four functions. plan(args) returns the runs. watched(args, data) returns the
+# pairs whose accuracy is measured during training, for curves. development(args, data) returns a
+# Data whose test pairs choose the loss weights and margins of methods. report(args, data, teacher,
+# runs, chosen) writes the results and returns a function that prints them.
 Experiment = collections.namedtuple("Experiment", "plan watched development report")
 OFTEN = 30  # seconds between two reports
 

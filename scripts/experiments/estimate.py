@@ -30,7 +30,8 @@ def is_done(args, name):
 
 
 def training(args, name, text, batches, more=0):
-    """Returns the stage of a training, see stages(). more: milliseconds per image to add."""
+    """Returns the stage of a training: (name, estimated seconds, is done). more: milliseconds per
+    image that are added to the measured ones."""
     done = is_done(args, name)
     ms = 0 if done else more + milliseconds(text, args.batch, "-train", *on_threads(args.threads))
     return name, batches * args.batch / 1000 * ms, done
@@ -74,7 +75,7 @@ def stages(args, data, planned, tried, teacher, embedding, tests):
             data.watched, args.points, left, not args.teacher_weights), False))
     for name, pairs in tests.items() if left and data.test else ():
         out.append((f"verification of {len(left)} networks on {name}", 5 * len(left) + seconds(
-            pairs, 1, left, args.every_pair), False))  # 5 s: all pairs and pictures of a network
+            pairs, 1, left, args.every_pair), False))  # 5 s for a network's TAR and pictures
     return out
 
 

@@ -13,7 +13,7 @@ RESULTS = ("made_from", "accuracy", "standard_error", "right", "scores")
 
 def reusable(path, now, *keys, any_build=False):
     """Returns the result in a file, or None when a key is missing or the inputs differ from `now`.
-    any_build: the build of darknet may differ."""
+    any_build: True also takes the result of another build of darknet."""
     old = read_result(path, "made_from", *keys)
     if old is None:
         return None
@@ -41,7 +41,8 @@ def evaluate(args, name, cfg, weights, pairs, folder="lfw", every_pair=False):
 
 
 def measured(args, name, text):
-    """Writes out/NAME.cfg. Returns its fingerprint, parameters, multiply-adds, bytes of weights."""
+    """Writes out/NAME.cfg. Returns the network's fingerprint, numbers of parameters and of
+    multiply-adds, and the bytes of its weights file."""
     cfg = os.path.join(args.out, name + ".cfg")
     write(cfg, text)
     said = checked(cfg)

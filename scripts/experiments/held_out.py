@@ -18,8 +18,8 @@ def images_by_identity(faces):
 
 
 def draw_pairs(images, count, r):
-    """Draws at most count / 2 pairs of one person, and as many of two people, in folds of different
-    people. Returns lines `IMAGE IMAGE SAME FOLD`. images: {identity: files}."""
+    """Draws at most count / 2 pairs of one person, and equally many of two people. No person is in
+    two folds. Returns lines `IMAGE IMAGE SAME FOLD`. images: {identity: files}."""
     names = sorted(images)
     r.shuffle(names)
     folds = [names[f::FOLDS] for f in range(FOLDS)]

@@ -12,8 +12,8 @@ SCRIPT = os.path.join(ROOT, "scripts", "eval_identification.py")
 
 
 def identify(args, name, cfg, weights):
-    """Returns {name of a rate: {"rate", "low", "high"}, or None when it cannot be measured}. low to
-    high is the 95 % interval over people."""
+    """Returns {name of a rate: {"rate", "low", "high"}, or None when it cannot be measured}. "low"
+    and "high" are the 95 % interval over people."""
     out = os.path.join(args.out, name, "identification")
     path = os.path.join(out, "rates.json")
     now = {"network": fingerprints.of_features(cfg, weights),

@@ -9,7 +9,8 @@ TAUGHT = {"teacher": "{cfg}", "weights": "{weights}"}
 FEATURE = "mobilefacenet-half-kd-feature.cfg"
 LABELS = {"m": "{m}"}  # the margin of [margin_softmax]
 COSINE = {"policy": "cosine"}
-GROUPS = {"sampler": "balanced", "identities": "{quarter}", "images": 4}  # 4 images of each person
+# batches that have 4 images of each person
+GROUPS = {"sampler": "balanced", "identities": "{quarter}", "images": 4}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,15 +20,16 @@ class Method:
     labels: bool = True  # False: the losses use no identities, so all faces can be used
     edit: dict = dataclasses.field(default_factory=dict)  # {section: {option: value}} to set in cfg
     add: str = ""  # sections to append to cfg
-    usual: dict = dataclasses.field(default_factory=dict)  # {word in braces: value}
-    given: dict = dataclasses.field(default_factory=dict)  # replaces usual with --teacher-weights
+    usual: dict = dataclasses.field(default_factory=dict)  # default values: {word in braces: value}
+    # values that replace those of `usual` when the user gives --teacher-weights
+    given: dict = dataclasses.field(default_factory=dict)
     choices: tuple = ()  # dicts like usual; development pairs choose one
     tuned_as: str = ""  # another method, whose chosen values this method also uses
     against: tuple = ("scratch",)  # the methods to compare with by McNemar's test
     # (method, f): a student of width w learns from the student of width f * w of `method`, or from
     # the teacher of the experiment when f * w is 1 or more.
     pupil_of: tuple = ()
-    softens: bool = False  # the student of pupil_of first teaches the teacher
+    softens: bool = False  # the teacher is first trained to imitate the student of pupil_of (ReFO)
 
 
 def weights(*values):
@@ -160,7 +162,8 @@ def filled(method, values):
 
 
 def asks(method):
-    """Returns the teacher's outputs that a method reads: "features", "classes" or, for none, ""."""
+    """Returns which outputs of the teacher a method reads: "features", "classes", or "" when it
+    reads no outputs."""
     m = METHODS[method]
     text = m.add + "".join(str(v) for options in m.edit.values() for v in options.values())
     return "classes" if "{headed}" in text else "features" if "{cfg}" in text else ""

@@ -48,13 +48,14 @@ def softened_cfg(args, batches, teacher, student):
 
 
 def usual(args, method):
-    """Returns {word in braces: default value} for a method."""
+    """Returns the default values, {word: value}, for the words in braces of a method's options."""
     m = METHODS[method]
     return {**m.usual, **(m.given if args.teacher_weights else {})}
 
 
 def student_cfg(args, method, width, batches, seed, classes, teacher, tuned):
-    """Returns a student's cfg. teacher: from make_teacher(); tuned: {word in braces: value}."""
+    """Returns a student's cfg. teacher: as make_teacher() returns it; tuned: the values, {word:
+    value}, for the words in braces of the method's options."""
     m = METHODS[method]
     values = {k: f"{v:g}" for k, v in tuned.items()}
     values["quarter"] = str(args.batch // 4)
@@ -68,7 +69,8 @@ def student_cfg(args, method, width, batches, seed, classes, teacher, tuned):
 
 
 def beside(args, path):
-    """Returns `path` for a cfg in out/NAME. It is relative inside --out, so that --out can move."""
+    """Returns `path` as a cfg in the folder out/NAME refers to it. A path inside --out becomes
+    relative, so that the folder --out can be moved."""
     inside = os.path.relpath(path, args.out)
     return path if inside.startswith("..") else os.path.join("..", inside)
 

@@ -24,14 +24,15 @@ def mean_error(values, folds_error):
 
 
 def interval(values):
-    """Returns half of the mean's 95 % interval over seeds, by Student's t. None for one seed."""
+    """Returns half the width of the mean's 95 % interval over seeds (Student's t), or None for one
+    seed."""
     n = len(values)
     return None if n < 2 else float(t.ppf(.975, n - 1)) * standard_error(values)
 
 
 def difference(a, b):
-    """Returns (mean of a minus mean of b, half of its 95 % interval by Welch's test), or None when
-    a or b has only one seed."""
+    """Returns (mean of a minus mean of b, half the width of its 95 % interval by Welch's test), or
+    None when a or b has only one seed."""
     if min(len(a), len(b)) < 2:
         return None
     parts = [standard_error(v) ** 2 for v in (a, b)]
@@ -51,7 +52,7 @@ def alike(a, b):
 
 
 def add_p(rows):
-    """Sets row["p"] = {method: [McNemar's p of each seed]}, for the methods in `against`."""
+    """Sets row["p"] = {method: [McNemar's p of each seed]}, for the methods in Method.against."""
     for r in rows:
         for name in METHODS[r["method"]].against if r["method"] in METHODS else ():
             base = next((b for b in rows if b["method"] == name and alike(b, r)), None)
@@ -72,7 +73,8 @@ def tar_of(results):
 
 
 def add_differences(rows):
-    """Sets row["tar"]["minus"] = {method: difference in TAR}, for `against` and the teacher."""
+    """Sets row["tar"]["minus"] = {method: this row's TAR minus the method's TAR}, for the teacher
+    and for the methods in Method.against."""
     for r in rows:
         if not r["tar"] or r["method"] == "teacher":
             continue
@@ -96,7 +98,8 @@ def row(method, width, images, source, seeds, results, seconds, measured):
 
 
 def stored(rows):
-    """Returns the rows for results.json: without the decisions on pairs and without the draws."""
+    """Returns the rows for results.json: without the lists over pairs, and without the bootstrap
+    draws of TAR."""
     out = [{k: v for k, v in r.items() if k not in ("right", "pairs", "made_from")} for r in rows]
     return [dict(r, tar=r["tar"] and {k: v for k, v in r["tar"].items() if k != "draws"})
             for r in out]
@@ -139,7 +142,7 @@ def row_of(runs):
     for name in first["tests"]:
         values = [r["tests"][name]["accuracy"] for r in runs]
         error = interval(values)
-        if error is None:  # one seed: a normal interval over the folds
+        if error is None:  # one seed has no interval: take 1.96 standard errors over the folds
             folds = first["tests"][name]["standard_error"]
             error = None if folds is None else 1.96 * folds
         tests[name] = {"accuracies": values, "mean": sum(values) / len(values), "interval": error}

@@ -38,7 +38,8 @@ class Run:
 
     @property
     def master(self):
-        """The run whose network teaches this run or, if its method softens, teaches the teacher."""
+        """The run whose network teaches this run; None when the experiment's teacher does. If
+        this run's method softens, the network of `master` teaches the teacher instead."""
         if not METHODS[self.method].pupil_of:
             return None
         method, factor = METHODS[self.method].pupil_of
@@ -46,7 +47,8 @@ class Run:
         if width >= 1 and not METHODS[self.method].softens:
             return None
         named = dataclasses.replace(self, method=method, width=width)
-        # the first student of a chain is trained by the method "feature"
+        # When `named` has no master although its method needs one, `named` is the first student of
+        # a chain of smaller and smaller students. The method "feature" trains this first student.
         return named if named.master or not METHODS[method].pupil_of else \
             dataclasses.replace(named, method="feature")
 
@@ -62,7 +64,7 @@ def plan(args):
                     own = Run(method, width, batches, seed)
                     if METHODS[method].pupil_of and METHODS[method].pupil_of[0] == method \
                             and not own.master:
-                        continue  # the run of method "feature" is the same
+                        continue  # it would repeat the run of method "feature"
                     out += with_masters(own) if args.own else []
                     if args.unlabelled and args.more and not METHODS[method].labels:
                         out += with_masters(dataclasses.replace(own, more=True))
@@ -96,7 +98,7 @@ def teacher_of(args, data, run, teacher):
 
 
 def softening(run):
-    """Returns for how many batches a teacher learns from a student, at most 3,000."""
+    """Returns the number of batches in which a teacher learns from a student, at most 3,000."""
     return min(max(1, run.batches // 3), 3000)
 
 
@@ -131,7 +133,7 @@ def finish(args, data, run, teacher, tuned, tests):
         "commit": sorted({s.get("commit", "unknown") for s in record["sessions"]}),
         "machine": sorted({s.get("machine", "unknown") for s in record["sessions"]}),
         "date": record["sessions"][-1]["begun"],
-        "command": old.get("command") or command(),  # the first command, which trained
+        "command": old.get("command") or command(),  # the command that trained, not a later one
         "tests": {name: {k: r[k] for k in ("accuracy", "standard_error", "tar_at_far", "pairs")}
                   for name, r in results.items()},
         "identification": identified or old.get("identification")})

@@ -18,9 +18,10 @@ def planned(args, data):
 
 
 def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
-    """Trains the teacher, unless it is given. Returns {"cfg", "weights", "embedding" (its length),
-    "headed", "headed_weights"}. headed: the cfg with a classifier for our identities, if a method
-    needs one, else cfg. prefix: of the trainings' names; options: of the teacher's training."""
+    """Trains the teacher, unless the user gives one. Returns {"cfg", "weights", "embedding": its
+    length, "headed", "headed_weights"}. When a method needs a classifier for the identities in
+    `data`, "headed" is the cfg of the teacher with one; else it equals "cfg". prefix: the start of
+    the names of the trainings; options: the options of the teacher's training."""
     teacher = {"cfg": args.teacher_cfg, "weights": args.teacher_weights, "embedding": embedding}
     if not args.teacher_weights:
         teacher["cfg"], teacher["weights"] = train(
@@ -37,7 +38,7 @@ def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
 
 def soften(args, name, batches, faces, teacher, student):
     """Trains the teacher's last layers to imitate a student's features (ReFO). Returns the new
-    teacher, as make_teacher() does."""
+    teacher in the form of make_teacher()'s result."""
     text = softened_cfg(args, batches, teacher, student)
     network = train(args, name, text, faces, (student["cfg"], student["weights"]), start=[
         teacher["weights"], "-from-backbone", "-from-cfg", teacher["cfg"]])
@@ -45,7 +46,8 @@ def soften(args, name, batches, faces, teacher, student):
 
 
 def features_of(teacher, cfg, weights):
-    """Returns `teacher` with another trained network, whose losses are removed, in its place."""
+    """Returns a copy of `teacher` with the network (cfg, weights) in its place. Removes the losses
+    from this network's cfg."""
     path = os.path.join(os.path.dirname(cfg), "features.cfg")
     write(path, without_losses(read(cfg)))
     return dict(teacher, cfg=path, weights=weights)

@@ -32,8 +32,9 @@ def made_from(args, text, source, teacher, options, start):
 
 
 def check_record(args, folder, now):
-    """Returns the record of the training in `folder`, None without one. When its inputs or weights
-    differ, raises a Failure or, with args.force, renames the folder."""
+    """Returns the record of the training in `folder`, or None without a training. When the training
+    had other inputs than `now`, or its weights were changed, raises a Failure. With args.force it
+    renames the folder instead, and returns None."""
     path = os.path.join(folder, RECORD)
     if not os.path.exists(os.path.join(folder, "net.cfg")) and not os.path.exists(path):
         return None
@@ -70,8 +71,8 @@ def set_aside(folder):
 
 def train(args, name, text, faces, teacher=(), options=(), start=()):
     """Trains the network of a cfg text in out/name. Returns the paths of its cfg and weights.
-    teacher: paths of the teacher's files; options: for `darknet classifier train`; start: its
-    arguments that name the first weights."""
+    teacher: paths of the teacher's files; options: options of `darknet classifier train`; start:
+    further arguments of this command, which name the initial weights."""
     folder = os.path.join(args.out, name)
     cfg, weights, path = (os.path.join(folder, f) for f in ("net.cfg", "net.weights", RECORD))
     if teacher and args.cache:
@@ -118,7 +119,7 @@ def training_seconds(args, name):
     try:
         lines = read(path).split("\n")
         at = lines[0].split(",").index("images_per_second")
-    except ValueError:  # no log yet: a Failure, which is a ValueError
+    except ValueError:  # without a log, read() raises a Failure, which is a ValueError
         return 0.
     total = 0.
     for line in lines[1:]:

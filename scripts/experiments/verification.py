@@ -16,16 +16,17 @@ from lib.processes import darknet
 from lib.text import counted
 from report.roc import draw_roc, draw_worst, printable
 
-NEEDED = ("pair_names", "right", "scores", "same", "made_from")  # keys read from another run
+NEEDED = ("pair_names", "right", "scores", "same", "made_from")  # keys of another run's results
 
 
 def find_images(folder, pairs, allow_missing):
-    """Returns ({name: path in folder}, the pairs whose images both exist, missing names). A missing
-    name is a Failure without allow_missing."""
+    """Returns ({name: path in folder}, the pairs whose images both exist, missing names). Raises a
+    Failure for missing names unless allow_missing is true."""
     found, missing, listed = {}, [], {}
 
     def place(inside):
-        """Returns the path of the image `inside`, which may lack a suffix; None when missing."""
+        """Returns the path in `folder` of the image named `inside`, or None when it is missing. The
+        name may lack its suffix."""
         at, stem = os.path.split(inside)
         if at not in listed:
             try:
@@ -53,7 +54,8 @@ def find_images(folder, pairs, allow_missing):
 
 
 def pairs_of(folder, pairs, found):
-    """Returns the pairs whose images both exist. Fails when all or none of them show one person."""
+    """Returns the pairs whose images both exist. Fails unless some of them show one person and some
+    show two people."""
     kept = [p for p in pairs if p[0] in found and p[1] in found]
     if not any(p[2] for p in kept) or all(p[2] for p in kept):
         raise Failure(f"{folder}: no same or no different pairs are left")
@@ -61,8 +63,8 @@ def pairs_of(folder, pairs, found):
 
 
 def embed(cfg, weights, folder, found, flip="none", threads=0, allow_broken=False):
-    """Returns ({name: feature vector}, a line for each broken image). Without allow_broken these
-    images are a Failure."""
+    """Returns ({name: feature vector}, a line for each broken image). Raises a Failure for broken
+    images unless allow_broken is true."""
     names = sorted(found)
     paths = [os.path.join(os.path.abspath(folder), found[n]) for n in names]
     with tempfile.TemporaryDirectory() as scratch:
@@ -99,8 +101,8 @@ def images_of(folder, found, kept):
 def verify(cfg, weights, folder, pairs, out, flip="none", threads=0, allow_missing=False,
            other=None, name="", pictures=True, every_pair=False):
     """Verifies pairs. Returns the result and writes its files into the folder `out`. pairs: as
-    read_pairs() returns them; other: the results.json of another run to compare with; name: of
-    the faces, for titles; every_pair: also measure TAR over all pairs of the images."""
+    read_pairs() returns them; other: the results.json of another run to compare with; name: the
+    name of the faces in titles; every_pair: also measure TAR over all pairs of the images."""
     start = time.time()
     make_folder(out)
     theirs = read_json(results_of(other), *NEEDED) if other else None

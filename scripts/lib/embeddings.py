@@ -10,7 +10,7 @@ from lib.text import counted
 
 
 TAKEN = 1 << 15  # rows that take() reads at a time
-FLIPS = "none", "sum", "concat"  # of `darknet embed -flip`; a file stores the index
+FLIPS = "none", "sum", "concat"  # the values of `darknet embed -flip`; a file stores the index
 BLOCK_SUM = 8  # bytes of the checksum after a block, in versions 3 and 4
 MAGIC = b"DNXE"
 
@@ -33,7 +33,8 @@ def check(rows, path, names):
 
 
 class Embeddings:
-    """A file of features. network: (fingerprint of the network, flip), or None if not stored."""
+    """A file of features. network: (fingerprint of the network, flip), or None when the file does
+    not store them."""
 
     def __init__(self, path):
         self.path = path
@@ -108,6 +109,6 @@ class Embeddings:
 
 
 def read(path):
-    """Returns (names, count x dim float32)."""
+    """Returns (names, features as a float32 array of shape count x dim)."""
     file = Embeddings(path)
     return file.names, file.rows(0, file.count)

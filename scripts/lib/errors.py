@@ -43,10 +43,11 @@ def stop(number, _frame):
 
 
 def run_main(work, *arguments, again=False):
-    """Calls work(*arguments). Returns the exit status of the script. again: after a signal a
-    message says that the same command continues the work."""
+    """Calls work(*arguments). Returns the exit status of the script. again: True prints, when a
+    signal ends the script, that the same command continues the work."""
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(line_buffering=True)  # in order with child processes
+        # keeps the lines of this script and of its child processes in the order of writing
+        sys.stdout.reconfigure(line_buffering=True)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # an ignored signal stays ignored
             signal.signal(number, stop)
@@ -55,7 +56,8 @@ def run_main(work, *arguments, again=False):
         sys.stdout.flush()
         return status or 0
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes once more at its end
+        # At its end Python flushes stdout once more. This must not raise the error again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     except (Failure, OSError, MemoryError) as e:
         print(f"{script()}: {text_of(e)}", file=sys.stderr)

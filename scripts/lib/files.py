@@ -45,7 +45,8 @@ def whole_file(path, binary=False, sync=True):
         remove(temporary)
         if e.errno is None:
             raise
-        raise OSError(e.errno, e.strerror, path) from e  # of path, not of the temporary file
+        # the message shall name path, not the temporary file
+        raise OSError(e.errno, e.strerror, path) from e
     except BaseException:
         remove(temporary)
         raise
@@ -75,8 +76,8 @@ def remove(path):
 
 
 def refuse_replacing(outs, force, *inputs):
-    """Raises a Failure when an output is also another output or an input, or exists without force.
-    outs: {description for messages: path}."""
+    """Raises a Failure when an output is also another output or an input. Raises it also when an
+    output exists and `force` is false. outs: {description for messages: path}."""
     for one, other in itertools.combinations(outs, 2):
         if os.path.realpath(outs[one]) == os.path.realpath(outs[other]):
             raise Failure(f"{outs[one]}: is named for the {one} and for the {other}")

@@ -10,7 +10,7 @@ from lib.errors import Failure
 from lib.folders import walk
 from lib.processes import checked, darknet, run
 
-SMALL = 1 << 29  # bytes; larger folders are compared by sizes and times of files
+SMALL = 1 << 29  # bytes; in larger folders the files' sizes and times are compared, not contents
 SHAPE = ("height", "width", "channels", "width_multiplier")
 PATHS = ("teacher", "weights")  # cfg options with paths: the files' contents are compared instead
 
@@ -71,7 +71,8 @@ def of_build():
 
 @functools.lru_cache(maxsize=None)
 def has_teacher(section):
-    """True when a layer type takes teacher= and weights=; also of a folder LAYERS=."""
+    """True when a layer type takes teacher= and weights=. `darknet layers` also has the types that
+    a user has added by make LAYERS=."""
     try:
         return "\n  teacher " in run([darknet(), "layers", section], capture=True)
     except Failure:  # an unknown section: `darknet check` will refuse it
@@ -99,8 +100,8 @@ def of_network(text):
 
 
 def of_features(cfg, weights):
-    """Returns the fingerprint of `darknet check -json`. Networks with equal fingerprints compute
-    equal features."""
+    """Returns the fingerprint that `darknet check -json` prints. Networks with equal fingerprints
+    compute equal features."""
     return checked(cfg, weights)["fingerprint"]
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 FARS = (1e-1, 1e-2, 1e-3, 1e-4)
-FEWEST = 10  # TAR at a FAR is reported from this number of false accepts on
+FEWEST = 10  # TAR at a FAR is reported only when the FAR allows at least 10 false accepts
 
 
 def cosine(a, b):
@@ -67,7 +67,7 @@ def area(scores, same):
 
 
 def equal_error_rate(far, tar):
-    k = int(np.argmax(far >= 1 - tar))  # the first point at or past the crossing
+    k = int(np.argmax(far >= 1 - tar))  # the first point at or past the equal error rate
     if k == 0:
         return float(far[0])
     d0, d1 = far[k - 1] - (1 - tar[k - 1]), far[k] - (1 - tar[k])
@@ -112,7 +112,8 @@ def mcnemar(right_a, right_b):
 
 
 def p_text(p):
-    """Returns a p value as text. Below 1e-16 the text is a bound, because p is never exactly 0."""
+    """Returns a p value as text. Below 1e-16 the text is "<1e-16": rounding may have made p 0, but
+    a true p is never 0."""
     return "<1e-16" if p < 1e-16 else f"{p:.2g}"
 
 

@@ -9,7 +9,7 @@ def read_pairs(path):
 
 
 def unpack_bin(path, folder):
-    """Writes the images of a .bin set into `folder`. Returns the pairs in read_pairs()' form."""
+    """Writes the images of a .bin set into `folder`. Returns its pairs as read_pairs() does."""
     if not path.isprintable():
         raise Failure(f"{path!r}: must have a printable name")
     return parse(run([darknet(), "pairs", "-unpack", folder, "--", path], capture=True))

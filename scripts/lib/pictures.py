@@ -13,7 +13,8 @@ TEMPORARY = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EMFIL
 
 
 def read_rgb(path):
-    """Reads an image as RGB: upright, transparent pixels over black. Raises errors of Pillow."""
+    """Reads an image as RGB, turned upright by its EXIF orientation. Transparent pixels are blended
+    with black. Raises errors of Pillow."""
     try:
         return read_once(path)
     except OSError as e:

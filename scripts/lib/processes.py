@@ -74,7 +74,8 @@ class Forward:
 
 
 def start(command, **files):
-    """Starts a process in a group of its own: Ctrl-C does not reach it. files: stdout=, stderr=."""
+    """Starts a process in a process group of its own, so that Ctrl-C does not reach it. files:
+    stdout= and stderr= of the process."""
     parent = os.getpid()
 
     def prepare():
@@ -136,7 +137,8 @@ def ended(command, status):
 
 
 def pool_start(parent):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the parent stops the pool
+    # a worker ignores Ctrl-C, because the parent then stops the pool
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with(parent)
 

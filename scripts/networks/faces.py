@@ -7,8 +7,8 @@ WIDTHS = (64, 128, 256, 512)
 
 def residual(net, filters, stride, squeeze=False, is_plain=False):
     """Adds a residual block (ArcFace, Deng et al., arXiv 1801.07698). is_plain: no batch norm
-    between the two 3x3 convolutions; when only the stride changes, a max pool replaces the 1x1
-    convolution."""
+    between the two 3x3 convolutions; when the shortcut changes only the stride, a max pool replaces
+    its 1x1 convolution."""
     start, c = net.last, net.shape[2]
     net.batchnorm()
     net.conv(filters, 3, 1, "prelu", bn=not is_plain)
@@ -56,7 +56,8 @@ def block(net, filters, stride=1):
 
 
 def attention(net, levels, filters):
-    """Adds an attention module, (1 + mask) * trunk. levels: halvings of the map in the mask."""
+    """Adds an attention module: (1 + mask) * trunk. levels: how often the mask branch halves the
+    height and width of its map."""
     block(net, filters)
     start = net.last
     block(net, filters)
@@ -123,7 +124,7 @@ def densenet(net, blocks, growth):
             net.avgpool(2, 2, pad=False)
 
 
-# ---- the files ----
+# ---- the cfg files ----
 
 def large(title, body, head, paper, *notes, numbers=512):
     return face(title, LARGE_FACE, body, head, paper, *notes, numbers=numbers)

@@ -137,7 +137,7 @@ def shufflenet_v2_body(net, pool, act):
     net.conv(1024, act=act)
 
 
-# ---- the files ----
+# ---- the cfg files ----
 
 IN_TABLE_2 = "(Chen et al., arXiv 1804.07573, Table 2) compares it: stride 1 in the first layer"
 SQUEEZE = ("Squeeze", [

@@ -4,7 +4,7 @@ import os
 from lib.errors import needs
 from lib.files import whole_file
 
-EACH = 4  # pairs of two people, and of one person, for each network
+EACH = 4  # for each network, at most 4 pairs of two people and at most 4 of one person are drawn
 TILE, GAP, HEAD, LINE, LETTER = 56, 6, 22, 14, 6  # pixels
 
 

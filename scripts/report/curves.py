@@ -53,7 +53,8 @@ def known(log, column):
 
 
 def verification(log):
-    """Returns the name of the verification's column: "pairs", by -judge "tar@..." or "rank-1"."""
+    """Returns the name of the column with the verification result: "tar@..." or "rank-1" when the
+    training had -judge, else "pairs"."""
     return next((c for c in log if c == "rank-1" or c.startswith("tar@")), "pairs")
 
 
@@ -62,7 +63,8 @@ def losses_of(log):
 
 
 def draw_loss(axis, log, colour, label, parts):
-    """Draws the smoothed loss. parts: also the loss of each batch, and each part."""
+    """Draws the smoothed loss. parts: True also draws the loss of each batch, and the smoothed
+    value of each loss of the network."""
     if parts:
         axis.plot(log["batch"], log["loss"], color="lightgrey", lw=.8, label="each batch")
     axis.plot(log["batch"], smooth(log["loss"]), color=colour, label=label)

@@ -63,7 +63,7 @@ def summary(args, data):
 
 
 def notes(args, rows, said):
-    """Returns notes that explain the table. said: see report()."""
+    """Returns notes that explain the table. said: the argument of report()."""
     out = ["Standard errors are over seeds, that of the teacher over the folds."
            if len(args.seeds) > 1 else
            "Standard errors are over the folds of one seed: they do not show how much another "
@@ -126,7 +126,8 @@ def draw_point(axis, i, value, below, above):
 
 
 def draw_curves(args, rows, title, path):
-    """Draws accuracy during training, and a panel of losses for each method: units differ."""
+    """Draws accuracy during training, and the losses. Each method has its own panel of losses,
+    because the losses of two methods have different units."""
     by, logs = collections.OrderedDict(), {}
     for r in rows:
         for name in r["networks"]:

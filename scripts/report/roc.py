@@ -11,7 +11,8 @@ from report.pictures import picture
 
 
 def draw_roc(path, result, title, other=None):
-    """Draws ROC and scores. result: of verification.verify(); other: another result, or None."""
+    """Draws the ROC curve and the histograms of scores. result: as verification.verify() returns
+    it; other: a second result to compare with, or None."""
     scores, same = np.array(result["scores"]), np.array(result["same"], bool)
     with picture(path, 110, 1, 2, figsize=(11, 4.8)) as (figure, axes):
         left, right = axes[0]
@@ -74,5 +75,5 @@ def draw_face(axis, path, title):
 
 
 def printable(text):
-    """Returns a text that matplotlib can draw, where "$" begins a formula."""
+    """Returns the text with each "$" escaped, because matplotlib begins a formula at a "$"."""
     return text.encode(errors="replace").decode().replace("$", r"\$")

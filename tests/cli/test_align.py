@@ -85,7 +85,8 @@ def similarity(angle, scale, x, y):
 
 
 def test_numpy(tmp):
-    """Crops equal NumPy's, also when no similarity transform fits the landmarks exactly."""
+    """Crops equal those that NumPy code computes, also when no similarity transform fits the
+    landmarks exactly."""
     draw, text = np.random.RandomState(5), ""
     pictures = {}
     for k in range(6):
@@ -155,7 +156,8 @@ def test_several(tmp):
 def test_faults(tmp):
     for name in ("good", "unlisted", "outside", "faceless", "odd", "sub/good"):
         save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
-    save(f"{tmp}/in/good.jpeg", waves(1, 120, 120))  # its crop and good.png's would be one file
+    # the crops of good.jpeg and good.png would have the same file name
+    save(f"{tmp}/in/good.jpeg", waves(1, 120, 120))
     write(f"{tmp}/in/broken.jpg", b"\xff\xd8\xff\xe0 no more")
     write(f"{tmp}/in/empty.png", b"")
     text = line("good.png", TEMPLATE) + line("./sub/good.png", TEMPLATE)

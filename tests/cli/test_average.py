@@ -25,7 +25,7 @@ def saves_the_average():
         expect_end(train(plain, "-batches", str(t), "-name", "each", *more))
         w = floats("plain/each.weights")
         d = min(EMA, (1 + t) / (10 + t))
-        if average is None:  # start: the weights before the first update
+        if average is None:  # a training at rate 0 gives `start`: the weights before any update
             expect_end(train(data("faces", "zero"), "-batches", "1", cfg=write(
                 "zero.cfg", CFG.replace("learning_rate=0.002", "learning_rate=0"))))
             start = floats("zero/zero.weights")
@@ -34,7 +34,8 @@ def saves_the_average():
             average = average * d + (1 - d) * w
     expect_end(train(data("faces", "mean"), "-batches", str(count), cfg="ema.cfg"))
     got = floats("mean/ema.weights")
-    # `start` was trained at rate 0, which still changes batch norm's running statistics: 2 x 8
+    # The training at rate 0 that gave `start` still changed the running mean and variance of batch
+    # norm. So these 2 x 8 numbers may differ.
     off = np.abs(got - average)
     expect(np.median(off) < 1e-7 and (off > 1e-6).sum() <= 2 * 8, f"off by {off.max()}")
     expect(np.abs(got - floats("plain/each.weights")).max() > 1e-4,

@@ -143,7 +143,9 @@ def torn_rows_are_refused():
     expect_end(train("s"))
     path = os.path.join("cache", files()[0])
     want = read(path)
-    end = len(want) - (2 * IMAGES * DIM * 2 + 8 * -(-2 * IMAGES // 256))  # the first row's offset
+    # The offset of the first row. The rows have DIM numbers of 2 bytes; each block of 256 rows ends
+    # with a checksum of 8 bytes.
+    end = len(want) - (2 * IMAGES * DIM * 2 + 8 * -(-2 * IMAGES // 256))
     for at, n, text in ((len(want) - 900, 600, "damaged: a checksum is wrong"),
                         (end, 256 * DIM * 2 + 8, "damaged: a checksum is wrong"),
                         (40, 3, "damaged: the checksum of its head is wrong")):
@@ -169,7 +171,7 @@ def other_inputs_get_other_rows():
     before = read("faces/a/000.png")
     Image.fromarray(np.zeros((12, 12, 3), np.uint8)).save("faces/a/000.png")
     expect_end(train("s"), 1, "is of other images")
-    write("faces/a/000.png", before)  # the same bytes, written later
+    write("faces/a/000.png", before)  # the old bytes with a new time: the cache is valid again
     expect_end(train("s"))
     shutil.rmtree("cache")
     expect_end(train("s"))

@@ -33,7 +33,7 @@ LINES = []  # lines of faces.txt
 
 
 def train(name, *args, cfg="net.cfg", limit=60, before=None, **options):
-    """Trains on NAME.data with one thread: then the weights' bits can be compared."""
+    """Trains on NAME.data. One thread makes the weights comparable bit for bit."""
     options = {"backup": name, **options}
     write(f"{name}.data", "".join(f"{k}={v}\n" for k, v in options.items()))
     return darknet("classifier", "train", f"{name}.data", cfg, "-threads", "1", "-force", *args,
@@ -50,7 +50,8 @@ def refuses(name, *texts, cfg="net.cfg", **options):
 
 
 def make_inputs():
-    """Writes net.cfg, the images faces/CLASS/0..9, and faces.txt: their paths and classes."""
+    """Writes net.cfg, ten images in each folder faces/CLASS, and faces.txt with their paths and
+    classes."""
     rng = np.random.default_rng(1)
     write("net.cfg", CFG)
     for c in range(3):
@@ -68,7 +69,7 @@ def make_inputs():
 # ---- record files, written as MXNet does ----
 
 def frame(content):
-    """Returns a record as MXNet writes it, split at the magic number."""
+    """Returns a record as MXNet writes it: split wherever the content has the magic number."""
     parts, start = [], 0
     for at in range(0, len(content) - 3, 4):
         if content[at:at + 4] == MAGIC:
@@ -90,8 +91,9 @@ def record(labels, image=b"", many=False):
 
 
 def write_rec(name, items, header=True, many=False):
-    """Writes NAME.rec of items (class, bytes), and its index. header: adds InsightFace's header and
-    identity records. many: two labels for each image. Returns the offsets of the records."""
+    """Writes NAME.rec and its index. items: (class, bytes of the image file); header: also writes
+    InsightFace's header record and identity records; many: writes two labels for each image.
+    Returns the offsets of the records."""
     contents = [record([c], b, many) if not many else record([c, 7], b, True) for c, b in items]
     if header:
         n = len(items)
@@ -126,7 +128,7 @@ def record_files():
 
 
 def split_records():
-    """The bytes of an image may contain the magic number of record files."""
+    """Images are read whole when their bytes contain the magic number of record files."""
     rng = random.Random(3)
     faces = []
     for i in range(12):
@@ -144,7 +146,7 @@ def split_records():
 
 
 def bad_records():
-    """Damaged record files; tests/data/bad_data has more cases."""
+    """Damaged record files are refused. tests/data/bad_data has more cases."""
     at = write_rec("r", items())
     whole, index = read("r.rec"), read("r.idx").decode()
 
@@ -204,7 +206,8 @@ def joined():
 
 
 def folders_that_end_with_an_empty_one():
-    """An empty folder keeps its class: the next folder's classes begin after it."""
+    """An empty identity folder counts as a class. So the classes of the next folder of train=
+    begin after it."""
     for folder in "left/0", "left/1", "right/2":
         os.makedirs(folder)
         for name in os.listdir(f"faces/{folder[-1]}") if folder != "left/1" else ():

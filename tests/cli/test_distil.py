@@ -27,7 +27,7 @@ def start():
     make_inputs()
     write("t.cfg", TEACHER.replace("seed=9", "seed=5"))
     expect_end(darknet("init", "t.cfg", "t.weights"))
-    write("t.cfg", TEACHER)  # the weights are not those that the cfg begins with
+    write("t.cfg", TEACHER)  # t.weights has seed 5, so it differs from this cfg's initial weights
     for name in NAMES:  # images that already have the size of the network
         os.makedirs(f"same/{name}")
         for i in range(EACH):
@@ -52,8 +52,8 @@ def head_of(name):
 
 
 def run(name, head, *more, of_teacher=OF_T):
-    """Trains N updates in one run and in two, which must give the same bits. Returns the path of
-    the weights."""
+    """Trains N updates twice: in one run, and in two runs of N/2. Both must give the same bits.
+    Returns the path of the weights."""
     cfg = student(name, head, of_teacher)
     whole, parts = data("faces", f"{name}-whole"), data("faces", f"{name}-parts")
     expect_end(train(whole, "-batches", str(N), "-name", "w", *more, cfg=cfg))

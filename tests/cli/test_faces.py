@@ -118,7 +118,8 @@ def a_changed_photograph_is_new():
     done = faces("changing", "changed")
     expect(done.stdout.startswith("3 photographs, 2 new: 3 faces; 0 without"), done.stdout)
     expect(files("changed") == ["a.jpg", "b.jpg", "c.jpg", "faces.record"], files("changed"))
-    os.utime("changing/a.png", (1 << 32, 1 << 32))  # a date in the future
+    # a time in the future, the year 2106, does not make the crops again
+    os.utime("changing/a.png", (1 << 32, 1 << 32))
     expect("3 photographs, 0 new" in faces("changing", "changed").stdout, "made again")
     os.unlink("changing/a.png")
     write("changing/d.heic", "photograph")
@@ -240,7 +241,7 @@ def wrong_calls():
 
 
 def goes_on_after_a_kill():
-    """The crops equal those of a run without signals."""
+    """After kills and signals, the crops equal those of a run without them."""
     for i in range(150):
         photograph(f"many/p{i % 7}/{i:03}.png", 130, 120, (i % 6 * 10, i % 5 * 10))
     expect_end(faces("many", "whole", "-landmarks", "whole.txt"))

@@ -102,7 +102,7 @@ def videos_that_end_early():
         found = len({n.split(".")[0] for n in tree(name)})
         expect(found == count if count else 9 < found < 21, (name, found))
     whole = len(tree("cut"))
-    expect_end(faces("cut.avi", "less", "-frames", "3"))  # cut.avi has the first 3 frames
+    expect_end(faces("cut.avi", "less", "-frames", "3"))  # the first 3 frames of cut.avi are whole
     expect_end(faces("cut.avi", "less", "-frames", "40"), 1, "cut.avi: has 30 frames, but only ")
     expect(len(tree("less")) == whole, (tree("less"), whole))
 

@@ -25,11 +25,11 @@ with needed():
     import numpy as np
 import tempfile
 
-# again: the command after a failure. result: the files that are compared. costs, for a slow case:
-# divides the number of failures and multiplies the time limit.
+# again: the command that runs after a failed one. result: the files that are compared. costs: above
+# 1 for a slow case; it divides the number of tested failures and multiplies the time limit.
 Case = collections.namedtuple("Case", "name command again result costs", defaults=(1,))
 HANG = 10  # seconds after which a command counts as hanging, on a machine without other work
-SAMPLE = os.environ.get("SAMPLE", "4")  # the number of failures in each case
+SAMPLE = os.environ.get("SAMPLE", "4")  # the number of failures in each case, or "all"
 BINARY = """[net]
 height=16
 width=16
@@ -135,8 +135,8 @@ def setup():
 
 
 def call(command, folder, env=None, limit=HANG):
-    """Runs a command. Returns the finished process, or None when it hangs. A signal ends a training
-    that waits for unreadable images."""
+    """Runs a command. Returns the finished process, or None when it hangs. When a training reports
+    that it waits for an unreadable image, this function ends it with SIGTERM."""
     with tempfile.TemporaryFile("a+", errors="replace") as err:
         with subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=err) as p:
@@ -198,7 +198,8 @@ def renew(before, folder):
 
 
 def judge(case_, folder, done, failed, old, new):
-    """Returns what is wrong after the run `done`, or None. failed: its failed system calls."""
+    """Returns what is wrong after the run `done`, or None. failed: a line for each system call that
+    failed in this run; old, new: the results before this run and after a run without failures."""
     if done is None:
         return "it hangs"
     if done.returncode not in (0, 1):
@@ -229,7 +230,8 @@ def tells_skipped(done):
 
 
 def is_progress(case_, path):
-    """True when `path` is the weights of a training: a checkpoint from its middle is allowed."""
+    """True when `path` is the weights file of a training. After a failure it may be a checkpoint of
+    the unfinished training."""
     return case_.command[1] == "classifier" and case_.command[2] == "train" and \
         path.endswith(".weights")
 
@@ -246,7 +248,8 @@ def known_as(failed):
 
 
 def inject(case_, before, folder, new, at, count):
-    """Lets `count` system calls fail, from number `at` on. Returns what is wrong, or None."""
+    """Runs the case with `count` failing system calls, the first of which is number `at`. Returns
+    what is wrong afterwards, or None."""
     renew(before, folder)
     old = results(case_, folder)
     log = folder + ".log"
@@ -270,7 +273,7 @@ def inject(case_, before, folder, new, at, count):
 
 
 def all_calls(case_, before, folder):
-    """Runs the case without a failure. Returns a line for each system call, and the results."""
+    """Runs the case without failing calls. Returns (a line for each system call, the results)."""
     log = folder + ".log"
     renew(before, folder)
     kinds = "files" if case_.command[0] == sys.executable else "all"
@@ -314,7 +317,7 @@ def test(case_, base, top):
 
 
 def errno_stays(top):
-    """A call that raises a signal, or is only counted, keeps errno."""
+    """faults.c keeps errno when it raises a signal at a call, and when it only counts the call."""
     program = ("import ctypes, os, signal\nsignal.signal(signal.SIGUSR1, signal.SIG_IGN)\n"
                "libc = ctypes.CDLL(None, use_errno=True)\n"
                "f = os.open('kept', os.O_RDWR)\nctypes.set_errno(77)\n"
@@ -322,7 +325,8 @@ def errno_stays(top):
     write(os.path.join(top, "kept"), "")
     for count, what in ((1, -signal.SIGUSR1), (0, 5)):
         env = faults("kept", 1, count, what, "write", "/nowhere/log")
-        env["LD_PRELOAD"] = env["LD_PRELOAD"].split()[-1]  # Python has no sanitizer
+        # Python is built without sanitizers, so it preloads only faults.c
+        env["LD_PRELOAD"] = env["LD_PRELOAD"].split()[-1]
         said = subprocess.run((sys.executable, "-c", program), env=env, cwd=top, text=True,
                               stdout=subprocess.PIPE, check=False).stdout
         check(said == "1 77\n", f"faults.c, {what}: errno", said)

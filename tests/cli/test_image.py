@@ -31,7 +31,8 @@ def start():
 
 
 def pixels(files, *options):
-    """Returns {name: pixels, H x W x 3} of files {name: bytes}. The network copies its input."""
+    """Returns {name: pixels, H x W x 3} of files {name: bytes}. The network copies its input, so
+    its features are the pixels that `darknet embed` has read."""
     for name, data in files.items():
         write(name, data)
     write("list", "".join(f"{name}\n" for name in files))
@@ -314,7 +315,8 @@ def folders():
     for name in ("a.JPG", "b.jpeg", "c.Png", "d.bmp", "e.ppm", "f.PGM", "g.pbm", "sub/h.pnm"):
         write(f"all/{name}", png(PICTURE))
     for name in ("notes.txt", "sub/Thumbs.db", "i.webp", "no-suffix", ".hidden.png",
-                 "faces.index", "faces.index.txt", "sub/align.txt"):  # darknet wrote the last three
+                 # `darknet` writes files with these three names itself, so it does not report them
+                 "faces.index", "faces.index.txt", "sub/align.txt"):
         write(f"all/{name}", b"x")
     done = darknet("embed", "net.cfg", "net.weights", "all", "out", "-force")
     expect_end(done, 0, "4 files left out: out.skipped names them",

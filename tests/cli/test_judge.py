@@ -16,7 +16,7 @@ with needed():
 
 
 def prepare():
-    """Writes faces/. Some images are copied into the folders of other people: their scores tie."""
+    """Writes faces/. Copies some images into the folders of other people, so that scores tie."""
     check(darknet("synth", "s", "-identities", "8", "-images", "4", "-size", "32", "-pairs", "40")
           .returncode == 0, "faces")
     check(darknet("synth", "o", "-identities", "1", "-images", "1", "-size", "32", "-pairs", "40",

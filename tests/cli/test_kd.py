@@ -46,7 +46,8 @@ def kd_feature(o, x, target, weights=None, biases=None):
         if o.get("normalize") != "0":
             g, target = unit(g), unit(target)
         e = .5 * ((g - target) ** 2).sum(1)
-    d = np.sqrt(2 * e.real)  # the gradient treats d as a constant: no imaginary part
+    # the layer's gradient treats d as a constant, so d drops the imaginary step of by_complex_step
+    d = np.sqrt(2 * e.real)
     hard = {"softmax": np.exp(d), "power": d ** float(o.get("power", 1)), None: d * 0 + 1}
     hard = hard[o.get("hard")]
     return float(o.get("weight", 1)) * (hard / hard.mean() * e).sum(), e
@@ -84,7 +85,7 @@ def as_numpy(tool, case, folder):
     x = rng.normal(0, 1, (batch, shape[0] * shape[1], shape[2]))
     target = rng.normal(0, 1, (batch, wanted[0] * wanted[1], wanted[2]))
     if wanted == shape:
-        target = target + x  # else x and target would be nearly orthogonal
+        target = target + x  # makes them similar: random vectors are nearly orthogonal
     arrays = [x, target]
     if kind == "kd_feature" and shape != wanted:
         arrays += [rng.normal(0, .4, (wanted[2], shape[2])), rng.normal(0, .4, wanted[2])]

@@ -58,7 +58,7 @@ output=3
 activation=linear
 [softmax]
 """
-FIRST, SECOND, FOURTH, LAST = 0, 1, 3, 6  # the convolutions without groups
+FIRST, SECOND, FOURTH, LAST = 0, 1, 3, 6  # the numbers of the convolutions that are compressed
 
 
 def run(*words):
@@ -89,7 +89,9 @@ def make_inputs():
     expect_end(run("init", "net.cfg", "net.weights"))
     head, w = read("net.weights")[:20], floats("net.weights")
     w = w + rng.uniform(0, .3, w.size)  # variances stay positive
-    for at, size in ((0, 12), (384, 20)):  # biases of layers 0 and 1: activations cut values off
+    # Adds negative numbers to the biases of layers 0 and 1, so that their activations change many
+    # values.
+    for at, size in ((0, 12), (384, 20)):
         w[at:at + size] += rng.uniform(-1, 0, size)
     write("net.weights", head + w.astype(np.float32).tobytes())
 
@@ -103,7 +105,8 @@ def images():
 # ---- NumPy's own solution ----
 
 def rows(x, size, stride, pad):
-    """Returns the patches of all output pixels, in the order of OIHW filters, and (B, H, W)."""
+    """Returns (patches, (B, H, W) of the output). A row of patches has the input values of one
+    output pixel, in the order of an OIHW filter."""
     x = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     w = np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(1, 2))
     w = w[:, ::stride, ::stride]
@@ -137,8 +140,9 @@ class Reader:
 
 
 def best_linear(patches, w, b, rank):
-    """Returns M w, M b + mean - M mean, and the share of the energy that M keeps. M projects onto
-    the first `rank` eigenvectors of the outputs' covariance; mean: the outputs' mean."""
+    """Let mean be the outputs' mean, and let M project onto the first `rank` eigenvectors of the
+    outputs' covariance. Returns M w, M b + mean - M mean, and the share of the energy that M
+    keeps."""
     y = patches @ w.T + b
     mean = y.mean(0)
     s, u = np.linalg.eigh(np.cov(y.T))
@@ -167,7 +171,8 @@ def linear_is_numpys():
 
 
 def statistics_fit():
-    """Batch norm of a compressed layer has the mean and variance of its input as statistics."""
+    """The batch norm of a compressed layer stores the mean and variance of the compressed
+    convolution's output."""
     compress("fit", "-rank", "0:5", "-positions", "256", "-held-out", "0")
     old, new = Reader("net.weights"), Reader("fit.weights")
     w, b, _ = old.convolution(12, 27, True, True)
@@ -199,7 +204,8 @@ def multiply_adds(cfg):
 
 
 def budgets():
-    before = multiply_adds("net.cfg") - 40 * 3  # without [connected], which is not compressed
+    # low-rank does not compress [connected], which has 40 x 3 multiply-adds
+    before = multiply_adds("net.cfg") - 40 * 3
     for speedup in (1.3, 2):
         out = compress(f"s{speedup}", "-speedup", str(speedup), "-multiple", "1")
         after = multiply_adds(f"s{speedup}.cfg") - 40 * 3

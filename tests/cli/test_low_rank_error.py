@@ -51,7 +51,8 @@ def pixels(names):
 
 
 def error_and_cosine(name, names):
-    """Returns the means over images of |a - b|^2 / |a|^2 and cos(a, b), for features a and b."""
+    """Returns the means over images of |a - b|^2 / |a|^2 and cos(a, b). a, b: the features by
+    net.cfg and by NAME.cfg."""
     a = raw("net.cfg", "net.weights", pixels(names), timeout=60).reshape(len(names), -1)
     b = raw(f"{name}.cfg", f"{name}.weights", pixels(names), timeout=60).reshape(len(names), -1)
     a, b = a.astype(np.float64), b.astype(np.float64)

@@ -92,7 +92,7 @@ def folder_with_a_space():
 
 
 def expect_no_opencv(program, folder):
-    """Checks that a program loads the library in place of OpenCV, and that from the folder."""
+    """Checks that a program loads empty libraries from `folder` in place of OpenCV's."""
     lines = run("ldd", program).stdout.splitlines()
     opencv = [line for line in lines if "libopencv" in line]
     expect(opencv and all(folder in line for line in opencv), opencv)
@@ -100,7 +100,7 @@ def expect_no_opencv(program, folder):
 
 
 def starts_without_opencv():
-    """OpenCV's 240 libraries make a start ten times longer."""
+    """bin/darknet does not load OpenCV, whose 240 libraries would make a start ten times longer."""
     if os.path.exists(os.path.join(os.path.dirname(DARKNET), "no-opencv")):
         expect_no_opencv(DARKNET, "no-opencv")
 
@@ -137,7 +137,7 @@ def the_hosts_own_command_stays():
 
 
 def packages():
-    """deps.sh installs libjpeg-dev: Ubuntu has no libjpeg62-turbo-dev."""
+    """deps.sh installs libjpeg-dev, because Ubuntu has no libjpeg62-turbo-dev."""
     text = read(os.path.join(ROOT, "scripts/install/deps.sh")).decode()
     expect("libjpeg-dev" in text and "turbo" not in text, "libjpeg62-turbo-dev is Debian's alone")
 

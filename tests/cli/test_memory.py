@@ -48,7 +48,7 @@ def does_not_fit():
 
 
 def training_warns():
-    """Too little memory is a warning, not an error: there may be swap."""
+    """Too little memory is a warning and not an error, because the machine may have swap."""
     small_run.make_inputs()
     given = small_run.data("faces", "backup")
     small = dict(small_run.faults("no such file", 1, 1, 1), PAGES="20")

@@ -109,7 +109,8 @@ with tempfile.TemporaryDirectory() as folder:
         attempt(kind + ", one class", refused, f"[{kind}]\nfrom=-1",
                 f"refused.cfg:30: [{kind}] compares images of two classes, but those of "
                 "alone.data have one", "permutation", 1, listed("alone", lambda k: 6 * (k == 3)))
-    # a batch has 8 identities x 3 images: for each image 1 hardest triplet, or 2 x 21 triplets
+    # A batch has 8 identities x 3 images. Each image has 1 hardest triplet, or 2 x 21 triplets with
+    # 2 images of its class and 21 of other classes.
     attempt("all hardest", counts, "[triplet]\nfrom=-1", "triplet_3_used", BALANCED, 1, 24, 24)
     attempt("all triplets", counts, "[triplet]\nfrom=-1\nmining=all\nmargin=4", "triplet_3_used",
             BALANCED, 1, 1008, 1008)

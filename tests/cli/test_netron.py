@@ -94,7 +94,7 @@ def sections_of(text):
 
 
 def netron(text):
-    """Returns [(section, (w, h, c))] of a cfg, with the output shapes that Netron finds."""
+    """Returns [(section, (w, h, c))] of a cfg. Computes the output shapes by Netron's rules."""
     (name, o), *sections = sections_of(text)
     expect(name == "net", name)
     w, h, c = (int(o[k]) for k in ("width", "height", "channels"))
@@ -168,7 +168,7 @@ def draws(name):
         drawn = netron(text)
         expect(done.stdout == f"{out}: {len(drawn)} sections\n", done.stdout)
         at = -1
-        for shape in shapes_of(cfg):  # n.cfg may have more sections between
+        for shape in shapes_of(cfg):  # the drawn network may have other sections between the layers
             at = next((i for i in range(at + 1, len(drawn)) if drawn[i][1] == shape), None)
             expect(at is not None, f"{shape} is missing: {drawn}")
         predicts = [d for d in drawn if d[0] != "cost"]

@@ -17,7 +17,8 @@ def width(text):
 
 
 def divisor():
-    """divisor= rounds a width like MobileNet's make_divisible: never below 9/10 of the width."""
+    """divisor= rounds widths to its multiples as MobileNet's make_divisible does. The result is
+    never below 9/10 of the width."""
     given = (18, 100, 20, 6, 64)
     cfg = "[net]\nheight=4\nwidth=4\nchannels=3\nwidth_multiplier=.5\ndivisor=8\n"
     cfg += "".join(f"[convolutional]\nfilters={n}\n" for n in given)

@@ -61,7 +61,8 @@ class Verb:
         return [words[1] if words else w.split("|")[0] for w in value.split()]
 
     def call(self, places, more=(), but=None):
-        """Returns a command line with the required options except `but`."""
+        """Returns the words of a command line: the verb, the arguments `places`, the required
+        options except the option `but`, and then the words `more`."""
         must = (w for o, value in self.must.items() if o != but for w in (o, *value))
         return (*self.words, *("bash" if p == "shell" else p for p in places), *must, *more)
 
@@ -107,7 +108,8 @@ def refuses(verb):
 
 
 def refuses_option(verb, option, value, k):
-    """Tests one mistake with an option, chosen by its number k: all would take too long."""
+    """Tests one mistake with an option. The option's number k selects the mistake, because testing
+    all mistakes would take too long."""
     alone = verb.call(verb.needed, but=option)
     bad = ("-1", "x", "", "1e99999", "nan", "0x1", "2 ", "99999999999999999999")[k % 8]
     fault = k % 4 if value else k % 2

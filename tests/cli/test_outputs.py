@@ -29,7 +29,7 @@ activation=linear
 """
 
 
-EARLIER = bytes([0, 0, 0, 0, 2]) + bytes(40)  # begins like a weights file: -force replaces it
+EARLIER = bytes([0, 0, 0, 0, 2]) + bytes(40)  # begins like a weights file, so -force replaces it
 
 
 def make_inputs():

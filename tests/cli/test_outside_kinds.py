@@ -53,7 +53,8 @@ def start():
     global COMMAND
     COMMAND = build_command()
     make_inputs()
-    for i, name in enumerate(sorted(os.listdir("faces"))):  # same/: images of the network's size
+    # same/ gets only the images that have the size of the network's input
+    for i, name in enumerate(sorted(os.listdir("faces"))):
         os.makedirs(f"same/{name}")
         for image in sorted(os.listdir(f"faces/{name}")):
             if int(image[:2]) % 4:

@@ -89,7 +89,8 @@ def start():
 
 
 def both(*words):
-    """Returns the outputs for originals (a/) and copies (b/), both with the copies' names."""
+    """Returns the outputs for the originals (folder a) and the copies (folder b). In both, the
+    layers have the copies' names."""
     said = []
     for folder in "ab":
         done = run(COMMAND, *(w.replace("@", folder) for w in words))
@@ -108,7 +109,8 @@ def trains_alike():
 
 
 def fuses_alike():
-    """`check` prints the same memory, because [shortcut] and its copy are both merged."""
+    """`check` prints the same memory for both networks, because [shortcut] and its renamed copy are
+    both merged into the layer before."""
     a, b = (re.findall(r"memory.*", text) for text in both("check", "@/bare.cfg"))
     expect(a and a == b, f"{a} {b}")
 

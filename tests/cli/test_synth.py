@@ -229,7 +229,8 @@ def test_use(tmp):
     check(done.returncode == 0 and "accuracy" in done.stdout, "eval_lfw.py", done.stderr)
     if done.returncode == 0:
         accuracy = float(done.stdout.split()[1])
-        # a network without training has 50 to 70 %; three standard errors of 400 pairs are 7.5 %
+        # An untrained network is expected to get 50 to 70 % of the pairs right. Three standard
+        # errors of 400 pairs are 7.5 %.
         check(43 < accuracy < 77, "an untrained network is near chance", accuracy)
 
 

@@ -129,7 +129,8 @@ def mxnet_lists():
 
 
 def record_folder():
-    """A folder with train.rec has InsightFace's layout; `property` gives classes and size."""
+    """A folder with train.rec has InsightFace's layout. Its file `property` has the number of
+    classes and the size of the images."""
     import struct
     os.makedirs("emore", exist_ok=True)
     data, index = b"", ""
