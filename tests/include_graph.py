@@ -42,7 +42,7 @@ def read(top):
 
 
 def circle(graph):
-    """Returns the files of a circle of includes, or []."""
+    """Returns files that include each other in a circle, or []."""
     state, trail = {}, []
 
     def visit(file):

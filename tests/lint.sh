@@ -27,7 +27,7 @@ complain 'a function that one file uses is static, one that nothing uses goes' <
 $(python3 tests/unused.py)
 END
 layers="$(ls layers_ext/*.c | sed 's#.*/##; s#\.c$##' | tr '\n' '|')kd_"
-# Exceptions: netron.c and view.c write sections of Netron.
+# Exceptions: netron.c and view.c name layers, because they write a cfg for the viewer Netron.
 complain 'generic code knows no layer by its name: use a member of its type' <<END
 $(find darknet -name '*.[ch]' ! -path 'darknet/host/*' ! -name netron.c ! -name view.c |
     xargs grep -nE "\"($layers)\"" /dev/null)

@@ -201,7 +201,8 @@ def rates_are_those_of_the_policy():
 
 
 def accuracy_of_a_map():
-    """[softmax] over a C x H x W map: each position in the map is a class, W counts fastest."""
+    """[softmax] over a C x H x W map: each value of the map is a class. Class numbers follow the
+    order C, H, W, with W fastest."""
     rng = np.random.default_rng(2)
     for c in range(3):
         for i in range(8):

@@ -41,7 +41,8 @@ def no_run_is_replaced():
 
 
 def finished_runs_make_room():
-    """Another experiment of the same name needs no -force: the finished run is kept."""
+    """Another experiment of the same name needs no -force: the files of the finished run get the
+    name net.old-N."""
     shutil.copytree("a", "room")
     file, first = data("faces", "room"), files_of("room")
     write("room/net-best.weights", "best")

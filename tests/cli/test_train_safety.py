@@ -58,7 +58,8 @@ def is_saved(name, rows=None):
 
 
 def goes_on(name, *args):
-    """Resumes the run to batch 300. The weights must have the same bits as without faults."""
+    """Resumes the run to batch 300. The weights must have the same bits as those of the run
+    `whole`, which was never interrupted."""
     expect_end(train(f"{name}.data", "-resume", *WHOLE, *args))
     expect(read(f"{name}/net.weights") == read("whole/net.weights"), "weights differ")
     is_saved(name, 300)
@@ -125,7 +126,7 @@ def stopped_in_a_verification():
     used = len({line for line in read("pairs.txt").split()[2:] if line.isalpha()})
     expect(used == 2 and count == 20, "the pairs")
     file = data("faces", "cut")
-    images = 12  # the images are read before training, and again for each verification
+    images = 12  # training checks these images first, and each verification reads them again
     for first in range(2 * images, images, -3):
         shutil.rmtree("cut", ignore_errors=True)
         done = train(file, *pairs, env=faults("lfw/", first, 1, -signal.SIGTERM))
@@ -151,7 +152,8 @@ def stopped_in_the_last_verification():
             break
     expect_end(done, 1)
     expect(column_text("last/net.csv", "pairs")[39] == "", "the verification was not cut short")
-    write("last/net.csv", read("last/net.csv").replace(b",pairs,", b",lfw,", 1))  # an older log
+    # In logs of older versions the column has the name lfw.
+    write("last/net.csv", read("last/net.csv").replace(b",pairs,", b",lfw,", 1))
     expect("\nstate=stopped\n" in "\n" + read("last/net.run").decode(), "state")
     cut = files_of("last")
     refuses(file, "a run of this name is there: -resume continues it", args=pairs)
@@ -250,7 +252,8 @@ def folder_stays_away():
 
 
 def one_image_is_gone():
-    """The list has the image twice, which is more than 1 % of its lines."""
+    """An image is removed during training. The list has it twice, which is more than 1 % of the
+    lines: training must save its work and end with an error."""
     shutil.copytree("faces", "fewer")
     lines = "".join(f"fewer/{n}/{i:02}.jpg {c}\n" for c, n in enumerate(NAMES) for i in range(20))
     write("fewer.txt", 2 * lines)
@@ -265,7 +268,8 @@ def one_image_is_gone():
 
 
 def log_without_room():
-    """The log exceeds a limit on the size of files. Checkpoints do not: training continues."""
+    """The log becomes longer than the limit on the size of files; checkpoints stay below it.
+    Training continues without the log."""
     limit = os.path.getsize("whole/net.state") + 2000
     file = data("faces", "narrow")
     done = train(file, "-batches", "1000", preexec_fn=lambda: resource.setrlimit(

@@ -12,8 +12,8 @@ static inline void fuzz_must(bool ok) {
     if (!ok) abort();
 }
 
-/* Returns the path of a file of this process, if possible in /dev/shm. The next call overwrites the
- * text. */
+/* Returns the path of a file that only this process uses, in /dev/shm if possible. The next call
+ * overwrites the returned text. */
 static inline const char *fuzz_path(const char *name) {
     static char path[80];
     const char *shm = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";

@@ -22,8 +22,8 @@ static uint32_t image_crc(const uint8_t *p, size_t n) {
     return ~crc;
 }
 
-/* Corrects the checksums of a PNG. A chunk is the length of its content, a word of 4 bytes, the
- * content, and the checksum of word and content. */
+/* Corrects the checksums of a PNG. A chunk is the length of its content, a type of 4 bytes, the
+ * content, and the checksum of type and content. */
 static void image_fix_png(uint8_t *p, size_t n) {
     enum { SIGNATURE = 8, FRAME = 12 };
     if (n < SIGNATURE || memcmp(p, "\x89PNG\r\n\x1a\n", SIGNATURE)) return;
@@ -37,7 +37,8 @@ static void image_fix_png(uint8_t *p, size_t n) {
     }
 }
 
-/* True when a JPEG may declare more than MOST_PIXELS: a few bytes can declare a million. */
+/* Returns true when a JPEG may declare more than MOST_PIXELS. A file of a few bytes can declare a
+ * million pixels, and its decoding would slow the fuzzer down. */
 static bool image_is_slow(const uint8_t *p, size_t n) {
     enum { MOST_PIXELS = 4096 };
     if (n < 2 || p[0] != 0xff || p[1] != 0xd8) return false;

@@ -2,8 +2,8 @@
  *
  *   measure CFG BATCH PRECISION step|predict|same [cpu]
  *
- * step, predict: prints the median of the milliseconds of 20 passes, and the numbers of kernels,
- * lists and graphs of a pass. With `cpu` the processor computes.
+ * step, predict: prints the median of the milliseconds of 20 passes, and how many kernels, lists of
+ * kernels and CUDA graphs a pass starts. With `cpu` the processor computes.
  * same: trains twice on the GPU and once on the processor. The exit status is 1 when the parameters
  * of the two runs differ in a bit, or are not near those of the processor. */
 #include <math.h>
@@ -60,7 +60,7 @@ static int measure(dnx_net *net, const char *name, const char *where) {
         const double start = dnx_now();
         const float *now = x[k & 1], *next = x[!(k & 1)];
         const dnx_work before = dnx_gpu_work();
-        /* As in a training, the next images are copied during the step. */
+        /* As in training, the next images are copied during the step. */
         if (net->trains) dnx_net_images(net, now, next);
         if (net->trains) step(net, now, truth, 1e-6f);
         else dnx_net_run(net, now, net->batch, (int)last, out);

@@ -12,7 +12,8 @@ static char cfg_path[64], host_path[64], our_path[64];
 
 /* ---- predicting ---- */
 
-/* Compares layer by layer, because our layers share memory for their outputs. */
+/* Compares each layer right after it has run. Our layers share memory, so a later layer may
+ * overwrite an earlier layer's output. */
 static bool same_layers(const char *name, network *host, dnx_net *ours, const float *x) {
     for (int i = 0; i < ours->n; i++) {
         const dnx_node *n = &ours->nodes[i];
@@ -25,7 +26,7 @@ static bool same_layers(const char *name, network *host, dnx_net *ours, const fl
             return false;
         }
         if (l->type == COST) continue;                   /* no output without truth */
-        if (ours->plan.of[i].residual_of >= 0) continue; /* y includes the shortcut */
+        if (ours->plan.of[i].residual_of >= 0) continue; /* y includes the merged shortcut */
         float *planes = malloc(size * sizeof *planes);
         if (!planes) return false;
         to_planes(ours->plan.of[i].y, 1, n->out, planes);
@@ -159,23 +160,24 @@ static const struct {
                      CONV(5, "size=1\nactivation=linear") "[avgpool]\n[softmax]\n", 1e-4},
     {"train shortcut 3x3", TRAIN LINEAR3(4) CONV(4, "size=3\npad=1\nactivation=leaky") LINEAR3(4)
                            "[shortcut]\nfrom=-3\nactivation=linear\n" HEAD, 1e-4},
-    /* libdarknet allocates the workspace of a local layer in bytes instead of floats. A larger
-     * convolution hides this. */
+    /* libdarknet gives a local layer a workspace of as many bytes as it needs floats. All layers
+     * share the largest workspace: the convolution here makes it large enough. */
     {"train local", TRAIN LINEAR3(4)
                     "[local]\nfilters=4\nsize=3\npad=1\nstride=2\nactivation=tanh\n"
                     "[local]\nfilters=3\nsize=2\nactivation=leaky\n" HEAD, 1e-4},
-    /* a smaller crop would have a random place */
+    /* The crop is as large as the input: a smaller crop would be at a random place. */
     {"train crop", TRAIN "[crop]\ncrop_height=8\ncrop_width=8\n" LINEAR3(4) HEAD, 1e-4},
     {"train reorg", TRAIN CONV(8, "size=3\npad=1\nactivation=leaky") "[reorg]\nstride=2\n"
                     LINEAR3(8) "[reorg]\nstride=2\nreverse=1\n" HEAD, 1e-4},
     {"train cost", TRAIN LINEAR3(4) COSTS("sse"), 1e-4},
     {"train masked", TRAIN LINEAR3(4) COSTS("masked"), 1e-4},
     {"train L1", TRAIN LINEAR3(4) COSTS("L1"), 1e-4},
-    /* libdarknet's gradient has the wrong sign when an error is above 1 */
+    /* libdarknet's gradient has the wrong sign when an error is above 1. Logistic outputs keep all
+     * errors below 1. */
     {"train smooth", TRAIN LINEAR3(4) COSTS("smooth"), 1e-4},
     {"train route", TRAIN LINEAR3(4) CONV(4, "size=3\npad=1\nactivation=leaky")
                     "[route]\nlayers=-1,0\n" LINEAR3(3) HEAD, 1e-4},
-    /* for the variance libdarknet divides by n - 1, we by n: test_host_facts.c checks it */
+    /* The tolerance is wide: for the variance libdarknet divides by n - 1, our code by n. */
     {"train batch norm", TRAIN BN3(6) POOL HEAD, 3e-2},
 };
 // clang-format on

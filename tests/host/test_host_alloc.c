@@ -26,7 +26,7 @@ char *__wrap_strndup(const char *s, size_t n);
 void __wrap_free(void *p);
 
 static long count, fails_at = -1, live;
-static bool fails_on; /* later allocations fail, too */
+static bool fails_on; /* all allocations after number fails_at fail, too */
 
 static bool fails(void) {
     count++;

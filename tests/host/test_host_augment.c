@@ -11,7 +11,8 @@ void distort_image(image im, float hue, float sat, float val);
 
 enum { W = 25, H = 24, SIDE = 20, CASES = 200 };
 
-/* Draws a smooth image: an error of 1e-4 pixel in the position must change little. */
+/* Draws a smooth image: where float rounding moves a sampling point by 1e-4 pixels, the sampled
+ * value changes little. */
 static void draw(unsigned char *rgb, image im) {
     for (int y = 0; y < H; y++)
         for (int x = 0; x < W; x++)

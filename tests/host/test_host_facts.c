@@ -56,7 +56,8 @@ static int child(void (*what)(void)) {
         dup2(null, 1);
         dup2(null, 2);
         alarm(10);
-        const int signals[] = {SIGSEGV, SIGFPE, SIGABRT}; /* removes the sanitizers' handlers */
+        /* Removes the sanitizers' handlers: these signals then end the child. */
+        const int signals[] = {SIGSEGV, SIGFPE, SIGABRT};
         for (int i = 0; i < 3; i++) signal(signals[i], SIG_DFL);
         /* Keeps a leak checker from reporting libdarknet's leaks. */
         void *disable = dlsym(RTLD_DEFAULT, "__lsan_disable");
@@ -223,7 +224,8 @@ static void symbols(void) {
     fact(sizeof(layer) == 1184, "H12: a layer has 1,184 bytes");
 }
 
-/* ---- H13, H16: memory that libdarknet leaks. If libdarknet ever frees it, free() aborts. ---- */
+/* ---- H13, H16: memory that libdarknet leaks. These tests free it themselves. If libdarknet ever
+ * frees it, too, the second free() aborts and the test fails. ---- */
 
 static void free_twice(void) {
     void *volatile p = malloc(1184); /* else the compiler removes malloc */
@@ -249,7 +251,7 @@ static void leaks(void) {
     fact(exits(child(free_leaks), 77), "H16: free_network leaks seen, t, cost and workspace");
 }
 
-/* ---- H14, H15: the loop ---- */
+/* ---- H14, H15: the loop over batches and layers ---- */
 
 typedef struct {
     bool saw_delta[2], saw_truth[2], saw_train;

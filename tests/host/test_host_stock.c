@@ -2,8 +2,8 @@
  * libdarknet and here.
  *
  * Outputs are compared layer by layer, because a saturated softmax would hide differences before
- * it. When an output differs, a plain pass in double precision decides: libdarknet may be wrong,
- * our output may not.
+ * it. When an output differs, both are compared with a plain pass in double precision: libdarknet
+ * may differ from it, our output may not.
  *
  *   test_host_stock                 the small networks
  *   test_host_stock -all            all networks, takes minutes: tests/slow/test_stock.sh */
@@ -33,8 +33,8 @@ static void activate_all(const layer *l, double *y) {
         }
 }
 
-/* Applies batch norm with running statistics, or adds the biases. eps is inside the root, as in our
- * code. */
+/* Applies batch norm with running statistics, or adds the biases. As in our code, eps is added to
+ * the variance inside the root; libdarknet adds its eps to the root. */
 static void normalise(const layer *l, int channels, int pixels, double *y) {
     for (int c = 0; c < channels; c++) {
         double scale = 1, shift = (double)l->biases[c];
@@ -94,7 +94,8 @@ static void pool_largest(const layer *l, const double *x, double *y) {
         }
 }
 
-/* Adds a shortcut's other input to y. The larger of the two maps is taken with a stride. */
+/* Adds a shortcut's other input to y. When the maps differ in size, only each step-th or gap-th row
+ * and column of the larger map takes part. */
 static void add_other(const layer *l, const double *other, double *y) {
     int step = l->w > l->out_w ? l->w / l->out_w : 1, gap = l->out_w > l->w ? l->out_w / l->w : 1;
     for (int c = 0; c < l->c && c < l->out_c; c++)
@@ -149,7 +150,7 @@ static bool naive_layer(const network *net, int i, const double *x, double *cons
     }
 }
 
-/* Returns the last output, which the caller frees, or NULL after a failure. */
+/* Returns the output of the last layer, which the caller frees. Returns NULL after a failure. */
 static double *naive(const network *net, const float *planes) {
     double **out = calloc((size_t)net->n, sizeof *out), *last = NULL;
     double *x = malloc(sizeof *x * (size_t)net->inputs);
@@ -183,8 +184,8 @@ static bool copy_for_host(const char *from) {
     return ok;
 }
 
-/* Sets running statistics near those of an image, and saves the weights. Variances are at least
- * .05, because eps differs: 1e-5 inside the root here, 1e-6 outside of it in libdarknet. */
+/* Sets running statistics near those of an image, and saves the weights. Our eps is 1e-5 inside the
+ * root, libdarknet's 1e-6 outside of it. With variances of at least .05 the difference is small. */
 static void calibrate(network *net) {
     float *planes = malloc(sizeof *planes * (size_t)net->inputs);
     if (!planes) return;
@@ -228,8 +229,8 @@ static double compare(network *host, dnx_net *ours, const float *x, int *at, flo
         }
         dnx_net_forward_layer(ours, i, x, 1, DNX_PREDICTING, NULL, NULL);
         to_planes(ours->plan.of[i].y, 1, n->out, planes);
-        bool is_sum = ours->plan.of[i].residual_of >= 0; /* y includes the shortcut */
-        bool is_cost = host->layers[i].type == COST;     /* no output without truth */
+        bool is_sum = ours->plan.of[i].residual_of >= 0; /* y includes the merged shortcut */
+        bool is_cost = host->layers[i].type == COST;     /* it has no output without truth */
         double d = is_sum || is_cost ? 0 : difference(host->layers[i].output, planes, size);
         if (!(d <= largest)) {
             largest = d;

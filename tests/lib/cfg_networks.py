@@ -56,7 +56,8 @@ def header(name):
 
 
 def counts(name, is_built):
-    """Compares the header of the cfg with the paper, and with `darknet check`."""
+    """Compares the numbers of parameters and multiply-adds in the header comment of the cfg with
+    the paper, and with `darknet check`."""
     said, known = header(name), {**SMALL, **LARGE}[name]
     agrees(said[0], known[0], "parameters")
     agrees(said[1], known[1], "multiply-adds")

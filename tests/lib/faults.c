@@ -5,7 +5,7 @@
  *   TEXT   counts calls on files with TEXT in their absolute path, and every fork and thread
  *   FROM   the number of the first call that fails; the first counted call has number 1
  *   WHAT   the errno; 0: one of the table; -SIGNAL: the call raises SIGNAL and is then executed
- * FAULTS_LOG=FILE    gets "NAME ERRNO PATH" for each of these calls; with COUNT=0 for all calls
+ * FAULTS_LOG=FILE    gets a line "NAME ERRNO PATH" for each failed call; with COUNT=0 for all calls
  * FAULTS_COUNT=FILE  processes with the same FILE number their calls together
  * PAGES=N            sysconf() reports N pages of memory */
 #define _GNU_SOURCE
@@ -193,7 +193,8 @@ WRAP(int, pthread_create,
       void *restrict arg),
      (t, a, f, arg), concerns(THREAD) && counts(THREAD, "-"), errno)
 
-/* Linux closes the file even when close() fails. */
+/* Linux closes the file even when close() returns an error. So this function always calls libc's
+ * close(), and returns the error afterwards. */
 int close(int fd) {
     NEXT(close);
     bool bad = fails_fd(CLOSE, fd);

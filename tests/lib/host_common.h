@@ -60,7 +60,7 @@ static inline void free_rest(layer *l) {
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (!parts[i]) continue;
         if (parts[i]->output == l->output)
-            parts[i]->output = parts[i]->delta = NULL; /* both layers have the same buffers */
+            parts[i]->output = parts[i]->delta = NULL; /* l has the same buffers and frees them */
         free_layer(*parts[i]);
         free(parts[i]);
     }

@@ -4,8 +4,8 @@
 #include "net/build.h"
 
 enum {
-    SEPARATE = 1, /* inputs at least .05 from integers */
-    TOGETHER = 2, /* images of a batch influence each other */
+    SEPARATE = 1, /* all inputs are at least .05 from integers, where a derivative may jump */
+    TOGETHER = 2, /* the output of an image depends on the other images of the batch */
     /* The gradient of a sign is an estimate, which finite differences cannot check. ESTIMATED: the
      * weights' gradient is an estimate; SIGNS: also gradients of values before the signs. */
     ESTIMATED = 4,

@@ -14,7 +14,7 @@ typedef struct {
     bool easy;
     double keep, focus; /* keep of mining=hard, focus of mining=focal */
     bool by_length;     /* s is replaced by |x| */
-    double ramp_end;    /* final share of the margin; 0 means 1 */
+    double ramp_end;    /* the factor of the margin at the end of the warm-up; 0 means 1 */
 } head;
 
 static bool is(const head *h, const char *name) { return strcmp(h->margin, name) == 0; }
@@ -81,7 +81,7 @@ static double naive(const head *h, const double *x, const double *w, const int *
             bool hard = h->margin[0] == 'm' && target < c[j];
             bool is_sv = h->margin[1] == 'v' && h->margin[0] == 's';
             z[j] = s * (j == y[b] ? target : hard ? (1 + h->t) * c[j] + h->t : c[j]);
-            if (is_sv && j != y[b] && target < c[j]) /* adds log h */
+            if (is_sv && j != y[b] && target < c[j]) /* adds log h, h = e^{s (t - 1) (c_j + 1)} */
                 z[j] += s * (h->t - 1) * (c[j] + 1);
             if (j != y[b] && c[j] >= c[y[b]]) first = false;
             mean += z[j] / N;

@@ -99,7 +99,7 @@ def fused(y, p):
 
 def integers(x, w):
     """Returns the input x of an 8-bit layer as integers, and the factors that turn the layer's sums
-    into floats; for other layers x and 1."""
+    into floats. For other layers returns x and 1."""
     if len(w) == 2:
         return x, 1
     scale = np.divide(1, w[2] * w[3], where=w[2] != 0, out=np.zeros_like(w[2]))

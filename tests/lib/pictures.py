@@ -8,7 +8,8 @@ def chunk(kind, data):
 
 
 def png_file(head, data, chunks=b""):
-    """Returns a PNG. head: IHDR; data: rows with their filter bytes; chunks: stand before IDAT."""
+    """Returns a PNG file. head: content of IHDR; data: rows with their filter bytes; chunks: whole
+    chunks that stand before IDAT."""
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunks +
             chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b""))
 

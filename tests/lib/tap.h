@@ -10,7 +10,7 @@
 #include <string.h>
 
 static int passed, failed, skipped;
-static const char *where = "FAILED"; /* stands before the message of a failure */
+static const char *where = "FAILED"; /* check() prints this word before the message of a failure */
 static struct {
     char name[120];
     int rows, passed, failed; /* rows: TAP lines; passed, failed: counts when the group began */
@@ -72,7 +72,8 @@ static inline void skip(const char *what, const char *why) {
     tap_row("ok", what, tail);
 }
 
-/* Prints the last lines. Returns the exit status, 1 also when nothing was checked or skipped. */
+/* Prints the last TAP lines. Returns the exit status: 1 after a failure, and when nothing was
+ * checked or skipped. */
 static inline int tap_summary(void) {
     if (passed + failed + skipped == 0) check(false, "nothing was checked");
     tap_end();

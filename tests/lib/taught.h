@@ -12,7 +12,7 @@
 #define INPUT "channels=3\ninput_mean=127.5\ninput_scale=.0078125\n"
 #define BN "batch_normalize=1\nactivation="
 
-/* Layer 6 gives the feature. The teacher has 9 classes, the student 3. */
+/* The teacher's layer 6 gives its feature. The teacher has 9 classes, the student 3. */
 #define TEACHER                                                                                    \
     "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\n" BN "prelu\n"                           \
     "[convolutional]\nfilters=12\n" BN "prelu\n"                                                   \
@@ -29,7 +29,8 @@ static const char large[] = "[net]\nheight=160\nwidth=150\nchannels=3\n"
                             "[convolutional]\nfilters=8\nsize=8\nstride=16\n" BN
                             "relu\n[avgpool]\n";
 
-/* Outputs, H x W x C: layer 0: 6x6x8, layer 1: 6x6x6, layer 2: 1x1x6, layer 3: 1x1x10. */
+/* The student's outputs, H x W x C: layer 0: 6x6x8, layer 1: 6x6x6, layer 2: 1x1x6, layer 3:
+ * 1x1x10. */
 #define STUDENT                                                                                    \
     "[net]\nbatch=4\nheight=12\nwidth=12\nseed=3\n" INPUT                                          \
     "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\n" BN "prelu\n"                           \

@@ -57,11 +57,12 @@ def output_difference(cfg, folder, count, batch, gain=1.5):
 
 
 def gradient_difference(cfg, folder, batch):
-    """Returns (difference, layer) for the layer with the largest difference of gradients, relative
-    to the layer's largest gradient.
+    """Compares the gradients of a training step with PyTorch's. Returns (difference, layer) for the
+    layer with the largest difference, divided by the layer's largest gradient.
 
-    Slopes near 1 remove PReLU's kink, where float32 and double can differ by much. A bias before
-    a batch norm has only rounding errors as gradient: the scale must come from other parameters."""
+    PReLU slopes near 1 remove the kink at 0, where the gradients of float32 and double can differ
+    by much. The gradient of a bias before a batch norm is only rounding error. A difference is
+    therefore divided by the largest gradient of all parameters of the layer."""
     weights, net, layers = made(cfg, folder, slopes=(.999, 1.001))
     x = images(net, batch)
     peer = peer_torch.build(cfg, weights).double().train()

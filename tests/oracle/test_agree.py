@@ -58,7 +58,8 @@ def run(binary, *args, **more):
 
 
 def same_lines(host, ours, digits):
-    """Compares two outputs. Numbers may differ by one in the last digit."""
+    """Returns true when two outputs agree. Their numbers may differ by `digits`, which is one unit
+    of the last digit."""
     a, b = host.splitlines(), ours.splitlines()
     if len(a) != len(b) or not a:
         return False
@@ -181,8 +182,8 @@ def main():
         check(run(OURS, "classifier", "predict", data, cfg).returncode == 2, "usage")
         check(run(OURS, "classifier", "valid", data, cfg).returncode == 2, "usage")
 
-        # Not image 3 in predict, where it is resized to a height of one pixel: libdarknet computes
-        # NaN then.
+        # predict leaves out image 3: it is resized to a height of one pixel, and libdarknet then
+        # computes NaN.
         if not has_host:
             skip("the host", "no " + HOST)
             return
@@ -203,7 +204,8 @@ def main():
             w = os.path.join(d, "w")
             r = run(OURS, "init", STOCK + name + ".cfg", w, "-force")
             check(r.returncode == 0, "init %s: %s" % (name, r.stderr))
-            text = read(STOCK + name + ".cfg").decode()  # libdarknet would need gigabytes
+            text = read(STOCK + name + ".cfg").decode()
+            # With the batch size of the file libdarknet would allocate gigabytes.
             one = write("one.cfg", re.sub(r"(?m)^(batch|subdivisions)=.*", r"\1=1", text))
             data = write("z.data", "names=%s\ntop=5\n" % names)
             args = ("classifier", "predict", data, one, w, images[7])

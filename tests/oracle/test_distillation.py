@@ -135,7 +135,7 @@ def agrees(method):
             else rng.permutation(peer.classes)[:peer.B]
         passes.append((x.astype(np.float32), t.astype(np.float32), y))
         blocks += [x.ravel(), t.ravel(), y]
-    if peer.state:  # rounded to float32
+    if peer.state:  # PyTorch starts from the float32 numbers that tool_loss reads
         for v in peer.state:
             v.copy_(v.float())
     with tempfile.TemporaryDirectory() as folder:

@@ -9,7 +9,7 @@ with needed():
     import torch
     from torch import nn
 
-TOLERANCE = 1e-5  # of the largest value of the output
+TOLERANCE = 1e-5  # relative to the largest value of the output
 
 
 # ---- a small MobileFaceNet: conv, bn, prelu in each block; a flattened Linear at the end ----

@@ -14,7 +14,7 @@ with needed():
 
     import import_mtcnn
 
-TOLERANCE = 1e-5  # of the largest value of the output
+TOLERANCE = 1e-5  # relative to the largest value of the output
 SHAPES = {
     "pnet": [("conv1", 3, 3, 3, 10), ("conv2", 3, 3, 10, 16), ("conv3", 3, 3, 16, 32),
              ("conv4_1", 1, 1, 32, 2), ("conv4_2", 1, 1, 32, 4)],
@@ -24,7 +24,8 @@ SHAPES = {
              ("conv4", 2, 2, 64, 128), ("fc1", 1152, 256), ("fc2_1", 256, 2), ("fc2_2", 256, 4),
              ("fc2_3", 256, 10)],
 }
-POOLS = {"pnet": [2, 0, 0], "rnet": [3, 3, 0], "onet": [3, 3, 2, 0]}  # by convolution; 0: no pool
+# the size of the max pool behind each convolution; 0: no pool
+POOLS = {"pnet": [2, 0, 0], "rnet": [3, 3, 0], "onet": [3, 3, 2, 0]}
 package = {}
 
 

@@ -15,7 +15,7 @@ with needed():
 if peer_process.onnx_missing():
     skip_all(f"{peer_process.onnx_missing()} (make bench-deps)")
 
-TOLERANCE = 1e-5  # of the largest value of the output
+TOLERANCE = 1e-5  # relative to the largest value of the output
 HEAD = "[net]\nheight=6\nwidth=6\nchannels=3\n"
 
 

@@ -23,10 +23,10 @@ if ASKED and not glob.glob(FACES):
 if peer_process.onnx_missing():
     skip_all(f"{peer_process.onnx_missing()} (make bench-deps)")
 
-TOLERANCE = 1e-5  # of the largest value of the output
+TOLERANCE = 1e-5  # relative to the largest value of the output
 LARGE = ("alexnet", "attention", "densenet", "iresnet-100", "resnet-face-124", "se-resnet", "vgg16")
 TWINS = ("-am", "-kd-")  # variants that only have other losses
-# Not compared: rounding can change a sign, which later layers amplify.
+# These networks are not compared: rounding can change a sign, and later layers amplify the change.
 SIGNED = ("xnor",)
 
 
@@ -45,8 +45,8 @@ def faces(net, count):
 
 
 def whole(folder, cfg, net):
-    """Compares a network up to its embedding: with random weights, later probabilities are 0 and
-    1."""
+    """Compares a network up to its embedding. Later layers are left out: with random weights, their
+    probabilities are only 0 and 1."""
     weights, model = os.path.join(folder, "w.weights"), os.path.join(folder, "m.onnx")
     nets.randomise(cfg, weights)
     x = faces(net, 1)
@@ -60,7 +60,7 @@ def whole(folder, cfg, net):
     export_onnx.export(cfg, weights, model, len(x), to)
     want, got, read = nets.ours(*bare, x), nets.onnx_runtime(model, x), nets.opencv(model, x)
     most = TOLERANCE
-    if ASKED:  # rounding adds up over hundreds of layers
+    if ASKED:  # a deep network may differ as much as after a relative change of 1e-6 in its input
         most = max(most, nets.difference(nets.ours(*bare, x * np.float32(1 + 1e-6)), want))
     for i in range(len(x)):
         compare("ONNX Runtime", got[i:i + 1], want[i:i + 1], most)

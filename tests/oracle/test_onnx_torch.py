@@ -10,7 +10,7 @@ with needed():
     import torch
     from torch import nn
     import nets
-NEWEST = 17  # opset; Debian's PyTorch writes up to 17; these operators are the same up to 21
+NEWEST = 17  # the newest opset of Debian's PyTorch; 18 to 21 do not change the operators used here
 
 
 def conv(cin, cout, size, stride=1, groups=1, pad=None):

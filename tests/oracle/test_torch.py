@@ -5,7 +5,8 @@ import tempfile
 
 from common import ROOT, attempt, expect, needed, read, summary, write
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads of PyTorch wait busily
+# Several threads of PyTorch would keep the processors busy while they wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 with needed():
     import torch
 
@@ -20,12 +21,14 @@ WHOLE = ("mobilefacenet-half", "mobilefacenet", "resnet-face-small", "mobilenet-
          "mobilenet-v2-face-gdconv", "shufflenet-v1-face", "shufflenet-v2-face")
 NARROW = ("vgg16", "iresnet-50", "iresnet-100", "resnet-face-124", "se-resnet-152",
           "attention-irse-92", "attention-irse-156", "densenet-290")
-# Numbers must not grow over hundreds of layers: the sigmoid of a huge number hides differences.
+# The variance of random weights times their number of inputs. Outputs must not grow over hundreds
+# of layers, because the sigmoid of a huge number hides differences.
 GAIN = {"whole": 1.5, "narrow": .5}
-# Smooth functions replace functions with a kink, where float32 and double can lie on different
-# sides.
+# Smooth functions replace functions with a kink: float32 and double can lie on different sides of
+# a kink, and then have different gradients.
 SMOOTH = {"relu": "swish", "relu6": "swish", "hswish": "swish", "hsigmoid": "logistic"}
-# A maximum has a kink, too: PyTorch's float32 and double gradients of GoogLeNet differ by 0.7 %.
+# Average pooling replaces max pooling, which has a kink, too: with it PyTorch's own float32 and
+# double gradients of GoogLeNet differ by 0.7 %.
 POOLED = (r"\[maxpool\]\nsize=3\nstride=(\d)\npadding=\d\n",
           r"[avgpool]\nsize=3\nstride=\1\npad=1\n")
 LEARN = ("mobilenet-v1-face", "mobilenet-v2-face-gdconv", "mobilenet-v3-small",

@@ -28,7 +28,8 @@ int main(int argc, char **a) {
                   .loc = {"t", 1},
                   .pool = dnx_pool_new(2),
                   .distillation = &d};
-    if (strstr(a[2], "inherited")) d.target.c = 0; /* in.f32 has the class vectors */
+    /* With centres=inherited the teacher gives no feature: its class vectors are parameters. */
+    if (strstr(a[2], "inherited")) d.target.c = 0;
     for (char *c = a[2]; *c; c++) *c = *c == ';' ? '\n' : *c;
     if (open_node(&n, a[1], a[2], &err)) {
         fprintf(stderr, "%s\n", err.text);

@@ -3,9 +3,10 @@
  *     make && O=$(make -s print-obj) && make $O/tests/oracle/tool_search
  *     $O/tests/oracle/tool_search ROWS QUERIES BEST THREADS   (such as 1000000 100 10 2)
  *
- * It prints the least milliseconds of 20 turns: of reading the features, of the search with a first
- * pass by bytes (if the processor has VNNI), and by floats. The last number is the first pass by
- * bytes in one thread: the least time of a part of the rows, times the number of parts. */
+ * It prints milliseconds, each the minimum of 20 runs: for reading the features, for the search
+ * with a first pass by bytes (if the processor has VNNI), and for the search by floats. The last
+ * number is the time of the first pass by bytes in one thread. The tool measures it on a part of
+ * the rows, and multiplies by the number of parts. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -21,7 +21,8 @@ from evaluation.joint_bayesian import JointBayesian  # noqa: E402
 
 
 def people(seed, n=40, d=4, most=4):
-    """Returns random features, the person of each, the covariances of people and of deviations."""
+    """Returns random features, the person of each feature, the covariance of the people's means,
+    and the covariance of the features' deviations from them."""
     rng = np.random.default_rng(seed)
     one, two = rng.normal(size=(d, d)), .6 * rng.normal(size=(d, d))
     person = np.repeat(np.arange(n), rng.integers(1, most + 1, n))
@@ -89,7 +90,7 @@ def by_hand():
     grey = gaussian_filter(np.random.default_rng(2).random((64, 64)), 1).astype(np.float32)
     mirrored = hand_features.lbp(np.ascontiguousarray(grey[:, ::-1]))
     expect((hand_features.lbp(grey) == mirrored).all(), "the mirror image has other histograms")
-    # light that falls from one side
+    # `lit` is the same image in light from the right: the left edge has 30 % of the brightness
     lit = grey * np.linspace(.3, 1, 64, dtype=np.float32)
     even, plain = (-classical.chi_square(*(f.reshape(1, -1) for f in pair))[0] for pair in (
         (hand_features.lbp(grey), hand_features.lbp(lit)),

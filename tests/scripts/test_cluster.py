@@ -123,7 +123,9 @@ def a_single_face():
 
 
 def own_results_are_no_photographs():
-    """A second call would count the faces that the first one has copied, and lose alone/."""
+    """The output must not be inside the folder of photographs, nor the photographs inside the
+    output. Otherwise a second call would count the faces that the first call has copied, and would
+    delete alone/."""
     for folder in ("mixed/0", "mixed-2/people/person-0001", "mixed-2/faces"):
         os.makedirs(folder)
     os.symlink("mixed", "link")
@@ -144,7 +146,8 @@ def own_results_are_no_photographs():
 
 
 def sheets_show_what_the_network_saw():
-    """The sheet has a 16-bit grey face, a transparent face and a rotated one as they are read."""
+    """The sheet shows a 16-bit grey face, a transparent face and a rotated face with the pixels
+    that the network got."""
     level = np.full((28, 28, 1), 65535 * 80 // 255)
     write("deep/grey.png", png(level, 16, 0))
     write("deep/seen.png", png(np.dstack([np.full((28, 28, 3), 160), np.full((28, 28), 128)]),

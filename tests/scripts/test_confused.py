@@ -11,7 +11,7 @@ COLOURS = {f"p{i}": (250 - 20 * i, 20 * i, 60) for i in range(12)}
 
 
 def result():
-    """Returns 12 pairs of two people and 12 of one person."""
+    """Returns the results of 12 pairs of two people and 12 pairs of one person."""
     pairs = [(f"p{i}", f"p{11 - i}") for i in range(12)] * 2
     same = [0] * 12 + [1] * 12
     scores = [round(.1 + .07 * (i * 5 % 12), 2) for i in range(12)] + \

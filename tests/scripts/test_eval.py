@@ -204,7 +204,8 @@ open(sys.argv[5], "wb").write(test_eval.dnxe(names, vectors))
 '''
 
 
-# images 4i and 4i + 1 are similar, 4i + 2 and 4i + 3 are not
+# A fake darknet. Its features of images 4i and 4i + 1 are similar, those of 4i + 2 and 4i + 3 are
+# not.
 FAKE2 = '''#!{python}
 import sys
 sys.dont_write_bytecode = True

@@ -238,7 +238,7 @@ def mistakes():
 
 
 def without_darknet():
-    """Files of features need no darknet command."""
+    """The script evaluates files of features without the darknet command."""
     face_files()
     before = os.environ.get("DARKNET_BIN")
     os.environ["DARKNET_BIN"] = "/nowhere/darknet"
@@ -253,7 +253,8 @@ def without_darknet():
 
 
 def probes_alone():
-    """Without distractors there are no ranks. Many identities are allowed."""
+    """Without distractors the script measures verification, but no ranks. It accepts 2000
+    identities."""
     rng = np.random.default_rng(10)
     base = rng.normal(size=(2000, 8))
     rows = np.repeat(base, 2, 0) + .2 * rng.normal(size=(4000, 8))

@@ -33,7 +33,8 @@ setattr(UTILS, "_rebuild_tensor_v2", _rebuild_tensor_v2)
 
 NET = "[net]\nheight=4\nwidth=3\nchannels=2\n"
 BN = "batch_normalize=1\n"
-# A convolution, a batch norm alone, a Linear over the whole map
+# The PyTorch network has a convolution, a batch norm that follows no convolution, and a Linear over
+# the whole map. In the cfg, the batch norm becomes a [depthwise] of size 1.
 CFG = (NET + "[convolutional]\nfilters=3\nsize=3\npad=1\n" + BN + "activation=prelu\n"
        "[depthwise]\nsize=1\n" + BN + "activation=linear\n"
        "[connected]\noutput=2\n" + BN + "activation=linear\n")
@@ -257,7 +258,7 @@ class Widened:
 
 
 def harm():
-    """No code of the file runs, and a tensor never reads outside of its numbers."""
+    """The script runs no code of the file, and reads no number outside of a tensor's storage."""
     is_right(bring({"state_dict": model(), "x": Harm()}), model())
     expect(not os.path.exists("harm"), "the file's code was run")
     expect_end(bring({"w": Widened()}), 1, "a tensor with fields of its own")

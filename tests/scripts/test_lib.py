@@ -185,7 +185,7 @@ def children():
         check(wait_for(lambda: os.path.exists("ready")), f"{number.name}: the child starts")
         pid = int(read("ready"))
         if number == signal.SIGINT:
-            os.killpg(parent.pid, number)  # to the whole group, like a terminal
+            os.killpg(parent.pid, number)  # a terminal sends Ctrl-C to the whole process group
         else:
             parent.send_signal(number)
         if kind == "deaf":

@@ -12,7 +12,7 @@ with needed():
     import sections
     from sections import CONV, ONE
 
-TOLERANCE = 1e-5  # of the largest value of the output
+TOLERANCE = 1e-5  # relative to the largest value of the output
 HEAD = "[net]\nheight=7\nwidth=6\nchannels=3\ninput_mean=127.5\ninput_scale=0.0078125\n"
 # These networks have layers that scripts/export_ncnn.py refuses.
 WITHOUT = ("softmax in groups", "xnor", "xnor without a map", "bnn", "sums", "activations")
@@ -55,14 +55,14 @@ def agrees(folder, layers, *options, tolerance=TOLERANCE):
 
 
 def half(folder):
-    """--fp16: outputs agree to 0.3 % of the largest."""
+    """With --fp16, outputs differ from ours by less than 0.3 % of the largest output."""
     layers = NETS["filters"]
     expect(agrees(folder, layers, "--fp16", tolerance=3e-3) < agrees(folder, layers),
            "the file is not smaller")
 
 
 def quantized(folder):
-    """--int8: outputs agree to 10 % of the largest."""
+    """With --int8, outputs differ from ours by less than 10 % of the largest output."""
     cfg = common.write(os.path.join(folder, "a.cfg"), HEAD + NETS["filters"] +
                        "[connected]\noutput=5\nactivation=relu\n")
     weights = nets.randomise(cfg, os.path.join(folder, "w.weights"))
@@ -76,7 +76,7 @@ def quantized(folder):
     many = sum(" 8=1" in line for line in text.splitlines())
     expect("measures the inputs of " in said and " on 9 images; may take minutes\n" in said, said)
     expect(f"{many} layers compute with 8 bits, by 9 images of {faces}\n" in said, said)
-    expect(many == 6, text)  # all but the second convolution of [low_rank]
+    expect(many == 6, text)  # all layers but the second convolution of [low_rank] use 8 bits
     x = ((np.stack(shots) - 127.5) * .0078125).astype(np.float32).transpose(0, 3, 1, 2)
     net = ncnn.Net(*files)
     got, want = np.stack([net.run(i) for i in x]), nets.ours(cfg, weights, x)

@@ -60,7 +60,7 @@ def structure(folder):
 
 
 def ends(folder):
-    """-to takes the name or number of the last layer; -batch fixes the batch."""
+    """-to takes the name or number of the last layer. -batch writes a fixed batch size."""
     cfg = write(folder, HEAD + CONV.replace("size", "name=stem\nsize") + "[connected]\noutput=2\n")
     for to, dims in (("stem", [2, 4, 6, 6]), ("0", [2, 4, 6, 6]), ("1", [2, 2])):
         _, path = export(folder, cfg, "-to", to, "-batch", "2")

@@ -139,7 +139,7 @@ def shufflenet(folder):
 
 
 def shared(folder):
-    """A value that two nodes read must not change."""
+    """A value that two nodes read must reach both nodes unchanged."""
     t = Net((1, 4, 5, 5))
     x = t.conv("data", 4, 4, 3)
     a = t.node("Relu", t.node("Identity", x))

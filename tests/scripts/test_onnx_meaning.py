@@ -101,7 +101,7 @@ def shared(folder):
 
 
 def normalised_twice(folder):
-    """Both values of (input - mean) * scale have readers."""
+    """Some nodes read input - mean, and others (input - mean) * scale."""
     t = Net()
     less = t.node("Sub", "data", number(127.5))
     both = t.node("Mul", less, number(1 / 128))
@@ -123,7 +123,7 @@ def flat(folder):
 
 
 def fixed_batch(folder):
-    """A file for two images writes the 2 into the shapes of its Reshape nodes."""
+    """In a file that was exported with batch 2, the shapes of Reshape nodes contain the 2."""
     for shape in ([2, 4 * 144], [2, -1]):
         t = Net((2, 3, 12, 12))
         x = t.node("Reshape", t.conv("data", 4, 3, 3), np.int64(shape))
@@ -131,7 +131,8 @@ def fixed_batch(folder):
 
 
 def right(folder):
-    """Like the files below, but with a layer."""
+    """The script imports these files: they resemble the files of refused(), but a layer computes
+    the same."""
     t = Net()
     x = point(t)
     length = t.node("Add", number(1e-6), t.node("ReduceL2", x, axes=[1]))
@@ -151,7 +152,8 @@ def right(folder):
 
 
 def refused(folder):
-    """Each of these files was imported with another meaning."""
+    """The script must refuse these files: it has no layers that compute the same. Earlier versions
+    imported them with another meaning."""
     def says(t, last, text, **more):
         path = saved(folder, t, last, **more)
         done = script("import_onnx.py", path, path + ".cfg", path + ".weights", "--force")

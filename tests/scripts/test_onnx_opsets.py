@@ -14,7 +14,7 @@ if peer_process.onnx_missing():
 
 
 def opsets():
-    """One network gives the same weights in all opsets."""
+    """The same network must give the same weights from files of each opset."""
     w, slopes = numbers(216, -.2, .2), numbers(8, 0, .5)
     norm = [numbers(8, .5, 1.5) for _ in range(4)]
     path, made = os.path.join(folder, "o.onnx"), set()

@@ -121,7 +121,8 @@ def ranks():
 
 
 def watch_list():
-    """Scores may differ by 1e-6, because mean features are rounded."""
+    """Compares a search in a watch list with a naive one. Scores may differ by 1e-6, because the
+    script rounds mean features to float32."""
     for d in (random_faces(3)[2], np.empty((0, DIM), np.float32)):
         rows, person, _ = random_faces(3, 60)
         own, other, alarms, more = search.watch_list(rows, person, blocks(d))
@@ -183,7 +184,8 @@ def memory():
 
 
 def effective_trials():
-    """Compares effective trials with those of a naive variance, and intervals with a simulation."""
+    """Compares the numbers of effective trials with those from a naive variance, and confidence
+    intervals with a simulation."""
     rng = np.random.default_rng(6)
     images, others = np.array([3, 1, 2, 4]), 5
     errors = {(p, q): rng.integers(0, 3) for p in range(4) for q in range(p + 1, 4 + others)}
@@ -199,7 +201,8 @@ def effective_trials():
     one = statistics.listed_trials(i, j, np.array([errors[x] > 0 for x in errors]))
     expect(0 < one <= len(errors), f"{one} trials of a list")
     expect(statistics.people_trials([0, 0, 0], [5, 6, 0]) == 2, "without errors the people count")
-    # each person has a rate of .1 or .5, so further images of a person add little information
+    # The error rate depends on the person: it is .1 or .5, and .3 on average. Further images of
+    # the same person then add little information.
     inside = 0
     for _ in range(400):
         kind = rng.choice((.1, .5), 40)

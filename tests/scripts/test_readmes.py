@@ -6,7 +6,7 @@ import re
 from common import attempt, darknet, expect, read, run, summary, ROOT
 
 SKIPPED = {".git", "build", "bin", "node_modules", "__pycache__", ".ci"}
-FIRST_PAGE = 200  # lines
+FIRST_PAGE = 200  # the most lines that README.md may have
 
 
 def texts():

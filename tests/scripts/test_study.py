@@ -141,7 +141,7 @@ def whole(folder):
 
 
 def goes_on(out, words):
-    """Only missing runs are done again. --only selects runs by name."""
+    """A further call only repeats runs whose results are missing. --only selects runs by name."""
     shutil.rmtree(os.path.join(out, "scratch-0.25-2-seed2"))
     shutil.rmtree(os.path.join(out, "feature-0.25-2-seed2"))
     before = read(os.path.join(out, "scratch-0.25-2-seed1", "net.weights"))

@@ -118,11 +118,12 @@ def check_errors():
 
 
 def check_unreadable():
-    """A failing disk loses no face, and changes no partner of a mixture."""
+    """When reading fails, no face is lost, and the same faces are mixed as without failures."""
     words = ("faces", "--varied", "1", "--mixed", "2", "--out", "away")
     whole = vary(*words[:-1], "whole")
     check(whole.returncode == 0, "whole", whole.stderr)
-    for why in (errno.EIO, errno.EMFILE):  # call 1 opens the file for its fingerprint
+    # The script opens the file first for its fingerprint. The second open(), for the image, fails.
+    for why in (errno.EIO, errno.EMFILE):
         done = vary(*words, env=faults("faces/a/2.png", 2, 1, why))
         check(done.returncode == 0 and contents("away") == contents("whole"), f"a hiccup {why}",
               done.stderr)

@@ -16,7 +16,7 @@ with needed():
     import numpy as np
 
 PARTS = ("net.weights", "net.state")
-# A run may survive failures of these calls: it then uses no graphs.
+# After a failure of one of these calls, a run may continue without graphs.
 GRAPHS = ("cuGraphLaunch", "cuLaunchKernel", "cuMemcpyDtoHAsync_v2")
 HEAD = "[connected]\noutput=3\nactivation=linear\n[softmax]\n"
 KD = CFG.replace("[softmax]\n", "[kd_feature]\nteacher=net.cfg\nweights=w\n")
@@ -113,7 +113,8 @@ def nogpu_is_the_plain_build():
                    "1", "-every", "5", "-batches", "20", timeout=120))
     (a, state), (b, other) = results("plain"), results("cpu")
     expect(a == b, "the weights differ")
-    # The state has the program's build, and a checksum of 8 bytes at its end.
+    # The two builds may differ in these parts of the state: the name of the build, and the
+    # checksum of 8 bytes at the end.
     state, other = (re.sub(rb"build=\w+", b"", s[:-8]) for s in (state, other))
     expect(state == other, "the states differ")
     expect_end(run(plain, "embed", "net.cfg", "w", "lfw", "features", "-threads", "1"))
@@ -194,7 +195,8 @@ def steps_are_graphs():
 
 
 def a_step_is_one_graph():
-    """With all layers on the GPU a step is one graph. A layer on the processor divides it."""
+    """With all layers on the GPU a step is one list of kernels, which becomes one CUDA graph. A
+    layer on the processor divides the step into two lists."""
     for name, more, end, lists in (("one", "", "", 1), ("clipped", "clip_norm=1\n", "", 1),
                                    ("split", "", "[contrastive]\nfrom=2\n"
                                     "margin=.5\n", 2)):
@@ -207,8 +209,8 @@ def a_step_is_one_graph():
 
 
 def one_kernel_for_each_layer():
-    """When predicting, a convolution's kernel also computes batch norm, activation and the sum
-    after it."""
+    """When a network predicts, a convolution's kernel also computes the batch norm, activation and
+    shortcut that follow the convolution."""
     write("sum.cfg", "[net]\nheight=6\nwidth=6\nchannels=3\n[convolutional]\nfilters=4\n"
           "[depthwise]\npad=1\nbatch_normalize=1\n[convolutional]\nfilters=4\n"
           "batch_normalize=1\nactivation=linear\n[shortcut]\nfrom=0\n[avgpool]\n")

@@ -84,8 +84,8 @@ def runs_all_steps():
 
 
 def compares_with_torch():
-    """PyTorch gets our batch. With another network, or when it measures another batch, there is no
-    ratio."""
+    """The check runs PyTorch with the batch size of our step. It prints no ratio when the two steps
+    have different batch sizes or networks."""
     script("bin/python3", "#!/bin/sh\n[ \"$1\" = -c ] || "
            "printf 'PyTorch step of %s, bfloat16\\t4000000 ms\\n' \"${OTHER:-$2}\" > \"$3\"\n")
     goal = "goal: step, times PyTorch eager bfloat16"

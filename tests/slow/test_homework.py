@@ -120,7 +120,8 @@ def accuracies(out):
 
 
 def torn(out):
-    """Incomplete results are made again. An incomplete record.json is an error without --force."""
+    """Results whose file is incomplete are computed again. An incomplete record.json is an error
+    without --force."""
     before = accuracies(out)
     for name in ("results.json", "scratch-0.125-seed1/lfw/results.json", "student-0.125.json"):
         write(os.path.join(out, name), '{"torn')
@@ -254,7 +255,8 @@ def trainers(out):
 
 
 def signals(folder):
-    """The trainer saves its work on Ctrl-C and SIGTERM, and ends when the script gets SIGKILL."""
+    """The training process saves its work on Ctrl-C and SIGTERM. It also ends when SIGKILL ends the
+    script that started it."""
     out = os.path.join(folder, "stopped")
     long = ["--out", out, *SMALL, "--methods", "scratch", "--batches", "100000"]
     log = os.path.join(out, "scratch-0.125-seed1", "net.csv")

@@ -269,22 +269,22 @@ static void reads(const char *text, const char *name, double size) {
 static void test_orders(void) {
     const char *const flagged = "38 52 0 74 52 0 56 72 0 42 92 0 71 92 0";
     char text[1000];
-    reads("a.jpg 38 74 56 42 71 52 52 72 92 92\n", "a.jpg", 1440); /* all x first */
+    reads("a.jpg 38 74 56 42 71 52 52 72 92 92\n", "a.jpg", 1440); /* all x, then all y */
     reads("a.jpg " TEN " 0.99\n", "a.jpg", 1440);
     reads("a.jpg 600 " TEN "\n", "a.jpg", 1440);
     reads("a.jpg 20 30 70 75 0.9 " TEN "\n", "a.jpg", 70 * 75);
-    reads("a.jpg 20 30 70 75 " TEN " 1\n", "a.jpg", 70 * 75); /* YuNet */
+    reads("a.jpg 20 30 70 75 " TEN " 1\n", "a.jpg", 70 * 75); /* as YuNet gives faces */
     reads("a.jpg 20 30 90 105 " TEN " .9\n", "a.jpg", 70 * 75);
     sprintf(text,
             "# a b.jpg\n20 30 70 75 %s 0.8\n1 2 3 4 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 "
             "-1 -1 -1 0\n5 5 9 9\n# c.jpg\n",
             flagged);
-    reads(text, "a b.jpg", 70 * 75); /* RetinaFace */
+    reads(text, "a b.jpg", 70 * 75); /* as in RetinaFace's labels of WIDER FACE */
     sprintf(text, "# a.jpg 1024 1385\n20 30 90 105 %s\n", flagged);
-    reads(text, "a.jpg", 90 * 105); /* RetinaFace's labelv2: the box is x y w h */
+    reads(text, "a.jpg", 90 * 105); /* as in RetinaFace's labelv2: the box is x y w h */
     reads("2\nlefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y "
           "rightmouth_x rightmouth_y\n0001 " TEN "\n",
-          "0001", 1440); /* CelebA */
+          "0001", 1440); /* as in CelebA */
     reads("\"NAME_ID\",\"P1X\",\"P1Y\",\"P2X\",\"P2Y\",\"P3X\",\"P3Y\",\"P4X\",\"P4Y\",\"P5X\","
           "\"P5Y\"\n\"n1/0 1_01\",38,52,74,52,56,72,42,92,71,92\n",
           "n1/0 1_01", 1440);

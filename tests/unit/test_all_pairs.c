@@ -56,7 +56,7 @@ static dnx_tar naive_tar(int faces, int n, double rate) {
     uint64_t above = 0;
     for (uint64_t i = 0; i < t.genuine; i++) above += good[i] > v;
     if (t.above >= 10) t.tar = (double)above / (double)t.genuine;
-    t.threshold = v; /* the best score that is refused */
+    t.threshold = v; /* the highest impostor score that is not accepted */
     free(good);
     free(bad);
     return t;
@@ -131,7 +131,8 @@ static void test_few(void) {
     dnx_pool_free(pool);
 }
 
-/* Without ties the threshold must lie between two scores. */
+/* Random scores have no ties. The threshold then lies between two scores, and the number of
+ * impostor pairs above it must be exactly the asked rate. */
 static void test_random(void) {
     const int n = 3000;
     for (int i = 0; i < n; i++) {

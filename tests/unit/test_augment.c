@@ -157,7 +157,7 @@ static void test_altered(void) {
     }
 }
 
-/* angle= or aspect= without a crop option: the image still fills the input. */
+/* With angle= or aspect= but without a crop option, the image must fill the network's input. */
 static void test_fills(void) {
     static const struct {
         int w, h, W, H; /* sizes of the image and of the input */
@@ -181,7 +181,8 @@ static void test_fills(void) {
             dnx_augment_draw(net, 1, n, &change);
             change.mirrored = false;
             dnx_augment_place(&change, rgb, w, h, W, H, out);
-            /* libdarknet's crop takes up to one pixel beyond the border. */
+            /* The outermost pixels may be black: like libdarknet's crop, ours may reach up to one
+             * pixel beyond the border of the image. */
             for (int y = 1; y < H - 1; y++)
                 for (int x = 1; x < W - 1; x++) black += out[(y * W + x) * 3] < 99;
             for (int i = 0; w == W && h == H && i < w * h * 3; i++)

@@ -4,7 +4,7 @@
 #include "common/bits/binarise.h"
 #include "kernels/bits.h"
 
-/* ---- counting ---- */
+/* ---- counting different bits ---- */
 
 static void counts(int P, int L, int N, bool all_differ) {
     const dnx_bit_set *b = dnx_bits();
@@ -194,7 +194,8 @@ static double stand_in(const problem *q, const problem *q0) {
     before(q, u, v), before(q0, u0, v0);
     for (int i = 0; i < PX * C; i++)
         s[i] = takes_signs ? sign(u0[i]) + clip(u[i]) - clip(u0[i]) : u[i];
-    for (int p = 0; p < PX; p++) /* input magnitudes are constant unless gradient=exact */
+    /* Unless gradient=exact, the gradient treats the magnitudes of the input as constants. */
+    for (int p = 0; p < PX; p++)
         a[p] = mean_magnitude((q->how == DNX_EXACT ? u : u0) + p * C, C);
     for (int n = 0; n < N; n++) {
         double alpha = has_alpha ? mean_magnitude(v + n * KK, KK) : 1;
@@ -293,7 +294,7 @@ static void binarising(void) {
     check(fabs((double)alpha - 4. / 6) < 1e-6, "alpha %g", (double)alpha);
     dnx_binarise(&(dnx_binariser){3, 2}, w, b, &alpha);
     check(alpha == 1, "alpha %g without scaling", (double)alpha);
-    /* the means over the channels are .8333 and -.5 */
+    /* Centring subtracts the means over the 3 channels, .8333 and -.5. */
     dnx_binarise(&(dnx_binariser){3, 2, .centers = true, .has_alpha = true}, w, b, &alpha);
     check(b[0] == -1 && b[1] == -1 && b[2] == -1 && b[3] == 1 && b[4] == 1 && b[5] == 1,
           "centring: signs");

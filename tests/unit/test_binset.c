@@ -22,8 +22,8 @@ static const char four[] = "\x80\4\x95\x47\1\0\0\0\0\0\0]\x94(C\2ab\x94"
                            "B\x2c\1\0\0" X300 "\x94h\1C\1c\x94"
                            "e]\x94(\x89\x88"
                            "e\x86\x94.";
-/* The set of four[] with numbers instead of booleans, each value appended alone, long lengths and
- * long memo indices. */
+/* The same set as four[] in another form of pickle: numbers instead of booleans, each value
+ * appended alone, long lengths and long memo indices. */
 static const char other[] = "\x80\5]r\0\0\0\0C\2aba\x8e\x2c\1\0\0\0\0\0\0" X300
                             "aC\2abaC\1ca]K\0aK\1a\x86.";
 
@@ -54,7 +54,8 @@ static void test_protocols(void) {
     }
 }
 
-/* A changed byte must not give an incomplete set. Sanitizers check the reads. */
+/* A file with one changed byte is either refused, or every pair of it can be read. The sum reads
+ * all bytes, so that a sanitizer detects reads outside the file. */
 static void test_changed_bytes(void) {
     char bytes[sizeof four];
     int sound = 0, refused = 0;

@@ -47,14 +47,16 @@ static int count_fates(const dnx_bridge *b, dnx_fate fate) {
     return n;
 }
 
-/* A network of `to` must take `taken` layers of `from`. want: the expected error, or NULL. */
+/* Saves a network of the cfg `from`, and loads the file into a network of the cfg `to`. taken: the
+ * expected number of layers that are loaded; remark: the expected text of dnx_bridge_remark();
+ * want: the expected error, or NULL. */
 static void loads(const char *name, const char *from, const char *to, dnx_fit fit, int taken,
                   const char *remark, const char *want) {
     dnx_net *a = scattered(from, 1), *b = scattered(to, 2), *untouched = scattered(to, 2);
     dnx_bridge t = {0};
     dnx_err err = {0};
     char text[256] = "";
-    static int number; /* a process cannot write a file that it has read */
+    static int number; /* a process cannot write a file that it has read: each call uses another */
     snprintf(text, sizeof text, "%d.weights", number++);
     snprintf(file, sizeof file, "%s", path(text));
     text[0] = 0;
@@ -119,7 +121,7 @@ static void files(void) {
           "weights takes what fits");
 }
 
-/* A packed file, too, gives only its backbone when a new head is wanted. */
+/* Also from a packed file, DNX_FIT_BACKBONE takes only the layers of the backbone. */
 static void packed(void) {
     static const char text[] = BACKBONE HEAD(2);
     dnx_net *a = scattered(text, 1), *b = scattered(text, 2), *untouched = scattered(text, 2);

@@ -63,8 +63,8 @@ static double cosine(const double *a, const double *b) {
 static double limited(double v) { return fmin(1, fmax(1e-6, v)); }
 
 /* Moves each centre w to the mean of a w + (1 - a) t/|t| over the images of its class with t != 0.
- * x and t: features of student and teacher; [v]: v limited to 1e-6..1. By alpha, a is
- * 0: [cos(x, t) [cos(w, t)]]; 1: [cos(x, t)]; 2: fixed. */
+ * x and t: features of student and teacher; [v]: v limited to 1e-6..1. The factor a is
+ *   alpha = 0: [cos(x, t) [cos(w, t)]];   alpha = 1: [cos(x, t)];   alpha = 2: fixed */
 static void naive_move(bench *k, int alpha, double fixed) {
     double moved[N * D];
     memcpy(moved, k->w, sizeof moved);
@@ -140,7 +140,7 @@ static void what_does_not_move(void) {
     stays(&k, "teacher's features 0");
 }
 
-/* With sampled classes (Partial FC) the centres of the batch's classes move. */
+/* When classes are sampled (Partial FC), exactly the centres of the batch's classes move. */
 static void sampled(void) {
     bench k;
     if (!set(&k, "sample=.7", true)) return;
@@ -164,8 +164,8 @@ static void nan_stays(void) {
     shut(&k.l);
 }
 
-/* The margin of image b is m_b = least + (m - least) [c_b] / max [c]. c_b: the cosine of centre and
- * target; [c] = max(c, 0). */
+/* The margin of image b is m_b = least + (m - least) [c_b] / max [c]. c_b: the cosine of the class
+ * centre and the target; [c] = max(c, 0); max: over the images of the batch. */
 static void margins(const char *options, const char *margin, bool moves, double m, double least) {
     bench k;
     double c[B], most = 0, loss = 0;

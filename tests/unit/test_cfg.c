@@ -94,7 +94,7 @@ static void test_good(void) {
     expect(cfg->sections[0].line == 4 && cfg->sections[0].pairs[1].line == 6, "lines", "");
     opts o;
     more_opts m;
-    memset(&o, 0x5a, sizeof o); /* old contents must not matter */
+    memset(&o, 0x5a, sizeof o); /* dnx_opts_parse() must set every option */
     void *outs[] = {&o, &m};
     expect(!dnx_opts_parse(tables, outs, 2, &cfg->sections[1], cfg->file, NULL, &err), "opts",
            err.text);

@@ -185,7 +185,8 @@ static void test_balanced(void) {
         if (by_class[c] > most) most = by_class[c];
     }
     check(least > ROUNDS * 2 / 3 && most <= ROUNDS, "balanced: identities come equally often");
-    for (int i = 36, k = 0; i < 45; i++, k++) { /* a round has at most 2 images of class 8 */
+    /* Class 8 has the images 36 to 44. A round shows at most 2 of them. */
+    for (int i = 36, k = 0; i < 45; i++, k++) {
         if (shown[i] < 3 || shown[i] > 26) check(false, "balanced: every image is shown");
     }
     uint32_t at = 44;
@@ -231,7 +232,8 @@ static void test_refusals(void) {
 
 /* ---- batches ---- */
 
-/* Copies `count` sub-batches after `seen` images. *altered: the number of altered sub-batches. */
+/* Copies `count` sub-batches of a training that has seen `seen` images. *altered: the number of
+ * sub-batches with an image that was changed by more than mirroring. */
 static bool take(const dnx_data *d, dnx_net *net, uint64_t seen, int threads, int count, float *x,
                  float *truth, uint32_t *image, unsigned char *mirrored, int *altered) {
     dnx_batches *f;
@@ -301,7 +303,8 @@ static void take_note(void *arg, const char *line) {
     t->told++;
 }
 
-/* A broken image is replaced, with the class of the replacement, and reported once. */
+/* A broken image is replaced by another image, with the class of that image. The broken image is
+ * reported once. */
 static void test_replaced(const char *options) {
     told t = {0};
     dnx_batches *f;

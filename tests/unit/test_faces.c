@@ -153,7 +153,8 @@ static void test_halves(void) {
 
 /* ---- the pyramid ---- */
 
-/* Every window at even x and y of every scale must lie in a piece. Pieces must not overlap. */
+/* P-Net looks at windows of DNX_CELL x DNX_CELL pixels at even x and y of each scale. Each window
+ * must lie in one piece of a page. Pieces must not overlap. */
 static void test_pyramid(int w, int h, double least, int levels) {
     static char used[64][DNX_PAGE][DNX_PAGE];
     dnx_pyramid p = {0};
@@ -212,7 +213,8 @@ static void test_warp(void) {
     check(!dnx_warp_plain(im.rgb, 90, 80, flat, a, 60, 50), "no inverse");
     check(!dnx_warp(im.rgb, 90, 80, flat, a, 60, 50), "no inverse, in this build");
 #ifdef DNX_OPENCV
-    for (int i = 0; i < 90 * 80 * 3; i++) /* a smooth image: OpenCV rounds to 1/32 pixel */
+    /* OpenCV rounds positions to 1/32 pixel. In a smooth image this changes the values little. */
+    for (int i = 0; i < 90 * 80 * 3; i++)
         im.rgb[i] = (unsigned char)(128 + 60 * sin(.05 * (i / 3 % 90)) * cos(.07 * (i / 270)));
     for (int k = 0; k < 20; k++) {
         double t = uniform(-3, 3), s = uniform(.5, 2),
@@ -362,8 +364,8 @@ int main(void) {
     test_one_box();
     test_pieces();
     test_halves();
-    test_packing(250, 250, 15000); /* the images of all scales have 11,271 pixels */
-    test_packing(178, 218, 10000); /* the images of all scales have 6,959 pixels */
+    test_packing(250, 250, 15000); /* the images of all scales have 11,271 pixels together */
+    test_packing(178, 218, 10000); /* the images of all scales have 6,959 pixels together */
     test_packing(1920, 1080, 13 * 192 * 192);
     test_pyramid(250, 250, 40, 6);
     test_pyramid(1, 1, 40, 0);

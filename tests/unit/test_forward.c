@@ -82,7 +82,7 @@ static const plain_row plain_rows[] = {
     {"batchnorm", "shift=1\nactivation=prelu\n", 3, 5, 2, 33, 0, 0, 1, 0, 0, 1, DNX_PRELU},
 };
 
-/* Returns number (y, x, c) of input image i; 0 outside of the image. */
+/* Returns value (y, x, c) of input image i, or 0 when (y, x) lies outside of the image. */
 static double pixel(const bench *b, int i, int y, int x, int c) {
     dnx_shape s = b->n.in[0];
     if (y < 0 || x < 0 || y >= s.h || x >= s.w) return 0;
@@ -91,7 +91,8 @@ static double pixel(const bench *b, int i, int y, int x, int c) {
                 (size_t)c];
 }
 
-/* Returns output (i, y, x, c) before batch norm and activation. w: weights, or NULL. */
+/* Returns output (i, y, x, c) before batch norm and activation. w: weights; with NULL the mean over
+ * the filter's area is returned. */
 static double naive(const plain_row *r, const bench *b, const float *w, int i, int y, int x,
                     int c) {
     int kh = r->size, kw = r->size, cg = r->C, c0 = 0;
@@ -135,7 +136,8 @@ static const float *param(const dnx_param *list, int n, const char *name) {
     return NULL;
 }
 
-/* training: batch norm uses batch statistics. */
+/* trains: the layer is made for training. training: the pass trains, so batch norm uses the
+ * statistics of the batch. */
 static void check_forward(const plain_row *r, bool trains, bool training) {
     row q = {r->type, r->type, r->text, r->B, r->H, r->W, r->C};
     char name[120];
@@ -292,7 +294,8 @@ static void check_metric(const char *type, const char *text, const char *kind, d
         for (int i = 0; i < 6; i++) b.truth[i] = i < 4 ? (float)(i / 2) : i < 5 ? 2 : -1;
         double got = objective(&b, 6, true), want = naive_metric(&b, kind, margin, is_plain);
         check_part(want > .1 && fabs(got - want) < 1e-5, type, kind, got, want);
-        for (int i = 0; i < 6; i++) b.truth[i] = (float)i; /* all classes are different */
+        /* With one image per class no triplet exists. */
+        for (int i = 0; i < 6; i++) b.truth[i] = (float)i;
         got = objective(&b, 6, true);
         check_part(strcmp(type, "triplet") || got == 0, type, "loss without a triplet", got, 0);
     }
@@ -309,8 +312,9 @@ static void check_semihard(void) {
             b.x[0][2 * i] = (float)cos(angle[i]), b.x[0][2 * i + 1] = (float)sin(angle[i]);
             b.truth[i] = (float)class[i];
         }
-        /* The positive is .6 away. From angle 0 the negatives are .3 (too near) and .7 away, from
-         * angle .6 they are .3 (too near) and 1.3 away; the triplet with 1.3 has no loss. */
+        /* A semi-hard negative is farther from the anchor than the positive, which here is at an
+         * angle of .6. The anchor at 0 has negatives at .3 (too near) and .7. The anchor at .6 has
+         * negatives at .3 (too near) and 1.3; its triplet with 1.3 has no loss. */
         double near = 2 - 2 * cos(.6), want = near - (2 - 2 * cos(.7)) + 1;
         double last = 2 - 2 * cos(1.3), got = objective(&b, 4, true);
         bool both = last < near + 1;

@@ -81,7 +81,7 @@ static void compare(const sample *s, int threads) {
     for (int i = 0; i < net->n; i++) deferred += net->plan.of[i].deferred != NULL;
     check_part(deferred == s->deferred, s->name, "layers that defer", deferred, s->deferred);
     undo_fusion(plain);
-    for (int batch = 6; batch >= 5; batch--) { /* the second step adds to the gradients */
+    for (int batch = 6; batch >= 5; batch--) { /* the second step adds to the first's gradients */
         double a = step(net, x, truth, batch, true), b = step(plain, x, truth, batch, true);
         check_part(a == b && a > 0, s->name, "loss", a, b);
     }
@@ -192,7 +192,7 @@ static void predict(const sample *s, int threads) {
     dnx_net_free(plain);
 }
 
-/* ---- a layer type that adds two inputs and names both ---- */
+/* ---- a layer type that adds two inputs, both named by from= ---- */
 
 static void name_both(const char *from, const char *rest, int merged_into) {
     dnx_layer_type both = *dnx_type_find("shortcut", NULL);

@@ -1,4 +1,5 @@
-/* test_fuzz.c - runs the fuzz targets on their corpora, and most on random changes of them. */
+/* test_fuzz.c - runs each fuzz target on the files of its corpus. Most targets also get randomly
+ * changed copies of these files. */
 #include <glob.h>
 
 #include "lib/check.h"

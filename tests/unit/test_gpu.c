@@ -32,7 +32,7 @@ static const net_case cases[] = {
     {"depthwise, more windows", "[depthwise]\nsize=2\nactivation=leaky\n[depthwise]\nsize=5\n"
      "stride=3\npad=1\n[depthwise]\nsize=4\npadding=2\nbatch_normalize=1\n[depthwise]\nsize=7\n"
      "pad=1\nactivation=relu\n[depthwise]\nsize=10\npad=1\n" END, 33, 29, 33, 7},
-    /* So many rows that the kernels divide them into several parts. */
+    /* This case has so many rows that the kernels divide them into several parts. */
     {"many rows", "[convolutional]\nfilters=2\nbatch_normalize=1\nactivation=leaky\n[depthwise]\n"
      "size=3\nstride=2\npad=1\nbatch_normalize=1\n[convolutional]\nfilters=2\n"
      "batch_normalize=1\nactivation=prelu\n[maxpool]\nsize=8\nstride=8\n" END, 211, 213, 1, 6},
@@ -160,7 +160,8 @@ static void check_activations(void) {
     }
 }
 
-/* Tensor cores round factors to bfloat16 or tf32, unless bfloat16 can represent them. */
+/* Tensor cores round factors to bfloat16 or tf32. is_exact: the factors are multiples of 1/16 and
+ * 1/64 that bfloat16 represents, so only the sums of products may be rounded. */
 static void check_tensor_cores(const char *name, bool is_exact) {
     static const net_case c = {"product",
                                "[convolutional]\nfilters=70\nsize=3\npad=1\n"

@@ -19,8 +19,8 @@ static bool ends(const char *name, const char *end) {
     return n >= k && !strcmp(name + n - k, end);
 }
 
-/* Returns how many bytes may be missing at the end: the padding of a BMP's last row, or the last
- * digits of a PNM file in text form. */
+/* Returns how many bytes may be missing at the end of an image that can still be decoded: the
+ * padding of a BMP's last row, or the last digits of a PNM file in text form. */
 static size_t spare(const char *name, const unsigned char *bytes) {
     return ends(name, ".bmp") || (bytes[0] == 'P' && bytes[1] <= '3') ? 3 : 0;
 }

@@ -2,8 +2,9 @@
  *
  * With arguments it is a tool for test_kd.py, which computes the same losses with NumPy:
  *   test_kd TYPE OPTIONS B H W C TH TW TC in.f32 out.f64
- * OPTIONS: the lines of a section, separated by ';'. in: x, target, parameters. out: loss, y, dx
- * and the gradients of the parameters. */
+ * OPTIONS: the lines of a section, separated by ';'. B H W C: shape of x; TH TW TC: shape of the
+ * target of an image. in.f32 has x, the target and the parameters. out.f64 has the loss, y, dx and
+ * the gradients of the parameters. */
 #include "layer/classifier.h"
 #include "lib/node.h"
 
@@ -175,7 +176,8 @@ static void check_correlation(void) {
     double diff = exp(-.4 * .8) - exp(-.4 * 2);
     near("gaussian", b.p.loss, 2 * 2 * diff * diff / 4, 1e-6);
     close_bench(&b);
-    /* With order 2 and gamma = .4, the kernel at cosines 1, 0 and -1 is .953, .449 and .234. */
+    /* With the defaults order=2 and gamma=.4, the kernel is .953, .449 and .234 at the cosines 1, 0
+     * and -1. */
     if (!open_bench(&b, "kd_correlation", "", 2, D, D, true)) check_value(false, "open", 0, 0);
     memcpy(b.x, x + 4, sizeof(float) * 8);
     memcpy(b.target, t + 4, sizeof(float) * 8);

@@ -10,7 +10,7 @@ typedef struct {
     dnx_pass p;
     int N;
     double *zs, *zt; /* B x N logits of student and teacher */
-    bool *leads;     /* B x N: the classes of the image's group */
+    bool *leads;     /* B x N: true for the leading classes of an image (leading.h) */
 } bench;
 
 static bool set_up(bench *k, int N, const char *options, int threads) {
@@ -88,7 +88,9 @@ static int mark(bench *k, const double *z, double share) {
     return n;
 }
 
-/* Returns the loss of image b, for the groups in k->leads. */
+/* Returns the loss of image b. Its two groups of classes are in k->leads. T: temperature; outer:
+ * weight of the divergence between the groups; inner: weight of the divergence of the leading
+ * classes. */
 static double naive(const bench *k, int b, double T, double outer, double inner) {
     const double *zs = k->zs + b * k->N, *zt = k->zt + b * k->N;
     double s[2] = {0}, t[2] = {0}, kl = 0;
@@ -158,7 +160,8 @@ static void all_lead(void) {
     take_down(&b);
 }
 
-/* With equal logits all classes lead. Nothing may be divided by the sum over the others, 0. */
+/* With equal logits all classes lead. The sum over the other classes is 0: no value may be divided
+ * by it. */
 static void ties(void) {
     bench k;
     if (!set_up(&k, 30, "temperature=2\ngroup=.5\n", 2)) return;

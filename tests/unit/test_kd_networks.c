@@ -85,7 +85,7 @@ static void networks(void) {
     first = net ? train(net, 1, truth) : NAN;
     check_value(first > 0 && train(net, 2, truth) == first, "a head that stays", first, 0);
     dnx_net_free(net);
-    /* A predicting network needs no teacher. */
+    /* A network that only predicts needs no teacher. */
     net = build(STUDENT HEAD "[kd_probability]\nteacher=none.cfg\n", false, &err);
     check_value(net && !net->is_partial, err.text, 0, 0);
     float x[48] = {0};

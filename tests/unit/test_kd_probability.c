@@ -2,7 +2,7 @@
 #include "layer/classifier.h"
 #include "lib/node.h"
 
-/* Makes a layer. For [kd_probability], the caller has set n->distillation. */
+/* Makes a layer. For [kd_probability] the caller must set n->distillation first. */
 static dnx_status open_at(dnx_node *n, const char *type, const char *options, int images, int C,
                           bool trains, dnx_pool *pool, dnx_err *err) {
     n->batch = images;
@@ -22,7 +22,8 @@ static float *weights_of(dnx_node *head, float **grad) {
 
 /* ---- the naive version ---- */
 
-/* z: s cos(x, w_j) with class weights w, N x D; |x| cos(x, w_j) when s is 0; x when w is NULL. */
+/* Stores the logits z_j = s cos(x, w_j) with class weights w, N x D. When s is 0, |x| replaces s.
+ * When w is NULL, x has the logits. */
 static void naive_logits(const double *x, const double *w, double s, int N, int D, double *z) {
     for (int j = 0; j < N; j++) {
         double xx = 0, ww = 0, xw = 0;
@@ -57,8 +58,10 @@ static double naive(const double *zt, const double *zs, int N, double T, double 
 /* ---- one case: a classifier or plain logits on each side ---- */
 
 typedef struct {
-    int N, D_s, D_t;            /* D: lengths of the features; 0: logits */
-    double s_s, s_t, T, weight; /* s of both classifiers; s_s = 0: scale=length */
+    /* _s: student, _t: teacher. N: classes; D: length of the features, 0 when the network gives
+     * logits; s: scale of the classifier, s_s = 0 means scale=length; T: temperature */
+    int N, D_s, D_t;
+    double s_s, s_t, T, weight;
     int threads;
 } kind;
 
@@ -71,7 +74,7 @@ typedef struct {
     dnx_pool *pool;
     int in_s, in_t;
     float *w_s, *d_w, *w_t;
-    double *x, *t, *w, *v; /* features x, t and class weights w, v of student and teacher */
+    double *x, *t, *w, *v; /* student: features x, class weights w; teacher: t and v */
 } setup;
 
 static double *doubles(const float *f, size_t n) {
@@ -93,7 +96,7 @@ static bool set_up(setup *u, const kind *k) {
     else snprintf(text, sizeof text, "classes=%d\nscale=length\nmargin=sphereface", k->N);
     if (k->D_s) st = open_at(&u->head_s, "margin_softmax", text, B, k->D_s, true, u->pool, &err);
     snprintf(text, sizeof text, "classes=%d\ns=%g\nmargin=am", k->N, k->s_t);
-    if (!st && k->D_t) /* the teacher's classifier has a smaller batch */
+    if (!st && k->D_t) /* the teacher's node has batch 1, but its logits() must take B images */
         st = open_at(&u->head_t, "margin_softmax", text, 1, k->D_t, false, u->pool, &err);
     snprintf(text, sizeof text, "temperature=%g\nweight=%g", k->T, k->weight);
     u->distillation = (dnx_distillation){.target = {1, 1, u->in_t},
@@ -207,7 +210,8 @@ static void agrees(const kind *k) {
     take_down(&u);
 }
 
-/* first: one thread stores its gradient there; more threads must give the same bits. */
+/* A call with one thread stores the gradient in `first`. Calls with more threads must give the same
+ * bits. */
 static void many_classes(int threads, float *first) {
     kind k = {2500, 0, 13, 1, 20, 4, 2, threads};
     setup u;
@@ -291,7 +295,8 @@ static void high_temperature(void) {
     for (int b = 0; b < B; b++) {
         naive_logits(u.x + b * N, NULL, 1, N, 0, zs);
         naive_logits(u.t + b * N, NULL, 1, N, 0, zt);
-        /* T^2 KL tends to half the variance of d = z_T - z_S: sum (d - mean)^2 / (2 N). */
+        /* When T grows, T^2 KL tends to half the variance of d = z_T - z_S over the classes:
+         * sum (d - mean)^2 / (2 N). */
         double loss = naive(zt, zs, N, k.T, p_t, p_s), mean = 0, limit = 0;
         for (int j = 0; j < N; j++) mean += (zt[j] - zs[j]) / N;
         for (int j = 0; j < N; j++) limit += pow(zt[j] - zs[j] - mean, 2) / (2 * N);

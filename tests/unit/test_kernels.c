@@ -8,7 +8,8 @@ static const dnx_kernel_set *k;
 #define MAX 40000
 static float a[MAX], b[MAX], d[MAX], y[MAX], start[MAX], res[MAX], bias[512], slope[512], pk[MAX];
 static double want[MAX];
-static const float edge = 12345.f; /* stands behind each result; must not change */
+/* This number stands behind the last element of each result. No kernel may overwrite it. */
+static const float edge = 12345.f;
 
 static unsigned rng = 1;
 static float rnd(void) {
@@ -30,7 +31,7 @@ static bool close_to(const float *got, const double *w, size_t n, double tol) {
     return true;
 }
 
-/* Returns the sum v after epilogue e. start[i] is the old y[i]. */
+/* Returns output i, of channel c, that epilogue e makes from the sum v. start[i]: the old y[i]. */
 static double naive_finish(double v, const dnx_epilogue *e, int c, size_t i) {
     if (e->bias) v += e->bias[c];
     v = dnx_activate((float)v, e->act, e->slope ? e->slope[c] : 0);
@@ -94,7 +95,7 @@ static void test_mmt(int P, int K, int N) {
     shape(close_to(y, want, n, 1e-4) && y[n] == edge, "mmt", P, K, N, 0);
 }
 
-/* Input rows whose bit is set in `no` are NULL, as in the padding. */
+/* Input row k is NULL when bit k of `no` is set. Kernels get NULL for a row in the padding. */
 static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no, int epi) {
     int out_w = (in_w + 2 * pad - kw) / stride + 1;
     const float *rows[8];
@@ -179,7 +180,7 @@ static void test_channels(int P, int C) {
             const float *scale = v & 1 ? b : NULL, *shift = v & 2 ? bias : NULL;
             const float *r = v & 4 ? res : NULL;
             const dnx_scaled_act how = {C, scale, shift, (dnx_act)act, slope};
-            /* v & 4: y is also the input */
+            /* With v & 4 the kernel adds a residual and works in place: y is also the input. */
             memcpy(y, a, n * sizeof *y);
             y[n] = edge;
             k->scale_act(r ? y : a, P, &how, r, y);

@@ -9,7 +9,7 @@ static const char text[] =
     "[convolutional]\nfilters=16\nsize=3\npad=1\nbatch_normalize=1\nactivation=leaky\n"
     "[convolutional]\nfilters=16\nsize=3\npad=1\nactivation=relu\n" /* Winograd */
     "[maxpool]\nsize=2\nstride=2\n"
-    "[convolutional]\nfilters=24\nsize=3\nstride=2\npad=1\nactivation=elu\n" /* gathers rows */
+    "[convolutional]\nfilters=24\nsize=3\nstride=2\npad=1\nactivation=elu\n" /* im2col */
     "[convolutional]\nfilters=24\nsize=3\npad=1\ngroups=6\nactivation=linear\n"
     "[depthwise]\nsize=3\npad=1\nbatch_normalize=1\nactivation=prelu\n"
     "[low_rank]\nfilters=24\nrank=5\nsize=3\npad=1\nactivation=linear\n"

@@ -51,7 +51,7 @@ static void check_tensor(bench *b, const row *r, float *x, const float *grad, si
     size_t step = count > 40 ? count / 40 : 1;
     for (size_t i = 0, k = 0; i < count && k < 40; i += step, k++) {
         float h = r->flags & SEPARATE ? .02f : 4e-3f;
-        /* A kink may lie between lo and hi: a smaller h is tried. */
+        /* A kink may lie between lo and hi. Then the next attempt takes a smaller step h. */
         double best = INFINITY, num = 0;
         for (int t = 0; t < 3 && best > r->tol; t++, h *= .25f) {
             float hi = x[i] + h, lo = x[i] - h;
@@ -175,7 +175,8 @@ static void check_predicting(const row *r, bool trains) {
                    "predicting changes a parameter", 0, 0);
         dnx_free(values[i]);
     }
-    if (r->B > 1 && !(r->flags & TOGETHER)) { /* one image must write only one output */
+    /* A pass of one image must give the same output as a pass of B, and write no other image's. */
+    if (r->B > 1 && !(r->flags & TOGETHER)) {
         fill(b.y, count, 77);
         objective(&b, 1, false);
         double worst = 0;
@@ -280,8 +281,9 @@ static void check_view(const row *r) {
 
 /* ---- losses without a teacher ---- */
 
-/* Returns 0 when the loss keeps the contract, 1 when the loss cannot be made, 2 when a result is
- * wrong. A loss that reads the absent target crashes. */
+/* Runs a loss with p->target = NULL. Returns 1 when the layer cannot be made. Returns 0 when y is
+ * finite and a loss that imitates a target stores loss 0 and dx 0, else 2. A loss that reads the
+ * absent target crashes. */
 static int without_target(const row *r, bool trains) {
     bench b;
     row alone = *r;
@@ -322,7 +324,7 @@ static void check_without_target(const row *r) {
 
 /* ---- all ---- */
 
-static const char *only; /* NULL: all types */
+static const char *only; /* the layer type to test; NULL: all types */
 
 static bool is_chosen(const char *type) { return !only || !strcmp(type, only); }
 

@@ -4,7 +4,8 @@
 #include "data/list.h"
 #include "lib/check.h"
 
-/* want: PATH=CLASS of each image, joined with '|', or the error. LIST: the list's folder. */
+/* want: PATH=CLASS of each image, joined with '|', or the error message. In `want`, LIST stands for
+ * the list's folder. */
 static void reads(const char *text, size_t len, const char *want) {
     dnx_image_list l;
     dnx_err err = {0};

@@ -87,7 +87,8 @@ static bool patient(void *arg, const char *who) {
     return true;
 }
 
-/* No increase of the number in the file may be lost. */
+/* Several processes increase the number in a file while they hold the lock. No increase may be
+ * lost. */
 static void turns(void) {
     enum { PROCESSES = 6, TURNS = 5 };
     int n = 0;

@@ -108,7 +108,8 @@ static double act_of(double v, dnx_act act, double slope) {
                                       : slope * v;
 }
 
-/* Returns sum |r(y) - r(P Q x + c)|^2 / sum |r(y)|^2. r: the activation; P, Q, c: of f. */
+/* Returns sum |r(y) - r(P Q x + c)|^2 / sum |r(y)|^2 over the samples. r: the activation `act`;
+ * P, Q, c: members of f; y: member of d. */
 static double objective(const data *d, const float *x, const dnx_factors *f, dnx_act act) {
     double sum = 0, norm = 0;
     for (int i = 0; i < SAMPLES; i++)
@@ -191,7 +192,8 @@ static void check_asymmetric(const data *d) {
                0);
     dnx_factors_free(&f);
     memcpy(x, d->x, sizeof x);
-    for (int i = 0; i < SAMPLES; i++) x[i * DIM] = x[i * DIM + 1] = 7; /* singular */
+    /* With two constant inputs the covariance of x is singular. */
+    for (int i = 0; i < SAMPLES; i++) x[i * DIM] = x[i * DIM + 1] = 7;
     dnx_factors_make(&f, DIM, 4, NULL);
     dnx_status st = dnx_low_rank_nonlinear(d->y, x, SAMPLES, DNX_RELU, d->slopes, pool, &f, NULL,
                                            &after, NULL);

@@ -47,7 +47,8 @@ static double naive(const shape *s, dnx_net *net, const float *x, int b, int oy,
                                 slopes ? slopes[f] : 0);
 }
 
-/* The pair of convolutions is size x size without biases, then 1x1. */
+/* Copies the parameters of the [low_rank] layer `net` to `pair`: a size x size convolution without
+ * biases, then a 1x1 convolution. */
 static void copy_to_pair(const shape *s, dnx_net *net, dnx_net *pair) {
     dnx_param list[DNX_MAX_PARAMS];
     memcpy(find(pair, 0, "weights"), find(net, 0, "basis"),

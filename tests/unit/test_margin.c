@@ -160,7 +160,7 @@ static void known_values(void) {
                 {"margin=combined\nm2=.5235987756\nm3=.1", .4, .5},
                 {"margin=combined\nm1=2\nm2=.5235987756\nm3=0", 0, .5},
                 {"margin=sphereface\nm=2", .5, .5},
-                {"margin=sphereface\nm=4", -.5, .5}, /* 4 * 30 = 120 degrees */
+                {"margin=sphereface\nm=4", -.5, .5}, /* cos(4 * 30 degrees) = -.5 */
                 {"margin=mv-am\nm=.5", .3660254, .8},
                 {"margin=mv-am\nm=.2", .6660254, .5},
                 {"margin=mv-arc\nm=1.0471975512\nt=.5", 0, 1.25},
@@ -183,8 +183,9 @@ static void known_values(void) {
     float exact[2], ste[2];
     plane("margin=arcface\nm=.5235987756", 30, 1, exact, true);
     plane("margin=arcface\nm=.5235987756\ngradient=ste", 30, 1, ste, true);
-    /* The probability of the other class is .5. Derivatives along x_0: d c_true = sin^2 30, d
-     * c_other = -sin 30 cos 30. The exact gradient multiplies d c_true by sin 60 / sin 30. */
+    /* c_true and c_other are the cosines of x with both class vectors. The probability of the other
+     * class is .5. Derivatives with respect to x_0, angles in degrees: d c_true = sin^2 30,
+     * d c_other = -sin 30 cos 30. The exact gradient multiplies d c_true by sin 60 / sin 30. */
     near("ste dx", ste[0], .5 * (.25 + .5 * c30), 1e-5);
     near("exact dx", exact[0], .5 * (.25 * 2 * c30 + .5 * c30), 1e-5);
 }
@@ -204,14 +205,15 @@ static void extremes(void) {
             check_value(isfinite(v) && v >= 0, options, v, 0);
         }
         float dx[2];
-        double v = plane(options, 0, 0, dx, true); /* a zero vector */
+        double v = plane(options, 0, 0, dx, true); /* x is a zero vector */
         check_value(isfinite(v) && dx[0] == 0 && dx[1] == 0, options, v, 0);
         plane(options, 30, 1e-12, dx, true);
         plane(options, 30, 1e12, dx, true);
     }
 }
 
-/* ---- 700 classes: any number of threads gives the same bits; a smaller batch ---- */
+/* ---- 700 classes: any number of threads gives the same bits. A pass may have a smaller batch than
+ * the layer ---- */
 
 static void threads_agree(void) {
     enum { N = 700, B = 9, D = 37 };

@@ -63,7 +63,7 @@ static void plain(void) {
     writes(path("a"), "three");
     check(mode_of(path("a")) == 0666, "mode 666 became %o", mode_of(path("a")));
     umask(022);
-    /* The user's own files and links may end with .tmp. */
+    /* A user's own files and links whose names end with .tmp must not be overwritten. */
     write_text(path("a.tmp"), "mine");
     write_text(path("target"), "mine too");
     check(!symlink("target", path("b.tmp")), "symlink");
@@ -134,7 +134,8 @@ static void inputs(void) {
           err.text);
     check(holds(path("late"), "late"), "a late input is overwritten");
 
-    /* An editor replaces an input. Our new file may get the old input's inode number. */
+    /* An editor replaces an input. A file that this process writes later may get the inode number
+     * of the old input, and must not be taken for an input. */
     write_text(path("in.new"), "edited");
     check(!rename(path("in.new"), path("in")), "rename");
     unlink(path("in2"));
@@ -172,7 +173,7 @@ static void stale(void) {
     utime(path("net.weights.99.0.tmp"), &old);
     utime(path("net.weights.mine.tmp"), &old);
     check(!dnx_outfile_open(&f, path("net.weights"), &err), "%s", err.text);
-    utime(f.temporary, &old); /* an old file whose process lives */
+    utime(f.temporary, &old); /* this file is old, too, but its process is alive */
     check(!dnx_outfile_try(path("net.weights"), &err), "%s", err.text);
     check(access(path("net.weights"), F_OK), "a try has made the file");
     check(access(path("net.weights.99.0.tmp"), F_OK), "what a dead process left stays");
@@ -185,7 +186,8 @@ static void stale(void) {
     check(leftovers() == 2, "%d temporary files are left", leftovers());
 }
 
-/* The file must have the contents of one writer. */
+/* Several processes write one file at the same time. The file must then have the contents of one of
+ * them. */
 static void together(void) {
     enum { WRITERS = 4, TIMES = 50, SIZE = 20000 };
     static char bytes[SIZE], got[SIZE + 1];

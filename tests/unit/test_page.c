@@ -1,4 +1,4 @@
-/* test_page.c - the curves on the page of a training. */
+/* test_page.c - tests the curves on the web page that shows a training. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +27,7 @@ static float value(const dnx_curve *c, size_t i, int column) {
 }
 
 static void thinning(void) {
-    const int lines = 5 * DNX_CURVE_POINTS + 3; /* stride 8 */
+    const int lines = 5 * DNX_CURVE_POINTS + 3; /* so many that each point has 8 lines */
     dnx_curve c = make(lines);
     bool means = true, once = true;
     for (size_t i = 0; i < c.n; i++) {

@@ -35,7 +35,8 @@ static void test_lfw(void) {
           "2 1\r\nA 1 2\r\nA 1 B 12\r\nC 1 2\r\nA 3 D 1",
           four);
     READS("A 1 2\nA 1 B 12\nC 1 2\nA 3 D 1\n", four); /* without the line of counts */
-    READS("name,imagenum1,imagenum2,\nA,1,2,\nA,1,B,12\nC,1,2,\nA,3,D,1\n", four); /* Kaggle */
+    /* the CSV form of LFW's pairs on Kaggle */
+    READS("name,imagenum1,imagenum2,\nA,1,2,\nA,1,B,12\nC,1,2,\nA,3,D,1\n", four);
     READS("1\nA 1 2\nA 1 B 12", "A/A_0001 A/A_0002 10|A/A_0001 B/B_0012 00");
     READS("Al Gore\t1\t2\nAl Gore\t1\tB\t3", "Al Gore/Al Gore_0001 Al Gore/Al Gore_0002 10|"
                                              "Al Gore/Al Gore_0001 B/B_0003 00");
@@ -48,7 +49,7 @@ static void test_others(void) {
     READS("a.jpg\tb.jpg\t1\nc.jpg\td.jpg\t-1", TWO);
     READS("1 a.jpg b.jpg\n0 c.jpg d.jpg", TWO);
     READS("a.jpg b.jpg 1 7\nc.jpg d.jpg 0 3\ne f 1 7", "a.jpg b.jpg 11|c.jpg d.jpg 00|e f 11");
-    READS("a.jpg 5\nb.jpg 5\nc.jpg 0\nd.jpg 0\n", TWO); /* CALFW */
+    READS("a.jpg 5\nb.jpg 5\nc.jpg 0\nd.jpg 0\n", TWO); /* as in CALFW: two lines are a pair */
     READS("pair_id,image1,image2,label\n0,a.jpg,b.jpg,1\n1,c.jpg,d.jpg,0", TWO);
     READS(",img1,img2,is_same\n0,\"a.jpg\",b.jpg,True\n1,c.jpg,d.jpg,False", TWO);
     READS("label\tfold\tfirst\tsecond\n1\t5\ta.jpg\tb.jpg\n0\t4\tc.jpg\td.jpg",

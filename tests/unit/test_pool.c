@@ -36,7 +36,7 @@ typedef struct {
     atomic_int calls[MOST];
     int T;
     atomic_bool is_wrong;
-    atomic_uint random; /* 0: no random delays */
+    atomic_uint random; /* state of the generator of random delays; 0: no delays */
 } tally;
 
 static void count(void *arg, int t, int T) {
@@ -242,7 +242,8 @@ static void test_processors(void) {
     check(isfinite(alone[9]) && alone[9] < alone[0], "loss %g, then %g", alone[0], alone[9]);
 }
 
-/* With eight images in each share, the number of threads changes no bit. */
+/* With batch 64, 1 to 8 threads divide the work into 8 shares of 8 images: training must give the
+ * same bits with any of these numbers of threads. */
 static void test_shares(void) {
     double one[10], other[10];
     train(64, 1, one);
@@ -259,7 +260,7 @@ static void test_shares(void) {
     dnx_pool_free(p);
 }
 
-/* ---- quotas of control groups ---- */
+/* ---- processor quotas of cgroups ---- */
 
 static void folders(const char *list) {
     char name[300];

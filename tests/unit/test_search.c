@@ -34,9 +34,9 @@ static void search(const dnx_byte_set *bytes, size_t n, int q, int dim, int k, i
     must(hits && pool, "memory");
     for (size_t i = 0; n > 100 && i < n; i++) {
         float *row = table + i * (size_t)dim;
-        if (i % 7 == 3) memcpy(row, row - dim, sizeof *row * (size_t)dim); /* equal rows */
+        if (i % 7 == 3) memcpy(row, row - dim, sizeof *row * (size_t)dim); /* two equal rows */
         if (i % 7 == 4)
-            memcpy(row, queries + (i % (size_t)q) * (size_t)dim, /* near a query */
+            memcpy(row, queries + (i % (size_t)q) * (size_t)dim, /* nearly equal to a query */
                    sizeof *row * (size_t)dim);
         if (i % 7 == 4) row[i % (size_t)dim] = nextafterf(row[i % (size_t)dim], 0);
         if (i % 7 == 5) memset(row, 0, sizeof *row * (size_t)dim / (1 + i % 2));
@@ -74,13 +74,13 @@ static void test_search(const dnx_byte_set *bytes) {
     search(bytes, 999, 33, 129, 7, 2);
     search(bytes, 2503, 1, 7, 40, 3);
     search(bytes, 2001, 70, 512, 3, 1);
-    search(bytes, 300, 5, 4099, 3, 2); /* rows too long for bytes */
+    search(bytes, 300, 5, 4099, 3, 2); /* a row has more than DNX_BYTE_MOST numbers */
     search(bytes, 300, 17, 4095, 3, 2);
     search(bytes, 3, 2, 16, 5, 2);
     search(bytes, 1, 1, 1, 1, 4);
 }
 
-/* bytes->look() must report each product above its limit, and few others. */
+/* bytes->look() must report each dot product above its limit, and few others. */
 static void bytes_of(const dnx_byte_set *bytes, int K, int N) {
     enum { P = 203, PANELS = 7 };
     static uint16_t above[P * PANELS];
@@ -128,8 +128,8 @@ static void test_bytes(const dnx_byte_set *bytes) {
         for (size_t i = 0; i < sizeof N / sizeof *N; i++) bytes_of(bytes, K[k], N[i]);
 }
 
-/* bytes->look() must find a product that is only 3e-6 above its limit. The rounding errors of the
- * row x are as large as possible in the direction of the query q. */
+/* bytes->look() must find a dot product that is only 3e-6 above its limit. The rounding errors of
+ * the row x are as large as possible in the direction of the query q. */
 static void tight(const dnx_byte_set *bytes, const float x[3], const float q[3]) {
     enum { K = 128, P = 5 };
     float a[P * K] = {0}, b[K], limit[DNX_BYTE_PANEL];
@@ -201,7 +201,7 @@ static void test_threshold(void) {
     threshold("{\"format\": \"darknet threshold 1\", \"threshold\": 1, \"false_match_rate\": 0}",
               "false_match_rate: must be");
     threshold("{} x", "is not a threshold.json");
-    for (size_t n = 0; n < sizeof GOOD - 1; n++) { /* cut short */
+    for (size_t n = 0; n < sizeof GOOD - 1; n++) { /* only the first n bytes of a good file */
         char text[sizeof GOOD];
         memcpy(text, GOOD, n);
         text[n] = 0;

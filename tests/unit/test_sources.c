@@ -1,4 +1,5 @@
-/* test_sources.c - the classes of folders and record files behind other sources. */
+/* test_sources.c - tests which class numbers folders and record files get when valid= lists other
+ * sources before them. */
 #include <sys/stat.h>
 
 #include "data/data.h"

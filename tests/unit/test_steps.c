@@ -18,7 +18,7 @@ static const char text[] =
     "[convolutional]\nfilters=4\nactivation=linear\n"
     "[softmax]\n";
 
-/* printed by tests/oracle/make_steps.py */
+/* PyTorch's losses, printed by tests/oracle/make_steps.py */
 static const double golden[STEPS] = {13.97809,   1.924632,   0.3956625,  0.1736479,  0.109503,
                                      0.08148319, 0.06514184, 0.05475607, 0.04762961, 0.04230084,
                                      0.03838187, 0.03527584, 0.0327238,  0.03058404, 0.02877843,

@@ -3,7 +3,7 @@
 
 int main(void) {
     static const struct {
-        const char *sections, *text; /* text: the error after the folder's name */
+        const char *sections, *text; /* text: the message without the path of the test's folder */
         dnx_status status;
     } rows[] = {
         {"[kd_feature]\nweights=a\n",

@@ -32,7 +32,8 @@ static double middle(int i, int to, int from) {
     return fmin(from - 1, fmax(0, (i + .5) * from / to - .5));
 }
 
-/* Scales images to the teacher's input size, input_mean= and input_scale=. */
+/* Resizes images from the input size of `from` to that of `to`, and normalizes the pixels by
+ * input_mean= and input_scale= of `to` in place of those of `from`. */
 static float *converted(const dnx_net *from, const float *x, const dnx_net *to) {
     dnx_shape a = from->in, b = to->in;
     float *out = dnx_alloc(dnx_size(b) * B);
@@ -78,8 +79,9 @@ static void check_target(dnx_net *net, int i, dnx_net *teacher, const char *text
 }
 
 static void check_targets(dnx_net *a, dnx_net *b, dnx_net *c) {
-    /* The targets are: for layer 4 the embedding of a; for 5 and 6 layers 2 and 3 of a; for 7 and
-     * 8 the embedding of b; for 9 layer 1 of c, its embedding. */
+    /* The student's loss layers 4 to 9 have these targets. Layer 4: the embedding of teacher a;
+     * layer 5: layer 2 of a; layer 6: layer 3 of a; layers 7 and 8: the embedding of teacher b;
+     * layer 9: layer 1 of teacher c, which is its embedding. */
     dnx_net *net = must_build(STUDENT "[kd_feature]\n" SAME "[kd_feature]\nfrom=0\nlayer=2\n" SAME
                                       "[kd_feature]\nfrom=0\nlayer=3\n" SAME
                                       "[kd_correlation]\n" OTHER "[kd_feature]\nfrom=-5\n" OTHER
@@ -175,7 +177,7 @@ static bool same_bits(dnx_net *a, dnx_net *b) {
     return true;
 }
 
-/* Losses with weight=0 or without a target change no bit. */
+/* A loss with weight=0 or without a target changes no bit of the trained parameters. */
 static void check_weight_0(void) {
     dnx_net *alone = must_build(STUDENT HEAD, "cfg/student.cfg", true);
     double want = train(alone, 6, false, true);
@@ -199,7 +201,8 @@ static void check_weight_0(void) {
 static void check_learning(void) {
     static const char *const losses[] = {
         "[kd_feature]\n" SAME, "[kd_feature]\nhard=softmax\nfrom=0\nlayer=2\n" SAME,
-        "[kd_feature]\nnormalize=0\nweight=.002\nfrom=1\nlayer=3\n" SAME, /* maps 6 channels to 8 */
+        /* This loss learns a map from the student's 6 channels to the teacher's 8. */
+        "[kd_feature]\nnormalize=0\nweight=.002\nfrom=1\nlayer=3\n" SAME,
         "[kd_correlation]\n" OTHER};
     static unsigned char was[1 << 16], is[1 << 16];
     size_t before = read_bytes(path("same.weights"), was, sizeof was);
@@ -226,7 +229,8 @@ static void check_learning(void) {
 
 /* ---- files ---- */
 
-/* Without its teacher's cfg a student has no parameters for the map of [kd_feature]. */
+/* A student that only predicts can be built without its teacher's cfg. It then has no parameters
+ * for the map of [kd_feature]. Its embedding must not change. */
 static void check_predicting(void) {
     static const char text[] = STUDENT "[kd_feature]\nteacher=large.cfg\n"
                                        "weights=../large.weights\n";
@@ -272,7 +276,7 @@ static void check_chain(dnx_net *a) {
     dnx_net_free(net);
     snprintf(text, sizeof text, "%s[kd_feature]\nteacher=%s/cfg/same.cfg\nweights=%s\n", STUDENT,
              folder, path("same.weights"));
-    net = must_build(text, "student.cfg", true); /* absolute paths */
+    net = must_build(text, "student.cfg", true); /* with absolute paths of the teacher's files */
     dnx_net_free(net);
 }
 

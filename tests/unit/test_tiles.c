@@ -18,7 +18,8 @@ static void signs(int C, int P, int skip, bool scaled) {
     for (int p = 0; p < P; p++) {
         double total = 0;
         for (int c = 0; c < 64 * dnx_bit_words(C); c++) {
-            volatile float u = c < C ? x[p * skip * C + c] : 0; /* no fused multiply-add */
+            /* volatile keeps the compiler from using a fused multiply-add. */
+            volatile float u = c < C ? x[p * skip * C + c] : 0;
             if (scaled && c < C) u = u * scale[c], u = u + shift[c];
             wrong += to[(size_t)(c / 64) * plane + (size_t)(p * 64 + c % 64)] != (c >= C   ? 0
                                                                                   : u >= 0 ? 1
@@ -93,7 +94,8 @@ static void products(const shape *s) {
         if (column >= s->width) continue;
         for (size_t n = 0; n < N; n++)
             wrong += y[o * ldy + n] != result(&j, rows + n * (size_t)s->words, i, o, n);
-        for (size_t n = N; n < ldy; n++) wrong += y[o * ldy + n] != 7; /* outside of the output */
+        /* The kernel must not write behind the N outputs of a row. */
+        for (size_t n = N; n < ldy; n++) wrong += y[o * ldy + n] != 7;
         o++;
     }
     check(!wrong && o, "words=%d count=%d pitch=%d N=%d: %d are wrong", s->words, s->count,
@@ -102,7 +104,7 @@ static void products(const shape *s) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
-/* Checks whether tiles pay for an input of side x side x 64. */
+/* Checks whether the kernels choose AMX tiles for an input of side x side x 64. */
 static void pays(int side, int size, int pad, bool want) {
     int out = side + 2 * pad - size + 1;
     dnx_patches at = {{side, side, 64}, out, out, size, 1, pad, 0, 64};

@@ -30,7 +30,8 @@ static void check_exclusivity(void) {
     scatter(net, 4, .5f);
     dnx_net_params(net, 0, list);
     for (int k = 0; k < 4; k++)
-        if (!strcmp(list[k].name, "weights")) list[k].value[3] = 0; /* 0: no gradient */
+        /* For a weight of 0, the gradient of |w| must be 0. */
+        if (!strcmp(list[k].name, "weights")) list[k].value[3] = 0;
     double sum = 0;
     for (int i = 0; i < net->n; i++)
         for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
@@ -47,7 +48,8 @@ static void check_exclusivity(void) {
             else
                 naive(list[k].value, (size_t)net->nodes[i].out.c,
                       list[k].count / (size_t)net->nodes[i].out.c, grad);
-            if (!k) dnx_net_update_layer(net, i, 4, 0, 0, 0); /* v now has the gradient */
+            /* With momentum and decay 0, the update stores the gradient in v. */
+            if (!k) dnx_net_update_layer(net, i, 4, 0, 0, 0);
             if (!list[k].is_trained) continue;
             for (size_t j = 0; j < list[k].count; j++, v++) {
                 worst = worse(worst, fabs((double)*v + 4 * lambda[i] * grad[j]));
@@ -113,7 +115,7 @@ static void check_clipping(void) {
     }
 }
 
-/* The log has a column for exclusivity only when a layer that trains has it. */
+/* has_exclusivity is true only when exclusivity is above 0 for a layer that is not frozen. */
 static void check_who_has_exclusivity(void) {
     static const char text[] = "[net]\nbatch=2\nheight=2\nwidth=2\nchannels=3\nexclusivity=%s\n"
                                "[convolutional]\nfilters=4\n%s\n"

@@ -105,7 +105,7 @@ static void old_header(void) {
     memcpy(old, head, sizeof head);
     memcpy(old + OLD_BYTES, good + HEADER_BYTES, 4 * floats);
     loads("version 0.1", old, OLD_BYTES + 4 * floats, 123456);
-    head[3] = -5; /* an int32 that has overflowed */
+    head[3] = -5; /* the number of seen images in an old header: an int32 that has overflowed */
     memcpy(old, head, sizeof head);
     loads("version 0.1, seen below 0", old, OLD_BYTES + 4 * floats, 0);
     REFUSES("version 0.1, header only", old, OLD_BYTES,
@@ -233,7 +233,8 @@ static void saves(void) {
     cannot_save("over a directory", folder, "cannot write: not a regular file");
     check(!stat(folder, &s) && S_ISDIR(s.st_mode), "the directory is gone");
 
-    /* A rename would replace the device /dev/full, so a pipe is tried first. */
+    /* If saving renamed its new file onto a device, the test would destroy /dev/full. So the test
+     * saves onto a pipe first. */
     int before = failed;
     snprintf(path, sizeof path, "%s/pipe", folder);
     if (mkfifo(path, 0600)) check(false, "mkfifo: %s", strerror(errno));

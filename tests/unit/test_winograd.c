@@ -5,8 +5,8 @@
 typedef struct {
     int B, H, W, C, N, pad;
     const char *more;
-    int m;      /* expected F(m x m, 3 x 3); 0: none */
-    int rank;   /* 0: [convolutional] */
+    int m;      /* the layer must use Winograd's F(m x m, 3 x 3); 0: it must not use Winograd */
+    int rank;   /* rank of a [low_rank] layer; 0: [convolutional] */
     int groups; /* 0: one group */
 } shape;
 
@@ -78,7 +78,7 @@ static void check_shape(const shape *s) {
     }
     check_part(largest > 1 && worst < 5e-6 * largest, name, "differs from the direct products",
                worst / largest, 0);
-    if (direct && one) /* equal bits: the transforms were not used */
+    if (direct && one) /* equal bits would mean that Winograd's transforms were not used */
         check_part(memcmp(direct, one, sizeof(float) * results) != 0, name, "is the same path", 0,
                    1);
     const int threads[] = {2, 3, 7};

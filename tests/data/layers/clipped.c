@@ -21,7 +21,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     const opts *o = n->opts;
     const float *x = p->x[0];
     size_t count = (size_t)p->batch * dnx_size(n->out);
-    for (size_t i = 0; i < count; i++) /* this order keeps NaN */
+    for (size_t i = 0; i < count; i++) /* both comparisons are false for NaN, so NaN stays NaN */
         p->y[i] = x[i] < 0 ? 0 : x[i] > o->ceiling ? o->ceiling : x[i];
 }
 

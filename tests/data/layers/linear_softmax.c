@@ -36,7 +36,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return st;
 }
 
-/* Logits of classes lo to hi - 1. z: batch x (hi - lo). */
+/* Stores the logits of classes lo to hi - 1. x: batch x D, z: batch x (hi - lo). */
 static void logits(dnx_node *n, const float *x, int batch, int lo, int hi, float *z) {
     const size_t D = dnx_size(n->in[0]);
     for (size_t b = 0; b < (size_t)batch; b++)

@@ -1,8 +1,10 @@
-/* [product]: multiplies the outputs of the layer before and of another layer, element by element.
+/* [product]: multiplies the outputs of the previous layer and of an earlier layer, element by
+ * element.
  *
  *   y = x * f,  dx += dy * f,  df += dy * x
  *
- * x (the layer before), f (`from`) and y: B x H x W x C. No weights. */
+ * x (output of the previous layer), f (output of the layer `from`) and y: B x H x W x C.
+ * No weights. */
 #include "dnx.h"
 
 typedef struct {

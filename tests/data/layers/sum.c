@@ -1,8 +1,9 @@
-/* [sum]: adds the outputs of earlier layers to the output of the layer before.
+/* [sum]: adds the outputs of earlier layers to the output of the previous layer.
  *
  *   y = x + sum_k f_k,   dx += dy,  df_k += dy
  *
- * x (the layer before), f_k (`from`) and y: B x H x W x C. No weights. */
+ * x (output of the previous layer), f_k (outputs of the layers in `from`) and y: B x H x W x C.
+ * No weights. */
 #include "layer/fusion.h"
 
 typedef struct {
@@ -42,7 +43,8 @@ static void backward(dnx_node *n, dnx_pass *p) {
             p->dx[k][i] = p->dx_adds[k] ? p->dx[k][i] + p->dy[i] : p->dy[i];
 }
 
-/* When true, the layer before may add `from` to its output; forward() is then not called. */
+/* Returns true when the previous layer may add the output of layer `from` itself: then forward() is
+ * not called. */
 static bool is_plain_sum(const dnx_node *n) { return n->n_in == 2; }
 
 static const dnx_fusion fusion = {.is_plain_sum = is_plain_sum};

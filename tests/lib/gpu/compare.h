@@ -13,12 +13,12 @@ static const dnx_placement *gpu;
 typedef struct {
     const char *name, *text;
     int h, w, c, there; /* h x w x c: input; there: number of layers on the device */
-    double tolerance;   /* relative; 0 means 1e-5 */
+    double tolerance;   /* largest relative difference; 0 means 1e-5 */
     int deferring;      /* layers that defer batch norm and activation; 0: not checked */
-    const float *truth; /* BATCH labels; NULL: the usual ones */
+    const float *truth; /* BATCH labels; NULL: the labels 1, 3, -1 */
 } net_case;
 
-/* [here]: a layer type without a GPU version, y = 2x. */
+/* The layer type [here] computes y = 2x and has no version for the GPU. */
 static dnx_status make_here(dnx_node *n, dnx_err *err) {
     (void)err;
     n->out = n->in[0];

@@ -19,7 +19,8 @@ typedef struct {
     bool has_started, is_done;
 } fibre;
 
-/* An asynchronous copy to shared memory. It is made when its thread waits for copies. */
+/* An asynchronous copy to shared memory. The bytes are copied only when the thread that asked for
+ * the copy waits for it. */
 typedef struct {
     float *to;
     const float *from;
@@ -185,7 +186,8 @@ unsigned dnx_emulated_tf32(float x) {
     return isfinite(x) ? (bits_of(x) + 0x1000) & ~0x1fffu : bits_of(x);
 }
 
-/* Return element (row, k) of A and (k, column) of B, from the registers of warp w. */
+/* a_of() returns element (row, k) of A, b_of() element (k, column) of B, from the registers of
+ * warp w. */
 static float a_of(unsigned w, int row, int k, bool is_bf16) {
     const int lane = row % 8 * 4 + (is_bf16 ? k % 8 / 2 : k % 4);
     const int word = row / 8 + (is_bf16 ? k / 8 : k / 4) * 2;

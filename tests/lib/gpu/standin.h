@@ -1,4 +1,5 @@
-/* standin.h - what the files of the stand-in driver share. OK, INVALID ... are results of CUDA. */
+/* standin.h - declarations for the files of the stand-in CUDA driver. OK, INVALID and so on have
+ * the values of CUDA's error codes. */
 #ifndef STANDIN_H
 #define STANDIN_H
 #include <stdbool.h>
