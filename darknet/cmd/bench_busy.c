@@ -11,7 +11,8 @@
 #include "cmd/bench.h"
 
 #define TURNS 7
-#define SECONDS .4 /* minimum length of a turn, so that it spans many time slices of the
+#define SECONDS                                                                                    \
+    .4 /* minimum length of a turn, so that it spans many time slices of the
                     * scheduler */
 
 static void spin(pid_t parent) {

@@ -22,7 +22,7 @@ struct scan {
     int *end;
     float *packed, *products; /* packed: columns of a tile; products: threads x ROWS x COLUMNS */
     take_fn *take;
-    bool is_genuine;                 /* a face is compared only with faces of the same person */
+    bool is_genuine; /* a face is compared only with faces of the same person */
     /* A tile: columns first..first + count - 1, rows row..last_row - 1. */
     int first, count, row, last_row;
 

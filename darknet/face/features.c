@@ -10,11 +10,11 @@
 typedef struct {
     dnx_features *f;
     size_t first;
-    float *x;         /* batch x H x W x C, then the mirror images */
+    float *x; /* batch x H x W x C, then the mirror images */
     /* sides: features of the images, then of the mirror images. y: both, combined by f->flip. */
     float *sides, *y;
-    dnx_err *errors;  /* one for each image of the batch */
-    char **name;      /* names of the images that could be loaded */
+    dnx_err *errors; /* one for each image of the batch */
+    char **name;     /* names of the images that could be loaded */
 } job;
 
 size_t dnx_features_dim(const dnx_features *f) {

@@ -27,7 +27,7 @@ typedef struct {
 
 /* What the network stores about a layer in addition to its dnx_node. */
 typedef struct {
-    char *name;         /* name= of the section, or NULL */
+    char *name; /* name= of the section, or NULL */
     /* For a loss whose teacher runs on each batch: index of its target among the outputs of all
      * teachers. Else -1. */
     int teacher_output;
@@ -159,11 +159,11 @@ typedef struct dnx_net {
     int chunk; /* most images that go through the layers together */
     bool trains;
     bool keeps_no_weights; /* nodes release weights, except while a file is loaded */
-    bool is_partial;   /* a loss lacks parameters whose shape depends on a missing teacher */
-    int first_trained; /* index of the first layer after the last stopbackward=1 */
-    int depth;         /* 1: a teacher; 2: a teacher's teacher, which only gives shapes; else 0 */
-    uint64_t seen;     /* images trained on */
-    int threads;       /* requested threads; the pool may have more shares (build.c) */
+    bool is_partial;       /* a loss lacks parameters whose shape depends on a missing teacher */
+    int first_trained;     /* index of the first layer after the last stopbackward=1 */
+    int depth;     /* 1: a teacher; 2: a teacher's teacher, which only gives shapes; else 0 */
+    uint64_t seen; /* images trained on */
+    int threads;   /* requested threads; the pool may have more shares (build.c) */
     struct dnx_pool *pool;
     dnx_plan plan;
     dnx_optimiser sgd;

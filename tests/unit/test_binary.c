@@ -195,8 +195,7 @@ static double stand_in(const problem *q, const problem *q0) {
     for (int i = 0; i < PX * C; i++)
         s[i] = takes_signs ? sign(u0[i]) + clip(u[i]) - clip(u0[i]) : u[i];
     /* Unless gradient=exact, the gradient treats the magnitudes of the input as constants. */
-    for (int p = 0; p < PX; p++)
-        a[p] = mean_magnitude((q->how == DNX_EXACT ? u : u0) + p * C, C);
+    for (int p = 0; p < PX; p++) a[p] = mean_magnitude((q->how == DNX_EXACT ? u : u0) + p * C, C);
     for (int n = 0; n < N; n++) {
         double alpha = has_alpha ? mean_magnitude(v + n * KK, KK) : 1;
         double alpha0 = has_alpha ? mean_magnitude(v0 + n * KK, KK) : 1;

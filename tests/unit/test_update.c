@@ -29,8 +29,7 @@ static void check_exclusivity(void) {
     dnx_param list[DNX_MAX_PARAMS];
     scatter(net, 4, .5f);
     dnx_net_params(net, 0, list);
-    for (int k = 0; k < 4; k++)
-        /* For a weight of 0, the gradient of |w| must be 0. */
+    for (int k = 0; k < 4; k++) /* For a weight of 0, the gradient of |w| must be 0. */
         if (!strcmp(list[k].name, "weights")) list[k].value[3] = 0;
     double sum = 0;
     for (int i = 0; i < net->n; i++)
