@@ -45,8 +45,8 @@ static const dnx_opt options[] = {
 
 typedef struct {
     size_t D, T;
-    float *unit, *inv;           /* student: u, batch x D; 1/|f| (0 for a zero f), batch */
-    float *target_unit;          /* teacher: u, batch x T floats */
+    float *unit, *inv;           /* student's u, batch x D, and 1/|f|, batch; 0 if f = 0 */
+    float *target_unit;          /* teacher's u, batch x T */
     float *slope;                /* batch x batch: dloss/du_i = sum_j slope_ij u_j */
     float series[MAX_ORDER + 1]; /* coefficients of phi */
     int degree;

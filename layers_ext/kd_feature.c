@@ -226,7 +226,7 @@ static void backward_share(void *arg, long lo, long hi) {
                       s->packed_t, (int)C, &e);
 }
 
-/* Adds dg f^T and dg, summed over all pixels, to rows [lo, hi) of d_w and d_biases. */
+/* For rows [lo, hi) of W: adds dg f^T to d_w, and dg to d_biases, both summed over all pixels. */
 static void map_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;

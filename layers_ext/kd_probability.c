@@ -7,8 +7,8 @@
  *
  * Exponentials are double, because the probabilities are almost equal at high temperatures.
  *
- * group > 0 (GKD): the loss compares the leading classes (common/face/leading.h) with each other,
- * and their sum with the sum of the rest:
+ * group > 0 (GKD): the loss compares the probabilities of the leading classes
+ * (common/face/leading.h) with each other, and their sum with the sum of all others:
  *
  *   loss = weight sum_b T^2 (group_between KL((m_t, 1 - m_t) || (m_s, 1 - m_s))
  *                            + group_within KL(q_t || q_s))
@@ -69,7 +69,7 @@ typedef struct {
 
 typedef struct {
     int N;      /* classes; 0 without a teacher */
-    sums *sums; /* B x 2: over the leading classes (all classes if group=0), and over the rest */
+    sums *sums; /* B x 2: of the leading classes (of all classes if group=0), and of all others */
     dnx_leading leading;
 } state;
 
@@ -108,7 +108,8 @@ static bool has_loss(const dnx_node *n, const dnx_pass *p) {
     return p->target && ((const state *)n->state)->N > 0 && ((const opts *)n->opts)->weight > 0;
 }
 
-/* Returns the logits of classes [lo, hi), in rows *ld floats apart, in scratch or in x. */
+/* Returns the logits of classes [lo, hi). The head stores them in scratch; without a head they are
+ * in x. Rows are *ld floats apart. */
 static const float *logits(dnx_node *head, const float *x, int batch, int N, int lo, int hi,
                            float *scratch, size_t *ld) {
     *ld = (size_t)(head ? hi - lo : N);
@@ -163,7 +164,8 @@ static int group_of(const job *j, long b, int k) {
 
 /* ---- loss ---- */
 
-/* The sums in u belong to the largest logits of `old`. Rescales them to the largest logits of u. */
+/* On entry the sums in u are relative to old->top_s and old->top_t. Makes them relative to u->top_s
+ * and u->top_t. */
 static void rescale(sums *u, const sums *old, double T) {
     if (u->top_s > old->top_s) u->sum_s *= exp((old->top_s - u->top_s) / T);
     if (!(u->top_t > old->top_t)) return;
@@ -195,12 +197,14 @@ static void sum_share(void *arg, long lo, long hi) {
     }
 }
 
-/* Returns KL(q_t || q_s) of one group of classes. */
+/* Returns KL(q_t || q_s) for a group of classes. q are the probabilities within the group, u its
+ * sums. */
 static double within(const sums *u, double T) {
     return u->apart / u->sum_t + (u->top_s - u->top_t) / T + log(u->sum_s / u->sum_t);
 }
 
-/* Returns log sum e^{z/T} over the other classes minus log sum e^{z/T} over the leading classes. */
+/* Returns log sum e^{z/T} over the other classes minus log sum e^{z/T} over the leading classes. z
+ * are the teacher's logits if is_teacher, else the student's. */
 static double ahead(const sums *of, double T, bool is_teacher) {
     const sums *g = &of[0], *r = &of[1];
     return is_teacher ? (r->top_t - g->top_t) / T + log(r->sum_t) - log(g->sum_t)

@@ -1,18 +1,20 @@
-/* [kd_relation]: distillation of the match thresholds that the cosine of two images exceeds (EKD).
+/* [kd_relation]: distillation of relations between images (EKD). For each pair of images, student
+ * and teacher shall agree on the number of match thresholds that the cosine of the pair exceeds.
  *
  *   s_ij        u_i.u_j with u = f/|f|: the cosine of the student's features f of images i and j
  *   t_ij        the cosine of the teacher's features
- *   a_k, b_k    threshold k of the student and of the teacher: the share rates_k of the impostor
- *               pairs (two classes) has a larger cosine
+ *   a_k, b_k    threshold k of the student and of the teacher: a share rates_k of the impostor
+ *               pairs (images of two classes) has a larger cosine
  *   r(v, a) = sum_k 1 / (1 + e^{-(v - a_k) / temperature}), about how many thresholds v exceeds
  *   l_ij = (r(s_ij, a) - r(t_ij, b))^2
  *   L = genuine * mean of l_ij over the genuine pairs (one class)
  *     + impostor * mean of l_ij over at most `hardest` impostor pairs, those with the largest s_ij
  *   loss = weight n L;  the gradient treats a and b as constants
  *
- * Threshold k of a pass is cosine number min(floor(P rates_k) + 1, P), counted from the largest, of
- * its P impostor pairs. The first training pass with impostor pairs sets a and b to its thresholds.
- * Each later training pass first moves a and b: a_k += pace (threshold k of the pass - a_k).
+ * A pass with P impostor pairs has its own thresholds: threshold k is the cosine with the number
+ * min(floor(P rates_k) + 1, P), counted from the largest. The first training pass with impostor
+ * pairs sets a and b to its own thresholds. Each later training pass first moves a and b:
+ * a_k += pace (threshold k of the pass - a_k), and b_k alike.
  *
  * n is the number of images in the pass (batch / subdivisions). Pairs with an image of unknown
  * class are ignored. Use sampler=balanced, so that a pass has genuine pairs.
@@ -63,13 +65,13 @@ typedef struct {
 typedef struct {
     size_t D, T;
     int K;              /* number of thresholds */
-    float *known;       /* a and b, K each, then 1 or 0 as in the weights file */
+    float *known;       /* a and b, K each; then 1 if a training pass has set them, else 0 */
     float *now;         /* a and b as this pass uses them */
-    float *unit, *inv;  /* student: u, batch x D; 1/|f| (0 for a zero f), batch */
-    float *target_unit; /* teacher: f/|f|, batch x T floats */
+    float *unit, *inv;  /* student's u = f/|f|, batch x D, and 1/|f|, batch; 0 if f = 0 */
+    float *target_unit; /* teacher's features divided by their lengths, batch x T */
     float *s, *t;       /* batch x batch: the cosines s_ij and t_ij */
     float *slope;       /* batch x batch: dloss/ds_ij */
-    pair *pairs;        /* B (B - 1) / 2 for B images: impostors first, genuine at the end */
+    pair *pairs;        /* B (B - 1) / 2 for B images: impostor pairs first, genuine pairs last */
     double *teachers;   /* B (B - 1) / 2: t_ij of the impostor pairs */
     double *half;       /* batch: y before rounding to float */
 } state;
@@ -129,7 +131,8 @@ static void cosine_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
 
 /* ---- pairs and thresholds ---- */
 
-/* Fills s->pairs. Returns the number of impostor pairs, and stores the number of genuine pairs. */
+/* Fills s->pairs. Returns the number of impostor pairs. Sets *genuine to the number of genuine
+ * pairs. */
 static int find_pairs(state *s, const dnx_pass *p, int *genuine) {
     const int B = p->batch, most = B * (B - 1) / 2;
     int impostors = 0;
@@ -144,7 +147,7 @@ static int find_pairs(state *s, const dnx_pass *p, int *genuine) {
     return impostors;
 }
 
-/* An order for qsort(): the largest first, NaN before all numbers. */
+/* Compares x and y for qsort(): larger numbers come first, and NaN before all numbers. */
 static int compare(double x, double y) {
     if (isnan(x) || isnan(y)) return isnan(y) - isnan(x);
     return (x < y) - (x > y);
@@ -154,7 +157,7 @@ static int falling(const void *a, const void *b) {
     return compare(*(const double *)a, *(const double *)b);
 }
 
-/* An order for qsort(): by falling cosine, then by the images i and j. */
+/* Compares two pairs for qsort(): larger cosines come first, then smaller i, then smaller j. */
 static int by_cosine(const void *a, const void *b) {
     const pair *x = a, *y = b;
     int c = compare(x->s, y->s);

@@ -36,7 +36,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Shows a [maxpool], because Netron draws the windows and unequal padding of a [maxpool]. */
+/* Shows this layer as a [maxpool], for which Netron draws the windows and the unequal padding. */
 static void show(const dnx_node *n, dnx_view *v) {
     const opts *o = n->opts;
     dnx_show(v, "maxpool", v->from, 1, n->out, "size=%d\nstride=%d\npadding=%d\n", size_of(o),

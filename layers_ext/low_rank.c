@@ -108,7 +108,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         if (!st) st = dnx_new(n, &s->d_all, threads * R * (K + N), err);
     }
     if (st) return st;
-    dnx_rng r; /* V has variance 1/K, so that t varies like x; P has 2/R (He et al.) */
+    /* V gets the variance 1/K, so that t has about the variance of x. P gets 2/R (He et al.). */
+    dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
     for (size_t i = 0; i < K * R; i++) s->v[i] = dnx_rng_normal(&r) / sqrtf((float)K);
     for (size_t i = 0; i < R * N; i++) s->p[i] = dnx_rng_normal(&r) * sqrtf(2.f / (float)R);

@@ -90,7 +90,7 @@ typedef struct {
     dnx_margin_row *row; /* B */
     double *factor;      /* B: dF/dL */
     double *length;      /* B: |x|; NULL without scale=length */
-    float *along;        /* B: dF/d|x| / |x| at constant |x| c_j; NULL without scale=length */
+    float *along;        /* B: (dF/d|x|) / |x| for fixed |x| c_j; NULL without scale=length */
     dnx_mined *mined;    /* B; NULL without mining */
     bool has_slopes;     /* block has gradients instead of cosines */
 } state;
@@ -257,7 +257,8 @@ static void slope_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
         if (s->length) {
             const double length = s->length[b];
             if (length == 0) factor = 0;
-            if (factor != 0) factor /= length; /* c becomes the gradient by the logits |x| c_j */
+            /* Divides by |x|, so that c becomes the gradient of the logits |x| c_j, not of c_j. */
+            if (factor != 0) factor /= length;
             double slope = factor != 0 ? dnx_margin_length_slope(&g, &s->row[b], N, y, c) : 0;
             s->along[b] = (float)(factor * slope);
         }
@@ -285,7 +286,8 @@ static double macs(const dnx_node *n) {
 
 static int classes(const dnx_node *n) { return ((const opts *)n->opts)->classes; }
 
-/* Returns s; or 1 with scale=length, because dnx_cosines_forward() then stores |x| c_j. */
+/* Returns the factor that turns results of dnx_cosines_forward() into logits: s; with scale=length
+ * 1, because the results are then |x| c_j. */
 static float factor_of_logits(const state *s) { return s->length ? 1 : (float)s->margin.s; }
 
 static void logits(dnx_node *n, const float *x, int batch, int lo, int hi, float *z) {

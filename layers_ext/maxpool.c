@@ -48,7 +48,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return s->winner ? DNX_OK : DNX_EMEM;
 }
 
-/* Along one axis of len pixels: the window of output o covers input pixels [*lo, *hi). */
+/* Sets *lo and *hi: along an axis of len pixels, the window of output o has input pixels
+ * [*lo, *hi). */
 static void window(const state *s, int o, int len, int *lo, int *hi) {
     int at = o * s->stride - s->padding / 2;
     *lo = at < 0 ? 0 : at;
@@ -97,7 +98,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
     dnx_each_row(n, p, (long)p->batch * n->out.h, forward_rows);
 }
 
-/* Each thread takes whole images, because windows overlap. */
+/* Each thread takes whole images: windows overlap, so several rows of dy add to one row of dx. */
 static void backward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     const state *s = n->state;
     size_t in = dnx_size(n->in[0]), out = dnx_size(n->out), C = (size_t)n->out.c;

@@ -6,7 +6,7 @@
  * Wang et al. 2017, "Residual attention network", equation 1. Named as in AlexeyAB's Darknet. */
 #include "common/bare_act.h"
 
-#define BLOCK 256 /* numbers at a time in backward() */
+#define BLOCK 256 /* numbers that backward() computes at a time */
 
 typedef struct {
     dnx_list from;

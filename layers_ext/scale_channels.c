@@ -2,12 +2,12 @@
  *
  *   y[b,p,q,c] = act(f[b,p,q,c] * s[b,c])       scale_wh=1: act(f[b,p,q,c] * s[b,p,q])
  *
- * s, the layer before: B x 1 x 1 x C, or B x H x W x 1; f (`from`) and y: B x H x W x C. No
- * weights. An [avgpool], two 1x1 convolutions and this layer make a squeeze-and-excitation block,
- * Hu et al. 2018, equation 4. The options are as in AlexeyAB's Darknet. */
+ * s (the layer before): B x 1 x 1 x C; with scale_wh=1, B x H x W x 1. f (`from`) and y: B x H x W
+ * x C. No weights. An [avgpool], two 1x1 convolutions and this layer make a squeeze-and-excitation
+ * block, Hu et al. 2018, equation 4. The options are as in AlexeyAB's Darknet. */
 #include "common/bare_act.h"
 
-#define BLOCK 64 /* channels at a time */
+#define BLOCK 64 /* most channels of a pixel that are multiplied at a time */
 
 typedef struct {
     dnx_list from;
@@ -78,7 +78,8 @@ static void multiply(const part *t, float *to) {
         for (size_t c = 0; c < t->count; c++) to[c] = t->f[c] * *t->s;
 }
 
-/* Returns the gradient before the activation for part t: dy itself, or floats in `room`. */
+/* Returns the gradient of f * s, before the activation, for part t. This is dy itself for a linear
+ * activation; else it is stored in `room`. */
 static const float *du_of(const dnx_node *n, const dnx_pass *p, const part *t, float *room) {
     const int act = ((const opts *)n->opts)->activation;
     if (act == DNX_LINEAR) return p->dy + t->at;
@@ -103,7 +104,8 @@ static void forward(dnx_node *n, dnx_pass *p) {
 
 static long blocks_of(const dnx_node *n) { return (n->out.c + BLOCK - 1) / BLOCK; }
 
-/* Computes the gradient of s for scale_wh=0. Index i means block i % blocks of image i / blocks. */
+/* Computes the gradient of s for scale_wh=0. Index i stands for image i / blocks and for block
+ * i % blocks of its channels. */
 static void channels_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     size_t C = (size_t)n->out.c;
     long hw = (long)n->out.h * n->out.w, blocks = blocks_of(n);

@@ -32,10 +32,10 @@ static const dnx_opt options[] = {
 
 typedef struct {
     bool is_plain;      /* x and f have the same shape */
-    int h, w, c;        /* size of the part that is added */
-    int stride, sample; /* steps between the added pixels in f, and in y */
+    int h, w, c;        /* how many rows, columns and channels of f are added */
+    int stride, sample; /* the added pixels are every stride-th of f, every sample-th of y */
     float *one, *zero;  /* C: the scale 1 and the shift 0 for act_back() */
-    double *sums;       /* threads x 2 x C: sums of act_back(), not used */
+    double *sums;       /* threads x 2 x C: act_back() stores its sums there; they are not used */
 } state;
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -121,7 +121,8 @@ static void forward(dnx_node *n, dnx_pass *p) {
     dnx_pool_rows(n->pool, (long)p->batch * n->out.h, forward_share, &j);
 }
 
-/* Computes du, the gradient before the activation. Computes u again: forward() keeps no u. */
+/* Computes du, the gradient of the sum u before the activation. Computes u again, because forward()
+ * does not keep it. */
 static void du_share(void *arg, int t, int threads) {
     job *j = arg;
     const opts *o = j->n->opts;

@@ -38,7 +38,7 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_distances distances;
-    long used; /* triplets of this batch */
+    long used; /* T, the number of triplets of this batch */
     double sum;
 } state;
 
@@ -52,7 +52,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return dnx_distances_make(&s->distances, n, err);
 }
 
-/* Uses a triplet: adds a positive term to `sum` and its derivatives to g, without factor M/T. */
+/* Counts a triplet; with mining=all, only if its term is above 0. Adds a term above 0 to `sum`, and
+ * the derivatives of the term to g, both without the factor M/T. */
 static void use(dnx_node *n, const dnx_pass *p, int a, int pos, int neg) {
     state *s = n->state;
     const opts *o = n->opts;

@@ -38,7 +38,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* A job between a small map, w pixels wide, and a map that is `stride` times as wide and high. */
+/* The arguments of expand_rows() and reduce_rows(). The small map is w pixels wide. The large one
+ * is `stride` times as wide and high. */
 typedef struct {
     const float *from;
     float *to;

@@ -57,7 +57,8 @@ class Faces:
         self.rows, self.ms = features_of([os.path.join(folder, found[n]) for n in order], names)
 
     def training(self, fold):
-        """Returns indices (of images, of pairs) in the other folds, without people of `fold`."""
+        """Returns (indices of images, indices of pairs) to learn from: the pairs of the other folds
+        without people of `fold`, and the images of these pairs."""
         inside = self.fold == fold
         tested = np.unique(self.person[np.concatenate([self.one[inside], self.two[inside]])])
         pairs = np.flatnonzero(~inside & ~np.isin(self.person[self.one], tested)

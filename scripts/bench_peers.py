@@ -95,8 +95,8 @@ def compare(label, ours, peer):
 
 
 def inputs(folder, batch, height, width, channels, seed):
-    """Makes random images. Returns (B x C x H x W array, file for us: B x H x W x C, file for the
-    others: B x C x H x W)."""
+    """Makes random images. Returns (an array, B x C x H x W; a file for `darknet`, B x H x W x C; a
+    file for the other programs, B x C x H x W)."""
     shape = (batch, height, width, channels)
     x = np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
     ours, peer = os.path.join(folder, "in.f32"), os.path.join(folder, "planes.f32")
@@ -107,7 +107,7 @@ def inputs(folder, batch, height, width, channels, seed):
 
 
 def raw(args, cfg, weights, fin, batch, folder):
-    """Returns our outputs, B x D."""
+    """Returns the outputs of `darknet`, B x D."""
     fout = os.path.join(folder, "out.f32")
     darknet("classifier", "raw", cfg, weights, fin, fout, "-batch", batch, "-threads",
             args.threads, "-force")
@@ -245,7 +245,8 @@ def our_memory(args, cfg, weights):
 
 
 def stock(args, name, folder, stack):
-    """Times one of libdarknet's own cfg files with one image. Compares outputs and memory."""
+    """Runs one of libdarknet's own cfg files on one image, in libdarknet and in `darknet`. Compares
+    outputs, times and peak memory."""
     from bench import host_networks
     cfg, weights = STOCK_CFG.format(name), os.path.join(folder, name + ".weights")
     host_networks.random_weights(cfg, weights)
@@ -274,7 +275,7 @@ def available(args):
     args.peers = [p for p in args.peers if p not in missing]
     if "pytorch" in args.peers:
         import torch
-        torch.set_flush_denormal(True)  # first: new threads inherit the setting
+        torch.set_flush_denormal(True)  # before PyTorch starts threads, which inherit this
         torch.set_num_threads(args.threads)
         torch.set_grad_enabled(False)
         print(f"PyTorch {torch.__version__}")

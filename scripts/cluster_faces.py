@@ -64,7 +64,7 @@ def cosine_of(text, cfg, weights):
 
 
 def check_apart(photos, out):
-    """Refuses photographs among which this call would write, or which it would remove."""
+    """Fails if this call would write into the folder of the photographs, or remove it."""
     images, target = os.path.realpath(photos), os.path.realpath(out)
     made = [os.path.join(target, name) for name in MADE]
     if any(os.path.commonpath([inner, outer]) == outer for inner, outer in
@@ -117,7 +117,8 @@ def draw(crops, names, path):
 
 
 def place(folder, name):
-    """Returns a path in the folder for the crop a/b.jpg: a_b.jpg, or a_b-2.jpg when that exists."""
+    """Returns a path in the folder for the crop a/b.jpg: a_b.jpg, or a_b-2.jpg when a_b.jpg exists,
+    and so on."""
     stem, suffix = os.path.splitext(os.path.join(folder, name.replace("/", "_")))
     ways = itertools.chain([stem], (f"{stem}-{i}" for i in itertools.count(2)))
     return next(way + suffix for way in ways if not os.path.exists(way + suffix))

@@ -53,7 +53,8 @@ def by_labels(args, data, name, net):
 
 
 def by_features(args, data, name, net, teacher, batches, rate, start=()):
-    """Trains a network to imitate a teacher's features. teacher, result: (cfg, weights)."""
+    """Trains a network to imitate the features of teacher, a (cfg, weights). Returns the (cfg,
+    weights) of the trained network."""
     text = cfg_text(args, net, FEATURE.format(*teacher), batches, rate)
     return train(args, name, text, data.every, teacher, start=start)
 
@@ -119,8 +120,9 @@ def packed_bytes(args, name, cfg, weights):
 # ---- low rank ----
 
 def compress(args, name, full, images, speedup, method):
-    """Compresses. Returns ((cfg, weights), {"theory": multiply-adds before / after, "cosine",
-    "relative_error": of the outputs, in %, ...})."""
+    """Compresses the network `full`, a (cfg, weights), by low rank. Returns (cfg, weights) of the
+    new network and a dict with "theory", the multiply-adds before / after; with "cosine" and
+    "relative_error" (in %) of the new outputs compared with the old ones; and more."""
     folder = os.path.join(args.out, name)
     small = tuple(os.path.join(folder, "net" + end) for end in (".cfg", ".weights"))
     path, options = os.path.join(folder, "low-rank.json"), [
@@ -148,7 +150,8 @@ def compress(args, name, full, images, speedup, method):
 
 
 def with_the_rest(command):
-    """Runs `darknet compress low-rank` and returns its output, also after skipped images."""
+    """Runs `darknet compress low-rank`. Returns its output, even if the command fails because of
+    skipped images."""
     try:
         return run(command, capture=True)
     except Failure as e:

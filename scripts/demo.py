@@ -81,7 +81,8 @@ def scores_of(cfg, weights, folder, listed):
 
 
 def pairs_of_photos(folder, out):
-    """Returns pairs of crops: [(path, path, True for one person, None when unknown)]."""
+    """Returns pairs of crops: [(path, path, truth)]. truth: True for one person, False for two
+    people, None when unknown."""
     crops = os.path.join(out, "faces")
     cut_out(folder, crops, "-largest", "-overwrite", show=True)
     found = images_below(crops)

@@ -33,7 +33,7 @@ DEVICE double power_of(double d, double power) {
     return power == 0 ? 1 : d == 0 ? 0 : real_exp(power * real_log(d));
 }
 
-/* a.hard: 0 none, 1 softmax, 2 power. */
+/* a.hard is the option hard= of [kd_feature]: 0 none, 1 softmax, 2 power. */
 KERNEL(feature_weights) {
     double peak = 0, sum = 0;
     for (int b = THREAD; b < a.count; b += THREADS) {

@@ -1,5 +1,6 @@
 /* driver.h - NVIDIA's driver library, libcuda.so.1. It is opened at run time, so a build needs no
- * file from NVIDIA. Some names end in _v2, which NVIDIA's header hides. */
+ * file from NVIDIA. Some functions are named with _v2: NVIDIA's header defines the names without
+ * _v2 as macros for these. */
 #ifndef DNX_CUDA_DRIVER_H
 #define DNX_CUDA_DRIVER_H
 #include <stdbool.h>

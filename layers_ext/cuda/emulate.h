@@ -4,14 +4,15 @@
 
 /* The emulated thread that runs now. */
 struct dnx_emulated {
-    unsigned thread, threads;     /* index of the thread in its block; threads in a block */
-    unsigned block[3], blocks[3]; /* indices x, y, z of the block; numbers of blocks */
+    unsigned thread, threads;     /* index of the thread in its block; number of threads there */
+    unsigned block[3], blocks[3]; /* indices x, y, z of the block; numbers of blocks in x, y, z */
 };
 extern _Thread_local struct dnx_emulated dnx_emulated;
 
 /* A barrier: returns when all threads of the block have called this function. */
 void dnx_emulated_sync(void);
-/* d += A * B as mma.sync m16n8k16 (bf16), m16n8k8 (tf32). 32 threads each hold parts of d, A, B. */
+/* Compute d += A * B like mma.sync m16n8k16 (bf16) and m16n8k8 (tf32). Each of the 32 threads of a
+ * warp holds a part of d, A and B. */
 void dnx_emulated_mma_bf16(float d[4], const unsigned a[4], const unsigned b[2]);
 void dnx_emulated_mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]);
 unsigned dnx_emulated_bf16_pair(float low, float high);

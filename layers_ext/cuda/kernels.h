@@ -5,7 +5,8 @@
  * second kernel, so two runs give the same bits.
  *
  * With `adds` a kernel adds to its output. x, y and z are the input, the output, and the values
- * before batch norm and activation; dx, dy and dz are their gradients. */
+ * before batch norm and activation; dx, dy and dz are their gradients. "Blocks: (a, b, c)" is the
+ * grid of a kernel: a blocks in x, b in y, c in z; a number that is not given is 1. */
 #ifndef DNX_CUDA_KERNELS_H
 #define DNX_CUDA_KERNELS_H
 #include <stdbool.h>
@@ -41,17 +42,19 @@
 // clang-format on
 
 enum { DNX_CUDA_TILE = 64 };    /* rows, and columns, of a product that a block computes */
-enum { DNX_CUDA_COLUMNS = 32 }; /* channels in a block that sums over rows */
+enum { DNX_CUDA_COLUMNS = 32 }; /* channels that one block sums over rows */
 enum { DNX_CUDA_ROWS = 8 };     /* rows that such a block adds at a time */
 enum { DNX_CUDA_SIDE = 8 };     /* side of a depthwise tile, pixels */
-/* Floats of shared memory of a depthwise tile: for windows, and for sums of depthwise_dw_tiles. */
+/* Floats of shared memory for a depthwise tile: WINDOWS for the pixels that it reads, SUMS for the
+ * sums of depthwise_dw_tiles. */
 enum { DNX_CUDA_WINDOWS = 17 * 17 * 32, DNX_CUDA_SUMS = 9 * 8 * 32 };
 enum { DNX_CUDA_STRIPES = 512 }; /* the most blocks in x of a convolution that sums z and z^2 */
 /* The number of slabs of a sum over rows, and the rows in a slab; the last slab may have fewer. */
 #define DNX_CUDA_SLABS(rows) ((rows) < 512 * 256 ? ((rows) + 511) / 512 : 256)
 #define DNX_CUDA_SLAB(rows) (((rows) + DNX_CUDA_SLABS(rows) - 1) / DNX_CUDA_SLABS(rows))
 enum { DNX_CUDA_DESCENT = 64 }; /* blocks that update one tensor */
-enum { DNX_CUDA_SPLIT = 4096 }; /* most rows in a slab of conv_dw, unless slabs get too many */
+/* Most rows in a slab of conv_dw. Slabs are larger if there would be too many blocks for CUDA. */
+enum { DNX_CUDA_SPLIT = 4096 };
 
 /* A deferred batch norm and activation: x = act(z*scale + shift), or x = z when scale is NULL. */
 struct dnx_cuda_deferred {
@@ -60,9 +63,10 @@ struct dnx_cuda_deferred {
     int channels;
 };
 
-/* conv_forward: z = (windows of x) * wk; y = act(z + shift), or z without shift; then residual is
- * added. parts gets the sums of z and z^2 of each block in x, as in norm_sums. Blocks: (tiles of
- * output rows, tiles of N/groups, groups); at most DNX_CUDA_STRIPES in x if parts is not NULL. */
+/* conv_forward: z = (windows of x) * wk. y = act(z + shift) + residual; without shift, y = z +
+ * residual. parts gets the sums of z and z^2 from each block in x, ordered as in norm_sums. Blocks:
+ * (tiles of output rows, tiles of N/groups, groups). If parts is not NULL, at most DNX_CUDA_STRIPES
+ * blocks in x. */
 struct conv_forward_args {
     struct dnx_cuda_window at;
     const float *x;
@@ -74,8 +78,8 @@ struct conv_forward_args {
     dnx_act act;
     struct dnx_cuda_deferred of_x;
 };
-/* conv_dx: dx = (dz of the outputs whose windows contain a pixel) * wt. Blocks: (tiles of input
- * rows, tiles of C/groups, groups). */
+/* conv_dx: dx = D * wt. A row of D is the dz of all outputs whose windows contain one input pixel.
+ * Blocks: (tiles of input rows, tiles of C/groups, groups). */
 struct conv_dx_args {
     struct dnx_cuda_window at;
     const float *dz;
@@ -99,8 +103,9 @@ struct conv_dw_args {
 #define conv_dw_tf32_args conv_dw_args
 #define conv_dw_bf16_args conv_dw_args
 
-/* filters: copies w, N x cg x taps, to wk for conv_forward and to wt for conv_dx; wt may be NULL.
- * wk is multiplied by scale, N numbers or NULL. cg = C/groups. */
+/* filters: copies w, N x cg x taps with cg = C/groups, to wk in the order of conv_forward, and to
+ * wt in the order of conv_dx. wt may be NULL. Multiplies wk by scale, which has N numbers or is
+ * NULL. */
 struct filters_args {
     const float *w, *scale;
     float *wk, *wt;
@@ -113,11 +118,13 @@ struct filters_back_args {
     int N, groups, cg, taps, slabs;
 };
 
-/* depthwise: w is N x kh x kw. With scale y = act(convolution * scale + shift).
+/* depthwise: y = the convolution of x with w, N x kh x kw. When scale is not NULL, y =
+ * act(convolution * scale + shift).
  *
- * The kernels depthwise*_tiles need N = C. A tile has DNX_CUDA_SIDE x DNX_CUDA_SIDE pixels of y,
- * in depthwise_dx_tiles of dx. Its windows must fit into shared memory. Blocks: (tiles or fewer,
- * C / DNX_CUDA_COLUMNS rounded up); depthwise_dx_tiles: all tiles. parts: as in conv_forward. */
+ * The kernels depthwise*_tiles need N = C. A tile has DNX_CUDA_SIDE x DNX_CUDA_SIDE pixels of y; in
+ * depthwise_dx_tiles, of dx. The pixels that a tile reads must fit into shared memory. Blocks: (at
+ * most one for each tile, C / DNX_CUDA_COLUMNS rounded up). depthwise_dx_tiles needs exactly one
+ * block in x for each tile. parts: as in conv_forward. */
 struct depthwise_args {
     struct dnx_cuda_window at;
     const float *x, *w, *scale, *shift, *slopes;
@@ -133,8 +140,8 @@ struct depthwise_dx_args {
     bool adds;
 };
 /* depthwise_dw: stores the gradient of w from each slab in parts, slabs x taps x N. Blocks: (N /
- * DNX_CUDA_COLUMNS rounded up, taps, slabs). In depthwise_dw_tiles a slab is the tiles of one
- * block. depthwise_dw_sum adds the sum of the slabs to dw. */
+ * DNX_CUDA_COLUMNS rounded up, taps, slabs). For depthwise_dw_tiles a slab is all the tiles that
+ * one block computes. depthwise_dw_sum adds the sum of the slabs to dw. */
 struct depthwise_dw_args {
     struct dnx_cuda_window at;
     const float *x, *dz;
@@ -154,8 +161,9 @@ struct depthwise_dw_sum_args {
 /* Batch norm and activation: u = z*scale + shift, y = act(u). z is rows x C; du is the gradient of
  * u. Biases, scales, slopes and all statistics are C numbers each.
  *
- * norm_sums: stores sums over each slab in parts, slabs x 3 x C: of z and z^2 when dy is NULL, else
- * of du, du*z and the gradient of the slopes. Blocks: (C / DNX_CUDA_COLUMNS rounded up, slabs). */
+ * norm_sums: stores the sums over each slab in parts, slabs x 3 x C. When dy is NULL, these are the
+ * sums of z and z^2. Else they are the sums of du and du*z, and the gradient of the slopes.
+ * Blocks: (C / DNX_CUDA_COLUMNS rounded up, slabs). */
 struct norm_sums_args {
     const float *z, *dy, *scale, *shift, *slopes;
     double *parts;
@@ -174,8 +182,8 @@ struct norm_statistics_args {
     int C, slabs;
     float eps, momentum;
 };
-/* norm_back: adds to the gradients of biases, scales and slopes. Computes p, q and r: dz = du*p +
- * z*q + r. Without batch norm p is NULL. Blocks: as for norm_statistics. */
+/* norm_back: adds to the gradients of biases, scales and slopes. Computes p, q and r for norm_dz,
+ * unless p is NULL (without batch norm). Blocks: as for norm_statistics. */
 struct norm_back_args {
     const double *parts;
     const float *scales, *batch_mean, *inv_std;
@@ -209,8 +217,8 @@ struct norm_dz_args {
     bool adds;
 };
 
-/* The part of f (FY x FX x FC) that is added to y (Y x X x C): h x w pixels of c channels. Pixel
- * (i, j) is (i * sample, j * sample) in y, and (i * stride, j * stride) in f. */
+/* The part of f (FY x FX x FC) that is added to y (Y x X x C): h x w pixels of c channels. For
+ * i < h and j < w, pixel (i*stride, j*stride) of f is added to pixel (i*sample, j*sample) of y. */
 struct dnx_cuda_overlap {
     int Y, X, C, FY, FX, FC, h, w, c, sample, stride;
     int is_all; /* 1 when y and f have the same shape */
@@ -225,7 +233,8 @@ struct sum_args {
     struct dnx_cuda_deferred of_x, of_f;
     dnx_act act;
 };
-/* sum_back: to = the gradient of x, or of f with is_f. A linear act needs neither x nor f. */
+/* sum_back: stores the gradient of x in `to`; with is_f, the gradient of f. Reads x and f only if
+ * act is not linear. */
 struct sum_back_args {
     const float *dy, *x, *f;
     float *to;
@@ -242,7 +251,8 @@ struct scaled_args {
     float factor;
     bool adds;
 };
-/* channels: copies c channels of each row, from channel from_at to channel to_at. */
+/* channels: in each row, copies the channels [from_at, from_at + c) of `from` to the channels
+ * [to_at, to_at + c) of `to`. A row of `from` has from_c channels, a row of `to` has to_c. */
 struct channels_args {
     const float *from;
     float *to;
@@ -270,7 +280,7 @@ struct avgpool_args {
     float *y;
     float factor; /* without is_mean: y = factor * sum of the window */
     bool is_mean;
-    bool is_of_image; /* the mean divides by the number of pixels inside of the image */
+    bool is_of_image; /* divides by the window's pixels inside of the image, not by kh * kw */
     bool adds;
 };
 struct avgpool_back_args {
@@ -280,8 +290,8 @@ struct avgpool_back_args {
     float factor;
     bool is_mean, is_of_image, adds;
 };
-/* descend: descend() of net/update.c for each tensor in w: momentum, weight decay and the step, but
- * neither clipping nor exclusivity. Clears g. Blocks: (DNX_CUDA_DESCENT, tensors). */
+/* descend: updates each tensor in w, like descend() of net/update.c. Uses momentum and weight
+ * decay, but no clipping and no exclusivity. Then clears g. Blocks: (DNX_CUDA_DESCENT, tensors). */
 struct dnx_cuda_descent {
     long at, count; /* numbers [at, at + count) of w, g and v */
     float rate, momentum, decay;
@@ -296,7 +306,7 @@ struct fill_args {
     long count;
     float value;
 };
-/* A map a has one factor b for each number, each channel of an image, or each pixel. */
+/* What the factors b belong to: each number of a, each channel of an image, or each pixel. */
 enum { DNX_CUDA_EACH, DNX_CUDA_CHANNEL, DNX_CUDA_PIXEL };
 /* times_map: to = act(a b). map_slopes: to = dy act'(a b). image: numbers in an image. */
 struct times_map_args {
@@ -326,8 +336,9 @@ struct shuffle_args {
     bool adds;
 };
 
-/* unit_rows: scales rows of x to length 1; inv = 1/|x|. Row i of unit is made of row rows[i] of x,
- * or row i when rows is NULL; 0 when rows[i] is -1. Blocks: count / DNX_CUDA_ROWS rounded up. */
+/* unit_rows: scales rows of x to length 1, and stores inv = 1/|x|. Row i of unit comes from row
+ * rows[i] of x, or from row i when rows is NULL. When rows[i] is -1, row i of unit and inv[i] are
+ * 0. Blocks: count / DNX_CUDA_ROWS rounded up. */
 struct unit_rows_args {
     const float *x;
     const int *rows;
@@ -335,11 +346,12 @@ struct unit_rows_args {
     long count, from;  /* row `from` of unit and all later rows are 0 */
     int size;
     bool as_it_is; /* unit = x, inv = 1 */
-    float least;   /* |x|^2 counts as at least this number */
+    float least;   /* replaces a smaller |x|^2 */
 };
-/* unit_back: dx = factor * inv * (d - (d.unit) unit). With is_along, along[i] replaces d.unit, or 0
- * when along is NULL. d is the sum of `parts` arrays that are `part` floats apart; their rows are
- * ld floats apart. Row i goes to row rows[i] of dx as in unit_rows. Blocks: as for unit_rows. */
+/* unit_back: dx = factor * inv * (d - (d.unit) unit). With is_along, along[i] replaces d.unit; when
+ * along is NULL, 0 replaces it. d is the sum of `parts` arrays. These are `part` floats apart, and
+ * their rows are ld floats apart. Row i goes to row rows[i] of dx, or to row i when rows is NULL.
+ * Blocks: as for unit_rows. */
 struct unit_back_args {
     const float *d, *unit, *inv, *along;
     const int *rows;

@@ -23,7 +23,8 @@ typedef struct dnx_gpu_layer {
     double *losses;
     struct dnx_gpu_layer *head; /* the GPU version of node->distillation->head; may be NULL */
     struct dnx_gpu_norm *norm;  /* the layer's batch norm and activation; may be NULL */
-    /* forward() stores z, before batch norm and activation, in y. The only reader applies both. */
+    /* True when forward() stores the values before batch norm and activation in y. The only reader
+     * then applies both. */
     bool defers;
     struct dnx_gpu_layer *deferred[DNX_MAX_IN]; /* [k]: layer of input k if it defers, or NULL */
     /* bring() sets is_idle. If true, forward() and backward() do not run; y and losses are 0. */
@@ -43,7 +44,7 @@ typedef struct dnx_gpu_type {
     bool adds_residual;
     /* Returns true if the layer can apply what input k defers. NULL for types that never can. */
     bool (*loads)(const dnx_node *n, int k);
-    /* Runs before value, grad and momentum are set. May be NULL. */
+    /* Allocates what the layer needs. Runs before value, grad and momentum are set. May be NULL. */
     dnx_status (*make)(dnx_gpu_layer *l, dnx_err *err);
     /* Runs before forward(). Copies values that change with every pass to the device, such as
      * p->truth and p->target, which are on the processor. So forward() and backward() queue the
@@ -52,13 +53,16 @@ typedef struct dnx_gpu_type {
     /* As in dnx_layer_type, but on the device, and with l->scratch and l->losses. */
     void (*forward)(dnx_gpu_layer *l, dnx_pass *p);
     void (*backward)(dnx_gpu_layer *l, dnx_pass *p);
-    /* Runs before forward() after parameters have changed. May change parameters. May be NULL. */
+    /* Runs before the next forward() after parameters have changed. May change parameters itself.
+     * May be NULL. */
     void (*prepare)(dnx_gpu_layer *l);
 } dnx_gpu_type;
 
-/* Allocates zeroed floats on the device; the layer frees them. Fails with DNX_EMEM or DNX_EIO. */
+/* Stores in *p the address of zeroed floats on the device. They are freed together with the layer.
+ * Fails with DNX_EMEM or DNX_EIO. */
 dnx_status dnx_gpu_new(dnx_gpu_layer *l, float **p, size_t floats, dnx_err *err);
-/* Return the first parameter with this role, or its gradient; NULL when there is none. */
+/* Return the values, or the gradient, of the layer's first parameter with this role. Return NULL
+ * when the layer has no such parameter, or no gradient of it. */
 float *dnx_gpu_value(const dnx_gpu_layer *l, dnx_role role);
 float *dnx_gpu_grad(const dnx_gpu_layer *l, dnx_role role);
 static inline int dnx_gpu_slabs(long rows) { return (int)DNX_CUDA_SLABS(rows); }
@@ -68,7 +72,8 @@ static inline void dnx_gpu_rows(const dnx_gpu_layer *l, dnx_cuda_kernel kernel, 
                                 const void *args) {
     dnx_device_launch(l->device, kernel, (rows + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS, 1, 1, args);
 }
-/* Return the value of an option (integer or word; float), or `none` when the type lacks it. */
+/* Return the value of an option of the layer: dnx_gpu_option() of an integer or a word,
+ * dnx_gpu_number() of a float. Return `none` when the layer type has no such option. */
 int dnx_gpu_option(const dnx_node *n, const char *key, int none);
 float dnx_gpu_number(const dnx_node *n, const char *key, float none);
 

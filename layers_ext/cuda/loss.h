@@ -7,7 +7,8 @@
 
 /* Allocates l->losses. Fails with DNX_EMEM or DNX_EIO. */
 dnx_status dnx_gpu_new_losses(dnx_gpu_layer *l, dnx_err *err);
-/* The layer writes host[], on the processor; dnx_gpu_put_labels() copies it to device[]. */
+/* The labels of the images. The layer fills host[], in the CPU's memory, and dnx_gpu_put_labels()
+ * copies them to device[], on the GPU. */
 typedef struct {
     int *host, *device;
 } dnx_gpu_labels;
@@ -18,7 +19,8 @@ void dnx_gpu_put_labels(dnx_gpu_layer *l, const dnx_gpu_labels *s, int batch);
 /* Used in place of forward() and backward() when l->is_idle. */
 void dnx_gpu_idle_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_idle_backward(dnx_gpu_layer *l, dnx_pass *p);
-/* Copies p->target to the device. If it is NULL or weight=0, sets l->is_idle and returns false. */
+/* Copies p->target to `target` on the device, and returns true. With weight=0, or if one of the two
+ * is NULL, sets l->is_idle and returns false. */
 bool dnx_gpu_bring_target(dnx_gpu_layer *l, const dnx_pass *p, float *target);
 /* Returns the margin of a [margin_softmax] for this update. */
 dnx_margin dnx_gpu_margin(const dnx_node *n, uint64_t update);

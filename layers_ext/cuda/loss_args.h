@@ -5,19 +5,19 @@
 
 #include "common/face/margin_kinds.h"
 
-/* softmax: y = exp(x/T) / sum exp(x/T) for each row of `size` numbers, T = temperature. With label
- * also the cross-entropy of each row. softmax_back: dx = y (dy - <y, dy>) / T; with label, plus
- * (onehot - y) / T. One block for each row. */
+/* softmax: y = exp(x/T) / sum exp(x/T) for each row of `size` numbers, T = temperature. When label
+ * is not NULL, also computes the cross-entropy of each row. softmax_back: dx = y (dy - <y, dy>) /
+ * T. When label is not NULL, adds (onehot - y) / T to dx. One block for each row. */
 struct softmax_args {
     const float *x;
     float *y;
-    const int *label; /* index in the row, -1 when unknown; with NULL no losses are computed */
+    const int *label; /* index of the class in a row, -1 when unknown; if NULL, no losses */
     double *losses;
     double temperature;
     long size;
 };
 struct softmax_back_args {
-    const float *y, *dy; /* dy NULL counts as 0 */
+    const float *y, *dy; /* when dy is NULL, all its numbers are 0 */
     const int *label;
     float *dx;
     double temperature;
@@ -25,14 +25,15 @@ struct softmax_back_args {
     bool adds;
 };
 
-/* The dnx_margin of this pass (common/face/margin.h), and n, the number of classes. */
+/* The dnx_margin of this pass (common/face/margin.h), and n, the number of classes in the pass. */
 struct dnx_cuda_margin {
     double s, m, m1, m2, m3, smoothing, ramp;
-    float t; /* the result of dnx_margin_emphasis() */
+    float t; /* the emphasis of misclassified vectors, from dnx_margin_emphasis() */
     int kind, n;
     bool is_easy, is_ste;
 };
-/* Values of each image that replace s and m; NULL when all images have the same s or m. */
+/* Values for each image: `length` replaces s, and `m` replaces m of dnx_cuda_margin. NULL when all
+ * images have the same s or m. */
 struct dnx_cuda_margin_of {
     double *length; /* B: |x| */
     double *m;      /* B */
@@ -45,7 +46,8 @@ struct margin_loss_args {
     float *cosines;   /* B x ld */
     const float *x;   /* B x size */
     const int *label; /* B */
-    double *row; /* B x 5: peak and sum of dnx_margin_row, f(c_y), f'(c_y); with of.length dL/ds */
+    /* B x 5: peak and sum of dnx_margin_row; f(c_y); f'(c_y); dL/ds, only with of.length. */
+    double *row;
     double *losses; /* B */
     float *y;       /* B: 1 when the image's class has the largest cosine, else 0 */
     int ld, size;
@@ -57,7 +59,7 @@ struct margin_images_args {
     const double *row;
     double *losses;
     double *factor; /* B: factors of the gradients */
-    float *along;   /* B; only with of.length */
+    float *along;   /* B, for unit_back_args.along; only with of.length */
     double focus, keep;
     int batch;
     bool is_hard, is_focal;
@@ -71,9 +73,13 @@ struct margin_slopes_args {
     int batch, ld;
 };
 
-/* common/face/centres.h has the formulas. centres_follow moves the centres w; one block for each
- * image. centres_near stores max(c_b, 0) in m_of; blocks of DNX_CUDA_ROWS images. centres_margins
- * turns m_of into margins; one block. Label y has row rows[y] of w, or row y when rows is NULL. */
+/* common/face/centres.h has the formulas.
+ *
+ *   centres_follow   moves the centres w; one block for each image
+ *   centres_near     stores max(c_b, 0) in m_of; one block for DNX_CUDA_ROWS images
+ *   centres_margins  replaces the numbers in m_of by margins; one block
+ *
+ * The class with label y has row rows[y] of w, or row y when rows is NULL. */
 struct centres_args {
     float *w;           /* a row of D for each class */
     const float *x, *t; /* B x D: the features of the student and the teacher */
@@ -88,25 +94,28 @@ struct centres_args {
 #define centres_near_args centres_args
 #define centres_margins_args centres_args
 
-/* One block for each image. label: a row of `centres`; -1 if unknown, -2 if not a class. */
+/* One block for each image. label: the row of the image's class in `centres`; -1 when the class is
+ * unknown, -2 when the label is no class of the layer. */
 struct center_args {
     const float *x, *centres; /* x: B x D; centres: classes x D */
     const int *label;
     double *losses;
-    float *y, *dx, *d_centres; /* d_centres is added to; dx and d_centres may be NULL */
+    float *y, *dx, *d_centres; /* the kernel adds to d_centres; dx and d_centres may be NULL */
     float weight;
     int batch, D;
     bool adds;
 };
 #define center_loss_args center_args
 #define center_back_args center_args
-/* cost_loss: one block for each image. label: an index; -1 if the truth is < 0, -2 if too large. */
+/* cost_loss: one block for each image. label: the index of the true class in a row of x; -1 if the
+ * truth is negative, -2 if it is too large. */
 struct cost_args {
     const float *x, *dy; /* B x size; dy may be NULL */
     const int *label;    /* NULL when the pass has no labels */
     double *losses;
     float *dx;
-    float scale, noobj, least; /* before scale, a gradient between -least and least becomes 0 */
+    /* Gradients smaller than `least` in magnitude become 0. The others are multiplied by scale. */
+    float scale, noobj, least;
     long size, batch;
     int type;
     bool adds;
@@ -114,7 +123,8 @@ struct cost_args {
 #define cost_loss_args cost_args
 #define cost_back_args cost_args
 
-/* feature_distance: y = e = |g/|g| - t/|t||^2 / 2; without is_unit |g - t|^2 / 2. */
+/* feature_distance: y = e = |u - v|^2 / 2 with u = g/|g| and v = t/|t|; without is_unit, u = g and
+ * v = t. */
 struct feature_distance_args {
     const float *g, *t; /* count x size */
     float *inv;         /* count x 2: 1/|g| and 1/|t|; without is_unit 1 and 1 */
@@ -138,8 +148,9 @@ struct feature_slopes_args {
     long count, size;
     bool is_unit, adds;
 };
-/* correlation: own, target: cosines of all pairs of images, count x count. Replaces own by the
- * coefficients of the gradient. series: degree + 1 coefficients of phi. */
+/* correlation: own, target: the student's and the teacher's cosines of all pairs of images, count x
+ * count. Computes the loss, and replaces own[i][j] by the factor of u_j in the gradient of u_i.
+ * series: degree + 1 coefficients of phi. One block for each image. */
 struct correlation_args {
     float *own;
     const float *target, *series;
@@ -149,18 +160,20 @@ struct correlation_args {
     int degree, count;
 };
 
-/* Logits: z, or scale * z with is_cosine. */
+/* Logits. With is_cosine the logits are scale * z, else z. */
 struct dnx_cuda_logits {
     const float *z; /* B x ld */
     long ld;
     bool is_cosine, by_length; /* by_length: z is cosine times |feature| */
 };
-/* The values of [kd_probability] that change with every pass. scale: factor of the cosines. */
+/* The values of [kd_probability] that change with every pass. scale and scale_of_teacher are the
+ * factors of the student's and the teacher's cosines. */
 struct dnx_cuda_probability {
     double weight;
     float scale, scale_of_teacher;
 };
-/* leading_norm and leading_least have one block for each image, leading_count has one block. */
+/* The kernels that find the leading classes. leading_norm and leading_least have one block for each
+ * image, leading_count has one block. */
 struct leading_args {
     struct dnx_cuda_logits side;
     const float *scale; /* factor of the cosines of `side` */
@@ -175,8 +188,8 @@ struct leading_args {
 #define leading_mass_args leading_args
 #define leading_count_args leading_args
 #define leading_least_args leading_args
-/* probability_loss: also stores sums for the gradient; one block for each image.
- * probability_slopes: dz is the gradient of student.z: of logits or of cosines. */
+/* probability_loss: computes the losses, and stores sums for the gradient. One block for each
+ * image. probability_slopes: computes dz, the gradient of the logits or cosines student.z. */
 struct probability_args {
     struct dnx_cuda_logits student, teacher;
     const struct dnx_cuda_probability *now;

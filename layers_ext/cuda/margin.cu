@@ -7,7 +7,8 @@
 
 #define MARGIN_NEAR_ONE 1e-7
 
-/* Like target_cosine() in common/face/margin.c. */
+/* Returns f(c), the true class's cosine c with its margin, and stores f'(c) in *slope. Like
+ * target_cosine() in common/face/margin.c. */
 DEVICE double margin_target(const struct dnx_cuda_margin *g, double c, double *slope) {
     const double m = g->m * g->ramp, r = g->ramp;
     const double at = c > 1 - MARGIN_NEAR_ONE    ? 1 - MARGIN_NEAR_ONE
@@ -43,7 +44,9 @@ DEVICE double margin_target(const struct dnx_cuda_margin *g, double c, double *s
     }
 }
 
-/* Returns the number above which cosines of other classes are emphasised; 2 means never. */
+/* Returns the number above which the cosines of other classes are emphasised. With margin=mv-am,
+ * mv-arc, sv-am or sv-arc this is f, the true class's cosine with its margin. Else it is 2, which
+ * no cosine exceeds. */
 DEVICE float margin_threshold(const struct dnx_cuda_margin *g, double f) {
     return g->kind >= DNX_MARGIN_MV_AM && g->kind <= DNX_MARGIN_SV_ARC ? (float)f : 2;
 }
@@ -75,7 +78,8 @@ DEVICE void divide_by_length(const struct margin_loss_args *a, int b, float *row
     SYNC();
 }
 
-/* Returns dL/ds. row: see loss_args.h. mass: sum of e^(z - peak) over `many` emphasised classes. */
+/* Returns dL/ds for an image with s = |x|. row: the image's `row` of margin_loss_args. cy: the
+ * cosine of its class. mass: the sum of e^(z - peak) over the `many` emphasised classes. */
 DEVICE double length_slope(const struct dnx_cuda_margin *g, const double row[4], double cy,
                            double mass, double many) {
     const double e = g->smoothing, slope = g->is_ste ? 1 : row[3];

@@ -19,7 +19,8 @@ size_t dnx_gpu_filters(const struct dnx_cuda_window *at) {
     return (size_t)at->N * (size_t)taps_of(at) * (size_t)cg_of(at);
 }
 
-/* Few tiles are cut into more parts to fill a large GPU. CUDA allows at most 65535 blocks in z. */
+/* Each tile of the gradient needs a block for each part. With few tiles there are more parts, so
+ * that the blocks fill a large GPU. CUDA allows at most 65535 blocks in z. */
 int dnx_gpu_parts(const struct dnx_cuda_window *at) {
     enum { BLOCKS = 512 };
     const long rows = outputs_of(at), most = 65535 / at->groups;
@@ -30,7 +31,8 @@ int dnx_gpu_parts(const struct dnx_cuda_window *at) {
     return (int)(parts < most ? parts : most);
 }
 
-/* plain: the float32 kernel. Above DNX_GPU_PIXELS pixels, LONG_MAX makes the launch fail. */
+/* Queues the kernel `plain`, which is for float32, or its version in the layer's precision. With
+ * more than DNX_GPU_PIXELS pixels, x = LONG_MAX makes the launch fail. */
 static void multiply(dnx_gpu_layer *l, dnx_cuda_kernel plain, const struct dnx_cuda_window *at,
                      long x, long y, long z, const void *args) {
     if (inputs_of(at) > DNX_GPU_PIXELS || outputs_of(at) > DNX_GPU_PIXELS) x = LONG_MAX;

@@ -14,7 +14,8 @@ static long rows_of(const dnx_gpu_layer *l, const dnx_gpu_norm *t, int batch) {
     return (long)batch * s.h * s.w;
 }
 
-/* The parameters of a norm of the input have the role DNX_OTHER, and are found by their names. */
+/* Returns the index of t's parameter with this role among the node's parameters, or -1. If t is a
+ * batch norm of the input, its parameters have the role DNX_OTHER and are found by their names. */
 static int find(const dnx_gpu_layer *l, const dnx_gpu_norm *t, dnx_role role) {
     static const char *const names[DNX_SLOPES + 1] = {[DNX_BIASES] = "shifts",
                                                       [DNX_SCALES] = "scales",

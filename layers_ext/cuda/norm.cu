@@ -37,7 +37,8 @@ KERNEL(norm_sums) {
     }
 }
 
-/* Adds n sums over all slabs. Returns true in the one thread that gets the sums of channel *c. */
+/* Adds the first n of the three sums over all slabs. Sets *c to the channel of this thread. Several
+ * threads have the same channel; only one of them returns true and gets the sums. */
 DEVICE bool add_slabs(const double *parts, int slabs, int C, int n, int *c, double sums[3]) {
     SHARED double part[3][DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, row = THREAD / DNX_CUDA_COLUMNS;

@@ -15,20 +15,24 @@ typedef struct dnx_gpu_norm {
 /* of_input must be set. Sets all other members of t and, unless of_input, l->norm. With keeps_z,
  * allocates z if the layer trains and does not defer. Fails with DNX_EMEM or DNX_EIO. */
 dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool keeps_z, dnx_err *err);
-/* Computes scale and shift from the running statistics; without batch norm 1 and the bias. */
+/* Computes t->scale and t->shift from the running statistics. Without batch norm, scale is 1 and
+ * shift is the bias. */
 void dnx_gpu_norm_fold(dnx_gpu_layer *l, dnx_gpu_norm *t);
 bool dnx_gpu_norm_needs_sums(const dnx_gpu_layer *l, const dnx_gpu_norm *t, const dnx_pass *p);
-/* Returns the number of blocks in x for a product that stores sums of z and z^2 in t->parts. */
+/* Returns the number of blocks in x for a product with `rows` output pixels that also stores the
+ * sums of z and z^2 in t->parts. */
 int dnx_gpu_stripes(long rows);
 static inline float *dnx_gpu_z(const dnx_gpu_norm *t, const dnx_pass *p) {
     return t->z ? t->z : p->y;
 }
-/* Returns what the layer of input k defers; scale is NULL when it defers nothing. */
+/* Returns the batch norm and activation that the layer of input k defers. The result's scale is
+ * NULL when that layer defers nothing. */
 struct dnx_cuda_deferred dnx_gpu_deferred(const dnx_gpu_layer *l, int k);
-/* A value for dnx_gpu_type.loads of layers with one input. */
+/* A function for dnx_gpu_type.loads: the layer can apply what its only input defers. */
 bool dnx_gpu_loads_any(const dnx_node *n, int k);
-/* Computes scale and shift; then y, unless the layer defers or t->of_input. z may be p->y. stripes:
- * blocks in x of the product that has stored sums; 0 without sums. */
+/* Computes scale and shift. Then computes y from z, unless the layer defers or t->of_input is set.
+ * z may be p->y. stripes: the number of blocks in x of the product that has stored the sums of z
+ * and z^2 in t->parts; 0 when no product has. */
 void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
                           int stripes);
 /* Adds to the gradients of parameters. Stores dz, or adds it with `adds`. dz may be NULL. */

@@ -15,10 +15,11 @@ struct dnx_device {
     int device;
     void *context, *module, *functions[DNX_CUDA_KERNEL_COUNT];
     void *stream, *beside; /* beside: the stream of dnx_device_put_beside() */
-    /* Events of dnx_device_put_beside(): the end of the earlier work, and the end of the copy. */
+    /* Events of dnx_device_put_beside(). before: the end of the work that was queued before the
+     * copy; copied: the end of the copy. */
     void *before, *copied;
     dnx_queue *queue;
-    char *buffer; /* pinned, for small copies; after a wait all of it is free again */
+    char *buffer; /* pinned memory for small copies; dnx_device_finish() makes all of it free */
     size_t used;
     bool is_busy; /* work has been queued since the last wait */
     bool counts;

@@ -1,7 +1,8 @@
 /* pool.cu - maxpool and avgpool. */
 #include "cuda/target.h"
 
-/* The pixels [y0, y1) x [x0, x1) of a window. x[plane] is pixel (0, 0) of its image and channel. */
+/* The pixels [y0, y1) x [x0, x1) of the window of an output. x[plane] is pixel (0, 0) of the
+ * output's image, in the output's channel. */
 struct bounds {
     int y0, y1, x0, x1;
     long plane;
@@ -34,7 +35,7 @@ KERNEL(maxpool) {
         for (int y = w.y0; y < w.y1; y++)
             for (int k = w.x0; k < w.x1; k++) {
                 const float v = x[((long)y * at->w + k) * at->C];
-                if (top == top && !(v <= top)) { /* the first NaN is the result */
+                if (top == top && !(v <= top)) { /* the first NaN stays the result */
                     top = v;
                     best = y * at->w + k;
                 }
@@ -62,7 +63,7 @@ KERNEL(avgpool) {
     }
 }
 
-/* Pixel p of a row is in the windows of the outputs first_reader() to last_reader(). */
+/* Return the first and the last output of a row whose windows contain pixel p of the input row. */
 DEVICE int first_reader(int p, int pad, int size, int stride) {
     const int first = p + pad - size + 1;
     return first <= 0 ? 0 : (first + stride - 1) / stride;
@@ -72,7 +73,9 @@ DEVICE int last_reader(int p, int pad, int stride, int outputs) {
     return last < outputs ? last : outputs - 1;
 }
 
-/* Sums dy over the outputs whose windows contain input i; with winner, whose maximum is input i. */
+/* Returns the sum of dy over the outputs whose windows contain input i. With winner, only over the
+ * outputs whose maximum is input i. With is_of_image, each dy is divided by the number of pixels
+ * that its window has in the image. */
 DEVICE float sum_of_readers(const struct dnx_cuda_window *at, const float *dy, const int *winner,
                             bool is_of_image, long i) {
     const int c = (int)(i % at->C), x = (int)(i / at->C % at->w);

@@ -15,7 +15,7 @@ DEVICE float ranked(const struct leading_args *a, long b, int k) {
     return z == z ? z : -(float)real_infinity();
 }
 
-/* norm[b] = log sum_k e^(z_bk) */
+/* norm[b] = log sum_k e^(z_bk), where z_bk is the logit of class k for image b. */
 KERNEL(leading_norm) {
     double top = -real_infinity(), sum = 0;
     for (int k = THREAD; k < a.N; k += THREADS) {
@@ -46,8 +46,8 @@ DEVICE double mass_from(const struct leading_args *a, double least, bool above) 
     return block_sum(sum);
 }
 
-/* count = the smallest number of classes that have `share` of all mass. A binary search over the
- * bits of doubles finds the smallest of their masses. */
+/* count = the smallest number of classes that together have `share` of all mass. A binary search
+ * over the bits of doubles finds the smallest mass among these classes. */
 KERNEL(leading_count) {
     const double target = a.share * mass_from(&a, 0, false);
     unsigned long long lo = 0, hi = 0x7ff0000000000000ull;
@@ -87,7 +87,8 @@ DEVICE float from_order(unsigned key) {
     return u.value;
 }
 
-/* least[b] = the count-th largest logit, found bit by bit. The image's class counts as largest. */
+/* least[b] = the *a.count-th largest logit of image b, found bit by bit. The logit of the image's
+ * class counts as the largest. */
 KERNEL(leading_least) {
     const int y = a.label[BLOCK_X];
     unsigned key = 0;
@@ -100,28 +101,35 @@ KERNEL(leading_least) {
     if (THREAD == 0) a.least[BLOCK_X] = from_order(key);
 }
 
-/* Returns 0 for a leading class, 1 for the rest. Without groups all classes lead. */
+/* Returns 0 for a leading class, 1 for any other class. Without groups all classes are leading. */
 DEVICE int group_of(const struct probability_args *a, long b, int k, float zs, float zt) {
     if (!a->least) return 0;
     return !((a->by_student ? zs : zt) >= a->least[b] || a->label[b] == k);
 }
 
-/* What probability_loss stores for each group of an image. TOP: the largest logit; SUM: the sum of
- * e^((z - TOP)/T); _S student, _T teacher. APART: the sum of e^((z_T - TOP_T)/T) (z_T - z_S)/T.
- * Group 0 comes first, then group 1, then m_T - m_S: 2 SUMS + 1 numbers. T: the temperature. */
+/* The numbers that probability_loss stores for each group of an image. z_S and z_T are the logits
+ * of student and teacher, T is the temperature:
+ *
+ *   TOP_S, TOP_T  the largest z_S and the largest z_T
+ *   SUM_S, SUM_T  the sum of e^((z_S - TOP_S)/T) and the sum of e^((z_T - TOP_T)/T)
+ *   APART         the sum of e^((z_T - TOP_T)/T) (z_T - z_S)/T
+ *
+ * An image has the numbers of group 0, those of group 1, then m_T - m_S: 2 SUMS + 1 numbers. */
 enum { TOP_S, SUM_S, TOP_T, SUM_T, APART, SUMS };
 
-/* Returns KL(q_T || q_S) of the group with the sums u. */
+/* Returns KL(q_T || q_S) for a group of classes. q are the probabilities within the group, u its
+ * sums. */
 DEVICE double within(const double *u, double T) {
     return u[APART] / u[SUM_T] + (u[TOP_S] - u[TOP_T]) / T + real_log(u[SUM_S] / u[SUM_T]);
 }
-/* Returns log sum e^(z/T) over the rest minus log sum e^(z/T) over the leading classes. top: TOP_S
- * or TOP_T. */
+/* Returns log sum e^(z/T) over the other classes minus log sum e^(z/T) over the leading classes.
+ * z are the student's logits if top is TOP_S, the teacher's if top is TOP_T. */
 DEVICE double ahead(const double *of, double T, int top) {
     const double *g = of, *r = of + SUMS;
     return (r[top] - g[top]) / T + real_log(r[top + 1]) - real_log(g[top + 1]);
 }
-/* Returns KL((m_T, 1 - m_T) || (m_S, 1 - m_S)), m = 1 / (1 + e^a). s, t: a of student, teacher. */
+/* Returns KL((m_T, 1 - m_T) || (m_S, 1 - m_S)) with m = 1 / (1 + e^ahead()). s and t are ahead() of
+ * the student and of the teacher. */
 DEVICE double between(double s, double t) {
     const double m = real_exp(-real_softplus(t)), rest = real_exp(-real_softplus(-t));
     return m * (real_softplus(s) - real_softplus(t)) +
@@ -175,7 +183,7 @@ KERNEL(probability_loss) {
     a.y[b] = (float)a.losses[b];
 }
 
-/* dz may be the array of the cosines. */
+/* a.dz may be the memory of a.student.z. */
 KERNEL(probability_slopes) {
     const double T = a.temperature, weight = a.now->weight * T;
     const long count = (long)a.batch * a.ld;

@@ -52,7 +52,7 @@ dnx_status dnx_gpu_product_make(dnx_gpu_layer *l, struct dnx_cuda_window at, dnx
 
 void dnx_gpu_product_prepare(dnx_gpu_layer *l) {
     dnx_gpu_product *s = l->state;
-    const bool folds = !l->node->trains; /* batch norm goes into the filters and the shift */
+    const bool folds = !l->node->trains; /* fold batch norm into the filters and the shift */
     if (folds) dnx_gpu_norm_fold(l, &s->norm);
     dnx_gpu_conv_order(l, &s->at, dnx_gpu_value(l, DNX_WEIGHTS), folds ? s->norm.scale : NULL,
                        s->wk, s->wt);

@@ -1,6 +1,6 @@
 /* product.cu - convolutions as matrix products, by multiply-adds (PLAIN) or on tensor cores (TF32,
- * BF16). A block computes a tile of 64 x 64 outputs, 16 terms at a time: a slice. The copies of the
- * next slices run meanwhile. Products are summed in float32. */
+ * BF16). A block computes a tile of 64 x 64 outputs. It adds the products of one slice, 16 terms,
+ * at a time. Meanwhile the next slices are copied to shared memory. Sums are float32. */
 #include "cuda/act.h"
 
 enum { TILE = DNX_CUDA_TILE, SLICE = 16, STAGES = 3, BUFFER = TILE * (SLICE + 4) };
@@ -28,10 +28,11 @@ struct product {
     long row, rows;                       /* row: first row of the tile; rows: rows of all tiles */
     int column, columns;
     int lo, hi;                 /* the terms k: lo to hi - 1 */
-    bool four_left, four_right; /* four numbers are copied at once */
+    bool four_left, four_right; /* copy four numbers of left, or of right, at once */
 };
 
-/* Where the window of a pixel begins. In DX the window has the outputs that read the pixel. */
+/* Where the window of a pixel begins: at (y, x). In DX the window of an input pixel has the outputs
+ * that read the pixel. */
 struct spot {
     long image; /* first pixel of the window's image */
     int y, x;
@@ -55,7 +56,8 @@ DEVICE const float *window_at(const struct dnx_cuda_window *at, const float *fro
     return from + (s.image + (long)y * at->w + x) * at->C + c;
 }
 
-/* Returns the address of dz[n] of the output whose tap `tap` reads input pixel s; NULL if none. */
+/* Returns the address of dz[n] of the output whose tap `tap` reads input pixel s; NULL when there
+ * is no such output. */
 DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz, struct spot s,
                               int tap, int n) {
     const int ky = tap / at->kw;
@@ -71,7 +73,7 @@ DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz,
 }
 
 /* Return the address of left[k][line] or right[k][line]; NULL where the element is 0. s: the spot
- * of the line; in DW, of term k. */
+ * of the line; in DW, the spot of term k. */
 DEVICE const float *left_at(const struct product *p, int kind, struct spot s, int line, int k) {
     const long row = p->row + line;
     if (k >= p->hi || row >= p->rows) return 0;
@@ -91,7 +93,8 @@ DEVICE const float *right_at(const struct product *p, int kind, struct spot s, i
 }
 
 /* Each thread copies four numbers of a slice: four terms of one line if `along`, else one term of
- * four lines. line_of() and term_of() return the first. place() has gaps against bank conflicts. */
+ * four lines. line_of() and term_of() return the line and term of its first number. place() returns
+ * the index of a number in shared memory; gaps between lines avoid bank conflicts. */
 DEVICE int line_of(bool along) { return along ? THREAD / (SLICE / 4) : THREAD % (TILE / 4) * 4; }
 DEVICE int term_of(bool along) { return along ? THREAD % (SLICE / 4) * 4 : THREAD / (TILE / 4); }
 DEVICE int place(bool along, int line, int k) {
@@ -113,7 +116,8 @@ DEVICE void load(const struct product *p, int kind, bool is_left, bool along, st
     }
 }
 
-/* Applies the deferred batch norm and activation to this thread's numbers, not to padding. */
+/* Applies the deferred batch norm and activation to this thread's four numbers of the slice that
+ * begins with term k. Padding stays 0. */
 DEVICE void normalise(const struct product *p, int kind, struct spot s, int k, float *tile) {
     const bool along = kind == FORWARD, four = along ? p->four_left : p->four_right;
     const int line = line_of(along), term = k + term_of(along);
@@ -142,7 +146,7 @@ DEVICE void multiply(struct tile *t, const float *left, const float *right, int 
             t->acc[i] += LEFT(k, r + i / 4 * 16) * RIGHT(k, c + i % 4 * 16);
         return;
     }
-    /* Warp w computes 16 rows from row 16 (w % 4) on, and 32 columns from column 32 (w / 4) on. */
+    /* Warp w computes 16 rows, from row 16 * (w % 4), in 32 columns, from column 32 * (w / 4). */
     const int r = warp % 4 * 16 + group, c = warp / 4 * 32 + group;
     UNROLL for (int k = 0; k < SLICE; k += precision == BF16 ? 16 : 8) {
         const int p = precision == BF16 ? k + 2 * part : k + part;
@@ -174,15 +178,16 @@ DEVICE int tile_column(int i, int precision) {
     return THREAD / 32 / 4 * 32 + i / 4 * 8 + THREAD % 4 * 2 + i % 2;
 }
 
-/* row_parts() threads share a column; this thread is number row_part() of them. acc[i] is in row
- * number row_index() of this thread's rows. */
+/* row_parts() threads share a column of the tile; this thread is number row_part() of them. Each of
+ * them has several rows; acc[i] is in the one with number row_index(). */
 DEVICE int row_parts(int precision) { return precision == PLAIN ? 16 : 32; }
 DEVICE int row_part(int precision) {
     return precision == PLAIN ? THREAD / 16 : THREAD / 32 % 4 * 8 + THREAD % 32 / 4;
 }
 DEVICE int row_index(int i, int precision) { return precision == PLAIN ? i / 4 : i % 4 / 2; }
 
-/* Starts the copies of a slice, unless it is beyond the last term. */
+/* Starts this thread's copies of one slice of left and right. Each call ends a group of copies; the
+ * group of a slice beyond the last term is empty. */
 DEVICE void fetch(const struct product *p, int kind, struct spot left, int slice,
                   float stages[STAGES][2][BUFFER]) {
     const int k = p->lo + slice * SLICE;
@@ -196,7 +201,8 @@ DEVICE void fetch(const struct product *p, int kind, struct spot left, int slice
     END_COPIES();
 }
 
-/* After SYNC() in the loop, slice s is complete, and no thread reads what fetch() overwrites. */
+/* Computes a tile of the product. After SYNC() in the loop, the copies of slice s are complete, and
+ * no thread still reads the buffer that fetch() then overwrites. */
 DEVICE void product_tile(const struct product *p, int kind, int precision, struct tile *t) {
     SHARED __attribute__((aligned(16))) float stages[STAGES][2][BUFFER];
     const struct spot left = spot_of(p->at, kind, (unsigned)(p->row + line_of(true)));
@@ -217,8 +223,9 @@ DEVICE void product_tile(const struct product *p, int kind, int precision, struc
     SYNC();
 }
 
-/* The caller sets row, rows, columns and hi, for DW also column and lo. wide_left, wide_right: how
- * many numbers of left and right are consecutive in memory. */
+/* Returns a product in which the caller must set row, rows, columns and hi; for DW, also column and
+ * lo. wide_left, wide_right: the length of the runs of numbers that are consecutive in memory, in
+ * left and in right. */
 DEVICE struct product product_of(const struct dnx_cuda_window *at, const float *left,
                                  const float *right, const struct dnx_cuda_deferred *of_x, int g,
                                  int wide_left, int wide_right) {
@@ -237,13 +244,15 @@ DEVICE struct product product_of(const struct dnx_cuda_window *at, const float *
     return p;
 }
 
-/* Adds the sums of z and z^2 of each column. Squares of z - mean are exact enough in float32. */
+/* For column THREAD of the tile: adds the sum of z to total[0], and the sum of z^2 to total[1]. A
+ * float32 sum of z^2 would not be exact enough. So the squares of z - mean are summed in float32,
+ * and the sum of z^2 is computed from this sum in double. */
 DEVICE void add_statistics(const struct tile *t, int precision, long rows_left, double total[2]) {
     SHARED float sums[32][TILE], mean[TILE];
     const int n = rows_left < TILE ? (int)rows_left : TILE;
     float sum = 0;
     for (int pass = 0; pass < 2; pass++) {
-        UNROLL for (int i = 0; i < 16; i++) { /* once for each column of this thread */
+        UNROLL for (int i = 0; i < 16; i++) { /* sums each column of this thread once */
             const int c = tile_column(i, precision), part = row_part(precision);
             if (row_index(i, precision) == 0) {
                 float s = 0;

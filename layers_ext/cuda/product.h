@@ -10,7 +10,8 @@ typedef struct {
     float *parts;              /* gradient of wk from each slab; NULL when predicting */
 } dnx_gpu_product;
 
-/* Fills l->state for at's kh, kw, stride, pad, groups. Fails with DNX_EMEM, DNX_EIO, DNX_ESHAPE. */
+/* Fills l->state, a dnx_gpu_product, for windows with at.kh, kw, stride, pad and groups. Reads no
+ * other member of `at`. Fails with DNX_EMEM, DNX_EIO or DNX_ESHAPE. */
 dnx_status dnx_gpu_product_make(dnx_gpu_layer *l, struct dnx_cuda_window at, dnx_err *err);
 void dnx_gpu_product_prepare(dnx_gpu_layer *l);
 void dnx_gpu_product_forward(dnx_gpu_layer *l, dnx_pass *p);
@@ -21,7 +22,7 @@ void dnx_gpu_product_backward(dnx_gpu_layer *l, dnx_pass *p);
     .backward = dnx_gpu_product_backward, .prepare = dnx_gpu_product_prepare
 /* Fails with DNX_ESHAPE when a batch has more than 2^30 pixels, which the kernels cannot count. */
 dnx_status dnx_gpu_check_pixels(const dnx_node *n, const struct dnx_cuda_window *at, dnx_err *err);
-/* Returns `at` with this batch and the shapes of n. */
+/* Returns `at` with its batch replaced, and with the input and output shapes of n. */
 struct dnx_cuda_window dnx_gpu_window(const dnx_node *n, int batch, struct dnx_cuda_window at);
 /* Returns the window that the options of n describe. */
 struct dnx_cuda_window dnx_gpu_conv_window(const dnx_node *n);

@@ -9,7 +9,8 @@
 enum { THREADS = 256, LISTS = 64, FEW = 4 };
 enum { COPY_IN = DNX_CUDA_KERNEL_COUNT, COPY_OUT, CLEAR };
 
-/* A kernel's arguments follow this struct, which has no padding: lists are compared by bytes. */
+/* In a list, a kernel's arguments follow its command. The struct has no padding, because lists are
+ * compared byte by byte. */
 typedef struct {
     int kind; /* a dnx_cuda_kernel, COPY_IN, COPY_OUT or CLEAR */
     unsigned blocks[3];

@@ -1,7 +1,7 @@
 /* queue.h - a list of work for a GPU. A list that is started again can become a CUDA graph, which
- * one call starts. The driver takes about as long to start a small kernel as the GPU to run it.
- * Lists are compared byte by byte, so values that change with each step must be in memory, at an
- * address that stays the same. */
+ * one call starts. This saves time: the driver takes about as long to start a small kernel as the
+ * GPU to run it. Lists are compared byte by byte. So values that change with each step must be in
+ * memory, at an address that stays the same. */
 #ifndef DNX_CUDA_QUEUE_H
 #define DNX_CUDA_QUEUE_H
 #include "cuda/driver.h"
@@ -13,17 +13,19 @@ typedef struct {
     long lists, graphs, kernels;
 } dnx_work;
 
-/* functions: the kernels. cu, stream and functions must outlive the queue, which the caller closes.
- * Returns NULL when memory runs out. */
+/* functions: the driver's handles of the kernels, indexed by dnx_cuda_kernel. cu, stream and
+ * functions must outlive the queue, which the caller closes. Returns NULL when memory runs out. */
 dnx_queue *dnx_queue_open(const dnx_driver *cu, void *stream, void *const *functions);
 void dnx_queue_close(dnx_queue *q); /* discards work that was not started; q may be NULL */
 
-/* Add a command to the list. args: the kernel's struct of kernels.h, which is copied. Return 0, the
- * driver's error, or DNX_CU_OUT_OF_MEMORY. When memory runs out, they first start the list. */
+/* Add a command to the list. args: the kernel's struct of kernels.h, which is copied. When memory
+ * runs out, they start the list, which empties it, and try again. Return 0, the driver's error, or
+ * DNX_CU_OUT_OF_MEMORY. */
 dnx_cu_result dnx_queue_launch(dnx_queue *q, dnx_cuda_kernel kernel, const unsigned blocks[3],
                                const void *args);
 dnx_cu_result dnx_queue_clear(dnx_queue *q, dnx_cu_pointer to, size_t bytes);
-/* host: pinned memory, which the device reads or writes while the list runs. */
+/* host: pinned memory. The device reads or writes it while the list runs, so it must stay valid
+ * until the list has ended. */
 dnx_cu_result dnx_queue_copy_in(dnx_queue *q, dnx_cu_pointer to, const void *host, size_t bytes);
 dnx_cu_result dnx_queue_copy_out(dnx_queue *q, void *host, dnx_cu_pointer from, size_t bytes);
 
@@ -33,6 +35,7 @@ dnx_work dnx_queue_work(const dnx_queue *q);
 /* Returns the name of the command that failed last, for messages. */
 const char *dnx_queue_failed(const dnx_queue *q);
 const char *dnx_queue_name(dnx_cuda_kernel kernel);
-/* Returns the driver's error after a graph failed; DNX_CU_NOT_FOUND if it has no graphs; else 0. */
+/* Returns the driver's error if a graph has failed, DNX_CU_NOT_FOUND if the driver has no graphs,
+ * else 0. */
 dnx_cu_result dnx_queue_refusal(const dnx_queue *q);
 #endif

@@ -71,7 +71,8 @@ DEVICE double real_softplus(double u) {
     return (u > 0 ? u : 0) + real_atanh2(e / (2 + e));
 }
 
-/* Returns cos x for |x| < 1e6, from the series of the sine or cosine of r with x = n pi/2 + r. */
+/* Returns cos x for |x| < 1e6. With x = n pi/2 + r, cos x is cos r or sin r up to its sign. Taylor
+ * series give cos r and sin r. */
 DEVICE double real_cos(double x) {
     const double n = real_floor(x / (REAL_PI / 2) + .5);
     const double r = x - n * 1.57079632673412561417 - n * 6.07710050650619224932e-11;

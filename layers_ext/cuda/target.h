@@ -36,8 +36,9 @@ DEVICE void mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]) {
 DEVICE unsigned bf16_pair(float low, float high) { return dnx_emulated_bf16_pair(low, high); }
 /* Returns a float rounded to TF32: 10 bits of mantissa, ties away from zero. */
 DEVICE unsigned tf32(float x) { return dnx_emulated_tf32(x); }
-/* Copy four numbers, or one, to shared memory; zeros when `from` is NULL. Addresses of four are
- * multiples of 16 bytes. END_COPIES() ends a group; WAIT_COPIES(n) waits for all but n groups. */
+/* Start to copy four numbers, or one, to shared memory. When `from` is NULL, zeros are stored. The
+ * addresses of copy_four() are multiples of 16 bytes. END_COPIES() ends a group of copies.
+ * WAIT_COPIES(n) waits for all groups but the last n. */
 DEVICE void copy_four(float *to, const float *from) { dnx_emulated_copy(to, from, 4); }
 DEVICE void copy_one(float *to, const float *from) { dnx_emulated_copy(to, from, 1); }
 #define END_COPIES() dnx_emulated_copies_end()
@@ -99,10 +100,12 @@ DEVICE void copy_one(float *to, const float *from) {
 #define WAIT_COPIES(n) asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory")
 #endif
 
-/* The index of this thread among all threads in x, and their number. */
+/* INDEX is the index of this thread among the threads of all blocks in x. STEP is the number of
+ * these threads. */
 #define INDEX ((long)BLOCK_X * THREADS + THREAD)
 #define STEP ((long)BLOCKS_X * THREADS)
-/* Loops over elements i = row * C + c of this thread. Dividing each i by C would take too long. */
+/* Loops over this thread's elements i = row * C + c. Advances row and c together with i, because
+ * dividing each i by C would take too long. */
 #define EACH_ELEMENT(i, row, c, count, C)                                                          \
     const int c##_step = (int)(STEP % (C));                                                        \
     const long row##_step = STEP / (C);                                                            \

@@ -18,7 +18,7 @@ static void flush(dnx_device *d) {
     if (!dnx_device_is_idle(d) && d->is_busy) queued(d, dnx_queue_flush(d->queue));
 }
 
-/* Tells once that the driver refuses graphs, unless the work itself has failed. */
+/* Calls d->note once if the driver refuses graphs, unless the work itself has failed. */
 static void tell(dnx_device *d) {
     const dnx_cu_result r = dnx_queue_refusal(d->queue);
     char line[200];
@@ -46,7 +46,8 @@ void dnx_device_clear(dnx_device *d, void *to, size_t bytes) {
         queued(d, dnx_queue_clear(d->queue, dnx_address(to), bytes));
 }
 
-/* Returns pinned memory for a small copy, valid until the next wait. */
+/* Returns pinned memory for a small copy. The memory is in use until the next dnx_device_finish(),
+ * which this function calls first when the buffer is full. */
 static void *take(dnx_device *d, size_t bytes) {
     bytes = (bytes + 63) & ~(size_t)63;
     if (d->used + bytes > DNX_COPY_BUFFER) dnx_device_finish(d, "its work");

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 // clang-format off
-/* The first activation stands alone, because DNX_ACT_WORDS has a '|' before every other word. */
+/* The first activation has its own macro, because DNX_ACT_WORDS puts a '|' before the others. */
 #define DNX_FIRST_ACTIVATION(X) X(LINEAR, linear, true, u, 1)
 #define DNX_MORE_ACTIVATIONS(X)                                                                    \
     X(RELU, relu, true, u > 0 ? u : u * 0, u > 0)                                                  \
@@ -48,6 +48,6 @@ typedef enum { DNX_ALL_ACTIVATIONS(DNX_ACT_ENUM) DNX_ACTIVATIONS } dnx_act;
 /* Return act(u) and the derivative act'(u). Only PRELU uses slope. */
 float dnx_activate(float u, dnx_act act, float slope);
 float dnx_activate_grad(float u, dnx_act act, float slope);
-/* Returns is_vector of act. A function in vectors is cheap enough to be computed twice. */
+/* Returns is_vector of act. Functions with is_vector are cheap enough to be computed twice. */
 bool dnx_act_is_cheap(dnx_act act);
 #endif

@@ -19,7 +19,7 @@ INLINE number mish_grad(number u) {
 }
 
 INLINE bool is_odd(number whole) { return whole - 2 * floor_of(whole / 2) != 0; }
-/* Returns n for 2n <= u < 2n + 1; then the value rises linearly to n + 1. */
+/* Returns n for 2n <= u < 2n + 1. From u = 2n + 1 to 2n + 2 the result rises linearly to n + 1. */
 INLINE number stair(number u) {
     const number n = floor_of(u), half = floor_of(u / 2);
     return is_odd(n) ? u - n + half : half;

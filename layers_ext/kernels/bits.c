@@ -43,7 +43,8 @@ const dnx_bit_set *dnx_bits(void) {
     return s;
 }
 
-/* Linux enables the tile registers of AMX only for processes that ask for them. */
+/* Returns the loops for AMX, or NULL. Linux enables the tile registers only for processes that ask
+ * for them, as this function does. */
 static const dnx_tile_set *find_tiles(void) {
 #if defined(__x86_64__) && defined(__linux__)
     enum { REQUEST_STATE = 0x1023, TILE_DATA = 18 };

@@ -19,43 +19,45 @@ typedef struct {
     const char *name;
     int panel; /* filters in a packed panel */
 
-    /* Computes the signs of u = x[c]*scale[c] + shift[c] for P pixels (scale NULL: u = x), and
-     * sum[p] = sum over c of |u|. All sets add in the same order: 16 partial sums of the channels
-     * with equal c % 16; then the second half is added to the first until one number is left. */
+    /* For P pixels: stores the signs of u = x[c]*scale[c] + shift[c] in rows, and sum[p] = sum over
+     * c of |u|. When scale is NULL, u = x. All sets add in the same order: first 16 partial sums,
+     * each of the channels with equal c % 16. Then the second half of the partial sums is added to
+     * the first half, until one number is left. */
     void (*sign)(const float *x, long P, int C, const float *scale, const float *shift,
                  uint64_t *rows, float *sum);
     /* Returns the bytes of N packed filters of L words. */
     size_t (*packed)(int L, int N);
-    /* Packs N rows of L words into panels, padded with zero rows. `packed` must be zeroed. */
+    /* Packs N filters, rows of L words, into panels. Does not write the padding: the caller must
+     * set `packed` to 0 first. */
     void (*pack)(const uint64_t *rows, int L, int N, void *packed);
-    /* Returns the bytes of scratch for count(). The pointer is NULL when count() needs none. */
+    /* Returns the bytes of scratch for count(). scratch_size is NULL when count() needs none. */
     size_t (*scratch_size)(int L);
     /* count[p*ldc + i] = number of bits in which row p of a (P rows of L words) and filter i
      * differ. ldc >= panels*panel; packed and scratch are aligned to 64 bytes. */
     void (*count)(const uint64_t *a, int P, int L, const void *packed, int panels, int32_t *count,
                   size_t ldc, void *scratch);
-    /* For the N results of an output: z[i] = (base[i] - 2*count[i]) * factor * alpha[i], in this
-     * order. With shift, u = z[i] + shift[i] and y[i] = u > 0 ? u : u*slope[i], else y[i] = z[i].
-     * The residual is added last. */
+    /* Computes y for N filters at one output pixel: z[i] = (base[i] - 2*count[i]) * factor *
+     * alpha[i], multiplied from left to right. If e->shift is not NULL, u = z[i] + shift[i] and
+     * y[i] = u > 0 ? u : u*slope[i]; else y[i] = z[i]. Then adds the residual to y. */
     void (*finish)(const int32_t *count, int N, const int32_t *base, float factor,
                    const dnx_bit_end *e, float *y);
 } dnx_bit_set;
 
 #define DNX_TILE_POSITIONS 512 /* most positions in one call of multiply() */
 
-/* Consecutive outputs of one image. common/bits/bitconv_tiles.h has the layout of the input x. A
- * place is 64 bytes of x: the signs, +1 or -1, of 64 channels of one pixel; the bytes of padding
- * and of missing channels are 0. The first place of window j is at x + 64*j; j is its position. A
- * row has `pitch` positions, but only the first `width` have an output. */
+/* Windows at consecutive positions of one image. common/bits/bitconv_tiles.h has the layout of the
+ * input x. A place is 64 bytes of x: the signs, +1 or -1, of 64 channels of one pixel. The bytes of
+ * padding and of missing channels are 0. The window at position j begins with the place x + 64*j. A
+ * row has `pitch` positions, but only the first `width` of them have an output. */
 typedef struct {
     const int8_t *x;
     const size_t *offset; /* bytes from a window's first place to each of its `words` words */
     int words;
     int column, count; /* column of position 0; number of positions */
     int pitch, width;
-    const float *factor; /* one for each output */
+    const float *factor; /* the factor in dnx_bit_set.finish, one for each output pixel */
     dnx_bit_end end;
-    size_t ldy; /* floats between outputs, in y and in the residual */
+    size_t ldy; /* floats between output pixels, in y and in the residual */
 } dnx_tile_job;
 
 typedef struct {
@@ -66,10 +68,12 @@ typedef struct {
     void (*sign)(const float *x, int skip, long P, int C, const float *scale, const float *shift,
                  int8_t *to, size_t plane, float *sum);
     size_t (*packed)(int words, int N);
-    /* Packs N filters, whose `words` words are in the order of a window. */
+    /* Packs N filters of `words` words each. Word l of a filter is multiplied by the word at
+     * dnx_tile_job.offset[l] of a window. */
     void (*pack)(const uint64_t *rows, int words, int N, void *packed);
-    /* Computes y for N filters: integer sums of products, then the steps of dnx_bit_set.finish. x,
-     * packed and scratch are aligned to 64 bytes. Reads up to 15 positions beyond the last one. */
+    /* Computes the outputs y of the job for N filters: integer sums of products, then the steps of
+     * dnx_bit_set.finish. x, packed and scratch are aligned to 64 bytes. Reads up to 15 positions
+     * beyond the last one. */
     void (*multiply)(const dnx_tile_job *j, const void *packed, int N, void *scratch, float *y);
 } dnx_tile_set;
 

@@ -1,5 +1,6 @@
-/* bits.inc.h - dnx_bit_set.finish in plain C, for the filters from number i on. Separate statements
- * keep products and sums apart. Fused ones would give other results than training. */
+/* bits.inc.h - dnx_bit_set.finish in plain C, for the filters from number i on. Products and sums
+ * are in separate statements, so that the compiler does not fuse them. Fused multiply-adds would
+ * give other results than in training. */
 #include "kernels/bits.h"
 
 static void finish_from(int i, const int32_t *count, int N, const int32_t *base, float factor,

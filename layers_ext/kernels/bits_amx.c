@@ -1,11 +1,12 @@
-/* bits_amx.c - binary convolutions with AMX tiles, which multiply signs as bytes: 16 rows x 64
- * bytes x 16 filters in 16 cycles, 2.5 times as fast as counting bits.
+/* bits_amx.c - binary convolutions with AMX tiles. Signs are bytes, +1 or -1. One instruction
+ * multiplies 16 positions (bits.h defines them) by 16 filters over 64 channels in 16 cycles. This
+ * is 2.5 times as fast as counting bits.
  *
- * A tile reads 16 positions directly from the image. Filters are stored as bits; WORDS words of 32
- * filters at a time become bytes in the L1 cache.
+ * A tile of 16 positions is loaded directly from the input. Filters are stored as bits. WORDS words
+ * of each of 32 filters at a time are expanded to bytes, which stay in the L1 cache.
  *
- * Packed: panels of 32 filters, word by word. Each word has two tiles of 16 filters, and a tile 16
- * rows of 64 bits: bit 4f + i of row r is channel 4r + i of filter f. Intel, "Architecture
+ * Packed filters: panels of 32 filters, word by word. Each word has two tiles of 16 filters. A tile
+ * has 16 rows of 64 bits: bit 4f + i of row r is channel 4r + i of filter f. Intel, "Architecture
  * Instruction Set Extensions Programming Reference", chapter 3. */
 #if defined(__x86_64__)
 #include <string.h>
@@ -15,7 +16,7 @@
 #define PANEL 32
 #define HALF 16   /* rows of a tile, and filters of a tile */
 #define TILE 1024 /* bytes of a tile */
-#define WORDS 12  /* words converted to bytes at a time: 24 KiB */
+#define WORDS 12  /* words of each filter that become bytes at a time: 24 KiB for 32 filters */
 #define PIXELS 4
 
 DNX_INLINE void signs(const float *x, int skip, int count, int C, const float *scale,
@@ -56,7 +57,7 @@ static void pack(const uint64_t *rows, int words, int N, void *packed) {
     }
 }
 
-/* All eight tiles have 16 rows of 64 bytes. */
+/* The operand of _tile_loadconfig(): all eight tiles have 16 rows of 64 bytes. */
 static const struct {
     uint8_t palette, start, unused[14];
     uint16_t bytes[16];
@@ -67,11 +68,12 @@ static void spread(const uint64_t *bits, int words, int8_t *to) {
     const __m512i one = _mm512_set1_epi8(1), minus = _mm512_set1_epi8(-1);
     for (int i = 0; i < words * PANEL; i++)
         _mm512_store_si512(to + 64 * i, _mm512_mask_mov_epi8(minus, bits[i], one));
-    __asm__ volatile("" ::: "memory"); /* gcc does not know that tile loads read memory */
+    /* gcc does not know that tile loads read memory. This makes it do the stores before them. */
+    __asm__ volatile("" ::: "memory");
 }
 
-/* Adds the products of two tiles of positions, or one if `lone`, with two tiles of filters to the
- * sums. With `first` the sums start at 0. */
+/* Multiplies two tiles of positions (only one if `lone`) by two tiles of filters, over `words`
+ * words. Adds the products to sums; with `first`, stores them. */
 DNX_INLINE void add(const int8_t *x, const size_t *offset, const int8_t *w, int words, bool lone,
                     bool first, int32_t *sums) {
     if (first) {
@@ -105,8 +107,8 @@ DNX_INLINE void add(const int8_t *x, const size_t *offset, const int8_t *w, int 
     _tile_stored(3, sums + 768, 64);
 }
 
-/* Computes results for `count` positions; skips positions that are no outputs. *column and *output
- * always belong to the next position. */
+/* Computes y from the sums of `count` positions. Skips positions without an output. *column is the
+ * column of the next position, *output the index of the next output. */
 static inline void finish(const dnx_tile_job *j, const int32_t *sums, int count, const end16 *end,
                           int *column, size_t *output, const float *residual, float *y) {
     for (int i = 0; i < count; i++, *column = *column + 1 == j->pitch ? 0 : *column + 1) {
@@ -142,7 +144,7 @@ static void panel(const dnx_tile_job *j, const uint64_t *packed, const end16 *en
 
 static void multiply(const dnx_tile_job *given, const void *packed, int N, void *scratch,
                      float *y) {
-    const dnx_tile_job j = *given; /* a copy, so that writing y cannot change it */
+    const dnx_tile_job j = *given; /* a copy, because gcc would reload *given after stores to y */
     int8_t *w = scratch;
     int32_t *sums = (int32_t *)(void *)(w + WORDS * 2 * TILE);
     _tile_loadconfig(&config);

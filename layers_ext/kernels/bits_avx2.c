@@ -1,12 +1,13 @@
 /* bits_avx2.c - the bit loops for AVX2, which has no instruction that counts bits.
  *
- * Four channels of two pixels choose one of 256 tables. table[v] holds the number of bits in which
- * v differs from the first pixel (low half of the byte) and from the second (high half). One byte
- * shuffle looks up four bits of 32 filters: 256 products.
+ * The bits of four channels in two pixels choose one of 256 tables. Entry v of a table is a byte.
+ * Its lower half is the number of bits in which v differs from the first pixel, its upper half the
+ * number for the second pixel. One byte shuffle looks up v for 32 filters: 256 products of bits.
  *
- * Three lookups are added before half a byte would overflow. Of such bytes, `all` is the sum mod
- * 256 and `high` the sum of the upper halves; the lower halves sum to all - 16 high. Every 60
- * lookups are added to 16-bit sums, which stay in the first half of an output row until the end.
+ * Three lookups at a time are added as bytes; with a fourth, half a byte could overflow. `all` is
+ * the sum of such bytes mod 256, and `high` the sum of their upper halves. So all - 16 high is the
+ * sum of the lower halves. After every 60 lookups both sums are added to 16-bit sums, which are
+ * kept in the first half of an output row until the end.
  *
  * Packed: panels of 32 filters, 4 channels a byte, 3*ceil(L*16/3) lookups: [N/32][lookups][32]. */
 #if defined(__x86_64__)
@@ -16,9 +17,9 @@
 #include "kernels/bits.inc.h"
 
 #define PANEL 32
-#define PANELS 4 /* panels of a tile: 8 registers of sums */
+#define PANELS 4 /* most panels of a tile; each panel needs 2 registers for sums */
 #define CHUNK 15 /* words whose tables are chosen at a time */
-#define STEP 60  /* lookups, each at most 4, before a byte could overflow: a quarter of a chunk */
+#define STEP 60  /* lookups, each at most 4, whose sum fits a byte; a quarter of a chunk */
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), v)
 
@@ -34,7 +35,8 @@ static const _Alignas(64) uint8_t tables[256][16] = {T64(0), T64(64), T64(128), 
 
 static int lookups(int L) { return (L * 16 + 2) / 3 * 3; }
 
-/* Returns the sign bits of u for 8 channels, and adds |u| to *total. */
+/* Returns the signs of u, as in dnx_bit_set.sign, for channels c to c + 7: one bit for each. Adds
+ * |u| to *total. */
 static inline uint64_t sign8(const float *x, const float *scale, const float *shift, int c,
                              __m256 *total) {
     __m256 u = _mm256_loadu_ps(x + c);
@@ -92,8 +94,9 @@ static void pack(const uint64_t *rows, int L, int N, void *packed) {
     }
 }
 
-/* Stores the offsets in bytes of the tables for n words of rows a and b. Each word has 16 offsets.
- * Two more offsets, 0, fill up the last three lookups. */
+/* Chooses tables for n words of rows a and b: stores the byte offset of a table for each four
+ * channels, 16 offsets for a word. Then stores two offsets 0, because tile() looks up three at a
+ * time. */
 static void choose(const uint64_t *a, const uint64_t *b, int n, uint16_t *table) {
     const __m128i low = _mm_set1_epi16(15), high = _mm_set1_epi16(240);
     for (int i = 0; i < n; i++, table += 16) {
@@ -133,7 +136,8 @@ static inline __m256i sixteen(__m256i v) {
     return _mm256_slli_epi16(_mm256_and_si256(v, _mm256_set1_epi8(15)), 4);
 }
 
-/* Adds `steps` lookups of two rows to the 16-bit sums at a and b. Panels are `far` bytes apart. */
+/* Looks up `steps` times four channels of two rows in `panels` panels, and adds the numbers of
+ * differing bits to the 16-bit sums at a and b. The panels start at w and are `far` bytes apart. */
 static inline __attribute__((always_inline)) void tile(const uint16_t *table, int steps,
                                                        const uint8_t *w, size_t far, int panels,
                                                        uint8_t *a, uint8_t *b) {
@@ -148,7 +152,8 @@ static inline __attribute__((always_inline)) void tile(const uint16_t *table, in
         }
     }
     for (int q = 0; q < panels; q++) {
-        /* The shift of 16-bit words has moved the lower halves of odd bytes into the even bytes. */
+        /* The shift of 16-bit words has also moved the lower halves of odd bytes into the upper
+         * halves of even bytes. `high` is without them. */
         __m256i lower = _mm256_sub_epi8(all[q], sixteen(shifted[q]));
         __m256i high = _mm256_sub_epi8(shifted[q], sixteen(_mm256_srli_epi16(lower, 8)));
         add_bytes(a + (size_t)q * 2 * PANEL, _mm256_sub_epi8(all[q], sixteen(high)));
@@ -156,13 +161,14 @@ static inline __attribute__((always_inline)) void tile(const uint16_t *table, in
     }
 }
 
-/* Widens the 16-bit sums of a row to its counts, in place. */
+/* Converts the 16-bit sums of a row to its 32-bit counts, in place. */
 static void widen(int32_t *out, int panels) {
     for (int q = panels - 1; q >= 0; q--) {
         const uint8_t *from = (const uint8_t *)out + (size_t)q * 2 * PANEL;
         __m256i even = LOAD(from), odd = LOAD(from + PANEL);
         __m256i a = _mm256_unpacklo_epi16(even, odd), b = _mm256_unpackhi_epi16(even, odd);
-        uint8_t *to = (uint8_t *)(out + (size_t)q * PANEL); /* a: filters 0-7, 16-23; b: the rest */
+        /* a has the sums of filters 0-7 and 16-23, b those of 8-15 and 24-31. */
+        uint8_t *to = (uint8_t *)(out + (size_t)q * PANEL);
         STORE(to, _mm256_cvtepu16_epi32(_mm256_castsi256_si128(a)));
         STORE(to + 32, _mm256_cvtepu16_epi32(_mm256_castsi256_si128(b)));
         STORE(to + 64, _mm256_cvtepu16_epi32(_mm256_extracti128_si256(a, 1)));
@@ -177,7 +183,8 @@ typedef struct {
     int P;
 } block;
 
-/* Calls tile() for all rows in pairs. A last single row is used twice. */
+/* Calls tile() for pairs of rows. A last row without a partner is paired with itself; the second
+ * result goes to `nowhere`. */
 static inline __attribute__((always_inline)) void
 tiles(const block *k, int i, int steps, const uint8_t *w, size_t far, int panels, int q) {
     uint8_t nowhere[PANELS * 2 * PANEL] = {0}, *to = k->sums + (size_t)q * 2 * PANEL;
@@ -216,7 +223,7 @@ static void count(const uint64_t *a, int P, int L, const void *packed, int panel
 
 static void finish(const int32_t *counts, int N, const int32_t *base, float factor,
                    const dnx_bit_end *given, float *y) {
-    const dnx_bit_end e = *given; /* a copy, so that writing y cannot change it */
+    const dnx_bit_end e = *given; /* a copy, because gcc would reload *given after stores to y */
     const __m256 one = _mm256_set1_ps(1), by = _mm256_set1_ps(factor);
     int i = 0;
     for (; i + 8 <= N; i += 8) {

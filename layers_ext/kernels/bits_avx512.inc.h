@@ -1,4 +1,5 @@
-/* bits_avx512.inc.h - shared by the AVX-512 sets: signs of pixels, and the final results. */
+/* bits_avx512.inc.h - code that bits_vpopcnt.c and bits_amx.c share: the signs of pixels, and the
+ * steps of dnx_bit_set.finish. */
 #include <immintrin.h>
 #include <stdbool.h>
 
@@ -7,7 +8,7 @@
 #define DNX_INLINE static inline __attribute__((always_inline))
 
 /* For channels [c, c + 64) of `count` <= 4 pixels, `step` floats apart: stores the signs of u in
- * word[p], and adds |u| to total[p]. */
+ * word[p], and adds |u| to total[p]. u is defined at dnx_bit_set.sign. */
 DNX_INLINE void sign_words(const float *x, size_t step, int count, int C, int c, const float *scale,
                            const float *shift, __m512 *total, uint64_t *word) {
     for (int p = 0; p < count; p++) word[p] = 0;

@@ -1,14 +1,15 @@
-/* bits_vpopcnt.c - the bit loops for AVX-512 with VPOPCNTDQ: a lane is a filter.
+/* bits_vpopcnt.c - the bit loops for AVX-512 with VPOPCNTDQ. Each lane of a vector is a filter.
  *
- * Rows and filters are stored as running parities: word l is the XOR of words 0 to l. P[l], the XOR
- * of word l of a row and of a filter, is the parity of the differing bits up to word l, in each of
- * 64 columns. Three successive P give the columns in which two words and the parity before them
- * have a carry:
+ * D[l] are the bits in which word l of a row differs from word l of a filter. Rows and filters are
+ * stored as running parities: stored word l is the XOR of words 0 to l. So the XOR of the stored
+ * words l of a row and of a filter is P[l], the parity of D[0] to D[l] in each of 64 columns. In
+ * each column a full adder adds P[l], D[l+1] and D[l+2]. Its sum is P[l+2], and three successive P
+ * give its carry:
  *
  *   carry = P[l] ? not (P[l+1] and P[l+2]) : P[l+1] and not P[l+2]       (one VPTERNLOG)
- *   bits  = 2 (sum of the bits of all carries) + bits of the last P
+ *   number of differing bits = 2 (number of 1 bits in all carries) + number of 1 bits in the last P
  *
- * Two words take one count instead of two.
+ * So two words need one VPOPCNT instead of two.
  * Packed: panels of 8 filters, word by word, an even number of words: [N/8][2 ceil(L/2)][8]. */
 #if defined(__x86_64__)
 #include "kernels/bits_avx512.inc.h"
@@ -65,7 +66,8 @@ static void pack(const uint64_t *rows, int L, int N, void *packed) {
 
 static size_t scratch_size(int L) { return sizeof(uint64_t) * (size_t)even(L) * DNX_BIT_ROWS; }
 
-/* Computes the counts of a tile. L is even. */
+/* Computes the counts of `rows` rows and `panels` panels of filters. a and w are the running
+ * parities, L words for each row and filter; L is even. */
 DNX_INLINE void tile(const uint64_t *a, int rows, size_t L, const uint64_t *w, int panels,
                      int32_t *out, size_t ldc) {
     __m512i sums[ROWS][PANELS], parity[ROWS][PANELS];
@@ -115,7 +117,7 @@ static void count(const uint64_t *a, int P, int L, const void *packed, int panel
 
 static void finish(const int32_t *counts, int N, const int32_t *base, float factor,
                    const dnx_bit_end *given, float *y) {
-    const dnx_bit_end e = *given; /* a copy, so that writing y cannot change it */
+    const dnx_bit_end e = *given; /* a copy, because gcc would reload *given after stores to y */
     for (int i = 0; i < N; i += 16) {
         end16 v = end16_of(&e, i, N);
         __m512i c = _mm512_slli_epi32(_mm512_maskz_loadu_epi32(v.mask, counts + i), 1);

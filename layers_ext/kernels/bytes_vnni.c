@@ -1,7 +1,7 @@
-/* bytes_vnni.c - products of bytes by AVX-512 VNNI.
+/* bytes_vnni.c - bounds for products of floats, from products of bytes by AVX-512 VNNI.
  *
- * A row x of K numbers is rounded to s R with bytes R in -127..127, a query q to t Q. The rounding
- * errors are e_x = x - s R and e_q = q - t Q. Then
+ * A row x of K numbers is rounded to s R, and a query q to t Q. s and t are scales; R and Q are
+ * bytes in -127..127. The rounding errors are e_x = x - s R and e_q = q - t Q. Then
  *
  *   x q = s t R Q + s R e_q + e_x q,  |s R e_q| <= (1 + |e_x|) |e_q|,  |e_x q| <= |e_x|
  *
@@ -9,11 +9,11 @@
  *
  *   R Q > (limit - (1 + |e_x|) |e_q| - |e_x|) / (s t).
  *
- * All rows of a block share s, so |e_x| <= HALF s sqrt(K), and the right side is one number for
- * each query. Rows are stored as R + 128, because the instruction takes one factor without sign.
- * So the right side grows by 128 times the sum of Q.
+ * All rows of a block share s, and |e_x| <= HALF s sqrt(K). So the right side is one number for
+ * each query. Rows are stored as R + 128, because the instruction needs one unsigned factor. This
+ * adds 128 times the sum of Q to the left side, so the same is added to the right side.
  *
- * A vector of 64 bytes has the numbers k, k+16, k+32, k+48 in its lane k, for rows and queries.
+ * Lane k (4 bytes) of a vector of 64 bytes has the numbers k, k+16, k+32, k+48 of a row or query.
  * Packed, for each panel of 16 queries: int32 more[16] (128 times the sums of Q), float t[16],
  * float lost[16] (|e_q|), then for each lane of the vectors of a row the bytes [16 queries][4]. */
 #if defined(__x86_64__)
@@ -26,7 +26,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 4")
-#define SAFE 1.0001f     /* above 1 + the relative rounding error of a length */
+#define SAFE 1.0001f     /* factor that covers the rounding errors of a computed length */
 #define HALF .503f       /* the largest error of round64, in units of s */
 #define LEAST 1e-12f     /* the least s and t, for vectors of zeros */
 #define FAR 1073741824.f /* larger than every product */
@@ -36,7 +36,7 @@ enum {
     PANELS = 4,
     HEAD = 3 * 4 * PANEL,
     BLOCK = 16384, /* bytes of the rows of a block, which fit into the L1 cache */
-    CHOOSE = 0xCA  /* takes the second argument's bits where the first has 1, else the third's */
+    CHOOSE = 0xCA  /* ternarylogic(a, b, c, CHOOSE): the bits of b where a has 1, else of c */
 };
 
 static size_t row_size(int K) { return (size_t)(K + 63) / 64 * 64; }
@@ -67,7 +67,8 @@ static void pack(const float *queries, int K, int N, void *packed) {
     }
 }
 
-INLINE __m512 some(const float *x, long n) { /* the first n of 16 numbers, then zeros */
+/* Loads the first n floats of x, at most 16. The other lanes are 0; all are 0 when n <= 0. */
+INLINE __m512 some(const float *x, long n) {
     return n >= 16 ? _mm512_loadu_ps(x)
                    : _mm512_maskz_loadu_ps((__mmask16)(n > 0 ? (1u << n) - 1 : 0), x);
 }
@@ -82,8 +83,9 @@ static float largest(const float *x, long n) {
         _mm512_max_ps(_mm512_max_ps(most[0], most[1]), _mm512_max_ps(most[2], most[3])));
 }
 
-/* Returns R + 128 of the first n of 64 numbers. The sum of a number and 1.5 * 2^23 has the rounded
- * number in the last byte of the float; with 1.5 * 2^15 + 1/2 it is in the byte before. */
+/* Rounds the first n of 64 numbers, times `inverse`, to integers R. Returns the bytes R + 128. A
+ * float plus 1.5 * 2^23 has the rounded float in its lowest byte; a float plus 1.5 * 2^15 + 1/2 has
+ * it in the second byte. */
 INLINE __m512i round64(const float *x, long n, __m512 inverse) {
     const __m512 last = _mm512_set1_ps(12582912 + 128), before = _mm512_set1_ps(49152 + 128.5f);
     const __m512i byte = _mm512_set1_epi32(0xff), half = _mm512_set1_epi32(0xffff);
@@ -95,7 +97,8 @@ INLINE __m512i round64(const float *x, long n, __m512 inverse) {
     return _mm512_ternarylogic_epi32(half, low, _mm512_slli_epi32(high, 16), CHOOSE);
 }
 
-/* Rounds P rows with one scale s, and returns s. Fills up the last tile with zeros. */
+/* Rounds P rows with one scale s, and returns s. Then stores zeros for the rows that the last tile
+ * of ROWS rows lacks. */
 static float round_rows(const float *a, int P, int K, uint8_t *bytes) {
     const float most = fmaxf(largest(a, (long)P * K), 127 * LEAST);
     const __m512 inverse = _mm512_set1_ps(127 / most);
@@ -111,7 +114,8 @@ static float round_rows(const float *a, int P, int K, uint8_t *bytes) {
     return most / 127;
 }
 
-/* Returns for each query of a panel the largest sum whose product cannot exceed the limit. */
+/* Returns, for each query of a panel, the largest sum of byte products (R + 128) Q for which the
+ * product x q cannot exceed its limit. */
 INLINE __m512i bar(const uint8_t *panel, int K, float scale, const float *limit) {
     const __m512i more = _mm512_load_si512(panel);
     const __m512 t = _mm512_load_ps(panel + 4 * PANEL), lost = _mm512_load_ps(panel + 8 * PANEL);
@@ -119,7 +123,8 @@ INLINE __m512i bar(const uint8_t *panel, int K, float scale, const float *limit)
     const __m512 error = _mm512_fmadd_ps(lost, _mm512_set1_ps(SAFE + lose), _mm512_set1_ps(lose));
     const __m512 need = _mm512_div_ps(_mm512_sub_ps(_mm512_loadu_ps(limit), error),
                                       _mm512_mul_ps(t, _mm512_set1_ps(scale)));
-    const __m512 least = _mm512_max_ps(need, _mm512_set1_ps(-FAR)); /* NaN becomes -FAR */
+    /* A NaN becomes -FAR, so that each row is found. */
+    const __m512 least = _mm512_max_ps(need, _mm512_set1_ps(-FAR));
     const __m512 near = _mm512_min_ps(least, _mm512_set1_ps(FAR));
     return _mm512_add_epi32(
         more, _mm512_cvt_roundps_epi32(near, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC));
@@ -150,7 +155,8 @@ static __attribute__((noinline)) size_t note(const part *w, __m512i sum[ROWS][PA
     return n;
 }
 
-/* Multiplies the rows of a tile by v panels. Returns the number of entries stored in `found`. */
+/* Multiplies ROWS rows by the queries of v panels. Stores entries in `found`, as look() does, and
+ * returns their number. */
 INLINE size_t tile(const part *w, int v, const float *next, dnx_byte_find *found) {
     __m512i sum[ROWS][PANELS];
     UNROLL for (int i = 0; i < v; i++) UNROLL for (int r = 0; r < ROWS; r++)

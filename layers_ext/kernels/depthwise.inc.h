@@ -10,7 +10,8 @@ INLINE int ceil_div(int a, int b) { return a > 0 ? (a + b - 1) / b : 0; }
 /* Returns a/b rounded down, but at least -1. */
 INLINE int floor_div(int a, int b) { return a < 0 ? -1 : a / b; }
 
-/* Sets *xlo and *xhi: in outputs *xlo <= x < *xhi, taps first..last read only pixels of the row. */
+/* Sets *xlo and *xhi, so that for the outputs *xlo <= x < *xhi the taps `first` to `last` read only
+ * pixels of the row. */
 INLINE void inside(int in_w, int first, int last, int stride, int pad, int *xlo, int *xhi) {
     *xlo = ceil_div(pad - first, stride);
     *xhi = floor_div(in_w - 1 + pad - last, stride) + 1;
@@ -131,17 +132,20 @@ static void dw_row(const float *const *rows, const dnx_rows *r, int C, const flo
     }
 }
 
-/* The rows of dy that an input row needs, and their taps. */
+/* The `count` rows d[i] of dy whose outputs read an input row, each with the row w[i] of taps by
+ * which they read it. */
 typedef struct {
     const float *d[MAX_TAPS], *w[MAX_TAPS];
     int count;
     bool adds;
 } back_rows;
 
-/* Computes the gradients of S input pixels from ix on, for a filter of width 3. `at` is the offset
- * in the rows of dy of output
- *   ix + pad - 2 with stride 1: dx[i] = sum_kx w[kx] d[i + 2 - kx];
- *   (ix + pad)/2 - 1 with stride 2; ix + pad is even. */
+/* Computes the gradients of S input pixels from pixel ix on, for a filter of width 3. d[0] is the
+ * gradient of the first output that reads one of these pixels. at: index of d[0] in a row of dy.
+ *
+ *   stride 1  d[0] is of output ix + pad - 2;  dx[i] = sum_kx w[kx] d[i + 2 - kx]
+ *   stride 2  d[0] is of output (ix + pad)/2 - 1;  dx[i] = sum_kx w[kx] d[(i + 2 - kx)/2] over the
+ *             kx with an even i - kx. ix + pad must be even. */
 INLINE void dx_strip_vector(const int S, const int stride, const back_rows *b, size_t at, size_t C,
                             float *dx, int c, const int n) {
     const int count = b->count, reads = stride == 1 ? S + 2 : S / 2 + 1;

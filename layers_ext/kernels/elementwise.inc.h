@@ -3,9 +3,10 @@
 
 #define GROUP 4 /* rows that share the loads of the channels' constants */
 #define SUM_ROWS 128
-#define CHUNK 1024 /* channels whose float sums fit the L1 cache */
+#define CHUNK 1024 /* most channels at a time: their float sums fit the L1 cache */
 
-/* BODY4(c, n) works on GROUP rows, BODY1(c, n) on one. STEP(R) advances the pointers by R rows. */
+/* Runs over `rows` rows of C channels. BODY4(c, n) computes n channels from c on in GROUP rows,
+ * BODY1(c, n) in one row. STEP(R) advances the pointers by R rows. */
 #define EACH_GROUP(rows, C, BODY4, BODY1, STEP)                                                    \
     do {                                                                                           \
         int r_ = 0;                                                                                \
@@ -19,7 +20,8 @@
         }                                                                                          \
     } while (0)
 
-/* Sets `width` sums to 0, rounded up to vectors. Zeroing all CHUNK of them would take longer. */
+/* Sets the first `width` sums to 0, and those up to the end of the last vector. To set all CHUNK
+ * sums would take longer. */
 static void clear(float *s, int width) {
     memset(s, 0, sizeof *s * (size_t)((width + VW - 1) / VW * VW));
 }
@@ -124,7 +126,7 @@ static void scale_act_stream(const float *x, long P, const dnx_scaled_act *s, co
     end_stream();
 }
 
-/* The arguments of act_back() and act_dz(). The pointers are at the next row. */
+/* The arguments of act_back() and act_dz(). dy, z and du point to the next row. */
 typedef struct {
     const float *dy, *z, *scale, *shift;
     float *du; /* when NULL, only the sums are computed */

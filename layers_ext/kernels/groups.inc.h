@@ -1,8 +1,8 @@
 /* groups.inc.h - convolution in narrow groups; a part of kernels.inc.h. The lanes of a vector are
  * neighbouring output channels. Each lane picks its input from vectors of input channels. */
 
-/* Lane i of the result is p[at[i]]; undefined when at[i] >= m. Reads m floats of p at most. V is
- * the number of vectors that hold all p[at[i]]: 1, 2, or 0 for more. */
+/* Lane i of the result is p[at[i]]; undefined when at[i] >= m. Reads m floats of p at most. V says
+ * in how many vectors, from p on, all p[at[i]] lie: 1 or 2; 0 means more than 2. */
 INLINE vf pick(const int V, const float *p, vi at, const int m) {
     if (V == 0) {
         float t[VW];
@@ -29,16 +29,17 @@ INLINE vf pick(const int V, const float *p, vi at, const int m) {
 #endif
 }
 
-/* A vector of outputs, and which inputs its lanes read. */
+/* A vector of VW output channels, and the input channels that its lanes read. */
 typedef struct {
     int C, N, a, b;
-    int steps, rest; /* VW outputs hold `steps` whole groups and `rest` more outputs */
-    int V;           /* V for pick(), the same for all outputs */
-    int c, in, k;    /* the first output; input 0 of c's group; the number of c in its group */
-    vi at;           /* inputs_of(k, a, b) */
+    int steps, rest; /* VW outputs are `steps` whole groups and `rest` more outputs */
+    int V;           /* the V of pick(), the same for all vectors of outputs */
+    int c, in, k;    /* c: output of lane 0; k: its index in its group; in: the group's input 0 */
+    vi at;           /* the result of inputs_of(k, a, b) */
 } lane_map;
 
-/* Lane 0 is output k of its group. Returns how many inputs each lane's group is further on. */
+/* Lane 0 is output k of its group of b outputs. Returns for each lane the index of the first input
+ * of the lane's group, counted from the first input of lane 0's group. */
 INLINE vi inputs_of(int k, int a, int b) {
     int32_t at[VW];
     vi v;
@@ -75,7 +76,8 @@ INLINE void next_outputs(lane_map *map) {
     if (map->rest) map->at = inputs_of(map->k, map->a, map->b);
 }
 
-/* n outputs are stored, and m channels may be read. Both are constants with is_whole. */
+/* Declares n, the number of outputs to store, and m, the number of input channels that may be read.
+ * With is_whole both are constants. */
 #define OUTPUTS                                                                                    \
     const int n = is_whole ? VW : at_most(VW, map.N - map.c),                                      \
               m = is_whole ? V * VW : map.C - map.in;                                              \
@@ -180,7 +182,8 @@ GROUP_FNS(4, 5, 1)
 GROUP_FNS(8, 1, 1)
 GROUP_FNS(1, 0, 0)
 
-/* Strips of S pixels. The last entry is for one pixel and any filter. */
+/* The functions for strips of S output pixels: one for each V of pick(). The last entry computes
+ * one pixel with a filter of any size. */
 static const struct {
     int S, kw, stride;
     group_fn row[3], dw[3];

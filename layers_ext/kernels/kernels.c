@@ -48,6 +48,6 @@ const dnx_kernel_set *dnx_kernels(void) {
 
 void dnx_flush_denormals(void) {
 #if IS_X86 && defined(__SSE__)
-    _mm_setcsr(_mm_getcsr() | 0x8040); /* flush to zero, denormals are zero */
+    _mm_setcsr(_mm_getcsr() | 0x8040); /* FTZ and DAZ: denormal results and inputs become 0 */
 #endif
 }

@@ -27,12 +27,13 @@ typedef struct {
     size_t floats[3];
 } dnx_ahead;
 
-/* A convolution of C inputs in groups of a inputs and b outputs. */
+/* A convolution of C input channels, in groups of a inputs and b outputs. */
 typedef struct {
     int C, a, b;
 } dnx_groups;
 
-/* Output x reads the pixels x*stride - pad + kx, kx < kw, of kh input rows; 0 outside of a row. */
+/* Output x reads the pixels x*stride - pad + kx, kx < kw, of kh input rows. Pixels outside of a row
+ * are 0. */
 typedef struct {
     int in_w, out_w; /* pixels of an input row and of an output row */
     int kh, kw, stride, pad;
@@ -50,9 +51,10 @@ typedef struct {
     const char *name;
     int panel; /* columns of a packed panel */
 
-    /* Returns the floats of a packed K x N matrix. */
+    /* Returns the number of floats of a packed K x N matrix. */
     size_t (*packed)(int K, int N);
-    /* Packs b, element (k,n) at b[k*sk + n*sn], into panels [N/panel][K][panel], zero padded. */
+    /* Packs a K x N matrix, whose element (k,n) is b[k*sk + n*sn], into panels: [N/panel rounded
+     * up][K][panel]. Columns from N on are 0. */
     void (*pack)(const float *b, size_t sk, size_t sn, int K, int N, float *packed);
     /* y[P][N] = epilogue(a[P][K] * B), B packed. lda: floats between rows of a. */
     void (*mm)(const float *a, size_t lda, int P, int K, const float *packed, int N,
@@ -66,15 +68,16 @@ typedef struct {
     void (*dw_row)(const float *const *rows, const dnx_rows *s, int C, const float *w,
                    const dnx_epilogue *e);
     /* Computes the gradient of an input row, in_w x C. rows[ky] is the row of dy whose outputs read
-     * this input row with taps w[ky], or NULL. */
+     * this input row with taps w[ky], or NULL if there is no such row. */
     void (*dw_dx)(const float *const *rows, const dnx_rows *s, int C, const float *w, float *dx,
                   bool adds);
     /* Adds the filter gradient of one output row to dw. */
     void (*dw_row_dw)(const float *const *rows, const dnx_rows *s, int C, float *dw,
                       const float *dy);
 
-    /* Compute a row of a convolution in groups, N = C/a*b channels, or add its filter gradient to
-     * dw. w and dw are [kh][a][kw][N]. Fast when a and b fit a vector. pad may be negative. */
+    /* group_row() computes a row of a convolution in groups, out_w x N with N = C/a*b.
+     * group_row_dw() adds the filter gradient of such a row to dw. w and dw are [kh][a][kw][N].
+     * Both are fast when a and b are at most the length of a vector. pad may be negative. */
     void (*group_row)(const float *const *rows, const dnx_rows *s, const dnx_groups *g,
                       const float *w, const dnx_epilogue *e);
     void (*group_row_dw)(const float *const *rows, const dnx_rows *s, const dnx_groups *g,
@@ -107,8 +110,9 @@ typedef struct {
     /* Winograd's F(m x m, 3 x 3), m = 2 or 4: transforms an input tile of a x a pixels x C, a = m +
      * 2, at x with rows ldx floats apart. Element e < a*a of channel c goes to v[e*step + c]. */
     void (*wino_in)(int m, const float *x, size_t ldx, int C, float *v, size_t step);
-    /* Transforms the products v[e*step + c] into h x w <= m x m outputs of N channels, in rows that
-     * are `row` floats apart in y and in the residual. The epilogue's `adds` must be false. */
+    /* Transforms a tile's products v[e*step + c], e < a*a, into h x w outputs of N channels; h and
+     * w are at most m. The rows of the outputs, and of the residual, are `row` floats apart. The
+     * epilogue's `adds` must be false. */
     void (*wino_out)(int m, const float *v, size_t step, int N, int h, int w, size_t row,
                      const dnx_epilogue *e);
 } dnx_kernel_set;

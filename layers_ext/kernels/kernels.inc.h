@@ -20,7 +20,9 @@
 #else
 #define UNROLL _Pragma("GCC unroll 64")
 #endif
-#pragma GCC diagnostic ignored "-Wpsabi" /* all functions with vector arguments are inlined */
+/* GCC warns that the ABI of vector arguments has changed. This does not matter here, because all
+ * functions with vector arguments are inlined. */
+#pragma GCC diagnostic ignored "-Wpsabi"
 #define INLINE static inline __attribute__((always_inline))
 #define NOINLINE static __attribute__((noinline))
 
@@ -48,7 +50,8 @@ INLINE vf set1(float x) {
 #endif
 }
 
-/* Returns a*b + c. With -std=c11 GCC does not fuse products and sums. */
+/* Returns a*b + c, fused if the set has FMA. This needs intrinsics: with -std=c11 GCC does not fuse
+ * a product and a sum. */
 INLINE vf fma_(vf a, vf b, vf c) {
 #if defined(USE_AVX512)
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
@@ -161,7 +164,7 @@ static epi epi_of(const dnx_epilogue *e) {
                  .adds = e->adds};
 }
 
-/* Returns e, moved on by `row` rows and c channels. */
+/* Returns e with its pointers moved on by `row` rows and c channels. */
 INLINE epi epi_at(epi e, long row, int c) {
     size_t at = (size_t)row * e.ldy + (size_t)c;
     e.y += at;

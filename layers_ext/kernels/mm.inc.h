@@ -18,14 +18,14 @@ static void pack(const float *b, size_t sk, size_t sn, int K, int N, float *out)
     }
 }
 
-/* A product for one register tile. */
+/* The arguments of mm_tile() and mmt_tile(), which keep a tile of the product in registers. */
 typedef struct {
-    const float *a; /* the tile's first row; for mmt, its first column */
+    const float *a; /* the tile's first row of a; in mmt_tile(), the tile's first column of a */
     size_t lda;
     int K;
-    const float *b;    /* panel of K rows */
+    const float *b;    /* a packed panel: K rows of PANEL floats */
     int width;         /* columns of the panel that are used */
-    const float *next; /* prefetched meanwhile; may be NULL */
+    const float *next; /* floats to prefetch during the product; may be NULL */
     epi e;
 } product;
 
@@ -157,7 +157,8 @@ static void mmt(const float *a, size_t lda, const float *d, size_t ldd, int P, i
         for (int n0 = 0; n0 < N; n0 += PANEL) {
             int width = N - n0 < PANEL ? N - n0 : PANEL;
             const tile_fn *tiles = width > VW ? mmt_tiles : mmt_halves;
-            /* A copy, because rows of d a power of two apart would compete for few cache lines. */
+            /* Copies a panel of d, because rows that are a power of two apart would compete for few
+             * cache lines. */
             pack(d + (size_t)p0 * ldd + n0, ldd, 1, rows, width, panel);
             for (int k = 0; k < K; k += MR) {
                 int m = K - k < MR ? K - k : MR;

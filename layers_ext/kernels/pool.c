@@ -17,7 +17,7 @@
 #define SPIN_NS 50000     /* longest spin */
 #define LEAST_SPIN_NS 800 /* a spin this short is not halved */
 #define SOON_NS 1000000   /* after more unusual waiting than this, the pool uses fewer threads */
-#define USUAL 0.45        /* waiting for this share of the time is usual */
+#define USUAL 0.45        /* waiting up to this fraction of the time counts as usual */
 #define FIRST_REST 8000000LL
 #define LONGEST_REST 256000000LL
 
@@ -40,7 +40,7 @@ struct dnx_pool {
     int shares, crew, started;
     /* Only the caller uses the members from `active` to `retry`. */
     int active;                /* threads that work now */
-    long long counted, waited; /* ns: time of the last count; waiting beyond the usual */
+    long long counted, waited; /* ns: time of the last count_wait(); waiting beyond the usual */
     long long since, rest, retry;
     bed caller;
     /* The current job. A thread reads fn and arg after it has taken a share. */
@@ -82,7 +82,7 @@ static void wake(bed *b) {
 static void sleep_until(bed *b, bool (*ready)(void *), void *arg) {
     do {
         atomic_store(&b->is_asleep, true);
-        /* A wake() that has cleared is_asleep posts `sem`, and this post must be taken. */
+        /* If a wake() has already cleared is_asleep, it posts `sem`: sem_wait() takes that post. */
         if (ready(arg) && atomic_exchange(&b->is_asleep, false)) return;
         while (sem_wait(&b->sem) && errno == EINTR) continue;
     } while (!ready(arg));
@@ -136,7 +136,8 @@ static void *work(void *arg) {
     }
 }
 
-/* After too much waiting for late shares, the pool works with half the threads. */
+/* Adds to p->waited the part of `waited` ns that is beyond the usual. When p->waited reaches
+ * SOON_NS, the pool works with half as many threads for p->rest ns. */
 static void count_wait(dnx_pool *p, long long waited) {
     long long now = now_ns();
     p->waited += waited - (long long)(USUAL * (double)(now - p->counted));

@@ -10,8 +10,9 @@
 
 #define MAX_TEXT 4096
 
-/* Returns quota / period of the control group `folder`, rounded up, or 0 without a limit. v2:
- * cpu.max has "quota period" or "max period". v1: each number has a file; quota -1: no limit. */
+/* Returns quota / period of the control group `folder`, rounded up, or 0 without a limit. In v2 the
+ * file cpu.max has "quota period"; without a limit, "max period". In v1 each number is in its own
+ * file, and the quota -1 means no limit. */
 static int quota_of(const char *folder) {
     static const char *const quotas[] = {"cpu.max", "cpu.cfs_quota_us"};
     char path[MAX_TEXT + 32];
@@ -58,7 +59,8 @@ int dnx_cpu_quota(const char *groups, const char *mount) {
     char line[MAX_TEXT], at[MAX_TEXT];
     int least = 0;
     FILE *f = fopen(groups, "r");
-    while (f && fgets(line, sizeof line, f)) { /* number:controllers:path; v2 has no controllers */
+    /* A line is number:controllers:path. In v2 the list of controllers is empty. */
+    while (f && fgets(line, sizeof line, f)) {
         char *list = strchr(line, ':'), *path = list ? strchr(list + 1, ':') : NULL;
         if (!path) continue;
         *path++ = 0;

@@ -46,7 +46,8 @@ def set_slopes(cfg, weights):
 
 
 def random_weights(cfg, out):
-    """Writes libdarknet's random weights, and random batch norms: libdarknet stores variance 0."""
+    """Writes the random weights of libdarknet, but with random batch norms, because libdarknet
+    starts with variances of 0."""
     done = subprocess.run([sys.executable, os.path.join(peer_process.FOLDER, "peer_host.py"),
                            "-init", cfg, out], capture_output=True, text=True)
     if done.returncode:

@@ -67,7 +67,8 @@ class Peer:
 
 
 def onnx(model, fin, shape, threads, output=""):
-    """Starts ONNX Runtime. shape: (B, C, H, W) of fin; output: its name, "" for the first."""
+    """Starts ONNX Runtime. shape: (B, C, H, W) of fin. output: the name of an output of the model;
+    "" means the first output."""
     return Peer("node", os.path.join(FOLDER, "peer_onnx.js"), MODULES, model, fin, *shape, threads,
                 output)
 

@@ -49,7 +49,8 @@ class Layer(nn.Module):
         self.trained[name] = parameter
 
     def linear(self, layer, a):
-        """Returns the Conv2d or Linear of a layer, or None. It has biases without a batch norm."""
+        """Returns the Conv2d or Linear of a layer, or None when the layer has neither. If the layer
+        has batch norm, the Conv2d or Linear has no biases."""
         if "shape" in layer:
             filters, _, kh, kw = layer["shape"]
             core = nn.Conv2d(layer["cin"], filters, (kh, kw), layer["stride"], layer["pad"],
@@ -105,7 +106,8 @@ def avgpool(layer, x):
 
 
 def padded(layer, x, value):
-    """Pads x with `value`: half of layer["around"] in front; behind, as the last windows need."""
+    """Pads x with `value`: with half of layer["around"] pixels in front, and behind with as many as
+    the last windows need."""
     size, stride, front = layer["size"], layer["stride"], layer["around"] // 2
     h, w = ((n - 1) * stride + size for n in layer["out"][:2])
     need = (front, max(0, w - front - x.shape[3]), front, max(0, h - front - x.shape[2]))

@@ -1,4 +1,5 @@
-/* binary.c - the GPU version of [binary]: multiplies signs as floats. binary_args.h defines u. */
+/* binary.c - the GPU version of [binary]. The signs that it multiplies are floats. binary_args.h
+ * defines u, whose signs are the inputs of the convolution with mode=xnor and bnn. */
 #include "cuda/matrix.h"
 #include "cuda/norm.h"
 #include "cuda/product.h"
@@ -12,7 +13,7 @@ typedef struct {
     bool takes_signs, has_alpha, has_map;
     float *v, *b, *scaled; /* N x C x taps each. v: w or centred w; b = sign(v); scaled = alpha b */
     float *alpha, *centred;   /* N */
-    float *wk, *wt, *parts;   /* wk is made from b, wt from alpha b: see filters_args */
+    float *wk, *wt, *parts;   /* ordered as in filters_args: b, alpha b; parts of a gradient */
     float *signs, *sum, *map; /* sign(u); sums of |u| over channels; their means over windows */
 } state;
 
@@ -75,7 +76,8 @@ static void prepare(dnx_gpu_layer *l) {
                               .has_alpha = s->has_alpha,
                               .clamps = n->trains && dnx_gpu_option(n, "clamp", 0)};
     dnx_device_launch(l->device, DNX_CUDA_binarise, s->at.N, 1, 1, &a);
-    dnx_gpu_conv_order(l, &s->at, s->scaled, NULL, s->wk, s->wt); /* for wt */
+    /* The first call is for wt; the second call overwrites wk. */
+    dnx_gpu_conv_order(l, &s->at, s->scaled, NULL, s->wk, s->wt);
     dnx_gpu_conv_order(l, &s->at, s->b, NULL, s->wk, NULL);
 }
 

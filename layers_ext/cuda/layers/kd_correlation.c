@@ -10,8 +10,8 @@ enum { BILINEAR = 1, MAX_ORDER = 16 };
 typedef struct {
     int D, T, degree;
     float *target;               /* B x T */
-    float *unit, *inv;           /* student features f: f/|f|, batch x D; 1/|f|, batch */
-    float *target_unit, *unused; /* teacher features t: t/|t|, batch x T; 1/|t|, batch */
+    float *unit, *inv;           /* student's f/|f|, batch x D, and 1/|f|, batch */
+    float *target_unit, *unused; /* teacher's t/|t|, batch x T, and 1/|t|, batch */
     float *own, *theirs;         /* cosines of student and teacher: B x B */
     float *series;               /* degree + 1 coefficients of phi */
 } state;

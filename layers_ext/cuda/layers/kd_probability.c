@@ -75,7 +75,8 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     return st;
 }
 
-/* Copies the label of each image to the device: the column of its class; -1 when unknown. */
+/* Copies the labels to the device. An image's label is the column of its class among the logits, or
+ * -1 when the class is unknown. */
 static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     const dnx_node *n = l->node;

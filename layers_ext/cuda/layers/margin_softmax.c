@@ -8,14 +8,14 @@
 
 typedef struct {
     dnx_gpu_cosines cosines;
-    dnx_class_sample sample; /* on the processor */
+    dnx_class_sample sample; /* drawn by the processor, in its memory */
     dnx_gpu_labels label;
     float *block;     /* B x ld: the cosines, then their gradients */
     float *rows;      /* holds ints: the sampled classes, then -1; NULL when all are used */
     float *row, *now; /* row: B x 5 doubles; now: a struct dnx_cuda_margin */
     /* B doubles each; NULL when the options do not need them. */
     float *length, *m_of, *factor;
-    float *along;          /* B; NULL like length */
+    float *along;          /* B; NULL when length is NULL */
     float *target, *share; /* target: B x D; share: B; NULL when not needed */
     bool has_target;       /* this pass trains and has the teacher's features */
 } state;
@@ -60,7 +60,8 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     return st;
 }
 
-/* Copies each image's label to the device: its class's column; -1 if unknown, -2 if no class. */
+/* Copies the labels to the device. An image's label is the column of its class among the cosines;
+ * -1 when the class is unknown, -2 when the truth is no class of the layer. */
 static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
     for (int b = 0; b < p->batch; b++) {

@@ -18,7 +18,7 @@ static struct dnx_cuda_overlap overlap_of(const dnx_node *n) {
                                      .is_all = a.h == f.h && a.w == f.w && a.c == f.c};
 }
 
-/* Deferred inputs need a linear activation, whose backward pass reads neither x nor f. */
+/* With a linear activation backward() does not read x and f, so both inputs may be deferred. */
 static bool loads(const dnx_node *n, int k) {
     (void)k;
     return dnx_gpu_option(n, "activation", 0) == DNX_LINEAR;

@@ -4,7 +4,7 @@
 
 #include "cuda/product.h"
 
-/* The window of a pool from the larger map to the smaller one. */
+/* Returns the windows of a pool whose input is the larger map and whose output is the smaller. */
 static struct dnx_cuda_window window(const dnx_node *n, int batch) {
     const int s = abs(dnx_gpu_option(n, "stride", 2));
     struct dnx_cuda_window at = dnx_gpu_window(
