@@ -1,6 +1,6 @@
 /* loop.h - trains a network with libdarknet's own training loop, and hides darknet.h. */
-#ifndef DNX_HOST_H
-#define DNX_HOST_H
+#ifndef DNX_LOOP_H
+#define DNX_LOOP_H
 #include "net/net.h"
 
 typedef struct dnx_host dnx_host;

@@ -9,8 +9,8 @@
  *     1: float32 alpha of each filter, then the signs, (count/filters + 7)/8 bytes a filter: weight
  *        i is +alpha if bit i%8 of byte i/8 is 1, else -alpha
  * All little-endian. */
-#ifndef DNX_PACKED_H
-#define DNX_PACKED_H
+#ifndef DNX_WEIGHTS_PACKED_H
+#define DNX_WEIGHTS_PACKED_H
 #include "net/net.h"
 
 #define DNX_PACKED_MAGIC 8 /* bytes that dnx_packed_is() needs */

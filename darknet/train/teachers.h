@@ -1,7 +1,7 @@
 /* teachers.h - the teachers of a network, which predict on the batch of the student. A loss reads
  * the output of its teacher in pass->target. */
-#ifndef DNX_TARGETS_H
-#define DNX_TARGETS_H
+#ifndef DNX_TEACHERS_H
+#define DNX_TEACHERS_H
 #include "data/data.h"
 #include "net/net.h"
 #include "net/options.h"
