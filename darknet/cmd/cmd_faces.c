@@ -131,7 +131,8 @@ static dnx_status open_detectors(dnx_finding *j, int threads, dnx_err *err) {
     return st;
 }
 
-/* Checks the files of -landmarks and -sheet: they replace no photograph and no other output. */
+/* Checks the files of -landmarks and -sheet: they replace no photograph and no other output, and a
+ * later run takes them neither for a photograph nor for a crop. */
 static dnx_status try_outputs(const dnx_finding *j, const char *record, dnx_err *err) {
     char *faceless = dnx_path_join(j->out, "no-face.txt");
     char *skipped = dnx_path_join(j->out, "skipped.txt");
@@ -145,6 +146,8 @@ static dnx_status try_outputs(const dnx_finding *j, const char *record, dnx_err 
                 st = dnx_fail_at(err, DNX_EIO, out[i], "is named for two outputs");
         if (!st) st = dnx_images_note(&j->images, out[i], err);
         if (!st) st = dnx_outfile_try(out[i], err);
+        if (!st && j->images.is_folder) st = dnx_crops_no_image(out[i], j->a->photos, err);
+        if (!st) st = dnx_crops_no_image(out[i], j->out, err);
     }
     free(faceless);
     free(skipped);

@@ -11,6 +11,9 @@ dnx_status dnx_crop_write(char *path, const unsigned char *bytes, size_t n, dnx_
 /* Makes the folder `out`. Returns DNX_EIO when `out` and `images` are the same folder or one is
  * inside the other: a crop could replace an image. The next run could take crops for images. */
 dnx_status dnx_crops_apart(const char *images, const char *out, dnx_err *err);
+/* Returns DNX_EIO when `file` has the name of an image and is inside `folder`: it could replace an
+ * image there, or be read as one later. DNX_EMEM. */
+dnx_status dnx_crops_no_image(const char *file, const char *folder, dnx_err *err);
 /* Removes the incomplete files of a killed process from the folder of a crop. *swept: the last
  * folder, not searched again; NULL at first. The caller frees *swept. */
 void dnx_crops_sweep(const char *crop, char **swept);
