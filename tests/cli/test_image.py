@@ -381,6 +381,12 @@ def in_scripts():
              "rgb10.ppm": pnm(6, R.integers(0, 1024, (H, W, 3)), 1023),
              "grey2.png": png(R.integers(0, 4, (H, W)), 2, 0),
              "bits.pbm": pnm(4, R.integers(0, 2, (H, W)), 1)}
+    for depth in (2, 4, 8, 16):
+        for colour, channels in ((0, 1), (2, 3))[:1 if depth < 8 else 2]:
+            level = R.integers(0, 1 << depth, (H, W, channels))
+            level[2:5] = level[2, 2]
+            key = pictures.chunk(b"tRNS", struct.pack(f">{channels}H", *level[2, 2]))
+            files[f"key{depth}-{colour}.png"] = png(level, depth, colour, key)
     for name, rows in pixels(files).items():
         off = np.abs(np.asarray(read_rgb(name)).astype(int) - rows).max()
         expect(off <= 1, f"{name}: differs by up to {off}")  # Pillow rounds alpha differently
