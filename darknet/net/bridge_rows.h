@@ -3,7 +3,9 @@
 #define DNX_BRIDGE_ROWS_H
 #include "net/bridge.h"
 
-/* Adds a row for a layer of net, or for no layer with -1. Returns NULL when memory runs out. */
+/* Allocates the memory for this number of rows. file: for the message. DNX_EMEM. */
+dnx_status dnx_bridge_reserve(dnx_bridge *b, int rows, const char *file, dnx_err *err);
+/* Adds a row for a layer of net, or for no layer with -1. Its memory must be reserved. */
 dnx_bridge_row *dnx_bridge_add(dnx_bridge *b, dnx_net *net, int layer, dnx_fate fate,
                                const char *why, ...) __attribute__((format(printf, 5, 6)));
 #endif
