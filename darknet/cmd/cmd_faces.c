@@ -141,9 +141,7 @@ static dnx_status try_outputs(const dnx_finding *j, const char *record, dnx_err 
     dnx_status st = faceless && skipped ? DNX_OK : dnx_no_memory(j->out, err);
     for (int i = OWN; !st && i < ALL; i++) {
         if (!out[i]) continue;
-        for (int k = 0; !st && k < i; k++)
-            if (out[k] && dnx_outfile_is_same(out[i], out[k]))
-                st = dnx_fail_at(err, DNX_EIO, out[i], "is named for two outputs");
+        if (!st) st = dnx_try_another(out[i], out, i, err);
         if (!st) st = dnx_images_note(&j->images, out[i], err);
         if (!st) st = dnx_outfile_try(out[i], err);
         if (!st && j->images.is_folder) st = dnx_crops_no_image(out[i], j->a->photos, err);
