@@ -219,7 +219,7 @@ $(SET)/tests/fuzz/fuzz_args $(SET)/tests/unit/test_fuzz: $(call obj,darknet/cmd/
 
 wrap = $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup free $(1))
 $(SET)/tests/host/test_host_alloc: LIBS += $(call wrap,aligned_alloc posix_memalign strndup)
-$(SET)/tests/unit/test_cfg: LIBS += $(call wrap)
+$(SET)/tests/unit/test_cfg $(SET)/tests/unit/test_bridge_memory: LIBS += $(call wrap)
 
 # ---- targets that run scripts ----
 python = $(call quote,$(PYTHON))

@@ -43,6 +43,8 @@ dnx_status dnx_open_cfg(const dnx_opening *o, dnx_cfg **cfg, dnx_err *err);
  * or, unless `replaces` (-force), has content. Call it after reading the inputs and before the
  * work. */
 dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err);
+/* Returns DNX_EIO when `path` is the file of one of the first n paths, which may be NULL. */
+dnx_status dnx_try_another(const char *path, const char *const *paths, int n, dnx_err *err);
 /* Like dnx_try_output(). Also returns DNX_EIO when the old file is not a weights file. */
 dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
 /* Opens a network to use it up to its embedding. Later layers of the cfg and of the weights may

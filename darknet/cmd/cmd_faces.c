@@ -132,8 +132,8 @@ static dnx_status open_detectors(dnx_finding *j, int threads, dnx_err *err) {
     return st;
 }
 
-/* Checks the files of -landmarks and -sheet: they must not replace a photograph or another
- * output. */
+/* Checks the files of -landmarks and -sheet: they must not replace a photograph or another output,
+ * and a later run must not take them for a photograph or a crop. */
 static dnx_status try_outputs(const dnx_finding *j, const char *record, dnx_err *err) {
     char *faceless = dnx_path_join(j->out, "no-face.txt");
     char *skipped = dnx_path_join(j->out, "skipped.txt");
@@ -142,11 +142,11 @@ static dnx_status try_outputs(const dnx_finding *j, const char *record, dnx_err 
     dnx_status st = faceless && skipped ? DNX_OK : dnx_no_memory(j->out, err);
     for (int i = OWN; !st && i < ALL; i++) {
         if (!out[i]) continue;
-        for (int k = 0; !st && k < i; k++)
-            if (out[k] && dnx_outfile_is_same(out[i], out[k]))
-                st = dnx_fail_at(err, DNX_EIO, out[i], "is named for two outputs");
+        if (!st) st = dnx_try_another(out[i], out, i, err);
         if (!st) st = dnx_images_note(&j->images, out[i], err);
         if (!st) st = dnx_outfile_try(out[i], err);
+        if (!st && j->images.is_folder) st = dnx_crops_no_image(out[i], j->a->photos, err);
+        if (!st) st = dnx_crops_no_image(out[i], j->out, err);
     }
     free(faceless);
     free(skipped);

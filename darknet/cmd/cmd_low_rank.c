@@ -77,9 +77,7 @@ static dnx_status check_outputs(const job *j, const args *a, dnx_err *err) {
     for (int i = 0; i < 4 && !st; i++) {
         if (!out[i]) continue;
         st = dnx_images_note(&j->list, out[i], err);
-        for (int k = 0; k < i && !st; k++)
-            if (dnx_outfile_is_same(out[i], out[k]))
-                st = dnx_fail_at(err, DNX_EIO, out[i], "is named for two outputs");
+        if (!st) st = dnx_try_another(out[i], out, i, err);
         if (!st)
             st = (out[i] == a->out_weights ? dnx_try_weights : dnx_try_output)(out[i], a->force,
                                                                                err);

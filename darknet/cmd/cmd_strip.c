@@ -42,6 +42,7 @@ static dnx_status strip(const strip_args *a, dnx_net *net, const dnx_cfg *cfg, d
     snprintf(note, sizeof note, "# The layers of %.500s up to layer %d.\n", a->cfg, last);
     st = dnx_net_strip(net, cfg, last, note, &text, &out, err);
     if (!st) st = dnx_try_output(a->out_cfg, a->force, err);
+    if (!st) st = dnx_try_another(a->out_weights, &a->out_cfg, 1, err);
     if (!st) st = dnx_try_weights(a->out_weights, a->force, err);
     if (!st) st = dnx_weights_save(out, a->out_weights, err);
     if (!st) st = dnx_outfile_write(a->out_cfg, text, strlen(text), err);

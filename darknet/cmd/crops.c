@@ -7,6 +7,7 @@
 
 #include "base/outfile.h"
 #include "base/paths.h"
+#include "data/decode.h"
 
 static dnx_status make_folders(char *path, dnx_err *err) {
     dnx_status st = DNX_OK;
@@ -39,6 +40,23 @@ dnx_status dnx_crops_apart(const char *images, const char *out, dnx_err *err) {
     free(a);
     free(b);
     return st;
+}
+
+dnx_status dnx_crops_no_image(const char *file, const char *folder, dnx_err *err) {
+    if (!dnx_image_is_named(file)) return DNX_OK;
+    char *parent = strdup(file), *slash = parent ? strrchr(parent, '/') : NULL;
+    if (!parent) return dnx_no_memory(file, err);
+    if (slash) slash[slash == parent] = 0;
+    char *a = realpath(slash ? parent : ".", NULL), *b = realpath(folder, NULL);
+    const size_t n = b ? strlen(b) : 0;
+    const bool is_inside = a && b && !strncmp(a, b, n) && (!a[n] || a[n] == '/' || b[n - 1] == '/');
+    free(a);
+    free(b);
+    free(parent);
+    return is_inside
+               ? dnx_fail_at(err, DNX_EIO, file,
+                             "has the name of an image: must be outside of the folder %s", folder)
+               : DNX_OK;
 }
 
 char *dnx_folder_name(const char *path) {

@@ -51,6 +51,13 @@ dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err) {
     return replaces ? dnx_outfile_try(path, err) : dnx_outfile_try_new(path, err);
 }
 
+dnx_status dnx_try_another(const char *path, const char *const *paths, int n, dnx_err *err) {
+    for (int i = 0; i < n; i++)
+        if (paths[i] && dnx_outfile_is_same(path, paths[i]))
+            return dnx_fail_at(err, DNX_EIO, path, "is named for two outputs");
+    return DNX_OK;
+}
+
 dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err) {
     unsigned char head[DNX_KIND_BYTES];
     size_t len, n = 0;

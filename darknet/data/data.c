@@ -33,11 +33,11 @@ static void name_line(const dnx_data *d, dnx_err *err) {
 
 static dnx_status check_valid(const dnx_data *d, dnx_err *err) {
     if (!d->n) return dnx_fail_at(err, DNX_EIO, d->from, "lists no images");
-    if (!d->ranked || d->ranked == d->o.classes) return DNX_OK;
+    if (!d->has_folder || d->next == d->o.classes) return DNX_OK;
     return dnx_fail(err, DNX_EOPTION, dnx_data_at(d, d->line),
                     "[data] valid=%.200s: identity folders of %d of %d classes: a folder's rank is "
                     "its class, so make empty ones for the others",
-                    d->from, d->ranked, d->o.classes);
+                    d->from, d->next, d->o.classes);
 }
 
 static dnx_status open_list(const char *file, bool is_valid,
@@ -104,6 +104,7 @@ bool dnx_data_add(dnx_data *d, uint64_t at, int class_of) {
     }
     d->at[d->n] = at;
     d->class_of[d->n++] = class_of;
+    if (class_of >= d->next) d->next = class_of + 1;
     return true;
 }
 

@@ -12,9 +12,10 @@
  *   a list file (list.h)            class = the number in the line, else the class whose label
  *                                   (from labels= or names=) occurs in the path
  * The classes of a folder or a .rec begin after the largest class of the sources before it. An
- * empty identity folder has a class, too. A list keeps its class numbers. Without classes=, images
- * have no class, and a folder may contain images directly. Names in a .data file are relative to
- * the current folder. */
+ * empty identity folder has a class, too. So has each class that InsightFace's file `property`
+ * states for the train.rec beside it. A list keeps its class numbers. Without classes=, images have
+ * no class, and a folder may contain images directly. Names in a .data file are relative to the
+ * current folder. */
 typedef struct {
     char *path;
     size_t first; /* index of the source's first image */
@@ -36,11 +37,11 @@ typedef struct {
     uint64_t *at;  /* for each image: offset of its path in text, or of its record */
     int *class_of; /* for each image: its class, or -1 */
     size_t n, capacity;
-    size_t listed; /* number of images before the scan */
-    size_t broken; /* number of images that the scan dropped */
-    int ranked;    /* 1 + the largest class of the folders and of the record files after them; 0
-                    * when there is no folder */
-    size_t loose;  /* number of files beside identity folders */
+    size_t listed;   /* number of images before the scan */
+    size_t broken;   /* number of images that the scan dropped */
+    int next;        /* 1 + the largest class of the sources; an empty folder's class counts, too */
+    bool has_folder; /* a source is a folder of identity folders */
+    size_t loose;    /* number of files beside identity folders */
     dnx_skipped left_out; /* folder entries that are not images */
     uint64_t content; /* checksum of the classes and contents of all images, without their names */
     bool is_sampled;  /* `content` covers only parts of each image */
@@ -54,7 +55,8 @@ typedef struct {
 dnx_status dnx_data_open(const char *file, void (*broken)(void *, const char *, const char *),
                          void *arg, dnx_data **out, dnx_err *err);
 /* Like dnx_data_open(), but reads the sources of valid= and does not check the images. Also returns
- * DNX_EOPTION when classes= is missing, or when only some classes have an identity folder. */
+ * DNX_EOPTION when classes= is missing, or when a source is a folder of identity folders and all
+ * sources together end before the last class. */
 dnx_status dnx_data_open_valid(const char *file, void (*broken)(void *, const char *, const char *),
                                void *arg, dnx_data **out, dnx_err *err);
 void dnx_data_close(dnx_data *d); /* d may be NULL */

@@ -64,14 +64,19 @@ static void check_header(j_decompress_ptr d, size_t n, picture *p) {
     const double w = d->image_width, h = d->image_height;
     const char *why = dnx_image_claim(p->image, w, h);
     if (why) refuse(d, p, why);
-    if (d->jpeg_color_space == JCS_CMYK || d->jpeg_color_space == JCS_YCCK)
-        refuse(d, p, "is CMYK, not RGB or grey");
     if (!d->arith_code && (double)n * MOST_PIXELS_A_BYTE < w * h) refuse(d, p, DNX_WHY_CUT);
+}
+
+/* Converts n pixels. Files of Adobe's programs, and so others, store 255 minus each ink. */
+static void cmyk_to_rgb(const unsigned char *inks, size_t n, unsigned char *rgb) {
+    for (size_t i = 0; i < n; i++, inks += 4)
+        for (int c = 0; c < 3; c++) *rgb++ = dnx_over_black(inks[c], inks[3]);
 }
 
 static void read_pixels(j_decompress_ptr d, picture *p) {
     dnx_image *image = p->image;
-    d->out_color_space = JCS_RGB;
+    const bool is_cmyk = d->jpeg_color_space == JCS_CMYK || d->jpeg_color_space == JCS_YCCK;
+    d->out_color_space = is_cmyk ? JCS_CMYK : JCS_RGB;
     d->scale_num = 1;
     d->scale_denom = (unsigned)image->shrink;
     jpeg_start_decompress(d);
@@ -80,9 +85,12 @@ static void read_pixels(j_decompress_ptr d, picture *p) {
     size_t row = (size_t)d->output_width * 3;
     image->rgb = malloc(row * d->output_height);
     if (!image->rgb) refuse(d, p, DNX_WHY_MEMORY);
+    JSAMPARRAY inks =
+        is_cmyk ? d->mem->alloc_sarray((j_common_ptr)d, JPOOL_IMAGE, d->output_width * 4, 1) : NULL;
     while (d->output_scanline < d->output_height) {
         JSAMPROW line = image->rgb + row * d->output_scanline;
-        jpeg_read_scanlines(d, &line, 1);
+        jpeg_read_scanlines(d, inks ? inks : &line, 1);
+        if (inks) cmyk_to_rgb(inks[0], d->output_width, line);
     }
     jpeg_finish_decompress(d);
 }

@@ -20,15 +20,6 @@
 #include "data/recordio.h"
 #include "data/scan.h"
 
-/* Returns the class of the next source's first identity: 1 + the largest class so far. An identity
- * folder without images has a class, too. */
-static int next_class(const dnx_data *d) {
-    int most = d->ranked - 1;
-    for (size_t i = 0; i < d->n; i++)
-        if (d->class_of[i] > most) most = d->class_of[i];
-    return most + 1;
-}
-
 typedef struct {
     void (*broken)(void *, const char *, const char *);
     void *arg;
@@ -160,7 +151,7 @@ static void report_loose(dnx_data *d, const char *folder, const char *name, cons
 
 static dnx_status read_folder(dnx_data *d, const char *folder, const report *r, dnx_err *err) {
     struct dirent **names;
-    const int base = next_class(d);
+    const int base = d->next;
     int n = scandir(folder, &names, visible, by_bytes), found = 0;
     if (n < 0) return dnx_fail_at(err, DNX_EIO, folder, "cannot read: %s", strerror(errno));
     bool *is_loose = calloc((size_t)n + 1, sizeof *is_loose);
@@ -181,7 +172,8 @@ static dnx_status read_folder(dnx_data *d, const char *folder, const report *r, 
     }
     free(names);
     free(is_loose);
-    d->ranked = base + found;
+    d->has_folder = true;
+    d->next = base + found;
     if (!st && d->o.classes && !found)
         st = dnx_fail_at(err, DNX_EIO, folder,
                          "has no identity folders; for images without labels leave classes= out");
@@ -204,52 +196,42 @@ static void read_labels(void *arg, size_t lo, size_t hi) {
         l->why[i] = dnx_record_label(l->r->fd, l->r->size, l->r->at[i], &l->label[i], head, &n);
 }
 
-static dnx_status add_records(dnx_data *d, const char *path, const labelling *l, dnx_err *err) {
-    const int base = next_class(d);
+/* stated: the number of classes that the property file states, or 0. */
+static dnx_status add_records(dnx_data *d, const char *path, const labelling *l, int stated,
+                              dnx_err *err) {
+    const int base = d->next, classes = stated ? stated : d->o.classes - base;
     for (size_t i = 0; i < l->r->n; i++) {
         double label = (double)l->label[i];
         int class_of = -1;
         if (l->why[i])
             return dnx_fail_at(err, DNX_EIO, path, "record at byte %" PRIu64 " %s", l->r->at[i],
                                l->why[i]);
-        if (d->o.classes && !(label >= 0 && label < d->o.classes - base && label == floor(label)))
+        if (d->o.classes && !(label >= 0 && label < classes && label == floor(label)))
             return dnx_fail_at(err, DNX_EOPTION, path,
-                               "record at byte %" PRIu64 ": class %g: must be from 0 to %d",
-                               l->r->at[i], label, d->o.classes - base - 1);
+                               "record at byte %" PRIu64 ": class %g: must be from 0 to %d%s",
+                               l->r->at[i], label, classes - 1,
+                               stated ? ", as the property file says" : "");
         if (d->o.classes) class_of = base + (int)label;
         if (!dnx_data_add(d, l->r->at[i], class_of)) return dnx_no_memory(path, err);
     }
-    if (d->ranked) d->ranked = next_class(d);
+    if (stated) d->next = base + stated;
     return DNX_OK;
 }
 
-static dnx_status read_records(dnx_data *d, dnx_source *s, dnx_err *err) {
-    dnx_records r;
-    dnx_status st = dnx_records_open(s->path, &r, err);
-    s->fd = r.fd;
-    s->size = r.size;
-    if (!st) {
-        labelling l = {&r, malloc(sizeof *l.label * (r.n + 1)), malloc(sizeof *l.why * (r.n + 1))};
-        if (!l.label || !l.why) st = dnx_no_memory(s->path, err);
-        else {
-            dnx_side_by_side(r.n, read_labels, &l);
-            st = add_records(d, s->path, &l, err);
-        }
-        free(l.label);
-        free(l.why);
-    }
-    dnx_records_free(&r);
-    return st;
-}
-
-/* Checks classes= against InsightFace's file `property`, if the folder has this file. */
-static dnx_status check_property(const dnx_data *d, const char *folder, dnx_err *err) {
-    char *file = dnx_path_join(folder, "property"), *f[3];
+/* Reads the number of classes from InsightFace's file `property` beside a train.rec, and checks it
+ * against classes=. *stated is 0 without this file. */
+static dnx_status read_property(const dnx_data *d, const char *records, int *stated, dnx_err *err) {
+    static const char name[] = "train.rec";
+    char *file = strdup(records), *f[3];
+    *stated = 0;
+    if (!file) return dnx_no_memory(records, err);
+    char *slash = strrchr(file, '/'), *own = slash ? slash + 1 : file;
+    const bool is_insightface = !strcmp(own, name);
     dnx_lines l;
     long classes;
     dnx_status st = DNX_OK;
-    if (!file) return dnx_no_memory(folder, err);
-    if (d->o.classes && !access(file, F_OK) &&
+    if (is_insightface) strcpy(own, "property"); /* shorter by a character */
+    if (is_insightface && d->o.classes && !access(file, F_OK) &&
         !(st = dnx_lines_open(&l, file, "a property file", 1 << 20, err))) {
         char *line = dnx_lines_next(&l, "");
         int n = line ? dnx_fields(line, ',', f, 3) : 0;
@@ -259,9 +241,37 @@ static dnx_status check_property(const dnx_data *d, const char *folder, dnx_err 
             st = dnx_fail(err, DNX_EOPTION, dnx_data_at(d, d->o.classes_line),
                           "[data] classes=%d: %.200s says that there are %ld", d->o.classes, file,
                           classes);
+        else if (classes > d->o.classes - d->next)
+            st = dnx_fail(err, DNX_EOPTION, dnx_data_at(d, d->o.classes_line),
+                          "[data] classes=%d: %.200s says that there are %ld, and the sources "
+                          "before it have %d",
+                          d->o.classes, file, classes, d->next);
+        else *stated = (int)classes;
         dnx_lines_free(&l);
     }
     free(file);
+    return st;
+}
+
+static dnx_status read_records(dnx_data *d, dnx_source *s, dnx_err *err) {
+    int stated;
+    dnx_status st = read_property(d, s->path, &stated, err);
+    if (st) return st;
+    dnx_records r;
+    st = dnx_records_open(s->path, &r, err);
+    s->fd = r.fd;
+    s->size = r.size;
+    if (!st) {
+        labelling l = {&r, malloc(sizeof *l.label * (r.n + 1)), malloc(sizeof *l.why * (r.n + 1))};
+        if (!l.label || !l.why) st = dnx_no_memory(s->path, err);
+        else {
+            dnx_side_by_side(r.n, read_labels, &l);
+            st = add_records(d, s->path, &l, stated, err);
+        }
+        free(l.label);
+        free(l.why);
+    }
+    dnx_records_free(&r);
     return st;
 }
 
@@ -295,10 +305,9 @@ static dnx_status read_any_folder(dnx_data *d, dnx_source *s, const report *r, d
         free(records);
         return read_folder(d, s->path, r, err);
     }
-    dnx_status st = check_property(d, s->path, err);
     free(s->path);
     s->path = records;
-    return st ? st : read_records(d, s, err);
+    return read_records(d, s, err);
 }
 
 static dnx_status read_source(dnx_data *d, const char *path, size_t len, const report *r,

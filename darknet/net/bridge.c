@@ -26,13 +26,15 @@ static void shape_of(const dnx_node *n, const dnx_param *list, int count, char *
     else snprintf(text, size, "%zu", most->count);
 }
 
+dnx_status dnx_bridge_reserve(dnx_bridge *b, int rows, const char *file, dnx_err *err) {
+    b->rows = calloc((size_t)rows, sizeof *b->rows);
+    return b->rows ? DNX_OK : dnx_no_memory(file, err);
+}
+
 dnx_bridge_row *dnx_bridge_add(dnx_bridge *b, dnx_net *net, int layer, dnx_fate fate,
                                const char *why, ...) {
-    dnx_bridge_row *more = realloc(b->rows, sizeof *more * (size_t)(b->n + 1));
     dnx_param list[DNX_MAX_PARAMS];
-    if (!more) return NULL;
-    b->rows = more;
-    dnx_bridge_row *row = &more[b->n++];
+    dnx_bridge_row *row = &b->rows[b->n++];
     *row = (dnx_bridge_row){.fate = fate, .layer = layer};
     va_list args;
     va_start(args, why);
@@ -129,9 +131,11 @@ static int layers_of(dnx_net *net, size_t floats) {
 static dnx_status take(dnx_net *net, const char *path, int layers, const reach *r, const char *why,
                        dnx_bridge *b, dnx_err *err) {
     const uint64_t seen = net->seen;
-    dnx_status st = layers == net->n && r->floats == r->need
-                        ? dnx_weights_load(net, path, err)
-                        : dnx_weights_load_first(net, path, layers, err);
+    dnx_status st = dnx_bridge_reserve(b, net->n + 1, path, err);
+    if (!st)
+        st = layers == net->n && r->floats == r->need
+                 ? dnx_weights_load(net, path, err)
+                 : dnx_weights_load_first(net, path, layers, err);
     if (st) {
         net->seen = seen;
         return st;
@@ -145,11 +149,9 @@ static dnx_status take(dnx_net *net, const char *path, int layers, const reach *
                        i < layers ? "" : why);
     }
     if (!b->left) return DNX_OK;
-    dnx_bridge_row *row = dnx_bridge_add(b, net, -1, DNX_LEFT, "%s",
-                                         is_head(r) && r->need == r->core
-                                             ? "the head, which the cfg does not have"
-                                             : "of another head");
-    if (row) row->floats = b->left;
+    const char *left = is_head(r) && r->need == r->core ? "the head, which the cfg does not have"
+                                                        : "of another head";
+    dnx_bridge_add(b, net, -1, DNX_LEFT, "%s", left)->floats = b->left;
     return DNX_OK;
 }
 

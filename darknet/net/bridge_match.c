@@ -90,7 +90,7 @@ static bool try_layer(walk *w, int f, int t, bool is_named) {
         w->b->taken += dnx_net_copy_params(w->from, f, w->to, t);
         dnx_bridge_row *row = dnx_bridge_add(w->b, w->to, t, DNX_TAKEN,
                                              f == t ? "" : "from layer %d", f);
-        if (row) row->shift = f - t;
+        row->shift = f - t;
         return true;
     }
     if (w->how.widths && !nt->type->is_loss && copy_part(w->from, f, w->to, t, &w->b->taken)) {
@@ -136,14 +136,14 @@ static void match_layer(walk *w, int t) {
 dnx_status dnx_bridge_net(dnx_net *from, dnx_net *to, dnx_bridge_how how, dnx_bridge *b,
                           dnx_err *err) {
     *b = (dnx_bridge){0};
+    dnx_status st = dnx_bridge_reserve(b, to->n + from->n, to->file, err);
+    if (st) return st;
     walk w = {from, to, how, b, calloc((size_t)from->n, sizeof *w.is_used), 0, true};
     if (!w.is_used) return dnx_no_memory(to->file, err);
     for (int t = 0; t < to->n; t++) match_layer(&w, t);
     for (int f = 0; f < from->n; f++)
-        if (!w.is_used[f] && has_params(from, f)) {
-            dnx_bridge_row *row = dnx_bridge_add(b, from, f, DNX_LEFT, "of %.90s", from->file);
-            b->left += row ? row->floats : 0;
-        }
+        if (!w.is_used[f] && has_params(from, f))
+            b->left += dnx_bridge_add(b, from, f, DNX_LEFT, "of %.90s", from->file)->floats;
     free(w.is_used);
     b->of = dnx_weights_floats(to, to->n);
     if (!b->taken)

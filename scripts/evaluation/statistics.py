@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from lib.metrics import FEWEST
+from lib.metrics import FEWEST, share_above, threshold_at
 
 Z = 1.959963984540054  # 95 % of the normal distribution lie between -Z and Z
 WORK = 2e9  # the most draws x scores in a bootstrap; a bootstrap still has at least 100 draws
@@ -131,22 +131,6 @@ class Tail:
         for v in (self.scores, self.a, self.b):
             v[:self.n] = v[:self.n][order]
         return tuple(v[:self.n] for v in (self.scores, self.a, self.b))
-
-
-def threshold_at(falling, rate, trials):
-    """Returns (threshold, number of scores above it). The number is at most rate * trials. falling:
-    the largest scores of all trials, from the largest down. Returns (None, 0) when `falling` has
-    too few scores."""
-    k = math.floor(rate * trials * (1 + 1e-12))
-    if k >= len(falling):
-        return None, 0
-    above = len(falling) - int(np.searchsorted(falling[::-1], falling[k], "right"))
-    next_above = float(falling[above - 1]) if above else float(falling[0]) + 2e-6
-    return (float(falling[k]) + next_above) / 2, above
-
-
-def share_above(rising, threshold):
-    return (len(rising) - int(np.searchsorted(rising, threshold, "right"))) / len(rising)
 
 
 def impostor_pairs(images, others):

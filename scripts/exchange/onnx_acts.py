@@ -1,6 +1,7 @@
 """Turns ONNX activation functions into layers, also functions that consist of several operators."""
 import numpy as np
 
+from exchange import onnx_pieces as pieces
 from exchange.onnx_values import (
     LENGTHS, Value, affine, form_of, is_near, per_channel, without_epsilon)
 
@@ -45,7 +46,15 @@ def clip(t, n, x, low=None, high=None):
     for act, bounds in (("relu6", (0, 6)), ("hardtan", (-1, 1))):
         if (low, high) == bounds:
             return t.activate(x, act)
-    return t.fail(f"min={low} max={high}: only 0 and 6, -1 and 1, and 0 alone have a layer here")
+    given = " ".join(f"{k}={v}" for k, v in (("min", low), ("max", high)) if v is not None)
+    return pieces.begin(
+        t, n, x, lambda v: np.clip(v, -np.inf if low is None else low,
+                                   np.inf if high is None else high),
+        f"{given or 'no bounds'}: only 0 and 6, -1 and 1, and 0 alone have a layer here")
+
+
+def floor(t, n, x):
+    return pieces.begin(t, n, x, np.floor, "this operator has no layer here")
 
 
 def hardsigmoid(t, n, x):
@@ -88,7 +97,10 @@ PRODUCTS = {"logistic": "swish", "hsigmoid": "hswish", "tanh of softplus": "mish
             "half cut": "hard_mish"}
 
 
-def product(t, _n, x, y):
+def product(t, n, x, y):
+    step = pieces.combine(t, n, x, y, np.multiply)
+    if step is not None:
+        return step
     if not isinstance(x, Value):
         x, y = y, x
     if not isinstance(y, Value):
@@ -129,10 +141,12 @@ def times(t, x, k):
     return affine(t, x, per_channel(t, x, k), np.float64(0))
 
 
-def divide(t, _n, x, y):
+def divide(t, n, x, y):
     if isinstance(x, Value) and not isinstance(y, Value):
         if (np.asarray(y) == 0).any():
             t.fail("divides by 0")
+        if pieces.is_pieces(x) and np.size(y) == 1:
+            return pieces.combine(t, n, x, y, np.divide)
         return times(t, x, 1 / np.asarray(y, np.float64))
     if isinstance(x, Value) and y.parts and y.parts[0] == "length" and y.parts[1].same(x):
         return t.add("l2norm", {}, [x], x.shape, x.form)
@@ -140,6 +154,9 @@ def divide(t, _n, x, y):
 
 
 def plus(t, n, x, y):
+    step = pieces.combine(t, n, x, y, np.subtract if n.op == "Sub" else np.add)
+    if step is not None:
+        return step
     sign = -1 if n.op == "Sub" else 1
     if not isinstance(x, Value) and sign == 1:
         x, y = y, x

@@ -34,8 +34,8 @@ def conv(t, n, x, w, b=None):
         section = "global_depthwise"
     else:
         if kh != kw:
-            t.fail(f"kernel_shape={n.get('kernel_shape')}: must be square, or the whole map in "
-                   "groups of one channel")
+            t.fail(f"kernel_shape={n.get('kernel_shape', [kh, kw])}: must be square, or the whole "
+                   "map in groups of one channel")
         section = "depthwise" if groups == c and c > 1 and kh <= 15 and strides[0] <= 16 and \
             outputs // c <= 64 and pad <= 64 else "convolutional"
         options = {"size": kh, "stride": strides[0], "padding": pad, **options}

@@ -7,13 +7,14 @@ from collections import Counter
 import numpy as np
 from onnx import numpy_helper
 
+from exchange import onnx_pieces as pieces
 from exchange.cfg_out import Layer
 from exchange.onnx_fold import FOLD
 from exchange.onnx_values import HAS_ACTIVATION, Value
 from lib.darknet_files import BN_EPS
 from lib.errors import Failure
 from exchange.onnx_acts import (
-    prelu, leaky, clip, hardsigmoid, elu, selu, lazily, tanh, product, divide, plus)
+    prelu, leaky, clip, floor, hardsigmoid, elu, selu, lazily, tanh, product, divide, plus)
 from exchange.onnx_filters import conv, gemm, batchnorm
 from exchange.onnx_maps import (
     concat, slice_, split, pad, average, global_average, maximum, reshape, transpose)
@@ -24,7 +25,7 @@ from exchange.onnx_norms import (
 WRONG = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, MemoryError)
 WEIGHTED = ("Conv", "Gemm", "MatMul", "BatchNormalization", "PRelu")
 # Words of Value.parts that several nodes may read, although no layer computes them
-STEPS = ("length", "sum of squares", "pad", "features")
+STEPS = ("length", "sum of squares", "pad", "features", "pieces")
 # Operators whose output has the same numbers as their input
 RENAMES = ("Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose")
 
@@ -155,6 +156,8 @@ class Importer:
         if value.name in self.made:
             return self.made[value.name]
         word, *rest = value.parts
+        if word == "pieces":
+            pieces.refuse(self, value)
         if word in ("affine", "logistic", "hsigmoid", "square"):
             made = self.affine_layer(value, *rest) if word == "affine" else \
                 self.add("sam", {}, [self.layer_of(rest[0])] * 2,
@@ -221,8 +224,9 @@ class Importer:
 
 OPERATORS = {
     "Conv": conv, "Gemm": gemm, "MatMul": gemm, "BatchNormalization": batchnorm, "PRelu": prelu,
-    "Relu": acts("relu"), "LeakyRelu": leaky, "Clip": clip, "Sigmoid": lazily("logistic"),
-    "HardSigmoid": hardsigmoid, "HardSwish": acts("hswish"), "Mish": acts("mish"),
+    "Relu": acts("relu"), "LeakyRelu": leaky, "Clip": clip, "Floor": floor,
+    "Sigmoid": lazily("logistic"), "HardSigmoid": hardsigmoid,
+    "HardSwish": acts("hswish"), "Mish": acts("mish"),
     "Tanh": tanh, "Softplus": lazily("softplus"), "Elu": elu, "Selu": selu,
     "Mul": product, "Div": divide, "Add": plus, "Sub": plus, "Concat": concat, "Slice": slice_,
     "Split": split, "Pad": pad, "AveragePool": average, "GlobalAveragePool": global_average,

@@ -66,27 +66,31 @@ def resize(t, n, x, *args):
     if n.get("mode", "nearest") != "nearest" or len(s) != 4 or s[0] != 1 or s[1] != 1 or \
             s[2] != s[3] or s[2] != int(s[2]):
         t.fail("only the nearest pixel and a whole factor have a layer here")
-    by = int(s[2])
-    if not all(np.array_equal(nearest(n, t.model.opset, by, side), np.arange(side * by) // by)
+    by, modes = int(s[2]), modes_of(n, t.model.opset)
+    if not all(np.array_equal(nearest(*modes, by, side), np.arange(side * by) // by)
                for side in x.shape[:2]):
-        t.fail(f"coordinate_transformation_mode={n.get('coordinate_transformation_mode')} "
-               f"nearest_mode={n.get('nearest_mode')}: the pixels are not those of a layer here")
+        t.fail("coordinate_transformation_mode={} nearest_mode={}: the pixels are not those of a "
+               "layer here".format(*modes))
     return t.add("upsample", {"stride": by}, [x], (x.shape[0] * by, x.shape[1] * by, x.shape[2]))
 
 
-def nearest(n, opset, by, count):
+def modes_of(n, opset):
+    """Returns coordinate_transformation_mode and nearest_mode, with ONNX's defaults."""
+    new = opset >= 11 and n.op == "Resize"
+    return (n.get("coordinate_transformation_mode", "half_pixel" if new else "asymmetric"),
+            n.get("nearest_mode", "round_prefer_floor" if new else "floor"))
+
+
+def nearest(mode, rounding, by, count):
     """Returns, for each output pixel along one side, the index of the input pixel that a nearest
     Resize copies; None for an unknown mode. count: input pixels; by: the factor of the Resize."""
-    new = opset >= 11 and n.op == "Resize"
-    mode = n.get("coordinate_transformation_mode", "half_pixel" if new else "asymmetric")
     i = np.arange(count * by)
     x = {"half_pixel": (i + .5) / by - .5, "pytorch_half_pixel": (i + .5) / by - .5,
          "half_pixel_symmetric": (i + .5) / by - .5, "asymmetric": i / by,
          "align_corners": i * (count - 1) / max(count * by - 1, 1),
          "tf_half_pixel_for_nn": (i + .5) / by}.get(mode)
     take = {"round_prefer_floor": lambda x: np.ceil(x - .5), "floor": np.floor, "ceil": np.ceil,
-            "round_prefer_ceil": lambda x: np.floor(x + .5)}.get(
-                n.get("nearest_mode", "round_prefer_floor" if new else "floor"))
+            "round_prefer_ceil": lambda x: np.floor(x + .5)}.get(rounding)
     return None if x is None or take is None else np.clip(take(x), 0, count - 1)
 
 

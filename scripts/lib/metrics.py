@@ -49,20 +49,45 @@ def by_folds(scores, same, folds):
 
 
 def roc(scores, same):
-    """Returns arrays (FAR, TAR, threshold), from no accepted pair to all pairs accepted."""
+    """Returns arrays (FAR, TAR), from no accepted pair to all pairs accepted."""
     order = np.argsort(-scores, kind="stable")
     s, y = scores[order], same[order]
     ends = np.append(s[1:] < s[:-1], True)
     tar = np.concatenate([[0], np.cumsum(y)[ends] / y.sum()])
     far = np.concatenate([[0], np.cumsum(~y)[ends] / (~y).sum()])
-    kept = s[ends]  # at each point, the lowest accepted score
-    between = np.append((kept[:-1] + kept[1:]) / 2, kept[-1] - 1e-6)
-    return far, tar, np.concatenate([[s[0] + 1e-6], between])
+    return far, tar
+
+
+def threshold_at(falling, rate, trials):
+    """Returns (threshold, number of scores above it). The number is at most rate * trials. falling:
+    the largest scores of all trials, from the largest down. Returns (None, 0) when `falling` has
+    too few scores."""
+    k = math.floor(rate * trials * (1 + 1e-12))
+    if k >= len(falling):
+        return None, 0
+    above = len(falling) - int(np.searchsorted(falling[::-1], falling[k], "right"))
+    next_above = float(falling[above - 1]) if above else float(falling[0]) + 2e-6
+    return (float(falling[k]) + next_above) / 2, above
+
+
+def share_above(rising, threshold):
+    return (len(rising) - int(np.searchsorted(rising, threshold, "right"))) / len(rising)
+
+
+def at_rates(scores, same, rates):
+    """Returns {rate: (TAR, threshold)}, or (None, None) with too few false accepts."""
+    falling, rising = -np.sort(-scores[~same]), np.sort(scores[same])
+    out = {}
+    for rate in rates:
+        threshold, above = threshold_at(falling, rate, len(falling))
+        is_known = threshold is not None and above >= FEWEST
+        out[rate] = (share_above(rising, threshold), threshold) if is_known else (None, None)
+    return out
 
 
 def area(scores, same):
     """Returns the area under the ROC curve."""
-    far, tar, _ = roc(scores, same)
+    far, tar = roc(scores, same)
     return float(((far[1:] - far[:-1]) * (tar[1:] + tar[:-1]) / 2).sum())
 
 
@@ -84,9 +109,9 @@ def standard_error(values):
 def metrics(scores, same, folds):
     """Returns the measures for results.json. TAR is None at a FAR with too few impostor pairs."""
     accuracies, thresholds, right = by_folds(scores, same, folds)
-    far, tar, at = roc(scores, same)
+    far, tar = roc(scores, same)
     impostors, n = int((~same).sum()), len(accuracies)
-    points = {f: int(np.flatnonzero(far <= f)[-1]) for f in FARS if f * impostors >= FEWEST}
+    points = {f"{f:.0e}": point for f, point in at_rates(scores, same, FARS).items()}
     return {
         "accuracy": float(np.mean(accuracies)),
         "std": float(np.std(accuracies, ddof=1)) if n > 1 else None,
@@ -95,9 +120,8 @@ def metrics(scores, same, folds):
         "threshold_fitted_on": "the other folds" if n > 1 else "the tested pairs",
         "auc": area(scores, same),
         "eer": equal_error_rate(far, tar),
-        "tar_at_far": {f"{f:.0e}": float(tar[points[f]]) if f in points else None for f in FARS},
-        "threshold_at_far": {f"{f:.0e}": float(at[points[f]]) if f in points else None
-                             for f in FARS},
+        "tar_at_far": {f: tar for f, (tar, _) in points.items()},
+        "threshold_at_far": {f: at for f, (_, at) in points.items()},
         "pairs": len(scores), "impostor_pairs": impostors, "right": right.astype(int).tolist(),
     }
 

@@ -4,10 +4,12 @@ import time
 
 from lib.errors import needs
 
-needs("PIL")
+needs("numpy", "PIL")
+import numpy as np
 from PIL import Image, ImageOps
 
 
+SHALLOW = {"L;2": 85, "L;4": 17}  # 255 / the largest level of a grey PNG of 2 and 4 bits
 DEEP = "I", "I;16", "I;16B"  # Pillow's modes of grey images with 16 bits
 TEMPORARY = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
 
@@ -24,13 +26,33 @@ def read_rgb(path):
     return read_once(path)
 
 
+def scaled_key(image):
+    """Returns the transparent level or colour of a PNG, or None. Pillow scales levels of 2 and 4
+    bits to 8, and keeps the upper 8 bits of 16 of a colour, but it does not do so here."""
+    key = image.info.get("transparency")
+    form = image.tile[0][3] if key is not None and image.tile else None
+    if form == "RGB;16B":
+        return tuple(v >> 8 for v in key)
+    return key * SHALLOW.get(form, 1) if isinstance(key, int) else key
+
+
+def from_deep(image, key):
+    """Returns a grey image of 16 bits in 8 bits: Pillow would turn levels above 255 into white.
+    key: the level that is transparent, or None."""
+    level = np.asarray(image.convert("I"))
+    level = np.where(level == key, 0, level) if key is not None else level
+    return Image.fromarray(((level * 255 + 32767) // 65535).astype(np.uint8))
+
+
 def read_once(path):
     with Image.open(path) as image:
+        key = scaled_key(image)
         image = ImageOps.exif_transpose(image)
-        if image.mode in DEEP:  # Pillow would turn all levels above 255 into white
-            image = image.convert("I").point(lambda level: level * (255 / 65535) + .5).convert("L")
-            image.info.pop("transparency", None)
-        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        if image.mode in DEEP:
+            image, key = from_deep(image, key), None
+        elif key is not None:
+            image.info["transparency"] = key
+        if image.mode in ("RGBA", "LA", "PA") or key is not None:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
         return image.convert("RGB")

@@ -20,7 +20,7 @@ def draw_roc(path, result, title, other=None):
         for r, label in ((result, "this network"), (other, "the other")):
             if r is None:
                 continue
-            far, tar, _ = roc(np.array(r["scores"]), np.array(r["same"], bool))
+            far, tar = roc(np.array(r["scores"]), np.array(r["same"], bool))
             left.step(np.maximum(far, floor), tar, where="post", label=label)
             bottom = min(bottom, tar[far > 0].min())
         left.set(xscale="log", xlim=(floor, 1), ylim=(bottom - .05 * (1.01 - bottom), 1.001),

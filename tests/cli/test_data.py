@@ -256,7 +256,7 @@ def jpeg(side=8, mode="RGB"):
 
 
 def faulty_images():
-    """A broken image is skipped with its reason; a grey image is not broken."""
+    """A broken image is skipped with its reason; grey and CMYK images are not broken."""
     huge = jpeg()
     at = huge.index(b"\xff\xc0") + 5
     png = io.BytesIO()
@@ -271,24 +271,26 @@ def faulty_images():
         "huge.gif": (b"GIF89a" + struct.pack("<HH", 60000, 60000) + bytes(20),
                      "is a GIF image; JPEG, PNG, BMP and PNM are read"),
         "huge.ppm": (b"P6 # big\n50000 50000\n255\n", HUGE),
-        "cmyk.jpg": (jpeg(mode="CMYK"), "is CMYK, not RGB or grey"),
         "short.jpg": (read("faces/0/0.jpg")[:-40], "cannot be decoded"),
         "short.png": (png[:40], "is cut short"),
     }
     for name, (content, _) in tests.items():
         write(name, content)
     write("gray.jpg", jpeg(mode="L"))
+    write("cmyk.jpg", jpeg(mode="CMYK"))
     os.makedirs("folder.jpg")
     os.mkfifo("fifo.jpg")
     os.symlink("loop.jpg", "loop.jpg")
     bad = list(tests) + ["missing.jpg", "folder.jpg", "fifo.jpg", "loop.jpg", "$(touch ran).jpg"]
-    write("faulty.txt", "".join(LINES) * 67 + "gray.jpg 0\n" + "".join(f"{b} 1\n" for b in bad))
+    write("faulty.txt", "".join(LINES) * 67 + "gray.jpg 0\ncmyk.jpg 0\n" +
+          "".join(f"{b} 1\n" for b in bad))
     done = train("faulty", "-batches", "340", classes=3, train="faulty.txt")
     expect_end(done, 0, "missing.jpg: skipped: No such file", "folder.jpg: skipped: is not a file",
                "fifo.jpg: skipped: is not a file", "loop.jpg: skipped: Too many levels")
     for name, (_, why) in tests.items():
         expect(done.stderr.count(f"{name}: skipped: {why}\n") == 1, f"{name} in {done.stderr}")
-    expect("gray.jpg" not in done.stderr, "grey is broken")
+    for name in "gray.jpg", "cmyk.jpg":
+        expect(name not in done.stderr, f"{name} is broken")
     expect(not os.path.exists("ran"), "a name was run by a shell")
 
 

@@ -209,6 +209,16 @@ def no_photograph_is_replaced():
                         (("-landmarks", "kept-out/no-face.txt"), "kept-out/no-face.txt")):
         expect_end(faces("kept", "kept-out", *words), 1, f"{name}: is named for two outputs\n")
     expect(not os.path.exists("both") and files("kept-out") == [], "left behind")
+    os.symlink("kept", "link")
+    for option in "-sheet", "-landmarks":
+        for name, folder in (("kept/new.jpg", "kept"), ("link/new.PNG", "kept"),
+                             ("kept-out/a.jpg", "kept-out"),
+                             ("kept/../kept-out/./sheet.bmp", "kept-out")):
+            expect_end(faces("kept", "kept-out", option, name), 1,
+                       f"{name}: has the name of an image: must be outside of the folder "
+                       f"{folder}\n")
+    expect(files("kept") == ["a.png"] and files("kept-out") == [], "left behind")
+    expect_end(faces("kept", "kept-out", "-sheet", "kept-out.jpg", "-landmarks", "kept-out/p.txt"))
 
 
 def wrong_calls():

@@ -174,6 +174,14 @@ def jpeg_forms():
     files = {"rgb.jpg": saved(picture, "JPEG"), "grey.jpg": saved(picture.convert("L"), "JPEG"),
              "progressive.jpg": saved(picture, "JPEG", progressive=True),
              "444.jpg": saved(picture, "JPEG", subsampling=0)}
+    black = np.add.outer(np.arange(H) * 15, np.arange(W) * 9)[..., None]
+    inks = Image.fromarray(np.dstack([SMOOTH, black]).astype(np.uint8), "CMYK")
+    for k, options in enumerate(({}, {"progressive": True}, {"quality": 95})):
+        data = saved(inks, "JPEG", **options)
+        at = data.index(b"Adobe") + 11  # the byte that says which colours are stored
+        expect(data[at] == 0, "Pillow does not write CMYK")
+        files[f"cmyk{k}.jpg"] = data
+        files[f"ycck{k}.jpg"] = data[:at] + b"\2" + data[at + 1:]
     compare({name: (data, by_pillow(data)) for name, data in files.items()})
 
 
@@ -221,7 +229,6 @@ def faulty():
     cut, palette_fault = "is cut short", "has a pixel outside of its palette"
     return {
         "huge.jpg": (bytes(huge), pictures.HUGE),
-        "cmyk.jpg": (saved(Image.new("CMYK", (W, H)), "JPEG"), "is CMYK, not RGB or grey"),
         "cut.jpg": (saved(Image.fromarray(SMOOTH), "JPEG")[:-9], "cannot be decoded"),
         "claims.jpg": (bytes(huge[:at]) + struct.pack(">HH", 8000, 8000) + bytes(huge[at + 4:]),
                        cut),
@@ -374,6 +381,7 @@ def in_scripts():
     files = {"turned.jpg": with_exif(saved(Image.fromarray(SMOOTH.swapaxes(0, 1)), "JPEG"),
                                      exif(6)),
              "rgba.png": png(np.dstack([PICTURE, alpha]), colour=6),
+             "cmyk.jpg": saved(Image.fromarray(np.dstack([SMOOTH, alpha]), "CMYK"), "JPEG"),
              "hidden.png": png(PICTURE[..., 0] % 2, 8, 3, palette([(9, 200, 7), (1, 2, 3)], [0])),
              "grey16.png": png(R.integers(0, 65536, (H, W)), 16, 0),
              "rgb16.png": png(R.integers(0, 65536, (H, W, 3)), 16),
@@ -383,6 +391,12 @@ def in_scripts():
              "rgb10.ppm": pnm(6, R.integers(0, 1024, (H, W, 3)), 1023),
              "grey2.png": png(R.integers(0, 4, (H, W)), 2, 0),
              "bits.pbm": pnm(4, R.integers(0, 2, (H, W)), 1)}
+    for depth in (2, 4, 8, 16):
+        for colour, channels in ((0, 1), (2, 3))[:1 if depth < 8 else 2]:
+            level = R.integers(0, 1 << depth, (H, W, channels))
+            level[2:5] = level[2, 2]
+            key = pictures.chunk(b"tRNS", struct.pack(f">{channels}H", *level[2, 2]))
+            files[f"key{depth}-{colour}.png"] = png(level, depth, colour, key)
     for name, rows in pixels(files).items():
         off = np.abs(np.asarray(read_rgb(name)).astype(int) - rows).max()
         expect(off <= 1, f"{name}: differs by up to {off}")  # Pillow rounds alpha differently

@@ -195,6 +195,8 @@ def outputs_are_tried_before_the_work():
              "-rank", "2"), "nowhere/a.cfg: cannot write: No such file or directory", "a.w")
     refuses(("compress", "low-rank", "net.cfg", "net.weights", "bad.txt", "a.cfg", "./a.cfg",
              "-rank", "2"), "./a.cfg: is named for two outputs", "a.cfg")
+    refuses(("strip", "net.cfg", "net.weights", "a.cfg", "./a.cfg"),
+            "./a.cfg: is named for two outputs", "a.cfg")
 
 
 def raw_writes_into_a_pipe():

@@ -148,9 +148,10 @@ def many_broken():
     refuses(data("many.txt", "many"), "many.txt: 2 of 62 images are broken or missing")
     write("short.txt", "".join(listing()) + "short.jpg 0\n")
     refuses(data("short.txt", "short"), "short.jpg: skipped", "cannot be read or decoded")
-    Image.new("CMYK", (16, 16)).save("cmyk.jpg")
-    write("cmyk.txt", "".join(listing()) + "cmyk.jpg 0\n")
-    refuses(data("cmyk.txt", "cmyk"), "cmyk.jpg: skipped: is CMYK, not RGB or grey")
+    Image.new("L", (16, 16)).save("gif.jpg", "GIF")
+    write("gif.txt", "".join(listing()) + "gif.jpg 0\n")
+    refuses(data("gif.txt", "gif"),
+            "gif.jpg: skipped: is a GIF image; JPEG, PNG, BMP and PNM are read")
 
 
 def bad_lists():

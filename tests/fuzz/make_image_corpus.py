@@ -31,7 +31,7 @@ def files():
     yield "ok-rgb.jpg", jpeg(image)
     yield "ok-progressive.jpg", jpeg(image, progressive=True)
     yield "ok-grey.jpg", jpeg(image.convert("L"))
-    yield "bad-cmyk.jpg", jpeg(image.convert("CMYK"))
+    yield "ok-cmyk.jpg", jpeg(image.convert("CMYK"))
     for k, order in ((3, "<"), (6, ">"), (7, "<")):
         yield f"ok-exif{k}.jpg", with_exif(jpeg(image), exif(k, order))
         yield f"ok-exif{k}.png", png(RGB, chunks=pictures.chunk(b"eXIf", exif(k, order)))

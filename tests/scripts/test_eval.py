@@ -14,6 +14,7 @@ needs("scipy")
 with needed():
     import numpy as np
 import eval_lfw as e
+from evaluation import threshold
 from experiments.verification import find_images
 from lib import embeddings, metrics as m
 from lib.errors import Failure
@@ -76,6 +77,17 @@ def check_rates():
     at = got["threshold_at_far"]["1e-01"]
     check(((scores > at) & ~same).sum() == 20 and ((scores > at) & same).sum() == 70,
           "what the threshold accepts")
+    written, _ = threshold.of_pairs(scores, same, [(str(i), str(i)) for i in range(300)], .1)
+    check((written["threshold"], written["tar"]) == (at, got["tar_at_far"]["1e-01"]),
+          "threshold.json has the same threshold and TAR", written)
+    uneven = np.concatenate([np.arange(200) / 100, 1.79 + np.arange(10) / 1000])
+    same = np.arange(210) >= 200
+    got_of = m.metrics(uneven, same, np.arange(210) % 2)
+    written, _ = threshold.of_pairs(uneven, same, [(str(i), str(i)) for i in range(210)], .1)
+    near("TAR with people between two impostors", got_of["tar_at_far"]["1e-01"], .4)
+    check((written["threshold"], written["tar"]) ==
+          (got_of["threshold_at_far"]["1e-01"], got_of["tar_at_far"]["1e-01"]),
+          "one threshold for one rate", written)
     check(got["tar_at_far"]["1e-02"] is None and got["threshold_at_far"]["1e-02"] is None,
           "two false accepts measure nothing", got["tar_at_far"])
 

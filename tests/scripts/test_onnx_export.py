@@ -10,7 +10,9 @@ with needed():
     import numpy as np
     import onnx
     import nets
+    from onnx_net import Net
     from bench import peer_process
+    from exchange import onnx_activations
     import export_onnx
 HEAD = "[net]\nheight=6\nwidth=6\nchannels=3\n"
 CONV = "[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=linear\n"
@@ -105,6 +107,56 @@ def messages(folder):
     fails(f"{out}: exists; --force replaces it", cfg, weights, out)
 
 
+def round_trip(folder, text):
+    """Exports a network, imports it again, and compares the outputs. Returns the new cfg."""
+    cfg = write(folder, text)
+    weights, model = export(folder, cfg)
+    new = [os.path.join(folder, name) for name in ("b.cfg", "b.weights")]
+    expect_end(script("import_onnx.py", model, *new, "--force"))
+    x = np.random.default_rng(2).normal(0, 8, (5, 6, 6, 3))
+    off = np.abs(common.raw(cfg, weights, x) - common.raw(*new, x)).max()
+    expect(off < 1e-5, f"{text}: differs by up to {off}")
+    return common.read(new[0]).decode()
+
+
+def activations_return(folder):
+    """The importer recognises each activation that the exporter writes."""
+    for act in onnx_activations.TABLE:
+        conv = CONV.replace("linear", act)
+        got = round_trip(folder, HEAD + conv + CONV)
+        expect(got.count("[") == 3 or act in ("loggy", "ramp"), f"{act}: {got}")
+    for act in "lhtan", "plse", "stair":
+        one = f"[activation]\nactivation={act}\n"
+        got = round_trip(folder, HEAD + CONV + one + "[shortcut]\nfrom=-2\n" + CONV)
+        expect(one in got, f"the convolution, which has another reader, lost its output: {got}")
+        got = round_trip(folder, HEAD + CONV + one * 2 + CONV)
+        expect(got.count(f"activation={act}") == 2 and got.count("[") == 4, got)
+
+
+def left_out(folder):
+    """A message names the default of an attribute that is left out, not None."""
+    path = os.path.join(folder, "it.onnx")
+    w, none = np.ones((4, 3, 3, 1), np.float32), np.float32([])
+    for op, inputs, attributes, said in (
+            ("Resize", (none, np.float32([1, 1, 2, 2])), {"nearest_mode": "ceil"},
+             "coordinate_transformation_mode=half_pixel nearest_mode=ceil: the pixels are not "
+             "those of a layer here"),
+            ("Resize", (none, np.float32([1, 1, 2, 2])),
+             {"coordinate_transformation_mode": "tf_half_pixel_for_nn"},
+             "coordinate_transformation_mode=tf_half_pixel_for_nn nearest_mode="
+             "round_prefer_floor: the pixels are not those of a layer here"),
+            ("Clip", (np.float32(1),), {},
+             "min=1.0: only 0 and 6, -1 and 1, and 0 alone have a layer here"),
+            ("Clip", (), {},
+             "no bounds: only 0 and 6, -1 and 1, and 0 alone have a layer here"),
+            ("Conv", (w,), {}, "kernel_shape=[3, 1]: must be square, or the whole map in groups "
+             "of one channel"), ("Floor", (), {}, "this operator has no layer here")):
+        t = Net()
+        t.save(path, t.node(op, "data", *inputs, name="it", **attributes))
+        done = script("import_onnx.py", path, path + ".cfg", path + ".weights", "--force")
+        expect(done.stderr == f"import_onnx.py: {path}: node it, {op}: {said}\n", done.stderr)
+
+
 def denormals(folder):
     """1e-20 x 1e-20 must be 0 in ONNX Runtime: denormals would slow down measurements."""
     cfg = write(folder,
@@ -123,7 +175,7 @@ def in_a_folder(test, *args):
         test(folder, *args)
 
 
-for each in (structure, ends, messages):
+for each in (structure, ends, messages, activations_return, left_out):
     attempt(each.__name__, in_a_folder, each)
 if peer_process.onnx_missing():
     skip("ONNX Runtime", f"{peer_process.onnx_missing()} (make bench-deps)")

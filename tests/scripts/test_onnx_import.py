@@ -267,7 +267,7 @@ def nodes(folder):
         ("LRN", (), {"size": 3}, "this operator has no layer here"),
         ("Conv", (w,), {"strides": [1, 2]}, "strides=[1, 2]: must be equal"),
         ("Conv", (w[:, :, :1],), {},
-         "kernel_shape=None: must be square, or the whole map in groups "
+         "kernel_shape=[1, 3]: must be square, or the whole map in groups "
          "of one channel"),
         ("Conv", (w[:, :2],), {}, "its filters are for 2 channels, its input has 3"),
         ("Conv", (w,), {"pads": [1]}, "its inputs and attributes are not those of the operator "

@@ -302,23 +302,24 @@ static void check_metric(const char *type, const char *text, const char *kind, d
     close_bench(&b);
 }
 
-static void check_semihard(void) {
+/* far: the angle of the far negative; counts: it has a loss from angle .6, too. */
+static void check_semihard(double far, bool counts) {
     row r = {"semihard", "triplet", "from=-1\nmining=semihard\nmargin=1\n", 4, 1, 1, 2};
     bench b;
     dnx_err err = {0};
     if (check_part(!open_bench(&b, &r, 4, true, 1, &err), r.name, err.text, err.status, 0)) {
-        const double angle[] = {0, .6, .3, -.7}, class[] = {0, 0, 1, 2};
+        const double angle[] = {0, .6, .3, -far}, class[] = {0, 0, 1, 2};
         for (int i = 0; i < 4; i++) {
             b.x[0][2 * i] = (float)cos(angle[i]), b.x[0][2 * i + 1] = (float)sin(angle[i]);
             b.truth[i] = (float)class[i];
         }
         /* A semi-hard negative is farther from the anchor than the positive, which here is at an
-         * angle of .6. The anchor at 0 has negatives at .3 (too near) and .7. The anchor at .6 has
-         * negatives at .3 (too near) and 1.3; its triplet with 1.3 has no loss. */
-        double near = 2 - 2 * cos(.6), want = near - (2 - 2 * cos(.7)) + 1;
-        double last = 2 - 2 * cos(1.3), got = objective(&b, 4, true);
-        bool both = last < near + 1;
-        want = both ? (want + near - last + 1) / 2 : want;
+         * angle of .6. The negative at an angle of .3 is too near for both anchors, at 0 and at .6.
+         * The other negative is at the angle `far` from the first anchor, .6 + far from the second. */
+        double near = 2 - 2 * cos(.6), want = near - (2 - 2 * cos(far)) + 1;
+        double last = 2 - 2 * cos(.6 + far), got = objective(&b, 4, true);
+        check_part((last < near + 1) == counts, r.name, "a triplet without loss", last, near + 1);
+        if (counts) want = (want + near - last + 1) / 2;
         check_part(fabs(got - 4 * want) < 1e-5, r.name, "loss", got, 4 * want);
     }
     close_bench(&b);
@@ -358,7 +359,8 @@ static void check_all(void) {
     check_metric("triplet", "from=-1\nmargin=.5\ndistance=plain\n", "hard", .5, true);
     check_metric("triplet", "from=-1\nmining=all\nmargin=.5\n", "all", .5, false);
     check_metric("triplet", "from=-1\nmining=all\ndistance=plain\n", "all", (double).3f, true);
-    check_semihard();
+    check_semihard(.7, false);
+    check_semihard(.62, true);
     check_center();
     check_pair("scale_channels", "from=-2\n", (dnx_shape){1, 1, 35}, (dnx_shape){3, 4, 35});
     check_pair("scale_channels", "from=-2\nactivation=tanh\n", (dnx_shape){1, 1, 70},

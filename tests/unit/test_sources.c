@@ -54,20 +54,47 @@ static void opens(const char *valid, int classes, int want) {
     dnx_data_close(d);
 }
 
-/* Opens valid= with more classes than its sources have. */
-static void refuses(const char *valid, int there) {
+static void fails(const char *valid, int classes, const char *said) {
     char text[200];
     dnx_data *d = NULL;
     dnx_err err = {0};
-    snprintf(text, sizeof text, "classes=%d\nvalid=%s\n", there + 1, valid);
+    snprintf(text, sizeof text, "classes=%d\nvalid=%s\n", classes, valid);
     write_text("t.data", text);
     dnx_status st = dnx_data_open_valid("t.data", NULL, NULL, &d, &err);
+    check(st == DNX_EOPTION && !strcmp(err.text, said), "%s: %s", valid, err.text);
+    dnx_data_close(d);
+}
+
+/* Opens valid= with more classes than its sources have. */
+static void refuses(const char *valid, int there) {
+    char text[200];
     snprintf(text, sizeof text,
              "t.data:2: [data] valid=%s: identity folders of %d of %d classes: a folder's rank is "
              "its class, so make empty ones for the others",
              valid, there, there + 1);
-    check(st == DNX_EOPTION && !strcmp(err.text, text), "%s: %s", valid, err.text);
-    dnx_data_close(d);
+    fails(valid, there + 1, text);
+}
+
+/* A property file states more classes than the records have: the others are reserved. */
+static void test_property(void) {
+    mkdir("insight", 0777);
+    write_records("insight/train", 2);
+    write_text("insight/property", "4,112,112\n");
+    opens("insight,full", 7, 4);
+    opens("insight/train.rec,full", 7, 4);
+    opens("full,insight,full", 10, 7);
+    opens("insight,insight", 8, 4);
+    opens("full,insight", 7, 3);
+    opens("insight", 9, 0);
+    refuses("full,insight", 7);
+    fails("insight", 3, "t.data:1: [data] classes=3: insight/property says that there are 4");
+    fails("full,insight", 6,
+          "t.data:1: [data] classes=6: insight/property says that there are 4, and the sources "
+          "before it have 3");
+    write_text("insight/property", "1,112,112\n");
+    fails("insight", 3,
+          "insight/train.rec: record at byte 36: class 1: must be from 0 to 0, as the property "
+          "file says (valid= of t.data:2)");
 }
 
 int main(void) {
@@ -76,17 +103,21 @@ int main(void) {
     make_folders("full", 3, 3);
     make_folders("some", 3, 2); /* the last folder is empty */
     write_records("two", 2);
+    write_text("tail.txt", "full/0/0.jpg 4\nfull/1/0.jpg 1\n");
     static const struct {
         const char *valid;
         int classes, first;
-    } rows[] = {{"full", 3, 0},           {"some", 3, 0},         {"full,full", 6, 3},
-                {"some,full", 6, 3},      {"full,some", 6, 3},    {"some,some,full", 9, 6},
-                {"full,two.rec", 5, 3},   {"some,two.rec", 5, 3}, {"two.rec,some", 5, 2},
-                {"two.rec,two.rec", 4, 2}};
+    } rows[] = {{"full", 3, 0},          {"some", 3, 0},
+                {"full,full", 6, 3},     {"some,full", 6, 3},
+                {"full,some", 6, 3},     {"some,some,full", 9, 6},
+                {"full,two.rec", 5, 3},  {"some,two.rec", 5, 3},
+                {"two.rec,some", 5, 2},  {"two.rec,two.rec", 4, 2},
+                {"full,tail.txt", 5, 4}, {"full,tail.txt,some", 8, 5}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         opens(rows[i].valid, rows[i].classes, rows[i].first);
         if (strpbrk(rows[i].valid, "fs")) refuses(rows[i].valid, rows[i].classes);
     }
+    test_property();
     opens("two.rec", 5, 0); /* not every class needs a record */
     return summary();
 }
