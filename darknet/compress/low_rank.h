@@ -55,19 +55,25 @@ void dnx_factors_set_constant(dnx_factors *f, const double *x);
  * f->rank rows of `vectors`, which dnx_eigen() has computed. mean: d numbers, the mean of y. */
 void dnx_low_rank_linear(const double *vectors, const double *mean, dnx_factors *f);
 
-/* Solves the paper's nonlinear and asymmetric cases: minimises the objective sum_i |r(y_i) - r(M
- * x_i + c)|^2 over n samples. y: n x d, the true responses. x: n x d, the responses when earlier
- * layers are approximated, or a copy of y. The function subtracts the mean of x in place, so y must
- * not share its memory. act: r, one of RELU, LEAKY, and PRELU with d slopes.
+/* Samples of responses. Their objective is sum_i |r(y_i) - r(M x_i + c)|^2. */
+typedef struct {
+    const float *y;       /* n x d: the true responses */
+    float *x;             /* n x d: with earlier layers approximated, or a copy of y */
+    long n;               /* number of samples */
+    dnx_act act;          /* r: RELU, LEAKY, or PRELU with d slopes */
+    const float *slopes;  /* d numbers; only read for PRELU */
+    double before, after; /* results: the objectives of the linear solution and of the last one,
+                           * divided by sum_i |r(y_i)|^2 */
+} dnx_samples;
+
+/* Solves the paper's nonlinear and asymmetric cases: minimises the objective of the samples. It
+ * subtracts the mean of x in place, so y must not share its memory.
  *
  * f, from dnx_factors_make(), first gets the best linear solution, min sum_i |y_i - M x_i - c|^2.
  * This is the result for other activations. Else 25 steps with the penalty lambda = .01 of
- * low_rank_nonlinear.c, and 25 with lambda = 1, improve it. *before, *after: the objective of the
- * linear solution and of the result, divided by sum_i |r(y_i)|^2; both may be NULL. DNX_EMEM,
- * DNX_ENUMBER. */
-dnx_status dnx_low_rank_nonlinear(const float *y, float *x, long n, dnx_act act,
-                                  const float *slopes, struct dnx_pool *pool, dnx_factors *f,
-                                  double *before, double *after, dnx_err *err);
+ * low_rank_nonlinear.c, and 25 with lambda = 1, improve it. DNX_EMEM, DNX_ENUMBER. */
+dnx_status dnx_low_rank_nonlinear(dnx_samples *samples, struct dnx_pool *pool, dnx_factors *f,
+                                  dnx_err *err);
 /* Returns true when dnx_low_rank_nonlinear() takes account of this activation. */
 bool dnx_low_rank_knows(dnx_act act);
 
