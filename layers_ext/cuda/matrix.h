@@ -7,10 +7,9 @@
 /* z = a b^T. a: m x k, b: n x k, z: m x n. */
 void dnx_gpu_times_transposed(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m,
                               int n, int k);
-/* Row i of the product a b is the sum over g of z[i][g]. Stores z or, with `adds`, adds to z.
- * a: m x (groups n), b: (groups n) x k, z: m x groups x k. */
-void dnx_gpu_times(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m, int n, int k,
-                   int groups, bool adds);
+/* z = a b. a: m x n, b: n x k, z: m x k. */
+void dnx_gpu_times(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m, int n,
+                   int k);
 /* Stores parts whose sum is a^T b: dnx_gpu_matrix_parts() x n x k. a: m x n, b: m x k. */
 void dnx_gpu_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
                               long m, int n, int k);
@@ -18,6 +17,11 @@ int dnx_gpu_matrix_parts(long m, int n, int k);
 /* Adds a^T b to `sum`, n x k, unless sum is NULL. parts: dnx_gpu_matrix_parts() x n x k. */
 void dnx_gpu_add_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
                                   float *sum, long m, int n, int k);
+
+/* Returns the window of a convolution 1 x 1 of m images of one pixel. Its dnx_gpu_conv_dx() is, for
+ * each group, the product of the group's columns of dz and rows of w. dz: m x N, w: N x (C /
+ * groups), dx: m x C. */
+struct dnx_cuda_window dnx_gpu_row_window(long m, int C, int N, int groups);
 
 /* Convolutions; at->batch is the batch of the pass. */
 enum { DNX_GPU_PIXELS = 1 << 30 }; /* the most pixels in a batch */
