@@ -8,6 +8,7 @@
 /* After this call, signals such as SIGINT, SIGTERM and SIGPIPE set the flag. A second SIGINT ends
  * the process. Signals that are ignored stay ignored (nohup). SIGXFSZ becomes a write error. */
 void dnx_stop_on_signals(void);
+/* Returns true after such a signal. */
 bool dnx_stop_asked(void);
 /* After a signal has asked to stop, fails with DNX_ESTOP, for example "stopped by SIGTERM". */
 dnx_status dnx_stop_check(dnx_err *err);

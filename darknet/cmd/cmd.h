@@ -55,6 +55,8 @@ int dnx_threads(int asked);
 /* Print a string, or its first n bytes, as JSON in quotes; NULL as null. */
 void dnx_json_text(const char *text);
 void dnx_json_part(const char *text, size_t n);
+/* Prints a table of the rows of a bridge. */
 void dnx_print_bridge(const dnx_bridge *b);
+/* Prints the notes about the cfg to stderr, each on a line. */
 void dnx_print_notes(const dnx_net *net);
 #endif

@@ -19,6 +19,7 @@ typedef struct {
     double *delta; /* scratch: 2 x d numbers */
 } dnx_moments;
 
+/* Allocates zeroed sums for vectors of d numbers. DNX_EMEM. Free m, also after an error. */
 dnx_status dnx_moments_make(dnx_moments *m, int d, dnx_err *err);
 void dnx_moments_free(dnx_moments *m);
 /* Adds `rows` vectors of d floats to the mean and the covariance. */
@@ -46,6 +47,7 @@ typedef struct {
     double *c;    /* d numbers */
 } dnx_factors;
 
+/* Allocates zeroed factors. DNX_EMEM. Free f, also after an error. */
 dnx_status dnx_factors_make(dnx_factors *f, int d, int rank, dnx_err *err);
 void dnx_factors_free(dnx_factors *f);
 

@@ -22,5 +22,6 @@ dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const c
                         const dnx_placement **out, dnx_err *err);
 /* Returns the work that the open GPU has started, or zeros when no GPU is open. */
 dnx_work dnx_gpu_work(void);
+/* Closes the GPU, if one is open. Free its networks before. */
 void dnx_gpu_close(void);
 #endif

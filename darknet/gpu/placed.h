@@ -35,6 +35,7 @@ typedef struct {
     float *outputs, *deltas, *scratch;
 } dnx_placed;
 
+/* Returns the state of a network on the device, or NULL when the processor runs all layers. */
 static inline dnx_placed *dnx_placed_of(const dnx_net *net) { return net->placed; }
 
 /* Allocates memory on the device and stores its address in the pointer at `to`. DNX_EMEM. */
@@ -47,6 +48,7 @@ dnx_status dnx_gpu_make_parameters(dnx_net *net, dnx_err *err);
 void dnx_gpu_free_parameters(dnx_net *net);
 /* Copies the parameters and momentum of layer i to the device when the processor's are newer. */
 void dnx_gpu_upload(dnx_net *net, int i);
+/* Calls prepare() of layer i, which must be on the device. */
 void dnx_gpu_prepare(dnx_net *net, int i);
 void dnx_gpu_changed(dnx_net *net, int i);
 void dnx_gpu_catch_up(dnx_net *net, int i);

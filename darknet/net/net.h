@@ -269,8 +269,10 @@ dnx_status dnx_net_status(dnx_net *net, dnx_err *err);
 
 /* Lists the parameters of layer i in file order. Returns their number. list may be NULL. */
 int dnx_net_params(dnx_net *net, int i, dnx_param *list);
+/* Returns the number of trained floats of layer i. */
 size_t dnx_net_count(dnx_net *net, int i); /* the trained floats of layer i */
 /* Copies layer i's floats to layer k of `to`, which has as many. Returns their number. */
 size_t dnx_net_copy_params(dnx_net *from, int i, dnx_net *to, int k);
+/* Returns the bytes of the outputs and scratch memory of all lanes, and of the gradients. */
 size_t dnx_net_memory(const dnx_net *net); /* bytes: outputs, deltas, scratch */
 #endif

@@ -35,6 +35,7 @@ void dnx_canvas_init(dnx_canvas *c, int size, float *scratch);
 /* Fills the canvas with colours from a to b along the unit vector (dx, dy). dnx_canvas_light() does
  * not change them. */
 void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx, float dy);
+/* Paints a patch with the place f. Parts outside the canvas are not drawn. */
 void dnx_canvas_paint(dnx_canvas *c, const dnx_frame *f, const dnx_paint *p);
 /* Multiplies the pixels that take light by ambient + diffuse max(0, n . light). n is the normal of
  * the ellipsoid whose outline is the frame; light is a unit vector towards the light. */

@@ -13,6 +13,7 @@ typedef struct {
 /* Sets n->out. padding: pixels on both sides together. Fails with DNX_ESHAPE when the window is
  * larger than the padded map. */
 dnx_status dnx_mean_windows_shape(dnx_node *n, int size, int stride, int padding, dnx_err *err);
+/* The members forward and backward of a type whose state is a dnx_mean_windows. */
 void dnx_mean_windows_forward(dnx_node *n, dnx_pass *p);
 void dnx_mean_windows_backward(dnx_node *n, dnx_pass *p);
 #endif

@@ -13,6 +13,7 @@ void dnx_gpu_times(dnx_gpu_layer *l, const float *a, const float *b, float *z, l
 /* Stores parts whose sum is a^T b: dnx_gpu_matrix_parts() x n x k. a: m x n, b: m x k. */
 void dnx_gpu_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
                               long m, int n, int k);
+/* Returns the number of parts: see dnx_gpu_parts(). */
 int dnx_gpu_matrix_parts(long m, int n, int k);
 /* Adds a^T b to `sum`, n x k, unless sum is NULL. parts: dnx_gpu_matrix_parts() x n x k. */
 void dnx_gpu_add_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
@@ -28,8 +29,11 @@ enum { DNX_GPU_PIXELS = 1 << 30 }; /* the most pixels in a batch */
 /* Return the number of weights, and of parts of their gradient. Smaller batches have no more. */
 size_t dnx_gpu_filters(const struct dnx_cuda_window *at);
 int dnx_gpu_parts(const struct dnx_cuda_window *at);
+/* Orders the filters w for dnx_gpu_conv() in wk, multiplied by scale[N], and for dnx_gpu_conv_dx()
+ * in wt. w, wk, wt: dnx_gpu_filters() numbers. scale and wt may be NULL. */
 void dnx_gpu_conv_order(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *w,
                         const float *scale, float *wk, float *wt);
+/* Queues a convolution; see conv_forward in kernels.h. */
 void dnx_gpu_conv(dnx_gpu_layer *l, const struct conv_forward_args *a);
 /* Does nothing when dx is NULL. */
 void dnx_gpu_conv_dx(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *dz,

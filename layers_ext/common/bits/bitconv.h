@@ -31,6 +31,7 @@ typedef struct {
     size_t ldc; /* N rounded up to a multiple of the panel */
 } dnx_bitconv;
 
+/* Allocates the arrays of k for the windows `at` and n->out.c filters. DNX_EMEM. */
 dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, bool has_map,
                             dnx_err *err);
 /* Returns the part of the outputs that thread t computes, in whole panels of filters. */
