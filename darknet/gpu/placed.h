@@ -15,11 +15,11 @@ typedef struct {
     bool is_unprepared; /* prepare() has not run since the parameters changed */
     bool is_ahead;      /* pinned memory has newer parameters than the processor's layer */
     double *losses;     /* pinned: the loss of each image; NULL when l.losses is NULL */
-} dnx_half;
+} dnx_placed_layer;
 
 typedef struct {
     dnx_device *device;
-    dnx_half *halves;
+    dnx_placed_layer *layers;
     dnx_copies *copies;
     float *values, *grads, *momentum;  /* for the parameters of all layers, on the device */
     size_t floats;                     /* the length of each of these arrays */
