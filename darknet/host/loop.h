@@ -19,8 +19,6 @@ double dnx_host_train(dnx_host *h, const float *x, const float *truth);
 double dnx_host_loss(const dnx_host *h, int i);
 /* Returns the rate of the last update, by dnx_rate(): three of libdarknet's policies are wrong. */
 float dnx_host_rate(const dnx_host *h);
-/* Returns the number of images that the network has trained on. */
-uint64_t dnx_host_seen(const dnx_host *h); /* images trained on */
 
 /* Returns 1 when libdarknet was built without GPU. With GPU its structs differ from darknet.h. */
 int dnx_host_cpu_build(void);
