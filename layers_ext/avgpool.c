@@ -31,7 +31,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
                         "[avgpool] %s=%d: needs size=", o->pad ? "pad" : "stride",
                         o->pad ? 1 : o->stride);
     if (!o->size) return DNX_OK;
-    return dnx_mean_windows_shape(n, o->size, o->stride, 2 * pad_of(o), err);
+    return dnx_windows_shape(n, o->size, o->stride, 2 * pad_of(o), err);
 }
 
 /* Netron knows [avgpool] only over the whole map, so windows are shown as a convolution. */

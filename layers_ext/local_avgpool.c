@@ -13,11 +13,7 @@ typedef struct {
     int size, stride, padding;
 } opts;
 
-static const dnx_opt options[] = {
-    DNX_OPT_INT(opts, size, 0, 0, 4096, "side of the window, pixels; 0: equal to stride"),
-    DNX_OPT_INT(opts, stride, 1, 1, 4096, "step between windows, pixels"),
-    DNX_OPT_INT(opts, padding, -1, -1, 8192, "pixels of both sides together; -1: size - 1"),
-    DNX_OPT_END(opts)};
+static const dnx_opt options[] = {DNX_POOL_OPTIONS(opts), DNX_OPT_END(opts)};
 
 static int size_of(const opts *o) { return o->size ? o->size : o->stride; }
 static int padding_of(const opts *o) { return o->padding < 0 ? size_of(o) - 1 : o->padding; }
@@ -25,15 +21,8 @@ static int padding_of(const opts *o) { return o->padding < 0 ? size_of(o) - 1 : 
 static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     int size = size_of(o), padding = padding_of(o);
-    dnx_status st = dnx_mean_windows_shape(n, size, o->stride, padding, err);
-    if (st) return st;
-    if (padding > 2 * (size - 1))
-        return dnx_fail(
-            err, DNX_EOPTION, n->loc,
-            "[local_avgpool] padding=%d: with size=%d some windows hold nothing but padding",
-            padding, size);
     *(dnx_mean_windows *)n->state = (dnx_mean_windows){size, o->stride, padding / 2, false};
-    return DNX_OK;
+    return dnx_windows_shape(n, size, o->stride, padding, err);
 }
 
 /* Shows this layer as a [maxpool], for which Netron draws the windows and the unequal padding. */

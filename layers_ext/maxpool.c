@@ -7,17 +7,15 @@
  * NaN in a window makes y NaN. No weights. */
 #include <string.h>
 
+#include "common/mean_windows.h"
 #include "kernels/kernels.h"
-#include "dnx.h"
 
 typedef struct {
     int size, stride, padding;
 } opts;
 
 static const dnx_opt options[] = {
-    DNX_OPT_INT(opts, size, 0, 0, 4096, "side of the window, pixels; 0: equal to stride"),
-    DNX_OPT_INT(opts, stride, 1, 1, 4096, "step between windows, pixels"),
-    DNX_OPT_INT(opts, padding, -1, -1, 8192, "pixels of both sides together; -1: size - 1"),
+    DNX_POOL_OPTIONS(opts),
     DNX_OPT_END(opts),
 };
 
@@ -29,20 +27,11 @@ typedef struct {
 static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
-    dnx_shape in = n->in[0];
     s->stride = o->stride;
     s->size = o->size ? o->size : o->stride;
     s->padding = o->padding < 0 ? s->size - 1 : o->padding;
-    if (s->size > in.h + s->padding || s->size > in.w + s->padding)
-        return dnx_fail(err, DNX_ESHAPE, n->loc,
-                        "[maxpool] size=%d: the padded input is only %d x %d", s->size,
-                        in.h + s->padding, in.w + s->padding);
-    if (s->padding > 2 * (s->size - 1))
-        return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[maxpool] padding=%d: with size=%d some windows hold nothing but padding",
-                        s->padding, s->size);
-    n->out = (dnx_shape){(in.h + s->padding - s->size) / s->stride + 1,
-                         (in.w + s->padding - s->size) / s->stride + 1, in.c};
+    dnx_status st = dnx_windows_shape(n, s->size, s->stride, s->padding, err);
+    if (st) return st;
     if (!n->trains) return DNX_OK;
     s->winner = dnx_new_array(n, (size_t)n->batch * dnx_size(n->out), sizeof *s->winner, err);
     return s->winner ? DNX_OK : DNX_EMEM;

@@ -50,6 +50,7 @@ dnx_status dnx_outfile_sync(dnx_outfile *f, dnx_err *err);
 /* Syncs the temporary file, renames it to the target and closes it. After an error, the old file is
  * unchanged. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_commit(dnx_outfile *f, dnx_err *err);
+/* Closes and removes the temporary file. The old file stays unchanged. */
 void dnx_outfile_discard(dnx_outfile *f);
 
 /* Writes a whole file of n bytes. Errors: DNX_EIO, DNX_EMEM. */
@@ -60,5 +61,6 @@ void dnx_outfile_sweep(const char *folder);
 /* Like dnx_outfile_write(), but not synced: for one of thousands of files. Call
  * dnx_outfile_sync_many() after the last one. */
 dnx_status dnx_outfile_write_of_many(const char *path, const void *bytes, size_t n, dnx_err *err);
+/* Syncs the file system of a folder. DNX_EIO. */
 dnx_status dnx_outfile_sync_many(const char *folder, dnx_err *err);
 #endif

@@ -9,6 +9,7 @@
  * the process. Signals that are ignored stay ignored (nohup). Ignores SIGXFSZ, so that a file over
  * the size limit gives a write error. */
 void dnx_stop_on_signals(void);
+/* Returns true after such a signal. */
 bool dnx_stop_asked(void);
 /* After a signal has asked to stop, fails with DNX_ESTOP, for example "stopped by SIGTERM". */
 dnx_status dnx_stop_check(dnx_err *err);

@@ -30,17 +30,23 @@ bool dnx_args_have_help(int argc, char *const *argv) {
     return false;
 }
 
-static int wrong(const parser *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static int wrong(const parser *p, const char *format, ...) {
+int dnx_wrong(const char *format, ...) {
     va_list args;
     va_start(args, format);
     fprintf(stderr, "darknet: ");
     vfprintf(stderr, format, args);
     fprintf(stderr, "\n");
     va_end(args);
-    dnx_print_usage(stderr, p->v);
     return 2;
 }
+
+static int with_usage(const parser *p, int status) {
+    dnx_print_usage(stderr, p->v);
+    return status;
+}
+
+/* Like dnx_wrong(), then prints the usage of p's verb. */
+#define wrong(p, ...) with_usage(p, dnx_wrong(__VA_ARGS__))
 
 static int set_int(const parser *p, const dnx_arg *a, const char *text) {
     long v;

@@ -83,6 +83,8 @@ typedef struct dnx_verb {
     const char *const *host_verbs;       /* NULL-terminated verbs of /usr/bin/darknet, or NULL */
 } dnx_verb;
 
+/* Reports wrong arguments: prints "darknet: TEXT" to stderr. Returns the exit status 2. */
+int dnx_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Fills the struct `out` (v->size bytes) from the words after the verb. Returns 0, or 2 after a
  * message about wrong words. */
 int dnx_args_parse(const dnx_verb *v, int argc, char *const *argv, void *out);

@@ -12,6 +12,7 @@ typedef struct {
  * why: the reason why the network cannot be trained, or NULL. */
 void dnx_check_json(dnx_net *net, const char *weights, const dnx_check_training *t,
                     const char *why);
+/* Print the network as a graph: in the language of Graphviz, or as an SVG picture. */
 void dnx_draw_dot(const dnx_net *net);
 void dnx_draw_svg(const dnx_net *net);
 #endif

@@ -15,8 +15,6 @@ extern const dnx_verb dnx_command;
 extern const dnx_verb dnx_classifier_train, dnx_classifier_predict, dnx_classifier_valid,
     dnx_classifier_raw, dnx_compress_low_rank, dnx_compress_pack, dnx_compress_unpack;
 
-/* Reports wrong arguments: prints "darknet: TEXT" to stderr. Returns the exit status 2. */
-int dnx_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints the error to stderr. Returns the exit status 1. */
 int dnx_report(const dnx_err *err);
 /* Removes -gpu N, -nogpu and -precision WORD from the words before "--", and stores their values.
@@ -60,6 +58,8 @@ int dnx_threads(int asked);
 /* Print a string, or its first n bytes, as a JSON string in quotes. NULL is printed as null. */
 void dnx_json_text(const char *text);
 void dnx_json_part(const char *text, size_t n);
+/* Prints a table of the rows of a bridge. */
 void dnx_print_bridge(const dnx_bridge *b);
+/* Prints the notes about the cfg to stderr, each on a line. */
 void dnx_print_notes(const dnx_net *net);
 #endif

@@ -8,6 +8,7 @@
 #include "cmd/matching.h"
 #include "face/gallery.h"
 #include "face/search.h"
+#include "kernels/bytes.h"
 #include "kernels/pool.h"
 
 typedef struct {
@@ -123,6 +124,12 @@ static void tell(const dnx_gallery *g, const find_args *a) {
 static dnx_status look_up(const dnx_matching *t, const dnx_gallery *g, const dnx_portrait *p,
                           const find_args *a, dnx_err *err) {
     dnx_hit *hits = NULL;
+    dnx_query q = {.table = g->e.v,
+                   .n = g->e.n,
+                   .queries = p->features,
+                   .q = (int)p->n,
+                   .dim = (int)g->e.dim,
+                   .bytes = dnx_bytes()};
     dnx_status st = DNX_OK;
     bool is_enough;
     int k = a->top;
@@ -130,9 +137,8 @@ static dnx_status look_up(const dnx_matching *t, const dnx_gallery *g, const dnx
         k = g->e.n < (size_t)(k * ROWS_A_PERSON) ? (int)g->e.n : k * ROWS_A_PERSON;
         free(hits);
         hits = malloc(p->n * (size_t)k * sizeof *hits);
-        st = hits ? dnx_search(g->e.v, g->e.n, p->features, (int)p->n, (int)g->e.dim, k,
-                               t->m.net->pool, hits, err)
-                  : dnx_no_memory(a->gallery, err);
+        q.k = k;
+        st = hits ? dnx_search(&q, t->m.net->pool, hits, err) : dnx_no_memory(a->gallery, err);
         is_enough = true;
         for (size_t i = 0; !st && i < p->n; i++)
             is_enough &= keep_people(g, hits + i * (size_t)k, k, a->top) == a->top;

@@ -59,6 +59,7 @@ typedef struct {
 /* Returns the path of the crop of face `number`, where 1 is the first face; free() it. NULL when
  * memory runs out. */
 char *dnx_finding_crop(const dnx_finding *j, const char *photo, size_t number);
+/* Removes the crops 1 to n of a photograph, as far as they exist. */
 void dnx_finding_remove(const dnx_finding *j, const char *photo, size_t n);
 /* Fills j->todo with the photographs that are not in the record. Errors: DNX_EIO when two
  * photographs would have the same first crop; DNX_EMEM. */

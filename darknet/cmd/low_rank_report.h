@@ -3,6 +3,7 @@
 #define DNX_LOW_RANK_REPORT_H
 #include "compress/low_rank_run.h"
 
+/* Prints the table of layers, the speed-up, the error, and warnings. */
 void dnx_low_rank_print(const dnx_low_rank *c);
 /* held_out: names of the c->measured images. skipped: number of unreadable images. */
 void dnx_low_rank_json(const dnx_low_rank *c, const char *const *held_out, size_t skipped);

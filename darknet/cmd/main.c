@@ -1,7 +1,6 @@
 /* main.c - the darknet command: runs its own verbs, and hands other verbs of Darknet to
  * /usr/bin/darknet. */
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,16 +31,6 @@ static const char *const host_verbs[] = {
     "tag",       "test",     "visualize", "yolo",      NULL};
 
 const dnx_verb dnx_command = {.name = "", .summary = "", .verbs = verbs, .host_verbs = host_verbs};
-
-int dnx_wrong(const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    fprintf(stderr, "darknet: ");
-    vfprintf(stderr, format, args);
-    fprintf(stderr, "\n");
-    va_end(args);
-    return 2;
-}
 
 int dnx_report(const dnx_err *err) {
     fprintf(stderr, "%s\n", err->text);

@@ -19,6 +19,7 @@ typedef struct {
     double *delta; /* scratch: 2 x d numbers */
 } dnx_moments;
 
+/* Allocates zeroed sums for vectors of d numbers. DNX_EMEM. Free m, also after an error. */
 dnx_status dnx_moments_make(dnx_moments *m, int d, dnx_err *err);
 void dnx_moments_free(dnx_moments *m);
 /* Adds `rows` vectors of d floats to the mean and the covariance. */
@@ -46,6 +47,7 @@ typedef struct {
     double *c;    /* d numbers */
 } dnx_factors;
 
+/* Allocates zeroed factors. DNX_EMEM. Free f, also after an error. */
 dnx_status dnx_factors_make(dnx_factors *f, int d, int rank, dnx_err *err);
 void dnx_factors_free(dnx_factors *f);
 
@@ -55,20 +57,28 @@ void dnx_factors_set_constant(dnx_factors *f, const double *x);
  * f->rank rows of `vectors`, which dnx_eigen() has computed. mean: d numbers, the mean of y. */
 void dnx_low_rank_linear(const double *vectors, const double *mean, dnx_factors *f);
 
-/* Solves the paper's nonlinear and asymmetric cases: minimises the objective sum_i |r(y_i) - r(M
- * x_i + c)|^2 over n samples. y: n x d, the true responses. x: n x d, the responses when earlier
- * layers are approximated, or a copy of y. The function subtracts the mean of x in place, so y must
- * not share its memory. act: the activation r; RELU, LEAKY, and PRELU with d slopes are nonlinear
- * cases.
+/* Samples of responses. The objective of a solution M, c is sum_i |r(y_i) - r(M x_i + c)|^2. */
+typedef struct {
+    const float *y;       /* n x d: the true responses */
+    float *x;             /* n x d: the responses when earlier layers are approximated, or a copy of
+                           * y */
+    long n;               /* number of samples */
+    dnx_act act;          /* the activation r */
+    const float *slopes;  /* d slopes; only read for PRELU */
+    double before, after; /* results: the objectives of the linear solution and of the last one,
+                           * divided by sum_i |r(y_i)|^2 */
+} dnx_samples;
+
+/* Solves the paper's nonlinear and asymmetric cases: minimises the objective of the samples. The
+ * function subtracts the mean of x in place, so y must not share its memory. RELU, LEAKY and PRELU
+ * are nonlinear cases.
  *
  * f, from dnx_factors_make(), first gets the best linear solution, min sum_i |y_i - M x_i - c|^2.
  * For any other activation, this is the result. For these activations, 50 steps improve it: 25 with
- * the penalty lambda = .01 (see low_rank_nonlinear.c) and 25 with lambda = 1. *before, *after: the
- * objective of the linear solution and of the result, divided by sum_i |r(y_i)|^2; both may be
- * NULL. Errors: DNX_EMEM, DNX_ENUMBER. */
-dnx_status dnx_low_rank_nonlinear(const float *y, float *x, long n, dnx_act act,
-                                  const float *slopes, struct dnx_pool *pool, dnx_factors *f,
-                                  double *before, double *after, dnx_err *err);
+ * the penalty lambda = .01 (see low_rank_nonlinear.c) and 25 with lambda = 1. Errors: DNX_EMEM,
+ * DNX_ENUMBER. */
+dnx_status dnx_low_rank_nonlinear(dnx_samples *samples, struct dnx_pool *pool, dnx_factors *f,
+                                  dnx_err *err);
 /* Returns true when dnx_low_rank_nonlinear() takes account of this activation. */
 bool dnx_low_rank_knows(dnx_act act);
 

@@ -19,7 +19,6 @@ typedef struct {
     long n;
     int d, rank, threads;
     dnx_act act;
-    const float *slopes;
     float *a; /* d slopes of r below 0 */
     double lambda;
     bool has_z;    /* false: z is y, and no objective is computed */
@@ -168,13 +167,14 @@ static void set_mean(const solver *s, dnx_factors *f) {
 }
 
 /* Improves the linear solution f by the alternating steps, and stores the solution with the
- * smallest objective in f. *before and *after get the first and the smallest objective. */
-static dnx_status alternate(solver *s, regression *g, dnx_pool *pool, dnx_factors *f,
-                            double *before, double *after, dnx_err *err) {
+ * smallest objective in f. samples->before and ->after get the first and the smallest objective. */
+static dnx_status alternate(solver *s, regression *g, dnx_pool *pool, dnx_samples *samples,
+                            dnx_factors *f, dnx_err *err) {
     dnx_factors now = {0};
     dnx_status st = dnx_factors_make(&now, f->d, f->rank, err);
     if (!st) keep(&now, f);
-    double first = 0, least = INFINITY;
+    samples->before = 0;
+    samples->after = INFINITY;
     const int iterations = dnx_low_rank_knows(s->act) && s->act != DNX_LINEAR ? ITERATIONS : 0;
     s->has_z = true;
     for (int i = 0; i <= 2 * iterations && !st; i++) {
@@ -182,17 +182,15 @@ static dnx_status alternate(solver *s, regression *g, dnx_pool *pool, dnx_factor
         s->lambda = i < iterations ? .01 : 1;
         sum_all(s, pool);
         double error = s->sums[s->d] / (s->sums[s->d + 1] > 0 ? s->sums[s->d + 1] : 1);
-        if (i == 0) first = error;
-        if (error < least) {
-            least = error;
+        if (i == 0) samples->before = error;
+        if (error < samples->after) {
+            samples->after = error;
             keep(f, &now);
         }
         if (i == 2 * iterations) break;
         set_mean(s, &now);
         st = regress(s->cross, g, &now, err);
     }
-    if (before) *before = first;
-    if (after) *after = least;
     dnx_factors_free(&now);
     return st;
 }
@@ -230,19 +228,18 @@ static dnx_status start(solver *s, regression *g, float *x, double *x_mean, dnx_
     return regress(s->cross, g, f, err);
 }
 
-dnx_status dnx_low_rank_nonlinear(const float *y, float *x, long n, dnx_act act,
-                                  const float *slopes, dnx_pool *pool, dnx_factors *f,
-                                  double *before, double *after, dnx_err *err) {
+dnx_status dnx_low_rank_nonlinear(dnx_samples *samples, dnx_pool *pool, dnx_factors *f,
+                                  dnx_err *err) {
     size_t d = (size_t)f->d, R = (size_t)f->rank, threads = (size_t)dnx_pool_threads(pool);
     const dnx_kernel_set *k = dnx_kernels();
-    solver s = {.y = y,
-                .x = x,
-                .n = n,
+    const dnx_act act = samples->act;
+    solver s = {.y = samples->y,
+                .x = samples->x,
+                .n = samples->n,
                 .d = f->d,
                 .rank = f->rank,
                 .threads = (int)threads,
-                .act = act,
-                .slopes = slopes};
+                .act = act};
     float **floats[] = {&s.a, &s.q, &s.p, &s.plain, &s.mean, &s.work};
     size_t sizes[] = {d, k->packed(f->d, f->rank),           k->packed(f->rank, f->d), d * R,
                       d, threads * (BLOCK * (d + R) + d * d)};
@@ -258,11 +255,14 @@ dnx_status dnx_low_rank_nonlinear(const float *y, float *x, long n, dnx_act act,
         ok &= (*doubles[i] = calloc(lengths[i], sizeof(double))) != NULL;
     dnx_status st = ok ? DNX_OK
                        : dnx_fail_at(err, DNX_EMEM, NULL,
-                                     "no memory for %ld samples of %zu responses", n, d);
+                                     "no memory for %ld samples of %zu responses", s.n, d);
     for (size_t i = 0; ok && i < d; i++)
-        s.a[i] = act == DNX_PRELU ? slopes[i] : act == DNX_RELU ? 0 : act == DNX_LEAKY ? .1f : 1;
-    if (!st) st = start(&s, &g, x, x_mean, pool, f, err);
-    if (!st) st = alternate(&s, &g, pool, f, before, after, err);
+        s.a[i] = act == DNX_PRELU   ? samples->slopes[i]
+                 : act == DNX_RELU  ? 0
+                 : act == DNX_LEAKY ? .1f
+                                    : 1;
+    if (!st) st = start(&s, &g, samples->x, x_mean, pool, f, err);
+    if (!st) st = alternate(&s, &g, pool, samples, f, err);
     if (!st) dnx_factors_set_constant(f, x_mean);
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++) dnx_free(*floats[i]);
     for (size_t i = 0; i < sizeof doubles / sizeof *doubles; i++) free(*doubles[i]);

@@ -173,8 +173,8 @@ static float *pack_product(const dnx_factors *f) {
 
 static dnx_status solve_samples(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err *err) {
     long n = (long)(c->fitted * (size_t)l->r.positions);
-    dnx_status st = dnx_low_rank_nonlinear(l->y, l->x, n, l->r.act, l->r.slopes, c->net->pool,
-                                           &l->f, NULL, NULL, err);
+    dnx_samples all = {.y = l->y, .x = l->x, .n = n, .act = l->r.act, .slopes = l->r.slopes};
+    dnx_status st = dnx_low_rank_nonlinear(&all, c->net->pool, &l->f, err);
     if (st) return st;
     size_t d = (size_t)l->r.N;
     float *packed = pack_product(&l->f), *row = dnx_alloc(d);

@@ -61,6 +61,7 @@ dnx_status dnx_data_open_valid(const char *file, void (*broken)(void *, const ch
                                void *arg, dnx_data **out, dnx_err *err);
 void dnx_data_close(dnx_data *d); /* d may be NULL */
 
+/* Returns the source that contains image i. */
 const dnx_source *dnx_data_source(const dnx_data *d, size_t i);
 /* Stores the name of image i for messages: its path, or "x.rec, record at byte N". */
 void dnx_data_name(const dnx_data *d, size_t i, char *out, size_t size);
@@ -79,5 +80,6 @@ bool dnx_data_others_can_be_read(const dnx_data *d, size_t i);
 bool dnx_data_add(dnx_data *d, uint64_t at, int class_of);
 /* Like dnx_data_name(), for the image of source s at offset `at`. */
 void dnx_source_name(const dnx_data *d, const dnx_source *s, uint64_t at, char *out, size_t size);
+/* Returns a line of the .data file, for messages. */
 static inline dnx_loc dnx_data_at(const dnx_data *d, int line) { return (dnx_loc){d->file, line}; }
 #endif

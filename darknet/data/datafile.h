@@ -22,6 +22,7 @@ dnx_status dnx_datafile_parse(dnx_lines *l, dnx_data_opts *o, dnx_err *err);
  * DNX_EOPTION when the cfg has classes=auto and the .data file has no classes=. */
 dnx_status dnx_datafile_cfg(const char *file, const char *path, dnx_cfg **out, dnx_err *err);
 void dnx_datafile_free(dnx_data_opts *o);
+/* Returns the value of labels= or, without it, of names=; NULL without both. */
 static inline const char *dnx_datafile_labels(const dnx_data_opts *o) {
     return o->labels ? o->labels : o->names;
 }

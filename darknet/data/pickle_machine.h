@@ -16,6 +16,7 @@ typedef struct {
 
 /* ---- pickle.c ---- */
 
+/* Return DNX_EPARSE at the current opcode, "byte N: why"; or DNX_EMEM. */
 dnx_status dnx_py_bad(const dnx_pickle_machine *m, const char *why, dnx_err *err);
 dnx_status dnx_py_no_memory(const dnx_pickle_machine *m, dnx_err *err);
 /* Push a value, a number or a truth value (0 or 1) onto the stack. */

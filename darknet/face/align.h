@@ -25,5 +25,6 @@ typedef enum { DNX_LARGEST, DNX_CENTER, DNX_SKIP } dnx_several;
 /* Chooses one of n > 0 faces: the largest, or the face whose mean point is nearest to the centre of
  * a w x h image. Returns its index. DNX_SKIP is for callers that skip images with several faces. */
 size_t dnx_face_choose(const dnx_face *faces, size_t n, dnx_several how, int w, int h);
+/* Returns true when all five points of a face lie in a w x h image. */
 bool dnx_face_is_inside(const dnx_face *f, int w, int h);
 #endif

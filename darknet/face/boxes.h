@@ -17,7 +17,9 @@ typedef struct {
     size_t n, capacity;
 } dnx_boxes;
 
+/* Appends a copy of a box to a list, which starts as zeros. Returns false when memory runs out. */
 bool dnx_boxes_add(dnx_boxes *l, const dnx_box *b);
+/* Frees the boxes and empties the list. */
 void dnx_boxes_free(dnx_boxes *l);
 
 /* Overlap of two boxes: the area of their intersection, divided by that of their union or by that

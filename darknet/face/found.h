@@ -32,15 +32,19 @@ typedef struct {
  * DNX_EPARSE when a line is wrong. DNX_EMEM. Free l, also after an error. */
 dnx_status dnx_found_parse(const char *text, size_t len, const char *file, dnx_found_list *l,
                            dnx_err *err);
+/* Appends the photograph `path` with copies of its n faces, also when n is 0. DNX_EMEM. */
 dnx_status dnx_found_add(dnx_found_list *l, const char *path, const dnx_found *faces, size_t n,
                          dnx_err *err);
+/* Sorts the photographs by path, as dnx_found_get() needs them. */
 void dnx_found_sort(dnx_found_list *l);
 /* Returns the photograph `path` of a sorted list, or NULL when the list lacks it. */
 const dnx_found_photo *dnx_found_get(const dnx_found_list *l, const char *path);
+/* Frees the names and faces of a list that was zeroed at first. */
 void dnx_found_free(dnx_found_list *l);
 
 /* Returns why a path cannot be written to a record or a file for `darknet align`, else NULL. */
 const char *dnx_found_refuses(const char *path);
+/* Prints the lines of a record for one photograph: `n path`, then a line for each face. */
 void dnx_found_print(FILE *f, const char *path, const dnx_found *faces, size_t n);
 /* Prints one line for each face, in the form "mtcnn" of landmarks.h. */
 void dnx_found_print_for_align(FILE *f, const char *path, const dnx_found *faces, size_t n);

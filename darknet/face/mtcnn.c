@@ -159,8 +159,9 @@ static void draw_piece(void *arg, int t, long i) {
     const double by = 1 / piece->scale;
     const size_t ld = (size_t)p->page_w * 3;
     float *page = m->pages + (size_t)piece->page * (size_t)p->page_h * ld;
-    dnx_shrunk_piece(&m->image, piece->left * by, piece->top * by, piece->w * by, piece->h * by,
-                     piece->w, piece->h, page + (size_t)piece->y * ld + 3 * (size_t)piece->x, ld);
+    const dnx_rectangle r = {piece->left * by, piece->top * by, piece->w * by, piece->h * by};
+    dnx_shrunk_piece(&m->image, r, piece->w, piece->h,
+                     page + (size_t)piece->y * ld + 3 * (size_t)piece->x, ld);
 }
 
 /* Adds a box for each window of a piece whose score reaches P-Net's threshold. */
@@ -228,8 +229,9 @@ static void cut_window(void *arg, int t, long i) {
     dnx_mtcnn *m = arg;
     const dnx_box *b = &m->boxes.box[m->first + (size_t)i];
     const int side = nets[m->stage].side;
-    dnx_shrunk_piece(&m->image, b->x1 - 1, b->y1 - 1, b->x2 - b->x1 + 1, b->y2 - b->y1 + 1, side,
-                     side, m->windows + (size_t)i * (size_t)(side * side * 3), (size_t)side * 3);
+    const dnx_rectangle r = {b->x1 - 1, b->y1 - 1, b->x2 - b->x1 + 1, b->y2 - b->y1 + 1};
+    dnx_shrunk_piece(&m->image, r, side, side, m->windows + (size_t)i * (size_t)(side * side * 3),
+                     (size_t)side * 3);
 }
 
 /* Returns false for a box outside the image, and for a box without area. Calibration can make such

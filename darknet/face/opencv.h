@@ -6,9 +6,14 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-/* Draws a rectangle's outline, t pixels thick. rgb: h x w x 3 bytes. Returns false on failure. */
-bool dnx_box_opencv(unsigned char *rgb, int w, int h, int x1, int y1, int x2, int y2, int t,
-                    const unsigned char colour[3]);
+/* The outline of a rectangle from (x1, y1) to (x2, y2), both within it, t pixels thick */
+typedef struct {
+    int x1, y1, x2, y2, t;
+    const unsigned char *colour; /* red, green, blue */
+} dnx_outline;
+
+/* Draws an outline. rgb: h x w x 3 bytes. Returns false on failure. */
+bool dnx_box_opencv(unsigned char *rgb, int w, int h, const dnx_outline *o);
 
 /* Open a video file or a camera. Return NULL on failure. */
 void *dnx_capture_file(const char *path);

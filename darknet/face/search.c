@@ -23,15 +23,13 @@ void dnx_unit_rows(float *v, size_t n, size_t dim) {
 }
 
 typedef struct {
-    const float *table, *queries;
-    size_t n;
-    int q, dim, k, panels;     /* panels: number of panels of PANEL queries */
-    const dnx_byte_set *bytes; /* NULL when the first pass uses floats */
-    float *packed;             /* the queries, packed for the first pass */
-    float *products;           /* threads x BLOCK x q; only when the first pass uses floats */
-    float *limit;              /* threads x panels x PANEL: products below it cannot be hits */
-    dnx_byte_find *found;      /* threads x BLOCK x panels: the results of the first pass */
-    dnx_hit *hits;             /* threads x q x k: the best hits of each thread */
+    dnx_query in;
+    int panels;           /* number of panels of PANEL queries */
+    float *packed;        /* the queries, packed for the first pass */
+    float *products;      /* threads x BLOCK x q; only when the first pass uses floats */
+    float *limit;         /* threads x panels x PANEL: products below it cannot be hits */
+    dnx_byte_find *found; /* threads x BLOCK x panels: the results of the first pass */
+    dnx_hit *hits;        /* threads x q x k: the best hits of each thread */
 } job;
 
 /* Inserts a row into a list of k hits with falling cosines. The last hit is dropped. */
@@ -59,14 +57,14 @@ static float slack(int dim) { return 3e-6f + 1.2e-7f * (float)dim; }
 static size_t look_at_floats(const job *j, const float *rows, int count, float *y,
                              const float *limit, dnx_byte_find *found) {
     size_t n = 0;
-    dnx_kernels()->mm(rows, (size_t)j->dim, count, j->dim, j->packed, j->q,
-                      &(dnx_epilogue){.y = y, .ldy = (size_t)j->q});
-    for (int r = 0; r < count; r++, y += j->q) {
+    dnx_kernels()->mm(rows, (size_t)j->in.dim, count, j->in.dim, j->packed, j->in.q,
+                      &(dnx_epilogue){.y = y, .ldy = (size_t)j->in.q});
+    for (int r = 0; r < count; r++, y += j->in.q) {
         int any = 0;
-        for (int i = 0; i < j->q; i++) any |= y[i] > limit[i];
+        for (int i = 0; i < j->in.q; i++) any |= y[i] > limit[i];
         for (int p = 0; any && p < j->panels; p++) {
             unsigned bits = 0;
-            for (int i = 0; i < PANEL && p * PANEL + i < j->q; i++)
+            for (int i = 0; i < PANEL && p * PANEL + i < j->in.q; i++)
                 bits |= (unsigned)(y[p * PANEL + i] > limit[p * PANEL + i]) << i;
             if (bits) found[n++] = (dnx_byte_find){(uint16_t)r, (uint16_t)bits, (uint32_t)p};
         }
@@ -79,33 +77,36 @@ static size_t look_at_floats(const job *j, const float *rows, int count, float *
  * is a hit. first: the index in the table of the block's first row. */
 static void take(const job *j, size_t first, const dnx_byte_find *f, float *limit, dnx_hit *hits) {
     const size_t row = first + f->row;
-    const float *a = j->table + row * (size_t)j->dim;
+    const int dim = j->in.dim, k = j->in.k;
+    const float *a = j->in.table + row * (size_t)dim;
     for (unsigned bits = f->queries; bits; bits &= bits - 1) {
         const int i = (int)f->panel * PANEL + __builtin_ctz(bits);
-        dnx_hit *list = hits + (size_t)i * (size_t)j->k;
-        const float cosine = exact(a, j->queries + (size_t)i * (size_t)j->dim, j->dim);
-        if (!(cosine > list[j->k - 1].cosine)) continue; /* of equal cosines, the first row stays */
-        insert(list, j->k, row, cosine);
-        limit[i] = list[j->k - 1].cosine - slack(j->dim);
+        dnx_hit *list = hits + (size_t)i * (size_t)k;
+        const float cosine = exact(a, j->in.queries + (size_t)i * (size_t)dim, dim);
+        if (!(cosine > list[k - 1].cosine)) continue; /* of equal cosines, the first row stays */
+        insert(list, k, row, cosine);
+        limit[i] = list[k - 1].cosine - slack(dim);
     }
 }
 
 static void search_share(void *arg, int t, int threads) {
     const job *j = arg;
-    const size_t q = (size_t)j->q, padded = (size_t)j->panels * PANEL;
+    const size_t q = (size_t)j->in.q, k = (size_t)j->in.k, padded = (size_t)j->panels * PANEL;
+    const int dim = j->in.dim;
+    const dnx_byte_set *b = j->in.bytes;
     float *y = j->products + (size_t)t * BLOCK * q, *limit = j->limit + (size_t)t * padded;
     dnx_byte_find *found = j->found + (size_t)t * BLOCK * (size_t)j->panels;
-    dnx_hit *hits = j->hits + (size_t)t * q * (size_t)j->k;
+    dnx_hit *hits = j->hits + (size_t)t * q * k;
     long lo, hi;
-    for (size_t i = 0; i < q * (size_t)j->k; i++) hits[i] = (dnx_hit){SIZE_MAX, -INFINITY};
+    for (size_t i = 0; i < q * k; i++) hits[i] = (dnx_hit){SIZE_MAX, -INFINITY};
     for (size_t i = 0; i < padded; i++) limit[i] = i < q ? -INFINITY : INFINITY;
-    dnx_share((long)j->n, t, threads, &lo, &hi);
+    dnx_share((long)j->in.n, t, threads, &lo, &hi);
     for (long p = lo; p < hi; p += BLOCK) {
         const int rows = (int)(hi - p < BLOCK ? hi - p : BLOCK);
-        const float *a = j->table + (size_t)p * (size_t)j->dim;
-        const size_t n = j->bytes ? j->bytes->look(a, rows, j->dim, j->packed, j->q, limit,
-                                                   a + (size_t)rows * (size_t)j->dim, found)
-                                  : look_at_floats(j, a, rows, y, limit, found);
+        const float *a = j->in.table + (size_t)p * (size_t)dim;
+        const size_t n = b ? b->look(a, rows, dim, j->packed, j->in.q, limit,
+                                     a + (size_t)rows * (size_t)dim, found)
+                           : look_at_floats(j, a, rows, y, limit, found);
         for (size_t i = 0; i < n; i++) take(j, (size_t)p, &found[i], limit, hits);
     }
 }
@@ -113,43 +114,36 @@ static void search_share(void *arg, int t, int threads) {
 /* Merges the lists of all threads into one list for each query. Threads are taken in order, and an
  * earlier thread has earlier rows, so of rows with equal cosines the first ones stay. */
 static void merge(const job *j, int threads, dnx_hit *out) {
-    const size_t lists = (size_t)j->q, k = (size_t)j->k;
+    const size_t lists = (size_t)j->in.q, k = (size_t)j->in.k;
     memcpy(out, j->hits, sizeof *out * lists * k);
     for (int t = 1; t < threads; t++)
         for (size_t i = 0; i < lists * k; i++) {
             const dnx_hit *h = &j->hits[(size_t)t * lists * k + i];
             dnx_hit *list = out + i / k * k;
-            if (h->cosine > list[k - 1].cosine) insert(list, j->k, h->row, h->cosine);
+            if (h->cosine > list[k - 1].cosine) insert(list, j->in.k, h->row, h->cosine);
         }
 }
 
 static void pack(const job *j) {
-    if (j->bytes) j->bytes->pack(j->queries, j->dim, j->q, j->packed);
-    else dnx_kernels()->pack(j->queries, 1, (size_t)j->dim, j->dim, j->q, j->packed);
+    if (j->in.bytes) j->in.bytes->pack(j->in.queries, j->in.dim, j->in.q, j->packed);
+    else dnx_kernels()->pack(j->in.queries, 1, (size_t)j->in.dim, j->in.dim, j->in.q, j->packed);
 }
 
-dnx_status dnx_search_by(const dnx_byte_set *bytes, const float *table, size_t n,
-                         const float *queries, int q, int dim, int k, dnx_pool *pool, dnx_hit *hits,
-                         dnx_err *err) {
+dnx_status dnx_search(const dnx_query *query, dnx_pool *pool, dnx_hit *hits, dnx_err *err) {
+    const int q = query->q, dim = query->dim, panels = (q + PANEL - 1) / PANEL;
     const size_t threads = (size_t)dnx_pool_threads(pool), lists = threads * (size_t)q;
-    const int panels = (q + PANEL - 1) / PANEL;
-    if (dim > DNX_BYTE_MOST) bytes = NULL;
+    const dnx_byte_set *bytes = dim > DNX_BYTE_MOST ? NULL : query->bytes;
     const size_t packed = bytes ? bytes->packed(dim, q) / sizeof(float)
                                 : dnx_kernels()->packed(dim, q);
-    job j = {.table = table,
-             .queries = queries,
-             .n = n,
-             .q = q,
-             .dim = dim,
-             .k = k,
+    job j = {.in = *query,
              .panels = panels,
-             .bytes = bytes,
              .packed = dnx_alloc(packed),
              .products = dnx_alloc(bytes ? 1 : lists * BLOCK),
              .limit = dnx_alloc(threads * (size_t)panels * PANEL),
              .found = malloc(threads * BLOCK * (size_t)panels * sizeof *j.found),
-             .hits = malloc(lists * (size_t)k * sizeof *hits)};
+             .hits = malloc(lists * (size_t)query->k * sizeof *hits)};
     dnx_status st = DNX_OK;
+    j.in.bytes = bytes;
     if (!j.packed || !j.products || !j.limit || !j.found || !j.hits)
         st = dnx_fail_at(err, DNX_EMEM, NULL, "no memory for the search");
     else {
@@ -163,9 +157,4 @@ dnx_status dnx_search_by(const dnx_byte_set *bytes, const float *table, size_t n
     free(j.found);
     free(j.hits);
     return st;
-}
-
-dnx_status dnx_search(const float *table, size_t n, const float *queries, int q, int dim, int k,
-                      dnx_pool *pool, dnx_hit *hits, dnx_err *err) {
-    return dnx_search_by(dnx_bytes(), table, n, queries, q, dim, k, pool, hits, err);
 }

@@ -15,14 +15,19 @@ typedef struct {
 bool dnx_unit(float *v, size_t dim);
 /* Scales n vectors of dim numbers to length 1, except zero vectors. */
 void dnx_unit_rows(float *v, size_t n, size_t dim);
-/* For each query finds the k rows of the table with the largest cosines. table: n x dim, queries: q
- * x dim; all vectors have length 1. hits: q x k, sorted by falling cosine; hits with equal cosines
- * are sorted by row. DNX_EMEM. */
-dnx_status dnx_search(const float *table, size_t n, const float *queries, int q, int dim, int k,
-                      struct dnx_pool *pool, dnx_hit *hits, dnx_err *err);
-/* Like dnx_search(), with the same hits. bytes: the kernels of the first pass (kernels/bytes.h);
- * NULL for a first pass with floats. */
-dnx_status dnx_search_by(const struct dnx_byte_set *bytes, const float *table, size_t n,
-                         const float *queries, int q, int dim, int k, struct dnx_pool *pool,
-                         dnx_hit *hits, dnx_err *err);
+
+/* What dnx_search() looks for. All vectors have length 1. */
+typedef struct {
+    const float *table;               /* n x dim */
+    const float *queries;             /* q x dim */
+    size_t n;                         /* rows of the table */
+    int q, dim, k;                    /* numbers of: queries; floats of a vector; hits of a query */
+    const struct dnx_byte_set *bytes; /* kernels of the first pass (kernels/bytes.h); NULL for a
+                                       * first pass with floats */
+} dnx_query;
+
+/* For each query finds the k rows of the table with the largest cosines. The hits do not depend on
+ * `bytes`. hits: q x k, sorted by falling cosine; hits with equal cosines are sorted by row. Errors:
+ * DNX_EMEM. */
+dnx_status dnx_search(const dnx_query *query, struct dnx_pool *pool, dnx_hit *hits, dnx_err *err);
 #endif

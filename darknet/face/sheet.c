@@ -40,8 +40,8 @@ void dnx_sheet_box_plain(dnx_image *sheet, int x1, int y1, int x2, int y2, int t
 
 void dnx_sheet_box(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size_t colour) {
 #ifdef DNX_OPENCV
-    if (dnx_box_opencv(sheet->rgb, sheet->w, sheet->h, x1, y1, x2, y2, t, colours[colour % 6]))
-        return;
+    const dnx_outline o = {x1, y1, x2, y2, t, colours[colour % 6]};
+    if (dnx_box_opencv(sheet->rgb, sheet->w, sheet->h, &o)) return;
 #endif
     dnx_sheet_box_plain(sheet, x1, y1, x2, y2, t, colour);
 }
@@ -54,8 +54,8 @@ static void draw_photo(dnx_image *sheet, const dnx_shrunk *image, double by, int
     for (int y = 0; y < h; y += most)
         for (int x = 0; x < w; x += most) {
             const int pw = w - x < most ? w - x : most, ph = h - y < most ? h - y : most;
-            dnx_shrunk_piece(image, x / by, y / by, pw / by, ph / by, pw, ph, piece,
-                             (size_t)pw * 3);
+            const dnx_rectangle r = {x / by, y / by, pw / by, ph / by};
+            dnx_shrunk_piece(image, r, pw, ph, piece, (size_t)pw * 3);
             for (int i = 0; i < pw * ph; i++) {
                 unsigned char pixel[3];
                 for (int c = 0; c < 3; c++)

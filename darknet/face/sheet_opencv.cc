@@ -4,13 +4,12 @@
 
 #include "face/opencv.h"
 
-bool dnx_box_opencv(unsigned char *rgb, int w, int h, int x1, int y1, int x2, int y2, int t,
-                    const unsigned char colour[3]) {
+bool dnx_box_opencv(unsigned char *rgb, int w, int h, const dnx_outline *o) {
     CvMat image = cvMat(h, w, CV_8UC3, rgb);
     try { /* exceptions must not reach C code */
-        for (int i = 0; i < t && x1 + i <= x2 - i && y1 + i <= y2 - i; i++)
-            cvRectangle(&image, cvPoint(x1 + i, y1 + i), cvPoint(x2 - i, y2 - i),
-                        cvScalar(colour[0], colour[1], colour[2]), 1, 8, 0);
+        for (int i = 0; i < o->t && o->x1 + i <= o->x2 - i && o->y1 + i <= o->y2 - i; i++)
+            cvRectangle(&image, cvPoint(o->x1 + i, o->y1 + i), cvPoint(o->x2 - i, o->y2 - i),
+                        cvScalar(o->colour[0], o->colour[1], o->colour[2]), 1, 8, 0);
     } catch (...) {
         return false;
     }

@@ -97,16 +97,15 @@ static void add_rows(const dnx_image *image, const taps *t, size_t lo, size_t hi
     }
 }
 
-void dnx_shrunk_piece(const dnx_shrunk *s, double x, double y, double w, double h, int W, int H,
-                      float *out, size_t ld) {
+void dnx_shrunk_piece(const dnx_shrunk *s, dnx_rectangle r, int W, int H, float *out, size_t ld) {
     taps across[DNX_PIECE_MOST], down[DNX_PIECE_MOST];
     float sum[REACH * 3];
     int k = 0;
-    while (k + 1 < s->n && fmax(w / W, h / H) >= 2 * (1 << k)) k++;
+    while (k + 1 < s->n && fmax(r.w / W, r.h / H) >= 2 * (1 << k)) k++;
     const dnx_image *image = &s->half[k];
     const double by = 1. / (1 << k);
-    axis(x * by, w * by / W, W, image->w, across);
-    axis(y * by, h * by / H, H, image->h, down);
+    axis(r.x * by, r.w * by / W, W, image->w, across);
+    axis(r.y * by, r.h * by / H, H, image->h, down);
     int lo = image->w, hi = 0;
     for (int i = 0; i < W; i++) {
         if (!across[i].n) continue;

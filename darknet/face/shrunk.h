@@ -16,10 +16,13 @@ bool dnx_shrunk_make(dnx_shrunk *s, const dnx_image *image);
 /* Frees the halves, but not the image. */
 void dnx_shrunk_free(dnx_shrunk *s);
 
-/* Cuts out the rectangle with upper left corner (x, y) and sides w, h (pixels of the image) and
- * scales it to W x H pixels, both at most DNX_PIECE_MOST. Pixels outside the image are black. out:
- * H rows of W x 3 floats, (pixel - 127.5) / 128; rows are `ld` floats apart. Shrinking averages
- * areas; enlarging is bilinear. Thread safe. */
-void dnx_shrunk_piece(const dnx_shrunk *s, double x, double y, double w, double h, int W, int H,
-                      float *out, size_t ld);
+/* A rectangle with upper left corner (x, y) and sides w, h, in pixels of the image */
+typedef struct {
+    double x, y, w, h;
+} dnx_rectangle;
+
+/* Cuts out the rectangle r and scales it to W x H pixels, both at most DNX_PIECE_MOST. Pixels
+ * outside the image are black. out: H rows of W x 3 floats, (pixel - 127.5) / 128; rows are `ld`
+ * floats apart. Shrinking averages areas; enlarging is bilinear. Thread safe. */
+void dnx_shrunk_piece(const dnx_shrunk *s, dnx_rectangle r, int W, int H, float *out, size_t ld);
 #endif

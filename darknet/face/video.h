@@ -8,11 +8,13 @@ typedef struct dnx_video dnx_video;
 
 /* Returns true for camera:N, and for file names with a suffix of videos, such as .mp4. */
 bool dnx_video_is_named(const char *path);
+/* Returns true for camera:N with a number N of at most three digits. */
 bool dnx_video_is_camera(const char *path);
 /* Opens a video; path must outlive v. The caller closes v. DNX_EIO when OpenCV cannot open the
  * video, or when this build has no OpenCV. DNX_EMEM. */
 dnx_status dnx_video_open(const char *path, dnx_video **v, dnx_err *err);
 void dnx_video_close(dnx_video *v);
+/* Goes to the next frame, at first to frame 1. Returns false after the last one. */
 bool dnx_video_next(dnx_video *v);
 /* Copies the pixels of the current frame; free them with dnx_image_free(). DNX_EIO when the frame
  * cannot be decoded, or is larger than an image may be. DNX_EMEM. */

@@ -5,21 +5,21 @@
 
 #include "gpu/placed.h"
 
-static bool is_trained(const dnx_half *h, int k) {
-    return h->l.node->params[k].is_trained && h->l.node->params[k].grad;
+static bool is_trained(const dnx_placed_layer *layer, int k) {
+    return layer->l.node->params[k].is_trained && layer->l.node->params[k].grad;
 }
 
 static void set_pointers(dnx_net *net, int i) {
     dnx_placed *p = dnx_placed_of(net);
-    dnx_half *h = &p->halves[i];
-    size_t at = h->at;
-    for (int k = 0; h->l.type && k < h->l.node->n_params; k++) {
-        h->l.value[k] = p->values + at;
-        if (is_trained(h, k)) {
-            h->l.grad[k] = p->grads + at;
-            h->l.momentum[k] = p->momentum + at;
+    dnx_placed_layer *layer = &p->layers[i];
+    size_t at = layer->at;
+    for (int k = 0; layer->l.type && k < layer->l.node->n_params; k++) {
+        layer->l.value[k] = p->values + at;
+        if (is_trained(layer, k)) {
+            layer->l.grad[k] = p->grads + at;
+            layer->l.momentum[k] = p->momentum + at;
         }
-        at += h->l.node->params[k].count;
+        at += layer->l.node->params[k].count;
     }
 }
 
@@ -35,8 +35,8 @@ static dnx_status make_training(dnx_net *net, dnx_err *err) {
     const size_t bytes = p->floats * sizeof(float);
     int n = 0;
     for (int i = 0; i < net->n; i++)
-        for (int k = 0; p->halves[i].l.type && k < net->nodes[i].n_params; k++)
-            n += is_trained(&p->halves[i], k);
+        for (int k = 0; p->layers[i].l.type && k < net->nodes[i].n_params; k++)
+            n += is_trained(&p->layers[i], k);
     p->descents_here = calloc((size_t)n + 1, sizeof *p->descents_here);
     if (!p->descents_here) return dnx_no_memory(net->file, err);
     dnx_status st = dnx_gpu_allocate(net, &p->grads, bytes, err);
@@ -67,54 +67,54 @@ void dnx_gpu_free_parameters(dnx_net *net) {
 }
 
 void dnx_gpu_upload(dnx_net *net, int i) {
-    dnx_half *h = &dnx_placed_of(net)->halves[i];
+    dnx_placed_layer *layer = &dnx_placed_of(net)->layers[i];
     const float *v = net->trains ? net->sgd.momentum + net->sgd.of[i].momentum_at : NULL;
-    if (!h->is_changed) return;
-    for (int k = 0; k < h->l.node->n_params; k++) {
-        const size_t count = h->l.node->params[k].count;
-        dnx_device_put(h->l.device, h->l.value[k], h->l.node->params[k].value,
+    if (!layer->is_changed) return;
+    for (int k = 0; k < layer->l.node->n_params; k++) {
+        const size_t count = layer->l.node->params[k].count;
+        dnx_device_put(layer->l.device, layer->l.value[k], layer->l.node->params[k].value,
                        sizeof(float) * count);
-        if (!v || !is_trained(h, k)) continue;
-        dnx_device_put(h->l.device, h->l.momentum[k], v, sizeof(float) * count);
+        if (!v || !is_trained(layer, k)) continue;
+        dnx_device_put(layer->l.device, layer->l.momentum[k], v, sizeof(float) * count);
         v += count;
     }
-    h->is_changed = false;
-    h->is_unprepared = true;
+    layer->is_changed = false;
+    layer->is_unprepared = true;
 }
 
 void dnx_gpu_changed(dnx_net *net, int i) {
     if (!net->placed) return;
     dnx_gpu_catch_up(net, i);
-    dnx_placed_of(net)->halves[i].is_changed = true;
+    dnx_placed_of(net)->layers[i].is_changed = true;
 }
 
 void dnx_gpu_catch_up(dnx_net *net, int i) {
     dnx_placed *p = net->placed;
-    dnx_half *h = p ? &p->halves[i] : NULL;
-    if (!h || !h->is_ahead) return;
-    const float *values = p->pinned[p->complete] + h->at, *momentum = values + p->floats;
+    dnx_placed_layer *layer = p ? &p->layers[i] : NULL;
+    if (!layer || !layer->is_ahead) return;
+    const float *values = p->pinned[p->complete] + layer->at, *momentum = values + p->floats;
     float *v = net->sgd.momentum + net->sgd.of[i].momentum_at;
-    for (int k = 0; k < h->l.node->n_params; k++) {
-        const size_t count = h->l.node->params[k].count;
-        memcpy(h->l.node->params[k].value, values, sizeof(float) * count);
-        if (is_trained(h, k)) {
+    for (int k = 0; k < layer->l.node->n_params; k++) {
+        const size_t count = layer->l.node->params[k].count;
+        memcpy(layer->l.node->params[k].value, values, sizeof(float) * count);
+        if (is_trained(layer, k)) {
             memcpy(v, momentum, sizeof(float) * count);
             v += count;
         }
         values += count;
         momentum += count;
     }
-    h->is_ahead = false;
+    layer->is_ahead = false;
 }
 
 void dnx_gpu_prepare(dnx_net *net, int i) {
-    dnx_half *h = &dnx_placed_of(net)->halves[i];
-    if (h->l.type->prepare) h->l.type->prepare(&h->l);
-    h->is_unprepared = false;
+    dnx_placed_layer *layer = &dnx_placed_of(net)->layers[i];
+    if (layer->l.type->prepare) layer->l.type->prepare(&layer->l);
+    layer->is_unprepared = false;
 }
 
 static bool updates_on_device(const dnx_net *net, int i) {
-    return dnx_placed_of(net)->halves[i].l.type && net->o.clip_norm <= 0 &&
+    return dnx_placed_of(net)->layers[i].l.type && net->o.clip_norm <= 0 &&
            net->sgd.of[i].exclusivity <= 0;
 }
 
@@ -123,8 +123,8 @@ static bool updates_on_device(const dnx_net *net, int i) {
  * When queues is false, copies them from pinned memory to the layers on the CPU. */
 static void copy_gradients(dnx_net *net, float *pinned, bool queues) {
     for (int i = net->first_trained; i < net->n; i++) {
-        dnx_gpu_layer *l = &dnx_placed_of(net)->halves[i].l;
-        float *at = pinned + dnx_placed_of(net)->halves[i].at;
+        dnx_gpu_layer *l = &dnx_placed_of(net)->layers[i].l;
+        float *at = pinned + dnx_placed_of(net)->layers[i].at;
         for (int k = 0; l->type && !updates_on_device(net, i) && k < l->node->n_params; k++) {
             const size_t bytes = sizeof(float) * l->node->params[k].count;
             float *here = l->grad[k] ? l->node->params[k].grad : l->node->params[k].value;
@@ -146,15 +146,15 @@ void dnx_gpu_fetch_gradients(dnx_net *net) {
 static void add_descents(dnx_net *net, int i, int batch, float rate, float momentum, float decay) {
     dnx_placed *p = dnx_placed_of(net);
     const dnx_layer_sgd *of = &net->sgd.of[i];
-    const dnx_half *h = &p->halves[i];
-    for (int k = 0; k < h->l.node->n_params; k++)
-        if (is_trained(h, k))
+    const dnx_placed_layer *layer = &p->layers[i];
+    for (int k = 0; k < layer->l.node->n_params; k++)
+        if (is_trained(layer, k))
             p->descents_here[p->n_descents++] = (struct dnx_cuda_descent){
-                .at = h->l.value[k] - p->values,
-                .count = (long)h->l.node->params[k].count,
+                .at = layer->l.value[k] - p->values,
+                .count = (long)layer->l.node->params[k].count,
                 .rate = rate * of->rate / (float)batch,
                 .momentum = momentum,
-                .decay = decay * of->decay * h->l.node->params[k].decay * (float)batch,
+                .decay = decay * of->decay * layer->l.node->params[k].decay * (float)batch,
                 .nesterov = net->o.nesterov != 0};
 }
 
@@ -178,7 +178,7 @@ static void bring_back(dnx_net *net) {
     if (dnx_device_status(p->device, NULL)) return;
     p->complete = !p->complete;
     for (int i = net->first_trained; i < net->n; i++)
-        if (updates_on_device(net, i)) p->halves[i].is_ahead = true;
+        if (updates_on_device(net, i)) p->layers[i].is_ahead = true;
 }
 
 void dnx_gpu_update(dnx_net *net, int batch, float rate, float momentum, float decay) {
@@ -189,7 +189,7 @@ void dnx_gpu_update(dnx_net *net, int batch, float rate, float momentum, float d
         const bool is_here = updates_on_device(net, i);
         if (is_here) add_descents(net, i, batch, rate, momentum, decay);
         is_any = is_any || is_here;
-        is_all = is_all && (is_here || !p->halves[i].l.type);
+        is_all = is_all && (is_here || !p->layers[i].l.type);
     }
     /* With clip_norm, dnx_net_update_begin() has already fetched the gradients. */
     if (!is_all && net->o.clip_norm <= 0) dnx_gpu_fetch_gradients(net);

@@ -123,7 +123,7 @@ static const float *residual_of(dnx_net *net, int i, int batch) {
 }
 
 static void bring(dnx_net *net, int i, dnx_pass p) {
-    dnx_gpu_layer *l = &dnx_placed_of(net)->halves[i].l;
+    dnx_gpu_layer *l = &dnx_placed_of(net)->layers[i].l;
     p.target = net->links[i].target;
     if (l->type && l->type->bring) l->type->bring(l, &p);
 }
@@ -139,40 +139,41 @@ static void begin(dnx_net *net, const dnx_pass *p) {
 
 double dnx_gpu_loss(dnx_net *net, int i) {
     const dnx_placed *at = dnx_placed_of(net);
-    const dnx_half *h = &at->halves[i];
+    const dnx_placed_layer *layer = &at->layers[i];
     double sum = 0;
-    if (!h->losses) return 0;
+    if (!layer->losses) return 0;
     if (dnx_device_status(at->device, NULL)) return (double)NAN;
-    for (int b = 0; b < at->batch; b++) sum += h->losses[b];
+    for (int b = 0; b < at->batch; b++) sum += layer->losses[b];
     return sum;
 }
 
 void dnx_gpu_forward(dnx_net *net, int i, dnx_pass *p) {
     dnx_placed *at = dnx_placed_of(net);
-    dnx_half *h = &at->halves[i];
+    dnx_placed_layer *layer = &at->layers[i];
     dnx_node *n = &net->nodes[i];
-    const bool on_device = h->l.type != NULL;
+    const bool on_device = layer->l.type != NULL;
     if (i == 0) begin(net, p);
     bring_inputs(net, i, p, on_device);
     if (on_device) {
         dnx_gpu_upload(net, i);
-        if (h->is_unprepared) dnx_gpu_prepare(net, i);
+        if (layer->is_unprepared) dnx_gpu_prepare(net, i);
         const dnx_fused fused = {.residual = residual_of(net, i, p->batch)};
         p->fused = &fused;
         p->y = y_on_device(net, i);
         if (!p->is_training) bring(net, i, *p);
-        (h->l.is_idle ? dnx_gpu_idle_forward : h->l.type->forward)(&h->l, p);
-        if (h->losses)
-            dnx_device_fetch(at->device, h->losses, h->l.losses, sizeof(double) * (size_t)p->batch);
+        (layer->l.is_idle ? dnx_gpu_idle_forward : layer->l.type->forward)(&layer->l, p);
+        if (layer->losses)
+            dnx_device_fetch(at->device, layer->losses, layer->l.losses,
+                             sizeof(double) * (size_t)p->batch);
     } else n->type->forward(n, p);
     note_output(net, i, on_device);
 }
 
 void dnx_gpu_backward(dnx_net *net, int i, dnx_pass *p) {
     dnx_placed *at = dnx_placed_of(net);
-    dnx_half *h = &at->halves[i];
+    dnx_placed_layer *layer = &at->layers[i];
     dnx_node *n = &net->nodes[i];
-    const bool on_device = h->l.type != NULL;
+    const bool on_device = layer->l.type != NULL;
     if (i == net->n - 1) at->copies[i].dy_host = !(at->copies[i].dy_device = false);
     bring_inputs(net, i, p, on_device);
     if (p->dy) need_dy(net, i, p->batch, on_device);
@@ -191,12 +192,12 @@ void dnx_gpu_backward(dnx_net *net, int i, dnx_pass *p) {
     }
     p->y = y_on_device(net, i);
     if (p->dy) p->dy = dy_on_device(net, i);
-    (h->l.is_idle ? dnx_gpu_idle_backward : h->l.type->backward)(&h->l, p);
+    (layer->l.is_idle ? dnx_gpu_idle_backward : layer->l.type->backward)(&layer->l, p);
 }
 
 void dnx_gpu_clear_dy(dnx_net *net, int i, int batch) {
     dnx_placed *p = dnx_placed_of(net);
-    const bool on_device = p->halves[i].l.type != NULL;
+    const bool on_device = p->layers[i].l.type != NULL;
     if (on_device) dnx_device_clear(p->device, dy_on_device(net, i), bytes_of(net, i, batch));
     p->copies[i].dy_host = true;
     p->copies[i].dy_device = on_device;

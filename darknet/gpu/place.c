@@ -23,7 +23,7 @@ static const dnx_gpu_type *half_of(const dnx_node *n) {
 static bool must_stay(const dnx_net *net, int i) {
     const dnx_node *n = &net->nodes[i];
     const dnx_distillation *d = n->distillation;
-    if (d && d->head && !dnx_placed_of(net)->halves[d->head->index].l.type) return true;
+    if (d && d->head && !dnx_placed_of(net)->layers[d->head->index].l.type) return true;
     for (int k = i + 1; k < net->n; k++) {
         d = net->nodes[k].distillation;
         if (d && d->head == n && !half_of(&net->nodes[k])) return true;
@@ -59,24 +59,24 @@ static bool adds_residual(const dnx_net *net, int i) {
 }
 
 static dnx_status make_half(dnx_net *net, int i, dnx_err *err) {
-    dnx_half *h = &dnx_placed_of(net)->halves[i];
-    dnx_gpu_layer *l = &h->l;
+    dnx_placed_layer *layer = &dnx_placed_of(net)->layers[i];
+    dnx_gpu_layer *l = &layer->l;
     l->node = &net->nodes[i];
     const dnx_gpu_type *type = type_of(net, i);
     const dnx_distillation *d = l->node->distillation;
     if (!type) return DNX_OK;
-    if (d && d->head) l->head = &dnx_placed_of(net)->halves[d->head->index].l;
+    if (d && d->head) l->head = &dnx_placed_of(net)->layers[d->head->index].l;
     l->type = type;
     l->defers = defers(net, i);
     for (int k = 0; k < l->node->n_in; k++) {
         const int from = l->node->from[k];
-        dnx_gpu_layer *before = from < 0 ? NULL : &dnx_placed_of(net)->halves[from].l;
+        dnx_gpu_layer *before = from < 0 ? NULL : &dnx_placed_of(net)->layers[from].l;
         if (before && before->defers) l->deferred[k] = before;
     }
     l->device = dnx_placed_of(net)->device;
     l->precision = gpu.precision;
-    h->at = dnx_placed_of(net)->floats;
-    h->is_changed = true;
+    layer->at = dnx_placed_of(net)->floats;
+    layer->is_changed = true;
     for (int k = 0; k < l->node->n_params; k++)
         dnx_placed_of(net)->floats += l->node->params[k].count;
     l->state = calloc(1, type->state_size + 1);
@@ -85,23 +85,23 @@ static dnx_status make_half(dnx_net *net, int i, dnx_err *err) {
     void *losses = NULL;
     if (!st && l->losses)
         st = dnx_device_pinned(l->device, &losses, sizeof(double) * (size_t)net->batch, err);
-    h->losses = losses;
+    layer->losses = losses;
     return st;
 }
 
 static void take_away(dnx_net *net) {
     dnx_placed *p = dnx_placed_of(net);
     dnx_gpu_forget_images(net);
-    for (int i = 0; p->halves && i < net->n; i++) {
-        dnx_gpu_layer *l = &p->halves[i].l;
+    for (int i = 0; p->layers && i < net->n; i++) {
+        dnx_gpu_layer *l = &p->layers[i].l;
         for (int k = 0; k < l->n_memory; k++) dnx_device_free(p->device, l->memory[k]);
-        dnx_device_unpin(p->device, p->halves[i].losses);
+        dnx_device_unpin(p->device, p->layers[i].losses);
         free(l->state);
     }
     dnx_gpu_free_parameters(net);
     float *all[] = {p->outputs, p->deltas, p->images[0], p->images[1], p->scratch};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) dnx_device_free(p->device, all[k]);
-    free(p->halves);
+    free(p->layers);
     free(p->copies);
     free(p);
     net->placed = NULL;
@@ -115,12 +115,12 @@ static dnx_status make(dnx_net *net, dnx_device *device, dnx_err *err) {
     dnx_status st = DNX_OK;
     if (!p) return dnx_fail(err, DNX_EMEM, at, "no memory");
     p->device = device;
-    p->halves = calloc((size_t)net->n, sizeof *p->halves);
+    p->layers = calloc((size_t)net->n, sizeof *p->layers);
     p->copies = calloc((size_t)net->n, sizeof *p->copies);
-    if (!p->halves || !p->copies) return dnx_fail(err, DNX_EMEM, at, "no memory");
+    if (!p->layers || !p->copies) return dnx_fail(err, DNX_EMEM, at, "no memory");
     for (int i = 0; i < net->n && !st; i++) {
         st = make_half(net, i, err);
-        if (p->halves[i].l.scratch_floats > scratch) scratch = p->halves[i].l.scratch_floats;
+        if (p->layers[i].l.scratch_floats > scratch) scratch = p->layers[i].l.scratch_floats;
     }
     if (!st) st = dnx_gpu_make_parameters(net, err);
     if (!st && net->trains)
@@ -129,7 +129,7 @@ static dnx_status make(dnx_net *net, dnx_device *device, dnx_err *err) {
     for (int k = 0; k < (net->trains ? 2 : 1) && !st; k++)
         st = dnx_gpu_allocate(net, &p->images[k], images * sizeof(float), err);
     if (!st) st = dnx_gpu_allocate(net, &p->scratch, scratch * sizeof(float), err);
-    for (int i = 0; i < net->n && !st; i++) p->halves[i].l.scratch = p->scratch;
+    for (int i = 0; i < net->n && !st; i++) p->layers[i].l.scratch = p->scratch;
     return st;
 }
 
@@ -149,7 +149,7 @@ static dnx_status status(dnx_net *net, dnx_err *err) {
 }
 
 static bool is_elsewhere(const dnx_net *net, int i) {
-    return dnx_placed_of(net)->halves[i].l.type != NULL;
+    return dnx_placed_of(net)->layers[i].l.type != NULL;
 }
 
 static float *new_images(const dnx_net *net, size_t floats) {

@@ -23,5 +23,6 @@ dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const c
 /* Returns the numbers of kernel lists, CUDA graphs and kernels that the open GPU has run; zeros
  * when no GPU is open. */
 dnx_work dnx_gpu_work(void);
+/* Closes the GPU, if one is open. Free its networks before. */
 void dnx_gpu_close(void);
 #endif

@@ -15,11 +15,11 @@ typedef struct {
     bool is_unprepared; /* prepare() has not run since the parameters changed */
     bool is_ahead;      /* pinned memory has newer parameters than the layer on the CPU */
     double *losses;     /* pinned: the loss of each image; NULL when l.losses is NULL */
-} dnx_half;
+} dnx_placed_layer;
 
 typedef struct {
     dnx_device *device;
-    dnx_half *halves;
+    dnx_placed_layer *layers;
     dnx_copies *copies;
     float *values, *grads, *momentum;  /* for the parameters of all layers, on the device */
     size_t floats;                     /* the length of each of these arrays */
@@ -35,6 +35,7 @@ typedef struct {
     float *outputs, *deltas, *scratch;
 } dnx_placed;
 
+/* Returns the state of a network on the device, or NULL when the processor runs all layers. */
 static inline dnx_placed *dnx_placed_of(const dnx_net *net) { return net->placed; }
 
 /* Allocates memory on the device. `to` is the address of a pointer variable, which is set to this
@@ -48,6 +49,7 @@ dnx_status dnx_gpu_make_parameters(dnx_net *net, dnx_err *err);
 void dnx_gpu_free_parameters(dnx_net *net);
 /* Copies the parameters and momentum of layer i to the device when those on the CPU are newer. */
 void dnx_gpu_upload(dnx_net *net, int i);
+/* Calls prepare() of layer i, which must be on the device. */
 void dnx_gpu_prepare(dnx_net *net, int i);
 void dnx_gpu_changed(dnx_net *net, int i);
 void dnx_gpu_catch_up(dnx_net *net, int i);

@@ -49,6 +49,23 @@ static dnx_status refuse_tree(const dnx_node *n, dnx_err *err) {
                     o->tree);
 }
 
+/* Options that a section lacks are 0. */
+static dnx_status make_boxes(dnx_node *n, LAYER_TYPE type, int boxes,
+                             void (*forward)(const layer l, network net), dnx_err *err) {
+    const opts *o = n->opts;
+    dnx_host_state *s = n->state;
+    s->l.type = type;
+    s->l.n = boxes;
+    s->l.total = o->num;
+    s->l.side = o->side;
+    s->l.classes = o->classes;
+    s->l.coords = o->coords;
+    s->l.softmax = o->softmax;
+    s->l.background = o->background;
+    s->forward = forward;
+    return dnx_host_make(n, err);
+}
+
 static const dnx_opt yolo_options[] = {
     DNX_OPT_INT(opts, classes, 20, 1, 1 << 20, "number of classes"),
     DNX_OPT_INT(opts, num, 1, 1, 65536, "number of anchors in all"),
@@ -65,17 +82,10 @@ static const dnx_opt yolo_options[] = {
 
 static dnx_status make_yolo(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
-    dnx_host_state *s = n->state;
     int boxes = o->mask.n ? o->mask.n : o->num;
     dnx_status st = check_channels(n, boxes, o->classes + 5, err);
-    if (st) return st;
     n->out = n->in[0];
-    s->l.type = YOLO;
-    s->l.n = boxes;
-    s->l.total = o->num;
-    s->l.classes = o->classes;
-    s->forward = forward_yolo_layer;
-    return dnx_host_make(n, err);
+    return st ? st : make_boxes(n, YOLO, boxes, forward_yolo_layer, err);
 }
 
 const dnx_layer_type dnx_yolo = {
@@ -105,19 +115,10 @@ static const dnx_opt region_options[] = {
 
 static dnx_status make_region(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
-    dnx_host_state *s = n->state;
     dnx_status st = refuse_tree(n, err);
     if (!st) st = check_channels(n, o->num, o->classes + o->coords + 1, err);
-    if (st) return st;
     n->out = n->in[0];
-    s->l.type = REGION;
-    s->l.n = o->num;
-    s->l.classes = o->classes;
-    s->l.coords = o->coords;
-    s->l.softmax = o->softmax;
-    s->l.background = o->background;
-    s->forward = forward_region_layer;
-    return dnx_host_make(n, err);
+    return st ? st : make_boxes(n, REGION, o->num, forward_region_layer, err);
 }
 
 const dnx_layer_type dnx_region = {
@@ -143,7 +144,6 @@ static const dnx_opt detection_options[] = {
 
 static dnx_status make_detection(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
-    dnx_host_state *s = n->state;
     double cells = (double)o->side * o->side, has = (double)dnx_size(n->in[0]);
     double needed = cells * ((1. + o->coords) * o->num + o->classes);
     if (needed != has)
@@ -151,14 +151,7 @@ static dnx_status make_detection(dnx_node *n, dnx_err *err) {
                         "[detection] side=%d: %.0f cells need %.0f inputs, not %.0f", o->side,
                         cells, needed, has);
     n->out = (dnx_shape){1, 1, (int)has};
-    s->l.type = DETECTION;
-    s->l.n = o->num;
-    s->l.side = o->side;
-    s->l.classes = o->classes;
-    s->l.coords = o->coords;
-    s->l.softmax = o->softmax;
-    s->forward = forward_detection_layer;
-    return dnx_host_make(n, err);
+    return make_boxes(n, DETECTION, o->num, forward_detection_layer, err);
 }
 
 const dnx_layer_type dnx_detection = {

@@ -28,9 +28,11 @@ typedef struct {
 /* Allocates the tensors of l in n->state for n->in[0] and n->out. DNX_ESHAPE when a batch has more
  * floats than libdarknet can count; DNX_EMEM. */
 dnx_status dnx_host_make(dnx_node *n, dnx_err *err);
+/* Calls libdarknet's forward function: x[0] to y, both NHWC. */
 void dnx_host_forward(dnx_node *n, dnx_pass *p);
 /* Like dnx_host_forward(), but libdarknet computes as in prediction, also while training. */
 void dnx_host_predict(dnx_node *n, dnx_pass *p);
+/* Calls libdarknet's backward function with dy. Stores or adds to dx[0]. */
 void dnx_host_backward(dnx_node *n, dnx_pass *p);
 #endif
 

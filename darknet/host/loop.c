@@ -178,6 +178,4 @@ float dnx_host_rate(const dnx_host *h) {
     return dnx_rate(&h->net->o, h->seen / (size_t)(h->net->batch * h->net->o.subdivisions));
 }
 
-uint64_t dnx_host_seen(const dnx_host *h) { return h->seen; }
-
 int dnx_host_cpu_build(void) { return dlsym(RTLD_DEFAULT, "cuda_make_array") == NULL; }

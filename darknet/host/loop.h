@@ -20,7 +20,6 @@ double dnx_host_loss(const dnx_host *h, int i);
 /* Returns the learning rate of the last update, as dnx_rate() computes it. We do not use
  * libdarknet's rate, because it is wrong for three policies. */
 float dnx_host_rate(const dnx_host *h);
-uint64_t dnx_host_seen(const dnx_host *h); /* returns the number of images trained on */
 
 /* Returns 1 when libdarknet was built without GPU, else 0. A libdarknet with GPU has other structs
  * than darknet.h declares in our build. */

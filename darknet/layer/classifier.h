@@ -72,9 +72,11 @@ static inline size_t dnx_class_place(dnx_shape s, size_t k) {
 static inline bool dnx_has_class(const dnx_pass *p, int b, int classes) {
     return p->truth && p->truth[b] >= 0 && p->truth[b] < (float)classes;
 }
+/* Returns which output of a teacher the type imitates. */
 static inline dnx_target_kind dnx_target_of(const dnx_layer_type *t) {
     return t->classifier ? t->classifier->target : DNX_NO_TARGET;
 }
+/* True when a layer of this type can have a teacher. */
 static inline bool dnx_may_have_teacher(const dnx_layer_type *t) {
     return dnx_target_of(t) != DNX_NO_TARGET || (t->classifier && t->classifier->takes);
 }
@@ -85,15 +87,19 @@ static inline dnx_target_kind dnx_takes(const dnx_node *n) {
 }
 /* True when the target needs the teacher's classifier. */
 static inline bool dnx_is_of_head(dnx_target_kind k) { return k == DNX_LOGITS || k == DNX_VECTORS; }
+/* True when the type has the function logits(). */
 static inline bool dnx_has_logits(const dnx_layer_type *t) {
     return t->classifier && t->classifier->logits;
 }
+/* True when the output of the type may say which class an image has. */
 static inline bool dnx_answers(const dnx_layer_type *t) {
     return !t->classifier || t->classifier->output != DNX_NO_ANSWER;
 }
+/* True when the type counts the triplets or pairs that its loss used. */
 static inline bool dnx_counts_used(const dnx_layer_type *t) {
     return t->classifier && t->classifier->used;
 }
+/* True for a loss that learns from labels, without a teacher. */
 static inline bool dnx_learns_classes(const dnx_layer_type *t) {
     return t->is_loss && dnx_target_of(t) == DNX_NO_TARGET;
 }

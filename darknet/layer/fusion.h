@@ -32,6 +32,7 @@ typedef struct dnx_fused {
     struct dnx_norm_act *deferred; /* norm and activation for x[0]; NULL for an ordinary input */
 } dnx_fused;
 
+/* Return the members of p->fused, or NULL when the layer does no work of a neighbour. */
 static inline const float *dnx_residual(const dnx_pass *p) {
     return p->fused ? p->fused->residual : NULL;
 }

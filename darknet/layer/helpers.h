@@ -2,6 +2,7 @@
 #ifndef DNX_HELPERS_H
 #define DNX_HELPERS_H
 
+/* Returns the number of floats of a tensor for one image. */
 static inline size_t dnx_size(dnx_shape s) { return (size_t)s.h * (size_t)s.w * (size_t)s.c; }
 
 /* Returns the multiply-adds of a layer for one image, as the type's macs() counts them. For a type
@@ -9,6 +10,7 @@ static inline size_t dnx_size(dnx_shape s) { return (size_t)s.h * (size_t)s.w * 
  * DNX_BASIS, times the number of output pixels. */
 double dnx_macs(const dnx_node *n);
 
+/* Returns the output pixels of all images of a pass. */
 static inline long dnx_pixels(const dnx_node *n, const dnx_pass *p) {
     return (long)p->batch * n->out.h * n->out.w;
 }

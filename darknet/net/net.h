@@ -284,9 +284,11 @@ dnx_status dnx_net_status(dnx_net *net, dnx_err *err);
 
 /* Lists the parameters of layer i in file order. Returns their number. list may be NULL. */
 int dnx_net_params(dnx_net *net, int i, dnx_param *list);
-size_t dnx_net_count(dnx_net *net, int i); /* returns the number of trained floats of layer i */
+/* Returns the number of trained floats of layer i. */
+size_t dnx_net_count(dnx_net *net, int i);
 /* Copies the parameters of layer i of `from` to layer k of `to`. Both layers must have parameters
  * of the same lengths. Returns the number of copied floats. */
 size_t dnx_net_copy_params(dnx_net *from, int i, dnx_net *to, int k);
-size_t dnx_net_memory(const dnx_net *net); /* returns the bytes of outputs, deltas and scratch */
+/* Returns the bytes of the outputs and scratch memory of all lanes, and of the gradients. */
+size_t dnx_net_memory(const dnx_net *net);
 #endif

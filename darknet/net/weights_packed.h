@@ -14,6 +14,7 @@
 #include "net/net.h"
 
 #define DNX_PACKED_MAGIC 8 /* bytes that dnx_packed_is() needs */
+/* Returns true when the first `len` bytes of a file begin as those of a packed file. */
 bool dnx_packed_is(const unsigned char *bytes, size_t len);
 /* Loads the parameters of the first `layers` layers. Call dnx_net_prepare() afterwards. Errors:
  * DNX_EWEIGHTS when the file is damaged, has another version, or does not fit the whole network;

@@ -42,6 +42,7 @@ void dnx_canvas_init(dnx_canvas *c, int size, float *scratch);
 /* Fills the canvas with a linear gradient from colour a to colour b along the unit vector (dx, dy).
  * dnx_canvas_light() will not change these pixels. */
 void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx, float dy);
+/* Paints a patch with the place f. Parts outside the canvas are not drawn. */
 void dnx_canvas_paint(dnx_canvas *c, const dnx_frame *f, const dnx_paint *p);
 /* Multiplies the pixels painted with takes_light by ambient + diffuse max(0, n . light). n is the
  * normal of the ellipsoid whose outline is the frame's ellipse; light is a unit vector towards the

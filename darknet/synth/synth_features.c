@@ -19,11 +19,16 @@ static void wrinkles(dnx_scene *s) {
         dnx_spot(s, 0, -22 - 7 * (float)i, 0, 17, .8f, dnx_colour(s->f->skin, .7f, depth, 1.5f));
 }
 
-/* Paints a bent patch (v -= bend u^2, see raster.h) if it faces the camera. */
-static void arc(dnx_scene *s, float x, float y, float lift, float w, float h, float angle,
-                dnx_paint p, float bend) {
-    dnx_frame o;
+/* Returns the paint for a bent patch: v -= bend u^2, see raster.h. */
+static dnx_paint bent(dnx_paint p, float bend) {
     p.bend = bend;
+    return p;
+}
+
+/* Paints a patch if it faces the camera. */
+static void arc(dnx_scene *s, float x, float y, float lift, float w, float h, float angle,
+                dnx_paint p) {
+    dnx_frame o;
     if (dnx_patch(s, x, y, lift, w, h, angle, &o)) dnx_put(s, &o, p);
 }
 
@@ -53,12 +58,12 @@ static void eye(dnx_scene *s, float side) {
         dnx_put(s, &o, p);
     }
     /* lashes, the crease above them, and the line below the eye */
-    arc(s, x, -h * .95f, 1, w * 1.05f, .85f, slant, dnx_colour(black, 1, .85f, 1),
-        (h * .95f + t[EYE_BEND] * h) / .85f);
-    arc(s, x, -h - t[LID], 1, w * 1.1f, .7f, slant, dnx_colour(f->skin, .5f, .55f, 1.3f),
-        h * .8f / .7f);
-    arc(s, x, h * .95f, 1, w * .9f, .5f, slant, dnx_colour(f->skin, .5f, .5f, 1.2f),
-        -(h * .75f - t[EYE_BEND] * h) / .5f);
+    arc(s, x, -h * .95f, 1, w * 1.05f, .85f, slant,
+        bent(dnx_colour(black, 1, .85f, 1), (h * .95f + t[EYE_BEND] * h) / .85f));
+    arc(s, x, -h - t[LID], 1, w * 1.1f, .7f, slant,
+        bent(dnx_colour(f->skin, .5f, .55f, 1.3f), h * .8f / .7f));
+    arc(s, x, h * .95f, 1, w * .9f, .5f, slant,
+        bent(dnx_colour(f->skin, .5f, .5f, 1.2f), -(h * .75f - t[EYE_BEND] * h) / .5f));
 }
 
 static void brow(dnx_scene *s, float side) {
@@ -67,10 +72,10 @@ static void brow(dnx_scene *s, float side) {
     float y = t[BROW_Y] - s->s->raise - (t[EYE_H] - 3.7f);
     dnx_paint p = dnx_colour(f->hair, .85f, t[BROW_DARK] > 1 ? 1 : t[BROW_DARK], 1.2f);
     p.taper = t[BROW_TAPER];
+    p.bend = t[BROW_BEND] / t[BROW_H] * 1.9f;
     p.grain = .25f;
     p.strands = 9;
-    arc(s, side * t[BROW_X], y, 2, t[BROW_W] * side, t[BROW_H], side * t[BROW_SLANT], p,
-        t[BROW_BEND] / t[BROW_H] * 1.9f);
+    arc(s, side * t[BROW_X], y, 2, t[BROW_W] * side, t[BROW_H], side * t[BROW_SLANT], p);
 }
 
 static void nose(dnx_scene *s) {
@@ -113,13 +118,13 @@ static void mouth(dnx_scene *s) {
     dnx_spot(s, 0, (t[NOSE_LEN] + y) / 2 + 1.5f, 1, 1.6f, 4.5f,
              dnx_colour(f->skin, .72f, t[PHILTRUM] * 3, 2));
     arc(s, 0, y + gap + t[LIP_LOW] * .4f, 0, w * .8f, t[LIP_LOW] * .8f, 0,
-        dnx_colour(lips, 1, .9f, 1.2f), (curve - gap * 1.1f) / (t[LIP_LOW] * .8f));
+        bent(dnx_colour(lips, 1, .9f, 1.2f), (curve - gap * 1.1f) / (t[LIP_LOW] * .8f)));
     arc(s, 0, y - gap - t[LIP_UP] * .35f, 0, w, t[LIP_UP] * .75f, 0,
-        dnx_colour(lips, .86f, .95f, 1.2f), (curve + gap * 1.1f) / (t[LIP_UP] * .75f));
-    arc(s, 0, y, 0, w * .97f, gap, 0, dnx_colour(dark, 1, .9f, 1), curve / gap);
+        bent(dnx_colour(lips, .86f, .95f, 1.2f), (curve + gap * 1.1f) / (t[LIP_UP] * .75f)));
+    arc(s, 0, y, 0, w * .97f, gap, 0, bent(dnx_colour(dark, 1, .9f, 1), curve / gap));
     if (open > .15f)
-        arc(s, 0, y - gap * .45f, 0, w * .7f, gap * .42f, 0, dnx_colour(tooth, 1, .9f, 1),
-            curve / (gap * .42f));
+        arc(s, 0, y - gap * .45f, 0, w * .7f, gap * .42f, 0,
+            bent(dnx_colour(tooth, 1, .9f, 1), curve / (gap * .42f)));
     dnx_spot(s, 0, y + gap + t[LIP_LOW] * .5f, 1, w * .3f, .7f, dnx_colour(lips, 1.35f, .5f, 2));
 }
 
@@ -153,7 +158,7 @@ static void beard(dnx_scene *s) {
     }
     if (f->beard == DNX_GOATEE) dnx_spot(s, 0, y + 13, 1, 8.5f, 8, p);
     p.alpha *= .95f;
-    arc(s, 0, y - 6, 1, t[MOUTH_W] * 1.05f, 2.4f, 0, p, 1.1f);
+    arc(s, 0, y - 6, 1, t[MOUTH_W] * 1.05f, 2.4f, 0, bent(p, 1.1f));
 }
 
 static void marks(dnx_scene *s) {

@@ -21,6 +21,7 @@ typedef struct {
  * e. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name,
                            const char *verification, uint64_t keep, dnx_err *err);
+/* Adds a record with the values of a line of the log. Does nothing when e is not open. */
 void dnx_events_write(dnx_events *e, const dnx_net *net, const dnx_log_line *line);
 /* Adds the result of a verification that the previous process could not finish. */
 void dnx_events_amend(dnx_events *e, uint64_t batch, double verified);

@@ -67,6 +67,7 @@ struct dnx_train_job {
     char begun_sum[17]; /* checksum of the parameters and of net->seen when the run began */
 };
 
+/* Passes a message, in printf's format, to events->note, unless that is NULL. */
 void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -143,6 +144,7 @@ const char *dnx_train_verified_on(const dnx_train_args *a);
 /* Stores in `out` a checksum of the options that choose the best weights: the pairs or people,
  * their folder, the judge, the distractors and -verify; "" when the run does not verify. */
 void dnx_train_verified_sum(const dnx_train_job *j, char out[17]);
+/* Notes the batch and the result of the best weights. The run must verify. */
 void dnx_train_report_best(const dnx_train_job *j);
 
 /* For -resume: sets j->best_verified and j->best_batch from NAME-best.txt, or verifies

@@ -39,6 +39,7 @@ dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net,
  * adds it. Call both before dnx_log_write(). */
 bool dnx_log_lacks_verification(const dnx_log *log);
 void dnx_log_amend(dnx_log *log, double verified);
+/* Adds a line; dnx_log_flush() writes it to the file. */
 void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *line);
 /* Returns the last waiting line, with its '\n', or NULL when no line waits. */
 const char *dnx_log_last(const dnx_log *log);

@@ -28,6 +28,7 @@ void dnx_record_put(dnx_record *r, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void dnx_record_remark(dnx_record *r, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Returns the value of the first entry with this key, or NULL. It is valid until r is freed. */
 const char *dnx_record_get(const dnx_record *r, const char *key);
 
 /* Returns the record as text, which the caller frees. Returns NULL when memory runs out, or when it

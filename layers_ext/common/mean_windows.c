@@ -5,11 +5,15 @@
 
 #define BLOCK 64 /* channels summed at a time */
 
-dnx_status dnx_mean_windows_shape(dnx_node *n, int size, int stride, int padding, dnx_err *err) {
+dnx_status dnx_windows_shape(dnx_node *n, int size, int stride, int padding, dnx_err *err) {
     const int h = n->in[0].h + padding, w = n->in[0].w + padding;
     if (size > h || size > w)
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] size=%d: the padded input is only %d x %d",
                         n->type->name, size, h, w);
+    if (padding > 2 * (size - 1))
+        return dnx_fail(err, DNX_EOPTION, n->loc,
+                        "[%s] padding=%d: with size=%d some windows hold nothing but padding",
+                        n->type->name, padding, size);
     n->out = (dnx_shape){(h - size) / stride + 1, (w - size) / stride + 1, n->in[0].c};
     return DNX_OK;
 }

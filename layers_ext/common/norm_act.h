@@ -38,12 +38,15 @@ void dnx_norm_act_fold(dnx_norm_act *t);
  * must already contain the scale. */
 dnx_epilogue dnx_norm_act_epilogue(const dnx_norm_act *t, const dnx_pass *p, long pixel,
                                    int channel);
+/* Returns where forward() stores its outputs: z when training, else y. */
 static inline float *dnx_norm_act_out(const dnx_norm_act *t, const dnx_pass *p) {
     return t->z ? t->z : p->y;
 }
+/* Returns scale, shift and activation, for kernels. */
 static inline dnx_scaled_act dnx_norm_act_scaled(const dnx_norm_act *t) {
     return (dnx_scaled_act){t->c, t->scale, t->shift, t->act, t->slopes};
 }
+/* For dnx_fusion.adds_residual. Always returns true. */
 bool dnx_norm_act_adds_residual(const dnx_node *n);
 /* For dnx_fusion.defer. Returns NULL when predicting and for a slow activation. The next layer
  * computes a deferred activation in both passes, so deferring a slow one would cost time. */

@@ -6,6 +6,7 @@
 typedef float number;
 #define INLINE DEVICE
 #define C(x) x##f
+/* The functions that the formulas of activations.h call. */
 INLINE number exp_of(number u) { return EXP2(u * 1.44269504f); }
 INLINE number tanh_of(number u) {
     if (u > 9) return 1;

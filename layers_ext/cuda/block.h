@@ -6,6 +6,7 @@
 
 enum { BLOCK_THREADS = 256 };
 
+/* Returns the sum of v over all threads of the block. */
 DEVICE double block_sum(double v) {
     SHARED double part[BLOCK_THREADS];
     part[THREAD] = v;

@@ -81,6 +81,7 @@ void dnx_gpu_cosines_back(dnx_gpu_layer *l, dnx_gpu_cosines *c, const float *d, 
         dnx_gpu_rows(l, DNX_CUDA_unit_back, c->N, &of_w);
     }
     if (!dx) return;
-    dnx_gpu_times(l, d, c->unit_w, c->d_x, batch, c->ld / c->groups, c->D, c->groups, false);
+    const struct dnx_cuda_window at = dnx_gpu_row_window(batch, c->groups * c->D, c->ld, c->groups);
+    dnx_gpu_conv_dx(l, &at, d, c->unit_w, c->d_x, false);
     dnx_gpu_rows(l, DNX_CUDA_unit_back, batch, &of_x);
 }

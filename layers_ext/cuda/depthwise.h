@@ -11,6 +11,7 @@ typedef struct {
 
 /* Fills l->state. Without size=, a filter covers the input. Fails with DNX_EMEM or DNX_EIO. */
 dnx_status dnx_gpu_dw_make(dnx_gpu_layer *l, dnx_err *err);
+/* Members of dnx_gpu_type: see DNX_GPU_DW_MEMBERS. */
 void dnx_gpu_dw_prepare(dnx_gpu_layer *l);
 void dnx_gpu_dw_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_dw_backward(dnx_gpu_layer *l, dnx_pass *p);

@@ -50,6 +50,7 @@ dnx_status dnx_device_has(dnx_device *d, size_t bytes, dnx_err *err);
 dnx_status dnx_device_pinned(dnx_device *d, void **p, size_t bytes, dnx_err *err);
 void dnx_device_unpin(dnx_device *d, void *p);
 
+/* Queues setting `bytes` bytes on the device to 0. */
 void dnx_device_clear(dnx_device *d, void *to, size_t bytes);
 /* Copies memory of the CPU to the device. The caller may change `from` after the call. */
 void dnx_device_put(dnx_device *d, void *to, const void *from, size_t bytes);
@@ -69,6 +70,7 @@ void dnx_device_launch(dnx_device *d, dnx_cuda_kernel kernel, long x, long y, lo
                        const void *args);
 /* Queues a kernel whose threads loop over `count` elements. */
 void dnx_device_each(dnx_device *d, dnx_cuda_kernel kernel, long count, const void *args);
+/* Returns the work that the device has received so far. */
 dnx_work dnx_device_work(const dnx_device *d);
 /* Waits for all work. Returns the first failure of the device so far: DNX_EMEM or DNX_EIO. */
 dnx_status dnx_device_status(dnx_device *d, dnx_err *err);

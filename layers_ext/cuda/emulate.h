@@ -15,6 +15,7 @@ void dnx_emulated_sync(void);
  * warp holds a part of d, A and B. */
 void dnx_emulated_mma_bf16(float d[4], const unsigned a[4], const unsigned b[2]);
 void dnx_emulated_mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]);
+/* bf16_pair() and tf32() of target.h. */
 unsigned dnx_emulated_bf16_pair(float low, float high);
 unsigned dnx_emulated_tf32(float x);
 /* Asynchronous copies of n floats (cp.async). The copies happen in dnx_emulated_copies_wait(), so

@@ -65,6 +65,7 @@ dnx_status dnx_gpu_new(dnx_gpu_layer *l, float **p, size_t floats, dnx_err *err)
  * when the layer has no such parameter, or no gradient of it. */
 float *dnx_gpu_value(const dnx_gpu_layer *l, dnx_role role);
 float *dnx_gpu_grad(const dnx_gpu_layer *l, dnx_role role);
+/* Return the numbers of blocks in y and x of a kernel over rows x C numbers. */
 static inline int dnx_gpu_slabs(long rows) { return (int)DNX_CUDA_SLABS(rows); }
 static inline int dnx_gpu_columns(int C) { return (C + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS; }
 /* Queues a kernel with a warp for each row. */

@@ -12,9 +12,11 @@ dnx_status dnx_gpu_new_losses(dnx_gpu_layer *l, dnx_err *err);
 typedef struct {
     int *host, *device;
 } dnx_gpu_labels;
+/* Allocates a label for each image of a batch, on both sides. Fails with DNX_EMEM or DNX_EIO. */
 dnx_status dnx_gpu_new_labels(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err);
 /* Allocates the labels and l->losses when the layer trains. Fails with DNX_EMEM or DNX_EIO. */
 dnx_status dnx_gpu_new_labelled(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err);
+/* Copies the labels of `batch` images to the device. */
 void dnx_gpu_put_labels(dnx_gpu_layer *l, const dnx_gpu_labels *s, int batch);
 /* Used in place of forward() and backward() when l->is_idle. */
 void dnx_gpu_idle_forward(dnx_gpu_layer *l, dnx_pass *p);

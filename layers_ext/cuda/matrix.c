@@ -89,7 +89,7 @@ void dnx_gpu_conv_dw(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const f
     dnx_device_each(l->device, DNX_CUDA_filters_back, (long)dnx_gpu_filters(at), &a);
 }
 
-static struct dnx_cuda_window pixels(long m, int C, int N, int groups) {
+struct dnx_cuda_window dnx_gpu_row_window(long m, int C, int N, int groups) {
     return (struct dnx_cuda_window){.batch = (int)m,
                                     .h = 1,
                                     .w = 1,
@@ -104,30 +104,31 @@ static struct dnx_cuda_window pixels(long m, int C, int N, int groups) {
 }
 
 int dnx_gpu_matrix_parts(long m, int n, int k) {
-    const struct dnx_cuda_window at = pixels(m, k, n, 1);
+    const struct dnx_cuda_window at = dnx_gpu_row_window(m, k, n, 1);
     return dnx_gpu_parts(&at);
 }
 
 void dnx_gpu_times_transposed(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m,
                               int n, int k) {
-    const struct conv_forward_args args = {.at = pixels(m, k, n, 1), .x = a, .wk = b, .y = z};
+    const struct conv_forward_args args = {
+        .at = dnx_gpu_row_window(m, k, n, 1), .x = a, .wk = b, .y = z};
     dnx_gpu_conv(l, &args);
 }
 
-void dnx_gpu_times(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m, int n, int k,
-                   int groups, bool adds) {
-    const struct dnx_cuda_window at = pixels(m, groups * k, groups * n, groups);
-    dnx_gpu_conv_dx(l, &at, a, b, z, adds);
+void dnx_gpu_times(dnx_gpu_layer *l, const float *a, const float *b, float *z, long m, int n,
+                   int k) {
+    const struct dnx_cuda_window at = dnx_gpu_row_window(m, k, n, 1);
+    dnx_gpu_conv_dx(l, &at, a, b, z, false);
 }
 
 void dnx_gpu_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
                               long m, int n, int k) {
-    const struct dnx_cuda_window at = pixels(m, k, n, 1);
+    const struct dnx_cuda_window at = dnx_gpu_row_window(m, k, n, 1);
     parts_of_dw(l, &at, b, NULL, a, parts);
 }
 
 void dnx_gpu_add_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
                                   float *sum, long m, int n, int k) {
-    const struct dnx_cuda_window at = pixels(m, k, n, 1);
+    const struct dnx_cuda_window at = dnx_gpu_row_window(m, k, n, 1);
     dnx_gpu_conv_dw(l, &at, b, NULL, a, parts, sum);
 }

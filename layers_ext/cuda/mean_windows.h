@@ -3,6 +3,7 @@
 #define DNX_CUDA_MEAN_WINDOWS_H
 #include "cuda/layer.h"
 
+/* The members forward and backward of a dnx_gpu_type. */
 void dnx_gpu_mean_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_mean_backward(dnx_gpu_layer *l, dnx_pass *p);
 #endif

@@ -18,10 +18,12 @@ dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool keeps_z, dn
 /* Computes t->scale and t->shift from the running statistics. Without batch norm, scale is 1 and
  * shift is the bias. */
 void dnx_gpu_norm_fold(dnx_gpu_layer *l, dnx_gpu_norm *t);
+/* True when the forward pass needs the sums of z and z^2: in training with batch norm. */
 bool dnx_gpu_norm_needs_sums(const dnx_gpu_layer *l, const dnx_gpu_norm *t, const dnx_pass *p);
 /* Returns the number of blocks in x for a product with `rows` output pixels that also stores the
  * sums of z and z^2 in t->parts. */
 int dnx_gpu_stripes(long rows);
+/* Returns where z is: in t->z or, without it, in y. */
 static inline float *dnx_gpu_z(const dnx_gpu_norm *t, const dnx_pass *p) {
     return t->z ? t->z : p->y;
 }

@@ -39,5 +39,6 @@ static inline void dnx_device_note(dnx_device *d, dnx_cu_result r, const char *w
     d->failure = r;
     d->failed = what;
 }
+/* Returns an address on the device as the driver's type. */
 static inline dnx_cu_pointer dnx_address(const void *p) { return (dnx_cu_pointer)(uintptr_t)p; }
 #endif

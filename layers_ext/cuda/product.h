@@ -13,6 +13,7 @@ typedef struct {
 /* Fills l->state, a dnx_gpu_product, for windows with at.kh, kw, stride, pad and groups. Reads no
  * other member of `at`. Fails with DNX_EMEM, DNX_EIO or DNX_ESHAPE. */
 dnx_status dnx_gpu_product_make(dnx_gpu_layer *l, struct dnx_cuda_window at, dnx_err *err);
+/* Members of dnx_gpu_type: see DNX_GPU_PRODUCT_MEMBERS. */
 void dnx_gpu_product_prepare(dnx_gpu_layer *l);
 void dnx_gpu_product_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_product_backward(dnx_gpu_layer *l, dnx_pass *p);

@@ -31,9 +31,11 @@ dnx_cu_result dnx_queue_copy_out(dnx_queue *q, void *host, dnx_cu_pointer from, 
 
 /* Starts the list and empties it. Returns 0 or the driver's error. */
 dnx_cu_result dnx_queue_flush(dnx_queue *q);
+/* Returns the work that the queue has received so far. */
 dnx_work dnx_queue_work(const dnx_queue *q);
 /* Returns the name of the command that failed last, for messages. */
 const char *dnx_queue_failed(const dnx_queue *q);
+/* Returns the name of a kernel. */
 const char *dnx_queue_name(dnx_cuda_kernel kernel);
 /* Returns the driver's error if a graph has failed, DNX_CU_NOT_FOUND if the driver has no graphs,
  * else 0. */

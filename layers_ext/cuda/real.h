@@ -11,6 +11,7 @@ typedef union {
     unsigned long long bits;
 } real_bits;
 
+/* Return infinity and NaN, which have no constant on the device. */
 DEVICE double real_infinity(void) {
     real_bits r;
     r.bits = 0x7ff0000000000000ull;
@@ -27,6 +28,7 @@ DEVICE double real_power(int n) {
     r.bits = (unsigned long long)(n + 1023) << 52;
     return r.value;
 }
+/* Returns the largest whole number up to x, for |x| < 2^63. */
 DEVICE double real_floor(double x) {
     const double whole = (double)(long long)x;
     return whole > x ? whole - 1 : whole;

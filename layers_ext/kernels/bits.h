@@ -80,6 +80,7 @@ typedef struct {
 /* Returns the loops, or NULL when the processor or system lacks AMX or DNX_ISA forbids it. */
 const dnx_tile_set *dnx_tiles(void);
 
+/* Returns the number of 64-bit words for the signs of C channels. */
 static inline int dnx_bit_words(int C) { return (C + 63) / 64; }
 
 /* Returns a set of bit loops, chosen like dnx_kernels(). */

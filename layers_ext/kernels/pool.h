@@ -17,6 +17,7 @@ typedef struct dnx_pool dnx_pool;
 dnx_pool *dnx_pool_new_shares(int threads, int shares);
 /* Like dnx_pool_new_shares(), with as many shares as threads. */
 dnx_pool *dnx_pool_new(int threads);
+/* Ends the threads and frees the pool, which may be NULL. */
 void dnx_pool_free(dnx_pool *p);
 /* Returns the number of shares. */
 int dnx_pool_threads(const dnx_pool *p);

@@ -87,9 +87,14 @@ int main(int argc, char **argv) {
         for (int way = 0; way < 2; way++) {
             if (!way && !dnx_bytes()) continue;
             start = dnx_now();
-            if (dnx_search_by(way ? NULL : dnx_bytes(), table, n, queries, q, DIM, k, pool,
-                              hits[way], &err))
-                return 1;
+            const dnx_query query = {.table = table,
+                                     .n = n,
+                                     .queries = queries,
+                                     .q = q,
+                                     .dim = DIM,
+                                     .k = k,
+                                     .bytes = way ? NULL : dnx_bytes()};
+            if (dnx_search(&query, pool, hits[way], &err)) return 1;
             ms[1 + way] = least(ms[1 + way], 1e3 * (dnx_now() - start));
         }
     }

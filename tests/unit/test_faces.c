@@ -112,7 +112,7 @@ static void test_pieces(void) {
         double worst = 0;
         const double *b = at[k];
         int W = (int)(b[2] / 1.6), H = (int)(b[3] / 1.6);
-        dnx_shrunk_piece(&s, b[0], b[1], b[2], b[3], W, H, out, 200);
+        dnx_shrunk_piece(&s, (dnx_rectangle){b[0], b[1], b[2], b[3]}, W, H, out, 200);
         for (int y = 0; y < H; y++)
             for (int x = 0; x < 3 * W; x++)
                 worst = fmax(worst, fabs((double)out[y * 200 + x] -
@@ -120,13 +120,14 @@ static void test_pieces(void) {
                                                  b[1] + y * b[3] / H, b[2] / W, b[3] / H, x % 3)));
         check(worst < .05, "piece %d differs by %g from the mean", k, worst);
     }
-    dnx_shrunk_piece(&s, 4, 6, 10, 8, 10, 8, out, 200);
+    dnx_shrunk_piece(&s, (dnx_rectangle){4, 6, 10, 8}, 10, 8, out, 200);
     bool same = true;
     for (int y = 0; y < 8; y++)
         for (int x = 0; x < 30; x++)
             same &= out[y * 200 + x] == ((float)im.rgb[(y + 6) * 37 * 3 + 12 + x] - 127.5f) / 128;
     check(same, "a piece of its own size is a copy");
-    dnx_shrunk_piece(&s, 0, 0, 37, 29, 200 / 3, 30, out, 200); /* a piece larger than the image */
+    /* a piece larger than the image */
+    dnx_shrunk_piece(&s, (dnx_rectangle){0, 0, 37, 29}, 200 / 3, 30, out, 200);
     for (int i = 0; i < 30 * 200; i++) same &= out[i] >= -1 && out[i] <= 1;
     check(same, "an enlarged piece stays within the colours");
     dnx_shrunk_free(&s);
@@ -143,7 +144,7 @@ static void test_halves(void) {
         must(dnx_shrunk_make(&s, &im), "halves");
         bool ok = s.half[s.n - 1].w == 1 && s.half[s.n - 1].h == 1;
         for (int k = 0; k < s.n; k++) ok &= s.half[k].rgb[0] == 200;
-        dnx_shrunk_piece(&s, 0, 0, w, 71 - w, 24, 24, out, 72);
+        dnx_shrunk_piece(&s, (dnx_rectangle){0, 0, w, 71 - w}, 24, 24, out, 72);
         for (int i = 0; i < 24 * 72; i++) ok &= fabsf(out[i] - 72.5f / 128) < 1e-5f;
         check(ok, "%d x %d", w, 71 - w);
         dnx_shrunk_free(&s);

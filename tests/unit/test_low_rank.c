@@ -150,19 +150,19 @@ static void check_nonlinear(data *d, dnx_act act, const char *name, double at_mo
     dnx_pool *pool = dnx_pool_new(2);
     for (int rank = 2; rank <= DIM; rank += 3) {
         dnx_factors f, l;
-        double before = -1, after = -1;
         float x[SAMPLES * DIM];
+        dnx_samples s = {.y = d->y, .x = x, .n = SAMPLES, .act = act, .slopes = d->slopes};
         memcpy(x, d->x, sizeof x);
         dnx_factors_make(&f, DIM, rank, NULL);
         dnx_factors_make(&l, DIM, rank, NULL);
         dnx_low_rank_linear(d->vectors, d->mean, &l);
-        dnx_status st = dnx_low_rank_nonlinear(d->y, x, SAMPLES, act, d->slopes, pool, &f, &before,
-                                               &after, NULL);
+        dnx_status st = dnx_low_rank_nonlinear(&s, pool, &f, NULL);
         check_part(!st, name, "fails", st, 0);
         double linear = objective(d, d->x, &l, act), got = objective(d, d->x, &f, act);
-        check_part(fabs(before - linear) < 1e-5, name, "start is the linear solution", before,
+        check_part(fabs(s.before - linear) < 1e-5, name, "start is the linear solution", s.before,
                    linear);
-        check_part(fabs(after - got) < 1e-5, name, "its objective is that of M and c", after, got);
+        check_part(fabs(s.after - got) < 1e-5, name, "its objective is that of M and c", s.after,
+                   got);
         check_part(got <= linear * at_most + 1e-9, name, "is better than linear", got, linear);
         dnx_factors_free(&f);
         dnx_factors_free(&l);
@@ -176,7 +176,8 @@ static void check_asymmetric(const data *d) {
     dnx_rng g;
     dnx_factors f;
     float x[SAMPLES * DIM], keep[SAMPLES * DIM];
-    double mix[DIM * DIM], after = -1;
+    double mix[DIM * DIM];
+    dnx_samples s = {.y = d->y, .x = x, .n = SAMPLES, .act = DNX_PRELU, .slopes = d->slopes};
     dnx_rng_seed(&g, 4, 0);
     for (int i = 0; i < DIM * DIM; i++) mix[i] = (double)dnx_rng_normal(&g) + 3 * (i % 13 == 0);
     for (int i = 0; i < SAMPLES; i++)
@@ -187,17 +188,17 @@ static void check_asymmetric(const data *d) {
         }
     memcpy(keep, x, sizeof x);
     dnx_factors_make(&f, DIM, DIM, NULL);
-    dnx_low_rank_nonlinear(d->y, x, SAMPLES, DNX_PRELU, d->slopes, pool, &f, NULL, &after, NULL);
-    check_part(objective(d, keep, &f, DNX_PRELU) < 1e-6, "asymmetric", "a mixture is undone", after,
-               0);
+    dnx_low_rank_nonlinear(&s, pool, &f, NULL);
+    check_part(objective(d, keep, &f, DNX_PRELU) < 1e-6, "asymmetric", "a mixture is undone",
+               s.after, 0);
     dnx_factors_free(&f);
     memcpy(x, d->x, sizeof x);
     /* With two constant inputs the covariance of x is singular. */
     for (int i = 0; i < SAMPLES; i++) x[i * DIM] = x[i * DIM + 1] = 7;
     dnx_factors_make(&f, DIM, 4, NULL);
-    dnx_status st = dnx_low_rank_nonlinear(d->y, x, SAMPLES, DNX_RELU, d->slopes, pool, &f, NULL,
-                                           &after, NULL);
-    check_part(!st && after < 1 && isfinite(f.c[0]), "asymmetric", "constant inputs", after, 0);
+    s.act = DNX_RELU;
+    dnx_status st = dnx_low_rank_nonlinear(&s, pool, &f, NULL);
+    check_part(!st && s.after < 1 && isfinite(f.c[0]), "asymmetric", "constant inputs", s.after, 0);
     dnx_factors_free(&f);
     dnx_pool_free(pool);
 }
@@ -209,15 +210,15 @@ static void check_hidden(void) {
     dnx_pool *pool = dnx_pool_new(1);
     dnx_rng g;
     dnx_factors f;
-    double before = 0, after = 0;
+    dnx_samples s = {.y = y, .x = x, .n = SAMPLES, .act = DNX_RELU};
     dnx_rng_seed(&g, 8, 0);
     for (int i = 0; i < SAMPLES * DIM; i++)
         y[i] = i % DIM < DIM / 2 ? dnx_rng_normal(&g) : 2 * dnx_rng_normal(&g) - 20;
     memcpy(x, y, sizeof x);
     dnx_factors_make(&f, DIM, DIM / 2, NULL);
-    dnx_low_rank_nonlinear(y, x, SAMPLES, DNX_RELU, NULL, pool, &f, &before, &after, NULL);
-    check_part(before > .4 && after < .5 * before, "nonlinear", "what relu hides is not fitted",
-               after, before);
+    dnx_low_rank_nonlinear(&s, pool, &f, NULL);
+    check_part(s.before > .4 && s.after < .5 * s.before, "nonlinear",
+               "what relu hides is not fitted", s.after, s.before);
     dnx_factors_free(&f);
     dnx_pool_free(pool);
 }

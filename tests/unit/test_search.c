@@ -42,7 +42,9 @@ static void search(const dnx_byte_set *bytes, size_t n, int q, int dim, int k, i
         if (i % 7 == 5) memset(row, 0, sizeof *row * (size_t)dim / (1 + i % 2));
         if (i % 14 == 6) row[i % (size_t)dim] = 40, dnx_unit_rows(row, 1, (size_t)dim);
     }
-    must(!dnx_search_by(bytes, table, n, queries, q, dim, k, pool, hits, &err), err.text);
+    const dnx_query query = {
+        .table = table, .n = n, .queries = queries, .q = q, .dim = dim, .k = k, .bytes = bytes};
+    must(!dnx_search(&query, pool, hits, &err), err.text);
     int wrong = 0;
     for (int i = 0; i < q; i++) {
         for (size_t j = 0; j < n; j++) {

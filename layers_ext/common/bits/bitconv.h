@@ -31,6 +31,7 @@ typedef struct {
     size_t ldc; /* columns of `counts`: N rounded up to whole panels of filters */
 } dnx_bitconv;
 
+/* Allocates the arrays of k for the windows `at` and n->out.c filters. DNX_EMEM. */
 dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, bool has_map,
                             dnx_err *err);
 /* Returns the output pixels and the filters that thread t computes. The filters are whole

@@ -24,6 +24,7 @@ typedef struct {
 
 /* Returns true when the processor has AMX tiles and they are faster than counting bits. */
 bool dnx_bitconv_tiles_pay(const dnx_patches *at);
+/* Allocates the arrays of k for the windows `at` and n->out.c filters. DNX_EMEM. */
 dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_patches *at,
                                   dnx_err *err);
 /* Returns the index of the 64-bit word of a filter that contains channel c of tap t. */

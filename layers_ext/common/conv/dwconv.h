@@ -27,6 +27,7 @@ bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool tr
 /* Declares the parameters and allocates the arrays. Set n->out and, in s, groups, kh, kw, stride
  * and pad before this call. Fails with DNX_EMEM. */
 dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act, dnx_err *err);
+/* Members of a type: see DNX_DWCONV_MEMBERS. prepare() packs w, and never fails. */
 void dnx_dwconv_forward(dnx_node *n, dnx_pass *p);
 void dnx_dwconv_backward(dnx_node *n, dnx_pass *p);
 dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err);

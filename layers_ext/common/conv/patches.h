@@ -24,6 +24,7 @@ typedef struct {
 dnx_status dnx_patches_make(dnx_patches *s, dnx_node *n, int size, int stride, int pad, int filters,
                             dnx_err *err);
 
+/* Returns true when each window is one pixel of x, so that nothing is gathered. */
 static inline bool dnx_patches_in_place(const dnx_patches *s) {
     return s->size == 1 && s->stride == 1 && s->pad == 0;
 }

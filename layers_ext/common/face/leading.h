@@ -23,6 +23,7 @@ typedef struct {
 
 /* Allocates if n->trains and share > 0; else all classes lead. Fails with DNX_EMEM. */
 dnx_status dnx_leading_make(dnx_leading *g, dnx_node *n, int N, float share, dnx_err *err);
+/* Computes `least` from z and label for the first `batch` images. */
 void dnx_leading_choose(dnx_leading *g, struct dnx_pool *pool, int batch);
 /* Returns true when class j is a leading class of image b. z: the logit of class j. */
 static inline bool dnx_leads(const dnx_leading *g, long b, int j, float z) {

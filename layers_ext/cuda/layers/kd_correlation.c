@@ -85,7 +85,7 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     state *s = l->state;
     if (!p->dx[0]) return;
-    dnx_gpu_times(l, s->own, s->unit, l->scratch, p->batch, p->batch, s->D, 1, false);
+    dnx_gpu_times(l, s->own, s->unit, l->scratch, p->batch, p->batch, s->D);
     struct unit_back_args a = {.d = l->scratch,
                                .unit = s->unit,
                                .inv = s->inv,

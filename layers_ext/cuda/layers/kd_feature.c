@@ -112,7 +112,8 @@ static void map_back(dnx_gpu_layer *l, dnx_pass *p, float *dg) {
                                    .slabs = dnx_gpu_slabs(rows)};
         dnx_device_launch(l->device, DNX_CUDA_norm_back, dnx_gpu_columns(s->T), 1, 1, &b);
     }
-    if (p->dx[0]) dnx_gpu_times(l, dg, l->value[W], p->dx[0], rows, s->T, s->C, 1, p->dx_adds[0]);
+    const struct dnx_cuda_window at = dnx_gpu_row_window(rows, s->C, s->T, 1);
+    dnx_gpu_conv_dx(l, &at, dg, l->value[W], p->dx[0], p->dx_adds[0]);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {

@@ -62,7 +62,7 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     const struct dnx_cuda_deferred of_x = dnx_gpu_deferred(l, 0);
     dnx_gpu_norm_backward(l, &s->norm, dnx_gpu_z(&s->norm, p), p, dz, false);
     dnx_gpu_add_transposed_times(l, dz, s->t, s->parts_p, dnx_gpu_grad(l, DNX_WEIGHTS), rows, N, R);
-    dnx_gpu_times(l, dz, dnx_gpu_value(l, DNX_WEIGHTS), dt, rows, N, R, 1, false);
+    dnx_gpu_times(l, dz, dnx_gpu_value(l, DNX_WEIGHTS), dt, rows, N, R);
     dnx_gpu_conv_dw(l, &s->at, p->x[0], &of_x, dt, s->parts_v, dnx_gpu_grad(l, DNX_BASIS));
     dnx_gpu_conv_dx(l, &s->at, dt, s->vt, p->dx[0], p->dx_adds[0]);
 }

@@ -123,7 +123,7 @@ static void check_case(const net_case *c, const dnx_placement *placed, double to
     dnx_err err = {0};
     int count = 0, deferring = 0;
     for (int i = 0; i < there->n; i++) count += placed->is_elsewhere(there, i);
-    for (int i = 0; i < there->n; i++) deferring += dnx_placed_of(there)->halves[i].l.defers;
+    for (int i = 0; i < there->n; i++) deferring += dnx_placed_of(there)->layers[i].l.defers;
     check(!c->deferring || deferring == c->deferring, "%s: %d layers defer", c->name, deferring);
     check(count == c->there, "%s: %d layers run on the device, not %d", c->name, count, c->there);
     for (int k = 0; k < 3; k++) {
