@@ -27,7 +27,7 @@ typedef struct {
 } dnx_query;
 
 /* For each query finds the k rows of the table with the largest cosines. The hits do not depend on
- * `bytes`. hits: q x k, sorted by falling cosine; hits with equal cosines are sorted by row. Errors:
- * DNX_EMEM. */
+ * `bytes`. hits: q x k, sorted by falling cosine; hits with equal cosines are sorted by row.
+ * Errors: DNX_EMEM. */
 dnx_status dnx_search(const dnx_query *query, struct dnx_pool *pool, dnx_hit *hits, dnx_err *err);
 #endif

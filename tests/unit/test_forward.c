@@ -315,7 +315,8 @@ static void check_semihard(double far, bool counts) {
         }
         /* A semi-hard negative is farther from the anchor than the positive, which here is at an
          * angle of .6. The negative at an angle of .3 is too near for both anchors, at 0 and at .6.
-         * The other negative is at the angle `far` from the first anchor, .6 + far from the second. */
+         * The other negative is at the angle `far` from the first anchor, and .6 + far from the
+         * second. */
         double near = 2 - 2 * cos(.6), want = near - (2 - 2 * cos(far)) + 1;
         double last = 2 - 2 * cos(.6 + far), got = objective(&b, 4, true);
         check_part((last < near + 1) == counts, r.name, "a triplet without loss", last, near + 1);
