@@ -54,7 +54,10 @@ SET  := $(OBJ)$(if $(LAYERS),/with-$(shell echo $(call quote,$(LAYERS)) | cksum 
 
 TYPES   := $(wildcard layers_ext/*.c)
 # make LAYERS=/my/folder adds the layer types in /my/folder to bin/darknet.
+$(if $(word 2,$(LAYERS)),$(error LAYERS=$(LAYERS): make cannot read a folder whose path has a space))
 OUTSIDE := $(if $(LAYERS),$(wildcard $(LAYERS)/*.c))
+$(foreach f,$(notdir $(OUTSIDE)),$(if $(filter layers_ext/$f,$(TYPES)),$(error LAYERS=$(LAYERS): $f: layers_ext has a layer of this name, too)))
+$(foreach f,$(notdir $(OUTSIDE)),$(if $(findstring -,$f),$(error LAYERS=$(LAYERS): $f: the name of a layer cannot have a '-')))
 $(if $(LAYERS),$(if $(OUTSIDE),,$(error LAYERS=$(LAYERS): no *.c there)))
 HOST    := $(wildcard darknet/host/*.c)
 COMMAND := $(wildcard darknet/cmd/*.c)

@@ -30,7 +30,7 @@ from experiments.verification import embed, find_images
 from lib.arguments import command_line
 from lib.cfg_text import edit
 from lib.files import make_folder, read, whole_file, write
-from lib.folders import images_below
+from lib.folders import check_outside, images_below
 from lib.lock import folder_lock
 from lib.metrics import best_threshold, cosines, percent
 from lib.pairs import read_pairs
@@ -153,6 +153,8 @@ def on_drawings(out):
 
 
 def demo(args):
+    if args.photos:
+        check_outside(args.out, args.photos)
     with folder_lock(args.out):
         show(args)
 

@@ -36,6 +36,7 @@ from evaluation.statistics import rate_name
 from lib import fingerprints
 from lib.arguments import each, evaluation, real, whole
 from lib.files import write_csv, write_json
+from lib.folders import check_outside
 from lib.lock import folder_lock
 from lib.text import columns, counted
 from report import identification as shown
@@ -134,9 +135,12 @@ def work(args):
         args.far = sorted([*args.far, args.threshold_rate], reverse=True)
     if THRESHOLD_RATE not in args.far and not args.threshold_rate:
         args.far = sorted([*args.far, THRESHOLD_RATE], reverse=True)
+    listed = entries(args)
+    for folder in {path for _, _, inputs in listed for path in inputs if os.path.isdir(path)}:
+        check_outside(args.out, folder)
     with folder_lock(args.out):
         results, privates = [], []
-        for name, network, inputs in entries(args):
+        for name, network, inputs in listed:
             result, private = one(name, network, inputs, args)
             if results:
                 result["versus"] = comparison.compare(results[0]["name"], private, privates[0])

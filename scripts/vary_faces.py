@@ -35,7 +35,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 from lib import fingerprints
 from lib.arguments import command_line, whole
 from lib.files import read_result, remove, whole_file, write, write_json
-from lib.folders import images_below
+from lib.folders import check_outside, images_below
 from lib.lock import folder_lock
 from lib.pictures import read_rgb
 from lib.processes import each
@@ -179,6 +179,8 @@ def work(args):
     paths = [p for folder in args.faces for p in images_below(folder)]
     if not paths:
         raise Failure(f"no images in {' '.join(args.faces)}")
+    for folder in args.faces:
+        check_outside(args.out, folder)
     now, path = fingerprint(args), os.path.join(args.out, ".record.json")
     args.out = args.out.rstrip("/") or "/"
     with folder_lock(args.out):

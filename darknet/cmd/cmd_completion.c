@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "host/layers.h"
+#include "registry.h"
 
 enum { BASH, ZSH };
 
@@ -42,12 +44,22 @@ static void put_list(int shell, const char *words, const char *help) {
     }
 }
 
+static void put_sections(int shell) {
+    put_word(shell, "net", "the network");
+    for (int i = 0; dnx_layer_types[i]; i++)
+        put_word(shell, dnx_layer_types[i]->name, dnx_layer_types[i]->summary);
+    for (int i = 0; dnx_host_types[i]; i++)
+        put_word(shell, dnx_host_types[i]->name, dnx_host_types[i]->summary);
+}
+
 /* Prints the words that may follow this verb, then those for its sub-verbs. */
 static void put_verb(int shell, const dnx_verb *v) {
     printf("    '%s') ", v->name);
     for (const dnx_arg *a = v->args; a && a->name; a++)
         if (a->name[0] != '-' && a->type == DNX_ARG_IS_WORD) printf("kind=words ");
-    printf(v->verbs ? "kind=words choice=(" : "choice=(");
+    const bool has_sections = v == &dnx_cmd_layers;
+    printf(v->verbs || has_sections ? "kind=words choice=(" : "choice=(");
+    if (has_sections) put_sections(shell);
     for (int i = 0; v->verbs && v->verbs[i]; i++)
         put_word(shell, dnx_verb_word(v->verbs[i]), v->verbs[i]->summary);
     if (v == &dnx_command) put_word(shell, "help", "explain a verb");

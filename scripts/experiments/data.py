@@ -9,7 +9,7 @@ import tempfile
 from lib import fingerprints
 from lib.errors import Failure
 from lib.files import write
-from lib.folders import identities, is_image
+from lib.folders import check_outside, identities, is_image
 from lib.pairs import read_pairs
 from lib.processes import darknet, run
 from experiments.verification import find_images
@@ -180,3 +180,5 @@ def check_paths(args):
         if "\n" in path or is_folder and "," in path:
             raise Failure(f"{name} {path}: a comma or a new line cannot stand in this path: "
                           "a .data file separates folders by them")
+        if name in ("--faces", "--unlabelled"):
+            check_outside(args.out, path, f"{name} ")

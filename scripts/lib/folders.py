@@ -36,6 +36,13 @@ def images_below(folder):
     return [os.path.join(at, n) for at, names in walk(folder) for n in names if is_image(n)]
 
 
+def check_outside(out, folder, option=""):
+    """Refuses a folder of results inside a folder of images, which later calls would read."""
+    inner, outer = os.path.realpath(out), os.path.realpath(folder)
+    if os.path.commonpath([inner, outer]) == outer:
+        raise Failure(f"--out {out}: must be outside of {option}{folder}, whose images are read")
+
+
 def identities(folder):
     """Returns the names of the visible folders in `folder`. Each is a class; its place in the list
     is the number of the class."""

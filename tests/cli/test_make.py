@@ -136,6 +136,20 @@ def the_hosts_own_command_stays():
                f"{prefix}: {made.stderr}")
 
 
+def folders_of_layers():
+    for name in "my layers/gain.c", "own/l2norm.c", "dash/my-layer.c":
+        write(name, "")
+    for folder, why in (
+            ("my layers", "make cannot read a folder whose path has a space"),
+            ("own", "l2norm.c: layers_ext has a layer of this name, too"),
+            ("dash", "my-layer.c: the name of a layer cannot have a '-'"),
+            ("none", "no *.c there")):
+        folder = os.path.abspath(folder)
+        done = make("-n", "bin/darknet", f"LAYERS={folder}")
+        expect(done.returncode == 2, done.stderr)
+        expect(done.stderr.endswith(f"*** LAYERS={folder}: {why}.  Stop.\n"), done.stderr)
+
+
 def packages():
     """deps.sh installs libjpeg-dev, because Ubuntu has no libjpeg62-turbo-dev."""
     text = read(os.path.join(ROOT, "scripts/install/deps.sh")).decode()
@@ -156,7 +170,7 @@ def python_without_numpy():
 def main():
     attempt_all(lambda: None, names_with_quotes, clean_environment, packages_first,
                 folder_with_a_space, installs, starts_without_opencv,
-                the_hosts_own_command_stays, packages, python_without_numpy)
+                the_hosts_own_command_stays, folders_of_layers, packages, python_without_numpy)
     summary()
 
 

@@ -77,6 +77,9 @@ def wrong_calls():
     done = script("demo.py", "--out", "o", "--photos", "empty", env={"XDG_CACHE_HOME": "cache"})
     expect_end(done, 1, "empty: no images\n")
     expect("synth" not in done.stdout, "trained first")
+    os.makedirs("inner/a")
+    expect_end(script("demo.py", "--out", "inner/a/o", "--photos", "inner"), 1,
+               "demo.py: --out inner/a/o: must be outside of inner, whose images are read\n")
     expect_end(script("demo.py", "--out", "o", "--threshold", "1"), 2, "--threshold for --net")
     done = script("demo.py", "--out", "o", "--photos", "photos", "--net", "net.cfg", "net.weights",
                   env={"XDG_CACHE_HOME": "/none"})

@@ -225,6 +225,9 @@ def mistakes():
         done = evaluate(*words, "--out", "wrong", "--no-pictures")
         expect_end(done, 1, text)
         expect("Traceback" not in done.stderr, done.stderr)
+    os.makedirs("inner/a")
+    done = evaluate("net.cfg", "net.weights", "inner", "--out", "inner/a/o", "--no-pictures")
+    expect_end(done, 1, "/inner/a/o: must be outside of inner, whose images are read\n")
     for words in (("--far", "0"), ("--far", "1e-3,1e-3"), ("--draws", "0"), ("--template", "0"),
                   ("--threshold-rate", "2")):
         expect_end(evaluate("probes.dnxe", "--out", "wrong", *words), 2, words[0])

@@ -201,7 +201,11 @@ def refusals(folder):
             (["--batches", "2,2"], 2, "is given twice"), (["--points", "-1"], 2, "from 0"),
             (["--only", "nothing"], 1, "--only nothing: names none of the runs"),
             (["--methods", "assistant", "--widths", ".5"], 1, "these options name no run"),
-            (["--held-out", "23"], 1, "--held-out 23: must be from 20 to 22")):
+            (["--held-out", "23"], 1, "--held-out 23: must be from 20 to 22"),
+            (["--faces", folder, "--lfw", folder, "--pairs", file], 1,
+             f"--out {folder}/bad: must be outside of --faces {folder}, whose images are read\n"),
+            (["--faces", "cfg", "--lfw", folder, "--pairs", file, "--unlabelled", folder], 1,
+             f"--out {folder}/bad: must be outside of --unlabelled {folder}, whose images")):
         done = study("--out", os.path.join(folder, "bad"), *SMALL, *more)
         check(done.returncode == status and text in done.stderr and "Traceback" not in done.stderr,
               " ".join(more), done.stderr)

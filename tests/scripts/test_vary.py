@@ -106,7 +106,9 @@ def check_errors():
     for words, text in ((("faces", "--out", "one"), "folder 1: was 7 files"),
                         (("faces", "--out", "mine"), "is not empty, and not of this script"),
                         (("faces", "--out", "mine/photo.txt"), "is a file, not a folder"),
-                        (("none", "--out", "none/out"), "no image can be read"),
+                        (("none", "--out", "none-out"), "no image can be read"),
+                        (("faces", "--out", "faces/b/more"), "vary_faces.py: --out faces/b/more: "
+                         "must be outside of faces, whose images are read\n"),
                         (("nowhere", "--out", "five"), "nowhere: No such folder"),
                         (("faces", "nowhere", "--out", "five"), "nowhere: No such folder"),
                         (("empty", "--out", "five"), "no images in empty"),
