@@ -157,8 +157,6 @@ def main():
         if weight is not None:
             args.given[method] = {"weight": weight}, {}
     args.every_pair = args.is_short = True
-    args.choose_width, args.choose_batches = args.widths[0], args.batches
-    args.choose_seeds = args.seeds
     return command.finish(p, args, driver.work, driver.Experiment(
         plan, lambda args, data: watched_pairs(args), development, write_report))
 

@@ -99,8 +99,6 @@ def main():
             p.error(f"{path}: is not a folder")
     if args.probes:
         needs("faiss")
-    args.choose_width = args.choose_width or args.widths[0]
-    args.choose_batches = args.choose_batches or args.lengths[0]
     args.batches, args.choose_seeds = args.lengths[0], args.seeds[:1]
     args.choose = choice.choices(args.methods) if args.choose else {}
     args.pictures, args.any_results = False, args.any_build

@@ -42,7 +42,8 @@ def add_data_options(p, out):
     # defaults of arguments that only some of these scripts set
     p.set_defaults(cache=True, pictures=True, every_pair=False, any_results=False, is_short=False,
                    given={}, where="held-out identities", plan=False, test=[], probes=None,
-                   development_faces=None, development_pairs=None)
+                   development_faces=None, development_pairs=None, choose_width=None,
+                   choose_batches=None, choose_seeds=None)
 
 
 def add_run_options(p, known, methods, widths, seeds, teacher_batches):

@@ -15,6 +15,9 @@ OFTEN = 30  # seconds between two reports
 
 
 def work(args, experiment):
+    args.choose_width = args.choose_width or args.widths[0]
+    args.choose_batches = args.choose_batches or args.batches
+    args.choose_seeds = args.choose_seeds or args.seeds
     is_drawn = not args.plan or args.faces
     data = data_of_plan(args) if args.plan else make_data(args)
     data.watched = experiment.watched(args, data) if args.points and is_drawn else None
