@@ -45,6 +45,10 @@ dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err);
 dnx_status dnx_try_another(const char *path, const char *const *paths, int n, dnx_err *err);
 /* Like dnx_try_output(). Also returns DNX_EIO when the old file is not a weights file. */
 dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
+/* Writes `text` to the file `cfg`, and the parameters of net to the file `weights`. After an error
+ * both old files are unchanged, unless renaming the new cfg fails. Errors: DNX_EIO, DNX_EMEM. */
+dnx_status dnx_save_network(const char *cfg, const char *text, dnx_net *net, const char *weights,
+                            dnx_err *err);
 /* Opens a network to use it up to its embedding. Later layers of the cfg and of the weights may
  * differ or be missing; stderr then says so. Set o->classes to 1 when only the features matter. */
 dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err);

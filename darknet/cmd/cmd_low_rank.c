@@ -86,20 +86,6 @@ static dnx_status check_outputs(const job *j, const args *a, dnx_err *err) {
     return st;
 }
 
-/* Saves cfg and weights. Once the weights are saved, only renaming the cfg can fail. */
-static dnx_status save(job *j, const args *a, dnx_err *err) {
-    dnx_outfile cfg;
-    dnx_status st = dnx_outfile_open(&cfg, a->out_cfg, err);
-    if (st) return st;
-    dnx_outfile_put(&cfg, j->out_text, strlen(j->out_text));
-    st = dnx_outfile_sync(&cfg, err);
-    if (!st) st = dnx_skipped_remove(a->out_weights, err);
-    if (!st) st = dnx_weights_save(j->c.small, a->out_weights, err);
-    if (!st) return dnx_outfile_commit(&cfg, err);
-    dnx_outfile_discard(&cfg);
-    return st;
-}
-
 static dnx_status read_image(void *arg, size_t i, float *x, dnx_err *err) {
     job *j = arg;
     if (dnx_stop_check(err)) return DNX_ESTOP;
@@ -195,7 +181,8 @@ static dnx_status work(job *j, const args *a, dnx_err *err) {
     if (!st) st = dnx_low_rank_solve(c, err);
     if (!st) st = dnx_low_rank_measure(c, err);
     if (!st && a->csv) st = dnx_low_rank_csv(c, a->csv, err);
-    if (!st) st = save(j, a, err);
+    if (!st) st = dnx_skipped_remove(a->out_weights, err);
+    if (!st) st = dnx_save_network(a->out_cfg, j->out_text, j->c.small, a->out_weights, err);
     if (!st) st = dnx_skipped_report(&j->skipped, &j->list, a->out_weights, err);
     return st;
 }

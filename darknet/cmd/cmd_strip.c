@@ -44,8 +44,7 @@ static dnx_status strip(const strip_args *a, dnx_net *net, const dnx_cfg *cfg, d
     if (!st) st = dnx_try_output(a->out_cfg, a->force, err);
     if (!st) st = dnx_try_another(a->out_weights, &a->out_cfg, 1, err);
     if (!st) st = dnx_try_weights(a->out_weights, a->force, err);
-    if (!st) st = dnx_weights_save(out, a->out_weights, err);
-    if (!st) st = dnx_outfile_write(a->out_cfg, text, strlen(text), err);
+    if (!st) st = dnx_save_network(a->out_cfg, text, out, a->out_weights, err);
     if (!st)
         printf("%s, %s: %d of %d layers, %zu of %zu floats; the output is %d x %d x %d\n",
                a->out_cfg, a->out_weights, out->n, net->n, dnx_weights_floats(out, out->n),

@@ -1,5 +1,6 @@
 /* open.c - opens networks from their files, and checks the files that a verb writes. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -68,6 +69,19 @@ dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err) {
     fclose(f);
     if (!dnx_weights_kind(head, n)) return DNX_OK;
     return dnx_fail_at(err, DNX_EIO, path, "is not a weights file; choose another name");
+}
+
+dnx_status dnx_save_network(const char *cfg, const char *text, dnx_net *net, const char *weights,
+                            dnx_err *err) {
+    dnx_outfile f;
+    dnx_status st = dnx_outfile_open(&f, cfg, err);
+    if (st) return st;
+    dnx_outfile_put(&f, text, strlen(text));
+    st = dnx_outfile_sync(&f, err);
+    if (!st) st = dnx_weights_save(net, weights, err);
+    if (!st) return dnx_outfile_commit(&f, err);
+    dnx_outfile_discard(&f);
+    return st;
 }
 
 dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err) {

@@ -20,7 +20,8 @@ float *dnx_param_find(const dnx_param *list, int n, dnx_role role) {
     return NULL;
 }
 
-/* Folds batch norm into r->w and r->b; packs w in the order ky, kx, channel. wk: scratch, K x N. */
+/* Folds batch norm into r->w and r->b. r->packed and r->bias become float copies of them, where
+ * r->packed has the weights of a filter in the order ky, kx, channel. wk: scratch, K x N. */
 static void fold(dnx_responses *r, const dnx_param *list, int n, float *wk) {
     const float *w = dnx_param_find(list, n, DNX_WEIGHTS),
                 *biases = dnx_param_find(list, n, DNX_BIASES);

@@ -43,7 +43,7 @@ static const char *with_suffix(const dnx_images *images, const char *name, dnx_e
     while (lo < hi) { /* finds the first image that does not sort before "name." */
         size_t middle = lo + (hi - lo) / 2;
         int order = strncmp(images->name[middle], name, n);
-        if (order < 0 || (!order && images->name[middle][n] < '.')) lo = middle + 1;
+        if (order < 0 || (!order && (unsigned char)images->name[middle][n] < '.')) lo = middle + 1;
         else hi = middle;
     }
     for (; lo < images->n && !strncmp(images->name[lo], name, n) && images->name[lo][n] == '.';

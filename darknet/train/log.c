@@ -119,8 +119,9 @@ static bool has(const char *line, const char *text) {
 }
 
 /* Keeps the lines of the old file up to `batch`. The last of them becomes waiting text, so that
- * dnx_log_amend() can change it. Returns false when the file has verifications under another
- * title. */
+ * dnx_log_amend() can change it. When the file has another title, and these lines have no
+ * verifications, all of them become waiting text, under the new title. Returns false when they have
+ * verifications under another title. */
 static bool keep(dnx_log *log, uint64_t batch, const char *title) {
     FILE *old = fopen(log->path, "r");
     char *line = NULL, *last = NULL;

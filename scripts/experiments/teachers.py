@@ -18,10 +18,11 @@ def planned(args, data):
 
 
 def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
-    """Trains the teacher, unless the user gives one. Returns {"cfg", "weights", "embedding": its
-    length, "headed", "headed_weights"}. When a method needs a classifier for the identities in
-    `data`, "headed" is the cfg of the teacher with one; else it equals "cfg". prefix: the start of
-    the names of the trainings; options: the options of the teacher's training."""
+    """Trains the teacher, unless the user gives one. Returns {"cfg", "weights": its files,
+    "embedding": the length of its features, "headed", "headed_weights": the files for methods that
+    read its classes}. These equal "cfg" and "weights", unless a method needs a classifier and the
+    user's teacher has none: then one is trained on its features, for the identities in `data`.
+    prefix: the start of the names of the trainings; options: those of the teacher's training."""
     teacher = {"cfg": args.teacher_cfg, "weights": args.teacher_weights, "embedding": embedding}
     if not args.teacher_weights:
         teacher["cfg"], teacher["weights"] = train(

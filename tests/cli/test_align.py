@@ -254,6 +254,15 @@ def test_other_options(tmp):
           "again")
 
 
+def test_names_without_suffix(tmp):
+    """A name in the landmarks without a suffix is found beside longer names with any letters."""
+    for name in ("a", "a\u00e9", "b"):
+        save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
+    landmarks = write(f"{tmp}/l.txt", line("a", TEMPLATE))
+    status, said, error = align(f"{tmp}/in", landmarks, f"{tmp}/out", "-allow-missing")
+    check(status == 0 and os.path.exists(f"{tmp}/out/a.jpg"), "a name without suffix", said, error)
+
+
 def test_others(tmp):
     """align keeps images in the output folder that are not of this run, and counts them."""
     for name in "ab":
@@ -294,7 +303,7 @@ def test_killed(tmp):
 
 def main():
     for test in (test_numpy, test_comes_back, test_several, test_faults, test_whole_run,
-                 test_other_options, test_others, test_killed):
+                 test_other_options, test_names_without_suffix, test_others, test_killed):
         with tempfile.TemporaryDirectory() as folder:
             test(folder)
     summary()

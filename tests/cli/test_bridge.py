@@ -11,6 +11,7 @@ from os.path import abspath, dirname, join
 
 sys.path.insert(0, join(dirname(dirname(abspath(__file__))), "lib"))
 from common import attempt_all, darknet, expect, expect_end, read, summary, write  # noqa: E402
+from small_run import faults  # noqa: E402
 
 NET = "[net]\nbatch=2\nheight=16\nwidth=16\nchannels=3\nmax_batches=1\nlearning_rate=0\n"
 BODY = "[convolutional]\nname=stem\nfilters=4\nsize=3\nstride=2\nbatch_normalize=1\n" \
@@ -120,6 +121,16 @@ def no_number():
     expect_end(done, 1, "nan.f32: the network's output is NaN or infinite")
 
 
+def strip_replaces_both_files():
+    """When the cfg cannot be written, the old weights stay: they belong to the old cfg."""
+    words = ("strip", "net.cfg", "net.weights", "both.cfg", "both.weights")
+    expect_end(darknet(*words))
+    old = read("both.cfg"), read("both.weights")
+    done = darknet(*words, "-to", "0", "-force", env=faults("both.cfg", 1, 9, 28, "write"))
+    expect_end(done, 1, "both.cfg: cannot write: No space left on device")
+    expect((read("both.cfg"), read("both.weights")) == old, "one file is new, the other is old")
+
+
 attempt_all(start, no_number, every_pair, another_head, only_the_backbone, parts, json_of_check,
-            fingerprint)
+            fingerprint, strip_replaces_both_files)
 summary()

@@ -8,8 +8,8 @@ from outside import EXAMPLES, build_command, make
 from lib.cfg_text import without_losses
 from small_run import CFG, data, make_inputs, train
 
-LISTED = ("clipped", "gain", "product", "difference")  # layers_ext/WRITING.md lists these files
-LAYERS = LISTED + ("pointwise", "sum", "linear_softmax")
+SHOWN = ("clipped", "gain", "product", "difference")  # layers_ext/WRITING.md shows these files
+LAYERS = SHOWN + ("pointwise", "sum", "linear_softmax")
 
 
 def examples_keep_the_contract():
@@ -92,7 +92,7 @@ def wrong_layers_are_found():
 
 def text_shows_the_file():
     text = read(os.path.join(ROOT, "layers_ext", "WRITING.md")).decode()
-    for layer in LISTED:
+    for layer in SHOWN:
         expect(f"```c\n{read(f'{EXAMPLES}/{layer}.c').decode()}```" in text,
                f"layers_ext/WRITING.md shows another {layer}.c")
 

@@ -34,7 +34,7 @@ def cut(t, x):
     return t.node("Clip", x, number(0), number(6))
 
 
-# ---- values that several nodes read: {name: function(t, x); x: the output of a convolution} ----
+# ---- networks in which several nodes read one value. x: the output of a convolution ----
 
 def swish(t, x):
     gate = t.node("Sigmoid", x)

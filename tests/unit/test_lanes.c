@@ -101,7 +101,8 @@ static void test_taps(void) {
     dnx_net_free(all);
 }
 
-/* A loss that keeps values of its pass runs once for all images, after the lanes. */
+/* Lanes run only reentrant layers. A pass up to layer 1 uses them. A pass up to the loss, which is
+ * not reentrant, takes the chunks of the batch one after the other. */
 static void test_loss(void) {
     dnx_net *one = ready(last_is_loss, B, 1), *all = ready(last_is_loss, B, 2);
     float *x = images(one), a[B * 8], b[B * 8];
