@@ -14,7 +14,8 @@ FACE = [
 LARGE_FACE = [line.replace("decay=0.00004", "decay=0.0005").replace("subdivisions=8",
                                                                     "subdivisions=64")
               for line in FACE]
-WIDTH = ["# Multiplies all filters= below without fixed_width=1, rounds to multiples of divisor=",
+WIDTH = ["# Multiplies each filters= below, except beside fixed_width=1, and rounds to a multiple "
+         "of divisor=",
          "width_multiplier=1", "divisor=8"]
 
 
