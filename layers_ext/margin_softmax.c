@@ -215,7 +215,8 @@ static void loss_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     }
 }
 
-/* Replaces the loss L_b of each image with a known class by F_b, and sets factor = dF/dL. */
+/* For each image b whose class is known, replaces the loss L_b by F_b, and sets the factor to
+ * dF_b/dL_b. */
 static void mine(dnx_node *n, const dnx_pass *p) {
     state *s = n->state;
     int M = 0;

@@ -80,7 +80,7 @@ typedef struct dnx_verb {
     int (*run)(const void *args);
     const char *note;                    /* one more paragraph of the help, or NULL */
     const struct dnx_verb *const *verbs; /* NULL-terminated array of sub-verbs, or NULL */
-    const char *const *host_verbs;       /* NULL-terminated verbs of /usr/bin/darknet, or NULL */
+    const char *const *host_verbs; /* NULL-terminated; run by Darknet's own command; or NULL */
 } dnx_verb;
 
 /* Reports wrong arguments: prints "darknet: TEXT" to stderr. Returns the exit status 2. */

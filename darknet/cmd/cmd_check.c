@@ -112,7 +112,8 @@ static dnx_status try_training(const check_args *a, const char *known, dnx_check
     dnx_data *data = NULL;
     dnx_opening o = {.cfg = a->cfg, .data = known, .classes = 1, .trains = true, .batch = t->few};
     dnx_status st = dnx_open(&o, &net, err);
-    /* The number of classes is not known. With the right number, the shapes may fit. */
+    /* When *why is already set, no data gave the number of classes, and 1 stands for classes=auto.
+     * With the right number, the shapes may fit. */
     if (st == DNX_ESHAPE && why->status) return DNX_OK;
     if (st) return st;
     t->some = dnx_training_bytes(net);

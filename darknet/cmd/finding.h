@@ -71,8 +71,9 @@ void dnx_finding_look(void *finding, int t, long i);
 
 /* Reads the record of earlier runs, OUT/faces.record, into j->list, without photographs that have
  * changed or lack a crop. With -overwrite, removes all recorded crops instead. Errors: DNX_EIO when
- * OUT has images but no record; without -overwrite also when the record has other options or
- * another source than j, or when the source is a camera; DNX_EPARSE, DNX_EMEM. */
+ * OUT has images but no record. When OUT has a record and -overwrite is not given, DNX_EIO also
+ * when the record has other options or another source than j, or when the source is a camera.
+ * DNX_EPARSE, DNX_EMEM. */
 dnx_status dnx_finding_take_record(dnx_finding *j, const char *path, dnx_err *err);
 /* Writes the record of j->list, and opens it to add more. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_finding_begin_record(dnx_finding *j, const char *path, dnx_err *err);

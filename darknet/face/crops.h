@@ -13,9 +13,9 @@ typedef struct {
     dnx_crop_outcome is;         /* set and read only by the caller */
 } dnx_crop;
 
-/* Lists the crops to make in `folder`, sorted by `out`. When a name in l has no suffix, adds the
- * suffix of the image with this name; DNX_EIO when several images have this name. l and images must
- * outlive the list. DNX_EMEM. Free the list, also after an error. */
+/* Lists a crop in `folder` for each path in l or in images, sorted by `out`. First completes the
+ * paths in l without a suffix: "a/b" becomes "a/b.png" when that image exists; DNX_EIO when several
+ * images fit. l and images must outlive the list. DNX_EMEM. Free the list, also after an error. */
 dnx_status dnx_crops_list(dnx_landmarks *l, const dnx_images *images, const char *folder,
                           dnx_crop **crops, size_t *n, dnx_err *err);
 void dnx_crops_free(dnx_crop *crops, size_t n);

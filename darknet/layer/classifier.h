@@ -99,7 +99,8 @@ static inline bool dnx_answers(const dnx_layer_type *t) {
 static inline bool dnx_counts_used(const dnx_layer_type *t) {
     return t->classifier && t->classifier->used;
 }
-/* True for a loss that learns from labels, without a teacher. */
+/* True for a loss that learns from labels and works without a teacher, although it may use one.
+ * False for losses of distillation. */
 static inline bool dnx_learns_classes(const dnx_layer_type *t) {
     return t->is_loss && dnx_target_of(t) == DNX_NO_TARGET;
 }

@@ -114,7 +114,9 @@ DEVICE int group_of(const struct probability_args *a, long b, int k, float zs, f
  *   SUM_S, SUM_T  the sum of e^((z_S - TOP_S)/T) and the sum of e^((z_T - TOP_T)/T)
  *   APART         the sum of e^((z_T - TOP_T)/T) (z_T - z_S)/T
  *
- * An image has the numbers of group 0, those of group 1, then m_T - m_S: 2 SUMS + 1 numbers. */
+ * An image has the numbers of group 0, those of group 1 (not set without groups), then m_T - m_S, in
+ * all 2 SUMS + 1 numbers. m_S and m_T are the sums of the probabilities of the leading classes;
+ * without groups, 0 is stored for m_T - m_S. */
 enum { TOP_S, SUM_S, TOP_T, SUM_T, APART, SUMS };
 
 /* Returns KL(q_T || q_S) for a group of classes. q are the probabilities within the group, u its

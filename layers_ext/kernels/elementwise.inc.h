@@ -153,7 +153,9 @@ INLINE vf back_vector(const back *b, const bool is_slow, size_t at, back_lanes *
     return b->e.acts ? v->dy * grad_vector(v->u, &b->e, v->leak) : v->dy;
 }
 
-/* Adds R rows to the three sums of act_back(), CHUNK floats each. */
+/* Does the work of act_back() for R rows and the n channels from c on: stores du unless b->du is
+ * NULL, and adds to three arrays of sums, which begin at sums, sums + CHUNK and sums + 2 CHUNK. The
+ * third has the slopes' gradients, and is only used with has_slopes. */
 INLINE void sum_rows(const int R, const back *b, const bool is_slow, const bool has_slopes,
                      float *sums, int c, const int n) {
     vf sum = ld(sums + c), sum_z = ld(sums + CHUNK + c), sum_s = zero();

@@ -38,8 +38,9 @@ class Run:
 
     @property
     def master(self):
-        """The run whose network teaches this run; None when the experiment's teacher does. If
-        this run's method softens, the network of `master` teaches the teacher instead."""
+        """The run whose network teaches this run, or None when no other run's network is needed.
+        If the method softens the teacher, the network of that run teaches the experiment's
+        teacher, which then teaches this run."""
         if not METHODS[self.method].pupil_of:
             return None
         method, factor = METHODS[self.method].pupil_of

@@ -187,7 +187,8 @@ def a_failure_keeps_what_was_there():
 
 
 def outputs_are_tried_before_the_work():
-    """Input images do not exist either, but the message is about the output."""
+    """Wrong outputs are refused before an image is read: the image in bad.txt does not exist, but
+    the message is about the output."""
     write("bad.txt", "none.png\n")
     refuses(("embed", "net.cfg", "net.weights", "bad.txt", "nowhere/out"),
             "nowhere/out: cannot write: No such file or directory", "nowhere/out")

@@ -1,5 +1,5 @@
 /* margin_naive.h - [margin_softmax] computed simply, in double. common/face/margin.h has the
- * formulas and their letters. */
+ * formulas and explains their letters. Its a, the smoothing of labels, is e here. */
 #include "lib/node.h"
 
 #define MAX 4096

@@ -3,10 +3,11 @@
  *     make && O=$(make -s print-obj) && make $O/tests/oracle/tool_search
  *     $O/tests/oracle/tool_search ROWS QUERIES BEST THREADS   (such as 1000000 100 10 2)
  *
- * It prints milliseconds, each the minimum of 20 runs: for reading the features, for the search
- * with a first pass by bytes (if the processor has VNNI), and for the search by floats. The last
- * number is the time of the first pass by bytes in one thread. The tool measures it on a part of
- * the rows, and multiplies by the number of parts. */
+ * It prints three times in milliseconds, each the minimum of 20 runs: for reading the features, for
+ * the search with a first pass by bytes (if the processor has VNNI), and for the search by floats.
+ * Then it prints how many hits of the two searches differ; the exit status is 1 when any do. The
+ * fourth time is that of the first pass by bytes alone, in one thread: the time of the fastest part
+ * of the rows, multiplied by the number of parts. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -171,7 +171,8 @@ def parts_and_order():
 
 
 def rest():
-    """Modules that no layer uses are listed. Class vectors need the cfg's number of classes."""
+    """Modules that no layer uses are listed. A Linear gives the class vectors of a loss only when
+    it has as many rows as the cfg has classes; otherwise they get initial values."""
     state = model() | {"head.weight": np.ones((5, 2), "f4"), "ema": np.ones(3, "f4")}
     done = bring(state)
     is_right(done, state)

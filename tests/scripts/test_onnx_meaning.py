@@ -1,5 +1,6 @@
-"""Tests that scripts/import_onnx.py keeps the meaning of nodes: of values that several nodes read,
-of axes and modes. ONNX Runtime gives the right outputs; what has no layer is refused."""
+"""Tests that scripts/import_onnx.py imports a network with the same meaning, also when several
+nodes read one value, and for all axes and modes. The outputs must be those of ONNX Runtime. Nodes
+that no layer can compute must be refused."""
 import os
 import tempfile
 

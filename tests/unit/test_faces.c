@@ -1,4 +1,6 @@
-/* test_faces.c - compares the parts of the face detector with naive code or with OpenCV. */
+/* test_faces.c - tests the code around the networks that find faces: boxes, pieces of an image, the
+ * pyramid, warps, crops, shrunk JPEGs and the record of found faces. With OPENCV=1 also compares
+ * warps with OpenCV's. */
 #include "data/jpeg.h"
 #include "face/boxes.h"
 #include "face/crop.h"

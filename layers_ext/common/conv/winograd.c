@@ -28,7 +28,8 @@ static int least_tiles(const dnx_winograd *s) { return s->m == 2 ? 48 : 24; }
 
 static int area(const dnx_winograd *s) { return (s->m + 2) * (s->m + 2); }
 
-/* Return the floats from one matrix of transformed tiles, or of products, to the next. */
+/* Return the distance in floats between the starts of two matrices, with GAP: step_in() for
+ * transformed tiles, step_out() for products. */
 static size_t step_in(const dnx_winograd *s) { return (size_t)s->tiles * (size_t)s->at.in.c + GAP; }
 static size_t step_out(const dnx_winograd *s) {
     return (size_t)s->tiles * (size_t)s->columns + GAP;
