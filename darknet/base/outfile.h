@@ -47,8 +47,8 @@ void dnx_outfile_pause(dnx_outfile *f);
 void dnx_outfile_put(dnx_outfile *f, const void *bytes, size_t n);
 /* Flushes the file and syncs it to disk. A stream is only flushed. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_sync(dnx_outfile *f, dnx_err *err);
-/* Syncs the temporary file, renames it to the target and closes it. After an error, the old file is
- * unchanged. Errors: DNX_EIO, DNX_EMEM. */
+/* Syncs the temporary file, renames it to the target, syncs the folder and closes the file. After
+ * an error, the old file is unchanged. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_commit(dnx_outfile *f, dnx_err *err);
 /* Closes and removes the temporary file. The old file stays unchanged. */
 void dnx_outfile_discard(dnx_outfile *f);

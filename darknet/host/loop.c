@@ -89,7 +89,8 @@ static void copy_options(network *n, dnx_host *h) {
     dnx_net_opts *o = &net->o;
     // clang-format off
     *n = (network){.n = net->n, .batch = net->batch, .subdivisions = o->subdivisions,
-                   /* libdarknet has no cosine policy; updates use dnx_host_rate() instead */
+                   /* libdarknet has no cosine policy. Its rate has no effect: all updates use
+                    * dnx_host_rate(). */
                    .policy = o->policy == DNX_COSINE ? CONSTANT : (learning_rate_policy)o->policy,
                    .learning_rate = o->learning_rate, .momentum = o->momentum, .decay = o->decay,
                    .gamma = o->gamma, .scale = o->scale, .power = o->power,
