@@ -148,6 +148,7 @@ def record_folder():
                "x.data:1: [data] classes=2: emore/property says that there are 3")
     write("emore/property", "many\n")
     expect_end(train(train="emore"), 1, "emore/property:1: must be CLASSES,HEIGHT,WIDTH")
+    os.remove("emore/property")
     expect_end(train(train="emore/train.idx"), 1, "is an index; name emore/train.rec instead")
 
 
