@@ -79,7 +79,8 @@ def killed_often():
         run, first, stopped = None, True, False
         while first or stopped:
             saved = os.path.exists(f"{name}/net.state")
-            run = start(file, *args, *(["-resume"] if saved else []))
+            with open("said", "w", encoding="utf-8") as said:
+                run = start(file, *args, *(["-resume"] if saved else []), stderr=said)
             first = stopped = False
             try:
                 run.wait(chance.uniform(0, .12) if kills < KILLS else 60)
@@ -88,7 +89,10 @@ def killed_often():
                 stopped = run.wait(60) != 0
                 kills += stopped
             expect(os.path.exists(f"{name}/net.state") >= saved, "a checkpoint is lost")
-        expect(run.returncode == 0, f"exit status {run.returncode} after {kills} kills")
+        # A kill after the last checkpoint leaves a whole run, which -resume says.
+        said = read("said").decode()
+        expect(run.returncode == 0 or "has trained 300 batches" in said,
+               f"exit status {run.returncode} after {kills} kills: {said}")
         expect(read(f"{name}/net.weights") == read("whole/net.weights"), "weights differ")
     expect(runs < KILLS, f"{runs} runs for {kills} kills")
 
