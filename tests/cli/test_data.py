@@ -318,7 +318,8 @@ def long_list():
     expect(took < 20, f"{took:.1f} s")
     text = os.path.getsize("long.txt")
     used -= memory(30)
-    expect(used < 4.5 * text, f"{used} bytes for {text} of text")  # measured: 3.9 to 4.1 times
+    # Measured: 5.5 to 6 times. (A darknet that loads OpenCV: 3.9 to 4.1 times more than its start.)
+    expect(used < 6.5 * text, f"{used} bytes for {text} of text")
 
 
 # ---- options of [net] ----
