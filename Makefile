@@ -30,7 +30,6 @@ WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla 
 FLAGS  := -std=c11 -D_GNU_SOURCE -fvisibility=hidden -pthread -Idarknet -Ilayers_ext -Itests $(WARN)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FLAGS  += $(if $(DEBUG),-O0 -g,-O3 -g1) $(if $(ASAN),$(SANITIZE))
-FLAGS  += $(if $(OPENCV),-DDNX_OPENCV)
 FUZZER := -fsanitize=fuzzer-no-link,address,undefined
 FLAGS  += $(if $(FUZZ),$(FUZZER))
 LIBS   := -lm -pthread -ljpeg -lpng -llapacke -lxxhash
@@ -49,8 +48,8 @@ ISA_wide   := -mavx2 -mfma -Wno-psabi
 # Each set of flags has its own object directory, so that builds do not mix.
 HASH := $(shell echo $(call quote,$(CC) $(FLAGS) $(DARKNET)) | cksum | cut -d' ' -f1)
 OBJ  := build/$(HASH)
-# The directory of the files that depend on the layer types
-SET  := $(OBJ)$(if $(LAYERS),/with-$(shell echo $(call quote,$(LAYERS)) | cksum | cut -d' ' -f1))
+# The directory of the files that depend on the layer types or on OpenCV
+SET  := $(OBJ)$(if $(OPENCV),/with-opencv)$(if $(LAYERS),/with-$(shell echo $(call quote,$(LAYERS)) | cksum | cut -d' ' -f1))
 
 TYPES   := $(wildcard layers_ext/*.c)
 # make LAYERS=/my/folder adds the layer types in /my/folder to bin/darknet.
@@ -61,7 +60,7 @@ $(foreach f,$(notdir $(OUTSIDE)),$(if $(findstring -,$f),$(error LAYERS=$(LAYERS
 $(if $(LAYERS),$(if $(OUTSIDE),,$(error LAYERS=$(LAYERS): no *.c there)))
 HOST    := $(wildcard darknet/host/*.c)
 COMMAND := $(wildcard darknet/cmd/*.c)
-PARTS   := $(filter-out $(COMMAND),$(wildcard darknet/*.c darknet/*/*.c)) \
+PARTS   := $(filter-out $(COMMAND) $(if $(OPENCV),%/no_opencv.c),$(wildcard darknet/*.c darknet/*/*.c)) \
            $(filter-out %_wide.c,$(wildcard layers_ext/kernels/*.c)) $(wildcard layers_ext/cuda/*.c layers_ext/cuda/layers/*.c) $(wildcard layers_ext/common/*.c layers_ext/common/*/*.c)
 GROUPS  := unit host cli scripts
 SLOW    := slow oracle

@@ -1,4 +1,5 @@
-/* opencv.h - the parts of sheet.c and video.c that need OpenCV and C++ (`make OPENCV=1`). */
+/* opencv.h - the parts of warp.c, sheet.c and video.c that need OpenCV and C++. `make OPENCV=1`
+ * links *_opencv.cc; other builds link no_opencv.c, whose functions fail. */
 #ifndef DNX_OPENCV_H
 #define DNX_OPENCV_H
 #include <stdbool.h>
@@ -6,6 +7,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+extern const bool dnx_has_opencv;
+
 /* The outline of a rectangle from (x1, y1) to (x2, y2), both within it, t pixels thick */
 typedef struct {
     int x1, y1, x2, y2, t;
@@ -14,6 +17,10 @@ typedef struct {
 
 /* Draws an outline. rgb: h x w x 3 bytes. Returns false on failure. */
 bool dnx_box_opencv(unsigned char *rgb, int w, int h, const dnx_outline *o);
+
+/* Like dnx_warp(). OpenCV rounds positions to 1/32 pixel. m must have an inverse. */
+bool dnx_warp_opencv(const unsigned char *rgb, int w, int h, const double m[6], unsigned char *out,
+                     int out_w, int out_h);
 
 /* Open a video file or a camera. Return NULL on failure. */
 void *dnx_capture_file(const char *path);

@@ -7,9 +7,7 @@
 
 #include "base/outfile.h"
 #include "data/jpeg.h"
-#ifdef DNX_OPENCV
 #include "face/opencv.h"
-#endif
 
 static const unsigned char colours[6][3] = {{0, 158, 115},   {213, 94, 0},  {0, 114, 178},
                                             {204, 121, 167}, {230, 159, 0}, {86, 180, 233}};
@@ -39,11 +37,9 @@ void dnx_sheet_box_plain(dnx_image *sheet, int x1, int y1, int x2, int y2, int t
 }
 
 void dnx_sheet_box(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size_t colour) {
-#ifdef DNX_OPENCV
     const dnx_outline o = {x1, y1, x2, y2, t, colours[colour % 6]};
-    if (dnx_box_opencv(sheet->rgb, sheet->w, sheet->h, &o)) return;
-#endif
-    dnx_sheet_box_plain(sheet, x1, y1, x2, y2, t, colour);
+    if (!dnx_box_opencv(sheet->rgb, sheet->w, sheet->h, &o))
+        dnx_sheet_box_plain(sheet, x1, y1, x2, y2, t, colour);
 }
 
 /* Draws the photograph at scale `by`, in pieces that are small enough for dnx_shrunk_piece(). */

@@ -11,20 +11,6 @@
 
 #include "face/opencv.h"
 
-#ifdef DNX_OPENCV
-static const bool is_built = true;
-#else
-static const bool is_built = false;
-void *dnx_capture_file(const char *path) { return (void)path, NULL; }
-void *dnx_capture_camera(int number) { return (void)number, NULL; }
-void dnx_capture_close(void *capture) { (void)capture; }
-bool dnx_capture_next(void *capture) { return (void)capture, false; }
-bool dnx_capture_frame(void *capture, const unsigned char **bgr, int *w, int *h, int *step) {
-    return (void)capture, (void)bgr, (void)w, (void)h, (void)step, false;
-}
-long dnx_capture_frames(void *capture, long read) { return (void)capture, read; }
-#endif
-
 struct dnx_video {
     void *capture;
     const char *path;
@@ -63,8 +49,8 @@ dnx_status dnx_video_open(const char *path, dnx_video **v, dnx_err *err) {
     *v = NULL;
     if (!is_camera && access(path, R_OK))
         return dnx_fail_at(err, DNX_EIO, path, "cannot open: %s", strerror(errno));
-    dnx_video *made = is_built ? calloc(1, sizeof *made) : NULL;
-    if (!is_built)
+    dnx_video *made = dnx_has_opencv ? calloc(1, sizeof *made) : NULL;
+    if (!dnx_has_opencv)
         return dnx_fail_at(err, DNX_EIO, path,
                            "frames of %s are read by OpenCV, which is not in this build: `make "
                            "opencv-deps`, then `make OPENCV=1`",

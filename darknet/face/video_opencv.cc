@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+const bool dnx_has_opencv = true;
+
 namespace {
 struct Capture {
     cv::VideoCapture from;

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "face/opencv.h"
+
 static double sample(const unsigned char *rgb, int w, int h, int x, int y, int c) {
     return x < 0 || y < 0 || x >= w || y >= h
                ? 0
@@ -44,9 +46,6 @@ bool dnx_warp_plain(const unsigned char *rgb, int w, int h, const double m[6], u
 
 bool dnx_warp(const unsigned char *rgb, int w, int h, const double m[6], unsigned char *out,
               int out_w, int out_h) {
-#ifdef DNX_OPENCV
+    if (!dnx_has_opencv) return dnx_warp_plain(rgb, w, h, m, out, out_w, out_h);
     return determinant(m) && dnx_warp_opencv(rgb, w, h, m, out, out_w, out_h);
-#else
-    return dnx_warp_plain(rgb, w, h, m, out, out_w, out_h);
-#endif
 }

@@ -3,9 +3,6 @@
 #define DNX_WARP_H
 #include <stdbool.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
 /* Draws the image rgb, h x w x 3 bytes, transformed by m into out, out_h x out_w x 3 bytes. m maps
  * pixels of rgb to pixels of out, as in align.h. Interpolation is bilinear; out is black outside
  * the image. Returns false on failure. Thread safe. */
@@ -14,13 +11,4 @@ bool dnx_warp(const unsigned char *rgb, int w, int h, const double m[6], unsigne
 /* Like dnx_warp(), always without OpenCV. */
 bool dnx_warp_plain(const unsigned char *rgb, int w, int h, const double m[6], unsigned char *out,
                     int out_w, int out_h);
-#ifdef DNX_OPENCV
-/* Like dnx_warp(), always with OpenCV, which rounds positions to 1/32 pixel. m must have an
- * inverse. */
-bool dnx_warp_opencv(const unsigned char *rgb, int w, int h, const double m[6], unsigned char *out,
-                     int out_w, int out_h);
-#endif
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -1,8 +1,8 @@
 /* warp_opencv.cc - warps with OpenCV's C API, whose headers compile only as C++ since OpenCV 4. */
-#include "face/warp.h"
-
 #include <opencv2/core/core_c.h>
 #include <opencv2/imgproc/imgproc_c.h>
+
+#include "face/opencv.h"
 
 bool dnx_warp_opencv(const unsigned char *rgb, int w, int h, const double m[6], unsigned char *out,
                      int out_w, int out_h) {
