@@ -57,6 +57,7 @@ $(if $(word 2,$(LAYERS)),$(error LAYERS=$(LAYERS): make cannot read a folder who
 OUTSIDE := $(if $(LAYERS),$(wildcard $(LAYERS)/*.c))
 $(foreach f,$(notdir $(OUTSIDE)),$(if $(filter layers_ext/$f,$(TYPES)),$(error LAYERS=$(LAYERS): $f: layers_ext has a layer of this name, too)))
 $(foreach f,$(notdir $(OUTSIDE)),$(if $(findstring -,$f),$(error LAYERS=$(LAYERS): $f: the name of a layer cannot have a '-')))
+$(foreach f,$(OUTSIDE),$(if $(shell grep -lw 'dnx_$(notdir $(basename $f))' $(call quote,$f)),,$(error LAYERS=$(LAYERS): $(notdir $f): defines no layer type dnx_$(notdir $(basename $f)))))
 $(if $(LAYERS),$(if $(OUTSIDE),,$(error LAYERS=$(LAYERS): no *.c there)))
 HOST    := $(wildcard darknet/host/*.c)
 COMMAND := $(wildcard darknet/cmd/*.c)

@@ -216,7 +216,7 @@ static int run(const void *given) {
     if ((a->wish.rank != NULL) + (a->wish.energy > 0) + (a->wish.speedup > 0) +
             (a->wish.flops > 0) !=
         1)
-        return dnx_wrong("one of -rank, -energy, -speedup and -flops must be given");
+        return dnx_wrong("exactly one of -rank, -energy, -speedup and -flops must be given");
     job j = {.is_terminal = isatty(2)};
     dnx_stop_on_signals();
     j.c = (dnx_low_rank){.method = (dnx_low_rank_method)a->method,
@@ -251,6 +251,7 @@ const dnx_verb dnx_compress_low_rank = {
     table,
     sizeof(args),
     run,
-    "One of -rank, -energy, -speedup and -flops must be given. Images that cannot be used are "
+    "Exactly one of -rank, -energy, -speedup and -flops must be given. Images that cannot be used "
+    "are "
     "named in out.weights.skipped, and others take their places. When these are too few, the "
     "status is 1."};

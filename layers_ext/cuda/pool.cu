@@ -35,7 +35,7 @@ KERNEL(maxpool) {
         for (int y = w.y0; y < w.y1; y++)
             for (int k = w.x0; k < w.x1; k++) {
                 const float v = x[((long)y * at->w + k) * at->C];
-                if (top == top && !(v <= top)) { /* the first NaN stays the result */
+                if (v > top || v != v) { /* the last NaN of a window is the result */
                     top = v;
                     best = y * at->w + k;
                 }

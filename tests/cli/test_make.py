@@ -137,11 +137,12 @@ def the_hosts_own_command_stays():
 
 
 def folders_of_layers():
-    for name in "my layers/gain.c", "own/l2norm.c", "dash/my-layer.c":
+    for name in "my layers/gain.c", "own/l2norm.c", "dash/my-layer.c", "other/helper.c":
         write(name, "")
     for folder, why in (
             ("my layers", "make cannot read a folder whose path has a space"),
             ("own", "l2norm.c: layers_ext has a layer of this name, too"),
+            ("other", "helper.c: defines no layer type dnx_helper"),
             ("dash", "my-layer.c: the name of a layer cannot have a '-'"),
             ("none", "no *.c there")):
         folder = os.path.abspath(folder)
