@@ -1,8 +1,8 @@
 /* dnx.h - the interface of a layer type. A layer type is one file: layers_ext/NAME.c defines the
  * dnx_layer_type dnx_NAME for section [NAME] of a cfg. Adding it changes no other file.
  *
- * The network sets the options, the inputs and their shapes, and then calls make() once. The
- * network calls prepare() when weights have changed, and forward() and backward() for each batch.
+ * The network sets the options, the inputs and their shapes, and then calls make() once. It calls
+ * prepare() after make() and when weights have changed, forward() and backward() for each batch.
  * n->trains tells make() whether backward() will be called. p->is_training tells forward() whether
  * this batch trains.
  *
@@ -67,6 +67,7 @@ typedef struct dnx_node {
     int batch;   /* the most images in a pass */
     bool trains;
     bool keeps_no_weights; /* prepare() may release the parameters after it has packed them */
+    bool is_blank;         /* make() may leave the parameters 0: the network replaces them */
     uint64_t seed;         /* call dnx_rng_seed() with seed and index */
     struct dnx_pool *pool; /* threads: kernels/pool.h */
     void *opts, *state;    /* the parsed options; the type's state, zeroed before make() */

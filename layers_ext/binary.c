@@ -72,10 +72,12 @@ typedef struct {
     dnx_bitconv bits;
     dnx_patches at;
     dnx_binary_filters f;
-    int K, N;     /* K: floats of a filter (not the K of the formulas); N: filters */
-    float *block; /* threads x BLOCK x K: gathered windows; NULL when xnor or bnn predicts */
-    float *signs; /* batch x H x W x C: sign(u), only when training xnor or bnn */
-    float *slope; /* N: slope of has_slope(), if xnor or bnn predicts and has one; else NULL */
+    bool
+        is_initial; /* prepare() has not run, and the weights are make()'s: it does not round them */
+    int K, N;       /* K: floats of a filter (not the K of the formulas); N: filters */
+    float *block;   /* threads x BLOCK x K: gathered windows; NULL when xnor or bnn predicts */
+    float *signs;   /* batch x H x W x C: sign(u), only when training xnor or bnn */
+    float *slope;   /* N: slope of has_slope(), if xnor or bnn predicts and has one; else NULL */
 } state;
 
 static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
@@ -104,8 +106,6 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
                                o->mode == BWN || o->mode == XNOR, (dnx_estimator)o->gradient};
     return DNX_OK;
 }
-
-static dnx_status pack(dnx_node *n, dnx_err *err);
 
 /* Returns true when the activation is u > 0 ? u : slope*u, and stores the constant slope. */
 static bool has_slope(int activation, float *slope) {
@@ -142,7 +142,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
             n->scratch += B * (dnx_size(n->in[0]) + (size_t)n->out.h * (size_t)n->out.w +
                                (size_t)n->in[0].h * (size_t)n->in[0].w);
     }
-    return n->keeps_no_weights ? n->type->prepare(n, err) : pack(n, err);
+    s->is_initial = !n->keeps_no_weights && !n->is_blank;
+    return DNX_OK;
 }
 
 /* Binarises w and packs it: as bits to predict with xnor or bnn, else as floats. */
@@ -167,6 +168,9 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
     float *w = s->f.w;
+    const bool is_initial = s->is_initial;
+    s->is_initial = false;
+    if (is_initial) return pack(n, err);
     if (!w) return DNX_OK; /* an earlier call has packed and released w */
     for (size_t i = 0; n->trains && o->clamp && i < (size_t)s->K * (size_t)s->N; i++)
         w[i] = w[i] < -1 ? -1 : w[i] > 1 ? 1 : w[i];

@@ -33,8 +33,6 @@ typedef struct {
     float *d_wk;     /* D x N: the gradient of wk */
 } state;
 
-static dnx_status prepare(dnx_node *n, dnx_err *err);
-
 /* Moves the weights to the place after the biases, as in libdarknet's files. */
 static void weights_second(dnx_node *n) {
     for (int k = n->n_params - 1; k > 1; k--) {
@@ -64,15 +62,16 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (!st) st = dnx_new(n, &s->packed, k->packed(s->D, s->N), err);
     if (!st && n->trains) {
         st = dnx_new(n, &s->packed_t, k->packed(s->N, s->D), err);
+        if (!st) st = dnx_new(n, &s->wk, count, err);
         if (!st) st = dnx_new(n, &s->d_wk, count, err);
     }
-    if (st) return st;
+    n->scratch = n->trains ? (size_t)n->batch * (size_t)s->N : 0;
+    if (st || n->is_blank) return st;
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
     float range = sqrtf(2.f / (float)s->D); /* w is uniform in [-range, range], as in libdarknet */
     for (size_t i = 0; i < count; i++) s->w[i] = range * (2 * dnx_rng_uniform(&r) - 1);
-    n->scratch = n->trains ? (size_t)n->batch * (size_t)s->N : 0;
-    return prepare(n, err);
+    return DNX_OK;
 }
 
 /* Converts d, an index in the order H, W, C, to the index in the file's order C, H, W. */

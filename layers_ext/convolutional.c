@@ -40,8 +40,6 @@ typedef struct {
     bool is_narrow;
 } state;
 
-static dnx_status prepare(dnx_node *n, dnx_err *err);
-
 static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
@@ -107,7 +105,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (!st && !n->trains) st = dnx_winograd_make(&s->wino, n, &s->m.at, o->filters, err);
     if (!st && !s->wino.m)
         st = dnx_products_make(&s->m, n, !s->m.reads_in_place || applies_deferred(n), err);
-    return st ? st : prepare(n, err);
+    return st;
 }
 
 static dnx_status prepare(dnx_node *n, dnx_err *err) {

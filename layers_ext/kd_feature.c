@@ -73,8 +73,6 @@ typedef struct {
     bool adds; /* adds to dg instead of storing */
 } job;
 
-static dnx_status prepare(dnx_node *n, dnx_err *err);
-
 static dnx_status make_map(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
@@ -90,13 +88,13 @@ static dnx_status make_map(dnx_node *n, dnx_err *err) {
     if (!st) st = dnx_new(n, &s->packed, k->packed(C, T), err);
     if (!st) st = dnx_new(n, &s->g, size, err);
     if (!st && n->trains) st = dnx_new(n, &s->packed_t, k->packed(T, C), err);
-    if (st) return st;
+    n->scratch = size;
+    if (st || n->is_blank) return st;
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
     float deviation = sqrtf(1.f / (float)C); /* so that W f has about the mean square of f */
     for (size_t i = 0; i < count; i++) s->w[i] = deviation * dnx_rng_normal(&r);
-    n->scratch = size;
-    return prepare(n, err);
+    return DNX_OK;
 }
 
 static dnx_status make(dnx_node *n, dnx_err *err) {

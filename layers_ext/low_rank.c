@@ -53,8 +53,6 @@ typedef struct {
     float *d_all; /* threads x (K x R + R x N): gradients of V and P */
 } state;
 
-static dnx_status prepare(dnx_node *n, dnx_err *err);
-
 static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     state *s = n->state;
@@ -105,16 +103,17 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         st = dnx_new(n, &s->packed_vt, k->packed(s->R, s->K), err);
         if (!st) st = dnx_new(n, &s->packed_pt, k->packed(s->N, s->R), err);
         if (!st) st = dnx_new(n, &s->t, (size_t)n->batch * (size_t)(n->out.h * n->out.w) * R, err);
+        if (!st) st = dnx_new(n, &s->vk, R * (K > N ? K : N), err);
         if (!st) st = dnx_new(n, &s->d_all, threads * R * (K + N), err);
     }
-    if (st) return st;
+    if (n->trains) n->scratch = threads * BLOCK * N;
+    if (st || n->is_blank) return st;
     /* V gets the variance 1/K, so that t has about the variance of x. P gets 2/R (He et al.). */
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
     for (size_t i = 0; i < K * R; i++) s->v[i] = dnx_rng_normal(&r) / sqrtf((float)K);
     for (size_t i = 0; i < R * N; i++) s->p[i] = dnx_rng_normal(&r) * sqrtf(2.f / (float)R);
-    if (n->trains) n->scratch = threads * BLOCK * N;
-    return prepare(n, err);
+    return DNX_OK;
 }
 
 /* Return V as R filters of K floats, and P as N filters of R floats. */

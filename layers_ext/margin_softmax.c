@@ -168,7 +168,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     s->cosines.by_length = o->scale == LENGTH;
     n->out = (dnx_shape){1, 1, 1};
     n->scratch = n->trains ? 0 : block;
-    return prepare(n, err);
+    return DNX_OK;
 }
 
 static dnx_margin margin_of(const state *s, int b) {

@@ -32,6 +32,7 @@ typedef struct {
     int batch, threads;        /* 0 means the default of dnx_build */
     bool trains;
     bool to_run;                   /* the network runs where -gpu says, and may free its weights */
+    bool is_blank;                 /* the network never runs; its weights need no values */
     const char *data, *classes_of; /* a .data file; a weights file, only for the number; or NULL */
 } dnx_opening;
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err);

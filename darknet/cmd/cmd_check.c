@@ -110,7 +110,12 @@ static dnx_status try_training(const check_args *a, const char *known, dnx_check
                                dnx_err *why, dnx_err *err) {
     dnx_net *net;
     dnx_data *data = NULL;
-    dnx_opening o = {.cfg = a->cfg, .data = known, .classes = 1, .trains = true, .batch = t->few};
+    dnx_opening o = {.cfg = a->cfg,
+                     .data = known,
+                     .classes = 1,
+                     .trains = true,
+                     .is_blank = true,
+                     .batch = t->few};
     dnx_status st = dnx_open(&o, &net, err);
     /* When *why is already set, no data gave the number of classes, and 1 stands for classes=auto.
      * With the right number, the shapes may fit. */
@@ -190,8 +195,8 @@ static bool read_size(const char *text, int *h, int *w) {
 
 static dnx_status open_net(const check_args *a, const char *known, dnx_net **net, dnx_err *err) {
     int h, w;
-    const dnx_opening o = {a->cfg,       a->weights, .data = known,
-                           .classes = 1, .batch = 1, .threads = 1};
+    const dnx_opening o = {a->cfg,     a->weights,   .data = known,   .classes = 1,
+                           .batch = 1, .threads = 1, .is_blank = true};
     dnx_status st = dnx_open_features(&o, net, err);
     if (st || !a->size || !read_size(a->size, &h, &w)) return st;
     st = dnx_net_resize(*net, h, w, err);

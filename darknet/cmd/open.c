@@ -31,6 +31,7 @@ dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err) {
     dnx_cfg *cfg;
     dnx_build how = {.trains = o->trains,
                      .keeps_no_weights = o->to_run && !o->trains,
+                     .is_blank = o->is_blank || o->weights,
                      .batch = o->batch,
                      .threads = o->threads,
                      .types = dnx_host_types,

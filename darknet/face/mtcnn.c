@@ -54,8 +54,10 @@ static dnx_status open_net(dnx_mtcnn *m, int i, const char *cfg, const char *wei
     dnx_status st = dnx_cfg_read(cfg, &sections, err);
     if (st) return st;
     /* P-Net's batch has one page for each thread, so a page stays in the cache of its thread. */
-    const dnx_build how = {
-        .batch = i == P ? threads : BATCH, .threads = threads, .keeps_no_weights = i != P};
+    const dnx_build how = {.batch = i == P ? threads : BATCH,
+                           .threads = threads,
+                           .keeps_no_weights = i != P,
+                           .is_blank = true};
     st = dnx_net_build(sections, &how, &m->net[i], err);
     dnx_cfg_free(sections);
     if (st) return st;

@@ -103,6 +103,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     n->batch = net->chunk;
     n->trains = net->trains && n->index >= net->first_trained;
     n->keeps_no_weights = net->keeps_no_weights;
+    n->is_blank = net->is_blank;
     n->seed = (uint64_t)net->o.seed;
     l->teacher_output = -1;
     const dnx_layer_type *type = dnx_type_find(s->name, net->more_types);
@@ -141,11 +142,10 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     dnx_err said = {0};
     if (!st) {
         st = type->make(n, &said);
-        if (!st && net->trains && net->teacher_source && l->teacher_output >= 0) {
+        /* The teacher first: prepare() may copy its class vectors. */
+        if (!st && net->trains && net->teacher_source && l->teacher_output >= 0)
             st = net->teacher_source->load(net, n, &teacher, err);
-            /* prepare() may copy class vectors of the teacher, which load() has read. */
-            if (!st && type->prepare) st = type->prepare(n, err);
-        }
+        if (!st && type->prepare && !n->is_blank) st = type->prepare(n, &said);
     }
     dnx_opts_free(dnx_teacher_options, &teacher);
     if (st && !said.status) return st;
@@ -235,6 +235,7 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out
     net->trains = how->trains;
     net->placement = student ? student->placement : how->placement;
     net->keeps_no_weights = how->keeps_no_weights && !net->placement;
+    net->is_blank = how->is_blank;
     net->more_types = how->types;
     net->teacher_source = how->teachers;
     net->depth = student ? student->depth + 1 : 0;
@@ -265,7 +266,7 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out
         st = dnx_net_allocate(net, err);
     }
     if (!st && !student) dnx_note_idle(net, cfg);
-    for (int i = 0; !st && i < net->first_trained; i++)
+    for (int i = 0; !st && !net->is_blank && i < net->first_trained; i++)
         if (net->nodes[i].type->prepare) st = net->nodes[i].type->prepare(&net->nodes[i], err);
     if (!st && net->placement) st = net->placement->place(net, net->placement, err);
     if (st) dnx_net_free(net);

@@ -12,7 +12,7 @@ static size_t floats_with(const char *path, int classes, const dnx_build *how) {
     dnx_net *net = NULL;
     dnx_build counts = *how;
     counts.trains = false;
-    counts.keeps_no_weights = true;
+    counts.is_blank = true;
     counts.batch = 1;
     counts.placement = NULL;
     if (dnx_cfg_read(path, &cfg, NULL)) return 0;

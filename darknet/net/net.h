@@ -159,6 +159,7 @@ typedef struct dnx_net {
     int chunk; /* most images that go through the layers together */
     bool trains;
     bool keeps_no_weights; /* nodes release weights, except while a file is loaded */
+    bool is_blank;         /* see dnx_build */
     bool is_partial;       /* a loss lacks parameters whose shape depends on a missing teacher */
     int first_trained;     /* index of the first layer after the last stopbackward=1 */
     int depth;     /* 1: a teacher; 2: a teacher's teacher, which only gives shapes; else 0 */
@@ -179,6 +180,7 @@ typedef struct dnx_net {
 struct dnx_build {
     bool trains;
     bool keeps_no_weights; /* layers free packed parameters: dnx_param.value is then NULL */
+    bool is_blank;         /* all weights are read before the network runs, or it never runs */
     int batch;             /* 0 means the cfg's batch / subdivisions */
     int threads;           /* 0 means as many as there are processors; at most 64 */
     const dnx_layer_type *const

@@ -77,8 +77,11 @@ dnx_status dnx_net_strip(dnx_net *net, const dnx_cfg *cfg, int last, const char 
     }
     dnx_cfg *stripped = NULL;
     if (!st) st = dnx_cfg_parse(*text, size, net->file, &stripped, err);
-    const dnx_build how = {
-        .batch = 1, .threads = 1, .types = net->more_types, .teachers = net->teacher_source};
+    const dnx_build how = {.batch = 1,
+                           .threads = 1,
+                           .is_blank = true,
+                           .types = net->more_types,
+                           .teachers = net->teacher_source};
     if (!st) st = dnx_net_build(stripped, &how, out, err);
     dnx_cfg_free(stripped);
     for (int i = 0; !st && i <= last; i++)

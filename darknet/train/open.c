@@ -92,6 +92,7 @@ static dnx_status open_net(dnx_train_job *j, dnx_err *err) {
     if (!st) st = dnx_net_build(cfg, &how, &j->net, err);
     how.trains = false;
     how.batch = 16;
+    how.is_blank = true;
     if (!st && dnx_train_verified_on(j->a)) st = dnx_net_build(cfg, &how, &j->eval, err);
     dnx_cfg_free(cfg);
     if (st) return st;

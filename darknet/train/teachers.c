@@ -49,6 +49,7 @@ static dnx_status open_teacher(dnx_net *net, const dnx_node *n, const char *opti
     }
     dnx_teacher new = {cfg_path, weights, NULL}, *more = NULL;
     const dnx_build how = {.batch = net->batch,
+                           .is_blank = true,
                            .student = net,
                            .types = net->more_types,
                            .teachers = net->teacher_source};

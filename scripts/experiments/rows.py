@@ -3,7 +3,7 @@ import collections
 import math
 import os
 
-from scipy.stats import t
+from scipy.special import stdtrit  # quantiles of Student's t
 
 from evaluation import all_pairs
 from experiments.methods import METHODS
@@ -27,7 +27,7 @@ def interval(values):
     """Returns half the width of the mean's 95 % interval over seeds (Student's t), or None for one
     seed."""
     n = len(values)
-    return None if n < 2 else float(t.ppf(.975, n - 1)) * standard_error(values)
+    return None if n < 2 else float(stdtrit(n - 1, .975)) * standard_error(values)
 
 
 def difference(a, b):
@@ -41,7 +41,7 @@ def difference(a, b):
     if not both:
         return minus, 0.
     freedom = both ** 2 / sum(p ** 2 / (len(v) - 1) for p, v in zip(parts, (a, b)))
-    return minus, float(t.ppf(.975, freedom)) * math.sqrt(both)
+    return minus, float(stdtrit(freedom, .975)) * math.sqrt(both)
 
 
 # ---- p and TAR ----

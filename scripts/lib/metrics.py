@@ -2,7 +2,7 @@
 import math
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.special import bdtr  # scipy.stats would add half a second to each start
 
 FARS = (1e-1, 1e-2, 1e-3, 1e-4)
 FEWEST = 10  # TAR at a FAR is reported only when the FAR allows at least 10 false accepts
@@ -130,9 +130,8 @@ def mcnemar(right_a, right_b):
     """McNemar's exact test. Returns (number of pairs only a has right, only b has right, p)."""
     a, b = np.asarray(right_a, bool), np.asarray(right_b, bool)
     only_a, only_b = int((a & ~b).sum()), int((~a & b).sum())
-    with np.errstate(divide="ignore"):  # SciPy warns when p is too small for a float
-        return only_a, only_b, float(binomtest(only_a, only_a + only_b).pvalue) \
-            if only_a + only_b else 1.
+    both_tails = 2 * bdtr(min(only_a, only_b), only_a + only_b, .5)
+    return only_a, only_b, min(1., float(both_tails))
 
 
 def p_text(p):

@@ -69,7 +69,7 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
     n->distillation = &b->distillation;
     dnx_status st = parse_node(n, r->type, r->text, err);
     if (!st) st = bench_inputs(b, r, err);
-    if (!st) st = n->type->make(n, err);
+    if (!st) st = make_node(n, err);
     if (st) return st;
 
     size_t B = (size_t)batch;

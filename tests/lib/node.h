@@ -30,11 +30,17 @@ static inline dnx_status parse_node(dnx_node *n, const char *type, const char *o
     return st;
 }
 
-/* Calls parse_node() and the type's make(). The caller has set the members that make() reads. */
+/* Calls make() and prepare() of the type, as dnx_net_build() does. */
+static inline dnx_status make_node(dnx_node *n, dnx_err *err) {
+    dnx_status st = n->type->make(n, err);
+    return st || !n->type->prepare ? st : n->type->prepare(n, err);
+}
+
+/* Calls parse_node() and make_node(). The caller has set the members that make() reads. */
 static inline dnx_status open_node(dnx_node *n, const char *type, const char *options,
                                    dnx_err *err) {
     dnx_status st = parse_node(n, type, options, err);
-    return st ? st : n->type->make(n, err);
+    return st ? st : make_node(n, err);
 }
 
 static inline void shut_node(dnx_node *n) {

@@ -14,6 +14,8 @@ dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, dnx_err *
     if (!st && (!f->takes_signs || n->trains)) st = dnx_new(n, &f->packed, k->packed(K, N), err);
     if (!st && n->trains) {
         st = dnx_new(n, &f->packed_t, k->packed(N, K), err);
+        if (!st) st = dnx_new(n, &f->b, count, err);
+        if (!st) st = dnx_new(n, &f->wk, count, err);
         if (!st) st = dnx_new(n, &f->d_wk, threads * count, err);
     }
     return st;

@@ -55,7 +55,7 @@ dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act,
         if (!st && !is_depthwise(s)) st = dnx_new(n, &s->taps_dx, count, err);
         n->scratch = threads * scratch_size(n, s);
     }
-    return st ? st : dnx_dwconv_prepare(n, err);
+    return st;
 }
 
 /* Returns the index in `taps` of tap (ky, 0) of filter f for input channel j of its group. The next

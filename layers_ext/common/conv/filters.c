@@ -11,7 +11,7 @@ dnx_status dnx_filters_new(dnx_node *n, float **w, float **d_w, int K, dnx_param
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
     float std = sqrtf(2.f / (float)K);
-    for (size_t i = 0; !st && i < p.count; i++) (*w)[i] = std * dnx_rng_normal(&r);
+    for (size_t i = 0; !st && !n->is_blank && i < p.count; i++) (*w)[i] = std * dnx_rng_normal(&r);
     return st;
 }
 

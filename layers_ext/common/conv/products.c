@@ -27,6 +27,7 @@ dnx_status dnx_products_make(dnx_products *s, dnx_node *n, bool needs_block, dnx
         return DNX_OK;
     }
     st = dnx_new(n, &s->packed_t, groups * k->packed(s->N, s->K), err);
+    if (!st && s->at.size > 1) st = dnx_new(n, &s->wk, count, err);
     if (!st && !s->has_few_rows) st = dnx_new(n, &s->d_wk, threads * count, err);
     n->scratch = s->has_few_rows ? (size_t)n->batch * dnx_size(n->out)
                                  : threads * DNX_PRODUCT_BLOCK * filters;
@@ -35,7 +36,7 @@ dnx_status dnx_products_make(dnx_products *s, dnx_node *n, bool needs_block, dnx
 
 dnx_status dnx_products_prepare(dnx_products *s, dnx_node *n, const float *scale, dnx_err *err) {
     dnx_filters f = filters_of(s);
-    if (!s->wk && (!n->trains || s->at.size > 1)) {
+    if (!n->trains) {
         dnx_status st = dnx_new(n, &s->wk, (size_t)s->K * (size_t)n->out.c, err);
         if (st) return st;
     }

@@ -24,7 +24,7 @@ dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int classes, bool is_tr
     if (!st && n->trains) st = dnx_new(n, &c->d_unit, B * D, err);
     if (!st) st = dnx_new(n, &c->w_inv, N, err);
     if (!st) st = dnx_new(n, &c->scratch, c->share * (size_t)dnx_pool_threads(n->pool), err);
-    if (st) return st;
+    if (st || n->is_blank) return st;
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
     for (size_t i = 0; i < N * D; i++) c->w[i] = .01f * dnx_rng_normal(&r);

@@ -43,7 +43,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (!st) st = dnx_norm_act_make(&s->norm, n, o->batch_normalize, (dnx_act)o->activation, err);
     if (!st) st = dnx_filters_new(n, &s->m.w, &s->m.d_w, s->m.K, w, err);
     if (!st) st = dnx_products_make(&s->m, n, true, err);
-    return st ? st : prepare(n, err);
+    return st;
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
