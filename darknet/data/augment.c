@@ -6,8 +6,8 @@
  *   s = side / min(h, floor(w aspect))
  *   u = (x - W/2 + dx) aspect / s,  v = (y - H/2 + dy) / s
  *   rx = c u - n v + w/2,  ry = n u + c v + h/2
- * Points outside the image are black. Without an option for the side, s = max(H / h, W / floor(w
- * aspect)): an image that is not rotated just fills the input, also when the input is not square.
+ * Points outside the image are black. Without an option for the side, s = max(H / h, W aspect / w):
+ * an image that is not rotated just fills the input, also when the input is not square.
  *
  * libdarknet has no shift, gray, lowres or erase. Erase is Random Erasing (Zhong et al. 2020). Its
  * holes cover 2 to 20 % of the image; in the paper they cover 2 to 40 %. */
@@ -167,7 +167,7 @@ static void crop(const dnx_augmentation *l, const unsigned char *rgb, int w, int
                  float *out) {
     const float height = (float)h, width = fmaxf(1, floorf((float)w * l->aspect));
     const float s = l->side ? (float)l->side / fminf(height, width)
-                            : fmaxf((float)H / height, (float)W / width);
+                            : fmaxf((float)H / height, (float)W * l->aspect / (float)w);
     const float dx = l->dx * ((float)w * s / l->aspect - (float)W) / 2;
     const float dy = l->dy * ((float)h * s - (float)H) / 2;
     const float c = cosf(l->angle), n = sinf(l->angle);
