@@ -72,12 +72,11 @@ typedef struct {
     dnx_bitconv bits;
     dnx_patches at;
     dnx_binary_filters f;
-    bool
-        is_initial; /* prepare() has not run, and the weights are make()'s: it does not round them */
-    int K, N;       /* K: floats of a filter (not the K of the formulas); N: filters */
-    float *block;   /* threads x BLOCK x K: gathered windows; NULL when xnor or bnn predicts */
-    float *signs;   /* batch x H x W x C: sign(u), only when training xnor or bnn */
-    float *slope;   /* N: slope of has_slope(), if xnor or bnn predicts and has one; else NULL */
+    bool is_initial; /* the next prepare() is the first: it does not round the weights */
+    int K, N;        /* K: floats of a filter (not the K of the formulas); N: filters */
+    float *block;    /* threads x BLOCK x K: gathered windows; NULL when xnor or bnn predicts */
+    float *signs;    /* batch x H x W x C: sign(u), only when training xnor or bnn */
+    float *slope;    /* N: slope of has_slope(), if xnor or bnn predicts and has one; else NULL */
 } state;
 
 static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
