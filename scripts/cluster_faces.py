@@ -4,8 +4,8 @@
     scripts/cluster_faces.py NET.cfg WEIGHTS PHOTOS OUT [--threshold 0.35]
 
 PHOTOS is a folder of photographs. `darknet faces` finds the faces and writes crops into OUT/faces.
-With --aligned PHOTOS is already a folder of crops. `darknet embed` computes features. scikit-learn
-joins two groups as long as the mean cosine between their faces is above the threshold
+With --aligned PHOTOS is already a folder of crops. `darknet embed` computes features. SciPy joins
+two groups as long as the mean cosine between their faces is above the threshold
 (agglomerative clustering, average linkage).
 
 OUT/people/person-0001/ and so on get the crops, the largest group first. OUT/alone/ gets the faces
@@ -23,10 +23,10 @@ import sys
 
 from lib.errors import Failure, needs, run_main
 
-needs("numpy", "PIL", "sklearn")
+needs("numpy", "PIL", "scipy")
 import numpy as np
 from PIL import Image
-from sklearn.cluster import AgglomerativeClustering
+from scipy.cluster.hierarchy import fcluster, linkage
 
 from lib import fingerprints
 from lib.arguments import command_line, whole
@@ -98,9 +98,8 @@ def group(rows, threshold):
     """Returns lists of row numbers, the largest group and the most typical face first."""
     if len(rows) == 1:
         return [[0]]
-    labels = AgglomerativeClustering(n_clusters=None, metric="cosine", linkage="average",
-                                     distance_threshold=1 - threshold).fit_predict(rows)
-    groups = [np.flatnonzero(labels == i) for i in range(labels.max() + 1)]
+    labels = fcluster(linkage(rows, "average", "cosine"), 1 - threshold, "distance")
+    groups = [np.flatnonzero(labels == i) for i in range(1, labels.max() + 1)]
     groups = [g[np.argsort(-(rows[g] @ rows[g].mean(0)), kind="stable")] for g in groups]
     return sorted((g.tolist() for g in groups), key=lambda g: (-len(g), g[0]))
 

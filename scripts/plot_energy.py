@@ -9,7 +9,7 @@ from lib.arguments import command_line
 from lib.errors import Failure, run_main
 from lib.text import read_lines
 from report.curves import names_of
-from report.pictures import picture, pyplot
+from report.pictures import picture
 
 
 def read(path):
@@ -36,7 +36,8 @@ def read(path):
 def draw(path, out, title):
     layers = read(path)
     with picture(out, 120, figsize=(8, 5.4)) as (figure, axes):
-        axis, colours = axes[0, 0], pyplot().get_cmap("viridis")
+        from matplotlib import colormaps  # picture() has checked that matplotlib is installed
+        axis, colours = axes[0, 0], colormaps["viridis"]
         for i, (layer, (filters, chosen, energy)) in enumerate(layers.items()):
             colour = colours(i / max(1, len(layers) - 1))
             share = [(k + 1) / filters for k in range(len(energy))]

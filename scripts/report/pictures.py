@@ -9,27 +9,18 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKS = "osD^vP*X"
 
 
-def pyplot():
-    needs("matplotlib")
-    import matplotlib
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-    plt.rcParams["axes.prop_cycle"] = plt.cycler(color=COLOURS)
-    return plt
-
-
 def look(i):
     return {"color": COLOURS[i % len(COLOURS)], "marker": MARKS[i % len(MARKS)]}
 
 
 @contextlib.contextmanager
-def picture(path, dpi, rows=1, columns=1, **more):
+def picture(path, dpi, rows=1, columns=1, figsize=None, layout=None, **more):
     """Use: with picture("a.png", 110, 1, 2, figsize=(11, 4)) as (figure, axes): ... The picture is
     saved at the end of the block. axes is always an array, rows x columns."""
-    plt = pyplot()
-    figure, axes = plt.subplots(rows, columns, squeeze=False, **more)
-    try:
-        yield figure, axes
-        save_figure(figure, path, dpi)
-    finally:
-        plt.close(figure)
+    needs("matplotlib")
+    import matplotlib  # without pyplot, which would add 0.2 s to each start
+    from matplotlib.figure import Figure
+    matplotlib.rcParams["axes.prop_cycle"] = matplotlib.cycler(color=COLOURS)
+    figure = Figure(figsize, layout=layout)
+    yield figure, figure.subplots(rows, columns, squeeze=False, **more)
+    save_figure(figure, path, dpi)

@@ -9,7 +9,7 @@ from common import (DARKNET, Wrong, attempt_all, darknet, expect, expect_end, ne
 from detector import make_detector, photograph
 from pictures import png
 
-needs("sklearn")
+needs("scipy")
 with needed():
     import numpy as np
     from PIL import Image
