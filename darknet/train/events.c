@@ -2,7 +2,6 @@
 #include "train/events.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,48 +188,35 @@ static dnx_status make_path(dnx_events *e, const char *dir, const char *name, dn
 dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name,
                            const char *verification, uint64_t keep, dnx_err *err) {
     static const char version[] = "brain.Event:2";
-    *e = (dnx_events){.fd = -1, .verification = verification};
+    *e = (dnx_events){.file.fd = -1, .verification = verification};
     dnx_status st = make_path(e, dir, name, err);
     if (st) return st;
     if (keep && !access(e->path, F_OK)) {
         size_t n;
         unsigned char *old = (unsigned char *)dnx_file_read_unnoted(e->path, SIZE_MAX / 2, &n);
         if (!old) return dnx_fail_at(err, DNX_EIO, e->path, "cannot read: %s", strerror(errno));
-        e->written = kept(old, n, keep);
+        e->file.kept = kept(old, n, keep);
         free(old);
-        if (n && !e->written)
+        if (n && !e->file.kept)
             return dnx_fail_at(err, DNX_EIO, e->path, "is not an event file of TensorBoard's");
     }
-    if (e->written) return DNX_OK;
+    if (e->file.kept) return DNX_OK;
     message m = event(0, 3, version, strlen(version));
     add(e, &m);
     return DNX_OK;
 }
 
-static dnx_status cannot_write(const dnx_events *e, dnx_err *err) {
-    return dnx_fail_at(err, DNX_EIO, e->path, "cannot write: %s", strerror(errno));
-}
-
 dnx_status dnx_events_flush(dnx_events *e, dnx_err *err) {
-    dnx_status st = DNX_OK;
+    size_t done;
     if (!e->path) return DNX_OK;
-    if (e->fd < 0) e->fd = open(e->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (e->fd < 0) return cannot_write(e, err);
-    for (size_t done = 0; !st && done < e->len;) {
-        ssize_t n = pwrite(e->fd, e->bytes + done, e->len - done, (off_t)(e->written + done));
-        if (n > 0) done += (size_t)n;
-        else if (n == 0 || errno != EINTR) st = cannot_write(e, err);
-    }
-    if (!st) {
-        e->written += e->len;
-        e->len = 0;
-    }
-    if (ftruncate(e->fd, (off_t)e->written) && !st) st = cannot_write(e, err);
-    return st;
+    dnx_status st = dnx_growfile_add(&e->file, e->path, e->bytes, e->len, &done, err);
+    dnx_status cut = dnx_growfile_keep(&e->file, e->path, st ? 0 : done, st ? NULL : err);
+    if (!st) e->len = 0;
+    return st ? st : cut;
 }
 
 void dnx_events_close(dnx_events *e) {
-    if (e->path && e->fd >= 0) close(e->fd);
+    if (e->path) dnx_growfile_close(&e->file);
     free(e->bytes);
     free(e->path);
     *e = (dnx_events){0};

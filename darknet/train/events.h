@@ -10,8 +10,7 @@
 typedef struct {
     char *path;               /* NULL without -tensorboard; then the other functions do nothing */
     const char *verification; /* name of the verification's curve */
-    int fd;                   /* -1 before the first flush */
-    size_t written;           /* bytes of the file that are final */
+    dnx_growfile file;
     unsigned char *bytes;
     size_t len, room;
 } dnx_events;

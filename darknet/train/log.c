@@ -1,18 +1,13 @@
 /* log.c - the CSV log of a training run.
  *
- * The log is written in place, not by base/outfile.h. That would copy all lines at each flush, and
- * replace the file that `tail -f` follows. -resume removes a line that a kill cut off, and all
- * lines after the checkpoint. */
+ * -resume removes a line that a kill cut off, and all lines after the checkpoint. */
 #include "train/log.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/outfile.h"
 
@@ -135,7 +130,7 @@ static bool keep(dnx_log *log, uint64_t batch, const char *title) {
         if (is_renamed) {
             ok = !kept || has(line, "");
             add_with(log, line, kept ? "" : title);
-        } else log->written = kept;
+        } else log->file.kept = kept;
         kept += (size_t)n;
         free(last);
         if (!(last = strdup(line))) break;
@@ -149,14 +144,14 @@ static bool keep(dnx_log *log, uint64_t batch, const char *title) {
 
 dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net,
                         const char *verification, uint64_t batch, dnx_err *err) {
-    *log = (dnx_log){.path = path, .fd = -1};
+    *log = (dnx_log){.path = path, .file.fd = -1};
     if (batch && !keep(log, batch, verification))
         return dnx_fail_at(
             err, DNX_EOPTION, path,
             "has the verifications of another judge than %s; -name or -out makes another run",
             verification);
     log->verification = verification;
-    if (!log->written && !log->len) {
+    if (!log->file.kept && !log->len) {
         add_titles(log, net, verification);
         add(log, "\n");
     }
@@ -177,38 +172,20 @@ void dnx_log_amend(dnx_log *log, double verified) {
     free(rest);
 }
 
-static dnx_status cannot_write(const dnx_log *log, dnx_err *err) {
-    return dnx_fail_at(err, DNX_EIO, log->path, "cannot write: %s", strerror(errno));
-}
-
-/* The first `done` bytes of the waiting text are now in the file. Removes the complete lines among
- * them from the waiting text. */
-static void settle(dnx_log *log, size_t done) {
-    while (done && log->text[done - 1] != '\n') done--;
-    log->written += done;
+dnx_status dnx_log_flush(dnx_log *log, dnx_err *err) {
+    size_t done;
+    dnx_status st = log->file.fd < 0 ? dnx_outfile_try(log->path, err) : DNX_OK;
+    if (st) return st;
+    st = dnx_growfile_add(&log->file, log->path, log->text, log->len, &done, err);
+    while (done && log->text[done - 1] != '\n') done--; /* keeps whole lines */
     log->len -= done;
     memmove(log->text, log->text + done, log->len + 1);
-}
-
-dnx_status dnx_log_flush(dnx_log *log, dnx_err *err) {
-    size_t done = 0;
-    dnx_status st = DNX_OK;
-    if (log->fd < 0 && (st = dnx_outfile_try(log->path, err))) return st;
-    if (log->fd < 0) log->fd = open(log->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (log->fd < 0) return cannot_write(log, err);
-    while (!st && done < log->len) {
-        ssize_t n = pwrite(log->fd, log->text + done, log->len - done,
-                           (off_t)(log->written + done));
-        if (n > 0) done += (size_t)n;
-        else if (n == 0 || errno != EINTR) st = cannot_write(log, err);
-    }
-    settle(log, done);
-    if (ftruncate(log->fd, (off_t)log->written) && !st) st = cannot_write(log, err);
-    return st;
+    dnx_status cut = dnx_growfile_keep(&log->file, log->path, done, st ? NULL : err);
+    return st ? st : cut;
 }
 
 void dnx_log_close(dnx_log *log) {
-    if (log->path && log->fd >= 0) close(log->fd);
+    if (log->path) dnx_growfile_close(&log->file);
     free(log->text);
     *log = (dnx_log){0};
 }

@@ -8,6 +8,7 @@
  * Lines wait in memory until a flush. If they cannot be written, they wait for the next flush. */
 #ifndef DNX_LOG_H
 #define DNX_LOG_H
+#include "base/growfile.h"
 #include "net/net.h"
 
 enum { DNX_LOG_BATCH = 0, DNX_LOG_EPOCH = 1, DNX_LOG_VERIFIED = 7 }; /* columns, from 0 */
@@ -23,9 +24,8 @@ typedef struct {
 typedef struct {
     const char *path;         /* NULL before dnx_log_open() */
     const char *verification; /* the title of the verification's column */
-    int fd;                   /* -1 before the first flush */
-    size_t written;           /* bytes of the file that are final */
-    char *text;               /* waiting lines */
+    dnx_growfile file;
+    char *text; /* waiting lines */
     size_t len, capacity;
 } dnx_log;
 

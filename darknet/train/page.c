@@ -269,10 +269,10 @@ static char *hello(const char *name, uint64_t last, const char *titles) {
 
 static dnx_status add_kept(dnx_curve *c, const dnx_log *log, dnx_err *err) {
     size_t n;
-    char *file = log->written ? dnx_file_read_unnoted(log->path, SIZE_MAX / 2, &n) : NULL;
-    if (log->written && !file)
+    char *file = log->file.kept ? dnx_file_read_unnoted(log->path, SIZE_MAX / 2, &n) : NULL;
+    if (log->file.kept && !file)
         return dnx_fail_at(err, DNX_EIO, log->path, "cannot read: %s", strerror(errno));
-    if (file && n > log->written) n = log->written;
+    if (file && n > log->file.kept) n = log->file.kept;
     for (char *line = file, *end; file && (end = memchr(line, '\n', (size_t)(file + n - line)));
          line = end + 1)
         dnx_curve_add(c, line);
