@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         dnx_log_close(&log);
         return 0;
     }
-    size_t kept = log.written;
+    size_t kept = log.file.kept;
     if (dnx_log_lacks_verification(&log)) dnx_log_amend(&log, .5);
     dnx_log_write(&log, log_net(), &line);
     fuzz_must(!dnx_log_flush(&log, NULL));

@@ -224,10 +224,11 @@ static void inherits(void) {
         const float *of = weights(&(layer){.node = teacher}).value;
         dnx_param p = weights(&k.l);
         size_t bytes = sizeof(float) * p.count;
-        check(!memcmp(p.value, of, bytes) == trains && !p.is_trained && !p.grad, "made %d", trains);
+        check((memcmp(p.value, of, bytes) == 0) == trains && !p.is_trained && !p.grad, "made %d",
+              trains);
         fill(p.value, p.count, 3);
         k.l.node.type->prepare(&k.l.node, NULL);
-        check(!memcmp(p.value, of, bytes) == trains, "a file was loaded %d", trains);
+        check((memcmp(p.value, of, bytes) == 0) == trains, "a file was loaded %d", trains);
         if (trains) {
             *q = (dnx_pass){.batch = B,
                             .is_training = true,
