@@ -63,12 +63,15 @@ static void release(void) {
     run.barriers++;
 }
 
+/* A fibre runs its thread of one block after the other: each start costs two system calls. */
 static void start_fibre(void) {
-    run.kernel(run.args);
-    mine()->is_done = true;
-    run.done++;
-    release();
-    _longjmp(run.scheduler, 1);
+    for (;;) {
+        run.kernel(run.args);
+        mine()->is_done = true;
+        run.done++;
+        release();
+        yield();
+    }
 }
 
 void dnx_emulated_sync(void) {
@@ -100,9 +103,11 @@ static void enter(unsigned t) {
 }
 
 static void run_block(unsigned threads) {
-    memset(run.fibres, 0, sizeof run.fibres);
     memset(run.warp_waits, 0, sizeof run.warp_waits);
-    for (unsigned t = 0; t < threads; t++) run.copies[t].n = 0;
+    for (unsigned t = 0; t < threads; t++) {
+        run.copies[t].n = 0;
+        run.fibres[t].is_done = false;
+    }
     run.waiting = run.done = 0;
     while (run.done < threads)
         for (volatile unsigned t = 0; t < threads; t++) {
