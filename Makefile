@@ -7,6 +7,16 @@
 ASKED := PHOTOS V DEBUG ASAN FUZZ OPENCV GPU MPI DARKNET LAYERS LAYER T OUT ARGS FACES LFW PAIRS TEACHER BENCH SECONDS
 $(foreach v,$(ASKED),$(if $(findstring environment,$(origin $v)),$(eval override $v :=)))
 
+# In `make deps run`, packages are installed before the first file is compiled.
+FIRST := $(filter deps %-deps,$(MAKECMDGOALS))
+LATER := $(filter-out $(FIRST),$(MAKECMDGOALS))
+$(if $(FIRST),$(if $(LATER),$(eval $(LATER): | $(FIRST))))
+
+# One target is made with all cores, unless -jN is given; `make lint test` makes one after the other.
+ifeq ($(MAKELEVEL)$(word 2,$(FIRST))$(word 2,$(LATER)),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 comma := ,
 # $(call quote,TEXT) is TEXT as one word for the shell.
 quote = '$(subst ','\'',$(1))'
@@ -70,9 +80,6 @@ TESTS    = $(sort $(wildcard $(foreach g,$(1),$(patsubst %,tests/$(g)/test_*.%,c
 obj = $(patsubst %.c,$(OBJ)/%.o,$(1))
 LIB := $(SET)/libthinface.a
 
-# Makes `make -j deps run` install packages before the first file is compiled.
-FIRST := $(filter deps opencv-deps eval-deps gpu-deps,$(MAKECMDGOALS))
-
 all: bin/darknet ## build bin/darknet
 
 $(LIB): $(call obj,$(PARTS) $(TYPES)) $(OUTSIDE:$(LAYERS)/%.c=$(SET)/outside/%.o) $(SET)/registry.o $(OBJ)/darknet/train/page_html.o $(if $(OPENCV),$(patsubst %.cc,$(OBJ)/%.o,$(wildcard darknet/face/*_opencv.cc)))
@@ -91,7 +98,7 @@ $(SET)/gpu_list.c: Makefile $(CUDA) | $(SET)
 	echo '    {NULL, NULL}};'; echo 'extern const char dnx_gpu_ptx[];'; \
 	echo 'static const dnx_gpu_build build = {dnx_gpu_ptx, types};'; \
 	echo 'const dnx_gpu_build *const dnx_gpu = &build;'; } > $@
-$(SET)/gpu_list.o: $(SET)/gpu_list.c
+$(SET)/gpu_list.o: $(SET)/gpu_list.c | $(FIRST)
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 CLANG ?= $(firstword $(foreach c,clang clang-16 clang-14,$(if $(shell command -v $c),$c)) clang)
 $(SET)/kernels.ptx: $(wildcard layers_ext/cuda/*.cu layers_ext/cuda/*.h layers_ext/kernels/activations*.h) | $(SET) $(FIRST)
@@ -186,7 +193,7 @@ $(SET)/tests/%: $(OBJ)/tests/%.o $(LIB) $(OBJ)/layers_ext/kernels/kernels_wide.o
 # A stand-in for the GPU driver, for tests: it runs the kernels on the CPU. With -Bsymbolic the
 # library calls its own kernel where a kernel has the name of a libc function.
 STANDIN := $(SET)/tests/standin/libcuda.so.1
-$(STANDIN): Makefile $(wildcard tests/lib/gpu/*.c layers_ext/cuda/*.cu layers_ext/cuda/*.h layers_ext/kernels/activations*.h)
+$(STANDIN): Makefile $(wildcard tests/lib/gpu/*.c layers_ext/cuda/*.cu layers_ext/cuda/*.h layers_ext/kernels/activations*.h) | $(FIRST)
 	@mkdir -p $(@D)
 	@echo "  link $@"
 	$(Q)$(CC) $(filter-out -fvisibility=hidden $(SANITIZE) $(FUZZER),$(FLAGS)) -Wno-missing-prototypes -shared -fPIC -DDNX_EMULATE -Wl,-Bsymbolic,-soname,libcuda.so.1 -o $@ \
@@ -212,7 +219,7 @@ gpu-check: $(SET)/gpu-check/check $(SET)/gpu-check/measure ## make the folder bu
 
 # A library that tests load by LD_PRELOAD to make system calls fail.
 FAULTS := $(SET)/tests/faults.so
-$(FAULTS): tests/lib/faults.c
+$(FAULTS): tests/lib/faults.c | $(FIRST)
 	@mkdir -p $(@D)
 	@echo "  link $@"
 	$(Q)$(CC) -shared -fPIC -O1 -std=c11 $(WARN) -o $@ $< -ldl

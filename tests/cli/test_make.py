@@ -1,5 +1,6 @@
 """Tests the Makefile. Most recipes are printed, or run a small program in place of Python."""
 import os
+import re
 import shutil
 import sys
 
@@ -58,7 +59,7 @@ def clean_environment():
 
 def copy(folder):
     """Copies what make needs to compile one file."""
-    for name in ("Makefile", "darknet", "layers_ext", "tests/lint.sh"):
+    for name in ("Makefile", "darknet", "layers_ext", "tests/lint.sh", "tests/lib"):
         path = os.path.join(ROOT, name)
         to = os.path.join(folder, name)
         os.makedirs(os.path.dirname(to), exist_ok=True)
@@ -75,9 +76,27 @@ def packages_first():
     compiler = os.path.abspath(write("cc", "#!/bin/sh\n[ -e there ] || echo early >> early\n"
                                            "exit 1\n"))
     os.chmod(compiler, 0o755)
-    make("-j4", "deps", "all", f"CC={compiler}", folder="first")
-    expect(os.path.exists("first/there"), "deps did not run")
-    expect(not os.path.exists("first/early"), "a file was compiled before deps ended")
+    write("first/tests/lint.sh", "[ -e there ] || echo early >> early\n")
+    obj = make("print-obj", f"CC={compiler}", folder="first").stdout.strip()
+    for words in (("-j4", "deps", "all"), ("deps", "all"), ("deps", f"{obj}/tests/faults.so"),
+                  ("deps", f"{obj}/tests/standin/libcuda.so.1"), ("lint-deps", "lint")):
+        make(*words, f"CC={compiler}", folder="first")
+        expect(os.path.exists("first/there"), f"{words}: deps did not run")
+        expect(not os.path.exists("first/early"), f"{words}: something ran before deps ended")
+        os.remove("first/there")
+
+
+def all_cores():
+    """One target is made with all cores, several targets one after the other."""
+    def jobs(*words):
+        flags = re.search("^MAKEFLAGS = (.*)", make("-pn", *words).stdout, re.M)[1]
+        return re.findall(r"(?<!-)-j\S*", flags)
+    want = [f"-j{len(os.sched_getaffinity(0))}"]
+    for words, number in (((), want), (("run",), want), (("deps", "test"), want),
+                          (("clean", "all"), []), (("lint", "test"), []),
+                          (("deps", "opencv-deps"), []), (("-j3", "all"), ["-j3"])):
+        got = jobs(*words)
+        expect(got == number, f"make {words}: {got}, not {number}")
 
 
 def folder_with_a_space():
@@ -169,7 +188,7 @@ def python_without_numpy():
 
 
 def main():
-    attempt_all(lambda: None, names_with_quotes, clean_environment, packages_first,
+    attempt_all(lambda: None, names_with_quotes, clean_environment, packages_first, all_cores,
                 folder_with_a_space, installs, starts_without_opencv,
                 the_hosts_own_command_stays, folders_of_layers, packages, python_without_numpy)
     summary()
