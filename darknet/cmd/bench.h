@@ -29,6 +29,7 @@ dnx_timing dnx_timing_of(double *v, int n);
 
 /* Measures the networks `one`, built for one thread, and `all`, built for all threads. Prints the
  * milliseconds for an image, first alone and then beside `busy` busy processes. Each timing has at
- * least `runs` passes. Returns the exit status. */
-int dnx_bench_busy(dnx_net *one, dnx_net *all, int busy, int runs, bool json);
+ * least `runs` passes. Errors: those of the device; DNX_EIO when a process cannot start; DNX_EMEM.
+ */
+dnx_status dnx_bench_busy(dnx_net *one, dnx_net *all, int busy, int runs, bool json, dnx_err *err);
 #endif

@@ -11,9 +11,7 @@
 #include "cmd/bench.h"
 
 #define TURNS 7
-#define SECONDS                                                                                    \
-    .4 /* minimum length of a turn, so that it spans many time slices of the
-                    * scheduler */
+#define SECONDS .4 /* shortest turn: many time slices of the scheduler */
 
 static void spin(pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -74,17 +72,19 @@ static void print(dnx_bench nets[2], int busy, dnx_timing ms[2][2], bool json) {
     printf("%-12s %10.2f %10.2f\n", "ratio", ratio[0], ratio[1]);
 }
 
-int dnx_bench_busy(dnx_net *one, dnx_net *all, int busy, int runs, bool json) {
+dnx_status dnx_bench_busy(dnx_net *one, dnx_net *all, int busy, int runs, bool json, dnx_err *err) {
     dnx_bench nets[2] = {{0}};
     double times[2][2][TURNS];
     dnx_timing ms[2][2];
     pid_t *child = calloc((size_t)busy, sizeof *child);
     bool has_memory = dnx_bench_open(&nets[0], one) && dnx_bench_open(&nets[1], all) && child;
-    int started = has_memory ? start(child, busy) : 0;
-    bool ok = has_memory && started == busy;
-    for (int k = 0; ok && k < 2; k++)
+    dnx_status st = has_memory ? DNX_OK : dnx_no_memory(all->file, err);
+    int started = st ? 0 : start(child, busy);
+    if (!st && started < busy)
+        st = dnx_fail_at(err, DNX_EIO, NULL, "cannot start %d busy processes", busy);
+    for (int k = 0; !st && k < 2; k++)
         for (int i = 0; i < 3; i++) dnx_bench_pass(&nets[k], NULL);
-    for (int t = 0; ok && t < TURNS; t++)
+    for (int t = 0; !st && t < TURNS; t++)
         for (int is_busy = 0; is_busy < 2; is_busy++) {
             if (is_busy) signal_all(child, started, SIGCONT);
             for (int k = 0; k < 2; k++) times[k][is_busy][t] = turn(&nets[k], runs);
@@ -92,12 +92,11 @@ int dnx_bench_busy(dnx_net *one, dnx_net *all, int busy, int runs, bool json) {
         }
     signal_all(child, started, SIGKILL);
     for (int i = 0; i < started; i++) waitpid(child[i], NULL, 0);
-    for (int k = 0; ok && k < 4; k++) ms[k / 2][k % 2] = dnx_timing_of(times[k / 2][k % 2], TURNS);
-    if (ok) print(nets, busy, ms, json);
-    else if (!has_memory) fprintf(stderr, "darknet: no memory\n");
-    else fprintf(stderr, "darknet: cannot start %d busy processes\n", busy);
+    for (int k = 0; !st && k < 4; k++) ms[k / 2][k % 2] = dnx_timing_of(times[k / 2][k % 2], TURNS);
+    if (!st) st = dnx_net_status(all, err);
+    if (!st) print(nets, busy, ms, json);
     dnx_bench_close(&nets[0]);
     dnx_bench_close(&nets[1]);
     free(child);
-    return !ok;
+    return st;
 }

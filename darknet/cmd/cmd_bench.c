@@ -43,8 +43,6 @@ dnx_timing dnx_timing_of(double *v, int n) {
     return (dnx_timing){v[n / 2], (v[3 * n / 4] - v[n / 4]) / v[n / 2]};
 }
 
-static const char *not_steady(dnx_timing t) { return t.spread > DNX_STEADY ? ", not steady" : ""; }
-
 bool dnx_bench_open(dnx_bench *b, dnx_net *net) {
     size_t batch = (size_t)net->batch, size = dnx_size(net->in) * batch;
     *b = (dnx_bench){.net = net, .last = net->n - 1};
@@ -133,21 +131,23 @@ static const char *algorithm_of(const dnx_net *net, int i, char text[64]) {
     return net->placement || *name ? text : "";
 }
 
-/* Prints the layers, unless json, and returns the multiply-adds of an image. laps: runs x net->n
- * seconds; column: memory for `runs` numbers. */
-static double print_layers(const dnx_net *net, const double *laps, double *column, int runs,
-                           bool json) {
-    double macs = 0, factor = net->trains ? 6 : 2;
+/* Returns the floating-point operations for an image. A training step computes three products where
+ * a prediction computes one. */
+static double flops(const dnx_net *net, double macs) { return (net->trains ? 6 : 2) * macs; }
+
+/* Prints the layers, and returns the multiply-adds of an image. laps: runs x net->n seconds; column:
+ * memory for `runs` numbers. */
+static double print_layers(const dnx_net *net, const double *laps, double *column, int runs) {
+    double macs = 0;
     char text[64];
-    if (!json) printf("layer  section            ms/image  GFLOP/s  algorithm\n");
+    printf("layer  section            ms/image  GFLOP/s  algorithm\n");
     for (int i = 0; i < net->n; i++) {
         const dnx_node *node = &net->nodes[i];
         double m = dnx_macs(node);
         for (int k = 0; k < runs; k++) column[k] = laps[(size_t)k * (size_t)net->n + (size_t)i];
         double ms = dnx_timing_of(column, runs).median * 1e3 / net->batch;
-        if (!json)
-            printf("%5d  %-17s %9.4f %8.1f%s\n", i, node->type->name, ms,
-                   ms > 0 ? factor * m * 1e-6 / ms : 0, algorithm_of(net, i, text));
+        printf("%5d  %-17s %9.4f %8.1f%s\n", i, node->type->name, ms,
+               ms > 0 ? flops(net, m) * 1e-6 / ms : 0, algorithm_of(net, i, text));
         macs += m;
     }
     return macs;
@@ -166,49 +166,52 @@ static dnx_work warm_up(dnx_bench *b) {
                       after.kernels - before.kernels};
 }
 
-static int measure(dnx_net *net, int runs, bool json) {
+static void print_json(const dnx_net *net, dnx_timing time, double fastest, int runs) {
+    printf("{\"ms_per_image\": %.6f, \"fastest\": %.6f, \"spread\": %.4f, "
+           "\"steady\": %s, \"runs\": %d, \"batch\": %d, \"threads\": %d, "
+           "\"kernels\": \"%s\"}\n",
+           time.median * 1e3 / net->batch, fastest * 1e3 / net->batch, time.spread,
+           time.spread > DNX_STEADY ? "false" : "true", runs, net->batch, net->threads,
+           dnx_kernels()->name);
+}
+
+static void print_sum(const dnx_net *net, dnx_timing time, double macs, int runs, dnx_work work) {
+    const double ms = time.median * 1e3 / net->batch;
+    printf("\n%s, batch %d, %d threads, %s kernels, median of %d: %.3f ms an image, %.1f "
+           "GFLOP/s%s\n",
+           net->trains ? "training step" : "forward", net->batch, net->threads, dnx_kernels()->name,
+           runs, ms, flops(net, macs) * 1e-6 / ms, time.spread > DNX_STEADY ? ", not steady" : "");
+    if (net->placement)
+        printf("%s starts %ld kernels on the GPU, in %ld list%s, of which %ld as a CUDA graph\n",
+               net->trains ? "A training step" : "A pass", work.kernels, work.lists,
+               work.lists == 1 ? "" : "s", work.graphs);
+    if (time.spread > DNX_STEADY)
+        printf("Half of the passes differ by %.0f %%: other work ran beside this.\n",
+               100 * time.spread);
+    if (net->trains && net->teachers)
+        printf("The teachers ran once before: their time is not in it, as with a full cache.\n");
+}
+
+static dnx_status measure(dnx_net *net, int runs, bool json, dnx_err *err) {
     dnx_bench b;
     size_t n = (size_t)net->n;
-    double *laps = calloc(n * (size_t)runs, sizeof *laps), *sums = calloc((size_t)runs, 8);
+    double *laps = calloc(n * (size_t)runs, sizeof *laps);
+    double *sums = calloc((size_t)runs, sizeof *sums);
     double *column = calloc((size_t)runs, sizeof *column);
     bool ok = dnx_bench_open(&b, net) && laps && sums && column;
-    if (!ok) fprintf(stderr, "darknet: no memory\n");
     const dnx_work work = ok ? warm_up(&b) : (dnx_work){0};
     for (int k = 0; ok && k < runs; k++) sums[k] = dnx_bench_pass(&b, laps + (size_t)k * n);
-    if (ok) {
+    dnx_status st = ok ? dnx_net_status(net, err) : dnx_no_memory(net->file, err);
+    if (!st) {
         dnx_timing time = dnx_timing_of(sums, runs);
-        double ms = time.median * 1e3 / net->batch;
-        double macs = print_layers(net, laps, column, runs, json);
-        int threads = net->threads;
-        const char *kernels = dnx_kernels()->name;
-        if (json)
-            printf("{\"ms_per_image\": %.6f, \"fastest\": %.6f, \"spread\": %.4f, "
-                   "\"steady\": %s, \"runs\": %d, \"batch\": %d, \"threads\": %d, "
-                   "\"kernels\": \"%s\"}\n",
-                   ms, sums[0] * 1e3 / net->batch, time.spread,
-                   time.spread > DNX_STEADY ? "false" : "true", runs, net->batch, threads, kernels);
-        else
-            printf("\n%s, batch %d, %d threads, %s kernels, median of %d: %.3f ms an image, %.1f "
-                   "GFLOP/s%s\n",
-                   net->trains ? "training step" : "forward", net->batch, threads, kernels, runs,
-                   ms, (net->trains ? 6 : 2) * macs * 1e-6 / ms, not_steady(time));
-        if (!json && net->placement)
-            printf(
-                "%s starts %ld kernels on the GPU, in %ld list%s, of which %ld as a CUDA graph\n",
-                net->trains ? "A training step" : "A pass", work.kernels, work.lists,
-                work.lists == 1 ? "" : "s", work.graphs);
-        if (!json && time.spread > DNX_STEADY)
-            printf("Half of the passes differ by %.0f %%: other work ran beside this.\n",
-                   100 * time.spread);
-        if (!json && net->trains && net->teachers)
-            printf("The teachers ran once before: their time is not in it, as with a full cache."
-                   "\n");
+        if (json) print_json(net, time, sums[0], runs);
+        else print_sum(net, time, print_layers(net, laps, column, runs), runs, work);
     }
     free(laps);
     free(sums);
     free(column);
     dnx_bench_close(&b);
-    return !ok;
+    return st;
 }
 
 static dnx_status open_net(const bench_args *a, int threads, dnx_net **net, dnx_err *err) {
@@ -222,13 +225,12 @@ static int run(const void *args) {
     dnx_err err = {0};
     dnx_net *net, *one = NULL;
     if (open_net(a, a->threads, &net, &err)) return dnx_report(&err);
-    int status = 0;
-    if (a->busy && open_net(a, 1, &one, &err)) status = dnx_report(&err);
-    else if (a->busy) status = dnx_bench_busy(one, net, a->busy, a->runs, a->json);
-    else status = measure(net, a->runs, a->json);
+    dnx_status st = a->busy ? open_net(a, 1, &one, &err) : DNX_OK;
+    if (!st && a->busy) st = dnx_bench_busy(one, net, a->busy, a->runs, a->json, &err);
+    else if (!st) st = measure(net, a->runs, a->json, &err);
     dnx_net_free(one);
     dnx_net_free(net);
-    return status;
+    return st ? dnx_report(&err) : 0;
 }
 
 const dnx_verb dnx_cmd_bench = {"bench",

@@ -92,23 +92,24 @@ static void softmax_row(float *z, int n) {
     for (int i = 0; i < n; i++) z[i] = (float)(exp((double)z[i] - largest) / sum);
 }
 
-static void classify(model *m, int count) {
+/* Computes m->p for the first `count` images of m->x. of: the file of the first image, for messages
+ * about NaN. Errors: those of the device; DNX_ENUMBER. */
+static dnx_status classify(model *m, int count, const char *of, dnx_err *err) {
     dnx_net *net = m->net;
     dnx_node *n = &net->nodes[m->layer];
     size_t N = (size_t)m->classes, D = dnx_size(net->nodes[m->source].out);
     dnx_net_run(net, m->x, count, m->source, m->y);
-    if (!dnx_has_logits(n->type)) {
-        for (size_t b = 0; b < (size_t)count; b++)
-            for (size_t i = 0; i < N; i++)
-                m->p[b * N + i] = m->y[b * N + dnx_class_place(n->out, i)];
-        return;
-    }
-    for (int b = 0; b < count; b += net->chunk) {
+    dnx_status st = dnx_net_status(net, err);
+    const bool has_logits = dnx_has_logits(n->type);
+    for (size_t b = 0; !has_logits && b < (size_t)count; b++)
+        for (size_t i = 0; i < N; i++) m->p[b * N + i] = m->y[b * N + dnx_class_place(n->out, i)];
+    for (int b = 0; has_logits && b < count; b += net->chunk) {
         int some = count - b < net->chunk ? count - b : net->chunk;
         float *z = m->p + (size_t)b * N;
         n->type->classifier->logits(n, m->y + (size_t)b * D, some, 0, m->classes, z);
         for (int k = 0; k < some; k++) softmax_row(z + (size_t)k * N, m->classes);
     }
+    return st ? st : dnx_check_numbers(m->p, (size_t)count * N, of, err);
 }
 
 /* Stores the `top` most likely of n classes in falling order; the lower class wins a tie. */
@@ -177,8 +178,7 @@ static dnx_status predict(model *m, const char *path, const dnx_labels *names, i
     dnx_status st = load(m->net, path, fault, &image, dnx_image_letterbox, m->x, err);
     if (st) return st;
     double start = dnx_now();
-    classify(m, 1);
-    st = dnx_check_numbers(m->p, (size_t)m->classes, path, err);
+    st = classify(m, 1, path, err);
     if (st) return st;
     find_top(m->p, m->classes, top, index);
     fprintf(stderr, "%s: Predicted in %f seconds.\n", path, dnx_now() - start);
@@ -330,12 +330,9 @@ static dnx_status validate(const dnx_data *data, model *m, dnx_err *err) {
         j.count = left < (size_t)m->net->batch ? (int)left : m->net->batch;
         dnx_pool_each(m->net->pool, j.count, load_one, &j);
         if ((st = dnx_first_error(j.errors, threads, err))) break;
-        classify(m, j.count);
-        size_t numbers = (size_t)j.count * (size_t)m->classes;
         dnx_data_name(data, j.first, name, sizeof name);
-        st = dnx_check_numbers(m->p, numbers, name, err);
-        if (st) break;
-        score(&j, data->o.top, index, right);
+        st = classify(m, j.count, name, err);
+        if (!st) score(&j, data->o.top, index, right);
     }
     free(index);
     free(j.errors);

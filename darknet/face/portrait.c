@@ -76,6 +76,7 @@ static dnx_status compute(const dnx_matcher *m, const char *path, dnx_portrait *
         dnx_pixel(rgb, net->in.c, net->o.input_mean, net->o.input_scale, x + i * (size_t)net->in.c);
     }
     if (!st) dnx_net_run(m->net, x, (int)p->n, m->last, p->features);
+    if (!st) st = dnx_net_status(m->net, err);
     for (size_t i = 0; !st && i < p->n; i++) {
         const char *fault = dnx_feature_fault(p->features + i * dim, dim);
         if (fault) st = dnx_fail_at(err, DNX_ENUMBER, path, "%s", fault);

@@ -26,7 +26,7 @@ typedef struct {
 /* Finds the faces of a photograph, crops them and computes their features. Without a detector, the
  * image is the crop: DNX_ESHAPE when it does not have the size of the network's input. DNX_EIO when
  * the file cannot be read. DNX_EPARSE when it cannot be decoded. DNX_ENUMBER when a feature is not
- * finite or is all zero. DNX_EMEM. Free p, also after an error. */
+ * finite or is all zero. DNX_EMEM; errors of the device. Free p, also after an error. */
 dnx_status dnx_portrait_read(const dnx_matcher *m, const char *path, dnx_portrait *p, dnx_err *err);
 void dnx_portrait_free(dnx_portrait *p);
 #endif

@@ -105,6 +105,21 @@ def embeds():
     expect(not os.path.exists("lost"), "features of a device that failed were written")
 
 
+def names_a_failed_device():
+    """The error is the failed device, not the NaN in its outputs. No time is printed."""
+    write("names", "a\nb\nc\n")
+    write("valid.data", "classes=3\nvalid=faces\n")
+    face = f"faces/{NAMES[0]}/01.jpg"
+    for words in (("bench", "net.cfg"), ("bench", "net.cfg", "-json"),
+                  ("bench", "net.cfg", "-busy", "1", "-runs", "1"),
+                  ("classifier", "predict", "run.data", "net.cfg", "w", face, "-names", "names"),
+                  ("classifier", "valid", "valid.data", "net.cfg", "w"),
+                  ("compare", "net.cfg", "w", face, face, "-aligned")):
+        done = call(*words, FAIL="cuLaunchKernel:3+:719")
+        expect_end(done, 1, "GPU 0: ", "unspecified launch failure")
+        expect(not done.stdout, f"{words}: {done.stdout}")
+
+
 def nogpu_is_the_plain_build():
     """-nogpu gives the bits of a build without GPU=1."""
     plain = os.path.join(OBJ, "bin", "darknet")
@@ -324,7 +339,7 @@ def the_ptx():
 
 attempt_all(start, trains_as_the_processor_does, two_runs_give_the_same_bits,
             resume_gives_the_same_bits, the_precision_is_of_the_products, distils_from_a_teacher,
-            embeds, nogpu_is_the_plain_build, without_a_device, a_wrong_device, small_memory,
+            embeds, names_a_failed_device, nogpu_is_the_plain_build, without_a_device, a_wrong_device, small_memory,
             too_many_pixels,
             two_processes_on_one_device, steps_are_graphs, a_step_is_one_graph,
             one_kernel_for_each_layer, a_driver_that_refuses_graphs, failing_calls,
