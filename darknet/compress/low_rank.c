@@ -47,14 +47,13 @@ void dnx_moments_add(dnx_moments *m, const float *y, long rows) {
 /* ---- eigenvalues ---- */
 
 dnx_status dnx_eigen(const double *a, int d, double *sigma, double *vectors, dnx_err *err) {
-    dnx_loc nowhere = {NULL, 0};
     size_t D = (size_t)d;
     double *v = malloc(sizeof *v * D * D);
     if (!v) return no_memory(err);
-    for (size_t i = 0; i < D; i++) /* LAPACK stores by columns: row i is its column i */
-        for (size_t j = 0; j < D; j++) v[i * D + j] = j >= i ? a[i * D + j] : 0;
+    memcpy(v, a, sizeof *v * D * D);
     bool is_finite = true;
     for (size_t i = 0; i < D * D; i++) is_finite &= isfinite(v[i]) != 0;
+    /* 'L': the upper triangle of rows is the lower triangle of LAPACK's columns. */
     lapack_int info = is_finite ? LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', d, v, d, sigma) : 1;
     for (size_t k = 0; !info && k < D; k++) { /* LAPACK's eigenvalues rise, sigma falls */
         const double *from = v + (D - 1 - k) * D;
@@ -64,19 +63,16 @@ dnx_status dnx_eigen(const double *a, int d, double *sigma, double *vectors, dnx
         double sign = from[largest] < 0 ? -1 : 1;
         for (size_t i = 0; i < D; i++) vectors[k * D + i] = sign * from[i];
     }
-    for (size_t k = 0; !info && k < D / 2; k++) {
-        double s = sigma[k];
-        sigma[k] = sigma[D - 1 - k];
+    for (size_t k = 0; !info && k < (D + 1) / 2; k++) {
+        double s = fmax(sigma[k], 0);
+        sigma[k] = fmax(sigma[D - 1 - k], 0);
         sigma[D - 1 - k] = s;
     }
-    for (size_t k = 0; !info && k < D; k++)
-        if (sigma[k] < 0) sigma[k] = 0;
     free(v);
-    if (!is_finite) return dnx_fail(err, DNX_ENUMBER, nowhere, "the covariance is not finite");
-    if (info)
-        return dnx_fail(err, DNX_ENUMBER, nowhere, "the eigenvalues did not converge (dsyevd %d)",
-                        (int)info);
-    return DNX_OK;
+    if (!is_finite) return dnx_fail_at(err, DNX_ENUMBER, NULL, "the covariance is not finite");
+    if (!info) return DNX_OK;
+    return dnx_fail_at(err, DNX_ENUMBER, NULL, "the eigenvalues did not converge (dsyevd %d)",
+                       (int)info);
 }
 
 int dnx_numerical_rank(const double *sigma, int d) {
@@ -138,7 +134,7 @@ void dnx_low_rank_linear(const double *vectors, const double *mean, dnx_factors 
 
 double dnx_rank_cost(const dnx_rank_layer *l, int rank) {
     double divided = l->per_rank * rank;
-    return rank < l->d && divided < l->dense ? divided : l->dense;
+    return divided < l->dense ? divided : l->dense;
 }
 
 static double total(const dnx_rank_layer *layers, int n) {

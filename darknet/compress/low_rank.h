@@ -85,14 +85,14 @@ bool dnx_low_rank_knows(dnx_act act);
 /* ---- ranks ---- */
 
 typedef struct {
-    int d, most;            /* number of responses; the largest useful rank */
-    const double *sigma;    /* d eigenvalues */
+    int most;               /* the largest rank to choose */
+    const double *sigma;    /* eigenvalues, at least `most`, largest first */
     double dense, per_rank; /* multiply-adds for an image: of the layer; of each unit of rank */
     int rank;               /* set by dnx_rank_select(): the chosen rank, 1 to .most */
 } dnx_rank_layer;
 
-/* Returns the multiply-adds for an image with this rank. When the rank is d or makes the layer no
- * cheaper, returns those of the original layer. */
+/* Returns the multiply-adds for an image with this rank, or those of the original layer when they
+ * are fewer. */
 double dnx_rank_cost(const dnx_rank_layer *l, int rank);
 /* Chooses the ranks of n layers, so that the product of the layers' energies is large and the total
  * cost is at most `budget` multiply-adds. A layer's energy is the sum of its first `rank`

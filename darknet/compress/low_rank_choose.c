@@ -5,42 +5,47 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lines.h"
+
 static dnx_low_rank_layer *layer_of(dnx_low_rank *c, long i) {
     for (int k = 0; k < c->n; k++)
         if (c->layers[k].r.layer == i) return &c->layers[k];
     return NULL;
 }
 
-/* Sets ranks. The text "3:12,5:16" sets rank 12 for layer 3 and rank 16 for layer 5. The text "12"
- * sets rank 12 for each layer that becomes cheaper or, with `all`, for every layer. */
-static dnx_status take_ranks(dnx_low_rank *c, const char *text, bool all, dnx_err *err) {
-    char *end;
+/* Gives a layer this rank, or its largest one when that is smaller. Unless `all`, leaves a layer
+ * alone that would not get cheaper. */
+static void set_rank(dnx_low_rank_layer *l, long rank, bool all) {
+    l->rank = rank < l->most ? (int)rank : l->most;
+    if (!all && l->per_rank * l->rank >= l->dense) l->rank = 0;
+}
+
+/* Reads a rank for all layers, such as "12". */
+static dnx_status take_one_rank(dnx_low_rank *c, const char *text, bool all, dnx_err *err) {
     int widest = 0;
+    long r;
     for (int i = 0; i < c->n; i++)
         if (c->layers[i].most > widest) widest = c->layers[i].most;
-    if (!strchr(text, ':')) {
-        long r = strtol(text, &end, 10);
-        if (*end || end == text || r < 1 || r > widest)
-            return dnx_fail_at(err, DNX_EOPTION, NULL,
-                               "-rank %s: must be a whole number from 1 to %d, the largest rank of "
-                               "a layer, or a list layer:rank,layer:rank",
-                               text, widest);
-        for (int i = 0; i < c->n; i++) {
-            dnx_low_rank_layer *l = &c->layers[i];
-            l->rank = r < l->most ? (int)r : l->most;
-            if (!all && l->per_rank * l->rank >= l->dense) l->rank = 0;
-        }
-        return DNX_OK;
-    }
+    if (!dnx_whole(text, 1, widest, &r))
+        return dnx_fail_at(err, DNX_EOPTION, NULL,
+                           "-rank %s: must be a whole number from 1 to %d, the largest rank of "
+                           "a layer, or a list layer:rank,layer:rank",
+                           text, widest);
+    for (int i = 0; i < c->n; i++) set_rank(&c->layers[i], r, all);
+    return DNX_OK;
+}
+
+/* Reads ranks of some layers: "3:12,5:16" is rank 12 for layer 3 and rank 16 for layer 5. */
+static dnx_status take_ranks(dnx_low_rank *c, const char *text, dnx_err *err) {
+    char *end;
     for (const char *p = text;; p = end + 1) {
         long i = strtol(p, &end, 10);
         dnx_low_rank_layer *l = end != p && *end == ':' ? layer_of(c, i) : NULL;
         if (end != p && *end == ':' && !l)
-            return dnx_fail_at(
-                err, DNX_EOPTION, NULL,
-                "-rank %s: layer %ld is no convolution without groups before the first "
-                "loss",
-                text, i);
+            return dnx_fail_at(err, DNX_EOPTION, NULL,
+                               "-rank %s: layer %ld is no convolution without groups before the "
+                               "first loss",
+                               text, i);
         const char *q = end + 1;
         long r = l ? strtol(q, &end, 10) : 0;
         if (!l || end == q || (*end && *end != ','))
@@ -62,9 +67,7 @@ static void take_energy(dnx_low_rank *c, const dnx_low_rank_wish *a) {
         dnx_low_rank_layer *l = &c->layers[i];
         int r = 1, step = a->multiple;
         while (r < l->most && dnx_energy(l->sigma, l->r.N, r) < a->energy * (1 - 1e-12)) r++;
-        r = (r + step - 1) / step * step;
-        l->rank = r < l->most ? r : l->most;
-        if (!a->all && l->per_rank * l->rank >= l->dense) l->rank = 0;
+        set_rank(l, (r + step - 1) / step * step, a->all);
     }
 }
 
@@ -74,12 +77,11 @@ static dnx_status take_budget(dnx_low_rank *c, const dnx_low_rank_wish *a, dnx_e
     if (!l) return dnx_no_memory(c->net->file, err);
     for (int i = 0; i < c->n; i++) {
         const dnx_low_rank_layer *s = &c->layers[i];
-        l[i] = (dnx_rank_layer){s->r.N, s->most, s->sigma, s->dense, s->per_rank, 0};
+        l[i] = (dnx_rank_layer){s->most, s->sigma, s->dense, s->per_rank, 0};
         rest -= s->dense;
     }
     bool ok = dnx_rank_select(l, c->n, budget - rest, a->multiple, &least);
-    for (int i = 0; ok && i < c->n; i++)
-        c->layers[i].rank = l[i].per_rank * l[i].rank < l[i].dense ? l[i].rank : 0;
+    for (int i = 0; ok && i < c->n; i++) set_rank(&c->layers[i], l[i].rank, false);
     free(l);
     if (ok) return DNX_OK;
     char text[64];
@@ -93,7 +95,8 @@ static dnx_status take_budget(dnx_low_rank *c, const dnx_low_rank_wish *a, dnx_e
 }
 
 dnx_status dnx_low_rank_choose(dnx_low_rank *c, const dnx_low_rank_wish *a, dnx_err *err) {
-    if (a->rank) return take_ranks(c, a->rank, a->all, err);
+    if (a->rank && strchr(a->rank, ':')) return take_ranks(c, a->rank, err);
+    if (a->rank) return take_one_rank(c, a->rank, a->all, err);
     if (a->energy <= 0) return take_budget(c, a, err);
     take_energy(c, a);
     return DNX_OK;

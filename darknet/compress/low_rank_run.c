@@ -45,6 +45,11 @@ static dnx_status run(dnx_low_rank *c, const char *what, range of, bool both, ra
 
 /* ---- collecting ---- */
 
+/* Returns the number of sampled responses of an image. */
+static size_t floats(const dnx_low_rank_layer *l) {
+    return (size_t)l->r.positions * (size_t)l->r.N;
+}
+
 static dnx_status add_layer(dnx_low_rank *c, int i, dnx_err *err) {
     dnx_low_rank_layer *l = &c->layers[c->n++];
     dnx_status st = dnx_responses_make(c->net, i, c->positions, &l->r, err);
@@ -64,8 +69,7 @@ static dnx_status add_layer(dnx_low_rank *c, int i, dnx_err *err) {
     l->sigma = calloc((size_t)N, sizeof *l->sigma);
     l->vectors = calloc((size_t)N * (size_t)N, sizeof *l->vectors);
     l->variance = calloc((size_t)N, sizeof *l->variance);
-    l->y = dnx_alloc((size_t)l->r.positions * (size_t)N);
-    if (!l->sigma || !l->vectors || !l->variance || !l->y) return no_memory(c, err);
+    if (!l->sigma || !l->vectors || !l->variance) return no_memory(c, err);
     return dnx_moments_make(&l->moments, N, err);
 }
 
@@ -81,15 +85,20 @@ static dnx_status find_layers(dnx_low_rank *c, dnx_err *err) {
         if (dnx_responses_fit(net, i)) st = add_layer(c, i, err);
     }
     c->last = i - 1;
-    if (!st && c->n == 0)
-        st = dnx_fail_at(err, DNX_ESHAPE, net->file,
-                         "no convolution without groups before the first loss");
-    return st;
+    if (st) return st;
+    if (c->n == 0)
+        return dnx_fail_at(err, DNX_ESHAPE, net->file,
+                           "no convolution without groups before the first loss");
+    size_t most = 0;
+    for (i = 0; i < c->n; i++)
+        if (floats(&c->layers[i]) > most) most = floats(&c->layers[i]);
+    c->scratch = dnx_alloc(5 * most);
+    return c->scratch ? DNX_OK : no_memory(c, err);
 }
 
 static void add_moments(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x) {
-    dnx_responses_sample(&l->r, c->net, x, c->seed, i, l->y);
-    dnx_moments_add(&l->moments, l->y, l->r.positions);
+    dnx_responses_sample(&l->r, c->net, x, c->seed, i, c->scratch);
+    dnx_moments_add(&l->moments, c->scratch, l->r.positions);
 }
 
 /* Holds out the share of images that was asked for, or fewer when the fit needs them. The fit needs
@@ -105,18 +114,24 @@ static void hold_out(dnx_low_rank *c) {
     c->fitted = c->images - c->measured;
 }
 
-static range fitted(const dnx_low_rank *c) { return (range){0, c->fitted}; }
+/* Lowers l->most to the number of filters that are not 0, whose responses vary. */
+static void limit_rank(dnx_low_rank_layer *l) {
+    int live = 0;
+    for (size_t i = 0, N = (size_t)l->r.N; i < N; i++) live += l->moments.cross[i * N + i] > 0;
+    if (live && live < l->most) l->most = live;
+}
 
 dnx_status dnx_low_rank_collect(dnx_low_rank *c, dnx_err *err) {
     dnx_status st = find_layers(c, err);
     if (!st) hold_out(c);
     if (!st)
-        st = run(c, "collecting", fitted(c), false, (range){0, (size_t)c->n}, add_moments, NULL,
-                 err);
+        st = run(c, "collecting", (range){0, c->fitted}, false, (range){0, (size_t)c->n},
+                 add_moments, NULL, err);
     for (int i = 0; i < c->n && !st; i++) {
         dnx_low_rank_layer *l = &c->layers[i];
         st = dnx_eigen(l->moments.cross, l->r.N, l->sigma, l->vectors, err);
         for (int k = 0; k < l->r.N; k++) l->sigma[k] /= l->moments.n;
+        limit_rank(l);
     }
     return st;
 }
@@ -125,7 +140,7 @@ dnx_status dnx_low_rank_collect(dnx_low_rank *c, dnx_err *err) {
 
 static dnx_status solve_linear(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err *err) {
     int varies = dnx_numerical_rank(l->sigma, l->r.N);
-    if (l->rank > varies && l->rank <= l->most)
+    if (l->rank > varies)
         return dnx_fail(err, DNX_ESHAPE, c->net->nodes[l->r.layer].loc,
                         "[%s] layer %d: %.0f samples vary in %d directions only, under rank %d; "
                         "needs more, and different, images",
@@ -143,16 +158,16 @@ static dnx_status solve_linear(dnx_low_rank *c, dnx_low_rank_layer *l, dnx_err *
 }
 
 static size_t samples(const dnx_low_rank *c, const dnx_low_rank_layer *l) {
-    return c->fitted * (size_t)l->r.positions * (size_t)l->r.N;
+    return c->fitted * floats(l);
 }
 
 static void add_samples(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x) {
     if (!l->rank) return;
-    size_t at = i * (size_t)l->r.positions * (size_t)l->r.N;
+    size_t at = i * floats(l);
     dnx_responses_sample(&l->r, c->net, x, c->seed, i, l->y + at);
     if (c->method == DNX_ASYMMETRIC)
         dnx_responses_sample(&l->r, c->small, x, c->seed, i, l->x + at);
-    else memcpy(l->x + at, l->y + at, sizeof(float) * (size_t)l->r.positions * (size_t)l->r.N);
+    else memcpy(l->x + at, l->y + at, sizeof(float) * floats(l));
 }
 
 /* Packs M^T: the kernels turn a sample y (a row) into y M^T. NULL when memory runs out. */
@@ -198,24 +213,20 @@ static dnx_status solve_group(dnx_low_rank *c, int first, int end, dnx_err *err)
     for (int i = first; i < end && !st; i++) {
         dnx_low_rank_layer *l = &c->layers[i];
         if (!l->rank) continue;
-        dnx_free(l->y);
         l->y = dnx_alloc(samples(c, l));
         l->x = dnx_alloc(samples(c, l));
         if (!l->y || !l->x) st = no_memory(c, err);
     }
     if (!st)
-        st = run(c, "solving", fitted(c), c->method == DNX_ASYMMETRIC,
+        st = run(c, "solving", (range){0, c->fitted}, c->method == DNX_ASYMMETRIC,
                  (range){(size_t)first, (size_t)end}, add_samples, NULL, err);
     for (int i = first; i < end && !st; i++)
         if (c->layers[i].rank) st = solve_samples(c, &c->layers[i], err);
     for (int i = first; i < end; i++) {
         dnx_low_rank_layer *l = &c->layers[i];
-        if (!l->rank) continue;
         dnx_free(l->y);
         dnx_free(l->x);
-        l->x = NULL;
-        l->y = dnx_alloc((size_t)l->r.positions * (size_t)l->r.N);
-        if (!l->y && !st) st = no_memory(c, err);
+        l->y = l->x = NULL;
     }
     return st;
 }
@@ -244,41 +255,32 @@ dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err) {
 
 /* ---- measuring ---- */
 
-/* Returns sum |r(y) - r(M x + c)|^2 for an image, or NaN when memory runs out. Adds sum |r(y)|^2 to
- * *norm. packed: M^T, packed for the kernels. */
-static double distance(const dnx_low_rank_layer *l, const float *packed, const float *y,
-                       const float *x, double *norm) {
-    const dnx_kernel_set *k = dnx_kernels();
-    size_t d = (size_t)l->r.N, rows = (size_t)l->r.positions;
-    float *c = dnx_alloc(d), *z = dnx_alloc(d * rows), *ry = dnx_alloc(d * rows);
-    double sum = c && z && ry ? 0 : NAN;
-    if (sum == 0) {
-        for (size_t i = 0; i < d; i++) c[i] = (float)l->f.c[i];
-        const dnx_epilogue e = {.y = z, .ldy = d, .bias = c, .act = l->r.act, .slope = l->r.slopes};
-        k->mm(x, d, l->r.positions, l->r.N, packed, l->r.N, &e);
-        dnx_scaled_act how = {l->r.N, NULL, NULL, l->r.act, l->r.slopes};
-        k->scale_act(y, (long)rows, &how, NULL, ry);
-        for (size_t i = 0; i < d * rows; i++) {
-            double a = (double)ry[i], b = (double)z[i];
-            sum += (a - b) * (a - b);
-            if (norm) *norm += a * a;
-        }
-    }
-    dnx_free(c);
-    dnx_free(z);
-    dnx_free(ry);
+/* Returns sum |ry - r(M x + c)|^2 for an image. ry, x: positions x N; z: scratch for as many floats
+ * and N more. */
+static double distance(const dnx_low_rank_layer *l, const float *ry, const float *x, float *z) {
+    const size_t d = (size_t)l->r.N, n = floats(l);
+    float *c = z + n;
+    double sum = 0;
+    for (size_t i = 0; i < d; i++) c[i] = (float)l->f.c[i];
+    const dnx_epilogue e = {.y = z, .ldy = d, .bias = c, .act = l->r.act, .slope = l->r.slopes};
+    dnx_kernels()->mm(x, d, l->r.positions, l->r.N, l->packed, l->r.N, &e);
+    for (size_t i = 0; i < n; i++)
+        sum += ((double)ry[i] - (double)z[i]) * ((double)ry[i] - (double)z[i]);
     return sum;
 }
 
-/* Adds the errors on image i to l->alone and l->within. l->x holds the packed M, followed by space
- * for the layer's responses in c->small. */
+/* Adds the errors on image i to l->alone and l->within. */
 static void add_errors(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const float *x) {
     if (!l->rank) return;
-    float *of_small = l->x + dnx_kernels()->packed(l->r.N, l->r.N);
-    dnx_responses_sample(&l->r, c->net, x, c->seed, i, l->y);
+    const size_t n = floats(l);
+    float *y = c->scratch, *of_small = y + n, *ry = of_small + n, *z = ry + n;
+    const dnx_scaled_act how = {l->r.N, NULL, NULL, l->r.act, l->r.slopes};
+    dnx_responses_sample(&l->r, c->net, x, c->seed, i, y);
     dnx_responses_sample(&l->r, c->small, x, c->seed, i, of_small);
-    l->alone += distance(l, l->x, l->y, l->y, &l->norm);
-    l->within += distance(l, l->x, l->y, of_small, NULL);
+    dnx_kernels()->scale_act(y, l->r.positions, &how, NULL, ry);
+    for (size_t k = 0; k < n; k++) l->norm += (double)ry[k] * (double)ry[k];
+    l->alone += distance(l, ry, y, z);
+    l->within += distance(l, ry, of_small, z);
 }
 
 static void add_output(dnx_low_rank *c) {
@@ -302,12 +304,8 @@ dnx_status dnx_low_rank_measure(dnx_low_rank *c, dnx_err *err) {
     for (int i = 0; i < c->n && !st; i++) {
         dnx_low_rank_layer *l = &c->layers[i];
         if (!l->rank) continue;
-        size_t size = dnx_kernels()->packed(l->r.N, l->r.N);
-        float *packed = pack_product(&l->f);
-        l->x = dnx_alloc(size + (size_t)l->r.positions * (size_t)l->r.N);
-        if (!packed || !l->x) st = no_memory(c, err);
-        else memcpy(l->x, packed, sizeof *packed * size);
-        dnx_free(packed);
+        l->packed = pack_product(&l->f);
+        if (!l->packed) st = no_memory(c, err);
     }
     if (!st)
         st = run(c, "measuring", (range){c->fitted, c->images}, true, (range){0, (size_t)c->n},
@@ -333,9 +331,9 @@ void dnx_low_rank_close(dnx_low_rank *c) {
         free(l->sigma);
         free(l->vectors);
         free(l->variance);
-        dnx_free(l->y);
-        dnx_free(l->x);
+        dnx_free(l->packed);
     }
+    dnx_free(c->scratch);
     free(c->layers);
     c->layers = NULL;
     c->n = 0;

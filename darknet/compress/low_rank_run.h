@@ -15,7 +15,7 @@ typedef struct {
     double *sigma;          /* N eigenvalues of the responses' covariance, largest first */
     double *vectors;        /* N x N: row k is the eigenvector of sigma[k] */
     double dense, per_rank; /* multiply-adds for an image: of the layer; of each unit of rank */
-    int most;               /* largest rank: min(r.N, r.K) */
+    int most;               /* largest rank: r.K, or the number of filters that are not 0 */
     int rank;               /* 0 when the layer is not changed */
     dnx_factors f;
     double *variance; /* N variances of the approximated responses */
@@ -25,9 +25,9 @@ typedef struct {
      * within: earlier layers are approximated, too. x are the original layer's responses to the
      * input that the layer gets in `small`. */
     double alone, within;
-    double norm;  /* sum |r(y)|^2 */
-    float *y, *x; /* samples: exact responses y, and the fit's input x; both are scratch while
-                   * measuring */
+    double norm;   /* sum |r(y)|^2 */
+    float *y, *x;  /* while solving: samples of the exact responses, and of the fit's input */
+    float *packed; /* while measuring: M^T, packed for the kernels */
 } dnx_low_rank_layer;
 
 /* Reads sample image i into x, as the network's input. arg: dnx_low_rank.arg. */
@@ -46,8 +46,9 @@ typedef struct {
     void (*progress)(void *arg, const char *what, size_t done, size_t all); /* may be NULL */
     size_t fitted, measured; /* number of images to fit; number of images to measure errors, or 0 */
     dnx_low_rank_layer *layers;
-    int n, last; /* convolutions in layers[]; last layer before the first loss */
-    double macs; /* multiply-adds of layers 0..last, for one image */
+    float *scratch; /* for the samples of an image: 5 times as many floats as a layer has at most */
+    int n, last;    /* convolutions in layers[]; last layer before the first loss */
+    double macs;    /* multiply-adds of layers 0..last, for one image */
     /* Means over the held-out images, for the outputs f of net and g of small at layer `last`:
      * |f - g|^2 / |f|^2, and the cosine of f and g. */
     double error, cosine;

@@ -29,7 +29,6 @@ static void fold(dnx_responses *r, const dnx_param *list, int n, float *wk) {
                 *mean = dnx_param_find(list, n, DNX_MEAN);
     const float *variance = dnx_param_find(list, n, DNX_VARIANCE);
     size_t N = (size_t)r->N, K = (size_t)r->K, taps = (size_t)(r->at.size * r->at.size);
-    r->has_bn = scales != NULL;
     r->slopes = dnx_param_find(list, n, DNX_SLOPES);
     for (size_t f = 0; f < N; f++) {
         double g = scales ? (double)scales[f] / sqrt((double)variance[f] + DNX_NORM_EPS) : 1;

@@ -11,14 +11,13 @@ typedef struct {
     int layer, N, K; /* N filters of K weights */
     dnx_patches at;
     int positions; /* sampled pixels of an image */
-    bool has_bn;
     dnx_act act;
     const float *slopes; /* N slopes of PRELU, owned by the network; else NULL */
-    double *w, *b;       /* W: N x K, ordered as in weights files; b: N; batch norm is folded into
-                          * both */
-    float *packed, *bias, *rows;
-    float *in; /* buffer for the layer's input when dnx_net_own_output() must compute it; else
-                * NULL */
+    /* W, N x K, ordered as in weights files, and b, N numbers. Both contain the batch norm. */
+    double *w, *b;
+    float *packed, *bias; /* W, packed for the kernels, and b, as floats */
+    float *rows;          /* scratch: the windows of the sampled pixels, positions x K */
+    float *in; /* scratch for the layer's input when dnx_net_own_output() computes it, else NULL */
 } dnx_responses;
 
 /* Returns true when layer i is a convolution without groups. */

@@ -234,6 +234,18 @@ def energies():
         expect(sigma == sorted(sigma, reverse=True), "eigenvalues do not fall")
 
 
+def dead_filters():
+    """Filters that are 0, as after pruning, add nothing to the largest rank."""
+    w = floats("net.weights")
+    w[404:404 + 20 * 108].reshape(20, 108)[13:] = 0
+    write("dead.weights", read("net.weights")[:20] + w.astype(np.float32).tobytes())
+    for n, chosen in enumerate((("-energy", ".9999"), ("-speedup", "1.02", "-multiple", "1"),
+                                ("-rank", "16"))):
+        out = compress(f"dead{n}", *chosen, weights="dead.weights")
+        expect(" 13/20 100.00%" in out, f"{chosen}: {out}")
+    refuses("-rank 1:14: layer 1 has ranks from 1 to 13", "-rank", "1:14", weights="dead.weights")
+
+
 def leaves_alone():
     out = compress("left", "-rank", "6")
     for text in ("layer 2 [depthwise] is left alone: its filters have one channel",
@@ -383,6 +395,6 @@ def infinite():
 
 
 attempt_all(make_inputs, linear_is_numpys, statistics_fit, full_rank_is_the_network, budgets,
-            energies, leaves_alone, methods, is_deterministic, trains_on, plots,
+            energies, dead_filters, leaves_alone, methods, is_deterministic, trains_on, plots,
             names_what_is_wrong, replaces_nothing, infinite)
 summary()

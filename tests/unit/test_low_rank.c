@@ -227,7 +227,7 @@ static void check_hidden(void) {
 
 static void check_ranks(void) {
     double a[] = {8, 4, 2, 1}, b[] = {5, 5, 5, 5}, c[] = {100, 1, .1, .01}, least = 0;
-    dnx_rank_layer l[] = {{4, 4, a, 40, 12, 0}, {4, 4, b, 40, 12, 0}, {4, 4, c, 80, 24, 0}};
+    dnx_rank_layer l[] = {{4, a, 40, 12, 0}, {4, b, 40, 12, 0}, {4, c, 80, 24, 0}};
     check_part(dnx_rank_select(l, 3, 160, 1, &least) && l[0].rank == 4 && l[1].rank == 4, "ranks",
                "nothing to save", l[0].rank, 4);
     check_part(least == 12 + 12 + 24, "ranks", "least", least, 48);
