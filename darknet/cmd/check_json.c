@@ -12,22 +12,19 @@
 
 static void put_shape(dnx_shape s) { printf("[%d, %d, %d]", s.h, s.w, s.c); }
 
-static void put_word(const char *words, int index) {
-    const char *w = words;
-    for (; index > 0; w++) index -= *w == '|';
-    printf("\"");
-    for (; *w && *w != '|' && *w != '/'; w++) putchar(*w);
-    printf("\"");
-}
-
 static void put_option(const dnx_opt *o, const void *opts) {
     const void *field = (const char *)opts + o->offset;
     const dnx_list *list = field;
+    const char *word;
+    int length;
     printf("\"%s\": ", o->key);
     switch (o->type) {
     case DNX_INT: printf("%d", *(const int *)field); break;
     case DNX_FLOAT: printf("%.9g", (double)*(const float *)field); break;
-    case DNX_WORD: put_word(o->words, *(const int *)field); break;
+    case DNX_WORD:
+        word = dnx_option_word(o->words, *(const int *)field, &length);
+        printf("\"%.*s\"", length, word);
+        break;
     case DNX_STRING: dnx_json_text(*(char *const *)field); break;
     case DNX_LIST:
     case DNX_LAYERS:

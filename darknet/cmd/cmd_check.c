@@ -9,6 +9,7 @@
 #include "data/data.h"
 #include "layer/compression.h"
 #include "net/netron.h"
+#include "net/weights.h"
 #include "net/weights_packed.h"
 #include "train/trainable.h"
 
@@ -68,13 +69,12 @@ static dnx_arithmetic arithmetic_of(const dnx_node *n) {
 }
 
 static void print_bits(dnx_net *net, double parameters, double macs) {
-    double bits = 0, numbers = 0, counted = 0, added = 0;
+    double bits = 0, counted = 0, added = 0;
     for (int i = 0; i < net->n; i++) {
         const dnx_node *n = &net->nodes[i];
         dnx_param list[DNX_MAX_PARAMS];
         bool is_binary = false;
         for (int k = 0, count = dnx_net_params(net, i, list); k < count; k++) {
-            numbers += (double)list[k].count;
             if (!list[k].is_one_bit) continue;
             is_binary = true;
             bits += (double)list[k].count;
@@ -88,7 +88,7 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
                "bits\n",
                grouped(counted), grouped(added), grouped(macs - counted - added));
     }
-    printf("on disk          %s bytes", grouped(numbers * 4 + 20));
+    printf("on disk          %s bytes", grouped((double)dnx_weights_floats(net, net->n) * 4 + 20));
     if (bits > 0)
         printf("; packed %s, with half precision %s",
                grouped((double)dnx_packed_size(net, DNX_SINGLE)),
@@ -189,16 +189,17 @@ static bool has_teacher(const dnx_net *net) {
 /* Parses "HxW". */
 static bool read_size(const char *text, int *h, int *w) {
     char end;
-    return strspn(text, "0123456789x") == strlen(text) && strlen(text) < 16 &&
-           sscanf(text, "%dx%d%c", h, w, &end) == 2 && *h > 0 && *w > 0;
+    return strspn(text, "0123456789x") == strlen(text) &&
+           sscanf(text, "%8dx%8d%c", h, w, &end) == 2 && *h > 0 && *w > 0;
 }
 
-static dnx_status open_net(const check_args *a, const char *known, dnx_net **net, dnx_err *err) {
-    int h, w;
+/* Opens the network for images of h x w pixels, or of the size in its cfg when h is 0. */
+static dnx_status open_net(const check_args *a, const char *known, int h, int w, dnx_net **net,
+                           dnx_err *err) {
     const dnx_opening o = {a->cfg,     a->weights,   .data = known,   .classes = 1,
                            .batch = 1, .threads = 1, .is_blank = true};
     dnx_status st = dnx_open_features(&o, net, err);
-    if (st || !a->size || !read_size(a->size, &h, &w)) return st;
+    if (st || !h) return st;
     st = dnx_net_resize(*net, h, w, err);
     if (st) dnx_net_free(*net);
     return st;
@@ -223,7 +224,7 @@ static int run(const void *args) {
     char why[sizeof err.text];
     bool is_said = false;
     dnx_status st = DNX_OK;
-    int h, w;
+    int h = 0, w = 0;
     const char *known = find_data(a, &said);
     if (a->size && !read_size(a->size, &h, &w))
         return dnx_wrong("-size %s: must be HEIGHTxWIDTH, as 480x640", a->size);
@@ -233,7 +234,7 @@ static int run(const void *args) {
     if ((a->dot || a->svg || a->netron) && a->data)
         return dnx_wrong("-dot, -svg and -netron need no -data");
     if (a->force && !a->netron) return dnx_wrong("-force is for -netron");
-    if (open_net(a, known, &net, &err)) return dnx_report(&err);
+    if (open_net(a, known, h, w, &net, &err)) return dnx_report(&err);
     if (a->dot || a->svg || a->netron) {
         if (a->netron) st = write_netron(a, net, &err);
         else (a->dot ? dnx_draw_dot : dnx_draw_svg)(net);

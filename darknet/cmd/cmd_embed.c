@@ -8,7 +8,6 @@
 #include "cmd/skipped_file.h"
 #include "face/features.h"
 #include "face/search.h"
-#include "kernels/kernels.h"
 #include "net/fingerprint.h"
 
 typedef struct {
@@ -107,7 +106,6 @@ static dnx_status work(dnx_net *net, const embed_args *a, dnx_err *err) {
     if (!st) st = check_outputs(&l, a, err);
     if (!st && !(o.names = malloc(sizeof *o.names * l.n))) st = dnx_no_memory(a->images, err);
     double start = dnx_now();
-    dnx_flush_denormals();
     bool is_written = !st && !(st = save(&f, &o, err));
     if (is_written)
         printf("%zu %s, %zu numbers each, %.2f s: %s\n", o.done,

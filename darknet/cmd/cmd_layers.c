@@ -34,9 +34,9 @@ static void print_options(const dnx_opt *o) {
         if (o->type == DNX_IGNORED || o->type == DNX_LAYERS)
             printf("%s%s\n", o->help, o->type == DNX_IGNORED ? "; no effect" : "");
         else if (o->type == DNX_WORD) {
-            const char *w = o->words;
-            for (int i = 0; i < (int)o->value && w; i++) w = strchr(w, '|') + 1;
-            printf("default %.*s; %s; one of %s\n", (int)strcspn(w, "|/"), w, o->help, o->words);
+            int length;
+            const char *w = dnx_option_word(o->words, (int)o->value, &length);
+            printf("default %.*s; %s; one of %s\n", length, w, o->help, o->words);
         } else if (o->type == DNX_STRING)
             printf("default %s; %s\n", o->words ? o->words : "none", o->help);
         else if (o->type == DNX_LIST)

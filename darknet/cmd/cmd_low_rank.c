@@ -50,7 +50,8 @@ static const dnx_arg table[] = {
     DNX_ARG_INT(args, positions, "-positions", "N", 10, 1, 65536, "sampled pixels of each"),
     DNX_ARG_INT(args, wish.multiple, "-multiple", "N", 16, 1, 256,
                 "chosen ranks are multiples of N"),
-    DNX_ARG_FLAG(args, wish.all, "-all", "also replace layers that do not get faster"),
+    DNX_ARG_FLAG(args, wish.all, "-all",
+                 "with -rank or -energy: also replace layers that do not get faster"),
     DNX_ARG_TEXT(args, csv, "-csv", "FILE", "write the eigenvalues of every layer to a table"),
     DNX_ARG_INT(args, seed, "-seed", "N", 1, 0, 2147483647,
                 "seed of the choice of images and places"),
@@ -105,9 +106,8 @@ static dnx_status try_image(job *j, size_t i, float *x, bool *is_good, dnx_err *
     if (st) return st;
     st = dnx_images_load(&j->list, i, j->c.net, x, NULL, &why);
     *is_good = !st;
-    if (st == DNX_EMEM || (st && !dnx_skipped_add_line(&j->skipped, why.text)))
-        return dnx_fail_at(err, DNX_EMEM, j->c.net->file, "no memory for the images");
-    return DNX_OK;
+    const bool ok = !st || (st != DNX_EMEM && dnx_skipped_add_line(&j->skipped, why.text));
+    return ok ? DNX_OK : dnx_no_memory(j->c.net->file, err);
 }
 
 /* Puts at most a->samples readable images, chosen at random, at the start of j->pick. */
@@ -200,16 +200,6 @@ static dnx_status tell_skipped(const job *j, const args *a, dnx_err *err) {
     return DNX_OK;
 }
 
-static dnx_status print_json(const job *j, dnx_err *err) {
-    const dnx_low_rank *c = &j->c;
-    const char **names = malloc(sizeof *names * (c->measured + 1));
-    if (!names) return dnx_no_memory(c->net->file, err);
-    for (size_t i = 0; i < c->measured; i++) names[i] = j->list.name[j->pick[c->fitted + i]];
-    dnx_low_rank_json(c, names, j->skipped.n);
-    free(names);
-    return DNX_OK;
-}
-
 static int run(const void *given) {
     const args *a = given;
     dnx_err err = {0};
@@ -217,6 +207,8 @@ static int run(const void *given) {
             (a->wish.flops > 0) !=
         1)
         return dnx_wrong("exactly one of -rank, -energy, -speedup and -flops must be given");
+    if (a->wish.all && !a->wish.rank && a->wish.energy <= 0)
+        return dnx_wrong("-all is for -rank and -energy");
     job j = {.is_terminal = isatty(2)};
     dnx_stop_on_signals();
     j.c = (dnx_low_rank){.method = (dnx_low_rank_method)a->method,
@@ -231,7 +223,7 @@ static int run(const void *given) {
         dnx_low_rank_print(&j.c);
         printf("%s, %s: the smaller network%s%s\n", a->out_cfg, a->out_weights,
                a->csv ? "; its layers' energies: " : "", a->csv ? a->csv : "");
-    } else if (!st) st = print_json(&j, &err);
+    } else if (!st) dnx_low_rank_json(&j.c, &j.list, j.pick, j.skipped.n);
     if (!st) st = tell_skipped(&j, a, &err);
     dnx_low_rank_close(&j.c);
     dnx_net_free(j.c.net);
@@ -252,6 +244,5 @@ const dnx_verb dnx_compress_low_rank = {
     sizeof(args),
     run,
     "Exactly one of -rank, -energy, -speedup and -flops must be given. Images that cannot be used "
-    "are "
-    "named in out.weights.skipped, and others take their places. When these are too few, the "
+    "are named in out.weights.skipped, and others take their places. When these are too few, the "
     "status is 1."};

@@ -28,50 +28,42 @@ static const dnx_arg unpack_table[] = {
     DNX_ARG_END,
 };
 
-static int pack(const void *args) {
-    const pack_args *a = args;
-    dnx_err err = {0};
-    dnx_net *net;
-    const dnx_opening o = {a->cfg, a->in, .batch = 1, .threads = 1};
-    if (dnx_open(&o, &net, &err)) return dnx_report(&err);
-    double numbers = 0, bits = 0;
+static void print_packed(dnx_net *net, const pack_args *a, dnx_weight_bits of_others) {
+    const double numbers = (double)dnx_weights_floats(net, net->n), plain = numbers * 4 + 20;
+    const double size = (double)dnx_packed_size(net, of_others);
+    double bits = 0;
     for (int i = 0; i < net->n; i++) {
         dnx_param list[DNX_MAX_PARAMS];
-        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++) {
-            numbers += (double)list[k].count;
+        for (int k = 0, n = dnx_net_params(net, i, list); k < n; k++)
             if (list[k].is_one_bit) bits += (double)list[k].count;
-        }
     }
-    dnx_status st = dnx_try_weights(a->out, a->force, &err);
-    const dnx_weight_bits of_others = a->half ? DNX_HALF : DNX_SINGLE;
-    if (!st) st = dnx_packed_save(net, a->out, of_others, &err);
-    double size = (double)dnx_packed_size(net, of_others);
-    dnx_net_free(net);
-    if (st) return dnx_report(&err);
-    if (!bits && !a->half) {
+    if (!bits && !a->half)
         printf("%s: the network has no [binary], so no number became 1 bit: %.0f bytes, more than "
                "%.0f; -half stores numbers in 16 bits\n",
-               a->out, size, numbers * 4 + 20);
-        return 0;
-    }
-    printf("%s: %.0f of %.0f numbers in 1 bit, %.0f bytes, %.1f times smaller than %.0f\n", a->out,
-           bits, numbers, size, (numbers * 4 + 20) / size, numbers * 4 + 20);
-    return 0;
+               a->out, size, plain);
+    else
+        printf("%s: %.0f of %.0f numbers in 1 bit, %.0f bytes, %.1f times smaller than %.0f\n",
+               a->out, bits, numbers, size, plain / size, plain);
 }
 
-static int unpack(const void *args) {
-    const pack_args *a = args;
+/* Reads a->in and writes a->out, packed or as 32 bits. Returns the exit status. */
+static int convert(const pack_args *a, bool packs) {
     dnx_err err = {0};
     dnx_net *net;
+    const dnx_weight_bits of_others = a->half ? DNX_HALF : DNX_SINGLE;
     const dnx_opening o = {a->cfg, a->in, .batch = 1, .threads = 1};
     if (dnx_open(&o, &net, &err)) return dnx_report(&err);
     dnx_status st = dnx_try_weights(a->out, a->force, &err);
-    if (!st) st = dnx_weights_save(net, a->out, &err);
+    if (!st && packs) st = dnx_packed_save(net, a->out, of_others, &err);
+    else if (!st) st = dnx_weights_save(net, a->out, &err);
+    if (!st && packs) print_packed(net, a, of_others);
+    else if (!st) printf("%s: weights of 32 bits\n", a->out);
     dnx_net_free(net);
-    if (st) return dnx_report(&err);
-    printf("%s: weights of 32 bits\n", a->out);
-    return 0;
+    return st ? dnx_report(&err) : 0;
 }
+
+static int pack(const void *args) { return convert(args, true); }
+static int unpack(const void *args) { return convert(args, false); }
 
 const dnx_verb dnx_compress_pack = {"compress pack",
                                     "write weights with one bit for each weight of [binary]",

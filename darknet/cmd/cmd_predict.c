@@ -12,7 +12,6 @@
 #include "net/finite.h"
 #include "base/files.h"
 #include "host/loop.h"
-#include "kernels/kernels.h"
 #include "kernels/pool.h"
 #include "data/data.h"
 #include "data/labels.h"
@@ -28,8 +27,7 @@ typedef struct {
 
 #define PLACES                                                                                     \
     DNX_PLACE(class_args, data, "x.data", "the data file; see `darknet classifier train -h`"),     \
-        DNX_PLACE(class_args, cfg, "net.cfg", "the network"),                                      \
-        DNX_PLACE(class_args, weights, "weights", "its weights")
+        DNX_PLACE_NET(class_args, cfg, weights)
 
 static const dnx_arg predict_table[] = {
     PLACES,
@@ -150,7 +148,6 @@ static dnx_status open_model(const class_args *a, int classes, int batch, model 
     dnx_status st = dnx_open(&o, &net, err);
     if (st) return st;
     m->net = net;
-    dnx_flush_denormals();
     return find_classes(m, err);
 }
 

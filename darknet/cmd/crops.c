@@ -24,19 +24,20 @@ dnx_status dnx_crop_write(char *path, const unsigned char *bytes, size_t n, dnx_
     return st ? st : dnx_outfile_write_of_many(path, bytes, n, err);
 }
 
+/* Returns true when `path` is the folder or lies in it. Both are from realpath(). */
+static bool is_inside(const char *path, const char *folder) {
+    const size_t n = strlen(folder);
+    return !strncmp(path, folder, n) && (!path[n] || path[n] == '/' || folder[n - 1] == '/');
+}
+
 dnx_status dnx_crops_apart(const char *images, const char *out, dnx_err *err) {
     dnx_status st = dnx_folder_make(out, err);
     if (st) return st;
     char *a = realpath(images, NULL), *b = realpath(out, NULL);
     if (!a || !b)
         st = dnx_fail_at(err, DNX_EIO, a ? out : images, "cannot open: %s", strerror(errno));
-    else {
-        size_t n = strlen(a), m = strlen(b), k = n < m ? n : m;
-        char next = n < m ? b[k] : a[k];
-        if (!strncmp(a, b, k) && (!next || next == '/' || a[k - 1] == '/'))
-            st = dnx_fail_at(err, DNX_EIO, out, "must be a folder apart from the images in %s",
-                             images);
-    }
+    else if (is_inside(a, b) || is_inside(b, a))
+        st = dnx_fail_at(err, DNX_EIO, out, "must be a folder apart from the images in %s", images);
     free(a);
     free(b);
     return st;
@@ -48,15 +49,13 @@ dnx_status dnx_crops_no_image(const char *file, const char *folder, dnx_err *err
     if (!parent) return dnx_no_memory(file, err);
     if (slash) slash[slash == parent] = 0;
     char *a = realpath(slash ? parent : ".", NULL), *b = realpath(folder, NULL);
-    const size_t n = b ? strlen(b) : 0;
-    const bool is_inside = a && b && !strncmp(a, b, n) && (!a[n] || a[n] == '/' || b[n - 1] == '/');
+    const bool is_bad = a && b && is_inside(a, b);
     free(a);
     free(b);
     free(parent);
-    return is_inside
-               ? dnx_fail_at(err, DNX_EIO, file,
-                             "has the name of an image: must be outside of the folder %s", folder)
-               : DNX_OK;
+    if (!is_bad) return DNX_OK;
+    return dnx_fail_at(err, DNX_EIO, file,
+                       "has the name of an image: must be outside of the folder %s", folder);
 }
 
 char *dnx_folder_name(const char *path) {

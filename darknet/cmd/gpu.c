@@ -1,7 +1,7 @@
 /* gpu.c - chooses the GPU (-gpu, -nogpu) and its -precision. The verb `gpus` lists all GPUs. */
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/lines.h"
 #include "cmd/cmd.h"
 #include "gpu/place.h"
 
@@ -14,11 +14,10 @@ static struct {
 static const char *const precisions[] = {"float32", "tf32", "bfloat16"};
 
 static bool read_index(const char *word) {
-    char *end;
-    long v = word ? strtol(word, &end, 10) : -1;
-    if (!word || !*word || *end || v < 0 || v > 1023) return false;
-    asked.index = (int)v;
-    return true;
+    long v;
+    const bool ok = word && dnx_whole(word, 0, 1023, &v);
+    if (ok) asked.index = (int)v;
+    return ok;
 }
 
 static bool read_precision(const char *word) {

@@ -104,7 +104,8 @@ static void put_measured(const dnx_low_rank *c, const char *key, double v) {
     else printf(", \"%s\": null", key);
 }
 
-void dnx_low_rank_json(const dnx_low_rank *c, const char *const *held_out, size_t skipped) {
+void dnx_low_rank_json(const dnx_low_rank *c, const dnx_images *list, const size_t *pick,
+                       size_t skipped) {
     int replaced, shown = 0;
     double macs = after(c, &replaced);
     printf("{\"convolutions\": %d, \"replaced\": %d, \"multiply_adds\": %.0f, "
@@ -128,7 +129,7 @@ void dnx_low_rank_json(const dnx_low_rank *c, const char *const *held_out, size_
     printf("],\n \"held_out\": [");
     for (size_t i = 0; i < c->measured; i++) {
         printf("%s", i ? ", " : "");
-        dnx_json_text(held_out[i]);
+        dnx_json_text(list->name[pick[c->fitted + i]]);
     }
     printf("]}\n");
 }

@@ -233,6 +233,10 @@ def bodies():
     refused("-out", (*train, "-out", ""), "-out: must name a folder")
     cfg = os.path.join(ROOT, "cfg", "mobilefacenet.cfg")
     check(darknet("init", cfg, "-h").returncode == 0, "init net.cfg -h")
+    for size in ("4294967304x8", "0x8", "8", "8x8x", "8x-8", "+8x8", "8x 8"):
+        refused("-size", ("check", cfg, "-size", size), f"-size {size}: must be HEIGHTxWIDTH")
+    refused("-all", ("compress", "low-rank", *"abcde", "-speedup", "2", "-all"),
+            "-all is for -rank and -energy")
 
 
 def names_results():
