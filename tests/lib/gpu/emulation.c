@@ -1,9 +1,12 @@
-/* emulation.c - runs the blocks of a launch on this processor. Each GPU thread is a fibre. */
+/* emulation.c - runs the blocks of a launch on this processor. Each GPU thread is a fibre. A GPU
+ * runs blocks and threads in any order. So every other launch runs its last block first, and every
+ * other block its last thread: a missing barrier then changes the results. */
 #include "emulation.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
@@ -42,6 +45,7 @@ static _Thread_local struct {
     ucontext_t main, start;
     void (*kernel)(const void *);
     const void *args;
+    bool is_backward;       /* the last thread of the block runs first */
     unsigned waiting, done; /* threads at the barrier; ended threads */
     unsigned long barriers;
     unsigned long warp_waits[MOST]; /* calls of warp_sync() */
@@ -56,11 +60,11 @@ static void yield(void) {
     if (!_setjmp(mine()->here)) _longjmp(run.scheduler, 1);
 }
 
-/* Opens the barrier when each thread of the block waits at it or has ended. */
-static void release(void) {
-    if (run.waiting == 0 || run.waiting + run.done < dnx_emulated.threads) return;
-    run.waiting = 0;
-    run.barriers++;
+/* CUDA does not say what happens when a thread ends while others wait at a barrier. */
+static void check_barrier(void) {
+    if (!run.waiting || !run.done) return;
+    fprintf(stderr, "stand-in: a thread left a kernel before its last barrier\n");
+    abort();
 }
 
 /* A fibre runs its thread of one block after the other: each start costs two system calls. */
@@ -69,7 +73,7 @@ static void start_fibre(void) {
         run.kernel(run.args);
         mine()->is_done = true;
         run.done++;
-        release();
+        check_barrier();
         yield();
     }
 }
@@ -77,7 +81,11 @@ static void start_fibre(void) {
 void dnx_emulated_sync(void) {
     const unsigned long before = run.barriers;
     run.waiting++;
-    release();
+    check_barrier();
+    if (run.waiting == dnx_emulated.threads) {
+        run.waiting = 0;
+        run.barriers++;
+    }
     while (run.barriers == before) yield();
 }
 
@@ -102,6 +110,8 @@ static void enter(unsigned t) {
     setcontext(&run.start);
 }
 
+static unsigned nth(unsigned i, unsigned n) { return run.is_backward ? n - 1 - i : i; }
+
 static void run_block(unsigned threads) {
     memset(run.warp_waits, 0, sizeof run.warp_waits);
     for (unsigned t = 0; t < threads; t++) {
@@ -110,7 +120,8 @@ static void run_block(unsigned threads) {
     }
     run.waiting = run.done = 0;
     while (run.done < threads)
-        for (volatile unsigned t = 0; t < threads; t++) {
+        for (volatile unsigned i = 0; i < threads; i++) {
+            const unsigned t = nth(i, threads);
             fibre *f = &run.fibres[t];
             dnx_emulated.thread = t;
             if (!f->is_done && !_setjmp(run.scheduler)) {
@@ -129,19 +140,24 @@ void emulate_block(void (*kernel)(const void *), const void *args, const unsigne
     dnx_emulated.threads = threads;
     memcpy(dnx_emulated.blocks, blocks, sizeof dnx_emulated.blocks);
     memcpy(dnx_emulated.block, block, sizeof dnx_emulated.block);
+    run.is_backward = !run.is_backward;
     if (waits) run_block(threads);
-    for (unsigned t = 0; !waits && t < threads; t++) {
-        dnx_emulated.thread = t;
+    for (unsigned i = 0; !waits && i < threads; i++) {
+        dnx_emulated.thread = nth(i, threads);
         kernel(args);
     }
 }
 
 void emulate(void (*kernel)(const void *), const void *args, const unsigned blocks[3],
              unsigned threads, bool waits) {
-    for (unsigned z = 0; z < blocks[2]; z++)
-        for (unsigned y = 0; y < blocks[1]; y++)
-            for (unsigned x = 0; x < blocks[0]; x++)
-                emulate_block(kernel, args, (unsigned[]){x, y, z}, blocks, threads, waits);
+    static _Thread_local bool is_backward;
+    const size_t x = blocks[0], y = blocks[1], n = x * y * blocks[2];
+    is_backward = !is_backward;
+    for (size_t i = 0; i < n; i++) {
+        const size_t k = is_backward ? n - 1 - i : i;
+        const unsigned at[] = {(unsigned)(k % x), (unsigned)(k / x % y), (unsigned)(k / x / y)};
+        emulate_block(kernel, args, at, blocks, threads, waits);
+    }
 }
 
 /* ---- copies to shared memory ---- */
