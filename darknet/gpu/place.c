@@ -45,7 +45,7 @@ static bool defers(const dnx_net *net, int i) {
         for (int k = 0; k < net->nodes[j].n_in; k++) {
             if (net->nodes[j].from[k] != i) continue;
             const dnx_gpu_type *t = type_of(net, j);
-            loads = t && t->loads && t->loads(&net->nodes[j], k);
+            loads = t && t->loads && t->loads(&net->nodes[j]);
             readers++;
         }
     return readers == 1 && loads;

@@ -60,17 +60,13 @@ KERNEL(binarise_back) {
     for (long i = THREAD; i < n; i += THREADS) a.d_w[at + i] += a.G[at + i];
 }
 
-DEVICE float normed(const float *scale, const float *shift, float x, int c) {
-    return scale ? x * scale[c] + shift[c] : x;
-}
-
 /* A block computes 8 pixels, with 32 threads for each. */
 KERNEL(signs) {
     const long r = (long)BLOCK_X * DNX_CUDA_ROWS + THREAD / DNX_CUDA_COLUMNS;
     const int lane = THREAD % DNX_CUDA_COLUMNS;
     double sum = 0;
     for (int c = lane; c < a.C && r < a.rows; c += DNX_CUDA_COLUMNS) {
-        const float u = normed(a.scale, a.shift, a.x[r * a.C + c], c);
+        const float u = scaled_at(a.scale, a.shift, a.x[r * a.C + c], c);
         a.signs[r * a.C + c] = u >= 0 ? 1 : -1;
         sum += (double)size_of(u);
     }
@@ -80,7 +76,7 @@ KERNEL(signs) {
 
 KERNEL(signs_back) {
     EACH_ELEMENT(i, row, c, a.rows * a.C, a.C) {
-        const float u = normed(a.scale, a.shift, a.x[i], c);
+        const float u = scaled_at(a.scale, a.shift, a.x[i], c);
         const float map = a.map ? a.map[row] : 0;
         a.du[i] = (size_of(u) <= 1 ? a.du[i] : 0) + (u >= 0 ? map : -map);
     }

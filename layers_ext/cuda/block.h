@@ -4,11 +4,9 @@
 #define DNX_CUDA_BLOCK_H
 #include "cuda/target.h"
 
-enum { BLOCK_THREADS = 256 };
-
 /* Returns the sum of v over all threads of the block. */
 DEVICE double block_sum(double v) {
-    SHARED double part[BLOCK_THREADS];
+    SHARED double part[DNX_CUDA_THREADS];
     part[THREAD] = v;
     SYNC();
     for (int half = THREADS / 2; half > 0; half /= 2) {
@@ -22,7 +20,7 @@ DEVICE double block_sum(double v) {
 
 /* Returns the largest v of all threads of the block. v must not be NaN. */
 DEVICE double block_max(double v) {
-    SHARED double part[BLOCK_THREADS];
+    SHARED double part[DNX_CUDA_THREADS];
     part[THREAD] = v;
     SYNC();
     for (int half = THREADS / 2; half > 0; half /= 2) {
@@ -36,7 +34,7 @@ DEVICE double block_max(double v) {
 
 /* Returns the sum over the 32 threads of this thread's row. */
 DEVICE double row_sum(double v) {
-    SHARED double part[BLOCK_THREADS];
+    SHARED double part[DNX_CUDA_THREADS];
     const int first = THREAD / DNX_CUDA_COLUMNS * DNX_CUDA_COLUMNS;
     part[THREAD] = v;
     SYNC();
@@ -50,7 +48,7 @@ DEVICE double row_sum(double v) {
 DEVICE float limit(float c) { return c > 1 ? 1 : c < -1 ? -1 : c; }
 
 /* Returns 1/|x|; 0 when |x| is at most 1e-15. square: |x|^2. */
-DEVICE float inverse_of(double square) {
-    return square > 1e-30 || square != square ? (float)(1 / SQRT(square)) : 0;
+DEVICE double inverse_of(double square) {
+    return square > 1e-30 || square != square ? 1 / SQRT(square) : 0;
 }
 #endif

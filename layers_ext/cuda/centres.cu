@@ -4,9 +4,6 @@
 #define LEAST 1e-6
 
 DEVICE double in_bounds(double v) { return v < LEAST ? LEAST : v > 1 ? 1 : v; }
-DEVICE double inverse(double square) {
-    return square > 1e-30 || square != square ? 1 / SQRT(square) : 0;
-}
 DEVICE double block_dot(const float *u, const float *v, int n) {
     double sum = 0;
     for (int k = THREAD; k < n; k += THREADS) sum += (double)u[k] * (double)v[k];
@@ -21,9 +18,9 @@ DEVICE float *centre_of(const struct centres_args *a, int label) {
 DEVICE double alpha_of(const struct centres_args *a, const float *x, const float *w, const float *t,
                        double t_inv) {
     if (a->is_fixed) return a->fixed;
-    const double c = block_dot(x, t, a->D) * inverse(block_dot(x, x, a->D)) * t_inv;
+    const double c = block_dot(x, t, a->D) * inverse_of(block_dot(x, x, a->D)) * t_inv;
     if (!a->by_centre) return in_bounds(c);
-    const double own = block_dot(w, t, a->D) * inverse(block_dot(w, w, a->D)) * t_inv;
+    const double own = block_dot(w, t, a->D) * inverse_of(block_dot(w, w, a->D)) * t_inv;
     return in_bounds(c * in_bounds(own));
 }
 
@@ -39,7 +36,7 @@ KERNEL(centres_follow) {
     for (int i = first; i < a.batch; i++) {
         if (a.label[i] != y) continue;
         const float *t = a.t + (long)i * a.D;
-        const double inv = inverse(block_dot(t, t, a.D));
+        const double inv = inverse_of(block_dot(t, t, a.D));
         const double alpha = alpha_of(&a, a.x + (long)i * a.D, w, t, inv);
         if (THREAD == 0) a.share[i] = (float)((1 - alpha) * inv); /* 0 when t is 0 */
         if (inv == 0) continue;
@@ -65,7 +62,7 @@ KERNEL(centres_near) {
         tt += (double)t[k] * (double)t[k];
         wt += (double)w[k] * (double)t[k];
     }
-    const double c = row_sum(wt) * inverse(row_sum(ww)) * inverse(row_sum(tt));
+    const double c = row_sum(wt) * inverse_of(row_sum(ww)) * inverse_of(row_sum(tt));
     if (b < a.batch && lane == 0) a.m_of[b] = y < 0 || c < 0 ? 0 : c;
 }
 

@@ -7,12 +7,8 @@
 
 #include "cuda/opened.h"
 
-#define DNX_CUDA_NAME(name, waits) #name,
-static const char *const names[] = {DNX_CUDA_KERNELS(DNX_CUDA_NAME)};
-static const dnx_loc nowhere = {NULL, 0};
-
 static dnx_status fail(const dnx_driver *cu, dnx_cu_result r, const char *what, dnx_err *err) {
-    return dnx_fail(err, DNX_EIO, nowhere, "GPU: %s: %s", what, dnx_driver_why(cu, r));
+    return dnx_fail_at(err, DNX_EIO, NULL, "GPU: %s: %s", what, dnx_driver_why(cu, r));
 }
 
 dnx_status dnx_device_count(int *count, dnx_err *err) {
@@ -30,10 +26,10 @@ static dnx_status look(const dnx_driver *cu, int index, int *device, dnx_device_
     *f = (dnx_device_facts){.index = index};
     dnx_cu_result r = cu->cuDeviceGetCount(&count);
     if (!r && index >= count)
-        return dnx_fail(err, DNX_EIO, nowhere, "GPU %d: there %s", index,
-                        count == 0   ? "is none"
-                        : count == 1 ? "is only GPU 0"
-                                     : "are fewer");
+        return dnx_fail_at(err, DNX_EIO, NULL, "GPU %d: there %s", index,
+                           count == 0   ? "is none"
+                           : count == 1 ? "is only GPU 0"
+                                        : "are fewer");
     if (!r) r = cu->cuDeviceGet(device, index);
     if (!r) r = cu->cuDeviceGetName(f->name, (int)sizeof f->name, *device);
     if (!r) r = cu->cuDeviceGetAttribute(&f->major, DNX_CU_MAJOR, *device);
@@ -67,24 +63,24 @@ static dnx_status load(dnx_device *d, const char *ptx, dnx_err *err) {
     int version = ptx_number(ptx, ".version "), target = ptx_number(ptx, ".target sm_");
     int own = 10 * d->facts.major + d->facts.minor;
     if (own < target)
-        return dnx_fail(err, DNX_EIO, nowhere,
-                        "GPU %d: %s is of sm_%d; the kernels need sm_%d or "
-                        "later",
-                        d->facts.index, d->facts.name, own, target);
+        return dnx_fail_at(err, DNX_EIO, NULL,
+                           "GPU %d: %s is of sm_%d; the kernels need sm_%d or later",
+                           d->facts.index, d->facts.name, own, target);
     dnx_cu_result r = d->cu->cuModuleLoadDataEx(&d->module, ptx, 2, options, values);
     if (r == DNX_CU_OLD_DRIVER)
-        return dnx_fail(err, DNX_EIO, nowhere,
-                        "GPU %d: the driver is for CUDA %d.%d, which is too "
-                        "old for kernels in PTX %d.%d",
-                        d->facts.index, d->facts.driver / 1000, d->facts.driver % 1000 / 10,
-                        version / 10, version % 10);
+        return dnx_fail_at(err, DNX_EIO, NULL,
+                           "GPU %d: the driver is for CUDA %d.%d, which is too old for kernels in "
+                           "PTX %d.%d",
+                           d->facts.index, d->facts.driver / 1000, d->facts.driver % 1000 / 10,
+                           version / 10, version % 10);
     log[strcspn(log, "\n")] = '\0';
     if (r)
-        return dnx_fail(err, DNX_EIO, nowhere, "GPU %d: its kernels are not taken: %s%s%s",
-                        d->facts.index, dnx_driver_why(d->cu, r), *log ? ": " : "", log);
-    for (int k = 0; k < DNX_CUDA_KERNEL_COUNT && !r; k++) {
-        r = d->cu->cuModuleGetFunction(&d->functions[k], d->module, names[k]);
-        if (r) return fail(d->cu, r, names[k], err);
+        return dnx_fail_at(err, DNX_EIO, NULL, "GPU %d: its kernels are not taken: %s%s%s",
+                           d->facts.index, dnx_driver_why(d->cu, r), *log ? ": " : "", log);
+    for (int k = 0; k < DNX_CUDA_KERNEL_COUNT; k++) {
+        const char *name = dnx_queue_name((dnx_cuda_kernel)k);
+        r = d->cu->cuModuleGetFunction(&d->functions[k], d->module, name);
+        if (r) return fail(d->cu, r, name, err);
     }
     return DNX_OK;
 }
@@ -99,13 +95,13 @@ static dnx_status open_streams(dnx_device *d, dnx_err *err) {
     if (r) return fail(d->cu, r, "start", err);
     d->buffer = buffer;
     d->queue = dnx_queue_open(d->cu, d->stream, d->functions);
-    return d->queue ? DNX_OK : dnx_fail(err, DNX_EMEM, nowhere, "no memory");
+    return d->queue ? DNX_OK : dnx_no_memory(NULL, err);
 }
 
 dnx_status dnx_device_open(int index, const char *ptx, dnx_device **out, dnx_err *err) {
     *out = NULL;
     dnx_device *d = calloc(1, sizeof *d);
-    if (!d) return dnx_fail(err, DNX_EMEM, nowhere, "no memory");
+    if (!d) return dnx_no_memory(NULL, err);
     dnx_status st = dnx_driver_open(&d->cu, err);
     if (!st) st = look(d->cu, index, &d->device, &d->facts, err);
     if (st) {
@@ -141,11 +137,11 @@ const dnx_device_facts *dnx_device_is(const dnx_device *d) { return &d->facts; }
 static dnx_status no_memory(dnx_device *d, size_t bytes, dnx_err *err) {
     size_t free_bytes = 0, all = 0;
     d->cu->cuMemGetInfo_v2(&free_bytes, &all);
-    return dnx_fail(err, DNX_EMEM, nowhere,
-                    "GPU %d: %.1f MB are needed, %.1f of %.1f MB are free: "
-                    "a smaller batch or more subdivisions= need less",
-                    d->facts.index, (double)bytes * 1e-6, (double)free_bytes * 1e-6,
-                    (double)all * 1e-6);
+    return dnx_fail_at(err, DNX_EMEM, NULL,
+                       "GPU %d: %.1f MB are needed, %.1f of %.1f MB are free: "
+                       "a smaller batch or more subdivisions= need less",
+                       d->facts.index, (double)bytes * 1e-6, (double)free_bytes * 1e-6,
+                       (double)all * 1e-6);
 }
 
 void dnx_device_count_begin(dnx_device *d) {
@@ -194,8 +190,8 @@ dnx_status dnx_device_pinned(dnx_device *d, void **p, size_t bytes, dnx_err *err
     dnx_cu_result r = d->cu->cuMemAllocHost_v2(p, bytes ? bytes : 4);
     if (!r) return DNX_OK;
     *p = NULL;
-    return dnx_fail(err, DNX_EMEM, nowhere, "GPU: no %.1f MB of pinned memory: %s",
-                    (double)bytes * 1e-6, dnx_driver_why(d->cu, r));
+    return dnx_fail_at(err, DNX_EMEM, NULL, "GPU: no %.1f MB of pinned memory: %s",
+                       (double)bytes * 1e-6, dnx_driver_why(d->cu, r));
 }
 
 void dnx_device_unpin(dnx_device *d, void *p) {

@@ -15,7 +15,8 @@ KERNEL(feature_distance) {
     }
     of_g = row_sum(of_g);
     of_t = row_sum(of_t);
-    const float g_inv = a.is_unit ? inverse_of(of_g) : 1, t_inv = a.is_unit ? inverse_of(of_t) : 1;
+    const float g_inv = a.is_unit ? (float)inverse_of(of_g) : 1;
+    const float t_inv = a.is_unit ? (float)inverse_of(of_t) : 1;
     for (long k = lane; k < size; k += DNX_CUDA_COLUMNS) {
         const float d = g_inv * g[k] - t_inv * t[k];
         sum += (double)d * (double)d;

@@ -4,31 +4,31 @@
 #include <dlfcn.h>
 #include <string.h>
 
-static const dnx_loc nowhere = {NULL, 0};
+typedef struct {
+    const char *name;
+    size_t at; /* offset of the function's pointer in dnx_driver */
+} symbol;
+#define SYMBOL(name, parameters) {#name, offsetof(dnx_driver, name)},
+static const symbol needed[] = {DNX_CU_SYMBOLS(SYMBOL){NULL, 0}};
+static const symbol of_graphs[] = {DNX_CU_GRAPH_SYMBOLS(SYMBOL){NULL, 0}};
 
-static void find_graphs(void *library, dnx_driver *d) {
-    d->has_graphs = true;
-#define FIND_GRAPH(symbol, parameters)                                                             \
-    {                                                                                              \
-        void *p = dlsym(library, #symbol);                                                         \
-        memcpy(&d->symbol, &p, sizeof p);                                                          \
-        d->has_graphs = d->has_graphs && p;                                                        \
+/* Sets the pointers of all functions in the list. Returns the name of one that the library does not
+ * have, or NULL. */
+static const char *find(void *library, const symbol *list, dnx_driver *d) {
+    for (; list->name; list++) {
+        void *p = dlsym(library, list->name);
+        if (!p) return list->name;
+        memcpy((char *)d + list->at, &p, sizeof p);
     }
-    DNX_CU_GRAPH_SYMBOLS(FIND_GRAPH)
+    return NULL;
 }
 
 static dnx_status find_all(void *library, dnx_driver *d, dnx_err *err) {
-#define FIND(symbol, parameters)                                                                   \
-    {                                                                                              \
-        void *p = dlsym(library, #symbol);                                                         \
-        if (!p)                                                                                    \
-            return dnx_fail(err, DNX_EIO, nowhere,                                                 \
-                            "libcuda.so.1 has no " #symbol ": the driver is too old");             \
-        memcpy(&d->symbol, &p, sizeof p); /* C has no cast from data to function pointers */       \
-    }
-    DNX_CU_SYMBOLS(FIND)
-    find_graphs(library, d);
-    return DNX_OK;
+    const char *missing = find(library, needed, d);
+    d->has_graphs = !find(library, of_graphs, d);
+    if (!missing) return DNX_OK;
+    return dnx_fail_at(err, DNX_EIO, NULL, "libcuda.so.1 has no %s: the driver is too old",
+                       missing);
 }
 
 dnx_status dnx_driver_open(const dnx_driver **out, dnx_err *err) {
@@ -37,10 +37,10 @@ dnx_status dnx_driver_open(const dnx_driver **out, dnx_err *err) {
     *out = &driver;
     if (is_open) return DNX_OK;
     void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (!library) return dnx_fail(err, DNX_EIO, nowhere, "no driver for a GPU: %s", dlerror());
+    if (!library) return dnx_fail_at(err, DNX_EIO, NULL, "no driver for a GPU: %s", dlerror());
     dnx_status st = find_all(library, &driver, err);
     dnx_cu_result r = st ? 0 : driver.cuInit(0);
-    if (r) st = dnx_fail(err, DNX_EIO, nowhere, "no GPU: %s", dnx_driver_why(&driver, r));
+    if (r) st = dnx_fail_at(err, DNX_EIO, NULL, "no GPU: %s", dnx_driver_why(&driver, r));
     if (st) dlclose(library);
     is_open = !st;
     return st;

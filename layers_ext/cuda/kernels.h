@@ -41,10 +41,11 @@
     X(k_unmap, false) X(k_scale, false) X(k_back, true)
 // clang-format on
 
-enum { DNX_CUDA_TILE = 64 };    /* rows, and columns, of a product that a block computes */
-enum { DNX_CUDA_COLUMNS = 32 }; /* channels that one block sums over rows */
-enum { DNX_CUDA_ROWS = 8 };     /* rows that such a block adds at a time */
-enum { DNX_CUDA_SIDE = 8 };     /* side of a depthwise tile, pixels */
+enum { DNX_CUDA_THREADS = 256 }; /* in a block */
+enum { DNX_CUDA_TILE = 64 };     /* rows, and columns, of a product that a block computes */
+enum { DNX_CUDA_COLUMNS = 32 };  /* channels that one block sums over rows */
+enum { DNX_CUDA_ROWS = 8 };      /* rows that such a block adds at a time */
+enum { DNX_CUDA_SIDE = 8 };      /* side of a depthwise tile, pixels */
 /* Floats of shared memory for a depthwise tile: WINDOWS for the pixels that it reads, SUMS for the
  * sums of depthwise_dw_tiles. */
 enum { DNX_CUDA_WINDOWS = 17 * 17 * 32, DNX_CUDA_SUMS = 9 * 8 * 32 };

@@ -4,13 +4,17 @@
 #include <assert.h>
 #include <string.h>
 
-dnx_status dnx_gpu_new(dnx_gpu_layer *l, float **p, size_t floats, dnx_err *err) {
+dnx_status dnx_gpu_new_bytes(dnx_gpu_layer *l, void *to, size_t bytes, dnx_err *err) {
     void *memory;
     assert(l->n_memory < DNX_GPU_MEMORY);
-    dnx_status st = dnx_device_new(l->device, &memory, floats * sizeof(float), err);
-    *p = memory;
+    dnx_status st = dnx_device_new(l->device, &memory, bytes, err);
+    memcpy(to, &memory, sizeof memory);
     if (!st) l->memory[l->n_memory++] = memory;
     return st;
+}
+
+dnx_status dnx_gpu_new(dnx_gpu_layer *l, float **p, size_t floats, dnx_err *err) {
+    return dnx_gpu_new_bytes(l, p, floats * sizeof(float), err);
 }
 
 static int find(const dnx_gpu_layer *l, dnx_role role) {

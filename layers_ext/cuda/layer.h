@@ -42,8 +42,8 @@ typedef struct dnx_gpu_type {
     bool may_defer;
     /* forward() adds dnx_residual(p) to y in prediction (layer/fusion.h). */
     bool adds_residual;
-    /* Returns true if the layer can apply what input k defers. NULL for types that never can. */
-    bool (*loads)(const dnx_node *n, int k);
+    /* Returns true if the layer can apply what its inputs defer. NULL for types that never can. */
+    bool (*loads)(const dnx_node *n);
     /* Allocates what the layer needs. Runs before value, grad and momentum are set. May be NULL. */
     dnx_status (*make)(dnx_gpu_layer *l, dnx_err *err);
     /* Runs before forward(). Copies values that change with every pass to the device, such as
@@ -58,9 +58,10 @@ typedef struct dnx_gpu_type {
     void (*prepare)(dnx_gpu_layer *l);
 } dnx_gpu_type;
 
-/* Stores in *p the address of zeroed floats on the device. They are freed together with the layer.
- * Fails with DNX_EMEM or DNX_EIO. */
+/* Allocate zeroed memory on the device, which is freed together with the layer. dnx_gpu_new() sets
+ * *p; dnx_gpu_new_bytes() sets the pointer variable at address `to`. Fail with DNX_EMEM, DNX_EIO. */
 dnx_status dnx_gpu_new(dnx_gpu_layer *l, float **p, size_t floats, dnx_err *err);
+dnx_status dnx_gpu_new_bytes(dnx_gpu_layer *l, void *to, size_t bytes, dnx_err *err);
 /* Return the values, or the gradient, of the layer's first parameter with this role. Return NULL
  * when the layer has no such parameter, or no gradient of it. */
 float *dnx_gpu_value(const dnx_gpu_layer *l, dnx_role role);

@@ -2,17 +2,12 @@
 #include "cuda/loss.h"
 
 dnx_status dnx_gpu_new_losses(dnx_gpu_layer *l, dnx_err *err) {
-    float *losses = NULL;
-    dnx_status st = dnx_gpu_new(l, &losses, 2 * (size_t)l->node->batch, err);
-    l->losses = dnx_gpu_doubles(losses);
-    return st;
+    return dnx_gpu_new_bytes(l, &l->losses, sizeof *l->losses * (size_t)l->node->batch, err);
 }
 
 dnx_status dnx_gpu_new_labels(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err) {
     const size_t B = (size_t)l->node->batch;
-    float *device = NULL;
-    dnx_status st = dnx_gpu_new(l, &device, B, err);
-    s->device = dnx_gpu_ints(device);
+    dnx_status st = dnx_gpu_new_bytes(l, &s->device, sizeof *s->device * B, err);
     if (!st && !(s->host = dnx_new_array(l->node, B, sizeof *s->host, err))) st = DNX_EMEM;
     return st;
 }
@@ -25,6 +20,16 @@ dnx_status dnx_gpu_new_labelled(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *er
 
 void dnx_gpu_put_labels(dnx_gpu_layer *l, const dnx_gpu_labels *s, int batch) {
     dnx_device_put(l->device, s->device, s->host, sizeof(int) * (size_t)batch);
+}
+
+void dnx_gpu_bring_classes(dnx_gpu_layer *l, const dnx_gpu_labels *s, const dnx_pass *p,
+                           dnx_shape shape) {
+    for (int b = 0; b < p->batch; b++) {
+        const float y = p->truth ? p->truth[b] : -1;
+        const bool is_class = y >= 0 && (double)y < (double)dnx_size(shape);
+        s->host[b] = is_class ? (int)dnx_class_place(shape, (size_t)y) : y < 0 ? -1 : -2;
+    }
+    dnx_gpu_put_labels(l, s, p->batch);
 }
 
 void dnx_gpu_idle_forward(dnx_gpu_layer *l, dnx_pass *p) {

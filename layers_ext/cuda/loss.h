@@ -18,6 +18,11 @@ dnx_status dnx_gpu_new_labels(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err)
 dnx_status dnx_gpu_new_labelled(dnx_gpu_layer *l, dnx_gpu_labels *s, dnx_err *err);
 /* Copies the labels of `batch` images to the device. */
 void dnx_gpu_put_labels(dnx_gpu_layer *l, const dnx_gpu_labels *s, int batch);
+/* Sets the labels of a pass, and copies them to the device. A label is the index of the image's
+ * class among the numbers of `shape`; -1 when the truth is negative or absent, -2 when it is too
+ * large. */
+void dnx_gpu_bring_classes(dnx_gpu_layer *l, const dnx_gpu_labels *s, const dnx_pass *p,
+                           dnx_shape shape);
 /* Used in place of forward() and backward() when l->is_idle. */
 void dnx_gpu_idle_forward(dnx_gpu_layer *l, dnx_pass *p);
 void dnx_gpu_idle_backward(dnx_gpu_layer *l, dnx_pass *p);
@@ -26,7 +31,4 @@ void dnx_gpu_idle_backward(dnx_gpu_layer *l, dnx_pass *p);
 bool dnx_gpu_bring_target(dnx_gpu_layer *l, const dnx_pass *p, float *target);
 /* Returns the margin of a [margin_softmax] for this update. */
 dnx_margin dnx_gpu_margin(const dnx_node *n, uint64_t update);
-/* Casts, because memory of dnx_gpu_new() also holds doubles and integers. */
-static inline double *dnx_gpu_doubles(float *p) { return (double *)(void *)p; }
-static inline int *dnx_gpu_ints(float *p) { return (int *)(void *)p; }
 #endif

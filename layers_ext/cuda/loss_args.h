@@ -11,7 +11,7 @@
 struct softmax_args {
     const float *x;
     float *y;
-    const int *label; /* index of the class in a row, -1 when unknown; if NULL, no losses */
+    const int *label; /* index of the class in a row, negative when unknown; if NULL, no losses */
     double *losses;
     double temperature;
     long size;

@@ -7,11 +7,8 @@ static dnx_act act_of(const dnx_node *n) {
 
 static struct times_map_args product(const dnx_gpu_layer *l, int batch, int by) {
     const dnx_shape out = l->node->out;
-    return (struct times_map_args){.count = batch * (long)dnx_size(out),
-                                   .image = (long)dnx_size(out),
-                                   .C = out.c,
-                                   .by = by,
-                                   .act = DNX_LINEAR};
+    return (struct times_map_args){
+        .count = batch * (long)dnx_size(out), .image = (long)dnx_size(out), .C = out.c, .by = by};
 }
 
 dnx_status dnx_gpu_map_make(dnx_gpu_layer *l, dnx_err *err) {
@@ -55,8 +52,8 @@ static void sum_up(dnx_gpu_layer *l, const dnx_pass *p, const float *du, int f, 
                                 .C = by == DNX_CUDA_PIXEL ? 1 : out.c,
                                 .adds = p->dx_adds[s]};
     dnx_device_launch(l->device, DNX_CUDA_scale_sums,
-                      by == DNX_CUDA_PIXEL ? p->batch * pixels : p->batch,
-                      (a.C + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS, 1, &a);
+                      by == DNX_CUDA_PIXEL ? p->batch * pixels : p->batch, dnx_gpu_columns(a.C), 1,
+                      &a);
 }
 
 void dnx_gpu_map_backward(dnx_gpu_layer *l, dnx_pass *p, int f, int s, int by) {

@@ -42,8 +42,7 @@ static float *grad(const dnx_gpu_layer *l, const dnx_gpu_norm *t, dnx_role role)
 dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool keeps_z, dnx_err *err) {
     const dnx_node *n = l->node;
     const size_t C = (size_t)shape_of(l, t).c, count = dnx_size(n->out) * (size_t)n->batch;
-    float *parts = NULL,
-          **all[] = {&t->scale, &t->shift, &t->batch_mean, &t->inv_std, &t->p, &t->q, &t->r};
+    float **all[] = {&t->scale, &t->shift, &t->batch_mean, &t->inv_std, &t->p, &t->q, &t->r};
     dnx_status st = DNX_OK;
     t->has_bn = find(l, t, DNX_SCALES) >= 0;
     t->act = t->of_input ? DNX_LINEAR : (dnx_act)dnx_gpu_option(n, "activation", DNX_LINEAR);
@@ -54,8 +53,8 @@ dnx_status dnx_gpu_norm_make(dnx_gpu_layer *l, dnx_gpu_norm *t, bool keeps_z, dn
     if (!st && n->trains) {
         const long rows = rows_of(l, t, n->batch);
         const int slabs = dnx_gpu_slabs(rows), stripes = dnx_gpu_stripes(rows);
-        st = dnx_gpu_new(l, &parts, (size_t)(slabs > stripes ? slabs : stripes) * 3 * C * 2, err);
-        t->parts = (double *)(void *)parts;
+        const size_t sums = (size_t)(slabs > stripes ? slabs : stripes) * 3 * C;
+        st = dnx_gpu_new_bytes(l, &t->parts, sums * sizeof *t->parts, err);
     }
     if (!st && n->trains && keeps_z && !l->defers) st = dnx_gpu_new(l, &t->z, count, err);
     return st;
@@ -71,9 +70,9 @@ struct dnx_cuda_deferred dnx_gpu_deferred(const dnx_gpu_layer *l, int k) {
                                       .channels = from->node->out.c};
 }
 
-bool dnx_gpu_loads_any(const dnx_node *n, int k) {
+bool dnx_gpu_loads_any(const dnx_node *n) {
     (void)n;
-    return k == 0;
+    return true;
 }
 
 int dnx_gpu_stripes(long rows) {

@@ -1,10 +1,6 @@
 /* norm.cu - batch norm (or a bias) and the activation. common/norm_act.h has the formulas. */
 #include "cuda/act.h"
 
-DEVICE float u_of(const float *z, const float *scale, const float *shift, long i, int c) {
-    return scale ? z[i] * scale[c] + shift[c] : z[i];
-}
-
 /* A block sums 32 channels over a slab, 8 rows at a time. */
 KERNEL(norm_sums) {
     SHARED double sums[3][DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
@@ -18,7 +14,7 @@ KERNEL(norm_sums) {
         const float z = a.z[i];
         float du = z;
         if (a.dy) {
-            const float u = u_of(a.z, a.scale, a.shift, i, c);
+            const float u = scaled_at(a.scale, a.shift, a.z[i], c);
             du = a.dy[i] * activate_grad(u, a.act, a.slopes ? a.slopes[c] : 0);
             if (a.slopes && !(u > 0)) s2 += (double)a.dy[i] * (double)u;
         }
@@ -100,13 +96,14 @@ KERNEL(norm_fold) {
 
 KERNEL(norm_apply) {
     EACH_ELEMENT(i, row, c, a.rows * a.C, a.C) {
-        a.y[i] = activate(u_of(a.z, a.scale, a.shift, i, c), a.act, a.slopes ? a.slopes[c] : 0);
+        a.y[i] = activate(scaled_at(a.scale, a.shift, a.z[i], c), a.act,
+                          a.slopes ? a.slopes[c] : 0);
     }
 }
 
 KERNEL(norm_dz) {
     EACH_ELEMENT(i, row, c, a.rows * a.C, a.C) {
-        const float u = u_of(a.z, a.scale, a.shift, i, c);
+        const float u = scaled_at(a.scale, a.shift, a.z[i], c);
         float d = a.dy[i] * activate_grad(u, a.act, a.slopes ? a.slopes[c] : 0);
         if (a.p) d = d * a.p[c] + a.z[i] * a.q[c] + a.r[c];
         a.dz[i] = d + (a.adds ? a.dz[i] : 0);

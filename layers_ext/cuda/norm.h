@@ -30,8 +30,8 @@ static inline float *dnx_gpu_z(const dnx_gpu_norm *t, const dnx_pass *p) {
 /* Returns the batch norm and activation that the layer of input k defers. The result's scale is
  * NULL when that layer defers nothing. */
 struct dnx_cuda_deferred dnx_gpu_deferred(const dnx_gpu_layer *l, int k);
-/* A function for dnx_gpu_type.loads: the layer can apply what its only input defers. */
-bool dnx_gpu_loads_any(const dnx_node *n, int k);
+/* A function for dnx_gpu_type.loads that always returns true. */
+bool dnx_gpu_loads_any(const dnx_node *n);
 /* Computes scale and shift. Then computes y from z, unless the layer defers or t->of_input is set.
  * z may be p->y. stripes: the number of blocks in x of the product that has stored the sums of z
  * and z^2 in t->parts; 0 when no product has. */

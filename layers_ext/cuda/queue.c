@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* LISTS: how many lists the queue remembers. A list of fewer than FEW commands gets no graph. */
-enum { THREADS = 256, LISTS = 64, FEW = 4 };
+enum { LISTS = 64, FEW = 4 };
 enum { COPY_IN = DNX_CUDA_KERNEL_COUNT, COPY_OUT, CLEAR };
 
 /* In a list, a kernel's arguments follow its command. The struct has no padding, because lists are
@@ -80,7 +80,8 @@ static dnx_cu_result start(const dnx_queue *q, const command *c) {
     case CLEAR: return q->cu->cuMemsetD8Async(c->device, 0, c->bytes, q->stream);
     default:
         return q->cu->cuLaunchKernel(q->functions[c->kind], c->blocks[0], c->blocks[1],
-                                     c->blocks[2], THREADS, 1, 1, 0, q->stream, args, NULL);
+                                     c->blocks[2], DNX_CUDA_THREADS, 1, 1, 0, q->stream, args,
+                                     NULL);
     }
 }
 

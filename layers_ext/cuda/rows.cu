@@ -24,7 +24,7 @@ KERNEL(unit_rows) {
     square = row_sum(square);
     if (i >= a.count) return;
     if (square < (double)a.least) square = (double)a.least;
-    const float inv = from < 0 ? 0 : a.as_it_is ? 1 : inverse_of(square);
+    const float inv = from < 0 ? 0 : a.as_it_is ? 1 : (float)inverse_of(square);
     if (lane == 0) a.inv[i] = inv;
     for (int k = lane; k < a.size && a.unit; k += DNX_CUDA_COLUMNS)
         a.unit[i * a.size + k] = from < 0 ? 0 : x[k] * inv;

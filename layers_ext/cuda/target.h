@@ -26,21 +26,12 @@
 #define SQRT(x) sqrt(x)
 #define EXP2(x) exp2f(x)
 #define LOG2(x) log2f(x)
-DEVICE void mma_bf16(float d[4], const unsigned a[4], const unsigned b[2]) {
-    dnx_emulated_mma_bf16(d, a, b);
-}
-DEVICE void mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]) {
-    dnx_emulated_mma_tf32(d, a, b);
-}
-/* Returns two floats as bfloat16, rounded to nearest even, with `low` in the lower 16 bits. */
-DEVICE unsigned bf16_pair(float low, float high) { return dnx_emulated_bf16_pair(low, high); }
-/* Returns a float rounded to TF32: 10 bits of mantissa, ties away from zero. */
-DEVICE unsigned tf32(float x) { return dnx_emulated_tf32(x); }
-/* Start to copy four numbers, or one, to shared memory. When `from` is NULL, zeros are stored. The
- * addresses of copy_four() are multiples of 16 bytes. END_COPIES() ends a group of copies.
- * WAIT_COPIES(n) waits for all groups but the last n. */
-DEVICE void copy_four(float *to, const float *from) { dnx_emulated_copy(to, from, 4); }
-DEVICE void copy_one(float *to, const float *from) { dnx_emulated_copy(to, from, 1); }
+#define mma_bf16 dnx_emulated_mma_bf16
+#define mma_tf32 dnx_emulated_mma_tf32
+#define bf16_pair dnx_emulated_bf16_pair
+#define tf32 dnx_emulated_tf32
+#define copy_four(to, from) dnx_emulated_copy(to, from, 4)
+#define copy_one(to, from) dnx_emulated_copy(to, from, 1)
 #define END_COPIES() dnx_emulated_copies_end()
 #define WAIT_COPIES(n) dnx_emulated_copies_wait(n)
 #else
@@ -73,11 +64,13 @@ DEVICE void mma_tf32(float d[4], const unsigned a[4], const unsigned b[2]) {
                  : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
+/* Returns two floats as bfloat16, rounded to nearest even, with `low` in the lower 16 bits. */
 DEVICE unsigned bf16_pair(float low, float high) {
     unsigned pair;
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
     return pair;
 }
+/* Returns a float rounded to TF32: 10 bits of mantissa, ties away from zero. */
 DEVICE unsigned tf32(float x) {
     unsigned bits;
     asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
@@ -86,6 +79,9 @@ DEVICE unsigned tf32(float x) {
 DEVICE unsigned shared_address(float *p) {
     return (unsigned)(__SIZE_TYPE__)(__attribute__((address_space(3))) float *)p;
 }
+/* Start to copy four numbers, or one, to shared memory. When `from` is NULL, zeros are stored. The
+ * addresses of copy_four() are multiples of 16 bytes. END_COPIES() ends a group of copies.
+ * WAIT_COPIES(n) waits for all groups but the last n. */
 DEVICE void copy_four(float *to, const float *from) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)),
                  "l"(from), "r"(from ? 16 : 0)
@@ -99,6 +95,11 @@ DEVICE void copy_one(float *to, const float *from) {
 #define END_COPIES() asm volatile("cp.async.commit_group;" ::: "memory")
 #define WAIT_COPIES(n) asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory")
 #endif
+
+/* Returns z*scale + shift in channel c, or z when scale is NULL. */
+DEVICE float scaled_at(const float *scale, const float *shift, float z, int c) {
+    return scale ? z * scale[c] + shift[c] : z;
+}
 
 /* INDEX is the index of this thread among the threads of all blocks in x. STEP is the number of
  * these threads. */

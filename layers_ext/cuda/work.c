@@ -5,9 +5,7 @@
 
 #include "cuda/opened.h"
 
-enum { THREADS = 256, MOST_BLOCKS = 4096 };
-
-static const dnx_loc nowhere = {NULL, 0};
+enum { MOST_BLOCKS = 4096 };
 
 static void queued(dnx_device *d, dnx_cu_result r) {
     d->is_busy = true;
@@ -121,7 +119,7 @@ void dnx_device_launch(dnx_device *d, dnx_cuda_kernel kernel, long x, long y, lo
 }
 
 void dnx_device_each(dnx_device *d, dnx_cuda_kernel kernel, long count, const void *args) {
-    long blocks = (count + THREADS - 1) / THREADS;
+    const long blocks = (count + DNX_CUDA_THREADS - 1) / DNX_CUDA_THREADS;
     dnx_device_launch(d, kernel, blocks < MOST_BLOCKS ? blocks : MOST_BLOCKS, 1, 1, args);
 }
 
@@ -130,6 +128,7 @@ dnx_work dnx_device_work(const dnx_device *d) { return dnx_queue_work(d->queue);
 dnx_status dnx_device_status(dnx_device *d, dnx_err *err) {
     dnx_device_finish(d, "its work");
     if (!d->failure) return DNX_OK;
-    return dnx_fail(err, d->failure == DNX_CU_OUT_OF_MEMORY ? DNX_EMEM : DNX_EIO, nowhere,
-                    "GPU %d: %s: %s", d->facts.index, d->failed, dnx_driver_why(d->cu, d->failure));
+    return dnx_fail_at(err, d->failure == DNX_CU_OUT_OF_MEMORY ? DNX_EMEM : DNX_EIO, NULL,
+                       "GPU %d: %s: %s", d->facts.index, d->failed,
+                       dnx_driver_why(d->cu, d->failure));
 }

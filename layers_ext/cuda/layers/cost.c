@@ -12,15 +12,8 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
 
 static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
     state *s = l->state;
-    const dnx_shape out = l->node->out;
     s->has_labels = l->node->trains && p->truth;
-    if (!s->has_labels) return;
-    for (int b = 0; b < p->batch; b++) {
-        const float y = p->truth[b];
-        const bool is_class = y >= 0 && (double)y < (double)dnx_size(out);
-        s->label.host[b] = is_class ? (int)dnx_class_place(out, (size_t)y) : y < 0 ? -1 : -2;
-    }
-    dnx_gpu_put_labels(l, &s->label, p->batch);
+    if (s->has_labels) dnx_gpu_bring_classes(l, &s->label, p, l->node->out);
 }
 
 static struct cost_args args_of(const dnx_gpu_layer *l, const dnx_pass *p) {

@@ -7,9 +7,11 @@ typedef struct {
     int C, T;            /* channels of the student and of the teacher */
     size_t pixels, size; /* pixels of an image; size: pixels * T */
     float *target, *g;   /* batch x size; g is NULL when there is no W */
-    float *inv, *e, *h;  /* inv: B x 2 floats; e, h: B doubles each */
+    float *inv;          /* B x 2 */
+    double *e, *h;       /* B each */
     float *ones;         /* T */
-    float *parts, *sums; /* scratch for the gradients of W and biases; sums: doubles */
+    float *parts;        /* scratch for the gradient of W */
+    double *sums;        /* scratch for the gradient of biases */
 } state;
 
 enum { W, BIASES };
@@ -22,7 +24,8 @@ static dnx_status make_map(dnx_gpu_layer *l, dnx_err *err) {
     if (!st) st = dnx_gpu_new(l, &s->ones, T, err);
     const size_t parts = (size_t)dnx_gpu_matrix_parts(rows, s->T, s->C);
     if (!st) st = dnx_gpu_new(l, &s->parts, parts * T * (size_t)s->C, err);
-    if (!st) st = dnx_gpu_new(l, &s->sums, 2 * 3 * (size_t)dnx_gpu_slabs(rows) * T, err);
+    const size_t sums = 3 * (size_t)dnx_gpu_slabs(rows) * T;
+    if (!st) st = dnx_gpu_new_bytes(l, &s->sums, sums * sizeof *s->sums, err);
     struct fill_args a = {.to = s->ones, .count = (long)T, .value = 1};
     if (!st) dnx_device_each(l->device, DNX_CUDA_fill, a.count, &a);
     l->scratch_floats = B * s->size;
@@ -43,8 +46,8 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     s->size = dnx_size(t);
     dnx_status st = dnx_gpu_new(l, &s->target, B * s->size, err);
     if (!st) st = dnx_gpu_new(l, &s->inv, 2 * B, err);
-    if (!st) st = dnx_gpu_new(l, &s->e, 2 * B, err);
-    if (!st) st = dnx_gpu_new(l, &s->h, 2 * B, err);
+    if (!st) st = dnx_gpu_new_bytes(l, &s->e, sizeof *s->e * B, err);
+    if (!st) st = dnx_gpu_new_bytes(l, &s->h, sizeof *s->h * B, err);
     if (!st) st = dnx_gpu_new_losses(l, err);
     return st || !s->has_map ? st : make_map(l, err);
 }
@@ -75,14 +78,14 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     struct feature_distance_args d = {.g = s->has_map ? s->g : p->x[0],
                                       .t = s->target,
                                       .inv = s->inv,
-                                      .e = dnx_gpu_doubles(s->e),
+                                      .e = s->e,
                                       .y = p->y,
                                       .count = p->batch,
                                       .size = (long)s->size,
                                       .is_unit = s->is_unit};
     dnx_gpu_rows(l, DNX_CUDA_feature_distance, d.count, &d);
     struct feature_weights_args w = {.e = d.e,
-                                     .h = dnx_gpu_doubles(s->h),
+                                     .h = s->h,
                                      .losses = l->losses,
                                      .weight = (double)dnx_gpu_number(n, "weight", 1),
                                      .sharpness = (double)dnx_gpu_number(n, "hard_sharpness", 1),
@@ -97,12 +100,8 @@ static void map_back(dnx_gpu_layer *l, dnx_pass *p, float *dg) {
     const long rows = (long)p->batch * (long)s->pixels;
     if (l->grad[W]) {
         dnx_gpu_add_transposed_times(l, dg, p->x[0], s->parts, l->grad[W], rows, s->T, s->C);
-        struct norm_sums_args a = {.z = dg,
-                                   .dy = dg,
-                                   .parts = dnx_gpu_doubles(s->sums),
-                                   .rows = rows,
-                                   .C = s->T,
-                                   .act = DNX_LINEAR};
+        struct norm_sums_args a = {
+            .z = dg, .dy = dg, .parts = s->sums, .rows = rows, .C = s->T, .act = DNX_LINEAR};
         dnx_device_launch(l->device, DNX_CUDA_norm_sums, dnx_gpu_columns(s->T), dnx_gpu_slabs(rows),
                           1, &a);
         struct norm_back_args b = {.parts = a.parts,
@@ -121,8 +120,8 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     struct feature_slopes_args a = {.g = s->has_map ? s->g : p->x[0],
                                     .t = s->target,
                                     .inv = s->inv,
-                                    .e = dnx_gpu_doubles(s->e),
-                                    .h = dnx_gpu_doubles(s->h),
+                                    .e = s->e,
+                                    .h = s->h,
                                     .dg = s->has_map ? l->scratch : p->dx[0],
                                     .count = p->batch,
                                     .size = (long)s->size,

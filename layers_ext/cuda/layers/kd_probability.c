@@ -11,10 +11,13 @@ typedef struct {
     dnx_gpu_cosines student, teacher;
     float *zs, *zt; /* cosines, B x ld; NULL without a head */
     float *target;
-    float *sums, *now;          /* sums: B x 11 doubles; now: a struct dnx_cuda_probability */
-    dnx_gpu_labels label;       /* with groups */
-    float *least;               /* with groups: B */
-    float *norm, *mass, *count; /* with groups. norm: B doubles; mass: N doubles; count: an int */
+    double *sums; /* B x 11 */
+    struct dnx_cuda_probability *now;
+    /* with groups */
+    dnx_gpu_labels label;
+    float *least;        /* B */
+    double *norm, *mass; /* norm: B; mass: N */
+    int *count;
 } state;
 
 static bool can(const dnx_node *n) {
@@ -47,9 +50,9 @@ static dnx_status make_groups(dnx_gpu_layer *l, dnx_err *err) {
     const size_t B = (size_t)n->batch;
     dnx_status st = dnx_gpu_new_labels(l, &s->label, err);
     if (!st) st = dnx_gpu_new(l, &s->least, B, err);
-    if (!st) st = dnx_gpu_new(l, &s->norm, 2 * B, err);
-    if (!st) st = dnx_gpu_new(l, &s->mass, 2 * (size_t)s->N, err);
-    if (!st) st = dnx_gpu_new(l, &s->count, 1, err);
+    if (!st) st = dnx_gpu_new_bytes(l, &s->norm, sizeof *s->norm * B, err);
+    if (!st) st = dnx_gpu_new_bytes(l, &s->mass, sizeof *s->mass * (size_t)s->N, err);
+    if (!st) st = dnx_gpu_new_bytes(l, &s->count, sizeof *s->count, err);
     return st;
 }
 
@@ -62,8 +65,8 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     s->N = d->head ? d->head->type->classifier->classes(d->head) : (int)dnx_size(n->in[0]);
     s->has_groups = dnx_gpu_number(n, "group", 0) > 0;
     dnx_status st = dnx_gpu_new(l, &s->target, B * dnx_size(d->target), err);
-    if (!st) st = dnx_gpu_new(l, &s->sums, 22 * B, err);
-    if (!st) st = dnx_gpu_new(l, &s->now, sizeof(struct dnx_cuda_probability) / sizeof(float), err);
+    if (!st) st = dnx_gpu_new_bytes(l, &s->sums, 11 * sizeof *s->sums * B, err);
+    if (!st) st = dnx_gpu_new_bytes(l, &s->now, sizeof *s->now, err);
     if (!st) st = dnx_gpu_new_losses(l, err);
     if (!st && d->head) {
         st = dnx_gpu_cosines_make(l, &s->student, s->N, (int)dnx_size(n->in[0]), true, err);
@@ -73,20 +76,6 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     if (!st && d->target_head) st = make_teacher(l, d->target_head, err);
     if (!st && s->has_groups) st = make_groups(l, err);
     return st;
-}
-
-/* Copies the labels to the device. An image's label is the column of its class among the logits, or
- * -1 when the class is unknown. */
-static void bring_labels(dnx_gpu_layer *l, const dnx_pass *p) {
-    state *s = l->state;
-    const dnx_node *n = l->node;
-    for (int b = 0; b < p->batch; b++) {
-        const float y = p->truth ? p->truth[b] : -1;
-        s->label.host[b] = !(y >= 0 && y < (float)s->N) ? -1
-                           : n->distillation->head      ? (int)y
-                                                        : (int)dnx_class_place(n->in[0], (size_t)y);
-    }
-    dnx_gpu_put_labels(l, &s->label, p->batch);
 }
 
 static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
@@ -102,34 +91,34 @@ static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
         .scale = head && !s->student.by_length ? (float)dnx_gpu_margin(head, p->update).s : 1,
         .scale_of_teacher = t && !s->teacher.by_length ? dnx_gpu_number(t, "s", 1) : 1};
     dnx_device_put(l->device, s->now, &now, sizeof now);
-    if (s->has_groups) bring_labels(l, p);
+    if (s->has_groups)
+        dnx_gpu_bring_classes(l, &s->label, p, head ? (dnx_shape){1, 1, s->N} : n->in[0]);
 }
 
 static struct probability_args args_of(const dnx_gpu_layer *l, const dnx_pass *p) {
     const state *s = l->state;
     const dnx_node *n = l->node;
-    return (struct probability_args){
-        .student = {.z = s->zs ? s->zs : p->x[0],
-                    .is_cosine = s->zs != NULL,
-                    .by_length = s->student.by_length,
-                    .ld = s->zs ? s->student.ld : s->N},
-        .teacher = {.z = s->zt ? s->zt : s->target,
-                    .is_cosine = s->zt != NULL,
-                    .by_length = s->teacher.by_length,
-                    .ld = s->zt ? s->teacher.ld : s->N},
-        .now = (const struct dnx_cuda_probability *)(const void *)s->now,
-        .temperature = (double)dnx_gpu_number(n, "temperature", 1),
-        .between = (double)dnx_gpu_number(n, "group_between", 1),
-        .within = (double)dnx_gpu_number(n, "group_within", 1),
-        .has_groups = s->has_groups,
-        .by_student = dnx_gpu_option(n, "group_by", 0) == 0,
-        .least = s->least,
-        .label = s->label.device,
-        .sums = dnx_gpu_doubles(s->sums),
-        .losses = l->losses,
-        .y = p->y,
-        .N = s->N,
-        .batch = p->batch};
+    return (struct probability_args){.student = {.z = s->zs ? s->zs : p->x[0],
+                                                 .is_cosine = s->zs != NULL,
+                                                 .by_length = s->student.by_length,
+                                                 .ld = s->zs ? s->student.ld : s->N},
+                                     .teacher = {.z = s->zt ? s->zt : s->target,
+                                                 .is_cosine = s->zt != NULL,
+                                                 .by_length = s->teacher.by_length,
+                                                 .ld = s->zt ? s->teacher.ld : s->N},
+                                     .now = s->now,
+                                     .temperature = (double)dnx_gpu_number(n, "temperature", 1),
+                                     .between = (double)dnx_gpu_number(n, "group_between", 1),
+                                     .within = (double)dnx_gpu_number(n, "group_within", 1),
+                                     .has_groups = s->has_groups,
+                                     .by_student = dnx_gpu_option(n, "group_by", 0) == 0,
+                                     .least = s->least,
+                                     .label = s->label.device,
+                                     .sums = s->sums,
+                                     .losses = l->losses,
+                                     .y = p->y,
+                                     .N = s->N,
+                                     .batch = p->batch};
 }
 
 static void find_leading(dnx_gpu_layer *l, const struct probability_args *of) {
@@ -138,9 +127,9 @@ static void find_leading(dnx_gpu_layer *l, const struct probability_args *of) {
                              .scale = of->by_student ? &of->now->scale : &of->now->scale_of_teacher,
                              .share = (double)dnx_gpu_number(l->node, "group", 1),
                              .label = of->label,
-                             .norm = dnx_gpu_doubles(s->norm),
-                             .mass = dnx_gpu_doubles(s->mass),
-                             .count = dnx_gpu_ints(s->count),
+                             .norm = s->norm,
+                             .mass = s->mass,
+                             .count = s->count,
                              .least = s->least,
                              .N = s->N,
                              .batch = of->batch};

@@ -10,14 +10,14 @@ typedef struct {
     dnx_gpu_cosines cosines;
     dnx_class_sample sample; /* drawn by the processor, in its memory */
     dnx_gpu_labels label;
-    float *block;     /* B x ld: the cosines, then their gradients */
-    float *rows;      /* holds ints: the sampled classes, then -1; NULL when all are used */
-    float *row, *now; /* row: B x 5 doubles; now: a struct dnx_cuda_margin */
-    /* B doubles each; NULL when the options do not need them. */
-    float *length, *m_of, *factor;
-    float *along;          /* B; NULL when length is NULL */
-    float *target, *share; /* target: B x D; share: B; NULL when not needed */
-    bool has_target;       /* this pass trains and has the teacher's features */
+    float *block; /* B x ld: the cosines, then their gradients */
+    int *rows;    /* the sampled classes, then -1; NULL when all are used */
+    double *row;  /* B x 5: see margin_loss_args */
+    struct dnx_cuda_margin *now;
+    double *length, *m_of, *factor; /* B each; NULL when the options do not need them */
+    float *along;                   /* B; NULL when length is NULL */
+    float *target, *share;          /* target: B x D; share: B; NULL when not needed */
+    bool has_target;                /* this pass trains and has the teacher's features */
 } state;
 
 static dnx_status make_options(dnx_gpu_layer *l, dnx_err *err) {
@@ -29,12 +29,12 @@ static dnx_status make_options(dnx_gpu_layer *l, dnx_err *err) {
     const bool is_led = has_margins || dnx_gpu_option(n, "centres", 0) == DNX_CENTRES_TEACHER;
     dnx_status st = DNX_OK;
     s->cosines.by_length = by_length;
-    if (by_length) st = dnx_gpu_new(l, &s->length, 2 * B, err);
+    if (by_length) st = dnx_gpu_new_bytes(l, &s->length, sizeof *s->length * B, err);
     if (!st && by_length) st = dnx_gpu_new(l, &s->along, B, err);
     s->cosines.along = s->along;
     if (!st && (by_length || dnx_gpu_option(n, "mining", 0)))
-        st = dnx_gpu_new(l, &s->factor, 2 * B, err);
-    if (!st && has_margins) st = dnx_gpu_new(l, &s->m_of, 2 * B, err);
+        st = dnx_gpu_new_bytes(l, &s->factor, sizeof *s->factor * B, err);
+    if (!st && has_margins) st = dnx_gpu_new_bytes(l, &s->m_of, sizeof *s->m_of * B, err);
     if (!st && is_led) st = dnx_gpu_new(l, &s->share, B, err);
     if (!st && is_led) st = dnx_gpu_new(l, &s->target, B * (size_t)s->cosines.D, err);
     return st;
@@ -52,9 +52,10 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
                                   err);
     if (!st) st = dnx_gpu_new(l, &s->block, B * (size_t)s->cosines.ld, err);
     if (!st) st = dnx_gpu_new_labels(l, &s->label, err);
-    if (!st && s->sample.rows) st = dnx_gpu_new(l, &s->rows, (size_t)s->sample.most, err);
-    if (!st) st = dnx_gpu_new(l, &s->row, 10 * B, err);
-    if (!st) st = dnx_gpu_new(l, &s->now, sizeof(struct dnx_cuda_margin) / sizeof(float), err);
+    if (!st && s->sample.rows)
+        st = dnx_gpu_new_bytes(l, &s->rows, sizeof *s->rows * (size_t)s->sample.most, err);
+    if (!st) st = dnx_gpu_new_bytes(l, &s->row, 5 * sizeof *s->row * B, err);
+    if (!st) st = dnx_gpu_new_bytes(l, &s->now, sizeof *s->now, err);
     if (!st) st = dnx_gpu_new_losses(l, err);
     if (!st) st = make_options(l, err);
     return st;
@@ -102,15 +103,8 @@ static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
     if (s->has_target) dnx_gpu_bring_target(l, p, s->target);
 }
 
-static const int *rows_of(const state *s) { return s->rows ? dnx_gpu_ints(s->rows) : NULL; }
-static const struct dnx_cuda_margin *now_of(const state *s) {
-    return (const struct dnx_cuda_margin *)(const void *)s->now;
-}
-
 static struct dnx_cuda_margin_of own_values(const state *s) {
-    return (struct dnx_cuda_margin_of){.length = s->length ? dnx_gpu_doubles(s->length) : NULL,
-                                       .m = s->m_of && s->has_target ? dnx_gpu_doubles(s->m_of)
-                                                                     : NULL};
+    return (struct dnx_cuda_margin_of){.length = s->length, .m = s->has_target ? s->m_of : NULL};
 }
 
 static void follow_teacher(dnx_gpu_layer *l, const dnx_pass *p) {
@@ -122,9 +116,9 @@ static void follow_teacher(dnx_gpu_layer *l, const dnx_pass *p) {
                              .x = p->x[0],
                              .t = s->target,
                              .label = s->label.device,
-                             .rows = rows_of(s),
+                             .rows = s->rows,
                              .share = s->share,
-                             .m_of = s->m_of ? dnx_gpu_doubles(s->m_of) : NULL,
+                             .m_of = s->m_of,
                              .fixed = (double)dnx_gpu_number(n, "alpha_fixed", 0),
                              .m = g.m,
                              .least = (double)dnx_gpu_number(n, "m_least", 0),
@@ -144,9 +138,9 @@ static void weigh_images(dnx_gpu_layer *l, const dnx_pass *p) {
     const int mining = dnx_gpu_option(l->node, "mining", 0);
     struct margin_images_args a = {.of = own_values(s),
                                    .label = s->label.device,
-                                   .row = dnx_gpu_doubles(s->row),
+                                   .row = s->row,
                                    .losses = l->losses,
-                                   .factor = s->factor ? dnx_gpu_doubles(s->factor) : NULL,
+                                   .factor = s->factor,
                                    .along = s->along,
                                    .focus = (double)dnx_gpu_number(l->node, "focus", 0),
                                    .keep = (double)dnx_gpu_number(l->node, "keep", 1),
@@ -159,14 +153,14 @@ static void weigh_images(dnx_gpu_layer *l, const dnx_pass *p) {
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     state *s = l->state;
     if (s->has_target) follow_teacher(l, p);
-    dnx_gpu_cosines_classes(l, &s->cosines, l->value[0], rows_of(s));
+    dnx_gpu_cosines_classes(l, &s->cosines, l->value[0], s->rows);
     dnx_gpu_cosines_forward(l, &s->cosines, p->x[0], p->batch, s->block);
-    struct margin_loss_args a = {.now = now_of(s),
+    struct margin_loss_args a = {.now = s->now,
                                  .of = own_values(s),
                                  .cosines = s->block,
                                  .x = p->x[0],
                                  .label = s->label.device,
-                                 .row = dnx_gpu_doubles(s->row),
+                                 .row = s->row,
                                  .losses = l->losses,
                                  .y = p->y,
                                  .ld = s->cosines.ld,
@@ -177,16 +171,16 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     state *s = l->state;
-    struct margin_slopes_args a = {.now = now_of(s),
+    struct margin_slopes_args a = {.now = s->now,
                                    .of = own_values(s),
                                    .cosines = s->block,
                                    .label = s->label.device,
-                                   .row = dnx_gpu_doubles(s->row),
-                                   .factor = s->factor ? dnx_gpu_doubles(s->factor) : NULL,
+                                   .row = s->row,
+                                   .factor = s->factor,
                                    .batch = p->batch,
                                    .ld = s->cosines.ld};
     dnx_device_each(l->device, DNX_CUDA_margin_slopes, (long)p->batch * a.ld, &a);
-    dnx_gpu_cosines_back(l, &s->cosines, s->block, p->batch, rows_of(s), l->grad[0], p->dx[0],
+    dnx_gpu_cosines_back(l, &s->cosines, s->block, p->batch, s->rows, l->grad[0], p->dx[0],
                          p->dx_adds[0]);
 }
 

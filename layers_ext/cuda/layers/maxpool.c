@@ -3,7 +3,7 @@
 
 typedef struct {
     struct dnx_cuda_window at;
-    float *winner; /* ints in memory of floats, batch x out; NULL when predicting */
+    int *winner; /* batch x out; NULL when predicting */
 } state;
 
 static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
@@ -17,25 +17,21 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
                                                     .stride = stride,
                                                     .groups = 1,
                                                     .pad = (padding < 0 ? size - 1 : padding) / 2});
-    return n->trains ? dnx_gpu_new(l, &s->winner, dnx_size(n->out) * (size_t)n->batch, err)
-                     : DNX_OK;
+    const size_t count = dnx_size(n->out) * (size_t)n->batch;
+    return n->trains ? dnx_gpu_new_bytes(l, &s->winner, sizeof *s->winner * count, err) : DNX_OK;
 }
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     const state *s = l->state;
-    struct maxpool_args a = {
-        .at = s->at, .x = p->x[0], .y = p->y, .winner = (int *)(void *)s->winner};
+    struct maxpool_args a = {.at = s->at, .x = p->x[0], .y = p->y, .winner = s->winner};
     a.at.batch = p->batch;
     dnx_device_each(l->device, DNX_CUDA_maxpool, (long)p->batch * (long)dnx_size(l->node->out), &a);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     const state *s = l->state;
-    struct maxpool_back_args a = {.at = s->at,
-                                  .dy = p->dy,
-                                  .dx = p->dx[0],
-                                  .adds = p->dx_adds[0],
-                                  .winner = (const int *)(void *)s->winner};
+    struct maxpool_back_args a = {
+        .at = s->at, .dy = p->dy, .dx = p->dx[0], .adds = p->dx_adds[0], .winner = s->winner};
     a.at.batch = p->batch;
     if (a.dx)
         dnx_device_each(l->device, DNX_CUDA_maxpool_back,

@@ -19,10 +19,7 @@ static struct dnx_cuda_overlap overlap_of(const dnx_node *n) {
 }
 
 /* With a linear activation backward() does not read x and f, so both inputs may be deferred. */
-static bool loads(const dnx_node *n, int k) {
-    (void)k;
-    return dnx_gpu_option(n, "activation", 0) == DNX_LINEAR;
-}
+static bool loads(const dnx_node *n) { return dnx_gpu_option(n, "activation", 0) == DNX_LINEAR; }
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     const dnx_node *n = l->node;

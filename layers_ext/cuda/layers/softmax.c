@@ -2,7 +2,7 @@
 #include "cuda/loss.h"
 
 typedef struct {
-    dnx_gpu_labels label; /* -1 when the class is unknown */
+    dnx_gpu_labels label;
     bool has_loss;
 } state;
 
@@ -15,12 +15,7 @@ static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
     const dnx_node *n = l->node;
     s->has_loss = n->trains && p->truth && !dnx_gpu_option(n, "noloss", 0) &&
                   dnx_gpu_option(n, "groups", 1) == 1;
-    for (int b = 0; s->has_loss && b < p->batch; b++) {
-        const float t = p->truth[b];
-        const bool has_class = t >= 0 && (double)t < (double)dnx_size(n->out);
-        s->label.host[b] = has_class ? (int)dnx_class_place(n->out, (size_t)t) : -1;
-    }
-    if (s->has_loss) dnx_gpu_put_labels(l, &s->label, p->batch);
+    if (s->has_loss) dnx_gpu_bring_classes(l, &s->label, p, n->out);
 }
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
