@@ -25,15 +25,13 @@ struct softmax_back_args {
     bool adds;
 };
 
-/* The dnx_margin of this pass (common/face/margin.h), and n, the number of classes in the pass. */
+/* The margin of a pass, and n, the number of classes in the pass. g.t is dnx_margin_emphasis(). */
 struct dnx_cuda_margin {
-    double s, m, m1, m2, m3, smoothing, ramp;
-    float t; /* the emphasis of misclassified vectors, from dnx_margin_emphasis() */
-    int kind, n;
-    bool is_easy, is_ste;
+    dnx_margin g;
+    int n;
 };
-/* Values for each image: `length` replaces s, and `m` replaces m of dnx_cuda_margin. NULL when all
- * images have the same s or m. */
+/* Values for each image: `length` replaces g.s, and `m` replaces g.m of dnx_cuda_margin. NULL when
+ * all images have the same g.s or g.m. */
 struct dnx_cuda_margin_of {
     double *length; /* B: |x| */
     double *m;      /* B */

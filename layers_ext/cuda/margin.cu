@@ -9,7 +9,7 @@
 
 /* Returns f(c), the true class's cosine c with its margin, and stores f'(c) in *slope. Like
  * target_cosine() in common/face/margin.c. */
-DEVICE double margin_target(const struct dnx_cuda_margin *g, double c, double *slope) {
+DEVICE double margin_target(const dnx_margin *g, double c, double *slope) {
     const double m = g->m * g->ramp, r = g->ramp;
     const double at = c > 1 - MARGIN_NEAR_ONE    ? 1 - MARGIN_NEAR_ONE
                       : c < -1 + MARGIN_NEAR_ONE ? -1 + MARGIN_NEAR_ONE
@@ -47,20 +47,21 @@ DEVICE double margin_target(const struct dnx_cuda_margin *g, double c, double *s
 /* Returns the number above which the cosines of other classes are emphasised. With margin=mv-am,
  * mv-arc, sv-am or sv-arc this is f, the true class's cosine with its margin. Else it is 2, which
  * no cosine exceeds. */
-DEVICE float margin_threshold(const struct dnx_cuda_margin *g, double f) {
+DEVICE float margin_threshold(const dnx_margin *g, double f) {
     return g->kind >= DNX_MARGIN_MV_AM && g->kind <= DNX_MARGIN_SV_ARC ? (float)f : 2;
 }
-DEVICE float margin_logit(const struct dnx_cuda_margin *g, float c, float hard) {
-    return (float)g->s * (c > hard ? (1 + g->t) * c + g->t : c);
+DEVICE float margin_logit(const dnx_margin *g, float c, float hard) {
+    const float t = (float)g->t;
+    return (float)g->s * (c > hard ? (1 + t) * c + t : c);
 }
-DEVICE double margin_target_logit(const struct dnx_cuda_margin *g, double f) {
+DEVICE double margin_target_logit(const dnx_margin *g, double f) {
     const double z = g->s * f;
     return g->s > 1e4 ? (double)(float)z : z;
 }
 
-DEVICE struct dnx_cuda_margin margin_of(const struct dnx_cuda_margin *now,
-                                        const struct dnx_cuda_margin_of *of, int b) {
-    struct dnx_cuda_margin g = *now;
+DEVICE dnx_margin margin_of(const struct dnx_cuda_margin *now, const struct dnx_cuda_margin_of *of,
+                            int b) {
+    dnx_margin g = now->g;
     if (of->length) g.s = of->length[b];
     if (of->m) g.m = of->m[b];
     return g;
@@ -79,25 +80,24 @@ DEVICE void divide_by_length(const struct margin_loss_args *a, int b, float *row
 }
 
 /* Returns dL/ds for an image with s = |x|. row: the image's `row` of margin_loss_args. cy: the
- * cosine of its class. mass: the sum of e^(z - peak) over the `many` emphasised classes. */
-DEVICE double length_slope(const struct dnx_cuda_margin *g, const double row[4], double cy,
-                           double mass, double many) {
+ * cosine of its class. mass: the sum of e^(z - peak) over the `many` emphasised classes, of N. */
+DEVICE double length_slope(const dnx_margin *g, const double row[4], double cy, double mass,
+                           double many, int N) {
     const double e = g->smoothing, slope = g->is_ste ? 1 : row[3];
     if (g->kind == DNX_MARGIN_D_SOFTMAX) {
         const double m = g->m * g->ramp;
         return m / (1 + real_exp(g->s * (cy - m)));
     }
     const double p = real_exp(margin_target_logit(g, row[2]) - row[0]) / row[1];
-    return (double)g->t * (mass / row[1] - many * e / g->n) +
-           (row[2] - cy * slope) * (p - (1 - e) - e / g->n);
+    return g->t * (mass / row[1] - many * e / N) + (row[2] - cy * slope) * (p - (1 - e) - e / N);
 }
 
 KERNEL(margin_loss) {
     SHARED double shared_f, shared_slope;
-    const int b = BLOCK_X, y = a.label[b];
+    const int b = BLOCK_X, y = a.label[b], N = a.now->n;
     float *row = a.cosines + (long)b * a.ld;
     if (a.of.length) divide_by_length(&a, b, row);
-    const struct dnx_cuda_margin own = margin_of(a.now, &a.of, b), *g = &own;
+    const dnx_margin own = margin_of(a.now, &a.of, b), *g = &own;
     if (y < 0) {
         if (THREAD) return;
         a.losses[b] = y == -1 ? 0 : real_nan();
@@ -116,7 +116,7 @@ KERNEL(margin_loss) {
     const double target = is_d ? 0 : margin_target_logit(g, f), e = g->smoothing;
     const float hard = margin_threshold(g, f);
     double best = -2, peak = -1e30, mean = 0, sum = 0, mass = 0, many = 0;
-    for (int k = THREAD; k < g->n; k += THREADS) {
+    for (int k = THREAD; k < N; k += THREADS) {
         const float c = limit(row[k]), z = margin_logit(g, c, hard);
         if (k == y) continue;
         if ((double)c > best) best = (double)c;
@@ -125,9 +125,9 @@ KERNEL(margin_loss) {
     }
     best = block_max(best);
     peak = block_max(peak);
-    mean = (block_sum(mean) + target) / g->n;
+    mean = (block_sum(mean) + target) / N;
     if ((float)target > (float)peak || !(peak > -1e30)) peak = (double)(float)target;
-    for (int k = THREAD; k < g->n; k += THREADS) {
+    for (int k = THREAD; k < N; k += THREADS) {
         const float c = limit(row[k]);
         const double p = (double)exp_of(margin_logit(g, c, hard) - (float)peak);
         if (k == y) continue;
@@ -148,7 +148,7 @@ KERNEL(margin_loss) {
     at[1] = sum;
     at[2] = f;
     at[3] = shared_slope;
-    if (a.of.length) at[4] = length_slope(g, at, cy, mass, many);
+    if (a.of.length) at[4] = length_slope(g, at, cy, mass, many, N);
 }
 
 /* True when image i comes before b in the order of falling losses, NaN first. */
@@ -200,11 +200,12 @@ KERNEL(margin_images) {
 /* Replaces each cosine c by the descent direction -factor dL/dc. */
 KERNEL(margin_slopes) {
     const long count = (long)a.batch * a.ld;
+    const int N = a.now->n;
     for (long i = INDEX; i < count; i += STEP) {
         const int b = (int)(i / a.ld), k = (int)(i % a.ld), y = a.label[b];
-        const struct dnx_cuda_margin own = margin_of(a.now, &a.of, b), *g = &own;
+        const dnx_margin own = margin_of(a.now, &a.of, b), *g = &own;
         const double factor = a.factor ? a.factor[b] : 1;
-        if (y < 0 || k >= g->n) {
+        if (y < 0 || k >= N) {
             a.cosines[i] = 0;
             continue;
         }
@@ -215,13 +216,13 @@ KERNEL(margin_slopes) {
         if (k == y) {
             const double d = g->kind == DNX_MARGIN_D_SOFTMAX
                                  ? 1 / (1 + real_exp(g->s * ((double)c - g->m * g->ramp)))
-                                 : slope * (1 - e + e / g->n -
+                                 : slope * (1 - e + e / N -
                                             real_exp(margin_target_logit(g, f) - peak) / sum);
             a.cosines[i] = (float)(factor * g->s * d);
             continue;
         }
         const float p = (float)(1 / sum) * exp_of(margin_logit(g, c, hard) - (float)peak);
-        const float d = s * ((float)(e / g->n) - p);
-        a.cosines[i] = c > hard ? (1 + g->t) * d : d;
+        const float d = s * ((float)(e / N) - p);
+        a.cosines[i] = c > hard ? (1 + (float)g->t) * d : d;
     }
 }

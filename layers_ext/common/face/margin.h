@@ -43,13 +43,6 @@ typedef struct {
 extern const dnx_margin_form dnx_margin_forms[];
 
 typedef struct {
-    int kind;
-    bool is_easy, is_ste; /* is_ste: the gradient uses f' = 1 (straight-through) */
-    double s, m, m1, m2, m3, t, smoothing;
-    double ramp; /* 0..1: factor of the margin */
-} dnx_margin;
-
-typedef struct {
     double loss, sum; /* sum: e^{z - peak} summed over the logits z; peak: the largest logit */
     float peak;
     bool is_right; /* c_y is the largest cosine */

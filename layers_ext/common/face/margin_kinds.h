@@ -1,7 +1,8 @@
-/* margin_kinds.h - the kinds of margins, for the processor and the GPU. margin.h has their
- * formulas. */
+/* margin_kinds.h - the kinds and the options of margins, for the processor and the GPU. margin.h has
+ * the formulas. */
 #ifndef DNX_MARGIN_KINDS_H
 #define DNX_MARGIN_KINDS_H
+#include <stdbool.h>
 
 enum {
     DNX_MARGIN_NONE,
@@ -18,4 +19,11 @@ enum {
 #define DNX_MARGIN_WORDS                                                                           \
     "none|sphereface/a-softmax|am/cosface/am-softmax|arcface/aam-softmax|combined|mv-am|mv-arc|"   \
     "sv-am|sv-arc|d-softmax"
+
+typedef struct {
+    int kind;
+    bool is_easy, is_ste; /* is_ste: the gradient uses f' = 1 (straight-through) */
+    double s, m, m1, m2, m3, t, smoothing;
+    double ramp; /* 0..1: factor of the margin */
+} dnx_margin;
 #endif

@@ -83,19 +83,8 @@ static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
     dnx_class_sample_draw(&s->sample, n, p);
     for (int i = s->sample.n; i < s->sample.most; i++) s->sample.rows[i] = -1;
     bring_labels(l, p);
-    const dnx_margin g = dnx_gpu_margin(n, p->update);
-    const struct dnx_cuda_margin now = {.s = g.s,
-                                        .m = g.m,
-                                        .m1 = g.m1,
-                                        .m2 = g.m2,
-                                        .m3 = g.m3,
-                                        .smoothing = g.smoothing,
-                                        .ramp = g.ramp,
-                                        .t = dnx_margin_emphasis(&g),
-                                        .kind = g.kind,
-                                        .n = s->sample.n,
-                                        .is_easy = g.is_easy,
-                                        .is_ste = g.is_ste};
+    struct dnx_cuda_margin now = {dnx_gpu_margin(n, p->update), s->sample.n};
+    now.g.t = (double)dnx_margin_emphasis(&now.g);
     dnx_device_put(l->device, s->now, &now, sizeof now);
     if (s->rows)
         dnx_device_put(l->device, s->rows, s->sample.rows, sizeof(int) * (size_t)s->sample.most);
