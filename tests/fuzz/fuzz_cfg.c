@@ -1,8 +1,5 @@
 /* fuzz_cfg.c - libFuzzer target: the input is a .cfg. Only tiny networks are built and run. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "fuzz/file.h"
 #include "net/cfg.h"
 #include "net/net.h"
 
@@ -24,15 +21,11 @@ static bool cfg_is_tiny(const char *text) {
     return product < 4194304;
 }
 
-static void cfg_must(bool ok) {
-    if (!ok) abort();
-}
-
 static void cfg_build(const dnx_cfg *cfg) {
     dnx_err err = {0};
     dnx_net *net;
     dnx_status st = dnx_net_build(cfg, &(dnx_build){.batch = 1, .threads = 1}, &net, &err);
-    cfg_must(!st == (net != NULL) && !st == !err.text[0]);
+    fuzz_must(!st == (net != NULL) && !st == !err.text[0]);
     if (!st) st = dnx_net_prepare(net, &err);
     float *x = st ? NULL : calloc(dnx_size(net->in), sizeof *x);
     if (x) dnx_net_predict(net, x, 1);
@@ -48,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size) memcpy(text, data, size);
     text[size] = 0;
     dnx_status st = dnx_cfg_parse(text, size, "fuzz.cfg", &cfg, &err);
-    cfg_must(!st == !err.text[0]);
+    fuzz_must(!st == !err.text[0]);
     if (!st && cfg_is_tiny(text)) cfg_build(cfg);
     if (!st) dnx_cfg_free(cfg);
     free(text);

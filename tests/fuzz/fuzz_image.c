@@ -1,17 +1,10 @@
 /* fuzz_image.c - libFuzzer target: the input is an image file, and also EXIF data.
  *
  * Checksums of a PNG are corrected first, else the decoder refuses nearly every input. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "data/decoders.h"
+#include "fuzz/file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void image_must(bool ok) {
-    if (!ok) abort();
-}
 
 static uint32_t image_crc(const uint8_t *p, size_t n) {
     uint32_t crc = 0xffffffff;
@@ -54,9 +47,9 @@ static unsigned image_check(const uint8_t *data, size_t size) {
     dnx_image image;
     unsigned sum = 0;
     dnx_image_fault fault = dnx_image_decode(data, size, &image);
-    image_must(!fault == (image.rgb != NULL) && !fault == !image.why);
-    image_must(fault ||
-               (image.w > 0 && image.h > 0 && image.w <= DNX_MAX_SIDE && image.h <= DNX_MAX_SIDE));
+    fuzz_must(!fault == (image.rgb != NULL) && !fault == !image.why);
+    fuzz_must(fault ||
+              (image.w > 0 && image.h > 0 && image.w <= DNX_MAX_SIDE && image.h <= DNX_MAX_SIDE));
     for (size_t i = 0; image.rgb && i < (size_t)image.w * (size_t)image.h * 3; i++)
         sum += image.rgb[i];
     dnx_image_free(&image);
@@ -65,11 +58,10 @@ static unsigned image_check(const uint8_t *data, size_t size) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static volatile unsigned kept; /* the compiler must not drop the sums */
-    uint8_t *copy = calloc(size ? size : 1, 1);
+    uint8_t *copy = fuzz_copy(data, size);
     if (!copy) return 0;
-    if (size) memcpy(copy, data, size);
     int orientation = dnx_exif_orientation(copy, size);
-    image_must(orientation >= 1 && orientation <= 8);
+    fuzz_must(orientation >= 1 && orientation <= 8);
     image_fix_png(copy, size);
     if (!image_is_slow(copy, size)) kept = image_check(copy, size);
     free(copy);

@@ -24,5 +24,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     if (!st) fuzz_must(faces == l.faces);
     dnx_landmarks_free(&l);
+    unlink(path);
     return 0;
 }

@@ -1,5 +1,4 @@
 /* fuzz_pairs.c - libFuzzer target: the input is a list of pairs. */
-
 #include "face/pairs.h"
 #include "fuzz/file.h"
 
@@ -20,5 +19,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     if (!st) fuzz_must(same && same < p.n);
     dnx_pairs_free(&p);
+    unlink(path);
     return 0;
 }

@@ -113,6 +113,13 @@ static void replay(const char *name, int (*target)(const uint8_t *, size_t), int
     globfree(&found);
 }
 
+static void check_no_file_is_left(void) {
+    glob_t left = {0};
+    const int status = glob(fuzz_path("*"), 0, NULL, &left);
+    check(status == GLOB_NOMATCH, "%s is left", status ? "glob fails, a file" : left.gl_pathv[0]);
+    globfree(&left);
+}
+
 /* Targets that need a file or build a network are slower and get fewer changes. */
 int main(void) {
     replay("args", fuzz_args, 1000);
@@ -134,5 +141,6 @@ int main(void) {
     replay("state", fuzz_state, 20);
     replay("threshold", fuzz_threshold, 200);
     replay("weights", fuzz_weights, 20);
+    check_no_file_is_left();
     return summary();
 }
