@@ -225,10 +225,12 @@ static dnx_status set_folds(reader *r, dnx_err *err) {
     dnx_loc at = {r->lines.file, 0};
     size_t count[2] = {0, 0}, seen[2] = {0, 0};
     for (size_t i = 0; i < p->n; i++) count[p->pair[i].same]++;
-    if (r->each && (long)p->n != 2 * r->folds * r->each)
+    const size_t promised = (size_t)(r->folds * r->each);
+    if (r->each && (count[0] != promised || count[1] != promised))
         return dnx_fail(err, DNX_EPARSE, at,
-                        "%zu pairs, but the first line promises %ld folds of 2 x %ld", p->n,
-                        r->folds, r->each);
+                        "%zu pairs of one person and %zu of two, but the first line promises %ld "
+                        "folds of %ld and %ld",
+                        count[1], count[0], r->folds, r->each, r->each);
     if (!p->n) return dnx_fail(err, DNX_EPARSE, at, "no pairs");
     if (!count[0] || !count[1])
         return dnx_fail(err, DNX_EPARSE, at, "no pair of %s",
@@ -238,9 +240,7 @@ static dnx_status set_folds(reader *r, dnx_err *err) {
     p->folds = r->each ? (int)r->folds : least < USUAL_FOLDS ? (int)least : USUAL_FOLDS;
     for (size_t i = 0; i < p->n; i++) {
         bool same = p->pair[i].same;
-        p->pair[i].fold = r->each ? (int)(i / (size_t)(2 * r->each))
-                                  : (int)(seen[same] * (size_t)p->folds / count[same]);
-        seen[same]++;
+        p->pair[i].fold = (int)(seen[same]++ * (size_t)p->folds / count[same]);
     }
     return DNX_OK;
 }

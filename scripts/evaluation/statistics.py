@@ -75,11 +75,13 @@ def listed_trials(a, b, errors):
     a, b, errors = (np.asarray(v) for v in (a, b, errors))
     n, p = len(errors), errors.mean()
     r, two = errors - p, a != b
-    person, residual = np.concatenate([a, b[two]]), np.concatenate([r, r[two]])
-    shared = (np.bincount(person, residual) ** 2 - np.bincount(person, residual ** 2)).sum()
-    var = ((r * r).sum() + max(0., shared)) / n ** 2
+    of_person = np.bincount(np.concatenate([a, b[two]]), np.concatenate([r, r[two]]))
+    # The sum over people has each two trials once for each person that they share.
+    low, high = np.minimum(a, b)[two], np.maximum(a, b)[two]
+    same_two = np.unique(low * len(of_person) + high, return_inverse=True)[1]
+    var = max(r @ r, of_person @ of_person - (np.bincount(same_two, r[two]) ** 2).sum()) / n ** 2
     return float(min(n, p * (1 - p) / var)) if 0 < p < 1 and var > 0 else \
-        float(len(np.unique(person)))
+        float(len(np.unique(np.concatenate([a, b]))))
 
 
 def rate_name(rate):

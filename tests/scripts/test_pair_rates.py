@@ -197,9 +197,15 @@ def effective_trials():
     var = (sum(v * v for v in r.values()) + max(0, shared)) / sum(m.values()) ** 2
     got = statistics.pair_trials(b, a, images, others)
     expect(abs(got - p * (1 - p) / var) < 1e-9 * got, f"{got} trials for {p * (1 - p) / var}")
-    i, j = zip(*errors)
-    one = statistics.listed_trials(i, j, np.array([errors[x] > 0 for x in errors]))
-    expect(0 < one <= len(errors), f"{one} trials of a list")
+    # A list may have several pairs of the same two people, and pairs of one person.
+    some = rng.integers(0, 6, (60, 2)).tolist()
+    wrong = np.array([p * q in (0, 15) for p, q in some])
+    left = wrong - wrong.mean()
+    shared = sum(left[x] * left[y] for x in range(60) for y in range(60)
+                 if x != y and set(some[x]) & set(some[y]))
+    one = statistics.listed_trials(*zip(*some), wrong)
+    want = wrong.mean() * (1 - wrong.mean()) / ((left @ left + max(0, shared)) / 60 ** 2)
+    expect(shared > 0 and abs(one - want) < 1e-9 * want, f"{one} trials of a list for {want}")
     expect(statistics.people_trials([0, 0, 0], [5, 6, 0]) == 2, "without errors the people count")
     # The error rate depends on the person: it is .1 or .5, and .3 on average. Further images of
     # the same person then add little information.

@@ -35,6 +35,9 @@ static void test_lfw(void) {
           "2 1\r\nA 1 2\r\nA 1 B 12\r\nC 1 2\r\nA 3 D 1",
           four);
     READS("A 1 2\nA 1 B 12\nC 1 2\nA 3 D 1\n", four); /* without the line of counts */
+    /* Each fold has pairs of both kinds, also when the list is sorted by kind. */
+    READS("2 1\nA 1 2\nC 1 2\nA 1 B 12\nA 3 D 1\n",
+          "A/A_0001 A/A_0002 10|C/C_0001 C/C_0002 11|A/A_0001 B/B_0012 00|A/A_0003 D/D_0001 01");
     /* the CSV form of LFW's pairs on Kaggle */
     READS("name,imagenum1,imagenum2,\nA,1,2,\nA,1,B,12\nC,1,2,\nA,3,D,1\n", four);
     READS("1\nA 1 2\nA 1 B 12", "A/A_0001 A/A_0002 10|A/A_0001 B/B_0012 00");
@@ -63,12 +66,16 @@ static void test_refused(void) {
     const char *const form = "must be `NAME i j` or `NAME i OTHER j`, `IMAGE IMAGE 0|1`, or "
                              "`IMAGE 0|1` twice";
     READS("", "x: no pairs");
-    READS("10 300\n", "x: 0 pairs, but the first line promises 10 folds of 2 x 300");
+    READS("10 300\n", "x: 0 pairs of one person and 0 of two, but the first line promises 10 folds "
+                      "of 300 and 300");
     READS("0 1\n", "x:1: must be `folds pairs`, as in LFW's pairs.txt");
     READS("10 0\n", "x:1: must be `folds pairs`, as in LFW's pairs.txt");
     READS("-3\n", "x:1: must be `folds pairs`, as in LFW's pairs.txt");
     READS("10000 10000000\nA 1 2\nA 1 B 1",
-          "x: 2 pairs, but the first line promises 10000 folds of 2 x 10000000");
+          "x: 1 pairs of one person and 1 of two, but the first line promises 10000 folds of "
+          "10000000 and 10000000");
+    READS("1 2\nA 1 2\nA 1 3\nA 2 3\nA 1 B 1",
+          "x: 3 pairs of one person and 1 of two, but the first line promises 1 folds of 2 and 2");
     sprintf(want, "x:1: %s", form);
     READS("99999999999 99999999999\n", want);
     READS("nonsense\n", want);
