@@ -9,7 +9,7 @@ import numpy as np
 from evaluation.scores import BLOCK, unit
 from lib import embeddings, fingerprints, skipping
 from lib.errors import Failure
-from lib.files import make_folder, read_result, remove, write_json
+from lib.files import make_folder, read, read_result, remove, write_json
 from lib.text import counted, read_lines
 
 
@@ -30,23 +30,29 @@ class Network:
                 "darknet build": fingerprints.of_build()}
         stem = re.sub(r"[^\w.-]", "_", os.path.basename(os.path.abspath(images)))[:60]
         out = os.path.join(folder, f"{stem}-{fingerprints.digest(*sorted(made.items()))}.dnxe")
-        record = out + ".json"
-        if os.path.exists(out) and read_result(record, "network"):
-            return out
-        make_folder(folder)
-        remove(record)
-        print(f"features of {images} by {self.name}", flush=True)
-        remove(out)
-        remove(out + ".skipped")  # the list of an earlier call
-        bad = skipping.embed(self.cfg, self.weights, images, out, self.flip, self.threads)
-        if bad and not (self.allow_broken and os.path.exists(out)):
-            raise Failure(f"{images}: {counted(len(bad), 'image')} cannot be used "
-                          "(--allow-broken leaves them out):" + fingerprints.listed(bad))
-        if bad:
-            print(f"{images}: {counted(len(bad), 'broken image is', 'broken images are')} left out"
-                  + fingerprints.listed(bad))
-        write_json(record, made)
+        record, skipped = out + ".json", out + ".skipped"
+        is_kept = os.path.exists(out) and read_result(record, "network")
+        broken = read(skipped).splitlines() if is_kept and os.path.exists(skipped) else []
+        if not is_kept or broken and not self.allow_broken:
+            make_folder(folder)
+            for old in (record, out, skipped):
+                remove(old)
+            broken = self.compute(images, out)
+            write_json(record, made)
+        if broken:
+            print(f"{images}: {counted(len(broken), 'broken image is', 'broken images are')} left "
+                  "out" + fingerprints.listed(broken))
         return out
+
+    def compute(self, images, out):
+        """Writes the features to `out`. Returns a line for each broken image. Raises a Failure for
+        broken images unless allow_broken is true."""
+        print(f"features of {images} by {self.name}", flush=True)
+        broken = skipping.embed(self.cfg, self.weights, images, out, self.flip, self.threads)
+        if broken and not (self.allow_broken and os.path.exists(out)):
+            raise Failure(f"{images}: {counted(len(broken), 'image')} cannot be used "
+                          "(--allow-broken leaves them out):" + fingerprints.listed(broken))
+        return broken
 
 
 class Source:

@@ -163,16 +163,20 @@ def files_of_two_networks():
 
 
 def broken_images():
-    """--allow-broken leaves broken images out, also after a call without the option."""
+    """--allow-broken leaves broken images out, also after a call without the option. A later call
+    tells of them, too."""
     shutil.copytree("syn/train", "some")
     write(f"some/{sorted(os.listdir('some'))[0]}/broken.png", "text")
     words = ("net.cfg", "1.weights", "some", "--out", "broken", "--no-pictures")
     for _ in range(2):
         expect_end(evaluate(*words), 1, "some: 1 image cannot be used (--allow-broken leaves them "
                    "out):\n  ", "broken.png: is not an image")
-    done = evaluate(*words, "--allow-broken")
-    expect_end(done)
-    expect("some: 1 broken image is left out" in done.stdout, done.stdout)
+    for _ in range(2):
+        done = evaluate(*words, "--allow-broken")
+        expect_end(done)
+        expect("some: 1 broken image is left out" in done.stdout, done.stdout)
+    expect("features of" not in done.stdout, "features are not used again")
+    expect_end(evaluate(*words), 1, "some: 1 image cannot be used")
 
 
 def mistakes():
