@@ -66,7 +66,8 @@ def measure(args, name, folder, pairs, shown):
     out = os.path.join(args.out, name)
     found, kept, _ = find_images(folder, pairs, args.allow_missing)
     now = made_from(args.cfg, args.weights, images_of(folder, found, kept), args.flip)
-    old = reusable(os.path.join(out, "results.json"), now, *RESULTS)
+    old = reusable(os.path.join(out, "results.json"), now, *RESULTS,
+                   picture="roc.png" if args.pictures else None)
     if old:
         return old
     print(f"{name}: {counted(len(kept), 'pair')} of {len(found)} images", flush=True)

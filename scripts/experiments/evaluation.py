@@ -11,11 +11,12 @@ from report.machine import processor
 RESULTS = ("made_from", "accuracy", "standard_error", "right", "scores")
 
 
-def reusable(path, now, *keys, any_build=False):
+def reusable(path, now, *keys, any_build=False, picture=None):
     """Returns the result in a file, or None when a key is missing or the inputs differ from `now`.
-    any_build: True also takes the result of another build of darknet."""
+    any_build: True also takes the result of another build of darknet. picture: the name of a file
+    that must be beside the result, or None."""
     old = read_result(path, "made_from", *keys)
-    if old is None:
+    if old is None or picture and not os.path.exists(os.path.join(os.path.dirname(path), picture)):
         return None
     lines = [line for line in fingerprints.differences(old["made_from"], now)
              if not any_build or not line.startswith("darknet build")]
@@ -32,7 +33,8 @@ def evaluate(args, name, cfg, weights, pairs, folder="lfw", every_pair=False):
     found, kept, _ = find_images(pairs.faces, listed, False)
     now = made_from(cfg, weights, images_of(pairs.faces, found, kept))
     keys = (*RESULTS, "all_pairs") if every_pair else RESULTS
-    old = reusable(path, now, *keys, any_build=args.any_results)
+    old = reusable(path, now, *keys, any_build=args.any_results,
+                   picture="roc.png" if args.pictures else None)
     if old is None:
         print(f"verifying {name}: {len(kept)} pairs of {pairs.name}", flush=True)
         old = verify(cfg, weights, pairs.faces, listed, out, threads=args.threads,

@@ -107,11 +107,11 @@ def verify(cfg, weights, folder, pairs, out, flip="none", threads=0, allow_missi
     make_folder(out)
     theirs = read_json(results_of(other), *NEEDED) if other else None
     found, kept, missing = find_images(folder, pairs, allow_missing)
+    result = {"made_from": made_from(cfg, weights, images_of(folder, found, kept), flip)}
     vectors, broken = embed(cfg, weights, folder, found, flip, threads, allow_missing)
     if broken:
         found = {n: p for n, p in found.items() if n in vectors}
         kept = pairs_of(folder, pairs, found)
-    result = {"made_from": made_from(cfg, weights, images_of(folder, found, kept), flip)}
     scores = cosines(vectors, kept)
     same, folds = np.array([p[2] for p in kept]), np.array([p[3] for p in kept])
     result.update(metrics(scores, same, folds))

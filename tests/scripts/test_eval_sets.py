@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 import sys
 
 from os.path import abspath, dirname, join
@@ -11,7 +12,7 @@ sys.path.insert(0, join(dirname(dirname(abspath(__file__))), "lib"))
 from common import (attempt_all, darknet, expect, expect_end, needs, read, script,  # noqa: E402
                     summary, write)
 
-needs("numpy", "scipy")
+needs("numpy", "scipy", "matplotlib")
 
 
 def start():
@@ -47,6 +48,27 @@ def one_table():
     expect("pairs of" not in again.stdout and "syn" in again.stdout, again.stdout)
 
 
+def broken_images():
+    """A set with broken images is measured once, too."""
+    shutil.copytree("syn/test", "some")
+    names = sorted(join(at, n) for at, _, names in os.walk("some") for n in names)
+    write(names[0], "text")
+    words = ("--sets", "some=some:syn/pairs.txt", "--out", "broken", "--allow-missing")
+    first = sets(*words)
+    expect_end(first)
+    again = sets(*words)
+    expect_end(again)
+    expect("pairs of" in first.stdout and "pairs of" not in again.stdout, again.stdout)
+
+
+def pictures():
+    """Pictures that are wanted later are drawn later."""
+    words = ("--sets", "syn=syn/test:syn/pairs.txt", "--out", "drawn")
+    expect_end(sets(*words))
+    expect_end(script("eval_sets.py", "net.cfg", "net.weights", *words))
+    expect(read("drawn/syn/roc.png")[:4] == b"\x89PNG", "no picture")
+
+
 def mistakes():
     for words, status, text in (
             (("--sets", "syn=syn/test:syn/none.txt"), 1, "--sets syn: syn/none.txt: No such file"),
@@ -60,5 +82,5 @@ def mistakes():
         expect("Traceback" not in done.stderr, done.stderr)
 
 
-attempt_all(start, one_table, mistakes)
+attempt_all(start, one_table, broken_images, pictures, mistakes)
 summary()
