@@ -55,6 +55,16 @@ def photographs():
         expect(sheet.size == (632, 372), sheet.size)
 
 
+def loose_photographs():
+    """Of photographs in no sub-folder nobody knows who they show."""
+    for name in ("1", "2", "ann/1"):
+        photograph(f"loose/{name}.png", 120, 110, (20, 30))
+    done = script("demo.py", "--out", "loosely", "--photos", "loose", "--net", "net.cfg",
+                  "net.weights", "--threshold", "0.9", env={"XDG_CACHE_HOME": "cache"})
+    expect_end(done)
+    expect(done.stdout.count("a pair: cosine 1.0000: the same person\n") == 2, done.stdout)
+
+
 def which_network():
     """demo uses the network of `make teacher`. Without that network it prints a warning."""
     make_small()
@@ -86,5 +96,5 @@ def wrong_calls():
     expect_end(done, 1, "make faces-deps")
 
 
-attempt_all(start, drawings, photographs, which_network, wrong_calls)
+attempt_all(start, drawings, photographs, loose_photographs, which_network, wrong_calls)
 summary()
