@@ -9,7 +9,8 @@ import numpy as np
 from evaluation.scores import BLOCK, unit
 from lib import embeddings, fingerprints, skipping
 from lib.errors import Failure
-from lib.files import make_folder, read, read_result, remove, write_json
+from lib.files import read_result, remove, write_json
+from lib.lock import file_lock
 from lib.text import counted, read_lines
 
 
@@ -24,30 +25,35 @@ class Network:
 
     def embed(self, images, folder):
         """Computes the features of a folder or a list of images, unless they are stored. Returns
-        the path of their file."""
+        the path of their file. A second process waits meanwhile."""
         source = fingerprints.of_data(images)
         made = {"network": self.fingerprint, "flip": self.flip, "images": source,
                 "darknet build": fingerprints.of_build()}
         stem = re.sub(r"[^\w.-]", "_", os.path.basename(os.path.abspath(images)))[:60]
         out = os.path.join(folder, f"{stem}-{fingerprints.digest(*sorted(made.items()))}.dnxe")
-        record, skipped = out + ".json", out + ".skipped"
-        is_kept = os.path.exists(out) and read_result(record, "network")
-        broken = read(skipped).splitlines() if is_kept and os.path.exists(skipped) else []
-        if not is_kept or broken and not self.allow_broken:
-            make_folder(folder)
-            for old in (record, out, skipped):
-                remove(old)
-            broken = self.compute(images, out)
-            write_json(record, made)
+        broken = self.stored(out)
+        if broken is None:
+            with file_lock(os.path.join(folder, ".embeddings.lock")):
+                broken = self.stored(out)
+                if broken is None:
+                    broken = self.compute(images, out)
+                    write_json(out + ".json", dict(made, broken=broken))
         if broken:
             print(f"{images}: {counted(len(broken), 'broken image is', 'broken images are')} left "
                   "out" + fingerprints.listed(broken))
         return out
 
+    def stored(self, out):
+        """Returns a line for each broken image, or None when the features must be computed."""
+        record = os.path.exists(out) and read_result(out + ".json", "broken")
+        return record["broken"] if record and (self.allow_broken or not record["broken"]) else None
+
     def compute(self, images, out):
         """Writes the features to `out`. Returns a line for each broken image. Raises a Failure for
         broken images unless allow_broken is true."""
         print(f"features of {images} by {self.name}", flush=True)
+        for old in (out + ".json", out, out + ".skipped"):
+            remove(old)
         broken = skipping.embed(self.cfg, self.weights, images, out, self.flip, self.threads)
         if broken and not (self.allow_broken and os.path.exists(out)):
             raise Failure(f"{images}: {counted(len(broken), 'image')} cannot be used "

@@ -38,3 +38,12 @@ def folder_lock(folder):
     finally:
         with contextlib.suppress(OSError):
             os.close(number)
+
+
+@contextlib.contextmanager
+def file_lock(path):
+    """Makes a file and locks it during the `with` block. A second process waits."""
+    make_folder(os.path.dirname(path))
+    with open(path, "ab") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        yield

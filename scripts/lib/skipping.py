@@ -5,6 +5,8 @@ from lib.errors import Failure
 from lib.files import read
 from lib.processes import darknet, on_threads, run
 
+NO_IMAGE = ": left out: not named as an image"  # the end of a line about a file that is no image
+
 
 def time_of(path):
     return os.stat(path).st_mtime_ns if os.path.exists(path) else None
@@ -32,5 +34,5 @@ def embed(cfg, weights, images, out, flip="none", threads=0):
     except Failure:
         if not os.path.exists(out + ".skipped"):
             raise
-        return read(out + ".skipped").splitlines()
+        return [line for line in read(out + ".skipped").splitlines() if not line.endswith(NO_IMAGE)]
     return []

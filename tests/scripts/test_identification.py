@@ -11,7 +11,7 @@ import sys
 from os.path import abspath, dirname, join
 
 sys.path.insert(0, join(dirname(dirname(abspath(__file__))), "lib"))
-from common import (ROOT, attempt_all, darknet, dnxe, expect, expect_end,  # noqa: E402
+from common import (DARKNET, ROOT, attempt_all, darknet, dnxe, expect, expect_end,  # noqa: E402
                     needed, needs, read, summary, write)
 
 needs("scipy", "faiss")
@@ -166,6 +166,12 @@ def broken_images():
     """--allow-broken leaves broken images out, also after a call without the option. A later call
     tells of them, too."""
     shutil.copytree("syn/train", "some")
+    write("some/notes.txt", "no image")
+    words = ("net.cfg", "1.weights", "some", "--out", "notes", "--no-pictures")
+    for _ in range(2):
+        done = evaluate(*words)
+        expect_end(done)
+        expect("left out" not in done.stdout, done.stdout)
     write(f"some/{sorted(os.listdir('some'))[0]}/broken.png", "text")
     words = ("net.cfg", "1.weights", "some", "--out", "broken", "--no-pictures")
     for _ in range(2):
@@ -177,6 +183,21 @@ def broken_images():
         expect("some: 1 broken image is left out" in done.stdout, done.stdout)
     expect("features of" not in done.stdout, "features are not used again")
     expect_end(evaluate(*words), 1, "some: 1 image cannot be used")
+
+
+def shared_features():
+    """Two processes that share --embeddings compute each feature once."""
+    write("slow", f"#!/bin/sh\ncase $1 in embed) echo >> log; sleep 1;; esac\nexec {DARKNET} \"$@\"\n")
+    os.chmod("slow", 0o755)
+    calls = [subprocess.Popen([sys.executable, join(ROOT, "scripts", "eval_identification.py"),
+                               "net.cfg", "1.weights", "syn/train", "syn/test", "--embeddings",
+                               "shared", "--out", f"out-{i}", "--no-pictures"],
+                              env=dict(os.environ, DARKNET_BIN=abspath("slow")), text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for i in range(2)]
+    for call in calls:
+        said = call.communicate()[0]
+        expect(call.returncode == 0, said)
+    expect(len(read("log").splitlines()) == 2, "features were computed twice")
 
 
 def mistakes():
@@ -275,6 +296,6 @@ def probes_alone():
 
 
 attempt_all(lambda: None, whole_run, templates, two_networks, with_a_network,
-            files_of_two_networks, broken_images, mistakes,
+            files_of_two_networks, broken_images, shared_features, mistakes,
             without_darknet, probes_alone)
 summary()
