@@ -24,10 +24,20 @@ def load(inputs, network, kept, args):
         found = first.ignore(args.ignored) | others.ignore(args.ignored)
     probes = Probes(first)
     if args.template > 1:
+        if len(others) and not args.keep_equal:
+            refuse_equal(probes, others, *search.search(probes.rows, others.blocks(), 1))
         templates(probes, args.template, args.template_weights == "length")
     if not len(probes.rows):
         raise Failure(f"{inputs[0]}: has no images of identities")
     return probes, others, found
+
+
+def refuse_equal(probes, others, best, places):
+    equal = equal_images(probes, others, best, places)
+    if equal:
+        raise Failure(f"{len({d for _, d in equal})} distractors are probes, too (--keep-equal "
+                      "keeps them, --ignore leaves them out):"
+                      + fingerprints.listed([f"{d} is {p}" for p, d in equal]))
 
 
 def trials(probes):
@@ -75,11 +85,8 @@ def identify(probes, others, args):
     """Measures identification. Returns (the entry "identification" of the result, array with True
     for each trial that is right at rank 1, (scores, numbers) of each probe's best distractors)."""
     best, places = search.search(probes.rows, others.blocks(), min(MOST, len(others)))
-    equal = [] if args.keep_equal else equal_images(probes, others, best, places)
-    if equal:
-        raise Failure(f"{len({d for _, d in equal})} distractors are probes, too (--keep-equal "
-                      "keeps them, --ignore leaves them out):"
-                      + fingerprints.listed([f"{d} is {p}" for p, d in equal]))
+    if not args.keep_equal:
+        refuse_equal(probes, others, best, places)
     probe, mate = trials(probes)
     mates = np.einsum("ij,ij->i", probes.rows[probe], probes.rows[mate])
     r = statistics.ranks(mates, best[probe])

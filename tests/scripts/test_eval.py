@@ -125,8 +125,8 @@ def test_pairs(folder):
     path = os.path.join(folder, "pairs.txt")
     for text, want in (("", ": no pairs"), ("x\t1\n", ": the last pair has one image"),
                        ("10\t0\nA\t1\t2\n", ":1: must be"), ("0\t1\n", ":1: must be"),
-                       ("1\t1\nA\t1\t2\n", ": 1 pairs of one person and 0 of two, but the first line "
-                        "promises 1 folds of 1 and 1"),
+                       ("1\t1\nA\t1\t2\n", ": 1 pairs of one person and 0 of two, but the first "
+                        "line promises 1 folds of 1 and 1"),
                        ("1\t1\nA\t1\n", ": the last pair has one image"),
                        ("1\t1\nA\t1\tx\n", ":2: must be")):
         fails("pairs " + want, want, read_pairs, write(path, text))

@@ -187,7 +187,8 @@ def broken_images():
 
 def shared_features():
     """Two processes that share --embeddings compute each feature once."""
-    write("slow", f"#!/bin/sh\ncase $1 in embed) echo >> log; sleep 1;; esac\nexec {DARKNET} \"$@\"\n")
+    write("slow", "#!/bin/sh\ncase $1 in embed) echo >> log; sleep 1;; esac\n"
+          f"exec {DARKNET} \"$@\"\n")
     os.chmod("slow", 0o755)
     calls = [subprocess.Popen([sys.executable, join(ROOT, "scripts", "eval_identification.py"),
                                "net.cfg", "1.weights", "syn/train", "syn/test", "--embeddings",
@@ -238,6 +239,7 @@ def mistakes():
             (("probes.dnxe", "nan.dnxe"), "nan.dnxe: the features of 1 image are not finite"),
             (("probes.dnxe", "equal.dnxe"), "1 distractors are probes, too (--keep-equal keeps "
              "them, --ignore leaves them out):\n  x.jpg is p01/1.jpg"),
+            (("probes.dnxe", "equal.dnxe", "--template", "2"), "1 distractors are probes, too"),
             (("probes.dnxe", "distractors.dnxe", "./distractors.dnxe"),
              "./distractors.dnxe: is given twice"),
             (("twice.dnxe", "distractors.dnxe"), "twice.dnxe: p00/0.jpg is given twice"),
