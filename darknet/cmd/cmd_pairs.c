@@ -86,7 +86,7 @@ static dnx_status print(const dnx_pairs *p, const char *file, const char *faces,
 
 static int run(const void *args) {
     const pairs_args *a = args;
-    const bool is_set = dnx_pairs_is_set(a->pairs);
+    const bool is_set = dnx_binset_is_named(a->pairs);
     dnx_err err = {0};
     dnx_pairs p = {0};
     dnx_binset s = {0};

@@ -83,7 +83,7 @@ static const char *find_wrong(const args *a) {
 
 static const char *find_wrong_verification(const args *a) {
     dnx_judge judge;
-    const bool is_set = a->pairs && dnx_pairs_is_set(a->pairs);
+    const bool is_set = a->pairs && dnx_binset_is_named(a->pairs);
     if (!dnx_judge_read(a->judge, &judge))
         return "-judge: must be accuracy, tar@RATE with a rate above 0 and at most 0.5, or rank-1";
     if (judge.kind == DNX_BY_ACCURACY)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/files.h"
 
@@ -73,6 +74,11 @@ dnx_status dnx_binset_parse(const void *bytes, size_t n, const char *file, dnx_b
     *s = (dnx_binset){0};
     dnx_status st = dnx_pickle_read(bytes, n, file, &s->pickle, err);
     return st ? st : take(s, (dnx_loc){file, 0}, err);
+}
+
+bool dnx_binset_is_named(const char *path) {
+    size_t n = strlen(path);
+    return n > 4 && !strcasecmp(path + n - 4, ".bin");
 }
 
 dnx_status dnx_binset_open(const char *path, dnx_binset *s, dnx_err *err) {

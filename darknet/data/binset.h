@@ -21,6 +21,8 @@ typedef struct {
     bool *same; /* n / 2 values: true when the pair shows one person */
 } dnx_binset;
 
+/* Returns true when the path ends as that of a set: NAME.bin. */
+bool dnx_binset_is_named(const char *path);
 /* Reads a set. Errors: DNX_EIO, DNX_EMEM; DNX_EPARSE for wrong content. Close s, also after an
  * error. */
 dnx_status dnx_binset_open(const char *path, dnx_binset *s, dnx_err *err);

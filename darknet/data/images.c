@@ -90,16 +90,11 @@ static dnx_status add_set(dnx_images *l, const char *path, dnx_err *err) {
     return st;
 }
 
-static bool is_set(const char *path) {
-    size_t n = strlen(path);
-    return n > 4 && !strcasecmp(path + n - 4, ".bin");
-}
-
 dnx_status dnx_images_find(const char *path, dnx_images *l, dnx_err *err) {
     struct stat info;
     if (stat(path, &info))
         return dnx_fail_at(err, DNX_EIO, path, "cannot open: %s", strerror(errno));
-    bool is_folder = S_ISDIR(info.st_mode), is_bin = !is_folder && is_set(path);
+    bool is_folder = S_ISDIR(info.st_mode), is_bin = !is_folder && dnx_binset_is_named(path);
     bool is_one = !is_folder && !is_bin && is_image(path);
     const size_t len = strlen(path);
     if (!is_folder && len > 5 && !strcmp(path + len - 5, ".data"))

@@ -7,22 +7,18 @@
 #define HEAD "darknet faces 1 "
 enum { NUMBERS = 15 };
 
-static dnx_status no_memory(dnx_err *err) {
-    return dnx_fail_at(err, DNX_EMEM, NULL, "no memory for the list of faces");
-}
-
 dnx_status dnx_found_add(dnx_found_list *l, const char *path, const dnx_found *faces, size_t n,
                          dnx_err *err) {
-    if (!dnx_grow(&l->photo, l->n, &l->capacity, sizeof *l->photo)) return no_memory(err);
+    if (!dnx_grow(&l->photo, l->n, &l->capacity, sizeof *l->photo)) return dnx_no_memory(path, err);
     if (l->faces + n > l->face_capacity) {
         size_t capacity = 2 * l->face_capacity + n + 256;
         dnx_found *more = realloc(l->face, capacity * sizeof *more);
-        if (!more) return no_memory(err);
+        if (!more) return dnx_no_memory(path, err);
         l->face = more;
         l->face_capacity = capacity;
     }
     char *name = strdup(path);
-    if (!name) return no_memory(err);
+    if (!name) return dnx_no_memory(path, err);
     if (n) memcpy(l->face + l->faces, faces, n * sizeof *faces);
     l->photo[l->n++] = (dnx_found_photo){name, l->faces, n};
     l->faces += n;
@@ -90,7 +86,7 @@ static dnx_status read_photo(const char **text, const char *end, const char *fil
         return bad(file, lines, err);
     dnx_found *faces = calloc(n + 1, sizeof *faces);
     path = strndup(rest + 1, (size_t)(at - rest - 2));
-    dnx_status st = faces && path ? DNX_OK : no_memory(err);
+    dnx_status st = faces && path ? DNX_OK : dnx_no_memory(file, err);
     size_t k = 0;
     for (; !st && k < n && (line = next_line(&at, end)); k++, ++*number)
         if (!read_face(line, at, &faces[k])) st = bad(file, *number + 1, err);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/option.h"
+
 /* No box, or a box before the points, given as x y x2 y2 (CORNERS) or as x y w h (SIZES). */
 typedef enum { NO, CORNERS, SIZES } box;
 enum { KNOWN = -1 };
@@ -123,9 +125,9 @@ static bool same_largest(const choice *c, const form *a, const form *b) {
 }
 
 static void name_of(int name, char out[32]) {
-    const char *p = DNX_LANDMARK_FORMS;
-    for (; name > 0; name--) p = strchr(p, '|') + 1;
-    snprintf(out, 32, "%.*s", (int)strcspn(p, "|"), p);
+    int length;
+    const char *word = dnx_option_word(DNX_LANDMARK_FORMS, name, &length);
+    snprintf(out, 32, "%.*s", length, word);
 }
 
 static void count_fits(choice *c, int given) {

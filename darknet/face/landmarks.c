@@ -29,10 +29,6 @@ static char separator(const char *line) {
     return usual == ' ' && strchr(line, ';') ? ';' : usual;
 }
 
-static dnx_status no_memory(const reader *r, dnx_err *err) {
-    return dnx_fail(err, DNX_EMEM, r->at, "no memory for the landmarks");
-}
-
 static bool next_line(reader *r) {
     if (r->is_again) r->is_again = false;
     else r->line = dnx_lines_next(&r->lines, "");
@@ -61,9 +57,10 @@ static dnx_status add_image(reader *r, const char *path, size_t length, dnx_err 
     for (; length > 2 && path[0] == '.' && path[1] == '/'; path += 2) length -= 2;
     const char *last = l->n ? l->image[l->n - 1].path : NULL;
     if (last && strlen(last) == length && !memcmp(last, path, length)) return DNX_OK;
-    if (!dnx_grow(&l->image, l->n, &r->image_capacity, sizeof *l->image)) return no_memory(r, err);
+    if (!dnx_grow(&l->image, l->n, &r->image_capacity, sizeof *l->image))
+        return dnx_no_memory(r->at.file, err);
     l->image[l->n] = (dnx_landmarked){strndup(path, length), r->rows, 0};
-    if (!l->image[l->n].path) return no_memory(r, err);
+    if (!l->image[l->n].path) return dnx_no_memory(r->at.file, err);
     l->n++;
     return DNX_OK;
 }
@@ -72,7 +69,8 @@ static dnx_status add_row(reader *r, const double *v, int n, dnx_err *err) {
     static const int of_106[] = {104, 105, 54, 84, 90};
     const bool has_flags = n == FLAGGED || n == FLAGGED + 1;
     if (has_flags && v[BOX + 2] < 0) return DNX_OK; /* a face without points */
-    if (!dnx_grow(&r->row, r->rows, &r->row_capacity, sizeof *r->row)) return no_memory(r, err);
+    if (!dnx_grow(&r->row, r->rows, &r->row_capacity, sizeof *r->row))
+        return dnx_no_memory(r->at.file, err);
     dnx_landmark_row *to = &r->row[r->rows++];
     *to = (dnx_landmark_row){.image = r->l->n, .line = r->at.line, .n = n};
     if (n <= DNX_ROW_MOST) memcpy(to->v, v, (size_t)n * sizeof *v);
@@ -152,7 +150,7 @@ static bool is_header(const char *line) {
 static dnx_status take_heading(reader *r, dnx_err *err) {
     char *path = strdup(r->heading), *f[64];
     long v;
-    if (!path) return no_memory(r, err);
+    if (!path) return dnx_no_memory(r->at.file, err);
     char *copy = strdup(path);
     int n = copy ? dnx_fields(copy, ' ', f, 64) : 0;
     size_t length = strlen(path);
@@ -161,7 +159,7 @@ static dnx_status take_heading(reader *r, dnx_err *err) {
         length = (size_t)(f[n - 2] - copy);
         while (length && strchr(" \t", path[length - 1])) length--;
     }
-    dnx_status st = copy ? add_image(r, path, length, err) : no_memory(r, err);
+    dnx_status st = copy ? add_image(r, path, length, err) : dnx_no_memory(r->at.file, err);
     free(copy);
     free(path);
     return st;
@@ -194,7 +192,7 @@ static dnx_status line(reader *r, dnx_err *err) {
     r->heading = NULL;
     if (n) return n < 0 ? DNX_EMEM : DNX_OK;
     char *copy = strdup(r->line), *path = NULL;
-    if (!copy) return no_memory(r, err);
+    if (!copy) return dnx_no_memory(r->at.file, err);
     size_t length = strcspn(r->line, strchr(r->line, '\t') ? "\t" : " ");
     n = csv_line(copy, &path, v);
     dnx_status st = path ? add_image(r, path, strlen(path), err)
@@ -245,7 +243,7 @@ static dnx_status unite(reader *r, dnx_err *err) {
     dnx_landmarks *l = r->l;
     size_t n = 0, faces = 0;
     dnx_face *sorted = malloc((l->faces + 1) * sizeof *sorted);
-    if (!sorted) return no_memory(r, err);
+    if (!sorted) return dnx_no_memory(r->at.file, err);
     qsort(l->image, l->n, sizeof *l->image, by_path);
     for (size_t i = 0; i < l->n; i++) {
         dnx_landmarked m = l->image[i];
@@ -277,7 +275,7 @@ dnx_status dnx_landmarks_read(const char *file, int form, dnx_landmarks *l, dnx_
     r->at.line = 0;
     if (!st && !l->n) st = dnx_fail(err, DNX_EPARSE, r->at, "no landmarks");
     l->face = malloc((r->rows + 1) * sizeof *l->face);
-    if (!st && !l->face) st = no_memory(r, err);
+    if (!st && !l->face) st = dnx_no_memory(r->at.file, err);
     if (!st) st = dnx_landmark_faces(r->row, r->rows, form, r->lines.file, l->face, err);
     if (!st) {
         l->faces = r->rows;

@@ -34,7 +34,6 @@ struct dnx_mtcnn {
     size_t page_room, map_room; /* allocated floats of pages and maps */
     float *windows, *out;       /* pixels and outputs of BATCH windows */
     dnx_found *faces;
-    size_t faces_room;
     dnx_mtcnn_times times;
     int stage;
     size_t first; /* index of the first box in the current batch */
@@ -295,12 +294,9 @@ static void find_points(dnx_mtcnn *m) {
 }
 
 static dnx_status list_faces(dnx_mtcnn *m, dnx_err *err) {
-    if (m->boxes.n > m->faces_room) {
-        free(m->faces);
-        m->faces = malloc(m->boxes.capacity * sizeof *m->faces);
-        m->faces_room = m->faces ? m->boxes.capacity : 0;
-        if (!m->faces) return no_memory(err);
-    }
+    free(m->faces);
+    m->faces = malloc((m->boxes.n + 1) * sizeof *m->faces);
+    if (!m->faces) return no_memory(err);
     for (size_t i = 0; i < m->boxes.n; i++) {
         const dnx_box *b = &m->boxes.box[i];
         m->faces[i] = (dnx_found){b->x1 - 1, b->y1 - 1,

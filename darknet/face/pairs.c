@@ -32,17 +32,13 @@ typedef struct {
 static const char form[] = "must be `NAME i j` or `NAME i OTHER j`, `IMAGE IMAGE 0|1`, or "
                            "`IMAGE 0|1` twice";
 
-static dnx_status no_memory(const reader *r, dnx_err *err) {
-    return dnx_fail(err, DNX_EMEM, dnx_lines_at(&r->lines), "no memory for the pairs");
-}
-
 /* Takes ownership of both names. */
 static dnx_status add(reader *r, char *a, char *b, bool same, long fold, dnx_err *err) {
     dnx_pairs *p = r->p;
     if (!a || !b || !dnx_grow(&p->pair, p->n, &r->capacity, sizeof *p->pair)) {
         free(a);
         free(b);
-        return no_memory(r, err);
+        return dnx_no_memory(r->lines.file, err);
     }
     p->pair[p->n++] = (dnx_face_pair){{a, b}, same, (int)fold};
     return DNX_OK;
@@ -90,7 +86,7 @@ static dnx_status take_half(reader *r, char **f, dnx_err *err) {
     if (!r->half) {
         r->half = strdup(f[0]);
         r->half_same = v;
-        return r->half ? DNX_OK : no_memory(r, err);
+        return r->half ? DNX_OK : dnx_no_memory(r->lines.file, err);
     }
     if ((v > 0) != (r->half_same > 0))
         return dnx_fail(err, DNX_EPARSE, dnx_lines_at(&r->lines),
@@ -206,7 +202,7 @@ static int by_fold(const void *a, const void *b) { return *(const int *)a - *(co
 static dnx_status count_folds(reader *r, dnx_err *err) {
     dnx_pairs *p = r->p;
     int *seen = malloc((p->n + 1) * sizeof *seen), k = 0;
-    if (!seen) return no_memory(r, err);
+    if (!seen) return dnx_no_memory(r->lines.file, err);
     for (size_t i = 0; i < p->n; i++) seen[i] = p->pair[i].fold;
     qsort(seen, p->n, sizeof *seen, by_fold);
     for (size_t i = 0; i < p->n; i++)
@@ -333,9 +329,4 @@ bool dnx_pairs_find(const char *faces, const char *name, char **path) {
             free(full);
         }
     return true;
-}
-
-bool dnx_pairs_is_set(const char *path) {
-    size_t n = strlen(path);
-    return n > 4 && !strcasecmp(path + n - 4, ".bin");
 }

@@ -44,6 +44,4 @@ void dnx_pairs_free(dnx_pairs *p);
  * slash, with and without suffixes of images. The caller frees *path, which is NULL when no file is
  * found. Returns false when memory runs out. */
 bool dnx_pairs_find(const char *faces, const char *name, char **path);
-/* Returns true when the path names a verification set, NAME.bin. */
-bool dnx_pairs_is_set(const char *path);
 #endif

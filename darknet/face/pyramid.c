@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/alloc.h"
+
 #define FACTOR 0.709 /* ratio of consecutive scales in the MTCNN paper: about half the area */
 enum { OVERLAP = DNX_CELL - 2, ROUND = 16 };
 
@@ -62,13 +64,7 @@ static void place(dnx_pyramid *p, rooms *r, dnx_piece *piece) {
 }
 
 static bool add(dnx_pyramid *p, const dnx_piece *piece, rooms *r) {
-    if (p->n == p->capacity) {
-        int capacity = p->capacity ? 2 * p->capacity : 64;
-        dnx_piece *more = realloc(p->piece, (size_t)capacity * sizeof *more);
-        if (!more) return false;
-        p->piece = more;
-        p->capacity = capacity;
-    }
+    if (!dnx_grow(&p->piece, (size_t)p->n, &p->capacity, sizeof *p->piece)) return false;
     p->piece[p->n] = *piece;
     place(p, r, &p->piece[p->n++]);
     return true;

@@ -7,6 +7,7 @@
 #ifndef DNX_PYRAMID_H
 #define DNX_PYRAMID_H
 #include <stdbool.h>
+#include <stddef.h>
 
 /* In pixels: the side of P-Net's window, and the longest side of a page. */
 enum { DNX_CELL = 12, DNX_PAGE = 192 };
@@ -20,8 +21,8 @@ typedef struct {
 
 typedef struct {
     dnx_piece *piece; /* in the order of the scales */
-    int n, capacity;
-    int levels, pages, page_w, page_h;
+    size_t capacity;
+    int n, levels, pages, page_w, page_h;
 } dnx_pyramid;
 
 /* Plans the pyramid of a w x h image for faces of `least` pixels and more. *p must be zeroed or

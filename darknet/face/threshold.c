@@ -35,20 +35,13 @@ static const char *read_word(const char *s, char *out, size_t room) {
     return n ? s : NULL;
 }
 
-typedef struct {
-    char format[MOST_TEXT], threshold[MOST_TEXT], rate[MOST_TEXT], network[MOST_TEXT],
-        flip[MOST_TEXT];
-} fields;
+enum { FORMAT, THRESHOLD, RATE, NETWORK, FLIP, KEYS };
+static const char *const keys[KEYS] = {"format", "threshold", "false_match_rate", "network",
+                                       "flip"};
+typedef char fields[KEYS][MOST_TEXT];
 
-static bool read_fields(const char *s, fields *f) {
-    const struct {
-        const char *key;
-        char *to;
-    } wanted[] = {{"format", f->format},
-                  {"threshold", f->threshold},
-                  {"false_match_rate", f->rate},
-                  {"network", f->network},
-                  {"flip", f->flip}};
+/* Stores the values of `keys` in f. Returns false for malformed JSON. */
+static bool read_fields(const char *s, fields f) {
     s = skip_space(s);
     if (*s++ != '{') return false;
     for (s = skip_space(s); *s != '}'; s = skip_space(s)) {
@@ -57,8 +50,8 @@ static bool read_fields(const char *s, fields *f) {
         s = skip_space(s);
         if (*s++ != ':') return false;
         if (!(s = read_word(skip_space(s), value, sizeof value))) return false;
-        for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-            if (!strcmp(key, wanted[i].key)) memcpy(wanted[i].to, value, sizeof value);
+        for (int i = 0; i < KEYS; i++)
+            if (!strcmp(key, keys[i])) memcpy(f[i], value, sizeof value);
         s = skip_space(s);
         if (*s == ',') s++;
         else if (*s != '}') return false;
@@ -72,22 +65,22 @@ static bool number(const char *text, double *v) {
     return *text && !*end && isfinite(*v);
 }
 
-static dnx_status take(const fields *f, const char *file, dnx_threshold *t, dnx_err *err) {
+static dnx_status take(fields f, const char *file, dnx_threshold *t, dnx_err *err) {
     char *end;
-    if (strcmp(f->format, "darknet threshold 1"))
+    if (strcmp(f[FORMAT], "darknet threshold 1"))
         return bad(file,
                    "is not a threshold: eval_lfw.py and eval_identification.py write "
                    "threshold.json",
                    err);
-    if (!number(f->threshold, &t->cosine) || fabs(t->cosine) > 1 + 1e-6)
+    if (!number(f[THRESHOLD], &t->cosine) || fabs(t->cosine) > 1 + 1e-6)
         return bad(file, "threshold: must be a number from -1 to 1", err);
-    if (!number(f->rate, &t->rate) || !(t->rate > 0 && t->rate < 1))
+    if (!number(f[RATE], &t->rate) || !(t->rate > 0 && t->rate < 1))
         return bad(file, "false_match_rate: must be a number between 0 and 1", err);
-    if (strcmp(f->flip, "none"))
+    if (strcmp(f[FLIP], "none"))
         return bad(file, "is of features with mirrored images; measure it without --flip", err);
-    t->has_network = strcmp(f->network, "null") != 0;
-    t->network = strtoull(f->network, &end, 16);
-    if (t->has_network && (!f->network[0] || *end))
+    t->has_network = strcmp(f[NETWORK], "null") != 0;
+    t->network = strtoull(f[NETWORK], &end, 16);
+    if (t->has_network && (!f[NETWORK][0] || *end))
         return bad(file, "network: must be 16 hexadecimal digits or null", err);
     t->is_known = true;
     return DNX_OK;
@@ -108,8 +101,8 @@ dnx_status dnx_threshold_read(const char *text, dnx_threshold *t, dnx_err *err) 
         return dnx_fail_at(err, DNX_EIO, NULL,
                            "-threshold %s: is neither a number, such as 0.4, nor a file", text);
     if (!data) return dnx_fail_at(err, DNX_EIO, text, "cannot open: %s", strerror(errno));
-    dnx_status st = !memchr(data, 0, len) && read_fields(data, &f)
-                        ? take(&f, text, t, err)
+    dnx_status st = !memchr(data, 0, len) && read_fields(data, f)
+                        ? take(f, text, t, err)
                         : bad(text, "is not a threshold.json", err);
     free(data);
     return st;

@@ -11,10 +11,6 @@
 #include "face/pairs.h"
 #include "face/verify.h"
 
-static dnx_status no_memory(const char *file, dnx_err *err) {
-    return dnx_fail_at(err, DNX_EMEM, file, "no memory for the faces to verify");
-}
-
 /* Stores each image name once in `names`, sorted, and the pairs as indices in v->pairs. */
 static void unite(dnx_verify *v, const dnx_pairs *p, char **names) {
     size_t n = 0;
@@ -37,11 +33,12 @@ static dnx_status find_files(dnx_verify *v, char **names, const char *pairs, con
                              dnx_err *err) {
     dnx_loc at = {pairs, 0};
     int missing = 0, first = 0;
+    v->images.base = strdup(""); /* the names are whole paths */
     v->images.name = calloc((size_t)v->n + 1, sizeof *v->images.name);
-    if (!v->images.name) return no_memory(pairs, err);
+    if (!v->images.base || !v->images.name) return dnx_no_memory(pairs, err);
     v->images.n = (size_t)v->n;
     for (int i = 0; i < v->n; i++) {
-        if (!dnx_pairs_find(faces, names[i], &v->images.name[i])) return no_memory(pairs, err);
+        if (!dnx_pairs_find(faces, names[i], &v->images.name[i])) return dnx_no_memory(pairs, err);
         if (!v->images.name[i] && missing++ == 0) first = i;
     }
     if (!missing) return DNX_OK;
@@ -67,7 +64,7 @@ static int by_person(const void *a, const void *b) {
 static dnx_status find_people(dnx_verify *v, char *const *names, const char *file, dnx_err *err) {
     face *faces = malloc(((size_t)v->n + 1) * sizeof *faces);
     v->person = malloc(((size_t)v->n + 1) * sizeof *v->person);
-    dnx_status st = faces && v->person ? DNX_OK : no_memory(file, err);
+    dnx_status st = faces && v->person ? DNX_OK : dnx_no_memory(file, err);
     for (int i = 0; i < v->n && !st; i++) {
         const char *slash = strrchr(names[i], '/');
         if (!slash || slash == names[i])
@@ -134,7 +131,7 @@ static dnx_status check_enough(dnx_verify *v, const char *file, dnx_err *err) {
 static dnx_status read_pairs(dnx_verify *v, const char *pairs, const char *faces, dnx_pairs *p,
                              dnx_err *err) {
     dnx_loc at = {pairs, 0};
-    bool is_set = dnx_pairs_is_set(pairs);
+    bool is_set = dnx_binset_is_named(pairs);
     dnx_status st = is_set ? dnx_images_find(pairs, &v->images, err)
                            : dnx_pairs_open(pairs, p, err);
     if (!st && is_set) st = dnx_pairs_of_set(&v->images.set, pairs, p, err);
@@ -150,7 +147,7 @@ static dnx_status read_pairs(dnx_verify *v, const char *pairs, const char *faces
         v->checksum = p->checksum;
         if (!is_set) st = find_files(v, names, pairs, faces, err);
         if (!st && v->judge.kind) st = find_people(v, names, pairs, err);
-    } else st = no_memory(pairs, err);
+    } else st = dnx_no_memory(pairs, err);
     free(names);
     return st;
 }
@@ -165,17 +162,12 @@ static dnx_status read_folder(dnx_verify *v, const char *faces, dnx_err *err) {
 
 static dnx_status open_all(dnx_verify *v, const dnx_verified *what, dnx_err *err) {
     dnx_pairs p = {0};
-    const bool is_set = what->pairs && dnx_pairs_is_set(what->pairs);
-    if (what->pairs && !is_set && !(v->images.base = strdup("")))
-        return no_memory(what->pairs, err);
     dnx_status st = what->pairs ? read_pairs(v, what->pairs, what->faces, &p, err)
                                 : read_folder(v, what->faces, err);
     dnx_pairs_free(&p);
-    if (st || !v->judge.kind) {
-        v->is_fitted = !v->judge.kind && v->folds == 1;
-        if (v->is_fitted) snprintf(v->on, sizeof v->on, " (threshold fitted on the tested pairs)");
-        return st;
-    }
+    v->is_fitted = !v->judge.kind && v->folds == 1;
+    if (v->is_fitted) snprintf(v->on, sizeof v->on, " (threshold fitted on the tested pairs)");
+    if (st || !v->judge.kind) return st;
     v->checksum = dnx_hash(v->checksum, v->judge.name, strlen(v->judge.name) + 1);
     if (what->distractors) st = find_others(v, what->distractors, err);
     return st ? st : check_enough(v, what->pairs ? what->pairs : what->faces, err);
@@ -184,7 +176,7 @@ static dnx_status open_all(dnx_verify *v, const dnx_verified *what, dnx_err *err
 dnx_status dnx_verify_open(const dnx_verified *what, dnx_verify **out, dnx_err *err) {
     *out = NULL;
     dnx_verify *v = calloc(1, sizeof *v);
-    if (!v) return no_memory(what->pairs ? what->pairs : what->faces, err);
+    if (!v) return dnx_no_memory(what->pairs ? what->pairs : what->faces, err);
     v->judge = what->judge;
     dnx_status st = open_all(v, what, err);
     if (st) dnx_verify_close(v);
