@@ -6,15 +6,9 @@
 #include <string.h>
 
 #include "base/lines.h"
+#include "net/opts.h"
 
 enum { MAX_BYTES = 16 << 20 }; /* so that every count fits an int */
-
-/* Makes room for element n of an array. Returns NULL and keeps the array when memory runs out. */
-static void *grown(void *array, int n, size_t size) {
-    /* The capacity is always a power of two. So the array is full only when n is one, too. */
-    if (n & (n - 1)) return array;
-    return realloc(array, (n ? 2 * (size_t)n : 1) * size);
-}
 
 static dnx_status no_memory(const char *file, int line, dnx_err *err) {
     return dnx_fail(err, DNX_EMEM, (dnx_loc){file, line}, "no memory");
@@ -24,12 +18,12 @@ static dnx_status add_section(dnx_cfg *cfg, char *line, dnx_loc at, dnx_err *err
     size_t n = strlen(line);
     if (line[n - 1] != ']')
         return dnx_fail(err, DNX_EPARSE, at, "'%.60s': a section's line must end with ']'", line);
-    if (n == 2 || strspn(line + 1, " \t\v\f") == n - 2)
+    if (strspn(line + 1, " \t\v\f") == n - 2)
         return dnx_fail(err, DNX_EPARSE, at, "'%.60s': a section needs a name", line);
     if (strchr(line + 1, '[') || strchr(line, ']') != line + n - 1)
         return dnx_fail(err, DNX_EPARSE, at, "'%.60s': a section's name has no brackets", line);
     line[n - 1] = 0;
-    dnx_section *list = grown(cfg->sections, cfg->n, sizeof *list);
+    dnx_section *list = realloc(cfg->sections, sizeof *list * ((size_t)cfg->n + 1));
     if (!list) return no_memory(at.file, at.line, err);
     cfg->sections = list;
     char *text = strdup(dnx_trim(line + 1));
@@ -51,7 +45,7 @@ static dnx_status add_pair(dnx_cfg *cfg, char *line, dnx_loc at, dnx_err *err) {
         return dnx_fail(err, DNX_EPARSE, at, "[%.60s] '%.60s': no key before '='", to->name, line);
     if (!equals[1])
         return dnx_fail(err, DNX_EPARSE, at, "[%.60s] '%.60s': no value after '='", to->name, line);
-    dnx_pair *list = grown(to->pairs, to->n, sizeof *list);
+    dnx_pair *list = realloc(to->pairs, sizeof *list * ((size_t)to->n + 1));
     if (!list) return no_memory(at.file, at.line, err);
     to->pairs = list;
     *equals = 0;
@@ -124,11 +118,10 @@ dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, 
     return DNX_OK;
 }
 
+/* Returns the first classes= of a section, if its value is auto, else NULL. */
 static const dnx_pair *classes_auto(const dnx_section *s) {
-    for (int i = 0; i < s->n; i++)
-        if (!strcmp(s->pairs[i].key, "classes") && !strcmp(s->pairs[i].value, "auto"))
-            return &s->pairs[i];
-    return NULL;
+    const dnx_pair *p = dnx_opts_given(s, "classes");
+    return p && !strcmp(p->value, "auto") ? p : NULL;
 }
 
 bool dnx_cfg_asks_classes(const dnx_cfg *cfg) {
@@ -155,15 +148,9 @@ dnx_status dnx_cfg_set_classes(dnx_cfg *cfg, int n, dnx_err *err) {
     return DNX_OK;
 }
 
-static const dnx_pair *name_of(const dnx_section *s) {
-    for (int i = 0; i < s->n; i++)
-        if (!strcmp(s->pairs[i].key, "name")) return &s->pairs[i];
-    return NULL;
-}
-
 int dnx_cfg_named(const dnx_cfg *cfg, const char *name) {
     for (int i = 1; i < cfg->n; i++) {
-        const dnx_pair *p = name_of(&cfg->sections[i]);
+        const dnx_pair *p = dnx_opts_given(&cfg->sections[i], "name");
         if (p && !strcmp(p->value, name)) return i;
     }
     return -1;
@@ -180,7 +167,7 @@ static bool is_name(const char *s) {
 
 dnx_status dnx_cfg_check_names(const dnx_cfg *cfg, dnx_err *err) {
     for (int i = 1; i < cfg->n; i++) {
-        const dnx_pair *p = name_of(&cfg->sections[i]);
+        const dnx_pair *p = dnx_opts_given(&cfg->sections[i], "name");
         if (!p) continue;
         dnx_loc at = {cfg->file, p->line};
         if (!is_name(p->value))
@@ -190,9 +177,10 @@ dnx_status dnx_cfg_check_names(const dnx_cfg *cfg, dnx_err *err) {
                             cfg->sections[i].name, p->value);
         int first = dnx_cfg_named(cfg, p->value);
         if (first < i)
-            return dnx_fail(
-                err, DNX_EOPTION, at, "[%.40s] name=%s: layer %d on line %d has this name already",
-                cfg->sections[i].name, p->value, first - 1, name_of(&cfg->sections[first])->line);
+            return dnx_fail(err, DNX_EOPTION, at,
+                            "[%.40s] name=%s: layer %d on line %d has this name already",
+                            cfg->sections[i].name, p->value, first - 1,
+                            dnx_opts_given(&cfg->sections[first], "name")->line);
     }
     return DNX_OK;
 }

@@ -37,6 +37,13 @@ def train(cfg, folder, *more):
     return darknet("classifier", "train", "syn/faces.data", cfg, "-out", folder, *more)
 
 
+def given_twice():
+    """Of two classes= the first counts: auto replaces no number."""
+    write("twice.cfg", AUTO.replace("classes=auto", "classes=7\nclasses=auto"))
+    done = darknet("check", "twice.cfg", "-data", "syn/faces.data")
+    expect(re.search(r"margin_softmax .* 21 +21\n", done.stdout), done.stdout)
+
+
 def as_if_written():
     expect_end(train("a.cfg", "a"))
     expect_end(train("five.cfg", "b"))
@@ -252,7 +259,7 @@ def named():
                "[data] needs names= or labels=")
 
 
-attempt_all(start, as_if_written, checked, timed, refused, found_in_the_weights,
+attempt_all(start, given_twice, as_if_written, checked, timed, refused, found_in_the_weights,
             classifies_beside_a_loss, teaches, student_of_both,
             maps, never_occurring, named)
 summary()
