@@ -26,12 +26,11 @@ static void put_layers(FILE *f, const char *value, int layer, const int *place) 
     for (const char *p = value; *p; p += *p == ',') {
         p += strspn(p, " \t");
         size_t len = strcspn(p, ",");
-        char *end;
-        long v = strtol(p, &end, 10);
+        const bool is_number = strchr("0123456789+-.", *p);
+        const int v = is_number ? (int)strtod(p, NULL) : 0; /* parsing accepts 1e1, too */
         if (p != value) fputc(',', f);
-        if (end == p) fprintf(f, "%.*s", (int)len, p);
-        else if (v >= 0) fprintf(f, "%d", place[v]);
-        else fprintf(f, "%d", place[layer + v] - place[layer]);
+        if (is_number) fprintf(f, "%d", v < 0 ? place[layer + v] - place[layer] : place[v]);
+        else fprintf(f, "%.*s", (int)len, p);
         p += len;
     }
 }
@@ -60,20 +59,19 @@ static void put_section(FILE *f, const dnx_section *s, const dnx_layer_type *typ
 
 dnx_status dnx_net_strip(dnx_net *net, const dnx_cfg *cfg, int last, const char *note, char **text,
                          dnx_net **out, dnx_err *err) {
-    dnx_loc at = {net->file, 0};
     int *place = calloc((size_t)net->n, sizeof *place);
     size_t size = 0;
     *text = NULL;
+    *out = NULL;
     FILE *f = place ? open_memstream(text, &size) : NULL;
-    dnx_status st = f ? DNX_OK : dnx_fail(err, DNX_EMEM, at, "no memory");
+    dnx_status st = f ? DNX_OK : dnx_no_memory(net->file, err);
     if (f) {
         number_layers(net, last, place);
         fputs(note, f);
         put_section(f, &cfg->sections[0], NULL, 0, NULL);
         for (int i = 0; i <= last; i++)
             if (place[i] >= 0) put_section(f, &cfg->sections[i + 1], net->nodes[i].type, i, place);
-        bool failed = ferror(f);
-        if (fclose(f) || failed) st = dnx_fail(err, DNX_EMEM, at, "no memory");
+        if (fclose(f)) st = dnx_no_memory(net->file, err);
     }
     dnx_cfg *stripped = NULL;
     if (!st) st = dnx_cfg_parse(*text, size, net->file, &stripped, err);

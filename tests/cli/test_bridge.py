@@ -121,6 +121,15 @@ def no_number():
     expect_end(done, 1, "nan.f32: the network's output is NaN or infinite")
 
 
+def strip_reads_every_number():
+    """In a list of layers, 1e1 is 10, and a letter begins a name."""
+    layers = "".join(f"[connected]\noutput=2\nname=nan{i}\n" for i in range(12))
+    write("list.cfg", NET + layers + "[route]\nlayers=1e1, nan9,-2\n")
+    expect_end(darknet("init", "list.cfg", "list.weights"))
+    expect_end(darknet("strip", "list.cfg", "list.weights", "l.cfg", "l.weights"))
+    expect(b"[route]\nlayers=10,nan9,-1\n" in read("l.cfg"), read("l.cfg"))
+
+
 def strip_replaces_both_files():
     """When the cfg cannot be written, the old weights stay: they belong to the old cfg."""
     words = ("strip", "net.cfg", "net.weights", "both.cfg", "both.weights")
@@ -132,5 +141,5 @@ def strip_replaces_both_files():
 
 
 attempt_all(start, no_number, every_pair, another_head, only_the_backbone, parts, json_of_check,
-            fingerprint, strip_replaces_both_files)
+            fingerprint, strip_reads_every_number, strip_replaces_both_files)
 summary()
