@@ -96,8 +96,15 @@ static dnx_status find_named(dnx_net *net, dnx_node *n, dnx_err *err) {
                             key, DNX_MAX_IN);
         n->from[n->n_in++] = (int)at;
     }
-    for (int i = 0; i < n->n_in; i++)
-        n->in[i] = n->from[i] < 0 ? net->in : net->nodes[n->from[i]].out;
+    for (int i = 0; i < n->n_in; i++) {
+        const dnx_node *from = n->from[i] < 0 ? NULL : &net->nodes[n->from[i]];
+        if (from && dnx_target_of(from->type))
+            return dnx_fail(err, DNX_EOPTION, n->loc,
+                            "[%s] reads layer %d [%s], which only has a loss: put it before that "
+                            "section",
+                            n->type->name, from->index, from->type->name);
+        n->in[i] = from ? from->out : net->in;
+    }
     return DNX_OK;
 }
 
