@@ -5,9 +5,8 @@
 
 typedef struct dnx_host dnx_host;
 
-/* Wraps net, which must outlive *out. DNX_EOPTION when libdarknet was built with GPU, or
- * when the policy needs max_batches= and the cfg lacks it. DNX_ESHAPE when a network that trains
- * does not end in a loss. DNX_EMEM. */
+/* Wraps net, which must end in a loss and outlive *out. DNX_EOPTION when libdarknet was built with
+ * GPU; DNX_EMEM. */
 dnx_status dnx_host_open(dnx_net *net, dnx_host **out, dnx_err *err);
 void dnx_host_close(dnx_host *h); /* h may be NULL */
 
@@ -17,8 +16,8 @@ void dnx_host_close(dnx_host *h); /* h may be NULL */
 double dnx_host_train(dnx_host *h, const float *x, const float *truth);
 /* Returns layer i's part of the last result of dnx_host_train(), or 0 when layer i is no loss. */
 double dnx_host_loss(const dnx_host *h, int i);
-/* Returns the learning rate of the last update, as dnx_rate() computes it. We do not use
- * libdarknet's rate, because it is wrong for three policies. */
+/* Returns the learning rate of the last update, by dnx_rate(). libdarknet's own rate is wrong for
+ * three policies. */
 float dnx_host_rate(const dnx_host *h);
 
 /* Returns 1 when libdarknet was built without GPU, else 0. A libdarknet with GPU has other structs

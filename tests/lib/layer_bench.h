@@ -44,8 +44,10 @@ enum { BENCH_INDEX = 5 };
 static inline dnx_status bench_inputs(bench *b, const row *r, dnx_err *err) {
     dnx_node *n = &b->n, before[BENCH_INDEX + 1] = {{0}};
     dnx_shape first = {r->H, r->W, r->C};
-    for (int i = 0; i < BENCH_INDEX; i++)
+    for (int i = 0; i < BENCH_INDEX; i++) {
+        before[i].type = n->type;
         before[i].out = i < BENCH_INDEX - 1 && r->second.h ? r->second : first;
+    }
     if (dnx_target_of(n->type)) {
         if (!(r->flags & NO_TEACHER)) b->distillation.target = r->second.h ? r->second : first;
         n->from[n->n_in] = BENCH_INDEX - 1;
