@@ -65,16 +65,18 @@ dnx_status dnx_net_resize(dnx_net *net, int h, int w, dnx_err *err) {
     const dnx_loc at = {net->file, net->origin.line};
     if (h == net->in.h && w == net->in.w) return DNX_OK;
     if (net->trains) return dnx_fail(err, DNX_EOPTION, at, "a network that trains keeps its size");
-    dnx_node *nodes = calloc((size_t)net->n, sizeof *nodes), *old = net->nodes;
+    dnx_node *nodes = calloc((size_t)net->n, sizeof *nodes);
     dnx_status st = nodes ? DNX_OK : dnx_fail(err, DNX_EMEM, at, "no memory");
     int made = 0;
     while (!st && made < net->n) st = make(net, in, nodes, made++, err);
-    if (st) {
-        free_nodes(nodes, made);
-        return st;
+    /* Exchanges the nodes one by one, because losses of distillation have pointers to them. */
+    for (int i = 0; !st && i < net->n; i++) {
+        const dnx_node new = nodes[i];
+        nodes[i] = net->nodes[i];
+        net->nodes[i] = new;
     }
-    net->nodes = nodes;
+    free_nodes(nodes, made);
+    if (st) return st;
     net->in = in;
-    free_nodes(old, net->n);
     return allocate(net, err);
 }

@@ -66,6 +66,17 @@ static void trains(void) {
     dnx_net_free(net);
 }
 
+/* The loss of distillation still points to the classifier of its own network. */
+static void keeps_head(void) {
+    dnx_net *net = net_of(STEM "[avgpool]\n[margin_softmax]\nclasses=3\n"
+                               "[kd_probability]\nteacher=t.cfg\nweights=t.weights\n",
+                          13, 16);
+    dnx_err err = {0};
+    check(!dnx_net_resize(net, 21, 18, &err), "kd_probability: %s", err.text);
+    check(net->nodes[3].distillation->head == &net->nodes[2], "the head is of the old network");
+    dnx_net_free(net);
+}
+
 int main(void) {
     dnx_rng r;
     dnx_rng_seed(&r, 1, 1);
@@ -79,5 +90,6 @@ int main(void) {
     refuses("too small", STEM "[convolutional]\nfilters=2\nsize=5\n", 3, 16,
             "t.cfg:12: [convolutional] size=5: the padded input is only 3 x 16");
     trains();
+    keeps_head();
     return summary();
 }
