@@ -2,6 +2,7 @@
 #include "net/opts.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,14 @@ typedef struct {
     dnx_err *err;
 } place;
 
-static dnx_status wrong(const place *at, const char *text) {
+/* Returns DNX_EOPTION with the message "[section] key=value: ...". */
+__attribute__((format(printf, 2, 3))) static dnx_status wrong(const place *at, const char *fmt,
+                                                              ...) {
+    char text[400];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
     return dnx_fail(at->err, DNX_EOPTION, (dnx_loc){at->file, at->p->line},
                     "[%.40s] %.40s=%.60s: %s", at->s->name, at->p->key, at->p->value, text);
 }
@@ -31,9 +39,7 @@ static dnx_status no_memory(const place *at) {
 }
 
 static dnx_status out_of_range(const place *at, const dnx_opt *o, const char *what) {
-    return dnx_fail(at->err, DNX_EOPTION, (dnx_loc){at->file, at->p->line},
-                    "[%.40s] %.40s=%.60s: must be %s from %.10g to %.10g", at->s->name, at->p->key,
-                    at->p->value, what, o->min, o->max);
+    return wrong(at, "must be %s from %.10g to %.10g", what, o->min, o->max);
 }
 
 static bool to_number(const char *text, size_t len, double *v) {
@@ -44,35 +50,25 @@ static bool to_number(const char *text, size_t len, double *v) {
     return dnx_decimal(buf, v) && isfinite((float)*v);
 }
 
-/* True when `text` is one of the spellings, separated by '/', in the n bytes at w. */
-static bool is_word(const char *w, size_t n, const char *text) {
-    size_t len = strlen(text);
-    for (size_t at = 0; at < n;) {
-        size_t k = at;
-        while (k < n && w[k] != '/') k++;
-        if (k - at == len && !memcmp(w + at, text, len)) return true;
-        at = k + 1;
-    }
-    return false;
-}
-
 static dnx_status set_word(const place *at, const dnx_opt *o, int *field) {
-    char text[256] = "must be one of ";
-    size_t k = strlen(text);
-    const char *w = o->words;
-    for (int i = 0;; i++) {
-        size_t n = strcspn(w, "|"), own = strcspn(w, "|/");
-        if (is_word(w, n, at->p->value)) {
+    char text[256];
+    size_t len = strlen(at->p->value), used = 0;
+    int i = 0, length;
+    for (const char *w = o->words; *w; w += *w != 0) {
+        const char *start = w;
+        w += strcspn(w, "|/");
+        if ((size_t)(w - start) == len && !memcmp(start, at->p->value, len)) {
             *field = i;
             return DNX_OK;
         }
-        for (size_t c = 0; c < own && k + 3 < sizeof text; c++) text[k++] = w[c];
-        if (!w[n]) break;
-        for (const char *c = ", "; *c && k + 3 < sizeof text; c++) text[k++] = *c;
-        w += n + 1;
+        i += *w == '|';
     }
-    text[k] = 0;
-    return wrong(at, text);
+    for (int k = 0; k <= i && used < sizeof text; k++) {
+        const char *word = dnx_option_word(o->words, k, &length);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.*s", k ? ", " : "", length,
+                                 word);
+    }
+    return wrong(at, "must be one of %s", text);
 }
 
 static dnx_status unknown_layer(const place *at, const char *name) {
@@ -84,10 +80,8 @@ static dnx_status unknown_layer(const place *at, const char *name) {
         if (p && n < MAX_KEYS) names[n++] = p->value;
     }
     const char *near = dnx_nearest(name, names, n);
-    return dnx_fail(at->err, DNX_EOPTION, (dnx_loc){at->file, at->p->line},
-                    "[%.40s] %.40s=%.60s: no layer before this one has the name '%s'%s%s%s",
-                    at->s->name, at->p->key, at->p->value, name, near ? "; did you mean '" : "",
-                    near ? near : "", near ? "'?" : "");
+    return wrong(at, "no layer before this one has the name '%s'%s%s%s", name,
+                 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 static dnx_status find_layer(const place *at, const char *text, size_t len, double *v) {
@@ -97,9 +91,8 @@ static dnx_status find_layer(const place *at, const char *text, size_t len, doub
     int i = cfg ? dnx_cfg_named(cfg, name) : -1;
     if (i < 0) return unknown_layer(at, name);
     if (&cfg->sections[i] >= at->s)
-        return dnx_fail(at->err, DNX_EOPTION, (dnx_loc){at->file, at->p->line},
-                        "[%.40s] %.40s=%.60s: layer '%s' (line %d) does not come before this one",
-                        at->s->name, at->p->key, at->p->value, name, cfg->sections[i].line);
+        return wrong(at, "layer '%s' (line %d) does not come before this one", name,
+                     cfg->sections[i].line);
     *v = i - 1;
     return DNX_OK;
 }
@@ -164,33 +157,26 @@ static dnx_status set_option(const place *at, const dnx_opt *o, void *out) {
     return DNX_OK;
 }
 
-/* Sets numbers, words and lists to their defaults. Sets strings to NULL, so that they can be freed
- * even when default_strings() fails. */
-static void set_defaults(const dnx_opt *table, void *out) {
+/* Sets the fields to their defaults. Returns false when memory runs out; a string may then be
+ * NULL. */
+static bool set_defaults(const dnx_opt *table, void *out) {
+    bool ok = true;
     for (const dnx_opt *o = table; o && o->key; o++) {
         void *field = (char *)out + o->offset;
         switch (o->type) {
         case DNX_INT:
         case DNX_WORD: *(int *)field = (int)o->value; break;
         case DNX_FLOAT: *(float *)field = (float)o->value; break;
-        case DNX_STRING: *(char **)field = NULL; break;
+        case DNX_STRING:
+            *(char **)field = o->words ? strdup(o->words) : NULL;
+            ok = ok && (*(char **)field || !o->words);
+            break;
         case DNX_IGNORED: break;
         case DNX_LIST:
         case DNX_LAYERS: *(dnx_list *)field = (dnx_list){0}; break;
         }
     }
-}
-
-static dnx_status default_strings(const dnx_opt *table, void *out, const dnx_section *s,
-                                  const char *file, dnx_err *err) {
-    for (const dnx_opt *o = table; o && o->key; o++) {
-        if (o->type != DNX_STRING || !o->words) continue;
-        dnx_pair pair = {(char *)o->key, (char *)o->words, s->line};
-        place at = {s, &pair, file, NULL, err};
-        dnx_status st = set_string(&at, (char **)(void *)((char *)out + o->offset));
-        if (st) return st;
-    }
-    return DNX_OK;
+    return ok;
 }
 
 static dnx_status unknown(const place *at, const dnx_opt *const *tables, int n) {
@@ -199,10 +185,8 @@ static dnx_status unknown(const place *at, const dnx_opt *const *tables, int n) 
     for (int t = 0; t < n; t++)
         for (const dnx_opt *o = tables[t]; o && o->key && k < MAX_KEYS; o++) keys[k++] = o->key;
     const char *near = dnx_nearest(at->p->key, keys, k);
-    if (!near) return wrong(at, "no such option");
-    return dnx_fail(at->err, DNX_EOPTION, (dnx_loc){at->file, at->p->line},
-                    "[%.40s] %.40s=%.60s: no such option; did you mean '%s'?", at->s->name,
-                    at->p->key, at->p->value, near);
+    return near ? wrong(at, "no such option; did you mean '%s'?", near)
+                : wrong(at, "no such option");
 }
 
 static dnx_status take_pairs(const dnx_opt *const *tables, void *const *outs, int n,
@@ -220,18 +204,14 @@ static dnx_status take_pairs(const dnx_opt *const *tables, void *const *outs, in
             if (!notes->twice) notes->twice = notes->text[notes->n - 1];
             continue;
         }
-        if (first != at.p)
-            return dnx_fail(err, DNX_EOPTION, (dnx_loc){file, at.p->line},
-                            "[%.40s] %.40s=%.60s: given twice; first on line %d", s->name,
-                            at.p->key, at.p->value, first->line);
+        if (first != at.p) return wrong(&at, "given twice; first on line %d", first->line);
         bool is_known = false;
-        for (int t = 0; t < n; t++)
-            for (const dnx_opt *o = tables[t]; o && o->key; o++) {
-                if (strcmp(o->key, at.p->key) != 0) continue;
-                is_known = true;
-                dnx_status st = set_option(&at, o, outs[t]);
-                if (st) return st;
-            }
+        for (int t = 0; t < n; t++) {
+            const dnx_opt *o = dnx_opt_find(tables[t], at.p->key);
+            dnx_status st = o ? set_option(&at, o, outs[t]) : DNX_OK;
+            if (st) return st;
+            is_known |= o != NULL;
+        }
         if (!is_known) return unknown(&at, tables, n);
     }
     return DNX_OK;
@@ -239,10 +219,11 @@ static dnx_status take_pairs(const dnx_opt *const *tables, void *const *outs, in
 
 dnx_status dnx_opts_parse(const dnx_opt *const *tables, void *const *outs, int n,
                           const dnx_section *s, const char *file, dnx_notes *notes, dnx_err *err) {
-    dnx_status st = DNX_OK;
-    for (int t = 0; t < n; t++) set_defaults(tables[t], outs[t]);
-    for (int t = 0; t < n && !st; t++) st = default_strings(tables[t], outs[t], s, file, err);
-    if (!st) st = take_pairs(tables, outs, n, s, file, notes, err);
+    bool ok = true;
+    for (int t = 0; t < n; t++) ok = set_defaults(tables[t], outs[t]) && ok;
+    dnx_status st = ok ? take_pairs(tables, outs, n, s, file, notes, err)
+                       : dnx_fail(err, DNX_EMEM, (dnx_loc){file, s->line}, "[%.40s] no memory",
+                                  s->name);
     for (int t = 0; t < n && st; t++) dnx_opts_free(tables[t], outs[t]);
     return st;
 }
