@@ -25,10 +25,7 @@ typedef struct {
 } header;
 
 static header describe(dnx_net *net) {
-    header h = {
-        .version = VERSION,
-        .seen = net->seen,
-    };
+    header h = {.version = VERSION, .seen = net->seen};
     dnx_param list[DNX_MAX_PARAMS];
     memcpy(h.magic, magic, sizeof magic);
     h.momentum = net->sgd.of[net->n].momentum_at;
@@ -101,32 +98,26 @@ static const char *fault(const char *bytes, size_t len, const header *h) {
 }
 
 dnx_status dnx_state_read(const char *path, dnx_state *s, dnx_err *err) {
-    dnx_loc at = {path, 0};
     size_t len = 0;
     header h = {0};
-    *s = (dnx_state){0};
     char *bytes = dnx_file_read_unnoted(path, SIZE_MAX / 2, &len);
-    if (!bytes) return dnx_fail(err, DNX_EIO, at, "cannot open: %s", strerror(errno));
+    *s = (dnx_state){.file = bytes};
+    if (!bytes)
+        return dnx_fail_at(err, errno == ENOMEM ? DNX_EMEM : DNX_EIO, path, "cannot open: %s",
+                           strerror(errno));
     memcpy(&h, bytes, len < sizeof h ? len : sizeof h);
     const char *why = fault(bytes, len, &h);
-    dnx_status st = why ? dnx_fail(err, DNX_EWEIGHTS, at, "%s", why) : DNX_OK;
-    if (!st) {
-        const char *numbers = bytes + sizeof h + padded(h.text);
-        const size_t room = len - sizeof h - sizeof(uint64_t);
-        const size_t average = length_of(&h, 0) == room ? 0 : h.params;
-        const size_t count = h.params + h.momentum + average;
-        *s = (dnx_state){.seen = h.seen,
-                         .net = h.net,
-                         .params = h.params,
-                         .momentum = h.momentum,
-                         .average = average,
-                         .inputs = strndup(bytes + sizeof h, h.text),
-                         .numbers = dnx_alloc(count + 1)};
-        if (!s->inputs || !s->numbers) st = dnx_fail(err, DNX_EMEM, at, "no memory");
-        else memcpy(s->numbers, numbers, sizeof(float) * count);
-    }
-    free(bytes);
-    return st;
+    if (why) return dnx_fail_at(err, DNX_EWEIGHTS, path, "%s", why);
+    const char *text = bytes + sizeof h;
+    const size_t room = len - sizeof h - sizeof(uint64_t);
+    s->seen = h.seen;
+    s->net = h.net;
+    s->params = h.params;
+    s->momentum = h.momentum;
+    s->average = length_of(&h, 0) == room ? 0 : h.params;
+    s->numbers = (const float *)(const void *)(text + padded(h.text));
+    s->inputs = strndup(text, h.text);
+    return s->inputs ? DNX_OK : dnx_no_memory(path, err);
 }
 
 dnx_status dnx_state_apply(const dnx_state *s, dnx_net *net, const char *path, dnx_err *err) {
@@ -156,6 +147,6 @@ dnx_status dnx_state_apply(const dnx_state *s, dnx_net *net, const char *path, d
 
 void dnx_state_free(dnx_state *s) {
     free(s->inputs);
-    dnx_free(s->numbers);
+    free(s->file);
     *s = (dnx_state){0};
 }

@@ -5,10 +5,11 @@
 #include "net/net.h"
 
 typedef struct {
-    uint64_t seen;  /* number of images trained on */
-    char *inputs;   /* the text `inputs` of dnx_state_save() */
-    uint64_t net;   /* checksum of layer types, parameter names and sizes */
-    float *numbers; /* parameters in file order; momentum; with ema= the average */
+    uint64_t seen;        /* number of images trained on */
+    char *inputs;         /* the text `inputs` of dnx_state_save() */
+    uint64_t net;         /* checksum of layer types, parameter names and sizes */
+    void *file;           /* the bytes of the file */
+    const float *numbers; /* in `file`: parameters in file order; momentum; with ema= the average */
     size_t params, momentum, average; /* number of floats of each; average may be 0 */
 } dnx_state;
 
