@@ -84,14 +84,13 @@ static outcome try(const char *path, int *fd, char holder[TEXT]) {
 dnx_status dnx_lock_wait(dnx_lock **out, const char *path,
                          bool (*waiting)(void *arg, const char *holder), void *arg, dnx_err *err) {
     const struct timespec pause = {0, WAIT_MS * 1000000L};
-    dnx_loc at = {path, 0};
     char holder[TEXT];
     outcome got;
     *out = NULL;
     dnx_lock *l = calloc(1, sizeof *l);
     if (!l || !(l->path = strdup(path))) {
         free(l);
-        return dnx_fail(err, DNX_EMEM, at, "no memory");
+        return dnx_no_memory(path, err);
     }
     while ((got = try(path, &l->fd, holder)) == HELD && waiting && waiting(arg, holder))
         nanosleep(&pause, NULL);
@@ -99,8 +98,9 @@ dnx_status dnx_lock_wait(dnx_lock **out, const char *path,
         *out = l;
         return DNX_OK;
     }
-    dnx_status st = got == HELD ? dnx_fail(err, DNX_EIO, at, "is in use by %s", holder)
-                                : dnx_fail(err, DNX_EIO, at, "cannot lock: %s", strerror(errno));
+    dnx_status st = got == HELD
+                        ? dnx_fail_at(err, DNX_EIO, path, "is in use by %s", holder)
+                        : dnx_fail_at(err, DNX_EIO, path, "cannot lock: %s", strerror(errno));
     free(l->path);
     free(l);
     return st;

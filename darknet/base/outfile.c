@@ -64,19 +64,18 @@ static bool is_read_only(const struct stat *s) { return (s->st_mode & 0222) == 0
 /* Checks that f->target may be replaced. Fills *old by stat(), with st_mode 0 when there is no
  * target yet. */
 static dnx_status check(const dnx_outfile *f, struct stat *old, dnx_err *err) {
-    dnx_loc at = {f->path, 0};
     char input[200];
     if (stat(f->target, old)) {
         old->st_mode = 0;
         return errno == ENOENT && *f->target ? DNX_OK : cannot_write(f->path, errno, err);
     }
     if (!S_ISREG(old->st_mode)) /* a rename would replace a device */
-        return dnx_fail(err, DNX_EIO, at, "cannot write: not a regular file");
+        return dnx_fail_at(err, DNX_EIO, f->path, "cannot write: not a regular file");
     if (dnx_input_is(old, input, sizeof input))
-        return dnx_fail(err, DNX_EIO, at, "cannot write: it is an input of this command (%s)",
-                        input);
+        return dnx_fail_at(err, DNX_EIO, f->path,
+                           "cannot write: it is an input of this command (%s)", input);
     if (is_read_only(old) || access(f->target, W_OK))
-        return dnx_fail(err, DNX_EIO, at, "cannot write: the file is read-only");
+        return dnx_fail_at(err, DNX_EIO, f->path, "cannot write: the file is read-only");
     return DNX_OK;
 }
 

@@ -130,16 +130,9 @@ static int layers_of(dnx_net *net, size_t floats) {
  * layers. */
 static dnx_status take(dnx_net *net, const char *path, int layers, const reach *r, const char *why,
                        dnx_bridge *b, dnx_err *err) {
-    const uint64_t seen = net->seen;
     dnx_status st = dnx_bridge_reserve(b, net->n + 1, path, err);
-    if (!st)
-        st = layers == net->n && r->floats == r->need
-                 ? dnx_weights_load(net, path, err)
-                 : dnx_weights_load_first(net, path, layers, err);
-    if (st) {
-        net->seen = seen;
-        return st;
-    }
+    if (!st) st = dnx_weights_load_first(net, path, layers, err);
+    if (st) return st;
     b->of = r->need;
     b->taken = dnx_weights_floats(net, layers);
     b->left = r->floats > b->taken ? r->floats - b->taken : 0;
@@ -161,24 +154,25 @@ static dnx_status with_hint(const dnx_err *said, const char *hint, dnx_err *err)
 }
 
 static dnx_status refuse_start(dnx_net *net, const char *path, const reach *r, dnx_err *err) {
-    dnx_loc at = {path, 0};
     size_t classes = classes_of(&net->nodes[net->n - 1]), rest = r->floats - r->core;
     int layers = layers_of(net, r->floats);
     if (is_head(r) && r->need > r->core && classes && rest % r->width == 0)
-        return dnx_fail(
-            err, DNX_EWEIGHTS, at,
+        return dnx_fail_at(
+            err, DNX_EWEIGHTS, path,
             "the head has %zu classes, the cfg %zu: -from-backbone gives it initial values",
             rest / r->width, classes);
     if (is_head(r) && r->need > r->core)
-        return dnx_fail(err, DNX_EWEIGHTS, at,
-                        "the head is another (%zu floats, the cfg's %zu): -from-backbone gives it "
-                        "initial values",
-                        rest, r->need - r->core);
+        return dnx_fail_at(
+            err, DNX_EWEIGHTS, path,
+            "the head is another (%zu floats, the cfg's %zu): -from-backbone gives it "
+            "initial values",
+            rest, r->need - r->core);
     if (layers)
-        return dnx_fail(err, DNX_EWEIGHTS, at,
-                        "ends after layer %d, the network has layers 0 to %d: -from-backbone takes "
-                        "the layers that it has",
-                        layers - 1, net->n - 1);
+        return dnx_fail_at(
+            err, DNX_EWEIGHTS, path,
+            "ends after layer %d, the network has layers 0 to %d: -from-backbone takes "
+            "the layers that it has",
+            layers - 1, net->n - 1);
     dnx_err said = {0};
     dnx_status st = dnx_weights_load(net, path, &said);
     return st ? with_hint(&said, "; -from-backbone -from-cfg with its cfg takes what fits", err)

@@ -220,17 +220,16 @@ static void set_lanes(dnx_net *net, const dnx_cfg *cfg) {
 
 dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out, dnx_err *err) {
     const dnx_net *student = how->student;
-    dnx_loc at = {cfg->file, 0};
     *out = NULL;
     if (cfg->n == 0 ||
         (strcmp(cfg->sections[0].name, "net") && strcmp(cfg->sections[0].name, "network")))
         return dnx_fail(err, DNX_EPARSE, (dnx_loc){cfg->file, cfg->n ? cfg->sections[0].line : 0},
                         "the first section must be [net]");
-    if (cfg->n == 1) return dnx_fail(err, DNX_EPARSE, at, "the network has no layers");
+    if (cfg->n == 1) return dnx_fail_at(err, DNX_EPARSE, cfg->file, "the network has no layers");
     if (cfg->n > MAX_LAYERS)
-        return dnx_fail(err, DNX_EPARSE, at, "more than %d sections", MAX_LAYERS);
+        return dnx_fail_at(err, DNX_EPARSE, cfg->file, "more than %d sections", MAX_LAYERS);
     dnx_net *net = calloc(1, sizeof *net);
-    if (!net) return dnx_fail(err, DNX_EMEM, at, "no memory");
+    if (!net) return dnx_no_memory(cfg->file, err);
     net->file = strdup(cfg->file);
     net->trains = how->trains;
     net->placement = student ? student->placement : how->placement;
@@ -250,24 +249,22 @@ dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out
     net->threads = student ? student->threads : threads;
     dnx_status st = DNX_OK;
     if (!net->file || !net->nodes || !net->links || !net->plan.of || !net->sgd.of)
-        st = dnx_fail(err, DNX_EMEM, at, "no memory");
+        st = dnx_no_memory(cfg->file, err);
     if (!st) st = note_places(net, &cfg->sections[0], err);
     if (!st) st = dnx_cfg_check_names(cfg, err);
     if (!st) st = net_options(net, &cfg->sections[0], err);
     net->batch = how->batch > 0 ? how->batch : st ? 1 : net->o.batch / net->o.subdivisions;
     net->pool = student ? student->pool : dnx_pool_new_shares(threads, shares_of(net));
-    if (!st && !net->pool) st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");
+    if (!st && !net->pool) st = dnx_fail_at(err, DNX_EMEM, cfg->file, "no memory or no threads");
     if (!st) set_lanes(net, cfg);
     if (!st && net->plan.lanes > 1 && !(net->plan.alone = dnx_pool_new(1)))
-        st = dnx_fail(err, DNX_EMEM, at, "no memory or no threads");
+        st = dnx_fail_at(err, DNX_EMEM, cfg->file, "no memory or no threads");
     for (int i = 1; i < cfg->n && !st; i++) st = build_layer(net, &cfg->sections[i], err);
     if (!st) {
         dnx_net_fuse(net);
         st = dnx_net_allocate(net, err);
     }
     if (!st && !student) dnx_note_idle(net, cfg);
-    for (int i = 0; !st && !net->is_blank && i < net->first_trained; i++)
-        if (net->nodes[i].type->prepare) st = net->nodes[i].type->prepare(&net->nodes[i], err);
     if (!st && net->placement) st = net->placement->place(net, net->placement, err);
     if (st) dnx_net_free(net);
     else *out = net;

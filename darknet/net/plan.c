@@ -46,7 +46,6 @@ static size_t plan(const dnx_net *net, bool is_y, size_t *at, int *last_use) {
 }
 
 dnx_status dnx_net_allocate(dnx_net *net, dnx_err *err) {
-    dnx_loc at = {net->file, 0};
     size_t *pos = calloc((size_t)net->n, sizeof *pos);
     int *last_use = calloc((size_t)net->n, sizeof *last_use);
     if (!pos || !last_use) goto no_memory;
@@ -76,5 +75,5 @@ dnx_status dnx_net_allocate(dnx_net *net, dnx_err *err) {
 no_memory:
     free(pos);
     free(last_use);
-    return dnx_fail(err, DNX_EMEM, at, "no memory for the network's tensors");
+    return dnx_fail_at(err, DNX_EMEM, net->file, "no memory for the network's tensors");
 }

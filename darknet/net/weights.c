@@ -40,16 +40,15 @@ static dnx_status ends_early(const source *s, dnx_err *err) {
 static dnx_status bad_variance(dnx_net *net, const source *s, const dnx_node *n, size_t channel,
                                float v, dnx_err *err) {
     const size_t need = dnx_weights_floats(net, net->n);
-    const dnx_loc at = {s->path, 0};
     if (s->floats == need)
-        return dnx_fail(err, DNX_EWEIGHTS, at,
-                        "variance of channel %zu of layer %d [%s] is %g, below 0: damaged, or of "
-                        "another network",
-                        channel, n->index, n->type->name, (double)v);
-    return dnx_fail(err, DNX_EWEIGHTS, at,
-                    "of another network: this one has %zu floats, the file %zu; layer %d [%s] or "
-                    "an earlier one has another size there",
-                    need, s->floats, n->index, n->type->name);
+        return dnx_fail_at(err, DNX_EWEIGHTS, s->path,
+                           "variance of channel %zu of layer %d [%s] is %g, below 0: damaged, or "
+                           "of another network",
+                           channel, n->index, n->type->name, (double)v);
+    return dnx_fail_at(err, DNX_EWEIGHTS, s->path,
+                       "of another network: this one has %zu floats, the file %zu; layer %d [%s] "
+                       "or an earlier one has another size there",
+                       need, s->floats, n->index, n->type->name);
 }
 
 /* Checks the next `count` floats of the file, which belong to parameter `of` of layer n. Both are
@@ -59,19 +58,18 @@ static dnx_status check_span(dnx_net *net, const source *s, const dnx_node *n, c
     float block[4096];
     const size_t most = sizeof block / sizeof *block;
     const bool is_variance = of && of->role == DNX_VARIANCE;
-    const dnx_loc file = {s->path, 0};
     for (size_t at = 0; at < count; at += most) {
         size_t some = count - at < most ? count - at : most;
         if (fread(block, sizeof *block, some, s->file) != some) return ends_early(s, err);
         for (size_t i = 0; i < some; i++) {
             if (!isfinite(block[i]) && of)
-                return dnx_fail(err, DNX_EWEIGHTS, file,
-                                "number %zu of %s of layer %d [%s] is NaN or infinite", at + i,
-                                of->name, n->index, n->type->name);
+                return dnx_fail_at(err, DNX_EWEIGHTS, s->path,
+                                   "number %zu of %s of layer %d [%s] is NaN or infinite", at + i,
+                                   of->name, n->index, n->type->name);
             if (!isfinite(block[i]))
-                return dnx_fail(err, DNX_EWEIGHTS, file,
-                                "float %zu, behind the network's, is NaN or infinite",
-                                s->floats - count + at + i);
+                return dnx_fail_at(err, DNX_EWEIGHTS, s->path,
+                                   "float %zu, behind the network's, is NaN or infinite",
+                                   s->floats - count + at + i);
             if (is_variance && block[i] < 0) return bad_variance(net, s, n, at + i, block[i], err);
         }
     }
@@ -101,7 +99,6 @@ size_t dnx_weights_floats(dnx_net *net, int layers) {
 
 /* Checks that the file has as many floats as the network, or more if net->is_partial. */
 static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
-    dnx_loc at = {s->path, 0};
     dnx_param list[DNX_MAX_PARAMS];
     size_t used = 0, need = dnx_weights_floats(net, net->n);
     /* false behind a loss whose number of parameters is unknown because its teacher is missing */
@@ -113,21 +110,20 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
             dnx_size(node->distillation->target) == 0)
             is_known = false;
         if (n > 0 && !is_known && s->floats != need)
-            return dnx_fail(err, DNX_EWEIGHTS, at,
-                            "layer %d [%s] stands behind a loss whose teacher is not there, so its "
-                            "weights cannot be found",
-                            i, node->type->name);
+            return dnx_fail_at(err, DNX_EWEIGHTS, s->path,
+                               "layer %d [%s] stands behind a loss whose teacher is not there, so "
+                               "its weights cannot be found",
+                               i, node->type->name);
         for (int k = 0; k < n; used += list[k].count, k++)
             if (s->floats - used < list[k].count)
-                return dnx_fail(err, DNX_EWEIGHTS, at,
-                                "too short: ends at %s of layer %d [%s]; the network has %zu "
-                                "floats, the file %zu",
-                                list[k].name, i, node->type->name, need, s->floats);
+                return dnx_fail_at(err, DNX_EWEIGHTS, s->path,
+                                   "too short: ends at %s of layer %d [%s]; the network has %zu "
+                                   "floats, the file %zu",
+                                   list[k].name, i, node->type->name, need, s->floats);
     }
-    if (used != s->floats && !net->is_partial)
-        return dnx_fail(err, DNX_EWEIGHTS, at, "too long: the network has %zu floats, the file %zu",
-                        used, s->floats);
-    return DNX_OK;
+    if (used == s->floats || net->is_partial) return DNX_OK;
+    return dnx_fail_at(err, DNX_EWEIGHTS, s->path,
+                       "too long: the network has %zu floats, the file %zu", used, s->floats);
 }
 
 /* Reads the parameters of the first `layers` layers. With keeps_no_weights, releases those of each
@@ -147,28 +143,26 @@ static dnx_status store(dnx_net *net, const source *s, int layers, dnx_err *err)
 }
 
 static dnx_status read_header(source *s, size_t len, dnx_err *err) {
-    dnx_loc at = {s->path, 0};
     unsigned char bytes[DNX_KIND_BYTES];
-    int32_t version[3], old_seen;
+    int32_t version[3] = {0}, old_seen;
     size_t got = fread(bytes, 1, sizeof bytes, s->file);
     if (ferror(s->file)) return ends_early(s, err);
     const char *kind = dnx_weights_kind(bytes, got);
-    if (kind) return dnx_fail(err, DNX_EWEIGHTS, at, "not a weights file: %s", kind);
-    if (got < OLD_HEADER)
-        return dnx_fail(err, DNX_EWEIGHTS, at, "too short for the header of a weights file");
-    memcpy(version, bytes, sizeof version);
+    if (kind) return dnx_fail_at(err, DNX_EWEIGHTS, s->path, "not a weights file: %s", kind);
+    if (got >= OLD_HEADER) memcpy(version, bytes, sizeof version);
     if (version[0] < 0 || version[0] > 1000 || version[1] < 0 || version[1] > 1000)
-        return dnx_fail(err, DNX_EWEIGHTS, at, "not a weights file: version %d.%d", (int)version[0],
-                        (int)version[1]);
+        return dnx_fail_at(err, DNX_EWEIGHTS, s->path, "not a weights file: version %d.%d",
+                           (int)version[0], (int)version[1]);
     s->header = version[0] * 10 + version[1] < 2 ? OLD_HEADER : HEADER;
     if (got < s->header)
-        return dnx_fail(err, DNX_EWEIGHTS, at, "too short for the header of a weights file");
+        return dnx_fail_at(err, DNX_EWEIGHTS, s->path,
+                           "too short for the header of a weights file");
     memcpy(&old_seen, bytes + 12, sizeof old_seen);
     if (s->header == HEADER) memcpy(&s->seen, bytes + 12, sizeof s->seen);
     else s->seen = old_seen < 0 ? 0 : (uint64_t)old_seen;
     if ((len - s->header) % sizeof(float))
-        return dnx_fail(err, DNX_EWEIGHTS, at,
-                        "cut short: %zu bytes after the header are not floats", len - s->header);
+        return dnx_fail_at(err, DNX_EWEIGHTS, s->path,
+                           "cut short: %zu bytes after the header are not floats", len - s->header);
     s->floats = (len - s->header) / sizeof(float);
     return DNX_OK;
 }

@@ -84,13 +84,11 @@ static dnx_status put_layer(dnx_net *net, int i, dnx_weight_bits of_weights, uns
         put(to, (uint32_t[]){bits, bits == 1 ? (uint32_t)p->filters : 0}, 8);
         put(to, &count, 8);
         if (bits == 32) put(to, p->value, sizeof(float) * p->count);
-        if (bits == 1) {
-            dnx_status st = put_signs(to, &net->nodes[i], p, err);
-            if (st) return st;
-        }
+        dnx_status st = bits == 1 ? put_signs(to, node, p, err) : DNX_OK;
+        if (st) return st;
         for (size_t k = 0; bits == 16 && k < p->count; k++) {
             uint16_t h = dnx_to_half(p->value[k]);
-            if (!isfinite(dnx_from_half(h)))
+            if (!dnx_fits_half(p->value[k]))
                 return dnx_fail(err, DNX_EWEIGHTS, node->loc,
                                 "[%s] a weight of %g is too large for half precision",
                                 node->type->name, (double)p->value[k]);
@@ -168,35 +166,32 @@ static float number(const unsigned char *from, uint32_t bits, const dnx_param *p
 /* Checks one tensor of the file, and stores its numbers when `stores` is true. */
 static dnx_status get_tensor(reader *r, dnx_net *net, int i, const dnx_param *p, bool stores,
                              dnx_err *err) {
-    dnx_loc at = {r->path, 0};
     const char *type = net->nodes[i].type->name;
+    const bool is_bit = p->is_one_bit;
     uint32_t head[2];
     uint64_t count;
-    if (!get(r, head, sizeof head) || !get(r, &count, sizeof count))
-        return dnx_fail(err, DNX_EWEIGHTS, at, "packed file ends at %s of layer %d [%s]", p->name,
-                        i, type);
-    bool is_bit = p->is_one_bit;
-    if (count != p->count || is_bit != (head[0] == 1) ||
-        (is_bit ? head[1] != (uint32_t)p->filters : head[0] != 32 && head[0] != 16))
-        return dnx_fail(err, DNX_EWEIGHTS, at,
-                        "packed file of another network: %s of layer %d [%s] are %zu numbers of "
-                        "%s, in the file %llu of %u bits",
-                        p->name, i, type, p->count, is_bit ? "1 bit" : "32 or 16 bits",
-                        (unsigned long long)count, (unsigned)head[0]);
-    size_t size = bytes_of(head[0], (size_t)p->filters, p->count);
-    if ((size_t)(r->end - r->at) < size)
-        return dnx_fail(err, DNX_EWEIGHTS, at, "packed file ends at %s of layer %d [%s]", p->name,
-                        i, type);
+    const bool has_head = get(r, head, sizeof head) && get(r, &count, sizeof count);
+    if (has_head && (count != p->count || is_bit != (head[0] == 1) ||
+                     (is_bit ? head[1] != (uint32_t)p->filters : head[0] != 32 && head[0] != 16)))
+        return dnx_fail_at(err, DNX_EWEIGHTS, r->path,
+                           "packed file of another network: %s of layer %d [%s] are %zu numbers of "
+                           "%s, in the file %llu of %u bits",
+                           p->name, i, type, p->count, is_bit ? "1 bit" : "32 or 16 bits",
+                           (unsigned long long)count, (unsigned)head[0]);
+    size_t size = has_head ? bytes_of(head[0], (size_t)p->filters, p->count) : 0;
+    if (!has_head || (size_t)(r->end - r->at) < size)
+        return dnx_fail_at(err, DNX_EWEIGHTS, r->path, "packed file ends at %s of layer %d [%s]",
+                           p->name, i, type);
     for (size_t k = 0; k < p->count; k++) {
         float v = number(r->at, head[0], p, k);
         if (!isfinite(v))
-            return dnx_fail(err, DNX_EWEIGHTS, at, "%s of layer %d [%s] are not numbers", p->name,
-                            i, type);
+            return dnx_fail_at(err, DNX_EWEIGHTS, r->path, "%s of layer %d [%s] are not numbers",
+                               p->name, i, type);
         if (p->role == DNX_VARIANCE && v < 0)
-            return dnx_fail(err, DNX_EWEIGHTS, at,
-                            "variance of channel %zu of layer %d [%s] is %g, below 0: damaged, or "
-                            "of another network",
-                            k, i, type, (double)v);
+            return dnx_fail_at(err, DNX_EWEIGHTS, r->path,
+                               "variance of channel %zu of layer %d [%s] is %g, below 0: damaged, "
+                               "or of another network",
+                               k, i, type, (double)v);
         if (stores) p->value[k] = v;
     }
     r->at += size;
@@ -206,7 +201,6 @@ static dnx_status get_tensor(reader *r, dnx_net *net, int i, const dnx_param *p,
 /* Checks the parameters of all layers, and stores those of the first `stored` layers. */
 static dnx_status walk(reader r, dnx_net *net, int stored, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
-    dnx_loc at = {r.path, 0};
     for (int i = 0; i < net->n; i++) {
         uint32_t head[2];
         const bool stores = i < stored;
@@ -215,50 +209,45 @@ static dnx_status walk(reader r, dnx_net *net, int stored, dnx_err *err) {
         dnx_status st = stores ? dnx_net_restore_params(net, i, list, &n, err) : DNX_OK;
         if (st) return st;
         if (!get(&r, head, sizeof head) || head[0] != (uint32_t)i || head[1] != (uint32_t)n)
-            return dnx_fail(
-                err, DNX_EWEIGHTS, at,
+            return dnx_fail_at(
+                err, DNX_EWEIGHTS, r.path,
                 "packed file of another network: layer %d [%s] is not there with %d tensors", i,
                 net->nodes[i].type->name, n);
-        for (int k = 0; k < n; k++) {
-            st = get_tensor(&r, net, i, &list[k], stores, err);
-            if (st) return st;
-        }
-        if (stores) dnx_net_fingerprint_params(net, i, list, n);
-        if (stores && net->keeps_no_weights) st = dnx_net_release_params(net, i, err);
+        for (int k = 0; k < n && !st; k++) st = get_tensor(&r, net, i, &list[k], stores, err);
+        if (!st && stores) dnx_net_fingerprint_params(net, i, list, n);
+        if (!st && stores && net->keeps_no_weights) st = dnx_net_release_params(net, i, err);
         if (st) return st;
     }
-    if (r.at != r.end)
-        return dnx_fail(err, DNX_EWEIGHTS, at,
-                        "packed file of another network: %zu bytes are left over",
-                        (size_t)(r.end - r.at));
-    return DNX_OK;
+    if (r.at == r.end) return DNX_OK;
+    return dnx_fail_at(err, DNX_EWEIGHTS, r.path,
+                       "packed file of another network: %zu bytes are left over",
+                       (size_t)(r.end - r.at));
 }
 
 dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *bytes, size_t len,
                            int layers, dnx_err *err) {
-    dnx_loc at = {path, 0};
     uint32_t head[2];
     uint64_t sizes[2], sum;
     if (len < HEADER)
-        return dnx_fail(err, DNX_EWEIGHTS, at,
-                        "packed file cut short: %zu bytes, the header has %d", len, HEADER);
+        return dnx_fail_at(err, DNX_EWEIGHTS, path,
+                           "packed file cut short: %zu bytes, the header has %d", len, HEADER);
     memcpy(head, bytes + 8, sizeof head);
     memcpy(sizes, bytes + 16, sizeof sizes);
     memcpy(&sum, bytes + CHECKED, sizeof sum);
     if (head[0] != VERSION)
-        return dnx_fail(err, DNX_EWEIGHTS, at, "packed file of version %u; version %d is read%s",
-                        (unsigned)head[0], VERSION,
-                        head[0] < VERSION ? ": pack the weights again" : "");
+        return dnx_fail_at(err, DNX_EWEIGHTS, path,
+                           "packed file of version %u; version %d is read%s", (unsigned)head[0],
+                           VERSION, head[0] < VERSION ? ": pack the weights again" : "");
     if (sizes[1] != len)
-        return dnx_fail(err, DNX_EWEIGHTS, at, "packed file %s: %zu bytes, its header says %llu",
-                        len < sizes[1] ? "cut short" : "too long", len,
-                        (unsigned long long)sizes[1]);
+        return dnx_fail_at(
+            err, DNX_EWEIGHTS, path, "packed file %s: %zu bytes, its header says %llu",
+            len < sizes[1] ? "cut short" : "too long", len, (unsigned long long)sizes[1]);
     if (sum != checksum(bytes, len))
-        return dnx_fail(err, DNX_EWEIGHTS, at, "packed file damaged: its checksum differs");
+        return dnx_fail_at(err, DNX_EWEIGHTS, path, "packed file damaged: its checksum differs");
     if (head[1] != (uint32_t)net->n)
-        return dnx_fail(err, DNX_EWEIGHTS, at,
-                        "packed file of another network: of %u layers, this one has %d",
-                        (unsigned)head[1], net->n);
+        return dnx_fail_at(err, DNX_EWEIGHTS, path,
+                           "packed file of another network: of %u layers, this one has %d",
+                           (unsigned)head[1], net->n);
     reader r = {bytes + HEADER, bytes + len, path};
     dnx_status st = walk(r, net, 0, err);
     if (!st) st = walk(r, net, layers, err);
