@@ -250,13 +250,18 @@ dnx_status dnx_outfile_sync_many(const char *folder, dnx_err *err) {
     return st;
 }
 
-/* Returns true when `name` is BASE.PID.N.tmp. */
+/* Returns true when `name` is BASE.PID.N.tmp. base: BASE before open_new() cut it, or NULL for any
+ * name. */
 static bool is_temporary(const char *name, const char *base) {
-    size_t n = strnlen(base, MOST_BASE);
-    int end = 0;
-    if (strncmp(name, base, n)) return false;
-    (void)sscanf(name + n, ".%*[0-9].%*[0-9].tmp%n", &end);
-    return end > 0 && name[n + (size_t)end] == 0;
+    size_t n = strlen(name);
+    if (n < 4 || strcmp(name + n - 4, ".tmp")) return false;
+    n -= 4;
+    for (int i = 0; i < 2; i++) {
+        const size_t end = n;
+        while (n && strchr("0123456789", name[n - 1])) n--;
+        if (n < 2 || n == end || name[--n] != '.') return false;
+    }
+    return !base || (n == strnlen(base, MOST_BASE) && !strncmp(name, base, n));
 }
 
 /* Removes a file that is not locked and at least `age` seconds old. The age protects a file that
@@ -271,33 +276,23 @@ static void remove_stale(int folder, const char *name, int age) {
     close(fd);
 }
 
-static void sweep(const dnx_outfile *f) {
-    int fd = open_folder_of(f->target);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (fd >= 0 && !d) close(fd);
+/* Removes temporary files that are at least `age` seconds old, and closes d, which may be NULL. */
+static void sweep(DIR *d, const char *base, int age) {
     for (struct dirent *e; d && (e = readdir(d));)
-        if (is_temporary(e->d_name, f->target + folder_length(f->target)))
-            remove_stale(dirfd(d), e->d_name, STALE);
+        if (is_temporary(e->d_name, base)) remove_stale(dirfd(d), e->d_name, age);
     if (d) closedir(d);
 }
 
-void dnx_outfile_sweep(const char *folder) {
-    DIR *d = opendir(folder);
-    for (struct dirent *e; d && (e = readdir(d));) {
-        size_t n = strlen(e->d_name), digits = 0;
-        if (n < 5 || strcmp(e->d_name + n - 4, ".tmp")) continue;
-        for (n -= 4; n && strchr("0123456789.", e->d_name[n - 1]); n--)
-            digits += e->d_name[n - 1] != '.';
-        if (digits > 1) remove_stale(dirfd(d), e->d_name, 0);
-    }
-    if (d) closedir(d);
-}
+void dnx_outfile_sweep(const char *folder) { sweep(opendir(folder), NULL, 0); }
 
 dnx_status dnx_outfile_try(const char *path, dnx_err *err) {
     dnx_outfile f;
     dnx_status st = dnx_outfile_open(&f, path, err);
     if (st) return st;
-    sweep(&f);
+    int folder = open_folder_of(f.target);
+    DIR *d = folder < 0 ? NULL : fdopendir(folder);
+    if (folder >= 0 && !d) close(folder);
+    sweep(d, f.target + folder_length(f.target), STALE);
     dnx_outfile_discard(&f);
     return DNX_OK;
 }

@@ -55,8 +55,9 @@ void dnx_outfile_discard(dnx_outfile *f);
 
 /* Writes a whole file of n bytes. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_write(const char *path, const void *bytes, size_t n, dnx_err *err);
-/* Removes the temporary files of dead processes in a folder. The caller must hold a lock on the
- * files of the folder, because a file that another process has just opened may be removed, too. */
+/* Removes the temporary files of dead processes, BASE.PID.N.tmp, in a folder. The caller must hold a
+ * lock on the files of the folder, because a file that another process has just opened may be
+ * removed, too. */
 void dnx_outfile_sweep(const char *folder);
 /* Like dnx_outfile_write(), but not synced: for one of thousands of files. Call
  * dnx_outfile_sync_many() after the last one. */

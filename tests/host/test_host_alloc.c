@@ -78,10 +78,9 @@ static const struct {
     const char *text;
     bool trains;
 } cases[] = {
-    {NET CONV
-     "activation=relu\n[kd_feature]\nlayer=0\n" TEACHER "[route]\nlayers=0\n[avgpool]\n"
-     "[connected]\noutput=5\n[margin_softmax]\nclasses=5\n[kd_correlation]\n" TEACHER
-     "[kd_probability]\n" TEACHER,
+    {NET CONV "activation=relu\n[kd_feature]\nlayer=0\n" TEACHER "[route]\nlayers=0\n[avgpool]\n"
+              "[connected]\noutput=5\n[margin_softmax]\nclasses=5\n[kd_correlation]\n" TEACHER
+              "[kd_probability]\n" TEACHER,
      true},
     {NET CONV "[avgpool]\n[connected]\noutput=5\n[margin_softmax]\nclasses=5\n"
               "centres=teacher\n" TEACHER "[kd_probability]\ngroup=.9\n" TEACHER

@@ -209,6 +209,24 @@ static void together(void) {
         }
 }
 
+/* dnx_outfile_sweep() removes only names BASE.PID.N.tmp. */
+static void swept(void) {
+    static const char *const mine[] = {"notes2024.tmp", "a.12.tmp", "a.1.2.3tmp", "12.34.tmp",
+                                       "a.1..2.tmp"};
+    dnx_outfile f;
+    for (size_t i = 0; i < sizeof mine / sizeof *mine; i++) write_text(path(mine[i]), "mine");
+    write_text(path("a.jpg.99.0.tmp"), "of a dead process");
+    check(!dnx_outfile_open(&f, path("b.jpg"), NULL), "open");
+    dnx_outfile_sweep(folder);
+    check(access(path("a.jpg.99.0.tmp"), F_OK), "what a dead process left stays");
+    check(!access(f.temporary, F_OK), "the file of a living process is removed");
+    dnx_outfile_discard(&f);
+    for (size_t i = 0; i < sizeof mine / sizeof *mine; i++) {
+        check(holds(path(mine[i]), "mine"), "%s is removed", mine[i]);
+        unlink(path(mine[i]));
+    }
+}
+
 int main(void) {
     make_folder();
     plain();
@@ -217,6 +235,7 @@ int main(void) {
     inputs();
     full_disk();
     stale();
+    swept();
     together();
     chmod(path("closed"), 0755);
     return summary();
