@@ -7,7 +7,7 @@
  *         DNX_ARG_FLAG(args, json, "-json", "print JSON"),
  *         DNX_ARG_END,
  *     };
- *     static int run(const void *a);  // a is an args
+ *     static int run(const void *a, dnx_err *err);  // a is an args
  *     const dnx_verb dnx_cmd_x = {"x", "what it does", table, sizeof(args), run};
  *
  * Options may stand before, between and after the other arguments, each once; "--" ends the
@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+
+#include "base/err.h"
 
 /* The type of the field that a table row fills, and the field's value when the argument is
  * absent. */
@@ -77,7 +79,8 @@ typedef struct dnx_verb {
     const char *summary;
     const dnx_arg *args; /* the table; NULL when the verb has sub-verbs */
     size_t size;
-    int (*run)(const void *args);
+    /* Returns the exit status. When it is 1 and *err is set, main() prints *err. */
+    int (*run)(const void *args, dnx_err *err);
     const char *note;                    /* one more paragraph of the help, or NULL */
     const struct dnx_verb *const *verbs; /* NULL-terminated array of sub-verbs, or NULL */
     const char *const *host_verbs; /* NULL-terminated; run by Darknet's own command; or NULL */

@@ -15,8 +15,6 @@ extern const dnx_verb dnx_command;
 extern const dnx_verb dnx_classifier_train, dnx_classifier_predict, dnx_classifier_valid,
     dnx_classifier_raw, dnx_compress_low_rank, dnx_compress_pack, dnx_compress_unpack;
 
-/* Prints the error to stderr. Returns the exit status 1. */
-int dnx_report(const dnx_err *err);
 /* Removes -gpu N, -nogpu and -precision WORD from the words before "--", and stores their values.
  * Returns 0, or 2 after a message about a wrong value. */
 int dnx_take_gpu_options(int *argc, char **argv);

@@ -56,10 +56,9 @@ enum { QUALITY = 95, HEIGHT = 112, WIDEST = 112, AT_ONCE = 256 };
 #define WORST_RMS 19.
 
 typedef struct {
-    const char *images, *landmarks, *out;
-    int width, form;
-    dnx_several several;
-    bool force;
+    const align_args *a;
+    char *images, *out; /* of the arguments, without '/' at their ends */
+    int width;
     dnx_landmarks l;
     dnx_crop *item;
     size_t n, first, last; /* n: all items; first to last - 1: items handled at once */
@@ -67,17 +66,13 @@ typedef struct {
     atomic_bool cannot_write;
 } job;
 
-static dnx_status failed(dnx_err *err, const char *path, const char *why) {
-    return dnx_fail_at(err, DNX_EIO, path, "%s", why);
-}
-
 static dnx_status decode(const char *path, dnx_image *image, dnx_err *err) {
     dnx_image_fault fault = dnx_image_read(path, image);
     if (!fault) return DNX_OK;
-    return failed(err, path,
-                  fault == DNX_IMAGE_REFUSED ? image->why
-                  : errno == ENOENT          ? "is missing"
-                                             : strerror(errno));
+    return dnx_fail_at(err, DNX_EIO, path, "%s",
+                       fault == DNX_IMAGE_REFUSED ? image->why
+                       : errno == ENOENT          ? "is missing"
+                                                  : strerror(errno));
 }
 
 /* Computes the transform m, 2 x 3, from the chosen face of the image to the crop. */
@@ -87,13 +82,15 @@ static dnx_status place(const job *j, const dnx_crop *it, const char *path, int 
     double rms;
     size_t n = it->faces->n;
     const dnx_face *face = j->l.face + it->faces->first;
-    if (n > 1 && j->several == DNX_SKIP) return dnx_fail_at(err, DNX_EIO, path, "has %zu faces", n);
-    face += dnx_face_choose(face, n, j->several, w, h);
+    const dnx_several several = (dnx_several)j->a->several;
+    if (n > 1 && several == DNX_SKIP) return dnx_fail_at(err, DNX_EIO, path, "has %zu faces", n);
+    face += dnx_face_choose(face, n, several, w, h);
     dnx_face_template(j->width, &template);
     if (!dnx_face_is_inside(face, w, h))
         return dnx_fail_at(err, DNX_EIO, path, "has landmarks outside of its %d x %d pixels", w, h);
     if (!dnx_similarity(face, &template, m, &rms) || rms > WORST_RMS)
-        return failed(err, path, "has landmarks that do not lie as eyes, nose and mouth do");
+        return dnx_fail_at(err, DNX_EIO, path,
+                           "has landmarks that do not lie as eyes, nose and mouth do");
     return DNX_OK;
 }
 
@@ -106,7 +103,7 @@ static dnx_status crop(job *j, const dnx_crop *it, const char *path, dnx_err *er
     if (st) return st;
     st = place(j, it, path, image.w, image.h, m, err);
     if (!st && !dnx_warp(image.rgb, image.w, image.h, m, out, j->width, HEIGHT))
-        st = failed(err, path, "the face cannot be cut out");
+        st = dnx_fail_at(err, DNX_EIO, path, "the face cannot be cut out");
     dnx_image_free(&image);
     if (st) return st;
     bytes = dnx_jpeg_encode(out, j->width, HEIGHT, QUALITY, &n);
@@ -116,7 +113,7 @@ static dnx_status crop(job *j, const dnx_crop *it, const char *path, dnx_err *er
     free(bytes);
     if (!st && it->faces->n > 1) /* with DNX_OK, the message is a note, not an error */
         dnx_fail_at(err, DNX_OK, path, "has %zu faces: took the %s", it->faces->n,
-                    j->several == DNX_LARGEST ? "largest" : "one nearest to the centre");
+                    j->a->several == DNX_LARGEST ? "largest" : "one nearest to the centre");
     return st;
 }
 
@@ -124,19 +121,20 @@ static void align_one(job *j, dnx_crop *it, dnx_err *err) {
     struct stat in, there;
     char *path = dnx_path_join(j->images, it->path);
     it->is = DNX_CROP_FAILED;
-    if (!path || !it->out) failed(err, it->path, "no memory");
+    if (!path || !it->out) dnx_no_memory(it->path, err);
     else if (!dnx_crop_stays(it->path))
-        failed(err, it->path, "must be a path relative to the images");
+        dnx_fail_at(err, DNX_EIO, it->path, "must be a path relative to the images");
     else if (it > j->item && it[-1].out && !strcmp(it[-1].out, it->out))
         dnx_fail_at(err, DNX_EIO, path, "its crop would be %s, as that of %s", it->out,
                     it[-1].path);
-    else if (!it->faces || !it->faces->n) failed(err, path, "has no face in the landmarks");
+    else if (!it->faces || !it->faces->n)
+        dnx_fail_at(err, DNX_EIO, path, "has no face in the landmarks");
     else if (!lstat(it->out, &there) && !S_ISREG(there.st_mode))
-        failed(err, it->out, "is there and no regular file");
+        dnx_fail_at(err, DNX_EIO, it->out, "is there and no regular file");
     else if (!stat(it->out, &there) && !stat(path, &in) && in.st_ino == there.st_ino &&
              in.st_dev == there.st_dev)
-        failed(err, it->out, "is the image itself");
-    else if (!access(it->out, F_OK) && !j->force) it->is = DNX_CROP_THERE;
+        dnx_fail_at(err, DNX_EIO, it->out, "is the image itself");
+    else if (!access(it->out, F_OK) && !j->a->force) it->is = DNX_CROP_THERE;
     else if (!crop(j, it, path, err)) it->is = DNX_CROP_WRITTEN;
     free(path);
 }
@@ -155,13 +153,13 @@ static dnx_status compare_options(job *j, dnx_err *err) {
     size_t len;
     if (!path) return dnx_no_memory(j->out, err);
     dnx_status st = DNX_OK;
-    if (!dnx_hash_file(j->landmarks, &landmarks))
-        st = dnx_fail_at(err, DNX_EIO, j->landmarks, "cannot read: %s", strerror(errno));
+    if (!dnx_hash_file(j->a->landmarks, &landmarks))
+        st = dnx_fail_at(err, DNX_EIO, j->a->landmarks, "cannot read: %s", strerror(errno));
     snprintf(text, sizeof text, "size=%dx%d\nseveral=%d\nform=%d\nlandmarks=%016" PRIx64 "\n",
-             HEIGHT, j->width, (int)j->several, j->form, landmarks);
+             HEIGHT, j->width, j->a->several, j->a->form, landmarks);
     there = dnx_file_read_unnoted(path, DNX_MAX_FILE, &len);
     bool differs = there && strcmp(there, text);
-    if (!st && differs && !j->force)
+    if (!st && differs && !j->a->force)
         st = dnx_fail_at(err, DNX_EIO, path,
                          "lists crops that were cut by other options or landmarks; -force cuts "
                          "them again, or name another folder");
@@ -199,7 +197,7 @@ static dnx_status align_all(job *j, dnx_pool *pool, size_t count[3], dnx_err *er
     return dnx_fail_at(err, DNX_EIO, j->out, "stopped: a crop cannot be written");
 }
 
-static dnx_status align_locked(job *j, int threads, size_t count[3], dnx_err *err) {
+static dnx_status align_locked(job *j, size_t count[3], dnx_err *err) {
     char *path = dnx_path_join(j->out, "align.lock");
     dnx_lock *lock = NULL;
     dnx_pool *pool = NULL;
@@ -208,8 +206,8 @@ static dnx_status align_locked(job *j, int threads, size_t count[3], dnx_err *er
     if (st) return st;
     st = compare_options(j, err);
     if (!st) sweep(j);
-    if (!st && !(pool = dnx_pool_new(threads)))
-        st = dnx_fail_at(err, DNX_EMEM, j->images, "no memory for threads");
+    if (!st && !(pool = dnx_pool_new(dnx_threads(j->a->threads))))
+        st = dnx_no_memory(j->images, err);
     if (!st) st = align_all(j, pool, count, err);
     dnx_pool_free(pool);
     dnx_lock_release(lock);
@@ -225,17 +223,17 @@ static void report_others(const char *out, size_t crops) {
     dnx_images_free(&all);
 }
 
-static dnx_status work(job *j, int threads, size_t count[3], dnx_err *err) {
+static dnx_status work(job *j, size_t count[3], dnx_err *err) {
     dnx_images images = {0};
     struct stat info;
     const bool is_new = access(j->out, F_OK);
-    dnx_status st = dnx_landmarks_read(j->landmarks, j->form, &j->l, err);
+    dnx_status st = dnx_landmarks_read(j->a->landmarks, j->a->form, &j->l, err);
     if (!st && (stat(j->images, &info) || !S_ISDIR(info.st_mode)))
         st = dnx_fail_at(err, DNX_EIO, j->images, "is not a folder");
     if (!st) st = dnx_images_find(j->images, &images, err);
     if (!st) st = dnx_crops_apart(j->images, j->out, err);
     if (!st) st = dnx_crops_list(&j->l, &images, j->out, &j->item, &j->n, err);
-    if (!st) st = align_locked(j, threads, count, err);
+    if (!st) st = align_locked(j, count, err);
     if (st && is_new) rmdir(j->out); /* removes only an empty folder */
     dnx_crops_free(j->item, j->n);
     dnx_landmarks_free(&j->l);
@@ -243,29 +241,23 @@ static dnx_status work(job *j, int threads, size_t count[3], dnx_err *err) {
     return st;
 }
 
-static int run(const void *args) {
+static int run(const void *args, dnx_err *err) {
     const align_args *a = args;
-    dnx_err err = {0};
     size_t count[3] = {0};
-    const int threads = dnx_threads(a->threads);
-    char *images = dnx_folder_name(a->images), *out = dnx_folder_name(a->out);
-    job j = {.images = images,
-             .landmarks = a->landmarks,
-             .out = out,
-             .force = a->force,
-             .form = a->form,
-             .width = a->size == 1 ? 96 : WIDEST,
-             .several = (dnx_several)a->several};
+    job j = {.a = a,
+             .images = dnx_folder_name(a->images),
+             .out = dnx_folder_name(a->out),
+             .width = a->size == 1 ? 96 : WIDEST};
     double start = dnx_now();
-    dnx_status st = images && out ? work(&j, threads, count, &err) : dnx_no_memory(a->out, &err);
+    dnx_status st = j.images && j.out ? work(&j, count, err) : dnx_no_memory(a->out, err);
     if (!st)
         printf("%zu written, %zu there already, %zu failed, %.1f s; the crops are in %s\n",
                count[DNX_CROP_WRITTEN], count[DNX_CROP_THERE], count[DNX_CROP_FAILED],
-               dnx_now() - start, out);
-    if (!st) report_others(out, count[DNX_CROP_WRITTEN] + count[DNX_CROP_THERE]);
-    free(images);
-    free(out);
-    if (st) return dnx_report(&err);
+               dnx_now() - start, j.out);
+    if (!st) report_others(j.out, count[DNX_CROP_WRITTEN] + count[DNX_CROP_THERE]);
+    free(j.images);
+    free(j.out);
+    if (st) return 1;
     return count[DNX_CROP_FAILED] && !a->allow_missing;
 }
 

@@ -220,17 +220,16 @@ static dnx_status open_net(const bench_args *a, int threads, dnx_net **net, dnx_
     return a->trains ? dnx_open(&o, net, err) : dnx_open_features(&o, net, err);
 }
 
-static int run(const void *args) {
+static int run(const void *args, dnx_err *err) {
     const bench_args *a = args;
-    dnx_err err = {0};
     dnx_net *net, *one = NULL;
-    if (open_net(a, a->threads, &net, &err)) return dnx_report(&err);
-    dnx_status st = a->busy ? open_net(a, 1, &one, &err) : DNX_OK;
-    if (!st && a->busy) st = dnx_bench_busy(one, net, a->busy, a->runs, a->json, &err);
-    else if (!st) st = measure(net, a->runs, a->json, &err);
+    if (open_net(a, a->threads, &net, err)) return 1;
+    dnx_status st = a->busy ? open_net(a, 1, &one, err) : DNX_OK;
+    if (!st && a->busy) st = dnx_bench_busy(one, net, a->busy, a->runs, a->json, err);
+    else if (!st) st = measure(net, a->runs, a->json, err);
     dnx_net_free(one);
     dnx_net_free(net);
-    return st ? dnx_report(&err) : 0;
+    return st != DNX_OK;
 }
 
 const dnx_verb dnx_cmd_bench = {"bench",

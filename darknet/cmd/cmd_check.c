@@ -217,11 +217,11 @@ static dnx_status write_netron(const check_args *a, const dnx_net *net, dnx_err 
     return st;
 }
 
-static int run(const void *args) {
+static int run(const void *args, dnx_err *err) {
     const check_args *a = args;
-    dnx_err err = {0}, said = {0};
+    dnx_err said = {0}, unfit = {0};
     dnx_net *net;
-    char why[sizeof err.text];
+    char why[sizeof said.text];
     bool is_said = false;
     dnx_status st = DNX_OK;
     int h = 0, w = 0;
@@ -234,12 +234,12 @@ static int run(const void *args) {
     if ((a->dot || a->svg || a->netron) && a->data)
         return dnx_wrong("-dot, -svg and -netron need no -data");
     if (a->force && !a->netron) return dnx_wrong("-force is for -netron");
-    if (open_net(a, known, h, w, &net, &err)) return dnx_report(&err);
+    if (open_net(a, known, h, w, &net, err)) return 1;
     if (a->dot || a->svg || a->netron) {
-        if (a->netron) st = write_netron(a, net, &err);
+        if (a->netron) st = write_netron(a, net, err);
         else (a->dot ? dnx_draw_dot : dnx_draw_svg)(net);
         dnx_net_free(net);
-        return st ? dnx_report(&err) : 0;
+        return st != DNX_OK;
     }
     if (!a->json) {
         dnx_print_notes(net);
@@ -249,12 +249,13 @@ static int run(const void *args) {
     t.few = t.batch > 1 ? t.batch / 2 : 2;
     find_predicting(net, why, sizeof why);
     if (a->size && !why[0]) snprintf(why, sizeof why, "-size is for predicting");
-    if (!why[0]) st = try_training(a, known, &t, &said, &err);
+    if (!why[0]) st = try_training(a, known, &t, &said, &unfit);
     if (st == DNX_EMEM || (st == DNX_EIO && has_teacher(net)))
-        said = err; /* the cfg may be right: only report the reason */
+        said = unfit; /* the cfg may be right: only report the reason */
     else if (st) {
         dnx_net_free(net);
-        return dnx_report(&err);
+        *err = unfit;
+        return 1;
     }
     if (said.status) snprintf(why, sizeof why, "%s", said.text);
     for (int i = 0; i < net->origin.notes.n; i++)

@@ -73,16 +73,15 @@ static dnx_status raw(dnx_net *net, const raw_args *a, dnx_err *err) {
     return st;
 }
 
-static int run(const void *args) {
+static int run(const void *args, dnx_err *err) {
     const raw_args *a = args;
-    dnx_err err = {0};
     dnx_net *net;
     const dnx_opening o = {a->cfg, a->weights, 0, a->batch, a->threads, .to_run = true};
-    if (dnx_open(&o, &net, &err)) return dnx_report(&err);
-    dnx_status st = raw(net, a, &err);
+    if (dnx_open(&o, &net, err)) return 1;
+    dnx_status st = raw(net, a, err);
     const size_t outputs = dnx_size(net->nodes[net->n - 1].out);
     dnx_net_free(net);
-    if (st) return dnx_report(&err);
+    if (st) return 1;
     if (!is_stream(a->out))
         printf("%s: %zu %s for each image\n", a->out, outputs,
                dnx_plural(outputs, "number", "numbers"));

@@ -47,15 +47,14 @@ static int find_script(char *self, char *script) {
     return access(script, X_OK) ? errno : 0;
 }
 
-static int run(const void *args) {
+static int run(const void *args, dnx_err *err) {
     const cluster_args *a = args;
     char self[PATH_MAX], script[PATH_MAX], least[32], min_face[32], threshold[PATH_MAX];
     const int fault = find_script(self, script);
     if (fault) {
-        fprintf(stderr,
-                "%s: %s; `darknet cluster` needs the source folder: run the bin/darknet "
-                "there\n",
-                script, strerror(fault));
+        dnx_fail_at(err, DNX_EIO, script,
+                    "%s; `darknet cluster` needs the source folder: run the bin/darknet there",
+                    strerror(fault));
         return 1;
     }
     snprintf(least, sizeof least, "%d", a->least);
@@ -74,8 +73,7 @@ static int run(const void *args) {
     setenv("DARKNET_BIN", self, 0);
     fflush(stdout);
     execv(script, (char *const *)(uintptr_t)words);
-    fprintf(stderr, "%s: cannot run: %s\n", script, strerror(errno));
-    return 1;
+    return dnx_fail_at(err, DNX_EIO, script, "cannot run: %s", strerror(errno)) != DNX_OK;
 }
 
 const dnx_verb dnx_cmd_cluster = {

@@ -118,7 +118,7 @@ static dnx_status read_both(const dnx_matching *t, const compare_args *a, dnx_po
     const dnx_status st = dnx_matching_read(t, a->photo[0], &p[0], err);
     if (!st) return dnx_matching_read(t, a->photo[1], &p[1], err);
     if (strcmp(a->photo[0], a->photo[1]) && dnx_matching_read(t, a->photo[1], &p[1], &other)) {
-        dnx_report(err);
+        fprintf(stderr, "%s\n", err->text);
         *err = other;
     }
     return st;
@@ -131,19 +131,18 @@ static dnx_status try_sheet(const compare_args *a, dnx_err *err) {
     return dnx_try_output(a->sheet, a->force, err);
 }
 
-static int run(const void *args) {
+static int run(const void *args, dnx_err *err) {
     const compare_args *a = args;
     dnx_matching t = {0};
     dnx_portrait p[2] = {{.n = 0}};
-    dnx_err err = {0};
-    dnx_status st = dnx_matching_open(&a->m, &t, &err);
-    if (!st) st = read_both(&t, a, p, &err);
-    if (!st && a->sheet) st = try_sheet(a, &err);
-    if (!st && a->sheet) st = draw(p, t.m.net->in.h, !a->m.aligned, a->sheet, &err);
+    dnx_status st = dnx_matching_open(&a->m, &t, err);
+    if (!st) st = read_both(&t, a, p, err);
+    if (!st && a->sheet) st = try_sheet(a, err);
+    if (!st && a->sheet) st = draw(p, t.m.net->in.h, !a->m.aligned, a->sheet, err);
     if (!st) print(&t, a, p);
     for (int k = 0; k < 2; k++) dnx_portrait_free(&p[k]);
     dnx_matching_close(&t);
-    return st ? dnx_report(&err) : 0;
+    return st != DNX_OK;
 }
 
 const dnx_verb dnx_cmd_compare = {

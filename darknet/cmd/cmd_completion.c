@@ -116,8 +116,9 @@ static void put_cases(int shell) {
     printf("    esac\n    case $kind in\n");
 }
 
-static int run(const void *given) {
+static int run(const void *given, dnx_err *err) {
     const args *a = given;
+    (void)err;
     if (a->shell == BASH) {
         printf("# Completes the words of darknet in bash; printed by `darknet completion bash`.\n"
                "_darknet() {\n"

@@ -121,16 +121,15 @@ static dnx_status work(dnx_net *net, const embed_args *a, dnx_err *err) {
     return st;
 }
 
-static int run(const void *args) {
+static int run(const void *args, dnx_err *err) {
     const embed_args *a = args;
-    dnx_err err = {0};
     dnx_net *net;
     dnx_stop_on_signals();
     const dnx_opening how = {a->cfg, a->weights, 1, a->batch, a->threads, .to_run = true};
-    if (dnx_open_features(&how, &net, &err)) return dnx_report(&err);
-    dnx_status st = work(net, a, &err);
+    if (dnx_open_features(&how, &net, err)) return 1;
+    dnx_status st = work(net, a, err);
     dnx_net_free(net);
-    return st ? dnx_report(&err) : 0;
+    return st != DNX_OK;
 }
 
 const dnx_verb dnx_cmd_embed = {

@@ -142,7 +142,7 @@ static dnx_status try_outputs(const dnx_finding *j, const char *record, dnx_err 
     dnx_status st = faceless && skipped ? DNX_OK : dnx_no_memory(j->out, err);
     for (int i = OWN; !st && i < ALL; i++) {
         if (!out[i]) continue;
-        if (!st) st = dnx_try_another(out[i], out, i, err);
+        st = dnx_try_another(out[i], out, i, err);
         if (!st) st = dnx_images_note(&j->images, out[i], err);
         if (!st) st = dnx_outfile_try(out[i], err);
         if (!st && j->images.is_folder) st = dnx_crops_no_image(out[i], j->a->photos, err);
@@ -220,20 +220,20 @@ static void close_job(dnx_finding *j) {
     dnx_video_close(j->video);
 }
 
-static int run(const void *args) {
+static int run(const void *args, dnx_err *err) {
     const dnx_faces_args *a = args;
-    dnx_err err = {0};
+    dnx_err why = {0};
     size_t faceless = 0;
     double start = dnx_now();
     if ((a->every > 1 || a->frames) && !is_video(a->photos))
         return dnx_wrong("-every and -frames are for videos, and %s is none", a->photos);
     char *out = dnx_folder_name(a->out);
     dnx_finding *j = calloc(1, sizeof *j);
-    if (!j || !out) return dnx_report(&(dnx_err){.text = "no memory"});
+    if (!j || !out) return dnx_no_memory(a->out, err) != DNX_OK;
     j->a = a;
     j->out = out;
     dnx_stop_on_signals();
-    dnx_status st = work(j, dnx_threads(a->threads), &faceless, &err);
+    dnx_status st = work(j, dnx_threads(a->threads), &faceless, &why);
     if (!st) {
         print_doubts(j);
         dnx_finding_print(j, faceless, dnx_now() - start);
@@ -242,8 +242,9 @@ static int run(const void *args) {
     close_job(j);
     free(j);
     free(out);
-    if (st == DNX_ESTOP) fprintf(stderr, "%s; the same command continues\n", err.text);
-    else if (st) return dnx_report(&err);
+    if (st == DNX_ESTOP)
+        return dnx_fail_at(err, st, NULL, "%s; the same command continues", why.text) != DNX_OK;
+    *err = why;
     return st || has_skipped;
 }
 

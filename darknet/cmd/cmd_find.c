@@ -148,24 +148,23 @@ static dnx_status look_up(const dnx_matching *t, const dnx_gallery *g, const dnx
     return st;
 }
 
-static int run(const void *args) {
+static int run(const void *args, dnx_err *err) {
     const find_args *a = args;
     dnx_matching t = {0};
     dnx_gallery g = {.is_new = false};
     dnx_portrait p = {.n = 0};
-    dnx_err err = {0};
     dnx_stop_on_signals();
-    dnx_status st = dnx_matching_open(&a->m, &t, &err);
-    if (!st) st = dnx_matching_read(&t, a->photo, &p, &err);
-    if (!st) st = dnx_gallery_open(&t.m, t.network, a->gallery, &g, &err);
+    dnx_status st = dnx_matching_open(&a->m, &t, err);
+    if (!st) st = dnx_matching_read(&t, a->photo, &p, err);
+    if (!st) st = dnx_gallery_open(&t.m, t.network, a->gallery, &g, err);
     if (!st) {
         tell(&g, a);
-        st = look_up(&t, &g, &p, a, &err);
+        st = look_up(&t, &g, &p, a, err);
     }
     dnx_portrait_free(&p);
     dnx_gallery_free(&g);
     dnx_matching_close(&t);
-    return st ? dnx_report(&err) : 0;
+    return st != DNX_OK;
 }
 
 const dnx_verb dnx_cmd_find = {

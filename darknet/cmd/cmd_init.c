@@ -40,20 +40,19 @@ static dnx_status bridge(dnx_net *net, const char *const *from, dnx_err *err) {
     return st;
 }
 
-static int run(const void *args) {
+static int run(const void *args, dnx_err *err) {
     const init_args *a = args;
-    dnx_err err = {0};
     dnx_net *net;
     const dnx_opening o = {a->cfg, .data = a->data, .classes_of = a->from[1], .batch = 1,
                            .threads = 1};
-    if (dnx_open(&o, &net, &err)) return dnx_report(&err);
-    dnx_status st = dnx_try_weights(a->out, a->force, &err);
-    if (!st && a->from[0]) st = bridge(net, a->from, &err);
-    if (!st) st = dnx_weights_save(net, a->out, &err);
+    if (dnx_open(&o, &net, err)) return 1;
+    dnx_status st = dnx_try_weights(a->out, a->force, err);
+    if (!st && a->from[0]) st = bridge(net, a->from, err);
+    if (!st) st = dnx_weights_save(net, a->out, err);
     if (!st && a->from[0]) printf("%s: with weights of %s\n", a->out, a->from[1]);
     else if (!st) printf("%s: random weights of seed %d\n", a->out, net->o.seed);
     dnx_net_free(net);
-    return st ? dnx_report(&err) : 0;
+    return st != DNX_OK;
 }
 
 const dnx_verb dnx_cmd_init = {"init",

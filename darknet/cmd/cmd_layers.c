@@ -58,7 +58,7 @@ static const char *has_word(const char *word) {
     return NULL;
 }
 
-static int run(const void *args) {
+static int run(const void *args, dnx_err *err) {
     const char *section = ((const layers_args *)args)->section;
     const char *names[257] = {"net"};
     const dnx_layer_type *section_type = section ? dnx_type_find(section, dnx_host_types) : NULL;
@@ -93,13 +93,13 @@ static int run(const void *args) {
         return 0;
     }
     const char *near = dnx_nearest(section, names, n), *of = near ? NULL : has_word(section);
-    if (of) {
-        fprintf(stderr, "darknet: no section [%s]: it is a word of an option of [%s]\n", section,
-                of);
-        return 1;
-    }
-    fprintf(stderr, "darknet: no section [%s]%s%s%s\n", section, near ? "; did you mean [" : "",
-            near ? near : "", near ? "]?" : "; darknet layers lists all");
+    if (of)
+        dnx_fail_at(err, DNX_EOPTION, "darknet",
+                    "no section [%s]: it is a word of an option of [%s]", section, of);
+    else
+        dnx_fail_at(err, DNX_EOPTION, "darknet", "no section [%s]%s%s%s", section,
+                    near ? "; did you mean [" : "", near ? near : "",
+                    near ? "]?" : "; darknet layers lists all");
     return 1;
 }
 

@@ -200,9 +200,8 @@ static dnx_status tell_skipped(const job *j, const args *a, dnx_err *err) {
     return DNX_OK;
 }
 
-static int run(const void *given) {
+static int run(const void *given, dnx_err *err) {
     const args *a = given;
-    dnx_err err = {0};
     if ((a->wish.rank != NULL) + (a->wish.energy > 0) + (a->wish.speedup > 0) +
             (a->wish.flops > 0) !=
         1)
@@ -218,13 +217,13 @@ static int run(const void *given) {
                          .read = read_image,
                          .arg = &j,
                          .progress = progress};
-    dnx_status st = work(&j, a, &err);
+    dnx_status st = work(&j, a, err);
     if (!st && !a->json) {
         dnx_low_rank_print(&j.c);
         printf("%s, %s: the smaller network%s%s\n", a->out_cfg, a->out_weights,
                a->csv ? "; its layers' energies: " : "", a->csv ? a->csv : "");
     } else if (!st) dnx_low_rank_json(&j.c, &j.list, j.pick, j.skipped.n);
-    if (!st) st = tell_skipped(&j, a, &err);
+    if (!st) st = tell_skipped(&j, a, err);
     dnx_low_rank_close(&j.c);
     dnx_net_free(j.c.net);
     dnx_net_free(j.c.small);
@@ -234,7 +233,7 @@ static int run(const void *given) {
     free(j.out_text);
     free(j.pick);
     dnx_skipped_free(&j.skipped);
-    return st ? dnx_report(&err) : 0;
+    return st != DNX_OK;
 }
 
 const dnx_verb dnx_compress_low_rank = {

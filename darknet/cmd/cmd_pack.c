@@ -47,23 +47,22 @@ static void print_packed(dnx_net *net, const pack_args *a, dnx_weight_bits of_ot
 }
 
 /* Reads a->in and writes a->out, packed or as 32 bits. Returns the exit status. */
-static int convert(const pack_args *a, bool packs) {
-    dnx_err err = {0};
+static int convert(const pack_args *a, bool packs, dnx_err *err) {
     dnx_net *net;
     const dnx_weight_bits of_others = a->half ? DNX_HALF : DNX_SINGLE;
     const dnx_opening o = {a->cfg, a->in, .batch = 1, .threads = 1};
-    if (dnx_open(&o, &net, &err)) return dnx_report(&err);
-    dnx_status st = dnx_try_weights(a->out, a->force, &err);
-    if (!st && packs) st = dnx_packed_save(net, a->out, of_others, &err);
-    else if (!st) st = dnx_weights_save(net, a->out, &err);
+    if (dnx_open(&o, &net, err)) return 1;
+    dnx_status st = dnx_try_weights(a->out, a->force, err);
+    if (!st && packs) st = dnx_packed_save(net, a->out, of_others, err);
+    else if (!st) st = dnx_weights_save(net, a->out, err);
     if (!st && packs) print_packed(net, a, of_others);
     else if (!st) printf("%s: weights of 32 bits\n", a->out);
     dnx_net_free(net);
-    return st ? dnx_report(&err) : 0;
+    return st != DNX_OK;
 }
 
-static int pack(const void *args) { return convert(args, true); }
-static int unpack(const void *args) { return convert(args, false); }
+static int pack(const void *args, dnx_err *err) { return convert(args, true, err); }
+static int unpack(const void *args, dnx_err *err) { return convert(args, false, err); }
 
 const dnx_verb dnx_compress_pack = {"compress pack",
                                     "write weights with one bit for each weight of [binary]",

@@ -84,27 +84,25 @@ static dnx_status print(const dnx_pairs *p, const char *file, const char *faces,
     return DNX_OK;
 }
 
-static int run(const void *args) {
+static int run(const void *args, dnx_err *err) {
     const pairs_args *a = args;
     const bool is_set = dnx_binset_is_named(a->pairs);
-    dnx_err err = {0};
     dnx_pairs p = {0};
     dnx_binset s = {0};
     if (a->unpack && !is_set) return dnx_wrong("-unpack needs a verification set NAME.bin");
     if (a->faces && is_set) return dnx_wrong("-faces: a verification set has its own images");
-    dnx_status st = is_set ? dnx_binset_open(a->pairs, &s, &err)
-                           : dnx_pairs_open(a->pairs, &p, &err);
-    if (!st && is_set) st = dnx_pairs_of_set(&s, a->pairs, &p, &err);
+    dnx_status st = is_set ? dnx_binset_open(a->pairs, &s, err) : dnx_pairs_open(a->pairs, &p, err);
+    if (!st && is_set) st = dnx_pairs_of_set(&s, a->pairs, &p, err);
     char *name = !st && a->unpack ? set_name(a->pairs) : NULL;
-    if (!st && a->unpack && !name) st = dnx_no_memory(NULL, &err);
-    if (!st && name) st = unpack(&s, &p, name, a->unpack, &err);
-    else if (!st) st = print(&p, a->pairs, a->faces, &err);
+    if (!st && a->unpack && !name) st = dnx_no_memory(NULL, err);
+    if (!st && name) st = unpack(&s, &p, name, a->unpack, err);
+    else if (!st) st = print(&p, a->pairs, a->faces, err);
     free(name);
     dnx_binset_close(&s);
     dnx_pairs_free(&p);
     if (!st && (fflush(stdout) || ferror(stdout)))
-        st = dnx_fail_at(&err, DNX_EIO, NULL, "cannot write: %s", strerror(errno));
-    return st ? dnx_report(&err) : 0;
+        st = dnx_fail_at(err, DNX_EIO, NULL, "cannot write: %s", strerror(errno));
+    return st != DNX_OK;
 }
 
 const dnx_verb dnx_cmd_pairs = {

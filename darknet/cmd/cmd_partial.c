@@ -29,24 +29,23 @@ static dnx_status find_end(const dnx_net *net, const char *text, int *layers, dn
                        "%.60s: must be a whole number of layers from 1 to %d", text, net->n);
 }
 
-static int run(const void *args) {
+static int run(const void *args, dnx_err *err) {
     const partial_args *a = args;
-    dnx_err err = {0};
     dnx_net *net;
     int layers;
     const dnx_opening o = {a->cfg, .classes_of = a->weights, .classes = 1, .batch = 1,
                            .threads = 1};
-    if (dnx_open(&o, &net, &err)) return dnx_report(&err);
-    dnx_status st = find_end(net, a->layers, &layers, &err);
-    if (!st) st = dnx_try_weights(a->out, a->force, &err);
-    if (!st) st = dnx_weights_load_first(net, a->weights, layers, &err);
+    if (dnx_open(&o, &net, err)) return 1;
+    dnx_status st = find_end(net, a->layers, &layers, err);
+    if (!st) st = dnx_try_weights(a->out, a->force, err);
+    if (!st) st = dnx_weights_load_first(net, a->weights, layers, err);
     net->seen = 0;
-    if (!st) st = dnx_weights_save_first(net, a->out, layers, &err);
+    if (!st) st = dnx_weights_save_first(net, a->out, layers, err);
     if (!st)
         printf("%s: %zu floats of the layers 0 to %d\n", a->out, dnx_weights_floats(net, layers),
                layers - 1);
     dnx_net_free(net);
-    return st ? dnx_report(&err) : 0;
+    return st != DNX_OK;
 }
 
 const dnx_verb dnx_cmd_partial = {"partial", "write the weights of a network's first layers", table,

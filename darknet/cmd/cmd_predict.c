@@ -199,7 +199,7 @@ static dnx_status predict_lines(model *m, const dnx_labels *names, int top, int 
         if (!*path) continue;
         all++;
         if (!predict(m, path, names, top, index, &one)) continue;
-        dnx_report(&one);
+        fprintf(stderr, "%s\n", one.text);
         failed++;
     }
     free(line);
@@ -244,22 +244,21 @@ static dnx_status read_names(const class_args *a, const dnx_data_opts *o, int cl
     return st;
 }
 
-static int run_predict(const void *args) {
+static int run_predict(const void *args, dnx_err *err) {
     const class_args *a = args;
-    dnx_err err = {0};
     dnx_data_opts o;
     dnx_labels names = {0};
     model m = {0};
-    dnx_status st = dnx_datafile_read(a->data, &o, &err);
-    if (!st) st = open_model(a, o.classes, 1, &m, &err);
+    dnx_status st = dnx_datafile_read(a->data, &o, err);
+    if (!st) st = open_model(a, o.classes, 1, &m, err);
     int top = a->top ? a->top : o.top;
-    if (!st) st = read_names(a, &o, m.classes, &names, &err);
-    if (!st) st = check_top(a, top, m.classes, &err);
-    if (!st) st = predict_all(&m, a->image, &names, top, &err);
+    if (!st) st = read_names(a, &o, m.classes, &names, err);
+    if (!st) st = check_top(a, top, m.classes, err);
+    if (!st) st = predict_all(&m, a->image, &names, top, err);
     dnx_labels_free(&names);
     dnx_datafile_free(&o);
     close_model(&m);
-    return st ? dnx_report(&err) : 0;
+    return st != DNX_OK;
 }
 
 /* ---- valid ---- */
@@ -336,22 +335,21 @@ static dnx_status validate(const dnx_data *data, model *m, dnx_err *err) {
     return st;
 }
 
-static int run_valid(const void *args) {
+static int run_valid(const void *args, dnx_err *err) {
     const class_args *a = args;
-    dnx_err err = {0};
     dnx_data *data;
     model m = {0};
-    dnx_status st = dnx_data_open_valid(a->data, dnx_print_skipped, NULL, &data, &err);
-    if (st) return dnx_report(&err);
-    st = open_model(a, data->o.classes, a->batch, &m, &err);
+    dnx_status st = dnx_data_open_valid(a->data, dnx_print_skipped, NULL, &data, err);
+    if (st) return 1;
+    st = open_model(a, data->o.classes, a->batch, &m, err);
     if (!st && data->o.classes > m.classes)
-        st = dnx_fail_at(&err, DNX_EOPTION, a->data, "[data] classes=%d: the network has only %d",
+        st = dnx_fail_at(err, DNX_EOPTION, a->data, "[data] classes=%d: the network has only %d",
                          data->o.classes, m.classes);
-    if (!st) st = check_top(a, data->o.top, data->o.classes, &err);
-    if (!st) st = validate(data, &m, &err);
+    if (!st) st = check_top(a, data->o.top, data->o.classes, err);
+    if (!st) st = validate(data, &m, err);
     dnx_data_close(data);
     close_model(&m);
-    return st ? dnx_report(&err) : 0;
+    return st != DNX_OK;
 }
 
 const dnx_verb dnx_classifier_predict = {"classifier predict",

@@ -137,8 +137,9 @@ static void show(const runs *all) {
     }
 }
 
-static int run(const void *given) {
+static int run(const void *given, dnx_err *err) {
     const args *a = given;
+    (void)err;
     const char *folder = a->folder ? a->folder : ".";
     runs all = {0};
     search(&all, folder, 0);

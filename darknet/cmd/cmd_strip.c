@@ -55,20 +55,19 @@ static dnx_status strip(const strip_args *a, dnx_net *net, const dnx_cfg *cfg, d
     return st;
 }
 
-static int run(const void *args) {
+static int run(const void *args, dnx_err *err) {
     const strip_args *a = args;
-    dnx_err err = {0};
     dnx_net *net;
     dnx_cfg *cfg;
     const dnx_opening o = {a->cfg, a->weights, .classes = 1, .batch = 1, .threads = 1};
-    if (dnx_open_features(&o, &net, &err)) return dnx_report(&err);
-    dnx_status st = dnx_open_cfg(&o, &cfg, &err);
+    if (dnx_open_features(&o, &net, err)) return 1;
+    dnx_status st = dnx_open_cfg(&o, &cfg, err);
     if (!st) {
-        st = strip(a, net, cfg, &err);
+        st = strip(a, net, cfg, err);
         dnx_cfg_free(cfg);
     }
     dnx_net_free(net);
-    return st ? dnx_report(&err) : 0;
+    return st != DNX_OK;
 }
 
 const dnx_verb dnx_cmd_strip = {

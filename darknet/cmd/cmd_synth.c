@@ -257,12 +257,6 @@ static dnx_status find(const char *path, dnx_err *err) {
                        strerror(errno));
 }
 
-static dnx_status find_file(const set *s, const char *file, dnx_err *err) {
-    char path[MAX_PATH];
-    name(path, s, "%s", file);
-    return find(path, err);
-}
-
 static dnx_status find_images(job j, dnx_err *err) {
     char path[MAX_PATH];
     dnx_status st = DNX_OK;
@@ -291,11 +285,14 @@ static dnx_status compare_text(const set *s, const char *file, dnx_err *err) {
 
 /* Returns DNX_EIO when the set in OUT has other options than s, or lacks a file. */
 static dnx_status compare(const set *s, dnx_err *err) {
+    char pairs[MAX_PATH], data[MAX_PATH];
+    name(pairs, s, "pairs.txt");
+    name(data, s, "faces.data");
     dnx_status st = compare_text(s, "synth.txt", err);
     if (!st) st = find_images(training(s), err);
     if (!st) st = find_images(testing(s), err);
-    if (!st && s->pairs) st = find_file(s, "pairs.txt", err);
-    return st ? st : find_file(s, "faces.data", err);
+    if (!st && s->pairs) st = find(pairs, err);
+    return st ? st : find(data, err);
 }
 
 /* Makes OUT, or checks its content. *is_there: OUT has the complete set already. */
@@ -330,9 +327,8 @@ static dnx_status write_locked(const set *s, dnx_err *err) {
     return st;
 }
 
-static int run(const void *args) {
+static int run(const void *args, dnx_err *err) {
     set s = *(const set *)args;
-    dnx_err err = {0};
     bool is_there = false;
     if (s.pairs % (2 * FOLDS))
         return dnx_wrong(
@@ -342,15 +338,13 @@ static int run(const void *args) {
     char *out = dnx_folder_name(s.out);
     const size_t n = out ? strlen(out) : 0;
     s.out = out;
-    dnx_status st = DNX_OK;
     int status = 0;
-    if (!out) st = dnx_no_memory("synth", &err);
+    if (!out) status = dnx_no_memory("synth", err) != DNX_OK;
     else if (!n || n > MAX_PATH - 100 || strpbrk(out, "\r\n"))
         status = dnx_wrong("the folder's name is empty, too long or has a line break");
-    else st = open_folder(&s, &is_there, &err);
-    if (!st && !status && is_there) printf("%s: these synthetic faces are there already\n", out);
-    else if (!st && !status) st = write_locked(&s, &err);
-    if (st) status = dnx_report(&err);
+    else status = open_folder(&s, &is_there, err) != DNX_OK;
+    if (!status && is_there) printf("%s: these synthetic faces are there already\n", out);
+    else if (!status) status = write_locked(&s, err) != DNX_OK;
     free(out);
     return status;
 }

@@ -170,39 +170,37 @@ static void show_cached(void *arg, size_t done, size_t all) {
     fflush(stdout);
 }
 
-static int train(const args *a) {
+static int train(const args *a, dnx_err *err) {
     screen s = {.is_terminal = isatty(STDOUT_FILENO) == 1};
     const dnx_train_events events = {show_update, show_note, show_cached, &s};
     dnx_train_job *j;
-    dnx_err err = {0};
+    dnx_err why = {0};
     uint64_t done;
     bool is_whole;
     dnx_stop_on_signals();
-    if (dnx_train_open(a, &events, &j, &err)) return dnx_report(&err);
+    if (dnx_train_open(a, &events, &j, err)) return 1;
     char text[1200];
     const char *unfit = dnx_train_unfit(j, text, sizeof text);
     if (unfit) {
         dnx_train_close(j);
         return dnx_wrong("%s", unfit);
     }
-    dnx_status st = dnx_train_run(j, &done, &is_whole, &err);
+    dnx_status st = dnx_train_run(j, &done, &is_whole, &why);
     dnx_train_close(j);
     end_line(&s);
     if (done && !is_whole && st != DNX_ENUMBER)
         fprintf(stderr, "stopped at batch %llu; continue with -resume\n", (unsigned long long)done);
-    if (st && !(st == DNX_ESTOP && done && !is_whole)) return dnx_report(&err);
-    return is_whole ? 0 : 1;
+    if (!(st == DNX_ESTOP && done && !is_whole)) *err = why;
+    return st || !is_whole;
 }
 
-static int run(const void *given) {
+static int run(const void *given, dnx_err *err) {
     args a = *(const args *)given;
     const char *wrong = find_wrong(&a);
     if (!wrong) wrong = find_wrong_verification(&a);
     if (wrong) return dnx_wrong("%s", wrong);
     if (!a.verify) a.verify = EVERY;
-    dnx_err err = {0};
-    if (dnx_where_to_run(&a.placement, &err)) return dnx_report(&err);
-    return train(&a);
+    return dnx_where_to_run(&a.placement, err) ? 1 : train(&a, err);
 }
 
 const dnx_verb dnx_classifier_train = {

@@ -82,21 +82,20 @@ static void print_layers(void) {
     printf("\nall other layers run on the processor, with copies between\n");
 }
 
-static int run(const void *args) {
-    dnx_err err = {0};
+static int run(const void *args, dnx_err *err) {
     int count;
     (void)args;
     if (!dnx_gpu) {
         printf("this build has no code for a GPU: make gpu-deps && make GPU=1\n");
         return 0;
     }
-    if (dnx_device_count(&count, &err)) {
-        printf("%s\n", err.text);
+    if (dnx_device_count(&count, err)) {
+        printf("%s\n", err->text);
         count = 0;
     }
     for (int i = 0; i < count; i++) {
         dnx_device_facts f;
-        if (dnx_device_look(i, &f, &err)) return dnx_report(&err);
+        if (dnx_device_look(i, &f, err)) return 1;
         printf("%d  %s  sm_%d%d  %d multiprocessors  %.1f GB  driver for CUDA %d.%d\n", i, f.name,
                f.major, f.minor, f.processors, (double)f.bytes * 1e-9, f.driver / 1000,
                f.driver % 1000 / 10);

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/option.h"
 #include "cmd/args.h"
 
 enum { COLUMNS = 79 };
@@ -81,13 +82,13 @@ static void describe_numbers(const dnx_arg *a, char *text, size_t size) {
         snprintf(text, size, is_open ? "; above %.10g" : "; above %.10g, at most %.10g", a->min,
                  a->max);
     } else if (a->type == DNX_ARG_IS_WORD) {
+        int length;
         const char *w = a->value;
         if (has_many_words(a)) n = snprintf(text, size, "; one of ");
         for (const char *c = w; n && *c && (size_t)n + 3 < size; c++)
             n += snprintf(text + n, size - (size_t)n, *c == '|' ? ", " : "%c", *c);
-        for (int i = 0; i < (int)a->none; i++) w = strchr(w, '|') + 1;
-        if (a->none >= 0)
-            snprintf(text + n, size - (size_t)n, "; default %.*s", (int)strcspn(w, "|"), w);
+        w = dnx_option_word(a->value, (int)a->none, &length);
+        if (a->none >= 0) snprintf(text + n, size - (size_t)n, "; default %.*s", length, w);
     }
 }
 

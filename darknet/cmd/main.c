@@ -32,11 +32,6 @@ static const char *const host_verbs[] = {
 
 const dnx_verb dnx_command = {.name = "", .summary = "", .verbs = verbs, .host_verbs = host_verbs};
 
-int dnx_report(const dnx_err *err) {
-    fprintf(stderr, "%s\n", err->text);
-    return 1;
-}
-
 static void help(FILE *f) {
     int column = 100;
     fprintf(f, "usage: darknet VERB ...    (darknet VERB -h explains one)\n\n");
@@ -135,10 +130,12 @@ static int check_isa(void) {
 
 static int run(const dnx_verb *v, int n, char *const *words) {
     void *args = calloc(1, v->size ? v->size : 1);
+    dnx_err err = {0};
     int status = 1;
     if (check_isa()) status = 2;
     else if (!args) fprintf(stderr, "darknet: no memory\n");
-    else if (!(status = dnx_args_parse(v, n, words, args))) status = v->run(args);
+    else if (!(status = dnx_args_parse(v, n, words, args))) status = v->run(args, &err);
+    if (status == 1 && err.status) fprintf(stderr, "%s\n", err.text);
     free(args);
     return status;
 }
