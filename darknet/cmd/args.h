@@ -83,7 +83,7 @@ typedef struct dnx_verb {
     int (*run)(const void *args, dnx_err *err);
     const char *note;                    /* one more paragraph of the help, or NULL */
     const struct dnx_verb *const *verbs; /* NULL-terminated array of sub-verbs, or NULL */
-    const char *const *host_verbs; /* NULL-terminated; run by Darknet's own command; or NULL */
+    const char *const *host_verbs; /* array of words that Darknet's own command runs, as above */
 } dnx_verb;
 
 /* Reports wrong arguments: prints "darknet: TEXT" to stderr. Returns the exit status 2. */

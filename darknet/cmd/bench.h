@@ -29,7 +29,6 @@ dnx_timing dnx_timing_of(double *v, int n);
 
 /* Measures the networks `one`, built for one thread, and `all`, built for all threads. Prints the
  * milliseconds for an image, first alone and then beside `busy` busy processes. Each timing has at
- * least `runs` passes. Errors: those of the device; DNX_EIO when a process cannot start; DNX_EMEM.
- */
+ * least `runs` passes. DNX_EIO when a process cannot start; DNX_EMEM; errors of the GPU. */
 dnx_status dnx_bench_busy(dnx_net *one, dnx_net *all, int busy, int runs, bool json, dnx_err *err);
 #endif

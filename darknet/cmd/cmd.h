@@ -21,26 +21,28 @@ int dnx_take_gpu_options(int *argc, char **argv);
 /* Opens the GPU that this command uses, and prints its name to stderr. *out becomes NULL when the
  * network is to run on the processor. Fails when the GPU of -gpu N cannot be used. */
 dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
-/* Options of dnx_open(), which reads a cfg, builds the network and loads its weights. A number
- * replaces classes=auto. It comes from `data`, else from `classes` if above 1, else from the
- * weights file, else from `classes`. */
+/* Options of dnx_open(). In the cfg, classes=auto becomes a number: from `data`, else `classes` if
+ * above 1, else from the weights file, else `classes`. */
 typedef struct {
     const char *cfg, *weights; /* weights may be NULL */
     int classes;               /* 0: fails when no file gives the number */
     int batch, threads;        /* 0 means the default of dnx_build */
     bool trains;
-    bool to_run;                   /* the network runs where -gpu says, and may free its weights */
-    bool is_blank;                 /* the network never runs; its weights need no values */
-    const char *data, *classes_of; /* a .data file; a weights file, only for the number; or NULL */
+    bool to_run;   /* the network runs where -gpu says, and may free its weights */
+    bool is_blank; /* the network never runs; its weights need no values */
+    const char *data,
+        *classes_of; /* a .data file and a weights file, for the number; may be NULL */
 } dnx_opening;
+/* Reads a cfg, builds the network and loads its weights. *net, which the caller frees, becomes NULL
+ * after an error. */
 dnx_status dnx_open(const dnx_opening *o, dnx_net **net, dnx_err *err);
-/* Reads the cfg, and replaces classes=auto by a number. */
+/* Reads the cfg, and replaces classes=auto by a number. The caller frees *cfg. */
 dnx_status dnx_open_cfg(const dnx_opening *o, dnx_cfg **cfg, dnx_err *err);
 /* Checks that a verb may write `path`. Returns DNX_EIO when the file cannot be written, is an input
  * or, unless `replaces` (-force), has content. Call it after reading the inputs and before the
  * work. */
 dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err);
-/* Returns DNX_EIO when `path` is the file of one of the first n paths, which may be NULL. */
+/* Returns DNX_EIO when `path` names the same file as one of n other paths. Some may be NULL. */
 dnx_status dnx_try_another(const char *path, const char *const *paths, int n, dnx_err *err);
 /* Like dnx_try_output(). Also returns DNX_EIO when the old file is not a weights file. */
 dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
@@ -61,7 +63,7 @@ int dnx_threads(int asked);
 /* Print a string, or its first n bytes, as a JSON string in quotes. NULL is printed as null. */
 void dnx_json_text(const char *text);
 void dnx_json_part(const char *text, size_t n);
-/* Prints a table of the rows of a bridge. */
+/* Prints to stderr which layers a bridge has copied, as a table. */
 void dnx_print_bridge(const dnx_bridge *b);
 /* Prints the notes about the cfg to stderr, each on a line. */
 void dnx_print_notes(const dnx_net *net);

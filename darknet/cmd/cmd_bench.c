@@ -68,11 +68,12 @@ void dnx_bench_close(dnx_bench *b) {
     free(b->lanes);
 }
 
-static void lap(dnx_net *net, double *t, double *of) {
-    if (!of) return;
+/* Adds the seconds since *t to laps[i], unless laps is NULL, and sets *t to now. */
+static void lap(dnx_net *net, double *t, double *laps, int i) {
+    if (!laps) return;
     dnx_net_status(net, NULL); /* waits for the GPU */
     double now = dnx_now();
-    *of += now - *t;
+    laps[i] += now - *t;
     *t = now;
 }
 
@@ -92,22 +93,20 @@ static void predict(dnx_bench *b, double *laps) {
 static void step(dnx_bench *b, double *laps) {
     dnx_net *net = b->net;
     double t = dnx_now();
-#define LAP(i) lap(net, &t, laps ? laps + (i) : NULL)
     for (int i = 0; i < net->n; i++) {
         dnx_net_forward_layer(net, i, b->x, net->batch, DNX_TRAINING, b->truth, NULL);
-        LAP(i);
+        lap(net, &t, laps, i);
     }
     dnx_net_backward_begin(net);
     for (int i = net->n - 1; i >= 0; i--) {
         dnx_net_backward_layer(net, i, b->x, net->batch, b->truth);
-        LAP(i);
+        lap(net, &t, laps, i);
     }
     dnx_net_update_begin(net, net->batch);
     for (int i = 0; i < net->n; i++) {
         dnx_net_update_layer(net, i, net->batch, 1e-6f, .9f, 4e-5f);
-        LAP(i);
+        lap(net, &t, laps, i);
     }
-#undef LAP
 }
 
 double dnx_bench_pass(dnx_bench *b, double *laps) {
@@ -135,8 +134,8 @@ static const char *algorithm_of(const dnx_net *net, int i, char text[64]) {
  * a prediction computes one. */
 static double flops(const dnx_net *net, double macs) { return (net->trains ? 6 : 2) * macs; }
 
-/* Prints the layers, and returns the multiply-adds of an image. laps: runs x net->n seconds; column:
- * memory for `runs` numbers. */
+/* Prints the layers, and returns the multiply-adds of an image. laps: runs x net->n seconds.
+ * column: scratch for `runs` numbers. */
 static double print_layers(const dnx_net *net, const double *laps, double *column, int runs) {
     double macs = 0;
     char text[64];

@@ -55,7 +55,7 @@ static dnx_status keep(dnx_finding *j, size_t count, dnx_err *err) {
         dnx_finding_item *it = &j->item[i];
         if (!st && it->is_done) st = dnx_finding_record(j, it, err);
         else if (!st && it->said.text[0]) st = skip(j, it->said.text, err);
-        j->is_new += it->is_done;
+        j->processed += it->is_done;
         free(it->faces);
         dnx_image_free(&it->frame);
     }

@@ -42,8 +42,8 @@ typedef struct {
     dnx_video *video;            /* the video, or NULL when there are images */
     char **crop;                 /* paths of the first crop of each image, sorted */
     size_t *todo, n_todo, first; /* images not in the record; todo[first] is the next one */
-    size_t seen, is_new;         /* number of frames that -every has selected; number of items that
-                                  * this run has processed */
+    size_t seen;                 /* number of frames that -every has selected */
+    size_t processed;            /* number of photographs or frames that this run has processed */
     dnx_finding_item item[DNX_FINDING_ROUND];
     dnx_mtcnn **detector;     /* one for each worker */
     dnx_finding_times *spent; /* one for each worker */

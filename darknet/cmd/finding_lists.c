@@ -98,7 +98,7 @@ static void print_times(const dnx_finding *j, bool json) {
 static void print_json(const dnx_finding *j, size_t all, size_t faceless, double seconds) {
     printf("{\"%s\": %zu, \"new\": %zu, \"faces\": %zu, \"without_face\": %zu, \"skipped\": %zu, "
            "\"seconds\": %.3f, \"out\": ",
-           j->video ? "frames" : "photographs", all, j->is_new, j->list.faces, faceless,
+           j->video ? "frames" : "photographs", all, j->processed, j->list.faces, faceless,
            j->skipped.n, seconds);
     dnx_json_text(j->out);
     print_times(j, true);
@@ -115,7 +115,7 @@ void dnx_finding_print(const dnx_finding *j, size_t faceless, double seconds) {
            all,
            j->video ? dnx_plural(all, "frame", "frames")
                     : dnx_plural(all, "photograph", "photographs"),
-           j->is_new, j->list.faces, dnx_plural(j->list.faces, "face", "faces"), faceless,
+           j->processed, j->list.faces, dnx_plural(j->list.faces, "face", "faces"), faceless,
            j->skipped.n, seconds, j->out);
     if (j->a->time) print_times(j, false);
 }

@@ -33,41 +33,37 @@ static void describe(const dnx_finding *j, char *text, size_t size) {
     free(path);
 }
 
+static int64_t nanoseconds(struct timespec t) { return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec; }
+
+/* Returns when the file last changed, in nanoseconds since 1970, or 0 when there is no file. */
+static int64_t changed(const char *path) {
+    struct stat info;
+    return path && !stat(path, &info) ? nanoseconds(info.st_mtim) : 0;
+}
+
 /* Returns the record of an interrupted run or, without one, of a finished run. Returns NULL when
  * there is no record. *time: when the record last changed. */
-static char *read_record(const char *path, size_t *len, struct timespec *time) {
+static char *read_record(const char *path, size_t *len, int64_t *time) {
     char partial[4200];
-    struct stat info;
     snprintf(partial, sizeof partial, "%s.partial", path);
     char *text = dnx_file_read_unnoted(partial, DNX_MAX_FILE, len);
     if (!text || !*len) {
         free(text);
         text = dnx_file_read_unnoted(path, DNX_MAX_FILE, len);
     } else path = partial;
-    *time = text && !stat(path, &info) ? info.st_mtim : (struct timespec){0};
+    *time = text ? changed(path) : 0;
     return text;
-}
-
-static bool is_later(const struct timespec *a, const struct timespec *b) {
-    return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
-}
-
-static bool changed(const char *path, struct timespec *time) {
-    struct stat info;
-    if (!path || stat(path, &info)) return false;
-    *time = info.st_mtim;
-    return true;
 }
 
 /* Returns true when the photograph is newer than its first crop or, when it has no face, than the
  * record. A photograph with a time in the future is not newer. */
-static bool is_newer(const dnx_finding *j, const dnx_found_photo *p, struct timespec done) {
-    struct timespec now, photo = {0};
+static bool is_newer(const dnx_finding *j, const dnx_found_photo *p, int64_t done) {
+    struct timespec now;
     char *path = j->video ? strdup(j->a->photos) : dnx_images_path(&j->images, p->path);
     char *crop = p->n ? dnx_finding_crop(j, p->path, 1) : NULL;
     clock_gettime(CLOCK_REALTIME, &now);
-    if (crop) changed(crop, &done);
-    bool is = changed(path, &photo) && is_later(&photo, &done) && !is_later(&photo, &now);
+    const int64_t photo = changed(path), cut = changed(crop);
+    const bool is = photo > (cut ? cut : done) && photo <= nanoseconds(now);
     free(path);
     free(crop);
     return is;
@@ -109,8 +105,7 @@ static dnx_status refuse_others(const char *path, const char *old, const char *n
         was ? was + strlen(PHOTOS) : "an older version", is + strlen(PHOTOS));
 }
 
-static dnx_status take(dnx_finding *j, const dnx_found_list *old, struct timespec time,
-                       dnx_err *err) {
+static dnx_status take(dnx_finding *j, const dnx_found_list *old, int64_t time, dnx_err *err) {
     dnx_status st = DNX_OK;
     for (size_t i = 0; !st && i < old->n; i++) {
         const dnx_found_photo *p = &old->photo[i];
@@ -125,7 +120,7 @@ static dnx_status take(dnx_finding *j, const dnx_found_list *old, struct timespe
 dnx_status dnx_finding_take_record(dnx_finding *j, const char *path, dnx_err *err) {
     char options[DNX_FOUND_OPTIONS];
     dnx_found_list old = {0};
-    struct timespec time;
+    int64_t time;
     size_t len = 0;
     char *text = read_record(path, &len, &time);
     if (!text) return refuse_images_without_record(j, err);

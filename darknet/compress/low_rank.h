@@ -27,10 +27,10 @@ void dnx_moments_add(dnx_moments *m, const float *y, long rows);
 
 /* ---- eigenvalues ---- */
 
-/* Computes the eigenvalues and eigenvectors of the symmetric d x d matrix `a`, of which only the
- * upper triangle is read. sigma: d eigenvalues, largest first, with 0 for negative ones. vectors: d
- * x d, unit eigenvectors in rows, each with its component of largest magnitude positive. Errors:
- * DNX_ENUMBER when a number is not finite, or the computation does not converge; DNX_EMEM. */
+/* Computes the eigenvalues and eigenvectors of the symmetric d x d matrix `a`. Its lower triangle
+ * may contain other finite numbers. sigma: d eigenvalues, largest first, with 0 for negative ones.
+ * vectors: d x d, unit eigenvectors in rows, each with its component of largest magnitude positive.
+ * Errors: DNX_ENUMBER when a number is not finite, or there is no convergence; DNX_EMEM. */
 dnx_status dnx_eigen(const double *a, int d, double *sigma, double *vectors, dnx_err *err);
 /* Returns how many of d eigenvalues are above 1e-10 times the largest. */
 int dnx_numerical_rank(const double *sigma, int d);
@@ -87,7 +87,7 @@ bool dnx_low_rank_knows(dnx_act act);
 typedef struct {
     int most;               /* the largest rank to choose */
     const double *sigma;    /* eigenvalues, at least `most`, largest first */
-    double dense, per_rank; /* multiply-adds for an image: of the layer; of each unit of rank */
+    double dense, per_rank; /* multiply-adds for an image: of the layer, and of a unit of rank */
     int rank;               /* set by dnx_rank_select(): the chosen rank, 1 to .most */
 } dnx_rank_layer;
 

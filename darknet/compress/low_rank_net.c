@@ -73,8 +73,8 @@ dnx_status dnx_low_rank_cfg(const dnx_low_rank_source *of, const int *ranks, con
     size_t size = 0;
     const dnx_layer_type *to = low_rank_type();
     FILE *f = open_memstream(out, &size);
-    int line = 0, at = -1; /* number of the current line; index of its section in cfg->sections,
-                            * i + 1 for layer i */
+    int line = 0; /* number of the current line */
+    int at = -1;  /* index of its section in cfg->sections; layer i has the index i + 1 */
     bool ok = f && fprintf(f, "%s", note) >= 0;
     for (size_t i = 0, n; ok && i < of->length; i += n) {
         const char *start = of->text + i, *end = memchr(start, '\n', of->length - i);

@@ -105,19 +105,22 @@ static void sum_all(solver *s, dnx_pool *pool) {
     }
 }
 
-/* Computes c = a b, or a b^T if `transposed`. a: n x k; b: k x m, or m x k if `transposed`; c:
- * n x m. */
-static void product(const double *a, const double *b, bool transposed, size_t n, size_t k, size_t m,
-                    double *c) {
+/* Computes c = a b. a: n x k; b: k x m; c: n x m. */
+static void multiply(const double *a, const double *b, size_t n, size_t k, size_t m, double *c) {
     memset(c, 0, sizeof *c * n * m);
     for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < (transposed ? m : k); j++) {
+        for (size_t j = 0; j < k; j++)
+            for (size_t l = 0; l < m; l++) c[i * m + l] += a[i * k + j] * b[j * m + l];
+}
+
+/* Computes c = a b^T. a: n x k; b: m x k; c: n x m. */
+static void multiply_transposed(const double *a, const double *b, size_t n, size_t k, size_t m,
+                                double *c) {
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < m; j++) {
             double sum = 0;
-            if (transposed) {
-                for (size_t l = 0; l < k; l++) sum += a[i * k + l] * b[j * k + l];
-                c[i * m + j] = sum;
-            } else
-                for (size_t l = 0; l < m; l++) c[i * m + l] += a[i * k + j] * b[j * m + l];
+            for (size_t l = 0; l < k; l++) sum += a[i * k + l] * b[j * k + l];
+            c[i * m + j] = sum;
         }
 }
 
@@ -134,12 +137,12 @@ typedef struct {
  * A S_xx A^T; M = U U^T A, P = U and Q = U^T A. */
 static dnx_status regress(const double *zx, regression *g, dnx_factors *f, dnx_err *err) {
     size_t d = (size_t)f->d, R = (size_t)f->rank;
-    product(zx, g->w, false, d, d, g->r, g->g);
-    product(g->g, g->g, true, d, g->r, d, g->a);
+    multiply(zx, g->w, d, d, g->r, g->g);
+    multiply_transposed(g->g, g->g, d, g->r, d, g->a);
     dnx_status st = dnx_eigen(g->a, f->d, g->sigma, g->vectors, err);
     if (st) return st;
-    product(g->vectors, g->g, false, R, d, g->r, g->ug);
-    product(g->ug, g->w, true, R, g->r, d, f->q);
+    multiply(g->vectors, g->g, R, d, g->r, g->ug);
+    multiply_transposed(g->ug, g->w, R, g->r, d, f->q);
     for (size_t i = 0; i < d; i++)
         for (size_t r = 0; r < R; r++) f->p[i * R + r] = g->vectors[r * d + i];
     return DNX_OK;
@@ -195,8 +198,8 @@ static dnx_status alternate(solver *s, regression *g, dnx_pool *pool, dnx_sample
     return st;
 }
 
+/* Computes the mean of n rows of d floats, and subtracts it from each row. `mean` is 0 on entry. */
 static void centre(float *x, long n, size_t d, double *mean) {
-    memset(mean, 0, sizeof *mean * d);
     for (long r = 0; r < n; r++)
         for (size_t i = 0; i < d; i++) mean[i] += (double)x[(size_t)r * d + i] / (double)n;
     for (long r = 0; r < n; r++)

@@ -255,8 +255,8 @@ dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err) {
 
 /* ---- measuring ---- */
 
-/* Returns sum |ry - r(M x + c)|^2 for an image. ry, x: positions x N; z: scratch for as many floats
- * and N more. */
+/* Returns sum |ry - r(M x + c)|^2 for an image. ry, x: positions x N; z: scratch for
+ * (positions + 1) x N floats. */
 static double distance(const dnx_low_rank_layer *l, const float *ry, const float *x, float *z) {
     const size_t d = (size_t)l->r.N, n = floats(l);
     float *c = z + n;

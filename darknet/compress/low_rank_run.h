@@ -14,9 +14,9 @@ typedef struct {
     dnx_moments moments;    /* of the exact responses */
     double *sigma;          /* N eigenvalues of the responses' covariance, largest first */
     double *vectors;        /* N x N: row k is the eigenvector of sigma[k] */
-    double dense, per_rank; /* multiply-adds for an image: of the layer; of each unit of rank */
-    int most;               /* largest rank: r.K, or the number of filters that are not 0 */
-    int rank;               /* 0 when the layer is not changed */
+    double dense, per_rank; /* multiply-adds for an image: of the layer, and of a unit of rank */
+    int most; /* largest rank: r.K or, if less, the number of filters that are not 0 */
+    int rank; /* 0 when the layer is not changed */
     dnx_factors f;
     double *variance; /* N variances of the approximated responses */
     /* Relative errors on the held-out images: sum |r(y) - r(M x + c)|^2 divided by sum |r(y)|^2
@@ -26,7 +26,7 @@ typedef struct {
      * input that the layer gets in `small`. */
     double alone, within;
     double norm;   /* sum |r(y)|^2 */
-    float *y, *x;  /* while solving: samples of the exact responses, and of the fit's input */
+    float *y, *x;  /* while solving: samples of the exact responses y, and of the fit's input x */
     float *packed; /* while measuring: M^T, packed for the kernels */
 } dnx_low_rank_layer;
 
@@ -44,10 +44,11 @@ typedef struct {
     dnx_low_rank_read *read;
     void *arg;
     void (*progress)(void *arg, const char *what, size_t done, size_t all); /* may be NULL */
-    size_t fitted, measured; /* number of images to fit; number of images to measure errors, or 0 */
+    size_t fitted,
+        measured; /* numbers of images: for the fit, and for the errors, which may be 0 */
     dnx_low_rank_layer *layers;
-    float *scratch; /* for the samples of an image: 5 times as many floats as a layer has at most */
-    int n, last;    /* convolutions in layers[]; last layer before the first loss */
+    float *scratch; /* 5 x the largest number of sampled responses that a layer has for an image */
+    int n, last;    /* the length of layers[], and the last layer before the first loss */
     double macs;    /* multiply-adds of layers 0..last, for one image */
     /* Means over the held-out images, for the outputs f of net and g of small at layer `last`:
      * |f - g|^2 / |f|^2, and the cosine of f and g. */
