@@ -108,7 +108,7 @@ static void print(const dnx_matching *t, const compare_args *a, const dnx_portra
             else print_pair(t, a->all, i, k, cosine);
         }
     if (!a->m.json) dnx_matching_print(t);
-    else printf("]"), dnx_matching_json_end(t);
+    else dnx_matching_json_end(t);
 }
 
 /* Reads both photographs even if the first fails, so that both errors are printed at once. */

@@ -106,7 +106,7 @@ static void print(const dnx_matching *t, const dnx_gallery *g, const dnx_portrai
         print_face(t, g, hits, k);
     }
     if (!a->m.json) dnx_matching_print(t);
-    else printf("]"), dnx_matching_json_end(t);
+    else dnx_matching_json_end(t);
 }
 
 static void tell(const dnx_gallery *g, const find_args *a) {

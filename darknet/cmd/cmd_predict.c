@@ -128,14 +128,13 @@ static dnx_status load(const dnx_net *net, const char *name, dnx_image_fault fau
                        void (*fit)(const unsigned char *, int, int, int, int, float *), float *x,
                        dnx_err *err) {
     const size_t pixels = (size_t)net->in.h * (size_t)net->in.w, C = (size_t)net->in.c;
-    dnx_loc at = {name, 0};
     if (fault == DNX_IMAGE_UNREAD)
-        return dnx_fail(err, DNX_EIO, at, "cannot read: %s", strerror(errno));
-    if (fault) return dnx_fail(err, DNX_EPARSE, at, "%s", image->why);
+        return dnx_fail_at(err, DNX_EIO, name, "cannot read: %s", strerror(errno));
+    if (fault) return dnx_fail_at(err, DNX_EPARSE, name, "%s", image->why);
     float *fitted = dnx_alloc(pixels * 3);
     if (fitted) fit(image->rgb, image->w, image->h, net->in.w, net->in.h, fitted);
     dnx_image_free(image);
-    if (!fitted) return dnx_fail(err, DNX_EMEM, at, "no memory");
+    if (!fitted) return dnx_no_memory(name, err);
     for (size_t i = 0; i < pixels; i++)
         dnx_pixel(fitted + 3 * i, net->in.c, net->o.input_mean, net->o.input_scale, x + i * C);
     dnx_free(fitted);

@@ -25,11 +25,6 @@ static void print_layers(const dnx_low_rank *c) {
     }
 }
 
-static bool as_convolution(const dnx_node *n, dnx_convolution *view) {
-    const dnx_compression *c = n->type->compression;
-    return c && c->as_convolution && c->as_convolution(n, view);
-}
-
 static void print_left(const dnx_low_rank *c) {
     dnx_convolution view;
     for (int i = 0; i <= c->last; i++) {
@@ -42,7 +37,7 @@ static void print_left(const dnx_low_rank *c) {
             printf("layer %d [%s] is left alone: ", i, n->type->name);
             if (cheaper > 0) printf("cheaper only under rank %d of %d\n", cheaper + 1, l->r.N);
             else printf("no rank of %d makes it cheaper\n", l->r.N);
-        } else if (!l && as_convolution(n, &view))
+        } else if (!l && dnx_as_convolution(n, &view))
             printf("layer %d [%s] is left alone: %s\n", i, n->type->name,
                    view.groups == n->in[0].c ? "its filters have one channel" : "has groups");
     }

@@ -50,8 +50,8 @@ void dnx_matching_json_box(const dnx_matching *t, const dnx_found *face) {
 
 void dnx_matching_json_end(const dnx_matching *t) {
     const dnx_threshold *h = &t->threshold;
-    if (h->is_known) printf(", \"threshold\": %.9g", h->cosine);
-    else printf(", \"threshold\": null");
+    if (h->is_known) printf("], \"threshold\": %.9g", h->cosine);
+    else printf("], \"threshold\": null");
     if (h->rate > 0) printf(", \"false_match_rate\": %.9g}\n", h->rate);
     else printf(", \"false_match_rate\": null}\n");
 }

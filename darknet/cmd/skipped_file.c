@@ -43,8 +43,7 @@ dnx_status dnx_skipped_report(const dnx_skipped *skipped, const dnx_images *imag
 }
 
 dnx_status dnx_skipped_fail(size_t skipped, size_t all, const char *out, dnx_err *err) {
-    return dnx_fail(err, DNX_EIO, (dnx_loc){out, 0},
-                    "%zu of %zu %s %s skipped: %s.skipped names %s", skipped, all,
-                    dnx_plural(all, "image", "images"), dnx_plural(skipped, "was", "were"), out,
-                    dnx_plural(skipped, "it", "them"));
+    return dnx_fail_at(err, DNX_EIO, out, "%zu of %zu %s %s skipped: %s.skipped names %s", skipped,
+                       all, dnx_plural(all, "image", "images"), dnx_plural(skipped, "was", "were"),
+                       out, dnx_plural(skipped, "it", "them"));
 }

@@ -43,7 +43,7 @@ static void put_convolution(FILE *f, const dnx_low_rank_source *of, int layer,
                             const dnx_layer_type *to, const char *eol) {
     const dnx_node *n = &of->net->nodes[layer];
     dnx_convolution view;
-    n->type->compression->as_convolution(n, &view);
+    dnx_as_convolution(n, &view);
     const struct {
         const char *key;
         int value;

@@ -8,10 +8,8 @@
 #include "common/norm_act.h"
 
 bool dnx_responses_fit(const dnx_net *net, int i) {
-    const dnx_node *n = &net->nodes[i];
-    const dnx_compression *c = n->type->compression;
     dnx_convolution view;
-    return c && c->as_convolution && c->as_convolution(n, &view) && view.groups == 1;
+    return dnx_as_convolution(&net->nodes[i], &view) && view.groups == 1;
 }
 
 float *dnx_param_find(const dnx_param *list, int n, dnx_role role) {
@@ -48,7 +46,7 @@ dnx_status dnx_responses_make(dnx_net *net, int i, int positions, dnx_responses 
     dnx_param list[DNX_MAX_PARAMS];
     int pixels = n->out.h * n->out.w;
     dnx_convolution view;
-    n->type->compression->as_convolution(n, &view);
+    dnx_as_convolution(n, &view);
     int size = view.size;
     *r = (dnx_responses){.layer = i,
                          .N = n->out.c,

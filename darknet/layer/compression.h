@@ -24,4 +24,10 @@ typedef struct dnx_compression {
     dnx_arithmetic (*arithmetic)(const dnx_node *n); /* NULL means DNX_MULTIPLY_ADDS */
     bool is_low_rank; /* DNX_BASIS and DNX_WEIGHTS are the factors of a convolution's filters */
 } dnx_compression;
+
+/* Describes a layer of any type in *view. Returns false when the layer is no convolution. */
+static inline bool dnx_as_convolution(const dnx_node *n, dnx_convolution *view) {
+    const dnx_compression *c = n->type->compression;
+    return c && c->as_convolution && c->as_convolution(n, view);
+}
 #endif

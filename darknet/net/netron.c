@@ -59,9 +59,8 @@ static void keep(const dnx_node *n, dnx_view *v) {
 
 static void replace(const dnx_node *n, dnx_view *v) {
     dnx_shape in = n->in[0], out = n->out;
-    const dnx_compression *as = n->type->compression;
     dnx_convolution view;
-    if (as && as->as_convolution && as->as_convolution(n, &view)) {
+    if (dnx_as_convolution(n, &view)) {
         dnx_show_convolution(v, v->from[0], out, &view, "");
         return;
     }
