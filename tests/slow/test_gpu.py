@@ -340,8 +340,8 @@ def the_ptx():
 attempt_all(start, trains_as_the_processor_does, two_runs_give_the_same_bits,
             resume_gives_the_same_bits, the_precision_is_of_the_products, distils_from_a_teacher,
             embeds, names_a_failed_device, nogpu_is_the_plain_build, without_a_device,
-            a_wrong_device, small_memory, too_many_pixels,
-            two_processes_on_one_device, steps_are_graphs, a_step_is_one_graph,
-            one_kernel_for_each_layer, a_driver_that_refuses_graphs, failing_calls,
-            a_signal_in_a_step, lists_devices, the_ptx)
+            a_wrong_device, small_memory, too_many_pixels, two_processes_on_one_device,
+            steps_are_graphs, a_step_is_one_graph, one_kernel_for_each_layer,
+            a_driver_that_refuses_graphs, failing_calls, a_signal_in_a_step, lists_devices,
+            the_ptx)
 summary()
