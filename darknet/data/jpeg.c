@@ -127,19 +127,17 @@ const char *dnx_jpeg_decode(const unsigned char *bytes, size_t n, dnx_image *ima
 
 /* ---- encoding ---- */
 
-static void encode(const unsigned char *rgb, int w, int h, int quality, unsigned char **bytes,
-                   unsigned long *length) {
+/* Writes the JPEG to f. Returns false on failure. */
+static bool encode(const unsigned char *rgb, int w, int h, int quality, FILE *f) {
     struct jpeg_compress_struct c;
     handler on_error;
     c.err = watch(&on_error);
     if (setjmp(on_error.back)) {
         jpeg_destroy_compress(&c);
-        free(*bytes);
-        *bytes = NULL;
-        return;
+        return false;
     }
     jpeg_create_compress(&c);
-    jpeg_mem_dest(&c, bytes, length);
+    jpeg_stdio_dest(&c, f);
     c.image_width = (JDIMENSION)w;
     c.image_height = (JDIMENSION)h;
     c.input_components = 3;
@@ -154,12 +152,16 @@ static void encode(const unsigned char *rgb, int w, int h, int quality, unsigned
     }
     jpeg_finish_compress(&c);
     jpeg_destroy_compress(&c);
+    return true;
 }
 
+/* Does not use jpeg_mem_dest(): after an error, its caller cannot free the memory. */
 unsigned char *dnx_jpeg_encode(const unsigned char *rgb, int w, int h, int quality, size_t *n) {
-    unsigned char *bytes = NULL;
-    unsigned long length = 0;
-    encode(rgb, w, h, quality, &bytes, &length);
-    *n = bytes ? length : 0;
-    return bytes;
+    char *bytes = NULL;
+    FILE *f = open_memstream(&bytes, n);
+    bool ok = f && encode(rgb, w, h, quality, f);
+    if (f && fclose(f)) ok = false;
+    if (ok) return (unsigned char *)bytes;
+    free(bytes);
+    return NULL;
 }

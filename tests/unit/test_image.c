@@ -1,7 +1,9 @@
 /* test_image.c - decodes images, also cut at every length, and recognises other kinds of files. */
 #include <glob.h>
+#include <sys/resource.h>
 
 #include "data/decoders.h"
+#include "data/jpeg.h"
 #include "lib/check.h"
 
 enum { MOST = 1 << 16 };
@@ -66,8 +68,46 @@ static void kinds(void) {
         check(!dnx_image_is_named(no[i]), "%s", no[i]);
 }
 
+/* Returns the bytes of address space that this process has. */
+static size_t space(void) {
+    FILE *f = fopen("/proc/self/statm", "r");
+    size_t pages = 0;
+    if (!f || fscanf(f, "%zu", &pages) != 1) must(false, "no /proc/self/statm");
+    fclose(f);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Encodes noise, whose JPEG is larger than the memory that is left. */
+static void encode_without_memory(void) {
+    enum { SIDE = 2000 };
+    unsigned char *rgb = malloc(SIDE * SIDE * 3);
+    dnx_rng r;
+    size_t n;
+    must(rgb, "memory");
+    dnx_rng_seed(&r, 1, 1);
+    for (size_t i = 0; i < SIDE * SIDE * 3; i++) rgb[i] = (unsigned char)dnx_rng_next(&r);
+    unsigned char *bytes = dnx_jpeg_encode(rgb, SIDE, SIDE, 100, &n);
+    check(bytes && n > 4 << 20, "with memory: %zu bytes", n);
+    free(bytes);
+    fflush(stdout);
+    const pid_t child = fork();
+    if (!child) {
+        const struct rlimit limit = {space() + (3 << 20), RLIM_INFINITY};
+        if (setrlimit(RLIMIT_AS, &limit)) _exit(2);
+        bytes = dnx_jpeg_encode(rgb, SIDE, SIDE, 100, &n);
+        _exit(bytes ? 1 : 0);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    check(status == 0, "without memory: status %x", (unsigned)status);
+    free(rgb);
+}
+
 int main(void) {
     corpus();
     kinds();
+#ifndef __SANITIZE_ADDRESS__ /* the sanitizer takes more address space than any limit */
+    encode_without_memory();
+#endif
     return summary();
 }
