@@ -17,10 +17,14 @@
 
 /* ---- names ---- */
 
+static dnx_status no_memory(const dnx_images *l, dnx_err *err) {
+    return dnx_fail_at(err, DNX_EMEM, l->base, "no memory for the names");
+}
+
 static dnx_status add(dnx_images *l, char *name, dnx_err *err) {
     if (!name || !dnx_grow(&l->name, l->n, &l->capacity, sizeof *l->name)) {
         free(name);
-        return dnx_fail_at(err, DNX_EMEM, l->base, "no memory for the names");
+        return no_memory(l, err);
     }
     l->name[l->n++] = name;
     return DNX_OK;
@@ -28,30 +32,42 @@ static dnx_status add(dnx_images *l, char *name, dnx_err *err) {
 
 #define DEEPEST 32 /* maximum depth of nested folders: symbolic links may form a cycle */
 
+static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_err *err);
+
+/* Adds the file or folder `name`. Frees name, or stores it in l. */
+static dnx_status add_entry(dnx_images *l, char *name, int depth, dnx_err *err) {
+    struct stat info;
+    dnx_status st = DNX_OK;
+    char *full = name ? dnx_path_join(l->base, name) : NULL;
+    if (!full) st = no_memory(l, err);
+    else if (!stat(full, &info) && S_ISDIR(info.st_mode)) st = add_folder(l, name, depth, err);
+    else if (dnx_image_is_named(name)) {
+        st = add(l, name, err);
+        name = NULL;
+    } else if (!dnx_is_own_file(name) &&
+               !dnx_skipped_add(&l->left_out, full, "left out: not named as an image"))
+        st = no_memory(l, err);
+    free(name);
+    free(full);
+    return st;
+}
+
+/* Returns the next entry of a folder. At its end returns NULL, and errno is 0 without an error. */
+static struct dirent *next(DIR *d) {
+    errno = 0;
+    return readdir(d);
+}
+
 static dnx_status add_folder(dnx_images *l, const char *under, int depth, dnx_err *err) {
     char *path = dnx_path_join(l->base, under);
     DIR *d = path ? opendir(path) : NULL;
     dnx_status st = DNX_OK;
-    if (!path) return dnx_fail_at(err, DNX_EMEM, l->base, "no memory for the names");
+    if (!path) return no_memory(l, err);
     if (!d) st = dnx_fail_at(err, DNX_EIO, path, "cannot open: %s", strerror(errno));
     if (depth > DEEPEST) st = dnx_fail_at(err, DNX_EIO, path, "more than %d folders deep", DEEPEST);
-    for (struct dirent *e; !st && (e = readdir(d));) {
-        struct stat info;
-        char *name = e->d_name[0] == '.' ? NULL
-                     : *under            ? dnx_path_join(under, e->d_name)
-                                         : strdup(e->d_name);
-        char *full = name ? dnx_path_join(l->base, name) : NULL;
-        if (full && !stat(full, &info) && S_ISDIR(info.st_mode))
-            st = add_folder(l, name, depth + 1, err);
-        else if (full && dnx_image_is_named(name)) {
-            st = add(l, name, err);
-            name = NULL;
-        } else if (full && !dnx_is_own_file(name) &&
-                   !dnx_skipped_add(&l->left_out, full, "left out: not named as an image"))
-            st = dnx_fail_at(err, DNX_EMEM, l->base, "no memory for the names");
-        free(name);
-        free(full);
-    }
+    for (struct dirent *e = NULL; !st && (e = next(d));)
+        if (e->d_name[0] != '.') st = add_entry(l, dnx_path_join(under, e->d_name), depth + 1, err);
+    if (!st && errno) st = dnx_fail_at(err, DNX_EIO, path, "cannot read: %s", strerror(errno));
     if (d) closedir(d);
     free(path);
     return st;

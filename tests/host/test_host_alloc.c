@@ -3,6 +3,7 @@
  * malloc and the like. */
 #include "lib/check.h"
 #include "base/inputs.h"
+#include "data/images.h"
 #include "host/loop.h"
 #include "host/layers.h"
 #include "registry.h"
@@ -205,6 +206,28 @@ static void starve(size_t i, bool trains) {
     fails_on = false;
 }
 
+/* Finds the images of a folder: all of them, or an error. */
+static void find_images(void) {
+    must(!mkdir("images", 0777) && !mkdir("images/more", 0777), "cannot make folders");
+    write_text("images/a.png", "");
+    write_text("images/more/b.jpg", "");
+    write_text("images/more/c.txt", "");
+    long n = 1;
+    for (long k = 0; k <= n; k++) {
+        dnx_images l = {0};
+        const long start = live;
+        count = 0;
+        fails_at = k ? k : -1;
+        dnx_status st = dnx_images_find("images", &l, NULL);
+        n = k ? n : count;
+        fails_at = -1;
+        check(st == DNX_EMEM || (!st && l.n == 2 && l.left_out.n == 1),
+              "allocation %ld: status %d, %zu images, %zu left out", k, st, l.n, l.left_out.n);
+        dnx_images_free(&l);
+        check(live == start, "allocation %ld: %ld blocks are left", k, live - start);
+    }
+}
+
 static void has_all(const dnx_layer_type *const *types) {
     for (; *types; types++) {
         char name[64];
@@ -233,6 +256,8 @@ int main(void) {
         starve(i, false);
         if (cases[i].trains) starve(i, true);
     }
+    group("images");
+    find_images();
     group("types");
     has_all(dnx_layer_types);
     has_all(dnx_host_types);
