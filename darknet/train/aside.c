@@ -17,11 +17,6 @@ enum { MOST = 100000 };
 
 /* ---- the earlier run ---- */
 
-static bool is_value(const dnx_record *r, const char *key, const char *value) {
-    const char *was = dnx_record_get(r, key);
-    return !strcmp(was ? was : "", value);
-}
-
 /* Sets *any when the difference makes another run. A remark (record.h) does so only if it is about
  * the data. */
 static void differs(void *arg, const char *key, const char *was, const char *is, bool is_remark) {
@@ -53,10 +48,10 @@ dnx_earlier dnx_train_earlier(const dnx_train_job *j) {
     free(text);
     snprintf(batches, sizeof batches, "%" PRIu64, j->last);
     dnx_train_verified_sum(j, verified);
-    const bool is_done = is_value(&r, "state", "done");
-    const bool is_same = is_value(&r, "batches", batches) &&
-                         is_value(&r, "best on checksum", verified) &&
-                         is_value(&r, "start checksum", j->begun_sum);
+    const bool is_done = dnx_record_is(&r, "state", "done");
+    const bool is_same = dnx_record_is(&r, "batches", batches) &&
+                         dnx_record_is(&r, "best on checksum", verified) &&
+                         dnx_record_is(&r, "start checksum", j->begun_sum);
     dnx_record_free(&r);
     return !is_done                          ? DNX_EARLIER_UNFINISHED
            : is_same && !has_other_inputs(j) ? DNX_EARLIER_SAME

@@ -62,11 +62,6 @@ static dnx_status write_score(const dnx_train_job *j, dnx_err *err) {
     return st;
 }
 
-static bool is_value(const dnx_record *r, const char *key, const char *expected) {
-    const char *value = dnx_record_get(r, key);
-    return value && *expected && !strcmp(value, expected);
-}
-
 /* Reads NAME-best.txt. Returns false unless it belongs to NAME-best.weights and j->pairs. */
 static bool read_score(dnx_train_job *j) {
     dnx_record r = {0};
@@ -78,7 +73,8 @@ static bool read_score(dnx_train_job *j) {
     if (text) dnx_record_parse(&r, text);
     const char *score = dnx_record_get(&r, j->pairs->judge.name),
                *batch = dnx_record_get(&r, "batch");
-    bool ok = score && batch && is_value(&r, "weights", weights) && is_value(&r, "pairs", pairs);
+    bool ok = score && batch && *weights && dnx_record_is(&r, "weights", weights) &&
+              dnx_record_is(&r, "pairs", pairs);
     if (ok) {
         j->best_verified = strtod(score, NULL);
         j->best_batch = strtoull(batch, NULL, 10);

@@ -23,7 +23,7 @@ void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *for
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (j->events->note) j->events->note(j->events->arg, kind, text);
+    j->events->note(j->events->arg, kind, text);
 }
 
 /* ---- classes ---- */

@@ -67,7 +67,7 @@ struct dnx_train_job {
     char begun_sum[17]; /* checksum of the parameters and of net->seen when the run began */
 };
 
-/* Passes a message, in printf's format, to events->note, unless that is NULL. */
+/* Passes a message, in printf's format, to events->note. */
 void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -114,7 +114,7 @@ dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err);
 
 /* ---- skipped.c ---- */
 
-/* Adds a line, such as "FILE: skipped: WHY", to the lines that NAME.skipped will get. */
+/* Adds a line, such as "FILE: skipped: WHY", to those of NAME.skipped, unless it is there. */
 void dnx_train_skip(dnx_train_job *j, const char *line);
 /* For -resume: reads the lines that earlier processes wrote into NAME.skipped. */
 void dnx_train_read_skipped(dnx_train_job *j);
@@ -159,8 +159,7 @@ dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
 #define DNX_BEST_ON "%s, on which it was chosen" /* the value of "best on" in NAME.run */
 /* Writes NAME.run. state: "running", "done", "stopped" or "failed: WHY". */
 dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err);
-/* For -resume: reads j->start, j->begun_from, j->begun_sum, j->earlier_seconds and j->is_recorded
- * from NAME.run. */
+/* For -resume: reads from NAME.run what the next NAME.run needs, and j->is_recorded. */
 void dnx_train_read_run(dnx_train_job *j);
 /* Loads the weights file of the command line (start.c). */
 dnx_status dnx_train_start(dnx_train_job *j, dnx_err *err);

@@ -158,9 +158,9 @@ dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net,
     return log->text ? DNX_OK : dnx_no_memory(path, err);
 }
 
-bool dnx_log_lacks_verification(const dnx_log *log) {
-    const char *cell = column(dnx_log_last(log), DNX_LOG_VERIFIED);
-    return cell && *cell == ',';
+bool dnx_log_lacks_verification(const dnx_log *log, uint64_t batch) {
+    const char *line = dnx_log_last(log), *cell = column(line, DNX_LOG_VERIFIED);
+    return cell && *cell == ',' && strtod(line, NULL) == (double)batch;
 }
 
 void dnx_log_amend(dnx_log *log, double verified) {

@@ -35,9 +35,9 @@ typedef struct {
  * title; DNX_EMEM. */
 dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net,
                         const char *verification, uint64_t keep, dnx_err *err);
-/* Returns true when the last line that dnx_log_open() kept lacks a verification. dnx_log_amend()
- * adds it. Call both before dnx_log_write(). */
-bool dnx_log_lacks_verification(const dnx_log *log);
+/* Returns true when the last line that dnx_log_open() kept is that of `batch` and lacks a
+ * verification. dnx_log_amend() adds it. Call both before dnx_log_write(). */
+bool dnx_log_lacks_verification(const dnx_log *log, uint64_t batch);
 void dnx_log_amend(dnx_log *log, double verified);
 /* Adds a line; dnx_log_flush() writes it to the file. */
 void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *line);

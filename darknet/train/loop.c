@@ -111,7 +111,7 @@ static void report(dnx_train_job *j, const dnx_log_line *l) {
     dnx_page_line(j->page, &j->log);
     mix(&j->loss, l->loss);
     mix(&j->accuracy, l->accuracy);
-    if (j->events->update) j->events->update(j->events->arg, &u);
+    j->events->update(j->events->arg, &u);
     if (dnx_now() - j->flushed < FLUSH_SECONDS) return;
     (void)dnx_log_flush(&j->log, NULL); /* the next checkpoint tries again and reports a failure */
     (void)dnx_events_flush(&j->curves, NULL);
@@ -150,7 +150,7 @@ static dnx_status step(dnx_train_job *j, dnx_err *err) {
 /* Verifies the last saved batch again if its line of the log lacks the result. */
 static void catch_up(dnx_train_job *j) {
     double result = NAN;
-    if (!j->batch || !is_verified(j) || !dnx_log_lacks_verification(&j->log)) return;
+    if (!j->batch || !is_verified(j) || !dnx_log_lacks_verification(&j->log, j->batch)) return;
     verify(j, &result);
     if (isnan(result)) return;
     dnx_log_amend(&j->log, result);
@@ -247,12 +247,13 @@ dnx_status dnx_train_run(dnx_train_job *j, uint64_t *done, bool *is_whole, dnx_e
         if (!st && is_due(j)) st = checkpoint(j, err);
     }
     st = save_last(j, st, err);
-    *done = j->batch;
     *is_whole = j->batch >= j->last;
     if (!st) st = report_late(j, err);
     st = write_end(j, st, err);
-    const bool has_done = j->batch > j->first || j->caught_up || j->saved_batch == j->batch;
-    if (!st && *is_whole && !has_done) return dnx_train_nothing_left(j, err);
-    if (*is_whole && !st) report_results(j);
-    return st;
+    *done = j->saved_batch != UINT64_MAX ? j->saved_batch : j->a->resume ? j->first : 0;
+    if (st) return st;
+    if (!*is_whole) return *done ? DNX_OK : dnx_stop_check(err);
+    if (j->saved_batch != j->batch) return dnx_train_nothing_left(j, err);
+    report_results(j);
+    return DNX_OK;
 }

@@ -10,8 +10,6 @@
 #include "host/layers.h"
 #include "layer/advice.h"
 #include "net/average.h"
-#include "net/options.h"
-#include "net/opts.h"
 #include "net/rate.h"
 #include "net/types.h"
 #include "net/weights.h"
@@ -33,34 +31,15 @@ static dnx_status set_path(dnx_cfg *cfg, int section, const char *key, const cha
     return st;
 }
 
-/* Returns true when the layer of a section uses a teacher. */
-static bool takes_of_teacher(const dnx_cfg *cfg, int section) {
-    const dnx_section *s = &cfg->sections[section];
-    const dnx_layer_type *type = dnx_type_find(s->name, dnx_host_types);
-    if (!type || !dnx_may_have_teacher(type)) return false;
-    dnx_node n = {.type = type, .opts = calloc(1, dnx_opts_size(type->options))};
-    dnx_common_opts common = {0};
-    dnx_teacher_opts teacher = {0};
-    dnx_status st = n.opts ? DNX_OK : DNX_EMEM;
-    if (!st)
-        st = dnx_opts_parse(
-            (const dnx_opt *[]){type->options, dnx_common_options, dnx_teacher_options},
-            (void *[]){n.opts, &common, &teacher}, 3, s, cfg->file, NULL, NULL);
-    bool takes = dnx_target_of(type) || (!st && dnx_takes(&n));
-    if (n.opts) dnx_opts_free(type->options, n.opts);
-    dnx_opts_free(dnx_common_options, &common);
-    dnx_opts_free(dnx_teacher_options, &teacher);
-    free(n.opts);
-    return takes;
-}
-
+/* Applies -seed, -teacher and -teacher-weights. */
 static dnx_status override(dnx_cfg *cfg, const dnx_train_args *a, dnx_err *err) {
     char text[16];
     dnx_status st = DNX_OK;
     snprintf(text, sizeof text, "%d", a->seed);
     if (a->seed >= 0) st = dnx_cfg_set(cfg, 0, "seed", text, err);
     for (int i = 1; i < cfg->n && !st && a->teacher; i++) {
-        if (!takes_of_teacher(cfg, i)) continue;
+        const dnx_layer_type *type = dnx_type_find(cfg->sections[i].name, dnx_host_types);
+        if (!type || !dnx_may_have_teacher(type)) continue;
         st = set_path(cfg, i, "teacher", a->teacher, err);
         if (!st) st = set_path(cfg, i, "weights", a->teacher_weights, err);
     }
@@ -125,31 +104,29 @@ dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *ev
 
 const char *dnx_train_unfit(const dnx_train_job *j, char *text, size_t size) {
     const dnx_train_args *a = j->a;
-    const char *key = dnx_augment_always(j->net);
-    if (key)
+    if (a->teacher && !j->net->teachers) return "-teacher: no loss of the network has one";
+    if (a->cache && !j->net->teachers) return "-cache: no loss of the network has a teacher";
+    const char *key = a->cache ? dnx_augment_always(j->net) : NULL;
+    if (key) {
         snprintf(text, size,
                  "-cache: line %d of %s: [net] %s= alters every image, which leaves a teacher no "
                  "output to keep",
                  dnx_net_at(j->net, key).line, j->net->file, key);
-    const bool has_teacher = j->net->teachers;
-    return a->teacher && !has_teacher ? "-teacher: no loss of the network has one"
-           : a->cache && !has_teacher ? "-cache: no loss of the network has a teacher"
-           : a->cache && key          ? text
-           : dnx_train_verified_on(a) && j->feature < 0
-               ? a->pairs ? "-pairs: the network has no layer before its first loss"
-                          : "-faces: the network has no layer before its first loss"
-               : NULL;
+        return text;
+    }
+    if (!dnx_train_verified_on(a) || j->feature >= 0) return NULL;
+    return a->pairs ? "-pairs: the network has no layer before its first loss"
+                    : "-faces: the network has no layer before its first loss";
 }
 
 /* ---- the images ---- */
 
 static void show_broken(void *arg, const char *path, const char *why) {
     dnx_train_job *j = arg;
-    char *line;
-    dnx_train_note(j, DNX_TRAIN_WARNING, "%s: skipped: %s", path, why);
-    if (asprintf(&line, "%s: skipped: %s", path, why) < 0) return;
-    dnx_train_skip(j, line);
-    free(line);
+    char text[100];
+    snprintf(text, sizeof text, "skipped: %s", why);
+    dnx_train_note(j, DNX_TRAIN_WARNING, "%s: %s", path, text);
+    dnx_skipped_add(&j->skipped, path, text);
 }
 
 static void show_left_out(dnx_train_job *j) {
@@ -157,7 +134,7 @@ static void show_left_out(dnx_train_job *j) {
     const dnx_skipped *s = &j->data->left_out;
     for (size_t i = 0; i < s->n; i++) {
         if (i < MOST_SHOWN) dnx_train_note(j, DNX_TRAIN_WARNING, "%s", s->line[i]);
-        dnx_train_skip(j, s->line[i]);
+        dnx_skipped_add_line(&j->skipped, s->line[i]);
     }
     if (s->n)
         dnx_train_note(j, DNX_TRAIN_WARNING, "%zu %s left out", s->n,
@@ -177,31 +154,30 @@ static void show_doubts(const dnx_train_job *j) {
 }
 
 static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
+    char classes[800];
+    dnx_err much = {0};
     dnx_status st = dnx_data_open(j->a->data, show_broken, j, &j->data, err);
     if (!st) st = dnx_trainable_on(j->net, j->data, j->a->batches, err);
-    if (!st)
-        dnx_train_note(j, DNX_TRAIN_NEWS, "%zu %s, %zu broken and skipped, %d %s", j->data->n,
-                       dnx_plural(j->data->n, "image", "images"), j->data->broken,
-                       j->data->o.classes,
-                       dnx_plural((size_t)j->data->o.classes, "class", "classes"));
-    char classes[800] = "";
-    if (!st) dnx_classes_note(j->net, j->data, classes, sizeof classes);
+    if (st) return st;
+    const dnx_data *d = j->data;
+    dnx_train_note(j, DNX_TRAIN_NEWS, "%zu %s, %zu broken and skipped, %d %s", d->n,
+                   dnx_plural(d->n, "image", "images"), d->broken, d->o.classes,
+                   dnx_plural((size_t)d->o.classes, "class", "classes"));
+    dnx_classes_note(j->net, d, classes, sizeof classes);
     if (classes[0]) dnx_train_note(j, DNX_TRAIN_WARNING, "%s", classes);
-    if (!st) show_doubts(j);
-    if (!st) show_left_out(j);
-    if (!st && j->data->is_sampled)
+    show_doubts(j);
+    show_left_out(j);
+    if (d->is_sampled)
         dnx_train_note(j, DNX_TRAIN_NEWS,
                        "more than %d images: -resume compares the size, the "
                        "first and the last bytes of each, not all",
                        DNX_DATA_MOST_WHOLE);
-    if (!st && j->data->loose)
-        dnx_train_note(j, DNX_TRAIN_WARNING, "%zu %s left out", j->data->loose,
-                       dnx_plural(j->data->loose, "file in no identity folder was",
+    if (d->loose)
+        dnx_train_note(j, DNX_TRAIN_WARNING, "%zu %s left out", d->loose,
+                       dnx_plural(d->loose, "file in no identity folder was",
                                   "files in no identity folder were"));
-    dnx_err much = {0};
-    if (!st && dnx_training_fits(j->net, &much))
-        dnx_train_note(j, DNX_TRAIN_WARNING, "%s", much.text);
-    return st;
+    if (dnx_training_fits(j->net, &much)) dnx_train_note(j, DNX_TRAIN_WARNING, "%s", much.text);
+    return DNX_OK;
 }
 
 /* Reads image i. Waits 2 s for an unreadable file, and longer while others are unreadable, too. */
@@ -232,7 +208,7 @@ static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
 
 static void show_cached(void *arg, size_t done, size_t all) {
     const dnx_train_job *j = arg;
-    if (j->events->cached) j->events->cached(j->events->arg, done, all);
+    j->events->cached(j->events->arg, done, all);
 }
 
 static void note_cache(void *arg, const char *text) {

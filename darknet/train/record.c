@@ -57,6 +57,11 @@ const char *dnx_record_get(const dnx_record *r, const char *key) {
     return NULL;
 }
 
+bool dnx_record_is(const dnx_record *r, const char *key, const char *value) {
+    const char *is = dnx_record_get(r, key);
+    return !strcmp(is ? is : "", value);
+}
+
 static bool is_usual(const dnx_entry *e) { return e->usual && !strcmp(e->usual, e->value); }
 
 char *dnx_record_text(const dnx_record *r) {

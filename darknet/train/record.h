@@ -31,6 +31,9 @@ void dnx_record_remark(dnx_record *r, const char *key, const char *format, ...)
 /* Returns the value of the first entry with this key, or NULL. It is valid until r is freed. */
 const char *dnx_record_get(const dnx_record *r, const char *key);
 
+/* Returns true when `key` has this value. A missing key has the value "". */
+bool dnx_record_is(const dnx_record *r, const char *key, const char *value);
+
 /* Returns the record as text, which the caller frees. Returns NULL when memory runs out, or when it
  * ran out while an entry was added. */
 char *dnx_record_text(const dnx_record *r);

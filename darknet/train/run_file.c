@@ -97,20 +97,30 @@ dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err
     return st;
 }
 
+/* Returns the number that put_number() has put, or `otherwise`. */
+static double number(const dnx_record *r, const char *key, double otherwise) {
+    const char *text = dnx_record_get(r, key);
+    return text && *text ? strtod(text, NULL) : otherwise;
+}
+
 void dnx_train_read_run(dnx_train_job *j) {
     dnx_record r = {0};
     size_t len;
+    char verified[17];
     char *text = dnx_file_read_unnoted(j->run, DNX_MAX_FILE, &len);
     if (text) dnx_record_parse(&r, text);
-    const char *began = dnx_record_get(&r, "began"), *seconds = dnx_record_get(&r, "seconds");
-    const char *state = dnx_record_get(&r, "state");
-    const char *from = dnx_record_get(&r, "start"), *sum = dnx_record_get(&r, "start checksum");
+    const char *began = dnx_record_get(&r, "began"), *from = dnx_record_get(&r, "start"),
+               *sum = dnx_record_get(&r, "start checksum");
     /* if strdup() has no memory, NAME.run will only lack its line "start" */
     if (from && !j->begun_from) j->begun_from = strdup(from);
     if (sum) snprintf(j->begun_sum, sizeof j->begun_sum, "%s", sum);
     if (began) snprintf(j->start, sizeof j->start, "%s", began);
-    if (seconds) j->earlier_seconds = strtod(seconds, NULL);
-    j->is_recorded = state && !strcmp(state, "done");
+    j->earlier_seconds = number(&r, "seconds", 0);
+    j->loss = number(&r, "loss", NAN);
+    j->accuracy = number(&r, "accuracy", NAN);
+    dnx_train_verified_sum(j, verified);
+    if (dnx_record_is(&r, "best on checksum", verified)) j->verified = number(&r, "verified", NAN);
+    j->is_recorded = dnx_record_is(&r, "state", "done");
     dnx_record_free(&r);
     free(text);
 }

@@ -9,6 +9,8 @@
 #include "train/job.h"
 
 void dnx_train_skip(dnx_train_job *j, const char *line) {
+    for (size_t i = 0; i < j->skipped.n; i++)
+        if (!strcmp(j->skipped.line[i], line)) return;
     dnx_skipped_add_line(&j->skipped, line); /* without memory, NAME.skipped lacks this line */
 }
 
@@ -22,7 +24,7 @@ void dnx_train_read_skipped(dnx_train_job *j) {
     if (!dnx_lines_open(&l, j->skipped_file, "a list of skipped images", 1 << 30, NULL)) {
         for (char *line; (line = dnx_lines_next(&l, ""));)
             if (!n || !bsearch(&line, known, n, sizeof *known, dnx_by_text))
-                dnx_train_skip(j, line);
+                dnx_skipped_add_line(&j->skipped, line);
         dnx_lines_free(&l);
     }
     dnx_inputs_rewind(mark); /* NAME.skipped is a result that this run replaces, not an input */

@@ -216,7 +216,7 @@ static bool sees_the_same(const dnx_net *a, const dnx_net *b) {
            a->o.input_scale == b->o.input_scale;
 }
 
-void dnx_teachers_run_one(dnx_net *net, int which, const float *x, int count) {
+void dnx_teachers_run_one(dnx_net *net, int which, const float *x, int count, bool is_mirrored) {
     dnx_teachers *t = net->teachers;
     dnx_net *k = t->teachers[which].net;
     size_t size = dnx_size(k->in);
@@ -226,9 +226,9 @@ void dnx_teachers_run_one(dnx_net *net, int which, const float *x, int count) {
         x = t->x;
     }
     int n = 0;
-    for (int i = 0; i < t->n_outputs; i++)
-        if (t->outputs[i].teacher == which)
-            t->taps[n++] = (dnx_tap){t->outputs[i].layer, t->outputs[i].out};
+    for (const dnx_teacher_output *w = t->outputs; w < t->outputs + t->n_outputs; w++)
+        if (w->teacher == which && (w->flips || !is_mirrored))
+            t->taps[n++] = (dnx_tap){w->layer, is_mirrored ? w->other : w->out};
     dnx_net_run_taps(k, x, count, t->taps, n);
 }
 
@@ -242,19 +242,14 @@ static void mirror(const float *x, dnx_shape s, int count, float *out) {
 /* Runs teacher `which` on x. To each output with flips, adds the output for x mirrored. */
 static void run_teacher(dnx_net *net, int which, const float *x) {
     dnx_teachers *t = net->teachers;
+    const size_t batch = (size_t)net->batch;
     bool flips = false;
+    dnx_teachers_run_one(net, which, x, net->batch, false);
     for (int i = 0; i < t->n_outputs; i++)
         flips = flips || (t->outputs[i].teacher == which && t->outputs[i].flips);
-    if (flips) {
-        mirror(x, net->in, net->batch, t->mirrored);
-        dnx_teachers_run_one(net, which, t->mirrored, net->batch);
-    }
-    const size_t batch = (size_t)net->batch;
-    for (int i = 0; i < t->n_outputs; i++)
-        if (t->outputs[i].teacher == which && t->outputs[i].flips)
-            memcpy(t->outputs[i].other, t->outputs[i].out,
-                   sizeof(float) * t->outputs[i].size * batch);
-    dnx_teachers_run_one(net, which, x, net->batch);
+    if (!flips) return;
+    mirror(x, net->in, net->batch, t->mirrored);
+    dnx_teachers_run_one(net, which, t->mirrored, net->batch, true);
     for (int i = 0; i < t->n_outputs; i++) {
         dnx_teacher_output *w = &t->outputs[i];
         if (w->teacher == which && w->flips)
@@ -262,19 +257,14 @@ static void run_teacher(dnx_net *net, int which, const float *x) {
     }
 }
 
-static bool from_cache(dnx_teachers *t, int which, const uint32_t *image,
+/* Returns false when teacher `which` must run. image: NULL when the cache cannot be used. */
+static bool from_cache(const dnx_teachers *t, int which, const uint32_t *image,
                        const unsigned char *mirrored, int count) {
     for (int i = 0; i < t->n_outputs; i++)
         if (t->outputs[i].teacher == which &&
-            !dnx_teachers_from_cache(&t->outputs[i], image, mirrored, count))
+            (!image || !dnx_teachers_from_cache(&t->outputs[i], image, mirrored, count)))
             return false;
     return true;
-}
-
-static bool has_outputs(const dnx_teachers *t, int which) {
-    for (int i = 0; i < t->n_outputs; i++)
-        if (t->outputs[i].teacher == which) return true;
-    return false;
 }
 
 void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
@@ -282,8 +272,7 @@ void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
     dnx_teachers *t = net->teachers;
     if (!t) return;
     for (int i = 0; i < t->n_teachers; i++)
-        if (has_outputs(t, i) && (!image || !from_cache(t, i, image, mirrored, net->batch)))
-            run_teacher(net, i, x);
+        if (!from_cache(t, i, image, mirrored, net->batch)) run_teacher(net, i, x);
     for (int i = 0; i < net->n; i++)
         if (net->links[i].teacher_output >= 0)
             net->links[i].target = t->outputs[net->links[i].teacher_output].out;

@@ -21,7 +21,7 @@ void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
 typedef struct {
     /* Reads image i in the student's size and normalisation. Returns false when that fails. */
     bool (*read)(void *arg, size_t i, bool mirrored, float *x);
-    /* Called from time to time with the number of finished images. May be NULL, like note. */
+    /* Called from time to time with the number of finished images. */
     void (*progress)(void *arg, size_t done, size_t all);
     /* Called with a line for the user. */
     void (*note)(void *arg, const char *text);

@@ -95,7 +95,7 @@ static dnx_status fill(const maker *m, float *x, size_t first, size_t count, dnx
         is_read[b] = m->job->read(m->job->arg, row / 2, row % 2, x + b * size);
         if (!is_read[b]) memset(x + b * size, 0, sizeof *x * size);
     }
-    dnx_teachers_run_one(m->net, m->w->teacher, x, (int)count);
+    dnx_teachers_run_one(m->net, m->w->teacher, x, (int)count, false);
     dnx_status st = DNX_OK;
     for (size_t b = 0; b < count && !st; b++) {
         if (is_read[b]) st = check_row(m, m->w->out + b * dim, first + b, err);
@@ -120,7 +120,7 @@ static dnx_status compute(maker *m, uint64_t key, dnx_err *err) {
         if (!st) st = dnx_stop_check(err); /* a signal may have ended the wait for an image */
         if (st) break;
         dnx_cache_put(&f, m->w->out, count);
-        if (m->job->progress) m->job->progress(m->job->arg, f.done / 2, m->list->n);
+        m->job->progress(m->job->arg, f.done / 2, m->list->n);
     }
     dnx_free(x);
     if (!is_open) return st;
@@ -136,7 +136,7 @@ static bool waiting(void *arg, const char *holder) {
     maker *m = arg;
     char text[600];
     snprintf(text, sizeof text, "waiting for %.400s, which writes %.150s", holder, m->path);
-    if (!m->told && m->job->note) m->job->note(m->job->arg, text);
+    if (!m->told) m->job->note(m->job->arg, text);
     m->told = true;
     return !dnx_stop_asked();
 }

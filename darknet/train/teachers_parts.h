@@ -33,9 +33,9 @@ struct dnx_teachers {
 };
 
 /* Runs teacher number `which` of the student `net` on x: `count` images of the student's input
- * size. Stores each output that a loss imitates in dnx_teacher_output.out. Does not add the outputs
- * for mirror images. */
-void dnx_teachers_run_one(dnx_net *net, int which, const float *x, int count);
+ * size. Stores each output that a loss imitates in dnx_teacher_output.out. When x is mirrored,
+ * stores only the outputs with `flips`, in dnx_teacher_output.other. */
+void dnx_teachers_run_one(dnx_net *net, int which, const float *x, int count, bool is_mirrored);
 /* Fills w->out, for `count` images, from the cache. Returns false when the cache lacks an output.
  * Then the teacher must run. */
 bool dnx_teachers_from_cache(const dnx_teacher_output *w, const uint32_t *image,

@@ -43,8 +43,8 @@ dnx_status dnx_train_open(const dnx_train_args *args, const dnx_train_events *ev
 const char *dnx_train_unfit(const dnx_train_job *j, char *text, size_t size);
 /* Opens images and files, and trains to the last update or until a signal (base/stop.h). If at
  * least one update was done, saves a checkpoint when the run ends. It does so also after an error,
- * but not after NaN or infinity. *done: the number of updates done, with those of earlier
- * processes. *is_whole: true when all updates of the run are done. Returns the errors of everything
+ * but not after NaN or infinity. *done: the number of updates in the last checkpoint of the run; 0
+ * when it has none. *is_whole: true when all updates of the run are done. Returns the errors of everything
  * that is opened, read and written; DNX_EOPTION also when the inputs or files belong to another
  * run. */
 dnx_status dnx_train_run(dnx_train_job *j, uint64_t *done, bool *is_whole, dnx_err *err);

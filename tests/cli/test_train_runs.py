@@ -112,6 +112,14 @@ def a_signal_before_the_first_update_renames_nothing():
     expect(files_of("early") == before, f"{sorted(files_of('early'))}")
 
 
+def a_signal_before_the_first_update_of_given_weights():
+    """These weights have trained 20 batches, but the run has no checkpoint yet."""
+    args = ("a/net.weights", "-batches", "40", "-threads", "1")
+    done = train(data("faces", "given"), *args, env=faults("given/net.run", 1, 1, -signal.SIGTERM))
+    expect_end(done, 1, "stopped by SIGTERM")
+    expect("-resume" not in done.stderr and not os.path.exists("given/net.state"), done.stderr)
+
+
 def nothing_left():
     shutil.copy("a/net.weights", "done.weights")
     file = data("faces", "left")
@@ -194,6 +202,7 @@ def killed_runs_are_told():
 
 attempt_all(make_run, no_run_is_replaced, finished_runs_make_room, another_start_is_another_run,
             making_room_is_cut_short, a_signal_before_the_first_update_renames_nothing,
-            nothing_left, started_from_weights, one_process_at_a_time, runs_are_listed,
+            a_signal_before_the_first_update_of_given_weights, nothing_left,
+            started_from_weights, one_process_at_a_time, runs_are_listed,
             the_command_can_be_pasted, killed_runs_are_told)
 summary()

@@ -165,8 +165,34 @@ def stopped_in_the_last_verification():
         expect(read(f"last/{name}") == read(f"verified/{name}"), f"{name} differs")
     expect(column_text("last/net.csv", "lfw") == column_text("verified/net.csv", "pairs"),
            "the column of the pairs differs")
-    expect("\nstate=done\n" in "\n" + read("last/net.run").decode(), "state")
+    got, want = (entries(f"{name}/net.run") for name in ("last", "verified"))
+    for key in ("state", "loss", "accuracy", "verified", "best", "best at batch"):
+        expect(got[key] == want[key] != "", f"{key}: {got[key]}, not {want[key]}")
     nothing_is_left(file, "last", *pairs)
+
+
+def the_record_goes_on():
+    """After -resume, the running means and the last verification in NAME.run continue."""
+    shutil.copytree("verified", "record")
+    before = entries("record/net.run")
+    done = train(data("faces", "record"), "-resume", "-pairs", "pairs.txt", "-faces", "lfw",
+                 "-batches", "60", "-verify", "20", "-threads", "1",
+                 env=faults("faces/", 150, 1, -signal.SIGTERM))
+    expect_end(done, 1, "continue with -resume")
+    now, losses = entries("record/net.run"), column("record/net.csv", "loss")
+    expect(len(losses) > 40 and now["verified"] == before["verified"] != "", now["verified"])
+    mean = float(before["loss"])
+    for loss in losses[40:]:
+        mean += (float(loss) - mean) / 50
+    expect(abs(float(now["loss"]) / mean - 1) < 1e-3, f"loss={now['loss']}, not {mean}")
+
+
+def a_log_without_the_last_lines():
+    """A verification that is repeated belongs to no other line of the log."""
+    shutil.copytree("verified", "gap")
+    write("gap/net.csv", b"".join(read("gap/net.csv").splitlines(True)[:31]))
+    nothing_is_left(data("faces", "gap"), "gap", "-pairs", "pairs.txt", "-faces", "lfw", "-verify",
+                    "20", "-batches", "40")
 
 
 def nothing_is_left(file, folder, *args):
@@ -190,6 +216,10 @@ def missing_files_of_a_finished_run():
     expect(read("end/net.weights") == whole, "weights")
     refuses(file, "has trained 40 batches, and -batches is 8: nothing is left to train",
             args=["-resume", "-batches", "8"])
+
+
+def entries(path):
+    return dict(line.split("=", 1) for line in read(path).decode().splitlines())
 
 
 def column_text(path, name):
@@ -328,7 +358,8 @@ def no_checkpoint_for_a_while():
 
 attempt_all(make_more, every_signal_saves, closed_pipe_saves, ignored_stays_ignored,
             nothing_before_the_first_update, stopped_in_a_verification,
-            stopped_in_the_last_verification, missing_files_of_a_finished_run,
+            stopped_in_the_last_verification, the_record_goes_on, a_log_without_the_last_lines,
+            missing_files_of_a_finished_run,
             disk_fails_for_a_while, scan_reads_again, valid_reads_again, folder_is_away,
             folder_stays_away, one_image_is_gone,
             log_without_room, log_in_place_of_an_input, bad_pairs_are_found_first, bad_pairs_later,

@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     dnx_status st = dnx_log_open(&log, path, net, "pairs", 3, NULL);
     const size_t kept = log.file.kept;
     fuzz_must(!st || st == DNX_EOPTION); /* an error: the log has verifications of another kind */
-    if (!st && dnx_log_lacks_verification(&log)) dnx_log_amend(&log, .5);
+    if (!st && dnx_log_lacks_verification(&log, 3)) dnx_log_amend(&log, .5);
     if (!st) dnx_log_write(&log, net, &line);
     fuzz_must(st || !dnx_log_flush(&log, NULL));
     dnx_log_close(&log);
