@@ -25,11 +25,6 @@ typedef struct {
     bool altered, ready, is_of_net; /* is_of_net: argument of dnx_net_free_images() */
 } slot;
 
-typedef struct note {
-    struct note *next;
-    char text[];
-} note;
-
 struct dnx_batches {
     const dnx_data *data;
     const dnx_net *net;
@@ -48,22 +43,17 @@ struct dnx_batches {
     bool is_waiting;       /* the wait of the readers was reported, but not its end */
     unsigned char *is_bad; /* for each image: true when it was skipped */
     size_t n_bad, most_bad;
-    note *notes, **last_note;
+    dnx_skipped notes; /* messages; the first `passed` of them have been handed out */
+    size_t passed;
     void (*pass_note)(void *arg, const char *line);
     void *note_arg;
 };
 
-/* Queues the message "NAME: text" about image i. The caller holds the lock. */
+/* Adds the message "NAME: text" about image i. The caller holds the lock. */
 static void add_note(dnx_batches *f, size_t i, const char *text) {
     char name[4096];
     dnx_data_name(f->data, i, name, sizeof name);
-    const size_t size = strlen(name) + strlen(text) + 3;
-    note *n = malloc(sizeof *n + size);
-    if (!n) return;
-    n->next = NULL;
-    snprintf(n->text, size, "%s: %s", name, text);
-    *f->last_note = n;
-    f->last_note = &n->next;
+    dnx_skipped_add(&f->notes, name, text);
     pthread_cond_broadcast(&f->filled);
 }
 
@@ -240,7 +230,6 @@ dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t s
     /* The difference is not negative, because dnx_scan() fails when more than 1 % of the images are
      * broken. */
     f->most_bad = data->listed / 100 - data->broken;
-    f->last_note = &f->notes;
     pthread_mutex_init(&f->lock, NULL);
     pthread_cond_init(&f->space, NULL);
     pthread_cond_init(&f->filled, NULL);
@@ -273,11 +262,7 @@ void dnx_batches_close(dnx_batches *f) {
     pthread_cond_destroy(&f->space);
     pthread_mutex_destroy(&f->lock);
     dnx_sampler_free(f->sampler);
-    while (f->notes) {
-        note *n = f->notes;
-        f->notes = n->next;
-        free(n);
-    }
+    dnx_skipped_free(&f->notes);
     free(f->is_bad);
     free(f);
 }
@@ -287,15 +272,12 @@ void dnx_batches_notes(dnx_batches *f, void (*pass_note)(void *arg, const char *
     f->note_arg = arg;
 }
 
-/* Hands the queued messages to pass_note(). Releases the lock during each call. */
+/* Hands the new messages to pass_note(). Releases the lock during each call. */
 static void pass_notes(dnx_batches *f) {
-    while (f->pass_note && f->notes) {
-        note *n = f->notes;
-        f->notes = n->next;
-        if (!n->next) f->last_note = &f->notes;
+    while (f->pass_note && f->passed < f->notes.n) {
+        const char *text = f->notes.line[f->passed++];
         pthread_mutex_unlock(&f->lock);
-        f->pass_note(f->note_arg, n->text);
-        free(n);
+        f->pass_note(f->note_arg, text);
         pthread_mutex_lock(&f->lock);
     }
 }

@@ -40,8 +40,7 @@ static dnx_status check_valid(const dnx_data *d, dnx_err *err) {
                     d->from, d->next, d->o.classes);
 }
 
-static dnx_status open_list(const char *file, bool is_valid,
-                            void (*broken)(void *, const char *, const char *), void *arg,
+static dnx_status open_list(const char *file, bool is_valid, dnx_broken_fn *broken, void *arg,
                             dnx_data **out, dnx_err *err) {
     *out = NULL;
     dnx_data *d = calloc(1, sizeof *d);
@@ -53,12 +52,14 @@ static dnx_status open_list(const char *file, bool is_valid,
     d->key = is_valid ? "valid" : "train";
     d->from = is_valid ? d->o.valid : d->o.train;
     d->line = is_valid ? d->o.valid_line : d->o.train_line;
+    d->report = broken;
+    d->report_arg = arg;
     if (!st && (!d->from || (is_valid && !d->o.classes)))
         st = dnx_fail(err, DNX_EOPTION, dnx_data_at(d, 0),
                       "[data] needs %s=", d->from ? "classes" : d->key);
     if (!st) {
-        st = dnx_sources_read(d, broken, arg, err);
-        if (!st) st = is_valid ? check_valid(d, err) : dnx_scan(d, broken, arg, err);
+        st = dnx_sources_read(d, err);
+        if (!st) st = is_valid ? check_valid(d, err) : dnx_scan(d, err);
         if (st) name_line(d, err);
     }
     if (st) dnx_data_close(d);
@@ -66,13 +67,13 @@ static dnx_status open_list(const char *file, bool is_valid,
     return st;
 }
 
-dnx_status dnx_data_open(const char *file, void (*broken)(void *, const char *, const char *),
-                         void *arg, dnx_data **out, dnx_err *err) {
+dnx_status dnx_data_open(const char *file, dnx_broken_fn *broken, void *arg, dnx_data **out,
+                         dnx_err *err) {
     return open_list(file, false, broken, arg, out, err);
 }
 
-dnx_status dnx_data_open_valid(const char *file, void (*broken)(void *, const char *, const char *),
-                               void *arg, dnx_data **out, dnx_err *err) {
+dnx_status dnx_data_open_valid(const char *file, dnx_broken_fn *broken, void *arg, dnx_data **out,
+                               dnx_err *err) {
     return open_list(file, true, broken, arg, out, err);
 }
 
@@ -93,15 +94,9 @@ void dnx_data_close(dnx_data *d) {
 }
 
 bool dnx_data_add(dnx_data *d, uint64_t at, int class_of) {
-    if (d->n == d->capacity) {
-        size_t more = d->capacity ? d->capacity * 2 : 1024;
-        uint64_t *a = realloc(d->at, more * sizeof *a);
-        if (a) d->at = a;
-        int *c = a ? realloc(d->class_of, more * sizeof *c) : NULL;
-        if (!c) return false;
-        d->class_of = c;
-        d->capacity = more;
-    }
+    if (!dnx_grow(&d->at, d->n, &d->at_capacity, sizeof *d->at) ||
+        !dnx_grow(&d->class_of, d->n, &d->class_capacity, sizeof *d->class_of))
+        return false;
     d->at[d->n] = at;
     d->class_of[d->n++] = class_of;
     if (class_of >= d->next) d->next = class_of + 1;

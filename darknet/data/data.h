@@ -25,18 +25,23 @@ typedef struct {
 
 enum { DNX_DATA_MOST_WHOLE = 200000 };
 
+/* Reports a file or a record that is not used. */
+typedef void dnx_broken_fn(void *arg, const char *name, const char *why);
+
 typedef struct {
     dnx_data_opts o;
     char *file;
     const char *key, *from; /* "train" or "valid"; its value */
     int line;
+    dnx_broken_fn *report; /* may be NULL */
+    void *report_arg;
     dnx_source *source;
     int sources;
     char *text; /* all paths, each ended by NUL */
     size_t text_len, text_capacity;
     uint64_t *at;  /* for each image: offset of its path in text, or of its record */
     int *class_of; /* for each image: its class, or -1 */
-    size_t n, capacity;
+    size_t n, at_capacity, class_capacity;
     size_t listed;   /* number of images before the scan */
     size_t broken;   /* number of images that the scan dropped */
     int next;        /* 1 + the largest class of the sources; an empty folder's class counts, too */
@@ -48,17 +53,17 @@ typedef struct {
 } dnx_data;
 
 /* Reads the .data file and its sources, and drops broken images. Reports them, and files beside
- * identity folders, to broken(arg, name, why), which may be NULL.
+ * identity folders, to broken(), which may be NULL.
  *
  * Errors: DNX_EOPTION, DNX_EPARSE, DNX_EMEM; DNX_EIO, also when there are no images or more than
  * 1 % are broken; DNX_ESTOP after a signal. */
-dnx_status dnx_data_open(const char *file, void (*broken)(void *, const char *, const char *),
-                         void *arg, dnx_data **out, dnx_err *err);
+dnx_status dnx_data_open(const char *file, dnx_broken_fn *broken, void *arg, dnx_data **out,
+                         dnx_err *err);
 /* Like dnx_data_open(), but reads the sources of valid= and does not check the images. Also returns
  * DNX_EOPTION when classes= is missing, or when a source is a folder of identity folders and all
  * sources together end before the last class. */
-dnx_status dnx_data_open_valid(const char *file, void (*broken)(void *, const char *, const char *),
-                               void *arg, dnx_data **out, dnx_err *err);
+dnx_status dnx_data_open_valid(const char *file, dnx_broken_fn *broken, void *arg, dnx_data **out,
+                               dnx_err *err);
 void dnx_data_close(dnx_data *d); /* d may be NULL */
 
 /* Returns the source that contains image i. */

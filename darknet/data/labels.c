@@ -58,28 +58,28 @@ static int not_below(const dnx_labels *l, int lo, int hi, size_t at, int b) {
     return lo;
 }
 
-static void note(int class_of, int found[2], int *n) {
-    if (*n && (class_of == found[0] || (*n == 2 && class_of >= found[1]))) return;
-    int low = *n && found[0] < class_of ? found[0] : class_of;
-    int high = *n && found[0] < class_of ? class_of : found[0];
-    found[0] = low;
-    if (*n) found[1] = high;
-    *n = *n ? 2 : 1;
+/* Keeps the lowest two classes in `found`. */
+static void note(int class_of, int found[2]) {
+    const int low = found[0];
+    if (class_of == low || class_of == found[1]) return;
+    if (low < 0 || class_of < low) {
+        found[0] = class_of;
+        found[1] = low;
+    } else if (found[1] < 0 || class_of < found[1]) found[1] = class_of;
 }
 
 int dnx_labels_find(const dnx_labels *l, const char *path, int found[2]) {
     found[0] = found[1] = -1;
-    int n = 0;
     for (const unsigned char *p = (const unsigned char *)path; *p; p++) {
         int lo = l->first[*p], hi = l->first[*p + 1];
         for (size_t at = 1; lo < hi; at++) {
             /* labels that end here are sorted first; they occur in the path */
-            for (; lo < hi && !l->label[l->order[lo]][at]; lo++) note(l->order[lo], found, &n);
+            for (; lo < hi && !l->label[l->order[lo]][at]; lo++) note(l->order[lo], found);
             lo = not_below(l, lo, hi, at, p[at]);
             hi = not_below(l, lo, hi, at, p[at] + 1);
         }
     }
-    return n;
+    return (found[0] >= 0) + (found[1] >= 0);
 }
 
 dnx_status dnx_labels_class(const dnx_labels *l, const char *path, dnx_loc at, int *class_of,

@@ -238,27 +238,28 @@ static dnx_status refuse(const machine *m, unsigned char op, dnx_err *err) {
                     "byte %zu: opcode 0x%02x, which no verification set has", m->op, op);
 }
 
-static dnx_status step_number(machine *m, unsigned char op, dnx_err *err) {
-    uint64_t n = 0;
-    int64_t v = 0;
-    dnx_status st;
-    switch (op) {
-    case 'K':
-    case 'M':
-    case 'J':
-        st = number(m, op == 'K' ? 1 : op == 'M' ? 2 : 4, &n, err);
-        v = op == 'J' ? (int32_t)(uint32_t)n : (int64_t)n;
-        return st ? st : dnx_py_put_number(m, v, err);
-    case 0x8a: /* LONG1 */
-        st = number(m, 1, &n, err);
-        if (!st && n > 8) st = dnx_py_bad(m, "no number that a set has", err);
-        if (!st) st = number(m, (size_t)n, &n, err);
-        return st ? st : dnx_py_put_number(m, (int64_t)n, err);
-    default: /* opcodes I and L; I00 and I01 are False and True */
-        st = line_number(m, &v, err);
-        if (!st && op == 'I' && (v == 0 || v == 1)) return dnx_py_put_truth(m, v, err);
-        return st ? st : dnx_py_put_number(m, v, err);
-    }
+/* Reads a number of 1, 2 or 4 bytes. Only 4 bytes have a sign. */
+static dnx_status put_bytes(machine *m, size_t size, dnx_err *err) {
+    uint64_t n;
+    dnx_status st = number(m, size, &n, err);
+    return st ? st : dnx_py_put_number(m, size == 4 ? (int32_t)(uint32_t)n : (int64_t)n, err);
+}
+
+/* Reads a number whose first byte is its length. */
+static dnx_status put_long(machine *m, dnx_err *err) {
+    uint64_t n;
+    dnx_status st = number(m, 1, &n, err);
+    if (!st && n > 8) st = dnx_py_bad(m, "no number that a set has", err);
+    if (!st) st = number(m, (size_t)n, &n, err);
+    return st ? st : dnx_py_put_number(m, (int64_t)n, err);
+}
+
+/* Opcodes I and L. I00 and I01 are False and True. */
+static dnx_status put_line(machine *m, unsigned char op, dnx_err *err) {
+    int64_t v;
+    dnx_status st = line_number(m, &v, err);
+    if (st) return st;
+    return (op == 'I' && (v == 0 || v == 1) ? dnx_py_put_truth : dnx_py_put_number)(m, v, err);
 }
 
 static dnx_status step_memo(machine *m, unsigned char op, dnx_err *err) {
@@ -291,12 +292,12 @@ static dnx_status step(machine *m, unsigned char op, dnx_err *err) {
     case 'N': return dnx_py_put(m, (value){.is = DNX_PY_NONE}, err);
     case 0x88:
     case 0x89: return dnx_py_put_truth(m, op == 0x88, err);
-    case 'K':
-    case 'M':
-    case 'J':
+    case 'K': return put_bytes(m, 1, err);
+    case 'M': return put_bytes(m, 2, err);
+    case 'J': return put_bytes(m, 4, err);
     case 'I':
-    case 'L':
-    case 0x8a: return step_number(m, op, err);
+    case 'L': return put_line(m, op, err);
+    case 0x8a: return put_long(m, err); /* LONG1 */
     case ']':
     case ')': return put_list(m, op == ')', err);
     case '(': return dnx_py_put(m, (value){.is = DNX_PY_MARK}, err);

@@ -11,7 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,7 @@
 enum { FRAME = 8, HEAD = 24, WHOLE = 0, FIRST = 1, LAST = 3 };
 
 typedef struct {
-    uint64_t key, at;
+    long key, at;
 } entry;
 
 static bool read_at(int fd, void *to, size_t n, uint64_t at) {
@@ -139,15 +139,8 @@ unsigned char *dnx_record_image(int fd, uint64_t size, uint64_t at, size_t *len,
 /* ---- the index ---- */
 
 static int by_key(const void *a, const void *b) {
-    uint64_t x = ((const entry *)a)->key, y = ((const entry *)b)->key;
-    return x < y ? -1 : x > y;
-}
-
-static bool take_number(const char *s, uint64_t *v) {
-    if (strspn(s, "0123456789") != strlen(s)) return false;
-    errno = 0;
-    *v = strtoull(s, NULL, 10);
-    return *s && !errno;
+    long x = ((const entry *)a)->key, y = ((const entry *)b)->key;
+    return (x > y) - (x < y);
 }
 
 static dnx_status read_index(const char *path, entry **list, size_t *n, dnx_err *err) {
@@ -160,8 +153,8 @@ static dnx_status read_index(const char *path, entry **list, size_t *n, dnx_err 
         entry *e = &(*list)[*n];
         char shown[61], *f[2];
         snprintf(shown, sizeof shown, "%s", line);
-        if (dnx_fields(line, ' ', f, 2) == 2 && take_number(f[0], &e->key) &&
-            take_number(f[1], &e->at))
+        if (dnx_fields(line, ' ', f, 2) == 2 && dnx_whole(f[0], 0, LONG_MAX, &e->key) &&
+            dnx_whole(f[1], 0, LONG_MAX, &e->at))
             ++*n;
         else
             st = dnx_fail(err, DNX_EPARSE, dnx_lines_at(&l), "'%s': must be a key and an offset",
@@ -171,8 +164,7 @@ static dnx_status read_index(const char *path, entry **list, size_t *n, dnx_err 
     if (!st) qsort(*list, *n, sizeof **list, by_key);
     for (size_t i = 1; !st && i < *n; i++)
         if ((*list)[i].key == (*list)[i - 1].key)
-            st = dnx_fail_at(err, DNX_EPARSE, path, "key %" PRIu64 " is there twice",
-                             (*list)[i].key);
+            st = dnx_fail_at(err, DNX_EPARSE, path, "key %ld is there twice", (*list)[i].key);
     return st;
 }
 
@@ -183,9 +175,8 @@ static dnx_status choose(const char *path, const char *index, dnx_records *r, co
     size_t lo = 0, hi = n, len = 0;
     const char *why = NULL;
     if (n && list[0].key == 0) {
-        unsigned char *head = read_content(r->fd, r->size, list[0].at, &len, &why);
-        if (!head)
-            return dnx_fail(err, DNX_EIO, at, "record 0 at byte %" PRIu64 " %s", list[0].at, why);
+        unsigned char *head = read_content(r->fd, r->size, (uint64_t)list[0].at, &len, &why);
+        if (!head) return dnx_fail(err, DNX_EIO, at, "record 0 at byte %ld %s", list[0].at, why);
         size_t image = image_at(head, len);
         double last = image >= HEAD + 8 && image == len ? (double)label_of(head, image) : 0;
         free(head);
@@ -198,7 +189,7 @@ static dnx_status choose(const char *path, const char *index, dnx_records *r, co
     }
     r->at = malloc(sizeof *r->at * (n + 1));
     if (!r->at) return dnx_fail(err, DNX_EMEM, at, "no memory for its index");
-    for (size_t i = lo; i < hi; i++) r->at[r->n++] = list[i].at;
+    for (size_t i = lo; i < hi; i++) r->at[r->n++] = (uint64_t)list[i].at;
     return DNX_OK;
 }
 

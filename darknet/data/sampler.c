@@ -152,15 +152,13 @@ void dnx_sampler_pick(dnx_sampler *s, uint64_t first, uint32_t *image) {
 }
 
 size_t dnx_sampler_instead(const dnx_sampler *s, size_t image, size_t tries) {
+    const int *class_of = s->data->class_of;
+    const size_t n = s->data->n;
     if (s->kind == DNX_BALANCED) {
-        uint32_t at = s->place[image], lo = 0, hi = s->identities;
-        while (hi - lo > 1) {
-            uint32_t middle = lo + (hi - lo) / 2;
-            if (s->start[middle] <= at) lo = middle;
-            else hi = middle;
-        }
-        uint32_t n = s->start[lo + 1] - s->start[lo];
-        if (tries < n) return s->member[s->start[lo] + (at - s->start[lo] + 1) % n];
+        size_t at = s->place[image], lo = at, hi = at + 1; /* lo to hi - 1: the same identity */
+        while (lo > 0 && class_of[s->member[lo - 1]] == class_of[image]) lo--;
+        while (hi < n && class_of[s->member[hi]] == class_of[image]) hi++;
+        if (tries < hi - lo) return s->member[at + 1 < hi ? at + 1 : lo];
     }
-    return (image + 1) % s->data->n;
+    return (image + 1) % n;
 }

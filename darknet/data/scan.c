@@ -157,8 +157,7 @@ static void keep(dnx_data *d, size_t i) {
     d->class_of[d->n++] = d->class_of[i];
 }
 
-dnx_status dnx_scan(dnx_data *d, void (*broken)(void *, const char *, const char *), void *arg,
-                    dnx_err *err) {
+dnx_status dnx_scan(dnx_data *d, dnx_err *err) {
     dnx_loc at = {d->o.train, 0};
     if (!d->n) return dnx_fail(err, DNX_EIO, at, "lists no images");
     if (d->n > UINT32_MAX) return dnx_fail(err, DNX_EIO, at, "lists too many images");
@@ -182,9 +181,9 @@ dnx_status dnx_scan(dnx_data *d, void (*broken)(void *, const char *, const char
         char name[4096];
         while (k + 1 < d->sources && i >= d->source[k + 1].first) d->source[++k].first = d->n;
         if (!s.fault[i]) keep(d, i);
-        else if (++d->broken <= shown && broken) {
+        else if (++d->broken <= shown && d->report) {
             dnx_source_name(d, &d->source[k], d->at[i], name, sizeof name);
-            broken(arg, name, text_of(s.fault[i]));
+            d->report(d->report_arg, name, text_of(s.fault[i]));
         }
     }
     while (k + 1 < d->sources) d->source[++k].first = d->n;

@@ -20,11 +20,6 @@
 #include "data/recordio.h"
 #include "data/scan.h"
 
-typedef struct {
-    void (*broken)(void *, const char *, const char *);
-    void *arg;
-} report;
-
 /* ---- a list ---- */
 
 static bool append(dnx_data *d, const char *path, uint64_t *start) {
@@ -142,14 +137,14 @@ static dnx_status read_entry(dnx_data *d, const char *folder, char *path, int cl
     return DNX_OK;
 }
 
-static void report_loose(dnx_data *d, const char *folder, const char *name, const report *r) {
+static void report_loose(dnx_data *d, const char *folder, const char *name) {
     char *path = dnx_path_join(folder, name);
     d->loose++;
-    if (r->broken) r->broken(r->arg, path ? path : name, "is in no identity folder");
+    if (d->report) d->report(d->report_arg, path ? path : name, "is in no identity folder");
     free(path);
 }
 
-static dnx_status read_folder(dnx_data *d, const char *folder, const report *r, dnx_err *err) {
+static dnx_status read_folder(dnx_data *d, const char *folder, dnx_err *err) {
     struct dirent **names;
     const int base = d->next;
     int n = scandir(folder, &names, visible, by_bytes), found = 0;
@@ -167,7 +162,7 @@ static dnx_status read_folder(dnx_data *d, const char *folder, const report *r, 
         free(path);
     }
     for (int i = 0; i < n; i++) {
-        if (is_loose && is_loose[i] && found) report_loose(d, folder, names[i]->d_name, r);
+        if (is_loose && is_loose[i] && found) report_loose(d, folder, names[i]->d_name);
         free(names[i]);
     }
     free(names);
@@ -298,20 +293,19 @@ static dnx_status refuse_index(const char *name, dnx_err *err) {
 
 /* Reads the folder s->path. If it contains InsightFace's train.rec, reads this file and sets
  * s->path to its path. Else reads the identity folders. */
-static dnx_status read_any_folder(dnx_data *d, dnx_source *s, const report *r, dnx_err *err) {
+static dnx_status read_any_folder(dnx_data *d, dnx_source *s, dnx_err *err) {
     char *records = dnx_path_join(s->path, "train.rec");
     if (!records) return dnx_no_memory(d->file, err);
     if (access(records, F_OK)) {
         free(records);
-        return read_folder(d, s->path, r, err);
+        return read_folder(d, s->path, err);
     }
     free(s->path);
     s->path = records;
     return read_records(d, s, err);
 }
 
-static dnx_status read_source(dnx_data *d, const char *path, size_t len, const report *r,
-                              dnx_err *err) {
+static dnx_status read_source(dnx_data *d, const char *path, size_t len, dnx_err *err) {
     struct stat info;
     dnx_source *more = realloc(d->source, sizeof *more * (size_t)(d->sources + 1));
     if (!more) return dnx_no_memory(d->file, err);
@@ -326,23 +320,21 @@ static dnx_status read_source(dnx_data *d, const char *path, size_t len, const r
                         "[data] %s=%.200s: an empty name between commas", d->key, d->from);
     if (stat(name, &info))
         return dnx_fail_at(err, DNX_EIO, name, "cannot read: %s", strerror(errno));
-    if (S_ISDIR(info.st_mode)) return read_any_folder(d, s, r, err);
+    if (S_ISDIR(info.st_mode)) return read_any_folder(d, s, err);
     if (ends_with(name, ".rec")) return read_records(d, s, err);
     dnx_status st = ends_with(name, ".idx") ? refuse_index(name, err) : DNX_OK;
     return st ? st : read_list(d, name, err);
 }
 
-dnx_status dnx_sources_read(dnx_data *d, void (*broken)(void *, const char *, const char *),
-                            void *arg, dnx_err *err) {
-    const report r = {broken, arg};
+dnx_status dnx_sources_read(dnx_data *d, dnx_err *err) {
     const char *p = d->from;
     if (!access(p, F_OK))
-        return read_source(d, p, strlen(p), &r, err); /* one source, whose name may have a comma */
+        return read_source(d, p, strlen(p), err); /* one source, whose name may have a comma */
     for (;; p++) {
         while (isspace((unsigned char)*p)) p++;
         size_t len = strcspn(p, ","), cut = len;
         while (cut && isspace((unsigned char)p[cut - 1])) cut--;
-        dnx_status st = read_source(d, p, cut, &r, err);
+        dnx_status st = read_source(d, p, cut, err);
         p += len;
         if (st || !*p) return st;
     }

@@ -3,7 +3,6 @@
 #define DNX_SOURCES_H
 #include "data/data.h"
 
-/* Adds the images of all sources in d->from. For broken and the errors see dnx_data_open(). */
-dnx_status dnx_sources_read(dnx_data *d, void (*broken)(void *, const char *, const char *),
-                            void *arg, dnx_err *err);
+/* Adds the images of all sources in d->from. For the errors see dnx_data_open(). */
+dnx_status dnx_sources_read(dnx_data *d, dnx_err *err);
 #endif
