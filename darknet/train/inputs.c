@@ -28,37 +28,42 @@ void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *for
 
 /* ---- classes ---- */
 
-/* Returns the identity's name in path, after `folder` bytes and '/'. *len: its length, or 0. */
-static const char *identity(const char *path, size_t folder, size_t *len) {
-    const char *name = path + folder + 1, *end = strchr(name, '/');
-    *len = path[folder] == '/' && end && end > name ? (size_t)(end - name) : 0;
-    return name;
+/* Returns the name of the identity folder of image i, and its length in *len; NULL when the image
+ * lies in no such folder. */
+static const char *identity(const dnx_data *d, size_t i, int *len) {
+    const dnx_source *s = dnx_data_source(d, i);
+    const size_t n = strlen(s->path);
+    if (s->fd >= 0 || strncmp(d->text + d->at[i], s->path, n)) return NULL;
+    const char *name = d->text + d->at[i] + n;
+    if (s->path[n - 1] != '/' && *name++ != '/') return NULL;
+    *len = (int)strcspn(name, "/");
+    return name[*len] && *len ? name : NULL;
 }
 
 /* Returns the names of the classes, one in each line; NULL when no class has a name or memory runs
  * out. The caller frees the text. */
 static char *class_names(const dnx_data *d) {
-    const char **name = calloc((size_t)d->o.classes + 1, sizeof *name);
-    size_t *len = calloc((size_t)d->o.classes + 1, sizeof *len), size = 1;
+    const size_t classes = (size_t)d->o.classes;
+    size_t *image = calloc(classes + 1, sizeof *image); /* 1 + an image in the folder of a class */
     bool has_names = false;
-    for (size_t i = 0; name && len && i < d->n; i++) {
+    int len = 0;
+    for (size_t i = 0; image && i < d->n; i++) {
         const int c = d->class_of[i];
-        const dnx_source *s = dnx_data_source(d, i);
-        const char *path = d->text + d->at[i];
-        size_t folder = strlen(s->path);
-        if (c < 0 || c >= d->o.classes || name[c] || s->fd >= 0) continue;
-        if (strncmp(path, s->path, folder)) continue;
-        name[c] = identity(path, folder, &len[c]);
-        if (!len[c]) name[c] = NULL;
-        has_names = has_names || len[c];
+        if (c < 0 || (size_t)c >= classes || image[c] || !identity(d, i, &len)) continue;
+        image[c] = i + 1;
+        has_names = true;
     }
-    for (int c = 0; has_names && c < d->o.classes; c++) size += len[c] + 1;
-    char *text = has_names ? malloc(size) : NULL, *to = text;
-    for (int c = 0; text && c < d->o.classes; c++)
-        to += sprintf(to, "%.*s\n", (int)len[c], len[c] ? name[c] : "");
-    free(name);
-    free(len);
-    return text;
+    char *text = NULL;
+    size_t size;
+    FILE *f = has_names ? open_memstream(&text, &size) : NULL;
+    for (size_t c = 0; f && c < classes; c++) {
+        const char *name = image[c] ? identity(d, image[c] - 1, &len) : NULL;
+        fprintf(f, "%.*s\n", name ? len : 0, name ? name : "");
+    }
+    free(image);
+    if (!f || !fclose(f)) return text;
+    free(text);
+    return NULL;
 }
 
 dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err) {

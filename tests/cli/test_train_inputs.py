@@ -104,6 +104,8 @@ def data_counts():
     expect_end(resume(folder="new"), 1, "  [data] images: was 60, is 40\n",
                "  class 1: was bob, is cid\n")
     expect(read("a/net.names") == b"ann\nbob\ncid\n", "names of the classes")
+    expect_end(train(data("faces/", "slash"), "-batches", "1"))
+    expect(read("slash/net.names") == read("a/net.names"), "names of a folder with / at its end")
 
 
 def every_byte_of_an_image_counts():
