@@ -206,14 +206,6 @@ static int by_hash(const void *a, const void *b) {
     return x->hash != y->hash ? (x->hash < y->hash ? -1 : 1) : (x->i > y->i) - (x->i < y->i);
 }
 
-static dnx_status compare(const dnx_image_list *l, size_t i, size_t k, dnx_err *err) {
-    const dnx_listed *a = &l->image[i], *b = &l->image[k];
-    if (a->class_of == b->class_of || strcmp(a->path, b->path)) return DNX_OK;
-    return dnx_fail(err, DNX_EOPTION, (dnx_loc){l->lines.file, b->line},
-                    "%.200s: has class %.0f, but class %.0f on line %d", a->path, b->class_of,
-                    a->class_of, a->line);
-}
-
 dnx_status dnx_image_list_check(const dnx_image_list *l, dnx_err *err) {
     key *list = malloc((l->n + 1) * sizeof *list);
     size_t n = 0;
@@ -223,8 +215,14 @@ dnx_status dnx_image_list_check(const dnx_image_list *l, dnx_err *err) {
         if (!isnan(l->image[i].class_of))
             list[n++] = (key){dnx_hash(0, l->image[i].path, strlen(l->image[i].path)), i};
     qsort(list, n, sizeof *list, by_hash);
-    for (size_t i = 1; !st && i < n; i++)
-        if (list[i].hash == list[i - 1].hash) st = compare(l, list[i - 1].i, list[i].i, err);
+    for (size_t i = 1; !st && i < n; i++) {
+        const dnx_listed *a = &l->image[list[i - 1].i], *b = &l->image[list[i].i];
+        if (list[i].hash != list[i - 1].hash || a->class_of == b->class_of) continue;
+        if (!strcmp(a->path, b->path))
+            st = dnx_fail(err, DNX_EOPTION, (dnx_loc){l->lines.file, b->line},
+                          "%.200s: has class %.0f, but class %.0f on line %d", a->path, b->class_of,
+                          a->class_of, a->line);
+    }
     free(list);
     return st;
 }

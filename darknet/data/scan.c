@@ -152,11 +152,6 @@ static void check_images(void *arg, size_t lo, size_t hi) {
     atomic_fetch_add(&s->content, sum);
 }
 
-static void keep(dnx_data *d, size_t i) {
-    d->at[d->n] = d->at[i];
-    d->class_of[d->n++] = d->class_of[i];
-}
-
 dnx_status dnx_scan(dnx_data *d, dnx_err *err) {
     dnx_loc at = {d->o.train, 0};
     if (!d->n) return dnx_fail(err, DNX_EIO, at, "lists no images");
@@ -180,8 +175,10 @@ dnx_status dnx_scan(dnx_data *d, dnx_err *err) {
     for (size_t i = 0; i < d->listed; i++) {
         char name[4096];
         while (k + 1 < d->sources && i >= d->source[k + 1].first) d->source[++k].first = d->n;
-        if (!s.fault[i]) keep(d, i);
-        else if (++d->broken <= shown && d->report) {
+        if (!s.fault[i]) {
+            d->at[d->n] = d->at[i];
+            d->class_of[d->n++] = d->class_of[i];
+        } else if (++d->broken <= shown && d->report) {
             dnx_source_name(d, &d->source[k], d->at[i], name, sizeof name);
             d->report(d->report_arg, name, text_of(s.fault[i]));
         }

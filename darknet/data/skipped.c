@@ -20,10 +20,8 @@ static bool take(dnx_skipped *s, char *line) {
 }
 
 bool dnx_skipped_add(dnx_skipped *s, const char *name, const char *why) {
-    size_t size = strlen(name) + strlen(why) + 3;
-    char *line = malloc(size);
-    if (line) snprintf(line, size, "%s: %s", name, why);
-    return take(s, line);
+    char *line;
+    return take(s, asprintf(&line, "%s: %s", name, why) < 0 ? NULL : line);
 }
 
 bool dnx_skipped_add_line(dnx_skipped *s, const char *line) { return take(s, strdup(line)); }

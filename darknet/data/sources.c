@@ -121,13 +121,13 @@ static dnx_status read_identity(dnx_data *d, const char *folder, int class_of, d
 static dnx_status read_entry(dnx_data *d, const char *folder, char *path, int class_of,
                              bool *is_identity, dnx_err *err) {
     struct stat s;
-    *is_identity = false;
-    if (d->o.classes && stat(path, &s))
+    const bool is_there = !stat(path, &s);
+    *is_identity = is_there && S_ISDIR(s.st_mode);
+    if (d->o.classes && !is_there)
         return dnx_fail_at(err, DNX_EIO, path,
                            "cannot read: %s; the classes after it would change their numbers",
                            strerror(errno));
-    if (!stat(path, &s) && S_ISDIR(s.st_mode)) {
-        *is_identity = true;
+    if (*is_identity) {
         if (class_of < d->o.classes || class_of < 0) return read_identity(d, path, class_of, err);
         return dnx_fail(err, DNX_EOPTION, dnx_data_at(d, d->o.classes_line),
                         "[data] classes=%d: %.200s has more identity folders", d->o.classes,
@@ -149,24 +149,24 @@ static dnx_status read_folder(dnx_data *d, const char *folder, dnx_err *err) {
     const int base = d->next;
     int n = scandir(folder, &names, visible, by_bytes), found = 0;
     if (n < 0) return dnx_fail_at(err, DNX_EIO, folder, "cannot read: %s", strerror(errno));
-    bool *is_loose = calloc((size_t)n + 1, sizeof *is_loose);
-    dnx_status st = is_loose ? DNX_OK : dnx_no_memory(folder, err);
-    for (int i = 0; is_loose && i < n; i++) {
+    dnx_status st = DNX_OK;
+    for (int i = 0; i < n; i++) {
         bool is_identity = false;
         char *path = st ? NULL : dnx_path_join(folder, names[i]->d_name);
         if (path)
             st = read_entry(d, folder, path, d->o.classes ? base + found : -1, &is_identity, err);
         else if (!st) st = dnx_no_memory(folder, err);
         found += is_identity;
-        is_loose[i] = !st && d->o.classes && !is_identity;
         free(path);
+        if (!st && d->o.classes && !is_identity) continue; /* keeps the name of a loose file */
+        free(names[i]);
+        names[i] = NULL;
     }
     for (int i = 0; i < n; i++) {
-        if (is_loose && is_loose[i] && found) report_loose(d, folder, names[i]->d_name);
+        if (names[i] && found) report_loose(d, folder, names[i]->d_name);
         free(names[i]);
     }
     free(names);
-    free(is_loose);
     d->has_folder = true;
     d->next = base + found;
     if (!st && d->o.classes && !found)

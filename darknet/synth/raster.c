@@ -44,26 +44,25 @@ typedef struct {
     float k, hole_k, cut_k; /* change of coverage for one unit of q (k, hole_k) or v (cut_k) */
 } slope;
 
-static void cover(const dnx_paint *p, slope s, int n, float *restrict a) {
-    const float bend = p->bend, taper = p->taper, square = p->square, alpha = p->alpha;
+/* Returns q of the point (u, v) for a disc whose half axes have the squares 1 / hu and 1 / hv. */
+static inline float disc(const dnx_paint *p, float u, float v, float hu, float hv) {
+    v -= p->bend * u * u;
+    u *= 1 + p->taper * v;
+    u *= u * hu;
+    v *= v * hv;
+    return u + v + p->square * (u * u + v * v - u - v);
+}
+
+static void cover(const dnx_paint *given, slope s, int n, float *restrict a) {
+    const dnx_paint copy = *given, *p = &copy; /* a local copy, so that the loops vectorise */
     for (int x = 0; x < n; x++) {
-        float u = s.u + s.du * (float)x, v = s.v + s.dv * (float)x;
-        v -= bend * u * u;
-        u *= 1 + taper * v;
-        u *= u;
-        v *= v;
-        float q = u + v + square * (u * u + v * v - u - v);
-        a[x] = alpha * limit(.5f + (1 - q) * s.k);
+        float q = disc(p, s.u + s.du * (float)x, s.v + s.dv * (float)x, 1, 1);
+        a[x] = p->alpha * limit(.5f + (1 - q) * s.k);
     }
     if (p->hole_u > 0) {
         const float hu = 1 / (p->hole_u * p->hole_u), hv = 1 / (p->hole_v * p->hole_v);
         for (int x = 0; x < n; x++) {
-            float u = s.u + s.du * (float)x, v = s.v + s.dv * (float)x;
-            v -= bend * u * u;
-            u *= 1 + taper * v;
-            u *= u * hu;
-            v *= v * hv;
-            float q = u + v + square * (u * u + v * v - u - v);
+            float q = disc(p, s.u + s.du * (float)x, s.v + s.dv * (float)x, hu, hv);
             a[x] *= 1 - limit(.5f + (1 - q) * s.hole_k);
         }
     }

@@ -77,8 +77,7 @@ dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err) {
 
 /* ---- parameters that the forward pass changes ---- */
 
-/* Copies the untrained parameters to j->statistics or, with `back`, from there. */
-static void copy_statistics(dnx_train_job *j, bool back) {
+void dnx_train_keep(dnx_train_job *j, bool back) {
     dnx_param list[DNX_MAX_PARAMS];
     float *at = j->statistics;
     for (int i = 0; at && i < j->net->n; i++)
@@ -89,7 +88,3 @@ static void copy_statistics(dnx_train_job *j, bool back) {
             at += list[k].count;
         }
 }
-
-void dnx_train_keep(dnx_train_job *j) { copy_statistics(j, false); }
-
-void dnx_train_put_back(dnx_train_job *j) { copy_statistics(j, true); }

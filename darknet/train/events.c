@@ -53,14 +53,11 @@ static void put_varint(message *m, uint64_t v) {
     put(m, &b, 1);
 }
 
-enum { VARINT = 0, DOUBLE = 1, BYTES = 2, FLOAT = 5 }; /* wire types of fields */
-
-static void put_key(message *m, int field, int kind) {
-    put_varint(m, (uint64_t)(field << 3 | kind));
-}
+enum { VARINT = 0, DOUBLE = 1, BYTES = 2, FLOAT = 5 }; /* kinds of fields */
+#define KEY(field, kind) ((field) << 3 | (kind))       /* stands before the field */
 
 static void put_text(message *m, int field, const char *text, size_t n) {
-    put_key(m, field, BYTES);
+    put_varint(m, KEY((unsigned)field, BYTES));
     put_varint(m, n);
     put(m, text, n);
 }
@@ -71,7 +68,7 @@ static void put_number(message *summary, const char *tag, double v) {
     float f = (float)v;
     if (isnan(v)) return;
     put_text(&value, 1, tag, strlen(tag));
-    put_key(&value, 2, FLOAT);
+    put_varint(&value, KEY(2, FLOAT));
     put(&value, &f, sizeof f);
     put_text(summary, 1, (const char *)value.bytes, value.len);
 }
@@ -82,9 +79,9 @@ static message event(uint64_t step, int field, const void *bytes, size_t n) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     double wall = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-    put_key(&m, 1, DOUBLE);
+    put_varint(&m, KEY(1, DOUBLE));
     put(&m, &wall, sizeof wall);
-    put_key(&m, 2, VARINT);
+    put_varint(&m, KEY(2, VARINT));
     put_varint(&m, step);
     put_text(&m, field, bytes, n);
     return m;
@@ -147,7 +144,7 @@ void dnx_events_amend(dnx_events *e, uint64_t batch, double verified) {
  * for any other Event. */
 static uint64_t step_of(const unsigned char *p, size_t n) {
     uint64_t step = 0;
-    if (n < 11 || p[0] != (1 << 3 | DOUBLE) || p[9] != (2 << 3 | VARINT)) return UINT64_MAX;
+    if (n < 11 || p[0] != KEY(1, DOUBLE) || p[9] != KEY(2, VARINT)) return UINT64_MAX;
     for (size_t i = 10, shift = 0; i < n && shift < 64; i++, shift += 7) {
         step |= (uint64_t)(p[i] & 127) << shift;
         if (p[i] < 128) return step;

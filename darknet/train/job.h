@@ -132,10 +132,9 @@ dnx_status dnx_train_save(dnx_train_job *j, dnx_err *err);
 dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err);
 /* Writes the parameters of the network, or with ema= their average. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save_weights(dnx_train_job *j, const char *path, dnx_err *err);
-/* dnx_train_keep() copies the running statistics, which the forward pass changes.
- * dnx_train_put_back() restores them after an update that was interrupted. */
-void dnx_train_keep(dnx_train_job *j);
-void dnx_train_put_back(dnx_train_job *j);
+/* Copies the untrained parameters, which the forward pass changes, to j->statistics. With `back`,
+ * restores them from there, after an update that was interrupted. */
+void dnx_train_keep(dnx_train_job *j, bool back);
 
 /* ---- best.c ---- */
 

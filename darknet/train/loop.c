@@ -126,9 +126,9 @@ static dnx_status step(dnx_train_job *j, dnx_err *err) {
                       .losses = j->losses,
                       .used = j->used};
     const double start = dnx_now();
-    if (net->o.subdivisions > 1) dnx_train_keep(j);
+    if (net->o.subdivisions > 1) dnx_train_keep(j, false);
     dnx_status st = train_parts(j, &l, err);
-    if (st && net->o.subdivisions > 1) dnx_train_put_back(j);
+    if (st && net->o.subdivisions > 1) dnx_train_keep(j, true);
     if (!st && j->keeps_old) st = dnx_train_set_aside(j, err);
     if (st) return st;
     const double took = dnx_now() - start;

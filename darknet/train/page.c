@@ -41,10 +41,8 @@ typedef struct {
     size_t came;
     char *out;
     size_t sent, len, room;
-    /* has_all: the client has got the first `points` points of version `version` of the curve */
-    bool has_all;
-    size_t points;
-    unsigned version;
+    size_t points;    /* number of the curve's points that the client has got */
+    unsigned version; /* their version of the curve; 0 at first */
 } client;
 
 struct dnx_page {
@@ -81,7 +79,7 @@ static bool give_text(client *c, const char *text) { return give(c, text, strlen
 
 static bool give_points(const dnx_page *p, client *c) {
     const dnx_curve *curve = &p->seen;
-    const bool is_new = !c->has_all || c->version != curve->version;
+    const bool is_new = c->version != curve->version;
     if (!is_new && c->points == curve->n) return true;
     char *text = malloc((size_t)curve->columns * DNX_CURVE_TEXT + 8);
     bool ok = text && give_text(c, is_new ? "event: all\n" : "event: more\n");
@@ -93,7 +91,6 @@ static bool give_points(const dnx_page *p, client *c) {
     }
     ok = ok && give_text(c, is_new && !curve->n ? "data:\n\n" : "\n");
     free(text);
-    c->has_all = true;
     c->points = curve->n;
     c->version = curve->version;
     return ok;

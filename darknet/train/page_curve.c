@@ -8,7 +8,7 @@
 
 dnx_status dnx_curve_make(dnx_curve *c, int columns, dnx_err *err) {
     const size_t most = DNX_CURVE_POINTS;
-    *c = (dnx_curve){.columns = columns, .stride = 1};
+    *c = (dnx_curve){.columns = columns, .stride = 1, .version = 1};
     c->value = calloc(most * (size_t)columns, sizeof *c->value);
     c->line = calloc((size_t)columns, sizeof *c->line);
     c->batch = calloc(most, sizeof *c->batch);

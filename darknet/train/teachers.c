@@ -14,10 +14,9 @@
  * caller frees the result, which is NULL without memory. */
 static char *resolve(const char *path, const char *beside) {
     const char *slash = strrchr(beside, '/');
-    size_t folder = path[0] == '/' || !slash ? 0 : (size_t)(slash - beside) + 1;
-    char *s = malloc(folder + strlen(path) + 1);
-    if (s) sprintf(s, "%.*s%s", (int)folder, beside, path);
-    return s;
+    int folder = path[0] == '/' || !slash ? 0 : (int)(slash - beside) + 1;
+    char *s;
+    return asprintf(&s, "%.*s%s", folder, beside, path) < 0 ? NULL : s;
 }
 
 static dnx_status no_memory(const dnx_net *net, dnx_err *err) {
