@@ -30,16 +30,19 @@ struct dnx_train_job {
         char *path[DNX_RUN_FILES]; /* the same paths, in the order of dnx_run_ends */
     };
     dnx_log log;
-    dnx_events curves;            /* the curves of -tensorboard */
-    dnx_page *page;               /* the page of -port, or NULL */
-    uint64_t batch, last, first;  /* updates: done, of the whole run, done before this process */
-    uint64_t saved_batch;         /* batch of this process's last checkpoint, or UINT64_MAX */
-    double saved, flushed, began; /* times of checkpoint, flush and start, by dnx_now() */
-    double *losses;               /* this update's loss of each layer, per image */
-    long *used;                   /* triplets or pairs that each layer used in this update */
-    float *statistics;            /* copy of untrained parameters: see dnx_train_keep() */
-    int classifier;               /* the layer whose output gives the accuracy, or -1 */
-    dnx_record inputs;            /* everything that the results depend on */
+    dnx_events curves; /* the curves of -tensorboard */
+    dnx_page *page;    /* the page of -port, or NULL */
+    /* Numbers of updates. batch: done so far; last: of the whole run; first: done before this
+     * process began. */
+    uint64_t batch, last, first;
+    uint64_t saved_batch; /* batch of this process's last checkpoint, or UINT64_MAX */
+    /* Times by dnx_now(): of the last checkpoint, of the log's last flush, of the start. */
+    double saved, flushed, began;
+    double *losses;    /* this update's loss of each layer, per image */
+    long *used;        /* triplets or pairs that each layer used in this update */
+    float *statistics; /* copy of untrained parameters: see dnx_train_keep() */
+    int classifier;    /* the layer whose output gives the accuracy, or -1 */
+    dnx_record inputs; /* everything that the results depend on */
     char *inputs_text;
     dnx_skipped skipped;  /* lines for NAME.skipped */
     size_t skipped_saved; /* lines in NAME.skipped; SIZE_MAX before it is written */
@@ -55,8 +58,8 @@ struct dnx_train_job {
     uint64_t best_batch;
     int verifications;
     bool caught_up; /* this process has repeated a verification that was interrupted */
-    /* late_file: a failure to write other files of a checkpoint; late_best: a failure to verify.
-     * Neither ends the training. */
+    /* Failures that do not end the training. late_file: the last checkpoint lacks a file beside
+     * NAME.state and NAME.weights; late_best: the last verification failed. */
     dnx_err late_file, late_best;
 
     /* For NAME.run: */
@@ -156,7 +159,7 @@ dnx_status dnx_train_verify(dnx_train_job *j, dnx_err *err);
 /* ---- run_file.c ---- */
 
 #define DNX_BEST_ON "%s, on which it was chosen" /* the value of "best on" in NAME.run */
-/* Writes NAME.run. state: "running", "done", "stopped" or "failed: WHY". */
+/* Writes NAME.run, after a checkpoint. state: "running", "done", "stopped" or "failed: WHY". */
 dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err);
 /* For -resume: reads from NAME.run what the next NAME.run needs, and j->is_recorded. */
 void dnx_train_read_run(dnx_train_job *j);

@@ -202,12 +202,12 @@ static dnx_status report_late(const dnx_train_job *j, dnx_err *err) {
     return late->status ? dnx_fail_at(err, late->status, NULL, "%s", late->text) : DNX_OK;
 }
 
-/* Writes the final state of the run to NAME.run, if the last update has been saved. Returns st or,
- * when st is DNX_OK, the status of writing. */
+/* Writes the final state of the run to NAME.run, if this process has saved a checkpoint. Returns st
+ * or, when st is DNX_OK, the status of writing. */
 static dnx_status write_end(dnx_train_job *j, dnx_status st, dnx_err *err) {
     char state[sizeof err->text + 16];
     dnx_err why = {0};
-    if (j->saved_batch != j->batch) return st;
+    if (j->saved_batch == UINT64_MAX) return st;
     snprintf(state, sizeof state, "%s%s",
              st && st != DNX_ESTOP      ? "failed: "
              : st || j->batch < j->last ? "stopped"

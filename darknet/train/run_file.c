@@ -46,7 +46,7 @@ static void put_number(dnx_record *r, const char *key, const char *format, doubl
 }
 
 static void put_results(const dnx_train_job *j, dnx_record *r) {
-    dnx_record_put(r, "batch", "%" PRIu64, j->batch);
+    dnx_record_put(r, "batch", "%" PRIu64, j->saved_batch);
     dnx_record_put(r, "batches", "%" PRIu64, j->last);
     put_number(r, "loss", "%.5g", j->loss);
     put_number(r, "accuracy", "%.4f", j->accuracy);

@@ -200,9 +200,20 @@ def killed_runs_are_told():
     expect("  killed" in line, line)
 
 
+def failed_runs_are_told():
+    """Parameters become infinite after the checkpoint of batch 20, which stays the last."""
+    write("wild.cfg", CFG.replace("policy=constant", "policy=steps\nsteps=25,26,27\n"
+                                  "scales=1e9,1e9,1e9"))
+    refuses(data("faces", "wild"), "wild/wild.state is the last checkpoint", cfg="wild.cfg",
+            args=("-batches", "60", "-every", "10"))
+    line = darknet("runs", "wild").stdout.splitlines()[-1].split()
+    expect(line[1:3] == ["failed", "20/60"], line)
+    expect("state=failed: wild.cfg:" in read("wild/wild.run").decode(), "what failed")
+
+
 attempt_all(make_run, no_run_is_replaced, finished_runs_make_room, another_start_is_another_run,
             making_room_is_cut_short, a_signal_before_the_first_update_renames_nothing,
             a_signal_before_the_first_update_of_given_weights, nothing_left,
             started_from_weights, one_process_at_a_time, runs_are_listed,
-            the_command_can_be_pasted, killed_runs_are_told)
+            the_command_can_be_pasted, killed_runs_are_told, failed_runs_are_told)
 summary()
