@@ -35,15 +35,15 @@ struct dnx_batches {
     pthread_t reader[MOST_READERS];
     int readers;
     slot slots[SLOTS];
-    uint64_t claimed, given, released; /* numbers of sub-batches that the readers have begun, that
-                                        * dnx_batches_next() has returned, and whose slots are free
-                                        * again */
+    /* Counts of sub-batches. claimed: begun by a reader; given: returned by dnx_batches_next();
+     * released: no longer used, so that their slots are free again. */
+    uint64_t claimed, given, released;
     bool stops, failed, lacks_memory;
     char lost[600];        /* error text for an image that stayed unreadable, else "" */
     bool is_waiting;       /* the wait of the readers was reported, but not its end */
     unsigned char *is_bad; /* for each image: true when it was skipped */
     size_t n_bad, most_bad;
-    dnx_skipped notes; /* messages; the first `passed` of them have been handed out */
+    dnx_skipped notes; /* messages; pass_note() has got the first `passed` of them */
     size_t passed;
     void (*pass_note)(void *arg, const char *line);
     void *note_arg;

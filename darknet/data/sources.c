@@ -158,7 +158,7 @@ static dnx_status read_folder(dnx_data *d, const char *folder, dnx_err *err) {
         else if (!st) st = dnx_no_memory(folder, err);
         found += is_identity;
         free(path);
-        if (!st && d->o.classes && !is_identity) continue; /* keeps the name of a loose file */
+        if (!st && d->o.classes && !is_identity) continue; /* a file beside the folders */
         free(names[i]);
         names[i] = NULL;
     }
@@ -280,9 +280,9 @@ static bool ends_with(const char *s, const char *end) {
 /* Refuses an index NAME.idx beside NAME.rec, because the lines of the index would be read as paths
  * and classes. */
 static dnx_status refuse_index(const char *name, dnx_err *err) {
-    char *records = strdup(name);
-    if (!records) return dnx_no_memory(name, err);
-    strcpy(records + strlen(name) - 3, "rec");
+    char *records;
+    if (asprintf(&records, "%.*srec", (int)strlen(name) - 3, name) < 0)
+        return dnx_no_memory(name, err);
     dnx_status st = access(records, F_OK)
                         ? DNX_OK
                         : dnx_fail_at(err, DNX_EIO, name, "is an index; name %.200s instead",

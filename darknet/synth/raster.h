@@ -26,8 +26,8 @@ typedef struct {
     float edge; /* width of the soft border, pixels; less than 1 counts as 1 */
     float bend, taper, square;
     float hole_u, hole_v; /* half axes of a hole, relative to the frame's; 0: no hole */
-    /* With is_cut, only the part with v < cut + cut_curve (u - cut_u)^2 is painted, with v before
-     * the bend. */
+    /* With is_cut, only the part with v < cut + cut_curve (u - cut_u)^2 is painted. This v does not
+     * include the bend. */
     bool is_cut;
     float cut, cut_curve, cut_u;
     /* cut_edge: width of the soft border of the cut, pixels; cut_ragged: twice the depth of its

@@ -17,8 +17,8 @@ enum { MOST = 100000 };
 
 /* ---- the earlier run ---- */
 
-/* Sets *any when the difference makes another run. A remark (record.h) does so only if it is about
- * the data. */
+/* Sets *any, because runs with different inputs are different runs. A remark (record.h) counts only
+ * when it is about the data. */
 static void differs(void *arg, const char *key, const char *was, const char *is, bool is_remark) {
     bool *any = arg;
     (void)was;

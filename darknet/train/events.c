@@ -13,8 +13,8 @@
 #include "base/outfile.h"
 #include "base/paths.h"
 
-/* Bytes: of a record before and after its Event; of the largest Event that is kept; of all waiting
- * records, at most. */
+/* HEAD, TAIL: bytes of a record before and after its Event. LARGEST: most bytes of an Event that
+ * -resume keeps. MOST_WAITING: most bytes of all waiting records. */
 enum { HEAD = 12, TAIL = 4, LARGEST = 1 << 20, MOST_WAITING = 64 << 20 };
 
 /* Returns the CRC-32C (Castagnoli) of n bytes, in the masked form that TFRecord files use. */
@@ -54,7 +54,7 @@ static void put_varint(message *m, uint64_t v) {
 }
 
 enum { VARINT = 0, DOUBLE = 1, BYTES = 2, FLOAT = 5 }; /* kinds of fields */
-#define KEY(field, kind) ((field) << 3 | (kind))       /* stands before the field */
+#define KEY(field, kind) ((field) << 3 | (kind))       /* the number in front of a field */
 
 static void put_text(message *m, int field, const char *text, size_t n) {
     put_varint(m, KEY((unsigned)field, BYTES));

@@ -44,7 +44,8 @@ static const char *identity(const dnx_data *d, size_t i, int *len) {
  * out. The caller frees the text. */
 static char *class_names(const dnx_data *d) {
     const size_t classes = (size_t)d->o.classes;
-    size_t *image = calloc(classes + 1, sizeof *image); /* 1 + an image in the folder of a class */
+    /* For each class: 1 + the index of an image in its folder, or 0. */
+    size_t *image = calloc(classes + 1, sizeof *image);
     bool has_names = false;
     int len = 0;
     for (size_t i = 0; image && i < d->n; i++) {

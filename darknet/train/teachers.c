@@ -131,15 +131,13 @@ static dnx_status find_target(dnx_net *net, dnx_node *n, const dnx_teacher_opts 
     dnx_net *k = net->teachers->teachers[which].net;
     const char *why;
     int layer, given = o->layer ? dnx_net_find(k, o->layer) : -1;
-    if (!o->layer &&
-        !dnx_net_source(k, k->n, -1, dnx_takes(n), &layer, &n->distillation->target_head, &why))
-        return dnx_fail(err, DNX_EOPTION, n->loc, "[%s] teacher=%s: %s", n->type->name, o->teacher,
-                        why);
-    if (o->layer && !dnx_net_source(k, k->n, given < 0 ? k->n : given, dnx_takes(n), &layer,
-                                    &n->distillation->target_head, &why))
-        return dnx_fail(err, DNX_EOPTION, n->loc,
-                        "[%s] layer=%.60s: %s in %s, which has layers 0 to %d", n->type->name,
-                        o->layer, why, o->teacher, k->n - 1);
+    if (o->layer && given < 0) given = k->n; /* dnx_net_source() will refuse it */
+    if (!dnx_net_source(k, k->n, given, dnx_takes(n), &layer, &n->distillation->target_head, &why))
+        return o->layer ? dnx_fail(err, DNX_EOPTION, n->loc,
+                                   "[%s] layer=%.60s: %s in %s, which has layers 0 to %d",
+                                   n->type->name, o->layer, why, o->teacher, k->n - 1)
+                        : dnx_fail(err, DNX_EOPTION, n->loc, "[%s] teacher=%s: %s", n->type->name,
+                                   o->teacher, why);
     const dnx_shape out = n->distillation->target = k->nodes[layer].out;
     if (o->flips && (out.h != 1 || out.w != 1))
         return dnx_fail(
@@ -256,7 +254,8 @@ static void run_teacher(dnx_net *net, int which, const float *x) {
     }
 }
 
-/* Returns false when teacher `which` must run. image: NULL when the cache cannot be used. */
+/* Reads the outputs of teacher `which` from the cache. Returns false when this teacher must run.
+ * image: NULL when the cache has no outputs for these images. */
 static bool from_cache(const dnx_teachers *t, int which, const uint32_t *image,
                        const unsigned char *mirrored, int count) {
     for (int i = 0; i < t->n_outputs; i++)

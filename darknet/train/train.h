@@ -18,7 +18,7 @@ typedef struct {
 typedef struct {
     const dnx_net *net;
     const dnx_log_line *line;
-    uint64_t first, last; /* first: updates done before this process; last: updates of the run */
+    uint64_t first, last; /* numbers of updates: before this process began; of the whole run */
     double seconds;       /* since this process began to train */
 } dnx_train_update;
 
@@ -44,9 +44,9 @@ const char *dnx_train_unfit(const dnx_train_job *j, char *text, size_t size);
 /* Opens images and files, and trains to the last update or until a signal (base/stop.h). If at
  * least one update was done, saves a checkpoint when the run ends. It does so also after an error,
  * but not after NaN or infinity. *done: the number of updates in the last checkpoint of the run; 0
- * when it has none. *is_whole: true when all updates of the run are done. Returns the errors of everything
- * that is opened, read and written; DNX_EOPTION also when the inputs or files belong to another
- * run. */
+ * when it has none. *is_whole: true when all updates of the run are done. Returns the errors of
+ * everything that is opened, read and written; DNX_EOPTION also when the inputs or files belong to
+ * another run. */
 dnx_status dnx_train_run(dnx_train_job *j, uint64_t *done, bool *is_whole, dnx_err *err);
 void dnx_train_close(dnx_train_job *j); /* j may be NULL */
 #endif
