@@ -131,10 +131,7 @@ def work(args):
     args.out = os.path.abspath(args.out)
     args.embeddings = os.path.abspath(args.embeddings or os.path.join(args.out, "embeddings"))
     args.ignored = read_ignored(args.ignore) if args.ignore else set()
-    if args.threshold_rate and args.threshold_rate not in args.far:
-        args.far = sorted([*args.far, args.threshold_rate], reverse=True)
-    if THRESHOLD_RATE not in args.far and not args.threshold_rate:
-        args.far = sorted([*args.far, THRESHOLD_RATE], reverse=True)
+    args.far = sorted({*args.far, args.threshold_rate or THRESHOLD_RATE}, reverse=True)
     listed = entries(args)
     for folder in {path for _, _, inputs in listed for path in inputs if os.path.isdir(path)}:
         check_outside(args.out, folder)
@@ -196,7 +193,6 @@ def main():
     parser.add_argument("--seed", type=whole(0), default=1)
     parser.add_argument("--allow-broken", action="store_true", help="leave broken images out")
     args = parser.parse_args()
-    args.far = sorted(args.far, reverse=True)
     if args.pictures or args.suspects:
         needs("matplotlib")
     return run_main(work, args)

@@ -50,7 +50,4 @@ def difference(mine, theirs):
     one by one."""
     if mine["tar"] is None or theirs["tar"] is None or len(mine["draws"]) != len(theirs["draws"]):
         return None
-    d = as_array(mine) - as_array(theirs)
-    low, high = statistics.percentiles(d)
-    return {"difference": mine["tar"] - theirs["tar"], "low": low, "high": high,
-            "p": statistics.two_sided(d)}
+    return statistics.paired(mine["tar"] - theirs["tar"], as_array(mine) - as_array(theirs))

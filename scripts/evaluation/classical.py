@@ -56,19 +56,14 @@ def pca(x, person, pairs, n=LENGTH, whiten=False):
                random_state=SEED).fit(x).transform
 
 
-def repeated(x, person):
-    """Returns (rows, persons) of the people with at least two images. A person's only image says
-    nothing about the variance within a person."""
-    _, number, count = np.unique(person, return_inverse=True, return_counts=True)
-    kept = count[number] > 1
-    return x[kept], number[kept]
-
-
 def lda(x, person, pairs):
-    """Returns the projection on Fisher's discriminants. The covariance within a person can be
-    singular, so SHRINK times its mean variance is added to its diagonal."""
-    x, number = repeated(x, person)
-    _, number, count = np.unique(number, return_inverse=True, return_counts=True)
+    """Returns the projection on Fisher's discriminants, learned from people with several images.
+    The covariance within a person can be singular, so SHRINK times its mean variance is added to
+    its diagonal."""
+    _, number, count = np.unique(person, return_inverse=True, return_counts=True)
+    x = x[count[number] > 1]
+    _, number, count = np.unique(number[count[number] > 1], return_inverse=True,
+                                 return_counts=True)
     middle, d = x.mean(0, dtype=float), x.shape[1]
     means = np.zeros((len(count), d))
     np.add.at(means, number, x - middle)

@@ -13,10 +13,8 @@ def differences(mine, theirs):
         if rate not in theirs or len(mine[rate]) != len(theirs[rate]):
             continue
         d = mine[rate] - theirs[rate]
-        low, high = statistics.percentiles(d)
-        out[statistics.rate_name(rate)] = None if low is None else {
-            "difference": float(np.nanmean(d)), "low": low, "high": high,
-            "p": statistics.two_sided(d)}
+        out[statistics.rate_name(rate)] = None if statistics.percentiles(d)[0] is None else \
+            statistics.paired(np.nanmean(d), d)
     return out
 
 
@@ -42,8 +40,6 @@ def compare(name, mine, theirs, seed=1):
     if mine["person"] is not None:
         only_this, only_other, p = mcnemar(mine["right"], theirs["right"])
         d = rank1_draws(mine["right"].astype(float) - theirs["right"], mine["person"], seed)
-        low, high = statistics.percentiles(d)
-        out["rank1"] = {"only_this_right": only_this, "only_other_right": only_other,
-                        "mcnemar_p": p, "low": low, "high": high, "p": statistics.two_sided(d),
-                        "difference": float(mine["right"].mean() - theirs["right"].mean())}
+        out["rank1"] = dict(statistics.paired(mine["right"].mean() - theirs["right"].mean(), d),
+                            only_this_right=only_this, only_other_right=only_other, mcnemar_p=p)
     return out

@@ -186,14 +186,15 @@ def percentiles(values):
     return tuple(float(v) for v in np.percentile(good, (2.5, 97.5)))
 
 
-def two_sided(values):
-    """Returns the two-sided p value of the hypothesis that the difference is 0. values: the draws
-    of the difference. Returns None for fewer than 20 finite draws."""
-    good = values[np.isfinite(values)]
-    if len(good) < 20:
-        return None
+def paired(difference, draws):
+    """Returns {"difference", "low", "high", "p"}: a difference of two networks with its interval,
+    and the two-sided p value of the hypothesis that it is 0. With too few finite draws, low, high
+    and p are None. draws: the difference in each draw of people."""
+    low, high = percentiles(draws)
+    good = draws[np.isfinite(draws)]
     side = min((good <= 0).sum(), (good >= 0).sum())
-    return float(min(1., 2 * (side + 1) / (len(good) + 1)))
+    p = None if low is None else float(min(1., 2 * (side + 1) / (len(good) + 1)))
+    return {"difference": float(difference), "low": low, "high": high, "p": p}
 
 
 def ranks(mates, best):

@@ -111,6 +111,20 @@ def two_networks():
     expect("probes (1)" in done.stdout and "probes (2)" in done.stdout, done.stdout)
 
 
+def three_people():
+    """With so few people, the difference in rank-1 has no interval."""
+    rng = np.random.default_rng(3)
+    names = [f"p{i // 4}/{i}.jpg" for i in range(12)]
+    for name in ("few", "few-other"):
+        write(f"{name}.dnxe", dnxe(names, rng.normal(size=(12, 8))))
+    face_files()
+    done = evaluate("few.dnxe", "distractors.dnxe", "--out", "three", "--no-pictures", "--versus",
+                    "few-other.dnxe", "distractors.dnxe")
+    expect_end(done)
+    got = json.loads(read("three/results.json"))["networks"][1]["versus"]["rank1"]
+    expect(got["low"] is None and got["p"] is None and abs(got["difference"]) <= 1, got)
+
+
 def with_a_network():
     """Features of folders are stored, and computed again for other weights."""
     expect_end(darknet("synth", "syn", "-identities", "6", "-images", "5", "-size", "32", "-pairs",
@@ -297,7 +311,7 @@ def probes_alone():
     expect("No distractors" in done.stdout, done.stdout)
 
 
-attempt_all(lambda: None, whole_run, templates, two_networks, with_a_network,
+attempt_all(lambda: None, whole_run, templates, two_networks, three_people, with_a_network,
             files_of_two_networks, broken_images, shared_features, mistakes,
             without_darknet, probes_alone)
 summary()
