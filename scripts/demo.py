@@ -89,7 +89,7 @@ def pairs_of_photos(folder, out):
     people = {}
     for path in found:
         people.setdefault(os.path.dirname(path), []).append(path)
-    people.pop(crops, None)  # nobody knows who is on photographs in no sub-folder
+    people.pop(crops, None)  # photographs in no sub-folder: people unknown
     several = [p for p in people.values() if len(p) > 1]
     if len(people) > 1 and several:
         first = several[0]

@@ -26,7 +26,7 @@ struct scan {
     /* A tile: columns first..first + count - 1, rows row..last_row - 1. */
     int first, count, row, last_row;
 
-    uint64_t *counts; /* threads x BUCKETS: how many keys are in each bucket */
+    uint64_t *counts; /* threads x BUCKETS: number of keys (key_of) in each bucket */
     uint32_t bucket;  /* upper 16 bits of the keys that the second pass counts */
     uint32_t *next;   /* for each thread: the smallest key in a higher bucket */
     double threshold;

@@ -25,7 +25,7 @@ class Network:
 
     def embed(self, images, folder):
         """Computes the features of a folder or a list of images, unless they are stored. Returns
-        the path of their file. A second process waits meanwhile."""
+        the path of their file. Waits while another process computes features."""
         source = fingerprints.of_data(images)
         made = {"network": self.fingerprint, "flip": self.flip, "images": source,
                 "darknet build": fingerprints.of_build()}
@@ -44,7 +44,8 @@ class Network:
         return out
 
     def stored(self, out):
-        """Returns a line for each broken image, or None when the features must be computed."""
+        """Returns a line for each broken image of the stored features in the file `out`. Returns
+        None when the features must be computed."""
         record = os.path.exists(out) and read_result(out + ".json", "broken")
         return record["broken"] if record and (self.allow_broken or not record["broken"]) else None
 

@@ -4,7 +4,7 @@ import numpy as np
 from evaluation.statistics import Tail
 
 BLOCK = 1 << 16  # distractors in memory at a time
-DEPTH = 4  # keep 4 times the impostor scores that the highest FAR needs: bootstrap draws need more
+DEPTH = 4  # for bootstrap draws, 4 times as many impostor scores are kept as a FAR needs
 PROBES, OTHERS = 1024, 4096  # rows and columns of a block of scores
 
 

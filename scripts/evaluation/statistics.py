@@ -76,7 +76,7 @@ def listed_trials(a, b, errors):
     n, p = len(errors), errors.mean()
     r, two = errors - p, a != b
     of_person = np.bincount(np.concatenate([a, b[two]]), np.concatenate([r, r[two]]))
-    # The sum over people has each two trials once for each person that they share.
+    # Two trials that share both people count twice in the sum over people, so one is taken away.
     low, high = np.minimum(a, b)[two], np.maximum(a, b)[two]
     same_two = np.unique(low * len(of_person) + high, return_inverse=True)[1]
     var = max(r @ r, of_person @ of_person - (np.bincount(same_two, r[two]) ** 2).sum()) / n ** 2
