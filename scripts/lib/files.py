@@ -29,13 +29,14 @@ def whole_file(path, binary=False, sync=True):
         return
     if mode is not None and not os.access(target, os.W_OK):
         raise Failure(f"{path}: is write-protected")
-    temporary = None
+    temporary, is_written = None, False
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         number, temporary = tempfile.mkstemp(".tmp", "." + os.path.basename(target)[:100] + ".",
                                              os.path.dirname(target))
         with open(number, "wb" if binary else "w", **text) as f:
             yield f
+            is_written = True
             f.flush()
             os.fchmod(f.fileno(), stat.S_IMODE(mode) if mode is not None else 0o666 & ~umask())
             if sync:
@@ -43,8 +44,8 @@ def whole_file(path, binary=False, sync=True):
         os.replace(temporary, target)
     except OSError as e:
         remove(temporary)
-        if e.errno is None:
-            raise
+        if e.errno is None or temporary and not is_written and e.filename is not None:
+            raise  # the block failed at another file
         # the message shall name path, not the temporary file
         raise OSError(e.errno, e.strerror, path) from e
     except BaseException:
@@ -76,8 +77,8 @@ def remove(path):
 
 
 def refuse_replacing(outs, force, *inputs):
-    """Raises a Failure when an output is also another output or an input. Raises it also when an
-    output exists and `force` is false. outs: {description for messages: path}."""
+    """Raises a Failure when an output is a folder, another output or an input. Raises it also when
+    an output exists and `force` is false. outs: {description for messages: path}."""
     for one, other in itertools.combinations(outs, 2):
         if os.path.realpath(outs[one]) == os.path.realpath(outs[other]):
             raise Failure(f"{outs[one]}: is named for the {one} and for the {other}")
@@ -86,6 +87,8 @@ def refuse_replacing(outs, force, *inputs):
             if os.path.samefile(out, path):
                 raise Failure(f"{out}: is an input of this very command")
     for out in outs.values():
+        if os.path.isdir(out):
+            raise Failure(f"{out}: is a folder")
         if not force and os.path.isfile(out):
             raise Failure(f"{out}: exists; --force replaces it")
 

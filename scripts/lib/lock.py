@@ -2,10 +2,9 @@
 import contextlib
 import fcntl
 import os
-import sys
 import time
 
-from lib.errors import Failure
+from lib.errors import Failure, script
 from lib.files import make_folder
 
 NAME = ".lock"
@@ -13,7 +12,8 @@ NAME = ".lock"
 
 @contextlib.contextmanager
 def folder_lock(folder):
-    """Makes a folder and locks it during the `with` block. A second process gets a Failure."""
+    """Makes a folder and locks it during the `with` block. A second process gets a Failure. When
+    the block fails and has written nothing, a new folder is removed."""
     is_new = not os.path.isdir(folder)
     make_folder(folder)
     path = os.path.join(folder, NAME)
@@ -27,14 +27,15 @@ def folder_lock(folder):
                           "wait for it, stop it, or choose another --out") from e
         with contextlib.suppress(OSError):  # the lock holds even when its text cannot be written
             os.ftruncate(number, 0)
-            os.write(number, f"process {os.getpid()}, {os.path.basename(sys.argv[0])}, since "
+            os.write(number, f"process {os.getpid()}, {script()}, since "
                              f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
-        yield
-    except BaseException:
-        if is_new and os.listdir(folder) == [NAME]:
-            os.remove(path)
-            os.rmdir(folder)
-        raise
+        try:
+            yield
+        except BaseException:
+            if is_new and os.listdir(folder) == [NAME]:
+                os.remove(path)
+                os.rmdir(folder)
+            raise
     finally:
         with contextlib.suppress(OSError):
             os.close(number)

@@ -11,9 +11,11 @@ import time
 from common import SCRIPTS, check, needs, read, summary, write
 
 needs("numpy")
+import lib.lock
 from lib import fingerprints
 from lib.errors import Failure, text_of
-from lib.files import make_folder, read_json, read_result, whole_file, write_json
+from lib.files import (
+    make_folder, read_json, read_result, refuse_replacing, whole_file, write_json)
 from lib.files import write as write_whole
 from lib.folders import identities, images_below
 from lib.lock import folder_lock
@@ -64,6 +66,8 @@ def files():
     check(read("mine.tmp") == b"mine", "a user's file named .tmp")
     os.makedirs("folder")
     fails("a folder", "folder: is a folder", write_whole, "folder", "x")
+    fails("an output", "folder: is a folder", refuse_replacing, {"cfg": "folder"}, True)
+    fails("another file", "none/b: No such file", copy_into, "a", "none/b")
     fails("below a file", "a/b", write_whole, "a/b", "x")
     fails("NaN", "Out of range", write_not_finite)
     check(not os.path.exists("nan.json"), "no file with NaN")
@@ -77,6 +81,11 @@ def files():
         write("j", text)
         fails(f"JSON {text[:9]}", said, read_json, "j", "k")
         check(read_result("j", "k") is None, "a torn result is none")
+
+
+def copy_into(path, other):
+    with whole_file(path) as f:
+        f.write(read(other).decode())
 
 
 def write_not_finite():
@@ -131,6 +140,19 @@ def lock():
     holder.communicate()
     with folder_lock("."):
         check(True, "the lock of a dead process does not block")
+    real, first = lib.lock.make_folder, []
+
+    def overtaken(folder):
+        """Makes the folder after another process has made and locked it."""
+        first.append(python(code.replace("'.'", repr(folder))))
+        first[0].stdout.readline()
+        real(folder)
+    lib.lock.make_folder = overtaken
+    fails("two begin at once", "is in use by process", folder_lock("raced").__enter__)
+    lib.lock.make_folder = real
+    check(os.path.exists("raced/.lock"), "the second process leaves the folder of the first")
+    first[0].kill()
+    first[0].communicate()
 
 
 CHILD = """
