@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Writes the cfg files of networks that are too long to write by hand.
 
     scripts/write_cfg.py [-check] [NAME...]      # writes into cfg/; without NAME all networks
