@@ -37,12 +37,9 @@ from lib.arguments import command_line, whole
 from lib.files import read_result, remove, whole_file, write, write_json
 from lib.folders import check_outside, images_below
 from lib.lock import folder_lock
-from lib.pictures import read_rgb
+from lib.pictures import BROKEN, read_rgb
 from lib.processes import each
 from lib.text import counted
-
-# the exceptions that Pillow raises for broken images
-BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 class Unread(Exception):

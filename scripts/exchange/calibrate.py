@@ -15,7 +15,7 @@ CUTS = range(BINS // 16, BINS + 1, BINS // 128)  # candidates for the threshold,
 
 def images_of(folder, shape, most):
     """Returns at most `most` images of a folder: B x H x W x C float32 from 0 to 255."""
-    from lib.pictures import read_rgb  # imported here, because only this function needs Pillow
+    from lib.pictures import BROKEN, read_rgb  # here, because only this function needs Pillow
     found = images_below(folder)
     if not found:
         raise Failure(f"{folder}: holds no images")
@@ -25,8 +25,8 @@ def images_of(folder, shape, most):
     for path in picked:
         try:
             image = read_rgb(path).convert("RGB" if c == 3 else "L").resize((w, h))
-        except OSError as e:
-            raise Failure(f"{path}: is not an image, or is cut short") from e
+        except BROKEN as e:
+            raise Failure(f"{path}: cannot be read as an image: {e}") from e
         images.append(np.asarray(image, np.float32).reshape(h, w, c))
     return np.stack(images)
 
@@ -56,9 +56,11 @@ def ranges(network, weights, wanted, images):
             if layer >= 0:
                 run([darknet(), "strip", network.cfg, weights, *pair, "-to", str(layer), "-force"],
                     capture=True)
-                run([darknet(), "classifier", "raw", *pair, given, out, "-batch", "8", "-force"],
-                    capture=True)
+                try:
+                    run([darknet(), "classifier", "raw", *pair, given, out, "-batch", "8",
+                         "-force"], capture=True)
+                except Failure as e:
+                    text = str(e).removeprefix(f"{given}: ")
+                    raise Failure(f"{weights}: up to layer {layer}, on the images: {text}") from e
             found[layer] = threshold(np.fromfile(out if layer >= 0 else given, np.float32))
-            if not np.isfinite(found[layer]):
-                raise Failure(f"{weights}: layer {layer} gives numbers that are not finite")
     return found

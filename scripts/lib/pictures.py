@@ -11,6 +11,8 @@ from PIL import Image, ImageOps
 
 SHALLOW = {"L;2": 85, "L;4": 17}  # 255 / the largest level of a grey PNG of 2 and 4 bits
 DEEP = "I", "I;16", "I;16B"  # Pillow's modes of grey images with 16 bits
+# the errors of read_rgb() and of the first use of its pixels, for a file that is no image
+BROKEN = OSError, SyntaxError, ValueError, Image.DecompressionBombError
 TEMPORARY = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
 
 

@@ -10,6 +10,7 @@ with needed():
     import ncnn
     import nets
     import sections
+    from lib.darknet_files import weights_bytes
     from sections import CONV, ONE
 
 TOLERANCE = 1e-5  # relative to the largest value of the output
@@ -85,10 +86,31 @@ def quantized(folder):
     common.write(os.path.join(faces, "10.png"), "no image")
     out = [os.path.join(folder, f) for f in ("never.param", "never.bin")]
     done = script("export_ncnn.py", cfg, weights, *out, "--int8", faces)
-    expect(done.returncode == 1 and "10.png: is not an image, or is cut short" in done.stderr, done)
+    expect(done.returncode == 1 and "10.png: cannot be read as an image: cannot " in done.stderr,
+           done.stderr)
+    os.remove(os.path.join(faces, "10.png"))
+    common.write(os.path.join(faces, "10.ppm"), "P6\n60000 60000\n255\n")
+    done = script("export_ncnn.py", cfg, weights, *out, "--int8", faces)
+    expect("10.ppm: cannot be read as an image: Image size (3600000000 pixels) exceeds" in
+           done.stderr, done.stderr)
     os.mkdir(os.path.join(folder, "none"))
     done = script("export_ncnn.py", cfg, weights, *out, "--int8", os.path.join(folder, "none"))
     expect(done.returncode == 1 and "none: holds no images" in done.stderr, done)
+    expect(not any(map(os.path.exists, out)), "a file is left")
+
+
+def overflow(folder):
+    """A layer whose numbers are too large for float32 is named, and nothing is written."""
+    cfg = common.write(os.path.join(folder, "a.cfg"), HEAD + ONE * 3)
+    weights, faces = os.path.join(folder, "w"), os.path.join(folder, "faces")
+    arrays = [np.zeros(4), np.full(12, 1e30), np.zeros(4), np.full(16, 1e30), np.zeros(4),
+              np.ones(16)]
+    common.write(weights, weights_bytes(arrays))
+    common.write_png(os.path.join(faces, "1.png"), 6, 7, bytes(range(126)))
+    out = [os.path.join(folder, f) for f in ("never.param", "never.bin")]
+    done = script("export_ncnn.py", cfg, weights, *out, "--int8", faces)
+    expect(done.stderr.endswith(f"export_ncnn.py: {weights}: up to layer 1, on the images: the "
+                                "network's output is NaN or infinite\n"), done.stderr)
     expect(not any(map(os.path.exists, out)), "a file is left")
 
 
@@ -141,6 +163,6 @@ def in_a_folder(test, *args):
 
 for name, text in NETS.items():
     attempt(name, in_a_folder, agrees, text)
-for each in (half, quantized, face, without_onnx, messages):
+for each in (half, quantized, overflow, face, without_onnx, messages):
     attempt(each.__name__, in_a_folder, each)
 summary()
