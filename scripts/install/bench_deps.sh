@@ -8,7 +8,9 @@ folder=build/bench
 
 sh scripts/install/deps.sh python3-torch python3-onnx python3-opencv nodejs npm
 
-if grep -qs "\"version\": \"${ort#*@}\"" $folder/node_modules/onnxruntime-node/package.json; then
+# npm writes .package-lock.json last, after all files of the packages
+if grep -sA1 '"node_modules/onnxruntime-node"' $folder/node_modules/.package-lock.json |
+    grep -q "\"version\": \"${ort#*@}\""; then
     echo "$ort is in $folder/node_modules"
     exit 0
 fi
