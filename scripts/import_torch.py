@@ -26,7 +26,7 @@ needs("numpy")
 from exchange.torch_file import read_state
 from exchange.torch_match import Layer, match, modules_of, ordered, text_of
 from lib import files
-from lib.arguments import command_line
+from lib.arguments import command_line, real
 from lib.darknet_files import BN_EPS, weights_bytes
 from lib.processes import checked
 
@@ -88,15 +88,13 @@ def main():
     parser.add_argument("--part", metavar="KEY",
                         help="the key of the weights in a checkpoint with several dicts")
     parser.add_argument("--order", metavar="FILE", help="the modules' names in the cfg's order")
-    parser.add_argument("--eps", type=float, default=BN_EPS,
+    parser.add_argument("--eps", type=real(above=0, most=1), default=BN_EPS,
                         help="eps of the model's batch norms; default 0.00001, as in PyTorch")
     parser.add_argument("--force", action="store_true", help="replace OUT.weights")
     args = parser.parse_args()
     if len(args.files) != (1 if args.keys else 3):
         parser.error("--keys takes one file" if args.keys
                      else "needs NET.cfg STATE.pth OUT.weights")
-    if not 0 <= args.eps < 1:
-        parser.error("--eps must be at least 0 and below 1")
     if args.keys:
         return run_main(show_keys, args.files[0], args.part)
     return run_main(bring, *args.files, args.part, args.order, args.eps, args.force)

@@ -237,6 +237,13 @@ def nothing_is_lost():
     expect(read("mine") == b"mine", "the file is another")
 
 
+def eps():
+    """Without an eps, a variance of 0 has no finite scale."""
+    torch_save("s.pth", model())
+    expect_end(script("import_torch.py", "net.cfg", "s.pth", "never", "--eps", "0"), 2,
+               "argument --eps: 0: must be above 0 and at most 1")
+
+
 def keys():
     torch_save("s.pth", model())
     done = script("import_torch.py", "--keys", "s.pth")
@@ -292,6 +299,6 @@ def damage():
     expect(refused > 200, f"only {refused} of 800 refused")
 
 
-attempt_all(start, numbers, forms, parts_and_order, rest, messages, nothing_is_lost, keys, harm,
-            damage)
+attempt_all(start, numbers, forms, parts_and_order, rest, messages, nothing_is_lost, eps, keys,
+            harm, damage)
 summary()
