@@ -83,9 +83,6 @@ class Foreign:
     def __init__(self, *_, **__):
         pass
 
-    def __new__(cls, *_, **__):
-        return object.__new__(cls)
-
     def __setstate__(self, _):
         pass
 
@@ -97,14 +94,6 @@ class Foreign:
 
     def extend(self, _):
         pass
-
-
-def rebuild_tensor(storage, offset, shape, stride, *_):
-    return Tensor(storage, offset, shape, stride)
-
-
-def rebuild_parameter(tensor, *_):
-    return tensor
 
 
 class Reader(pickle._Unpickler):  # pylint: disable=protected-access
@@ -120,9 +109,9 @@ class Reader(pickle._Unpickler):  # pylint: disable=protected-access
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return rebuild_tensor
+            return lambda *args: Tensor(*args[:4])
         if module == "torch._utils" and name.startswith("_rebuild_parameter"):
-            return rebuild_parameter
+            return lambda tensor, *_: tensor
         if module in ("torch", "torch.storage", "torch.cuda") and \
                 name.removesuffix("Storage") in KINDS:
             return KINDS[name.removesuffix("Storage")]

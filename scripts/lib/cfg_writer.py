@@ -34,14 +34,17 @@ class Cfg:
     def _back(self, layer):
         return layer - len(self.shapes)
 
+    def _sides(self, size, stride, padding):
+        """Returns (h, w) after a window. padding: the pixels on two opposite sides together."""
+        return [(n + padding - size) // stride + 1 for n in self.shape[:2]]
+
     # ---- layers with weights ----
 
     def conv(self, filters, size=1, stride=1, act="linear", groups=1, bn=True, fixed=False):
         """Adds a convolution with padding size/2. fixed: `filters` ignores width_multiplier."""
-        h, w, c = self.shape
         pad = size // 2
-        h, w = (h + 2 * pad - size) // stride + 1, (w + 2 * pad - size) // stride + 1
-        weights = filters * (c // groups) * size * size
+        h, w = self._sides(size, stride, 2 * pad)
+        weights = filters * (self.shape[2] // groups) * size * size
         self.parameters += weights + filters * (1 + bn + (act == "prelu"))
         self.multiply_adds += h * w * weights
         return self._section("convolutional", (h, w, filters), filters=filters, size=size,
@@ -51,8 +54,8 @@ class Cfg:
                              fixed_width=1 if fixed else None)
 
     def depthwise(self, size=3, stride=1, act="linear"):
-        h, w, c = self.shape
-        h, w = (h + size // 2 * 2 - size) // stride + 1, (w + size // 2 * 2 - size) // stride + 1
+        c = self.shape[2]
+        h, w = self._sides(size, stride, size // 2 * 2)
         self.parameters += c * size * size + c * (2 + (act == "prelu"))
         self.multiply_adds += h * w * c * size * size
         return self._section("depthwise", (h, w, c), size=size, stride=stride, pad=1,
@@ -81,16 +84,14 @@ class Cfg:
     def maxpool(self, size, stride, padding):
         """Adds a max pool. padding: the pixels on the left and right together. Top and bottom
         together get as many."""
-        h, w, c = self.shape
-        h, w = (h + padding - size) // stride + 1, (w + padding - size) // stride + 1
-        return self._section("maxpool", (h, w, c), size=size, stride=stride, padding=padding)
+        shape = (*self._sides(size, stride, padding), self.shape[2])
+        return self._section("maxpool", shape, size=size, stride=stride, padding=padding)
 
     def avgpool(self, size=None, stride=None, pad=True):
-        h, w, c = self.shape
+        c = self.shape[2]
         if size is None:
             return self._section("avgpool", (1, 1, c))
-        around = size // 2 * 2 if pad else 0
-        h, w = (h + around - size) // stride + 1, (w + around - size) // stride + 1
+        h, w = self._sides(size, stride, size // 2 * 2 if pad else 0)
         return self._section("avgpool", (h, w, c), size=size, stride=stride,
                              pad=1 if pad else None)
 

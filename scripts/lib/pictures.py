@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 
-SHALLOW = {"L;2": 85, "L;4": 17}  # 255 / the largest level of a grey PNG of 2 and 4 bits
+SHALLOW = {"L;2": 85, "L;4": 17}  # {Pillow's name of a grey PNG: 255 / its largest level}
 DEEP = "I", "I;16", "I;16B"  # Pillow's modes of grey images with 16 bits
-# the errors of read_rgb() and of the first use of its pixels, for a file that is no image
+# the exceptions that Pillow raises for broken images
 BROKEN = OSError, SyntaxError, ValueError, Image.DecompressionBombError
 TEMPORARY = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
 

@@ -23,24 +23,21 @@ def shape(s):
     return "x".join(str(n) for n in s)
 
 
-def imagenet(title, options, body, head, paper, *notes, output="1000 classes"):
-    """Returns the cfg of a network for ImageNet. body, head: functions that add layers to a Cfg."""
-    net = Cfg(title, 224, options)
+def imagenet(title, options, body, head, paper, *notes, side=224, kind="",
+             output="1000 classes"):
+    """Returns the text of a cfg. body, head: functions that add layers to a Cfg. notes: pairs
+    (name, line or lines) for the header."""
+    net = Cfg(title, side, options)
     body(net)
     head(net)
-    return net.text([("Paper", paper), ("Input", "224x224 RGB, (x - 127.5)/128"),
+    return net.text([("Paper", paper), ("Input", f"{side}x{side} RGB,{kind} (x - 127.5)/128"),
                      ("Output", output), *notes])
 
 
-def face(title, options, body, head, paper, *notes, numbers=128):
-    """Returns a cfg for aligned faces. body, head: functions that add layers to a Cfg."""
-    net = Cfg(title, 112, options)
-    body(net)
-    head(net)
-    return net.text([
-        ("Paper", paper), ("Input", "112x112 RGB, aligned face, (x - 127.5)/128"),
-        ("Output", f"embedding of {numbers} numbers, not normalised: compare by the cosine"),
-        *notes])
+def face(*parts, numbers=128):
+    """Returns the cfg of a network for aligned faces. parts: as for imagenet()."""
+    return imagenet(*parts, side=112, kind=" aligned face,", output=f"embedding of {numbers} "
+                    "numbers, not normalised: compare by the cosine")
 
 
 def classes(net, dropout=None):
