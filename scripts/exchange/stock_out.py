@@ -49,7 +49,7 @@ def both_signs(a):
 
 def check(layer):
     act, o = layer.activation, layer.options
-    if act != "prelu" and act not in ACTIVATIONS:
+    if act not in ACTIVATIONS and (act != "prelu" or layer.section == "shortcut"):
         raise Failure(f"{layer.at} activation={act}: stock Darknet has no such function")
     if layer.section == "binary" and o["mode"] in ("xnor", "bnn"):
         raise Failure(f"{layer.at} mode={o['mode']}: stock Darknet takes no signs of the input")
@@ -133,12 +133,6 @@ def same(*keys):
     return take
 
 
-def shortcut(t, layer, note, *inputs):
-    if layer.activation == "prelu":
-        raise Failure(f"{layer.at} activation=prelu: stock Darknet has no such function")
-    return same("alpha", "beta", "activation")(t, layer, note, *inputs)
-
-
 def maxpool(t, layer, note, x):
     size, stride, first, rest = layer.pooling
     return t.add("maxpool", {"size": size, "stride": stride, "padding": first + rest}, [x],
@@ -148,7 +142,8 @@ def maxpool(t, layer, note, x):
 SECTIONS = {
     "convolutional": convolution, "depthwise": convolution, "global_depthwise": convolution,
     "low_rank": convolution, "binary": convolution, "connected": connected,
-    "batchnorm": channelwise, "activation": channelwise, "shortcut": shortcut, "route": route,
+    "batchnorm": channelwise, "activation": channelwise,
+    "shortcut": same("alpha", "beta", "activation"), "route": route,
     "channel_shuffle": channel_shuffle, "avgpool": avgpool, "maxpool": maxpool,
     "upsample": same("stride", "scale"), "dropout": lambda t, layer, note, x: x,
     "softmax": same("groups", "temperature"), "l2norm": same(), "logistic": same(),

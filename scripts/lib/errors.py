@@ -4,9 +4,6 @@ import os
 import signal
 import sys
 
-PACKAGES = {"numpy": "python3-numpy", "scipy": "python3-scipy", "matplotlib": "python3-matplotlib",
-            "PIL": "python3-pil", "faiss": "python3-faiss", "sklearn": "python3-sklearn",
-            "skimage": "python3-skimage", "onnx": "python3-onnx"}
 TARGETS = {"onnx": "make onnx-deps", "faiss": "make eval-deps", "sklearn": "make eval-deps",
            "skimage": "make eval-deps"}
 
@@ -27,14 +24,13 @@ def needs(*modules):
     """Ends the script with one line when a module is not installed. Call it before the imports."""
     for name in modules:
         if importlib.util.find_spec(name) is None:
-            sys.exit(f"{script()}: {PACKAGES.get(name, name)} is not installed for "
+            sys.exit(f"{script()}: python3-{name.lower()} is not installed for "
                      f"{sys.executable}: {TARGETS.get(name, 'make deps')}")
 
 
 def text_of(error):
     if isinstance(error, OSError) and error.strerror:
-        names = [str(n) for n in (error.filename, error.filename2) if n is not None]
-        return ": ".join(names[:1] + [error.strerror])
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     return str(error) or type(error).__name__
 
 

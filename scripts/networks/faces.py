@@ -6,9 +6,9 @@ WIDTHS = (64, 128, 256, 512)
 
 
 def residual(net, filters, stride, squeeze=False, is_plain=False):
-    """Adds a residual block (ArcFace, Deng et al., arXiv 1801.07698). is_plain: no batch norm
-    between the two 3x3 convolutions; when the shortcut changes only the stride, a max pool replaces
-    its 1x1 convolution."""
+    """Adds a residual block (ArcFace, Deng et al., arXiv 1801.07698) and returns the number of its
+    last layer. is_plain: no batch norm between the two 3x3 convolutions; when the shortcut changes
+    only the stride, a max pool replaces its 1x1 convolution."""
     start, c = net.last, net.shape[2]
     net.batchnorm()
     net.conv(filters, 3, 1, "prelu", bn=not is_plain)
@@ -16,14 +16,13 @@ def residual(net, filters, stride, squeeze=False, is_plain=False):
     if squeeze:
         end = net.squeeze(filters // 16, "relu" if is_plain else "prelu", "logistic")
     if stride == 1 and c == filters:
-        net.shortcut(start)
-        return
+        return net.shortcut(start)
     net.route(start)
     if is_plain and c == filters:
         net.maxpool(1, stride, 0)
     else:
         net.conv(filters, 1, stride)
-    net.shortcut(end)
+    return net.shortcut(end)
 
 
 def flat_head(net, numbers, dropout=None):
@@ -51,15 +50,13 @@ def gdconv_head(net):
 
 
 def block(net, filters, stride=1):
-    residual(net, filters, stride, squeeze=True, is_plain=True)
-    return net.last
+    return residual(net, filters, stride, squeeze=True, is_plain=True)
 
 
 def attention(net, levels, filters):
     """Adds an attention module: (1 + mask) * trunk. levels: how often the mask branch halves the
     height and width of its map."""
-    block(net, filters)
-    start = net.last
+    start = block(net, filters)
     block(net, filters)
     trunk = block(net, filters)
     net.route(start)

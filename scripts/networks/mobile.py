@@ -1,12 +1,15 @@
 """MobileNet V1, V2, V3 and ShuffleNet V1, V2 for ImageNet; all but V3 also for faces."""
+import functools
+
 from networks.common import (FACE, GAP, GDCONV, IMAGENET, WIDTH, classes, face, gap, gdconv,
                              imagenet, shape)
 
-V1_PAIRS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1), (512, 1), (512, 1),
-            (512, 1), (512, 1), (1024, 2), (1024, 1))
-V2_ROWS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
-           (6, 160, 3, 2),
-           (6, 320, 1, 1))  # expansion, channels, repeats, stride
+V1_PAIRS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *5 * [(512, 1)], (1024, 2),
+            (1024, 1))  # channels, stride
+V2_ROWS = (  # expansion, channels, repeats, stride
+    (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),
+    (6, 320, 1, 1))
+STEM = 24  # channels after the first convolution of ShuffleNet
 GROUPS = 3  # groups of the 1x1 convolutions of ShuffleNet V1
 V3_LARGE = (  # size, expanded channels, channels, squeezed channels, activation, stride
     (3, 16, 16, 0, "relu", 1), (3, 64, 24, 0, "relu", 2), (3, 72, 24, 0, "relu", 1),
@@ -82,12 +85,21 @@ def v3_head(net, last, features):
     net.softmax()
 
 
-def v1_unit(net, filters, stride, first):
+def units(net, stages, unit):
+    """Adds stages of ShuffleNet. stages: pairs (channels, number of units); unit: the function that
+    adds a unit."""
+    for filters, count in stages:
+        for i in range(count):
+            net.comment(f"unit: {shape(net.shape)} -> {filters} channels, stride {1 if i else 2}")
+            unit(net, filters, 1 if i else 2)
+
+
+def v1_unit(net, filters, stride):
     start, c = net.last, net.shape[2]
     if stride == 2:
         pooled = net.avgpool(3, 2)
         net.route(start)
-    net.conv(filters // 4, act="relu", groups=1 if first else GROUPS)
+    net.conv(filters // 4, act="relu", groups=1 if c == STEM else GROUPS)
     net.shuffle(GROUPS)
     net.depthwise(3, stride)
     if stride == 1:
@@ -100,12 +112,9 @@ def v1_unit(net, filters, stride, first):
 
 def shufflenet_v1_body(net, stride):
     net.comment(f"stem, stride {stride}")
-    net.conv(24, 3, stride, "relu")
+    net.conv(STEM, 3, stride, "relu")
     net.maxpool(3, 2, 2)
-    for filters, units in ((240, 4), (480, 8), (960, 4)):
-        for i in range(units):
-            net.comment(f"unit: {shape(net.shape)} -> {filters} channels, stride {1 if i else 2}")
-            v1_unit(net, filters, 1 if i else 2, filters == 240 and i == 0)
+    units(net, ((240, 4), (480, 8), (960, 4)), v1_unit)
 
 
 def v2_unit(net, filters, stride, act):
@@ -126,13 +135,10 @@ def v2_unit(net, filters, stride, act):
 
 def shufflenet_v2_body(net, pool, act):
     net.comment("stem")
-    net.conv(24, 3, 2, act)
+    net.conv(STEM, 3, 2, act)
     if pool:
         net.maxpool(3, 2, 2)
-    for filters, units in ((116, 4), (232, 8), (464, 4)):
-        for i in range(units):
-            net.comment(f"unit: {shape(net.shape)} -> {filters} channels, stride {1 if i else 2}")
-            v2_unit(net, filters, 1 if i else 2, act)
+    units(net, ((116, 4), (232, 8), (464, 4)), functools.partial(v2_unit, act=act))
     net.comment(f"last 1x1: {shape(net.shape)} -> 1024 channels")
     net.conv(1024, act=act)
 

@@ -306,7 +306,7 @@ def endings():
               error)
     process = python(head + "needs('json', 'no_such_module')")
     error = process.communicate(timeout=20)[1]
-    check(process.returncode == 1 and "x.py: no_such_module is not installed for" in error,
+    check(process.returncode == 1 and "x.py: python3-no_such_module is not installed for" in error,
           "a missing module", error)
     process = python(head + "sys.exit(run_main(lambda: [print('y' * 99) for _ in range(9999)]))")
     process.stdout.close()
