@@ -21,7 +21,8 @@ ACTIVATIONS = {
     "hswish": ("HardSwish", {0: 1 / 6, 1: .5}), "hsigmoid": ("HardSigmoid", {0: 1 / 6, 1: .5}),
     "hard_mish": ("HardSwish", {0: .5, 1: 1.}),
 }
-# {activation: parameters of a convolution that includes it}. 9: the function, -23310: its arguments
+# {activation: parameters of a convolution that also computes it}: 9 is the function, -23310 are
+# the function's arguments
 FUSED = {"relu": {9: 1}, "leaky": {9: 2, -23310: [.1]}, "relu6": {9: 3, -23310: [0., 6.]},
          "logistic": {9: 4}, "mish": {9: 5}}
 
@@ -68,7 +69,8 @@ class Writer:
         self.data += [struct.pack("<I", HALF), raw, bytes(-len(raw) % 4)]
 
     def weights(self, layer, kind, w, b, params, source):
-        """Adds filters w and biases b. w has 8 bits if `source`, the layer before, is in ranges."""
+        """Adds filters w and biases b, which may be None. w has 8 bits when self.ranges has the
+        layer before, `source`. kind, params: type and parameters of the ncnn layer."""
         if source not in self.ranges:
             self.filters(layer.at, w)
             return self.floats(*([] if b is None else [b]))
