@@ -39,6 +39,7 @@ from exchange.calibrate import images_of
 from exchange.onnx_layers import Importer
 from lib import files
 from lib.arguments import command_line, real
+from lib.processes import checked
 
 MOST = 1e-4       # the largest allowed difference of outputs, divided by the largest output
 FIRST_OF_RUNTIME = 7  # the oldest opset that ONNX Runtime promises to run
@@ -86,8 +87,9 @@ def check(proto, model, importer, pair, shape, norm, options):
     is_hwc = importer.values[model.input].form == "hwc"
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "clean.onnx")
+        clean = compare.cleaned(proto, importer.ones, importer.flat_slopes, options.output)
         with open(path, "wb") as f:
-            f.write(compare.cleaned(proto, importer.ones, options.output).SerializeToString())
+            f.write(clean.SerializeToString())
         for kind, p in zip(kinds, pixels):
             x = (p - np.float32(mean)) * np.float32(scale)
             ours = compare.darknet_output(*pair, x, folder)
@@ -142,6 +144,11 @@ def bring(source, cfg, weights, options):
         pair = os.path.join(folder, "net.cfg"), os.path.join(folder, "net.weights")
         files.write(pair[0], text)
         files.write(pair[1], data)
+        try:
+            checked(*pair)
+        except Failure as e:
+            why = str(e).removeprefix(folder + os.sep)
+            raise Failure(f"{source}: becomes no valid network: {why}") from e
         check(proto, model, importer, pair, shape, (mean, scale), options)
     files.write(weights, data)
     files.write(cfg, text)

@@ -17,7 +17,7 @@ class Layer:
     def __init__(self, section, options, inputs, shape, note="", **params):
         self.section, self.options, self.inputs = section, dict(options), list(inputs)
         self.shape, self.note = tuple(shape), note
-        self.params = {k: np.asarray(v, np.float32) for k, v in params.items() if v is not None}
+        self.params = {k: np.asarray(v, np.float32) for k, v in params.items()}
 
     def floats(self):
         return [self.params[k] for k in ORDER.get(self.section, USUAL) if k in self.params]
@@ -25,10 +25,11 @@ class Layer:
 
 def with_routes(layers):
     """Inserts a [route] before each layer that does not read the layer directly before it. Returns
-    [(layer, the numbers of its inputs)], numbered as in the cfg. When a later layer reads the
-    network's input, a linear [activation] copies the input at the start."""
+    [(layer, the numbers of its inputs)], numbered as in the cfg. [route] and from= cannot name the
+    network's input, so where they would, a linear [activation] copies the input at the start."""
     out, number = [], {-1: -1}
-    if any(-1 in layer.inputs for layer in layers[1:]) or layers[0].section == "route":
+    later = [*layers[0].inputs[1:], *(i for layer in layers[1:] for i in layer.inputs)]
+    if -1 in later or layers[0].section == "route":
         first = Layer("activation", {"activation": "linear"}, [-1], layers[0].shape)
         out.append((first, [-1]))
         number[-1] = 0

@@ -3,16 +3,24 @@ classifier raw`, to compare them."""
 import os
 
 import numpy as np
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from bench import peer_process
+from exchange.onnx_in import FLOATS
 from lib.processes import darknet, run
 
 
-def cleaned(proto, ones, output):
+def as_float32(tensor):
+    if tensor.data_type in FLOATS:
+        a = numpy_helper.to_array(tensor).astype(np.float32)
+        tensor.CopyFrom(numpy_helper.from_array(a, tensor.name))
+
+
+def cleaned(proto, ones, flat_slopes, output):
     """Returns a copy of the model for ONNX Runtime. It has the changes that the importer makes when
     it reads the model, such as float32 numbers. ones: names of the batch norms whose gammas become
-    1, or "all"; output: the name of the only output to keep, or None to keep all."""
+    1, or "all"; flat_slopes: names of PReLU slopes with one dimension, one for each channel;
+    output: the name of the only output, or None to keep all."""
     model = type(proto)()
     model.CopyFrom(proto)
     graph = model.graph
@@ -20,12 +28,15 @@ def cleaned(proto, ones, output):
     model.ir_version = max(model.ir_version, 4)  # below version 4, constants must also be inputs
     for value in [i for i in graph.input if i.name in constants]:
         graph.input.remove(value)
-    for tensor in list(graph.initializer):
-        if tensor.data_type in (TensorProto.FLOAT16, TensorProto.DOUBLE):
-            a = numpy_helper.to_array(tensor).astype(np.float32)
-            tensor.CopyFrom(numpy_helper.from_array(a, tensor.name))
-    for value in (*graph.input, *graph.output, *graph.value_info):
-        if value.type.tensor_type.elem_type in (TensorProto.FLOAT16, TensorProto.DOUBLE):
+    if output is not None:
+        del graph.output[:]
+        graph.output.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, None))
+    for tensor in constants.values():
+        as_float32(tensor)
+    for name in flat_slopes & set(constants):
+        constants[name].dims.extend([1, 1])
+    for value in (*graph.input, *graph.output):
+        if value.type.tensor_type.elem_type in FLOATS:
             value.type.tensor_type.elem_type = TensorProto.FLOAT
     del graph.value_info[:]
     for node in graph.node:
@@ -35,13 +46,12 @@ def cleaned(proto, ones, output):
             del node.attribute[:]
             node.attribute.extend(kept)
         for a in node.attribute:
-            if node.op_type == "Cast" and a.name == "to" and a.i in (10, 11):
+            if node.op_type == "Cast" and a.name == "to" and a.i in FLOATS:
                 a.i = TensorProto.FLOAT
-            if a.name == "value" and a.t.data_type in (TensorProto.FLOAT16, TensorProto.DOUBLE):
-                a.t.CopyFrom(numpy_helper.from_array(
-                    numpy_helper.to_array(a.t).astype(np.float32)))
-        if node.op_type == "BatchNormalization" and \
-                (fixed or ones == "all" or node.name in ones) and node.input[1] in constants:
+            if a.name == "value":
+                as_float32(a.t)
+        if node.op_type == "BatchNormalization" and node.input[1] in constants and \
+                (fixed or ones == "all" or (node.name or node.output[0]) in ones):
             old = numpy_helper.to_array(constants[node.input[1]])
             name = node.input[1] + "_ones"
             node.input[1] = name
@@ -49,27 +59,7 @@ def cleaned(proto, ones, output):
                 graph.initializer.append(numpy_helper.from_array(
                     np.ones(old.shape, np.float32), name))
                 constants[name] = graph.initializer[-1]
-        if node.op_type == "PRelu" and node.input[1] in constants:
-            slopes = constants[node.input[1]]
-            if len(slopes.dims) == 1 and slopes.dims[0] > 1 and \
-                    node.input[0] not in flat_names(graph):
-                a = numpy_helper.to_array(slopes).reshape(-1, 1, 1)
-                slopes.CopyFrom(numpy_helper.from_array(a, slopes.name))
-    for value in list(graph.output):
-        if output is not None and value.name != output:
-            graph.output.remove(value)
     return model
-
-
-def flat_names(graph):
-    """Returns the names of tensors that have two dimensions, judged by the operators alone."""
-    flat = set()
-    for node in graph.node:
-        if node.op_type in ("Flatten", "Gemm", "MatMul") or \
-                node.op_type in ("BatchNormalization", "Dropout", "Identity", "Add") and \
-                node.input[0] in flat:
-            flat.update(node.output)
-    return flat
 
 
 def darknet_output(cfg, weights, x, folder):

@@ -9,15 +9,12 @@ from exchange.onnx_values import (
 def prelu(t, n, x, slope):
     if isinstance(slope, Value):
         t.fail("its slopes must be constants")
-    x, k = t.layer_of(x), np.asarray(slope, np.float32)
-    c = x.shape[2]
-    if k.size not in (1, c) or k.ndim > 1 and k.size == c and k.shape[-1] == c and c > 1 and \
-            x.form == "map" and not x.is_point:
-        t.fail(f"slopes of {' x '.join(map(str, k.shape))}: must be one, or one for each of {c} "
-               "channels")
-    if k.size > 1 and k.ndim == 1 and x.form == "map" and not x.is_point:
+    x, k = t.layer_of(x), np.asarray(slope)
+    if k.size > 1 and k.ndim == 1 and x.form == "map":
         t.note(f"slopes of {n.name} have one dimension and are taken for channels")
-    return t.activate(x, "prelu", np.broadcast_to(k.ravel(), (c,)))
+        t.flat_slopes.add(n.inputs[1])
+        k = k.reshape(-1, 1, 1)
+    return t.activate(x, "prelu", np.broadcast_to(per_channel(t, x, k), x.shape[2:]))
 
 
 def leaky(t, n, x):
@@ -31,13 +28,13 @@ def leaky(t, n, x):
 def clip(t, n, x, low=None, high=None):
     low = n.get("min") if low is None else float(np.ravel(low)[0])
     high = n.get("max") if high is None else float(np.ravel(high)[0])
-    if x.parts and x.parts[0] == "affine" and t.uses[n.outputs[0]] == 1:
+    if x.word == "affine" and t.uses[n.outputs[0]] == 1:
         a, b, base = x.parts[1:]
         if (low, high) == (0, 6) and is_near(a, 1) and is_near(b, 3):
-            return x.like(parts=("cut", base, 1.))  # means 1. * min(max(base + 3, 0), 6)
+            return x.like(parts=("cut", base, 1.))  # 1. * min(max(base + 3, 0), 6)
         if (low, high) == (0, 1) and is_near(a, .5) and is_near(b, 1):
             return x.like(parts=("half cut", base))
-    if x.parts and x.parts[0] in LENGTHS:
+    if x.word in LENGTHS:
         if high is not None and high < 1e30:
             t.fail(f"max={high:g}: a limit of |x| in x / |x| has no layer here")
         return without_epsilon(t, x, low or 0.)
@@ -88,7 +85,7 @@ def lazily(word):
 
 
 def tanh(t, _n, x):
-    if x.parts and x.parts[0] == "softplus":
+    if x.word == "softplus":
         return x.like(parts=("tanh of softplus", x.parts[1]))
     return t.activate(x, "tanh")
 
@@ -107,9 +104,9 @@ def product(t, n, x, y):
         return times(t, x, np.asarray(y, np.float64))
     if x.parts:
         x, y = y, x
-    if y.parts and y.parts[0] in PRODUCTS and y.parts[1].same(x):
-        return t.activate(x, PRODUCTS[y.parts[0]], uses=2)
-    if y.parts and y.parts[0] == "cut" and y.parts[1].same(x):
+    if y.word in PRODUCTS and y.parts[1].same(x):
+        return t.activate(x, PRODUCTS[y.word], uses=2)
+    if y.word == "cut" and y.parts[1].same(x):
         if is_near(y.parts[2], 1 / 6):
             return t.activate(x, "hswish", uses=2)
         return x.like(parts=("cut product", x, y.parts[2]))
@@ -131,13 +128,13 @@ def product(t, n, x, y):
 
 
 def times(t, x, k):
-    if x.parts and x.parts[0] in ("cut", "cut product") and k.size == 1:
+    if x.word in ("cut", "cut product") and k.size == 1:
         by = x.parts[2] * float(k.ravel()[0])
         if is_near(by, 1 / 6):
             base = x.parts[1]
-            return base.like(parts=("hsigmoid", base)) if x.parts[0] == "cut" else \
+            return base.like(parts=("hsigmoid", base)) if x.word == "cut" else \
                 t.activate(base, "hswish", uses=2)
-        return x.like(parts=(x.parts[0], x.parts[1], by))
+        return x.like(parts=(x.word, x.parts[1], by))
     return affine(t, x, per_channel(t, x, k), np.float64(0))
 
 
@@ -148,7 +145,7 @@ def divide(t, n, x, y):
         if pieces.is_pieces(x) and np.size(y) == 1:
             return pieces.combine(t, n, x, y, np.divide)
         return times(t, x, 1 / np.asarray(y, np.float64))
-    if isinstance(x, Value) and y.parts and y.parts[0] == "length" and y.parts[1].same(x):
+    if isinstance(x, Value) and y.word == "length" and y.parts[1].same(x):
         return t.add("l2norm", {}, [x], x.shape, x.form)
     return t.fail("only constants, or x / |x|, have a layer here")
 
@@ -163,7 +160,7 @@ def plus(t, n, x, y):
     if not isinstance(x, Value):
         return affine(t, y, np.float64(sign), per_channel(t, y, x))
     if not isinstance(y, Value):
-        if x.parts and x.parts[0] in LENGTHS:
+        if x.word in LENGTHS:
             return without_epsilon(t, x, sign * y)
         return affine(t, x, np.float64(1), sign * per_channel(t, x, y))
     x, y = t.layer_of(x), t.layer_of(y)

@@ -4,13 +4,12 @@ import math
 import numpy as np
 
 from exchange.onnx_values import Value
-from exchange.onnx_windows import embed, pads_of
+from exchange.onnx_windows import embed, pads_of, without_pad
 from lib.darknet_files import BN_EPS
 
 
 def conv(t, n, x, w, b=None):
-    pad_before, x = (x.parts[1], x.like(parts=None)) if isinstance(x, Value) and x.parts and \
-        x.parts[0] == "pad" else ((0, 0, 0, 0), x)
+    x, before = without_pad(x)
     x = t.map_of(x)
     h, wide, c = x.shape
     if not isinstance(w, np.ndarray) or w.ndim != 4:
@@ -21,8 +20,7 @@ def conv(t, n, x, w, b=None):
     if strides[0] != strides[1]:
         t.fail(f"strides={strides}: must be equal")
     dilations = n.get("dilations", [1, 1])
-    pads = pads_of(n, (h, wide), w.shape[2:], strides, dilations)
-    pads = [p + q for p, q in zip(pads, pad_before)]
+    pads = pads_of(n, (h, wide), w.shape[2:], strides, dilations, before)
     w, pad = embed(t, w.astype(np.float32), pads, dilations, (h, wide))
     if t.bgr and x.layer < 0:
         w = w[:, ::-1]
@@ -49,7 +47,7 @@ def conv(t, n, x, w, b=None):
 def gemm(t, n, x, w, b=None):
     if isinstance(w, Value) or b is not None and isinstance(b, Value):
         t.fail("only constants may be multiplied by")
-    folds = x.parts[1:] if isinstance(x, Value) and x.parts and x.parts[0] == "features" else None
+    folds = x.parts[1:] if isinstance(x, Value) and x.word == "features" else None
     x = x.like(parts=None) if folds else t.layer_of(x)
     if n.op == "Gemm" and n.get("transA", 0):
         t.fail("transA=1 has no layer here")
@@ -96,8 +94,7 @@ def batchnorm(t, n, x, gamma, beta, mean, variance, *_):
     if layer and layer.options.get("batch_normalize") == 0 and \
             layer.options["activation"] == "linear":
         layer.options["batch_normalize"] = 1
-        norm = {"scales": gamma, "mean": mean - layer.params["biases"], "variance": variance,
-                "biases": beta}
-        layer.params.update({k: v.astype(np.float32) for k, v in norm.items()})
+        t.fill(layer, scales=gamma, mean=mean - layer.params["biases"], variance=variance,
+               biases=beta)
         return x
     return t.norm_layer(x, gamma, beta, mean, variance)

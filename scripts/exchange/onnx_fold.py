@@ -2,6 +2,8 @@
 import numpy as np
 from onnx import numpy_helper
 
+from exchange.onnx_in import FLOATS
+
 
 def axes_of(node, args):
     """Returns the axes of a node, from its second input or its attribute; None when it has
@@ -48,8 +50,11 @@ def reshape(_node, a, shape):
 
 
 def cast(node, a):
-    kind = node.get("to")
-    return a.astype(np.float32 if kind in (1, 10, 11) else np.int64)
+    return a.astype(np.float32 if node.get("to") in FLOATS else np.int64)
+
+
+def shape_of(node, dims):
+    return np.int64(dims[node.get("start", 0):node.get("end")])
 
 
 def dequantize(node, a, scale, zero=None):
@@ -85,7 +90,7 @@ FOLD = {
         if n.get("value") is not None else np.float32(0)),
     "Expand": lambda n, a, s: np.broadcast_to(
         a, np.broadcast_shapes(a.shape, tuple(int(v) for v in s))),
-    "DequantizeLinear": dequantize, "Shape": lambda n, a: np.asarray(a.shape, np.int64),
+    "DequantizeLinear": dequantize, "Shape": lambda n, a: shape_of(n, a.shape),
     "ReduceProd": lambda n, a, *r: np.prod(a, axis=axes_of(n, (a, *r)),
                                            keepdims=bool(n.get("keepdims", 1))),
 }

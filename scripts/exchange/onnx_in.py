@@ -10,7 +10,7 @@ from onnx import TensorProto, external_data_helper, helper, numpy_helper
 from lib.errors import Failure
 
 OPSETS = range(5, 22)
-FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
+FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 
 
 class Node:
@@ -44,7 +44,7 @@ def load(path):
     """Reads a model and its external data, which must lie in the model's folder."""
     try:
         with warnings.catch_warnings():
-            # onnx warns of names that are not UTF-8 text; below they are a Failure
+            # onnx warns of names that are not UTF-8 text; the code below raises a Failure
             warnings.simplefilter("ignore", RuntimeWarning)
             model = onnx.load_model(path, load_external_data=False)
     except DecodeError as e:
@@ -58,26 +58,32 @@ def load(path):
             raise Failure(f"{path}: opset {opset.version}: only {OPSETS[0]} to {OPSETS[-1]} are "
                           "read here")
     folder = os.path.dirname(os.path.abspath(path))
-    for tensor in model.graph.initializer:
+    tensors = [(t.name, t) for t in model.graph.initializer] + \
+        [(n.name, a.t) for n in model.graph.node for a in n.attribute]
+    for name, tensor in tensors:
         if not external_data_helper.uses_external_data(tensor):
             continue
         place = {e.key: e.value for e in tensor.external_data}.get("location", "")
         if os.path.isabs(place) or ".." in place.split("/"):
-            raise Failure(f"{path}: constant {tensor.name} lies in {place}, outside the folder of "
+            raise Failure(f"{path}: constant {name} lies in {place}, outside the folder of "
                           "the file")
         if not os.path.isfile(os.path.join(folder, place)):
-            raise Failure(f"{path}: constant {tensor.name} lies in {place}, which is not beside it")
-        external_data_helper.load_external_data_for_tensor(tensor, folder)
+            raise Failure(f"{path}: constant {name} lies in {place}, which is not beside it")
+        try:
+            external_data_helper.load_external_data_for_tensor(tensor, folder)
+        except (ValueError, OSError) as e:
+            raise Failure(f"{path}: constant {name}: cannot be read from {place}: {e}") from e
         tensor.data_location = TensorProto.DEFAULT
     return model
 
 
-def array_of(path, tensor):
-    """Returns the array: floats as float32, int8 as int8, other integers and booleans as int64."""
+def array_of(path, name, tensor):
+    """Returns the array: floats as float32, int8 as int8, other integers and booleans as int64.
+    name: the constant, for messages."""
     try:
         a = numpy_helper.to_array(tensor)
     except (ValueError, KeyError, TypeError, RuntimeError) as e:
-        raise Failure(f"{path}: constant {tensor.name}: its data do not fit its shape "
+        raise Failure(f"{path}: constant {name}: its data do not fit its shape "
                       f"{list(tensor.dims)}") from e
     if a.dtype.kind == "f":
         return a.astype(np.float32)
@@ -94,7 +100,7 @@ class Model:
         self.opset = max((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")),
                          default=1)
         self.notes = {p.key: p.value for p in proto.metadata_props}
-        self.constants = {t.name: array_of(path, t) for t in graph.initializer}
+        self.constants = {t.name: array_of(path, t.name, t) for t in graph.initializer}
         inputs = [i for i in graph.input if i.name not in self.constants]
         if len(inputs) != 1:
             raise Failure(f"{path}: has {len(inputs)} inputs "
@@ -102,7 +108,7 @@ class Model:
         self.input, kind = inputs[0].name, inputs[0].type.tensor_type
         if kind.elem_type not in FLOATS:
             raise Failure(f"{path}: input {self.input}: is not of floats")
-        self.dims = [d.dim_value or None for d in kind.shape.dim]
+        self.dims = [d.dim_value if d.dim_value > 0 else None for d in kind.shape.dim]
         names = [o.name for o in graph.output]
         if output is None and len(names) != 1:
             raise Failure(f"{path}: has {len(names)} outputs: --output names one of "
@@ -133,8 +139,8 @@ class Model:
                     raise Failure(f"{self.path}: {node}: its input {name} is made of its own "
                                   "output: a cycle")
                 if id(made[name]) not in state:
-                    # Only one input at a time: so all open nodes lie on one path from the output,
-                    # and an input that is open closes a cycle.
+                    # Takes one input at a time. Then all open nodes lie on one path from the
+                    # output, and an input that is open closes a cycle.
                     todo.append(made[name])
                     break
             else:

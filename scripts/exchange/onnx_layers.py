@@ -5,11 +5,11 @@ has several nodes. A step has `parts`, and no layer computes it yet."""
 from collections import Counter
 
 import numpy as np
-from onnx import numpy_helper
 
 from exchange import onnx_pieces as pieces
 from exchange.cfg_out import Layer
-from exchange.onnx_fold import FOLD
+from exchange.onnx_fold import FOLD, shape_of
+from exchange.onnx_in import array_of
 from exchange.onnx_values import HAS_ACTIVATION, Value
 from lib.darknet_files import BN_EPS
 from lib.errors import Failure
@@ -26,8 +26,9 @@ WRONG = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, Me
 WEIGHTED = ("Conv", "Gemm", "MatMul", "BatchNormalization", "PRelu")
 # Words of Value.parts that several nodes may read, although no layer computes them
 STEPS = ("length", "sum of squares", "pad", "features", "pieces")
-# Operators whose output has the same numbers as their input
-RENAMES = ("Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose")
+# Operators whose output may have the same numbers as their input
+RENAMES = ("Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose",
+           "Slice", "Pad")
 
 
 class Importer:
@@ -39,6 +40,7 @@ class Importer:
         self.layers, self.notes, self.node = [], [], None
         self.made = {}  # {name of a Value with parts: the Value of the layer that computes it}
         self.mean, self.scale = None, None  # set when the graph begins with (input - mean) * scale
+        self.flat_slopes = set()  # names of PReLU slopes that have one dimension and mean channels
         self.uses = Counter(i for n in model.nodes for i in n.inputs)
         self.uses[model.output] += 1
         self.values = dict(model.constants)
@@ -69,13 +71,13 @@ class Importer:
     def run(self):
         for self.node in self.model.nodes:
             n = self.node
-            args = [self.values[i] if i else None for i in n.inputs]
+            args = [self.value(i) if i else None for i in n.inputs]
             if n.op == "Constant":
                 out = self.constant(n)
-            elif n.op == "Shape" and isinstance(args[0], Value):
-                out = np.asarray(args[0].dims, np.int64)
             elif not any(isinstance(a, Value) for a in args):
                 out = self.folded(n, args)
+            elif n.op == "Shape":
+                out = shape_of(n, args[0].dims)
             elif n.op in OPERATORS:
                 out = self.layers_for(n, args)
             else:
@@ -86,12 +88,17 @@ class Importer:
                     value = value.like(name=name, is_shared=n.op in RENAMES and
                                        (args[0].is_shared or self.uses[args[0].name] > 1))
                 self.values[name] = value
-        last = self.layer_of(self.values[self.model.output])
+        last = self.layer_of(self.value(self.model.output))
+        del self.layers[last.layer + 1:]  # layers of outputs that nothing reads
         if not self.layers:
             raise Failure(f"{self.model.path}: no node of it becomes a layer")
         if last.form == "flat_hwc" and not last.is_point or last.form in ("hwc", "groups", "mixed"):
             self.fail("the output has an order of channels and pixels that no layer has")
-        return last
+
+    def value(self, name):
+        if name not in self.values:
+            self.fail(f"{name} is an output of an operator that has no layer here")
+        return self.values[name]
 
     def layers_for(self, n, args):
         for name, a in zip(n.inputs, args):
@@ -99,7 +106,8 @@ class Importer:
                 self.fail(f"its input {name} has integers: only floats, or integers behind "
                           "DequantizeLinear, have a layer here")
         try:
-            return OPERATORS[n.op](self, n, *map(self.unshared, args))
+            with np.errstate(all="ignore"):
+                return OPERATORS[n.op](self, n, *map(self.unshared, args))
         except Failure:
             raise
         except WRONG as e:
@@ -107,8 +115,7 @@ class Importer:
 
     def constant(self, n):
         if "value" in n.attributes:
-            a = numpy_helper.to_array(n.attributes["value"])
-            return a.astype(np.float32) if a.dtype.kind == "f" else a
+            return array_of(self.model.path, n.name, n.attributes["value"])
         for key in ("value_float", "value_floats", "value_int", "value_ints"):
             if key in n.attributes:
                 return np.asarray(n.attributes[key], np.float32 if "float" in key else np.int64)
@@ -126,9 +133,6 @@ class Importer:
     # ---- layers ----
 
     def add(self, section, options, inputs, shape, form="map", **params):
-        for key, a in params.items():
-            if a is not None and not np.isfinite(a).all():
-                self.fail(f"{key}: not all are finite numbers")
         if max(shape) > 65536 and section != "connected":
             self.fail(f"{shape} is larger than a layer can be")
         if self.bgr and (section, options.get("groups")) != ("convolutional", 1) and \
@@ -138,8 +142,16 @@ class Importer:
             self.fail(f"reads {self.model.input} beside the nodes that normalise it: has no layer "
                       "here")
         self.layers.append(Layer(section, options, [i.layer for i in inputs], shape,
-                                 f"{self.node.name}", **params))
+                                 self.node.name))
+        self.fill(self.layers[-1], **params)
         return Value(len(self.layers) - 1, shape, form, name=self.node.outputs[0])
+
+    def fill(self, layer, **params):
+        """Sets parameters of a layer: arrays by their names in a weights file."""
+        for key, a in params.items():
+            layer.params[key] = np.asarray(a, np.float32)
+            if not np.isfinite(layer.params[key]).all():
+                self.fail(f"{key}: not all are finite numbers")
 
     def alone(self, value, uses=1):
         """Returns the value's layer, or None when the value is not read exactly `uses` times."""
@@ -172,7 +184,7 @@ class Importer:
         """Returns an input of this node. If other nodes read it, too, and it has parts, this adds a
         layer that computes it. Else this node could merge its operation into the layer before,
         which would change the input of the other nodes."""
-        is_step = isinstance(value, Value) and value.parts and value.parts[0] not in STEPS
+        is_step = isinstance(value, Value) and value.word not in STEPS
         return self.layer_of(value) if is_step and self.uses[value.name] > 1 else value
 
     def map_of(self, value):
@@ -185,15 +197,13 @@ class Importer:
 
     def activate(self, value, act, slopes=None, uses=1):
         """Applies an activation by activation= of the value's layer, or by a new [activation]."""
-        base = self.layer_of(value)
+        base, params = self.layer_of(value), {} if slopes is None else {"slopes": slopes}
         layer = self.alone(base, uses) if base.layer == value.layer else self.layers[base.layer]
         if layer and layer.section in HAS_ACTIVATION and layer.options["activation"] == "linear" \
                 and not (layer.section == "shortcut" and act == "prelu"):
             layer.options["activation"] = act
-            if slopes is not None:
-                layer.params["slopes"] = slopes
+            self.fill(layer, **params)
             return base
-        params = {} if slopes is None else {"slopes": slopes}
         if base.form not in ("map", "flat") or base.form == "flat" and not base.is_point and params:
             self.fail("the order of its input has no layer here")
         return self.add("activation", {"activation": act}, [base], base.shape, base.form, **params)
@@ -217,7 +227,7 @@ class Importer:
         layer = self.alone(x)
         if layer is not None and (a == 1).all() and layer.params.get("biases") is not None and \
                 layer.section != "batchnorm" and layer.options["activation"] == "linear":
-            layer.params["biases"] = layer.params["biases"] + b
+            self.fill(layer, biases=layer.params["biases"] + b)
             return x
         return self.norm_layer(x, a, b, np.zeros(c), np.full(c, 1 - BN_EPS))
 
@@ -227,7 +237,7 @@ OPERATORS = {
     "Relu": acts("relu"), "LeakyRelu": leaky, "Clip": clip, "Floor": floor,
     "Sigmoid": lazily("logistic"), "HardSigmoid": hardsigmoid,
     "HardSwish": acts("hswish"), "Mish": acts("mish"),
-    "Tanh": tanh, "Softplus": lazily("softplus"), "Elu": elu, "Selu": selu,
+    "Abs": lazily("abs"), "Tanh": tanh, "Softplus": lazily("softplus"), "Elu": elu, "Selu": selu,
     "Mul": product, "Div": divide, "Add": plus, "Sub": plus, "Concat": concat, "Slice": slice_,
     "Split": split, "Pad": pad, "AveragePool": average, "GlobalAveragePool": global_average,
     "ReduceMean": global_average, "MaxPool": maximum, "Flatten": reshape, "Reshape": reshape,

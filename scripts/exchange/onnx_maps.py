@@ -1,11 +1,9 @@
 """Turns ONNX operators on maps into layers: concatenation, slices, pads, pools, new shapes."""
-import math
-
 import numpy as np
 
-from exchange.onnx_fold import axes_of, slices_of
+from exchange.onnx_fold import FOLD, axes_of, slices_of
 from exchange.onnx_values import Value, form_of
-from exchange.onnx_windows import pads_of, symmetric
+from exchange.onnx_windows import pool_of, symmetric, without_pad
 
 
 def concat(t, n, *inputs):
@@ -44,7 +42,7 @@ def split(t, n, x, sizes=None):
     if n.get("axis", 0) % rank != 1:
         t.fail(f"axis={n.get('axis', 0)}: only channels (1) can be cut apart")
     sizes = n.get("split") if sizes is None else [int(s) for s in sizes]
-    sizes = sizes or [x.shape[2] // len(n.outputs)] * len(n.outputs)
+    sizes = sizes or [-(-x.shape[2] // len(n.outputs))] * len(n.outputs)
     return [part(t, x, sum(sizes[:i]), s, form) for i, s in enumerate(sizes)]
 
 
@@ -55,21 +53,17 @@ def pad(t, n, x, pads=None, value=None, _axes=None):
     if n.get("mode", "constant") != "constant" or value != 0 or len(pads) != 8 or \
             any(pads[i] for i in (0, 1, 4, 5)) or min(pads) < 0:
         t.fail("only zeros around the pixels have a layer here")
-    return x.like(parts=("pad", (pads[2], pads[3], pads[6], pads[7]))) if any(pads) else x
+    return x.like(parts=("pad", [pads[2], pads[3], pads[6], pads[7]])) if any(pads) else x
 
 
 def average(t, n, x):
-    before = (0, 0, 0, 0)
-    if isinstance(x, Value) and x.parts and x.parts[0] == "pad":
-        before, x = x.parts[1], x.like(parts=None)
+    x, before = without_pad(x)
     x = t.map_of(x)
-    kernel, strides = n.get("kernel_shape"), n.get("strides", [1, 1])
-    pads = pads_of(n, x.shape[:2], kernel, strides, [1, 1])
-    if (any(pads) or n.get("ceil_mode", 0)) and not n.get("count_include_pad", 0):
+    kernel, strides, pads = pool_of(t, n, x.shape[:2], before)
+    if (pads != before or n.get("ceil_mode", 0)) and not n.get("count_include_pad", 0):
         if any(before):
             t.fail("count_include_pad=0 after a Pad: has no layer here")
         return inside(t, n, x, "local_avgpool")
-    pads = [p + q for p, q in zip(pads, before)]
     if tuple(kernel) == x.shape[:2] and not any(pads):
         return t.add("avgpool", {}, [x], (1, 1, x.shape[2]))
     size, stride, first, both = symmetric(t, kernel, strides, pads)
@@ -98,10 +92,7 @@ def maximum(t, n, x):
 
 def inside(t, n, x, section):
     """Adds a pool that ignores pixels outside of the map. section: maxpool or local_avgpool."""
-    kernel, strides = n.get("kernel_shape"), n.get("strides", [1, 1])
-    if any(d != 1 for d in n.get("dilations", [1, 1])):
-        t.fail(f"dilations={n.get('dilations')}: has no layer here")
-    pads = pads_of(n, x.shape[:2], kernel, strides, [1, 1])
+    kernel, strides, pads = pool_of(t, n, x.shape[:2])
     size, stride, first, both = symmetric(t, kernel, strides, pads)
     ceil = n.get("ceil_mode", 0)
     for total in range(both, 2 * first + 2 if ceil else both + 1):
@@ -114,37 +105,16 @@ def inside(t, n, x, section):
     return t.fail(f"pads={pads}: the windows have no layer here")
 
 
-def reshape(t, n, x, shape=None, *_):
+def reshape(t, n, x, *args):
     """Converts Flatten, Reshape, Squeeze and Unsqueeze. Returns x with the form that has the new
     dimensions."""
-    if x.parts and x.parts[0] != "features":
+    if x.word != "features":
         x = t.layer_of(x)
-    dims, size = x.dims, math.prod(x.dims)
-    if n.op == "Flatten":
-        axis = n.get("axis", 1) % (len(dims) + 1)
-        new = (math.prod(dims[:axis]), math.prod(dims[axis:]))
-    elif n.op == "Squeeze":
-        axes = axes_of(n, (x, shape))
-        new = tuple(d for i, d in enumerate(dims) if (d != 1 if axes is None else
-                                                      i not in {a % len(dims) for a in axes}))
-    elif n.op == "Unsqueeze":
-        axes = axes_of(n, (x, shape))
-        rank, rest = len(dims) + len(axes), iter(dims)
-        new = tuple(1 if i in {a % rank for a in axes} else next(rest) for i in range(rank))
-    else:
-        if isinstance(shape, Value):
-            t.fail("its shape must be a constant")
-        shape = n.get("shape") if shape is None else [int(s) for s in np.ravel(shape)]
-        if t.model.dims[0] and list(shape[:1]) == t.model.dims[:1]:
-            shape = [1, *shape[1:]]  # the file fixes the batch size; a Value has one image
-        if any(s < -1 or s > 1 << 31 for s in shape):
-            t.fail(f"its shape {shape} is out of range")
-        new = [dims[i] if s == 0 and i < len(dims) else s for i, s in enumerate(shape)]
-        known = math.prod(s for s in new if s != -1)
-        new = tuple(size // known if s == -1 and known else s for s in new)
-    if math.prod(new) != size:
-        t.fail(f"{dims} cannot become {new}")
-    return formed(t, n, x, new)
+    if any(isinstance(a, Value) for a in args):
+        t.fail("its shape must be a constant")
+    if n.op == "Reshape" and list(args[0][:1]) == t.model.dims[:1]:
+        args = [[1, *args[0][1:]]]  # the file fixes the batch size; a Value has one image
+    return formed(t, n, x, FOLD[n.op](n, np.empty(x.dims), *args).shape)
 
 
 def formed(t, n, x, new):

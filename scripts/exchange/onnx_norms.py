@@ -3,9 +3,8 @@ import numpy as np
 from onnx import TensorProto
 
 from exchange.onnx_fold import axes_of
+from exchange.onnx_in import FLOATS
 from exchange.onnx_values import LENGTHS, Value, is_near, without_epsilon
-
-FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 
 
 def softmax(t, n, x):
@@ -21,7 +20,8 @@ def softmax(t, n, x):
 def squares(t, n, x, *rest):
     """Converts ReduceL2 (the length of each pixel's vector of channels), and ReduceSum of squares
     (the squared length)."""
-    base = x.parts[1] if x.parts and x.parts[0] == "square" else x
+    inner = "abs" if n.op == "ReduceL2" else "square"
+    base = x.parts[1] if x.word == inner else x
     if n.op == "ReduceSum" and base is x:
         t.fail("only the sum of squares in x / |x| has a layer here")
     axes = axes_of(n, (x, *rest))
@@ -33,13 +33,13 @@ def squares(t, n, x, *rest):
 
 
 def root(t, n, x):
-    if not x.parts or x.parts[0] != "sum of squares":
+    if x.word != "sum of squares":
         t.fail("only in x / |x| has a layer here")
     return x.like(parts=("length", x.parts[1]))
 
 
 def power(t, n, x, k):
-    if x.parts and x.parts[0] == "sum of squares" and is_near(k, .5):
+    if x.word == "sum of squares" and is_near(k, .5):
         return x.like(parts=("length", x.parts[1]))
     if not is_near(k, 2):
         t.fail("only squares in x / |x| have a layer here")
@@ -57,14 +57,15 @@ def lp_norm(t, n, x):
 
 def resize(t, n, x, *args):
     x = t.map_of(x)
-    scales = n.get("scales") if not args else args[-1] if n.op == "Upsample" or len(args) < 3 or \
-        args[2] is None else None
-    scales = args[1] if len(args) > 1 and args[1] is not None and np.size(args[1]) else scales
-    if scales is None and len(args) > 2 and args[2] is not None:
-        scales = np.asarray(args[2], np.float64) / x.dims
+    if len(args) > 1:  # since opset 11: roi, scales, sizes
+        scales, sizes = (*args[1:], None)[:2]
+        if sizes is not None and np.size(sizes):
+            scales = sizes / np.float64(x.dims)
+    else:
+        scales = args[0] if args else n.get("scales")
     s = np.ravel(scales).astype(float)
     if n.get("mode", "nearest") != "nearest" or len(s) != 4 or s[0] != 1 or s[1] != 1 or \
-            s[2] != s[3] or s[2] != int(s[2]):
+            s[2] != s[3] or s[2] != int(s[2]) or s[2] < 1:
         t.fail("only the nearest pixel and a whole factor have a layer here")
     by, modes = int(s[2]), modes_of(n, t.model.opset)
     if not all(np.array_equal(nearest(*modes, by, side), np.arange(side * by) // by)
@@ -106,14 +107,14 @@ def cast(t, n, x):
 
 
 def expand(t, n, x, shape):
-    if not x.parts or x.parts[0] != "length":
+    if x.word != "length":
         t.fail("only in x / |x| has a layer here")
     return x
 
 
 def greatest(t, n, x, y):
     x, y = (x, y) if isinstance(x, Value) else (y, x)
-    if isinstance(y, Value) or not x.parts or x.parts[0] not in LENGTHS:
+    if isinstance(y, Value) or x.word not in LENGTHS:
         t.fail("only in x / |x| has a layer here")
     return without_epsilon(t, x, y)
 

@@ -31,12 +31,12 @@ ACTIVATIONS = {"lhtan": lhtan, "plse": plse, "stair": stair}
 
 
 def is_pieces(x):
-    return isinstance(x, Value) and x.parts is not None and x.parts[0] == "pieces"
+    return isinstance(x, Value) and x.word == "pieces"
 
 
 def begin(t, n, x, function, why):
     """Applies a function of numbers to x. why: the message if no activation comes of it."""
-    is_scaled = x.parts and x.parts[0] == "affine" and np.size(x.parts[1]) == 1 and \
+    is_scaled = x.word == "affine" and np.size(x.parts[1]) == 1 and \
         np.size(x.parts[2]) == 1
     if not is_pieces(x) and not is_scaled:
         x = t.layer_of(x)
@@ -63,7 +63,7 @@ def points_of(v, base):
         return (float(np.ravel(v)[0]), True) if np.size(v) == 1 else (None, False)
     if is_pieces(v):
         return np.array(v.parts[2]), v.parts[1].same(base)
-    if v.parts and v.parts[0] == "affine":
+    if v.word == "affine":
         a, b, x = v.parts[1:]
         return (a * GRID + b, x.same(base)) if np.size(a) == np.size(b) == 1 else (None, False)
     return GRID, v.same(base)

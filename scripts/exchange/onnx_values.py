@@ -40,6 +40,10 @@ class Value:
                                         else None)
 
     @property
+    def word(self):
+        return self.parts[0] if self.parts else None
+
+    @property
     def is_point(self):
         return self.shape[:2] == (1, 1)
 
@@ -49,8 +53,8 @@ class Value:
         return out
 
     def same(self, other):
-        return isinstance(other, Value) and (self.layer, self.form, self.parts) == \
-            (other.layer, other.form, other.parts)
+        return isinstance(other, Value) and self.parts is other.parts and \
+            (self.layer, self.form) == (other.layer, other.form)
 
 
 def form_of(*inputs):
@@ -65,7 +69,7 @@ def is_near(a, b):
 def affine(t, x, a, b):
     """Returns the value a x + b. a, b: numbers, or arrays of one number for each channel."""
     base = x
-    if x.parts and x.parts[0] == "affine":
+    if x.word == "affine":
         a0, b0, base = x.parts[1:]
         a, b = a0 * a, b0 * a + b
     elif x.parts:
@@ -78,10 +82,9 @@ def per_channel(t, x, constant):
     k = np.asarray(constant, np.float64)
     if k.size == 1:
         return k.reshape(())
-    full = (1,) * (len(x.dims) - k.ndim) + k.shape
-    channel = {"map": 1, "hwc": 3}.get(x.form, 1)
-    c = x.dims[channel] if channel < len(x.dims) else 0
-    if len(full) != len(x.dims) or full[channel] != c or k.size != c:
+    rank = len(x.dims)
+    if (1,) * (rank - k.ndim) + k.shape != tuple(x.shape[2] if i == x.channel_axis else 1
+                                                 for i in range(rank)):
         t.fail(f"a constant of {' x '.join(map(str, k.shape))} beside {x.dims} has no layer here")
     return k.ravel()
 

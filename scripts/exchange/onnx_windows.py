@@ -1,19 +1,36 @@
 """Turns windows of ONNX into windows of a cfg, which have one stride and one padding."""
 import numpy as np
 
+from exchange.onnx_values import Value
 
-def pads_of(node, size, kernel, strides, dilations):
-    """Returns the padding [top, left, bottom, right] of pads= or auto_pad=."""
-    auto = node.get("auto_pad", "NOTSET")
-    if auto in ("NOTSET", "", "VALID"):
-        return list(node.get("pads", [0] * 4)) if auto != "VALID" else [0] * 4
-    first, last = [], []
-    for n, k, s, d in zip(size, kernel, strides, dilations):
-        total = max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
-        small, large = total // 2, total - total // 2
-        first.append(large if auto == "SAME_LOWER" else small)
-        last.append(small if auto == "SAME_LOWER" else large)
-    return first + last
+
+def without_pad(x):
+    """Returns (x without a Pad node, the padding [top, left, bottom, right] of this node)."""
+    is_padded = isinstance(x, Value) and x.word == "pad"
+    return (x.like(parts=None), x.parts[1]) if is_padded else (x, [0] * 4)
+
+
+def pads_of(node, size, kernel, strides, dilations, before):
+    """Returns the padding [top, left, bottom, right] of pads= or auto_pad=, plus `before`, the
+    padding of a Pad node."""
+    auto, own = node.get("auto_pad", "NOTSET"), [0] * 4
+    if auto in ("NOTSET", ""):
+        own = node.get("pads", own)
+    elif auto != "VALID":
+        for i, (n, k, s, d) in enumerate(zip(size, kernel, strides, dilations)):
+            n += before[i] + before[i + 2]
+            total = max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
+            small, large = total // 2, total - total // 2
+            own[i], own[i + 2] = (large, small) if auto == "SAME_LOWER" else (small, large)
+    return [p + q for p, q in zip(own, before)]
+
+
+def pool_of(t, node, size, before=(0, 0, 0, 0)):
+    """Returns (kernel_shape, strides, padding) of a pool on a map of this size."""
+    kernel, strides, flat = node.get("kernel_shape"), node.get("strides", [1, 1]), [1, 1]
+    if node.get("dilations", flat) != flat:
+        t.fail(f"dilations={node.get('dilations')}: has no layer here")
+    return kernel, strides, pads_of(node, size, kernel, strides, flat, before)
 
 
 def embed(t, w, pads, dilations, size):

@@ -280,8 +280,7 @@ def nodes(folder):
          "kernel_shape=[0, 0] strides=[1, 1]: must be square and positive"),
         ("Conv", (w * np.nan,), {}, "weights: not all are finite numbers"),
         ("PRelu", (np.zeros((3, 8, 8), np.float32),), {},
-         "slopes of 3 x 8 x 8: must be one, or one "
-         "for each of 3 channels"),
+         "a constant of 3 x 8 x 8 beside (1, 3, 8, 8) has no layer here"),
         ("BatchNormalization", (np.ones(2, np.float32),) * 4, {},
          "has 2 channels, its input 3"),
         ("BatchNormalization", (np.ones(3, np.float32), np.ones(3, np.float32),
@@ -298,7 +297,8 @@ def nodes(folder):
         ("Transpose", (), {"perm": [0, 1, 3, 2]},
          "perm=[0, 1, 3, 2]: is neither a flattening nor a shuffle of channels"),
         ("Reshape", (np.int64([1 << 40, 2]),), {},
-         f"its shape [{1 << 40}, 2] is out of range"),
+         f"its inputs and attributes are not those of the operator (the shape [{1 << 40}, 2] is "
+         "out of range)"),
         ("Reshape", (np.int64([1, 3, 64]),), {}, "(1, 3, 8, 8) to (1, 3, 64) is neither a "
          "flattening nor a shuffle of channels"),
         ("Mul", (np.zeros((1, 1, 8, 8), np.float32),), {},
