@@ -52,13 +52,9 @@ def cleaned(proto, ones, flat_slopes, output):
                 as_float32(a.t)
         if node.op_type == "BatchNormalization" and node.input[1] in constants and \
                 (fixed or ones == "all" or (node.name or node.output[0]) in ones):
-            old = numpy_helper.to_array(constants[node.input[1]])
-            name = node.input[1] + "_ones"
-            node.input[1] = name
-            if name not in constants:
-                graph.initializer.append(numpy_helper.from_array(
-                    np.ones(old.shape, np.float32), name))
-                constants[name] = graph.initializer[-1]
+            ones_like_it = np.ones(constants[node.input[1]].dims, np.float32)
+            node.input[1] = f"{node.output[0]}_ones"
+            graph.initializer.append(numpy_helper.from_array(ones_like_it, node.input[1]))
     return model
 
 
