@@ -1,32 +1,10 @@
 /* test_bridge_memory.c - copying parameters when memory runs out at each allocation: an error, or
- * the complete table. */
-#include <stdlib.h>
-
+ * the complete table, and no leak. */
+#include "base/inputs.h"
 #include "lib/check.h"
+#include "lib/failing_memory.h"
 #include "net/bridge.h"
 #include "net/weights.h"
-
-/* The linker makes calls of malloc() and the others go here. */
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-char *__real_strdup(const char *s);
-void __real_free(void *p);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-char *__wrap_strdup(const char *s);
-void __wrap_free(void *p);
-
-static int calls, fails_at;
-
-static bool fails(void) { return ++calls == fails_at; }
-
-void *__wrap_malloc(size_t n) { return fails() ? NULL : __real_malloc(n); }
-void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : __real_calloc(n, size); }
-void *__wrap_realloc(void *p, size_t n) { return fails() ? NULL : __real_realloc(p, n); }
-char *__wrap_strdup(const char *s) { return fails() ? NULL : __real_strdup(s); }
-void __wrap_free(void *p) { __real_free(p); }
 
 #define BACKBONE                                                                                   \
     "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=3\n"                                              \
@@ -49,7 +27,7 @@ static void test(const char *name, dnx_status (*take)(dnx_bridge *, dnx_err *), 
     for (int at = 1;; at++) {
         dnx_bridge b = {0};
         dnx_err err = {0};
-        calls = 0;
+        calls = live = 0;
         fails_at = at;
         dnx_status st = take(&b, &err);
         fails_at = 0;
@@ -58,6 +36,8 @@ static void test(const char *name, dnx_status (*take)(dnx_bridge *, dnx_err *), 
               rows, err.text);
         refused += st != DNX_OK;
         dnx_bridge_free(&b);
+        dnx_inputs_rewind(0);
+        check(live == 0, "%s: allocation %d fails: %d blocks are not freed", name, at, live);
         if (calls < at) break;
     }
     check(refused > 0, "%s: no allocation failed", name);

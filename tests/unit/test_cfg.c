@@ -1,44 +1,12 @@
-/* test_cfg.c - the cfg parser, option tables and errors. The linker's --wrap (see the Makefile)
- * replaces malloc and the like. */
+/* test_cfg.c - the cfg parser, option tables and errors. */
 #include <errno.h>
 #include <limits.h>
 
 #include "base/inputs.h"
 #include "base/lines.h"
 #include "lib/check.h"
+#include "lib/failing_memory.h"
 #include "net/opts.h"
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-char *__real_strdup(const char *s);
-void __real_free(void *p);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-char *__wrap_strdup(const char *s);
-void __wrap_free(void *p);
-
-static int calls, fails_at, live;
-
-static bool fails(void) { return ++calls == fails_at; }
-
-static void *kept(void *p) {
-    live += p != NULL;
-    return p;
-}
-
-void *__wrap_malloc(size_t n) { return fails() ? NULL : kept(__real_malloc(n)); }
-void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : kept(__real_calloc(n, size)); }
-char *__wrap_strdup(const char *s) { return fails() ? NULL : kept(__real_strdup(s)); }
-void *__wrap_realloc(void *p, size_t n) {
-    if (fails()) return NULL;
-    return p ? __real_realloc(p, n) : kept(__real_realloc(p, n));
-}
-void __wrap_free(void *p) {
-    live -= p != NULL;
-    __real_free(p);
-}
 
 static void expect(bool ok, const char *name, const char *got) {
     check(ok, "%s: got '%s'", name, got);
