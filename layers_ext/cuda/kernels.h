@@ -160,18 +160,24 @@ struct depthwise_dw_sum_args {
 #define depthwise_dw_tiles_args depthwise_dw_args
 
 /* Batch norm and activation: u = z*scale + shift, y = act(u). z is rows x C; du is the gradient of
- * u. Biases, scales, slopes and all statistics are C numbers each.
+ * u. Biases, scales, slopes and all statistics are C numbers each. When scale is NULL, u = z.
  *
  * norm_sums: stores the sums over each slab in parts, slabs x 3 x C. When dy is NULL, these are the
  * sums of z and z^2. Else they are the sums of du and du*z, and the gradient of the slopes.
- * Blocks: (C / DNX_CUDA_COLUMNS rounded up, slabs). */
+ * Blocks: (C / DNX_CUDA_COLUMNS rounded up, slabs).
+ * norm_apply: to = y.
+ * norm_dz: to = dz = du*p + z*q + r with du = dy * act'(u). When p is NULL, dz = du. */
 struct norm_sums_args {
-    const float *z, *dy, *scale, *shift, *slopes;
+    const float *z, *dy, *scale, *shift, *slopes, *p, *q, *r;
     double *parts;
+    float *to;
     long rows;
     int C;
     dnx_act act;
+    bool adds;
 };
+#define norm_apply_args norm_sums_args
+#define norm_dz_args norm_sums_args
 /* norm_statistics: computes batch_mean, inv_std, scale and shift from the sums of all slabs, and
  * updates the running statistics. Blocks: C / DNX_CUDA_COLUMNS rounded up. */
 struct norm_statistics_args {
@@ -199,23 +205,6 @@ struct norm_fold_args {
     float *scale, *shift;
     int C;
     float eps;
-};
-/* norm_apply: y = act(z*scale + shift). When scale is NULL, y = act(z). */
-struct norm_apply_args {
-    const float *z, *scale, *shift, *slopes;
-    float *y;
-    long rows;
-    int C;
-    dnx_act act;
-};
-/* norm_dz: dz = du*p + z*q + r with du = dy * act'(u). When p is NULL, dz = du. */
-struct norm_dz_args {
-    const float *dy, *z, *scale, *shift, *slopes, *p, *q, *r;
-    float *dz;
-    long rows;
-    int C;
-    dnx_act act;
-    bool adds;
 };
 
 /* The part of f (FY x FX x FC) that is added to y (Y x X x C): h x w pixels of c channels. For
@@ -264,33 +253,22 @@ struct channels_args {
 /* maxpool: winner has for each output the index row * w + column of its window's largest pixel. */
 struct maxpool_args {
     struct dnx_cuda_window at;
-    const float *x;
-    float *y;
-    int *winner; /* NULL when predicting */
-};
-struct maxpool_back_args {
-    struct dnx_cuda_window at;
-    const float *dy;
-    const int *winner;
-    float *dx;
-    bool adds;
+    const float *from; /* x; in maxpool_back dy */
+    float *to;         /* y; in maxpool_back dx */
+    int *winner;       /* NULL when predicting */
+    bool adds;         /* only in maxpool_back */
 };
 struct avgpool_args {
     struct dnx_cuda_window at;
-    const float *x;
-    float *y;
-    float factor; /* without is_mean: y = factor * sum of the window */
+    const float *from; /* x; in avgpool_back dy */
+    float *to;         /* y; in avgpool_back dx */
+    float factor;      /* without is_mean: y = factor * sum of the window */
     bool is_mean;
     bool is_of_image; /* divides by the window's pixels inside of the image, not by kh * kw */
     bool adds;
 };
-struct avgpool_back_args {
-    struct dnx_cuda_window at;
-    const float *dy;
-    float *dx;
-    float factor;
-    bool is_mean, is_of_image, adds;
-};
+#define maxpool_back_args maxpool_args
+#define avgpool_back_args avgpool_args
 /* descend: updates each tensor in w, like descend() of net/update.c. Uses momentum and weight
  * decay, but no clipping and no exclusivity. Then clears g. Blocks: (DNX_CUDA_DESCENT, tensors). */
 struct dnx_cuda_descent {

@@ -9,21 +9,15 @@
  * is not NULL, also computes the cross-entropy of each row. softmax_back: dx = y (dy - <y, dy>) /
  * T. When label is not NULL, adds (onehot - y) / T to dx. One block for each row. */
 struct softmax_args {
-    const float *x;
-    float *y;
+    const float *x, *dy; /* when dy is NULL, all its numbers are 0 */
+    float *y, *dx;
     const int *label; /* index of the class in a row, negative when unknown; if NULL, no losses */
     double *losses;
     double temperature;
     long size;
-};
-struct softmax_back_args {
-    const float *y, *dy; /* when dy is NULL, all its numbers are 0 */
-    const int *label;
-    float *dx;
-    double temperature;
-    long size;
     bool adds;
 };
+#define softmax_back_args softmax_args
 
 /* The margin of a pass, and n, the number of classes in the pass. g.t is dnx_margin_emphasis(). */
 struct dnx_cuda_margin {

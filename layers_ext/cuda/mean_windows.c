@@ -14,27 +14,23 @@ static struct dnx_cuda_window window(const dnx_node *n, int batch) {
                                                    .pad = s->before});
 }
 
-static bool is_of_image(const dnx_node *n) {
-    return !((const dnx_mean_windows *)n->state)->counts_zeros;
+static void pool(dnx_gpu_layer *l, int batch, dnx_cuda_kernel kernel, const float *from, float *to,
+                 dnx_shape shape_of_to, bool adds) {
+    const struct avgpool_args a = {
+        .at = window(l->node, batch),
+        .from = from,
+        .to = to,
+        .is_mean = true,
+        .is_of_image = !((const dnx_mean_windows *)l->node->state)->counts_zeros,
+        .adds = adds};
+    dnx_device_each(l->device, kernel, (long)batch * (long)dnx_size(shape_of_to), &a);
 }
 
 void dnx_gpu_mean_forward(dnx_gpu_layer *l, dnx_pass *p) {
-    struct avgpool_args a = {.at = window(l->node, p->batch),
-                             .x = p->x[0],
-                             .y = p->y,
-                             .is_mean = true,
-                             .is_of_image = is_of_image(l->node)};
-    dnx_device_each(l->device, DNX_CUDA_avgpool, (long)p->batch * (long)dnx_size(l->node->out), &a);
+    pool(l, p->batch, DNX_CUDA_avgpool, p->x[0], p->y, l->node->out, false);
 }
 
 void dnx_gpu_mean_backward(dnx_gpu_layer *l, dnx_pass *p) {
-    struct avgpool_back_args a = {.at = window(l->node, p->batch),
-                                  .dy = p->dy,
-                                  .dx = p->dx[0],
-                                  .is_mean = true,
-                                  .is_of_image = is_of_image(l->node),
-                                  .adds = p->dx_adds[0]};
-    if (a.dx)
-        dnx_device_each(l->device, DNX_CUDA_avgpool_back,
-                        (long)p->batch * (long)dnx_size(l->node->in[0]), &a);
+    if (p->dx[0])
+        pool(l, p->batch, DNX_CUDA_avgpool_back, p->dy, p->dx[0], l->node->in[0], p->dx_adds[0]);
 }

@@ -80,19 +80,22 @@ int dnx_gpu_stripes(long rows) {
     return n < DNX_CUDA_STRIPES ? (int)n : DNX_CUDA_STRIPES;
 }
 
-static void add_up(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const float *dy, long rows) {
-    const int C = shape_of(l, t).c;
-    struct norm_sums_args a = {.z = z,
-                               .dy = dy,
-                               .scale = t->scale,
-                               .shift = t->shift,
-                               .slopes = value(l, t, DNX_SLOPES),
-                               .parts = t->parts,
-                               .rows = rows,
-                               .C = C,
-                               .act = t->act};
-    dnx_device_launch(l->device, DNX_CUDA_norm_sums, dnx_gpu_columns(C), dnx_gpu_slabs(rows), 1,
-                      &a);
+static struct norm_sums_args args_of(const dnx_gpu_layer *l, const dnx_gpu_norm *t, const float *z,
+                                     const float *dy, int batch) {
+    return (struct norm_sums_args){.z = z,
+                                   .dy = dy,
+                                   .scale = t->scale,
+                                   .shift = t->shift,
+                                   .slopes = value(l, t, DNX_SLOPES),
+                                   .parts = t->parts,
+                                   .rows = rows_of(l, t, batch),
+                                   .C = shape_of(l, t).c,
+                                   .act = t->act};
+}
+
+static void add_up(dnx_gpu_layer *l, const struct norm_sums_args *a) {
+    dnx_device_launch(l->device, DNX_CUDA_norm_sums, dnx_gpu_columns(a->C), dnx_gpu_slabs(a->rows),
+                      1, a);
 }
 
 void dnx_gpu_norm_fold(dnx_gpu_layer *l, dnx_gpu_norm *t) {
@@ -131,28 +134,19 @@ bool dnx_gpu_norm_needs_sums(const dnx_gpu_layer *l, const dnx_gpu_norm *t, cons
 
 void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
                           int stripes) {
-    const long rows = rows_of(l, t, p->batch);
+    struct norm_sums_args a = args_of(l, t, z, NULL, p->batch);
     if (dnx_gpu_norm_needs_sums(l, t, p)) {
-        if (!stripes) add_up(l, t, z, NULL, rows);
-        statistics(l, t, rows, stripes ? stripes : dnx_gpu_slabs(rows));
+        if (!stripes) add_up(l, &a);
+        statistics(l, t, a.rows, stripes ? stripes : dnx_gpu_slabs(a.rows));
     } else dnx_gpu_norm_fold(l, t);
     if (l->defers || t->of_input) return;
-    struct norm_apply_args a = {.z = z,
-                                .scale = t->scale,
-                                .shift = t->shift,
-                                .slopes = value(l, t, DNX_SLOPES),
-                                .y = p->y,
-                                .rows = rows,
-                                .C = shape_of(l, t).c,
-                                .act = t->act};
-    dnx_device_each(l->device, DNX_CUDA_norm_apply, rows * a.C, &a);
+    a.to = p->y;
+    dnx_device_each(l->device, DNX_CUDA_norm_apply, a.rows * a.C, &a);
 }
 
 void dnx_gpu_norm_backward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
                            float *dz, bool adds) {
-    const long rows = rows_of(l, t, p->batch);
-    const int C = shape_of(l, t).c;
-    if (t->has_bn || !t->of_input) add_up(l, t, z, p->dy, rows);
+    struct norm_sums_args a = args_of(l, t, z, p->dy, p->batch);
     struct norm_back_args b = {.parts = t->parts,
                                .scales = value(l, t, DNX_SCALES),
                                .batch_mean = t->batch_mean,
@@ -163,26 +157,19 @@ void dnx_gpu_norm_backward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, co
                                .p = t->has_bn ? t->p : NULL,
                                .q = t->q,
                                .r = t->r,
-                               .rows = rows,
-                               .C = C,
-                               .slabs = dnx_gpu_slabs(rows)};
-    if (t->has_bn || !t->of_input)
-        dnx_device_launch(l->device, DNX_CUDA_norm_back, dnx_gpu_columns(C), 1, 1, &b);
-    if (!dz) return;
-    struct norm_dz_args a = {.dy = p->dy,
-                             .z = z,
-                             .scale = t->scale,
-                             .shift = t->shift,
-                             .slopes = value(l, t, DNX_SLOPES),
-                             .p = b.p,
-                             .q = t->q,
-                             .r = t->r,
-                             .dz = dz,
-                             .rows = rows,
-                             .C = C,
-                             .act = t->act,
-                             .adds = adds};
-    dnx_device_each(l->device, DNX_CUDA_norm_dz, rows * C, &a);
+                               .rows = a.rows,
+                               .C = a.C,
+                               .slabs = dnx_gpu_slabs(a.rows)};
+    if (t->has_bn || !t->of_input) {
+        add_up(l, &a);
+        dnx_device_launch(l->device, DNX_CUDA_norm_back, dnx_gpu_columns(a.C), 1, 1, &b);
+    }
+    a.p = b.p;
+    a.q = b.q;
+    a.r = b.r;
+    a.to = dz;
+    a.adds = adds;
+    if (dz) dnx_device_each(l->device, DNX_CUDA_norm_dz, a.rows * a.C, &a);
 }
 
 dnx_status dnx_gpu_norm_alone_make(dnx_gpu_layer *l, dnx_err *err) {

@@ -96,8 +96,8 @@ KERNEL(norm_fold) {
 
 KERNEL(norm_apply) {
     EACH_ELEMENT(i, row, c, a.rows * a.C, a.C) {
-        a.y[i] = activate(scaled_at(a.scale, a.shift, a.z[i], c), a.act,
-                          a.slopes ? a.slopes[c] : 0);
+        a.to[i] = activate(scaled_at(a.scale, a.shift, a.z[i], c), a.act,
+                           a.slopes ? a.slopes[c] : 0);
     }
 }
 
@@ -106,6 +106,6 @@ KERNEL(norm_dz) {
         const float u = scaled_at(a.scale, a.shift, a.z[i], c);
         float d = a.dy[i] * activate_grad(u, a.act, a.slopes ? a.slopes[c] : 0);
         if (a.p) d = d * a.p[c] + a.z[i] * a.q[c] + a.r[c];
-        a.dz[i] = d + (a.adds ? a.dz[i] : 0);
+        a.to[i] = d + (a.adds ? a.to[i] : 0);
     }
 }

@@ -29,7 +29,7 @@ KERNEL(maxpool) {
     const struct dnx_cuda_window *at = &a.at;
     for (long i = INDEX; i < outputs_of(at); i += STEP) {
         const struct bounds w = bounds_of(at, i);
-        const float *x = a.x + w.plane;
+        const float *x = a.from + w.plane;
         int best = w.y0 * at->w + w.x0;
         float top = x[(long)best * at->C];
         for (int y = w.y0; y < w.y1; y++)
@@ -40,7 +40,7 @@ KERNEL(maxpool) {
                     best = y * at->w + k;
                 }
             }
-        a.y[i] = top;
+        a.to[i] = top;
         if (a.winner) a.winner[i] = best;
     }
 }
@@ -57,9 +57,9 @@ KERNEL(avgpool) {
         double sum = 0;
         for (int y = w.y0; y < w.y1; y++)
             for (int k = w.x0; k < w.x1; k++)
-                sum += (double)a.x[w.plane + ((long)y * at->w + k) * at->C];
+                sum += (double)a.from[w.plane + ((long)y * at->w + k) * at->C];
         sum = a.is_mean ? sum / area_of(at, &w, a.is_of_image) : sum * (double)a.factor;
-        a.y[i] = (float)sum + (a.adds ? a.y[i] : 0);
+        a.to[i] = (float)sum + (a.adds ? a.to[i] : 0);
     }
 }
 
@@ -96,12 +96,12 @@ DEVICE float sum_of_readers(const struct dnx_cuda_window *at, const float *dy, c
 
 KERNEL(maxpool_back) {
     for (long i = INDEX; i < inputs_of(&a.at); i += STEP)
-        a.dx[i] = sum_of_readers(&a.at, a.dy, a.winner, false, i) + (a.adds ? a.dx[i] : 0);
+        a.to[i] = sum_of_readers(&a.at, a.from, a.winner, false, i) + (a.adds ? a.to[i] : 0);
 }
 
 KERNEL(avgpool_back) {
     const bool of_image = a.is_mean && a.is_of_image;
     const float share = of_image ? 1 : a.is_mean ? 1.f / (float)(a.at.kh * a.at.kw) : a.factor;
     for (long i = INDEX; i < inputs_of(&a.at); i += STEP)
-        a.dx[i] = share * sum_of_readers(&a.at, a.dy, 0, of_image, i) + (a.adds ? a.dx[i] : 0);
+        a.to[i] = share * sum_of_readers(&a.at, a.from, 0, of_image, i) + (a.adds ? a.to[i] : 0);
 }

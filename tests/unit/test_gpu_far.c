@@ -145,10 +145,10 @@ static void depthwise_layers(void) {
 
 static void rows_and_elements(void) {
     float *scale = small, *shift = small + C, *p = small + 2 * C, *q = small + 3 * C;
-    EACH(norm_apply, .z = s->x, .scale = scale, .shift = shift, .slopes = p, .y = s->y,
+    EACH(norm_apply, .z = s->x, .scale = scale, .shift = shift, .slopes = p, .to = s->y,
          .rows = s->rows, .C = C, .act = DNX_PRELU);
     EACH(norm_dz, .dy = s->dy, .z = s->x, .scale = scale, .shift = shift, .p = p, .q = q, .r = p,
-         .dz = s->y, .rows = s->rows, .C = C, .act = DNX_RELU, .adds = true);
+         .to = s->y, .rows = s->rows, .C = C, .act = DNX_RELU, .adds = true);
     const struct dnx_cuda_overlap part = {SIDE, SIDE, C, SIDE, SIDE, C, SIDE, SIDE, C, 1, 1, 0};
     EACH(sum, .x = s->x, .f = s->dy, .y = s->y, .count = s->count, .alpha = 2, .beta = 1,
          .at = part, .of_f = {scale, shift, p, DNX_PRELU, C});
@@ -161,10 +161,11 @@ static void rows_and_elements(void) {
          .by = DNX_CUDA_PIXEL, .act = DNX_RELU);
     EACH(channels, .from = s->x, .to = s->y, .rows = s->rows, .c = C, .from_c = C, .to_c = C);
     EACH(fill, .to = s->y, .count = s->count, .value = 3);
-    EACH(maxpool, .at = window(s->batch, 3, 1), .x = s->x, .y = s->y, .winner = s->winner);
-    EACH(maxpool_back, .at = window(s->batch, 3, 1), .dy = s->dy, .dx = s->y, .winner = s->winner);
-    EACH(avgpool, .at = window(s->batch, 3, 1), .x = s->x, .y = s->y, .is_mean = true);
-    EACH(avgpool_back, .at = window(s->batch, 3, 1), .dy = s->dy, .dx = s->y, .is_mean = true);
+    EACH(maxpool, .at = window(s->batch, 3, 1), .from = s->x, .to = s->y, .winner = s->winner);
+    EACH(maxpool_back, .at = window(s->batch, 3, 1), .from = s->dy, .to = s->y,
+         .winner = s->winner);
+    EACH(avgpool, .at = window(s->batch, 3, 1), .from = s->x, .to = s->y, .is_mean = true);
+    EACH(avgpool_back, .at = window(s->batch, 3, 1), .from = s->dy, .to = s->y, .is_mean = true);
     RUN(unit_rows, (unsigned)(s->rows / 8), 1, .x = s->x, .unit = s->y, .inv = s->sums,
         .count = s->rows, .from = s->rows, .size = C);
     RUN(unit_back, (unsigned)(s->rows / 8), 1, .d = s->dy, .unit = s->x, .inv = s->sums, .dx = s->y,

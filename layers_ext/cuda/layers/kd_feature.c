@@ -64,7 +64,7 @@ static void map(dnx_gpu_layer *l, const dnx_pass *p) {
     struct norm_apply_args a = {.z = s->g,
                                 .scale = s->ones,
                                 .shift = l->value[BIASES],
-                                .y = s->g,
+                                .to = s->g,
                                 .rows = rows,
                                 .C = s->T,
                                 .act = DNX_LINEAR};

@@ -21,21 +21,22 @@ static dnx_status make(dnx_gpu_layer *l, dnx_err *err) {
     return n->trains ? dnx_gpu_new_bytes(l, &s->winner, sizeof *s->winner * count, err) : DNX_OK;
 }
 
-static void forward(dnx_gpu_layer *l, dnx_pass *p) {
+static void pool(dnx_gpu_layer *l, int batch, dnx_cuda_kernel kernel, const float *from, float *to,
+                 dnx_shape shape_of_to, bool adds) {
     const state *s = l->state;
-    struct maxpool_args a = {.at = s->at, .x = p->x[0], .y = p->y, .winner = s->winner};
-    a.at.batch = p->batch;
-    dnx_device_each(l->device, DNX_CUDA_maxpool, (long)p->batch * (long)dnx_size(l->node->out), &a);
+    struct maxpool_args a = {
+        .at = s->at, .from = from, .to = to, .winner = s->winner, .adds = adds};
+    a.at.batch = batch;
+    dnx_device_each(l->device, kernel, (long)batch * (long)dnx_size(shape_of_to), &a);
+}
+
+static void forward(dnx_gpu_layer *l, dnx_pass *p) {
+    pool(l, p->batch, DNX_CUDA_maxpool, p->x[0], p->y, l->node->out, false);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
-    const state *s = l->state;
-    struct maxpool_back_args a = {
-        .at = s->at, .dy = p->dy, .dx = p->dx[0], .adds = p->dx_adds[0], .winner = s->winner};
-    a.at.batch = p->batch;
-    if (a.dx)
-        dnx_device_each(l->device, DNX_CUDA_maxpool_back,
-                        (long)p->batch * (long)dnx_size(l->node->in[0]), &a);
+    if (p->dx[0])
+        pool(l, p->batch, DNX_CUDA_maxpool_back, p->dy, p->dx[0], l->node->in[0], p->dx_adds[0]);
 }
 
 const dnx_gpu_type dnx_gpu_maxpool = {

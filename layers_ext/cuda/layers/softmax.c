@@ -18,32 +18,29 @@ static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
     if (s->has_loss) dnx_gpu_bring_classes(l, &s->label, p, n->out);
 }
 
-static void forward(dnx_gpu_layer *l, dnx_pass *p) {
+static void run(dnx_gpu_layer *l, const dnx_pass *p, dnx_cuda_kernel kernel) {
     const state *s = l->state;
     const int groups = dnx_gpu_option(l->node, "groups", 1);
-    struct softmax_args a = {.x = p->x[0],
-                             .y = p->y,
-                             .losses = l->losses,
-                             .label = s->has_loss ? s->label.device : NULL,
-                             .temperature = (double)dnx_gpu_number(l->node, "temperature", 1),
-                             .size = (long)dnx_size(l->node->out) / groups};
-    if (l->losses && !s->has_loss)
+    const struct softmax_args a = {.x = p->x[0],
+                                   .dy = p->dy,
+                                   .y = p->y,
+                                   .dx = p->dx[0],
+                                   .adds = p->dx_adds[0],
+                                   .losses = l->losses,
+                                   .label = s->has_loss ? s->label.device : NULL,
+                                   .temperature = (double)dnx_gpu_number(l->node, "temperature", 1),
+                                   .size = (long)dnx_size(l->node->out) / groups};
+    dnx_device_launch(l->device, kernel, (long)p->batch * groups, 1, 1, &a);
+}
+
+static void forward(dnx_gpu_layer *l, dnx_pass *p) {
+    if (l->losses && !((const state *)l->state)->has_loss)
         dnx_device_clear(l->device, l->losses, sizeof(double) * (size_t)p->batch);
-    dnx_device_launch(l->device, DNX_CUDA_softmax, (long)p->batch * groups, 1, 1, &a);
+    run(l, p, DNX_CUDA_softmax);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
-    const state *s = l->state;
-    const int groups = dnx_gpu_option(l->node, "groups", 1);
-    struct softmax_back_args a = {.y = p->y,
-                                  .dy = p->dy,
-                                  .dx = p->dx[0],
-                                  .adds = p->dx_adds[0],
-                                  .label = s->has_loss ? s->label.device : NULL,
-                                  .temperature = (double)dnx_gpu_number(l->node, "temperature", 1),
-                                  .size = (long)dnx_size(l->node->out) / groups};
-    if (a.dx)
-        dnx_device_launch(l->device, DNX_CUDA_softmax_back, (long)p->batch * groups, 1, 1, &a);
+    if (p->dx[0]) run(l, p, DNX_CUDA_softmax_back);
 }
 
 const dnx_gpu_type dnx_gpu_softmax = {

@@ -17,34 +17,26 @@ static struct dnx_cuda_window window(const dnx_node *n, int batch) {
     return at;
 }
 
-static void repeat(dnx_gpu_layer *l, int batch, const float *from, float *to, bool adds) {
-    struct avgpool_back_args a = {.at = window(l->node, batch),
-                                  .dy = from,
-                                  .dx = to,
-                                  .adds = adds,
-                                  .factor = dnx_gpu_number(l->node, "scale", 1)};
-    dnx_device_each(l->device, DNX_CUDA_avgpool_back, (long)batch * a.at.h * a.at.w * a.at.C, &a);
-}
-
-static void sum_up(dnx_gpu_layer *l, int batch, const float *from, float *to, bool adds) {
-    struct avgpool_args a = {.at = window(l->node, batch),
-                             .x = from,
-                             .y = to,
-                             .adds = adds,
-                             .factor = dnx_gpu_number(l->node, "scale", 1)};
-    dnx_device_each(l->device, DNX_CUDA_avgpool, (long)batch * a.at.oh * a.at.ow * a.at.C, &a);
+/* Repeats each pixel of `from` over a square, or sums the squares' pixels. */
+static void copy(dnx_gpu_layer *l, int batch, bool repeats, const float *from, float *to,
+                 bool adds) {
+    const struct avgpool_args a = {.at = window(l->node, batch),
+                                   .from = from,
+                                   .to = to,
+                                   .adds = adds,
+                                   .factor = dnx_gpu_number(l->node, "scale", 1)};
+    const long pixels = repeats ? (long)a.at.h * a.at.w : (long)a.at.oh * a.at.ow;
+    dnx_device_each(l->device, repeats ? DNX_CUDA_avgpool_back : DNX_CUDA_avgpool,
+                    batch * pixels * a.at.C, &a);
 }
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
-    if (dnx_gpu_option(l->node, "stride", 2) > 0) repeat(l, p->batch, p->x[0], p->y, false);
-    else sum_up(l, p->batch, p->x[0], p->y, false);
+    copy(l, p->batch, dnx_gpu_option(l->node, "stride", 2) > 0, p->x[0], p->y, false);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
-    if (!p->dx[0]) return;
-    if (dnx_gpu_option(l->node, "stride", 2) > 0)
-        sum_up(l, p->batch, p->dy, p->dx[0], p->dx_adds[0]);
-    else repeat(l, p->batch, p->dy, p->dx[0], p->dx_adds[0]);
+    const bool repeats = dnx_gpu_option(l->node, "stride", 2) < 0;
+    if (p->dx[0]) copy(l, p->batch, repeats, p->dy, p->dx[0], p->dx_adds[0]);
 }
 
 const dnx_gpu_type dnx_gpu_upsample = {
