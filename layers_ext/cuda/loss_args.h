@@ -31,8 +31,10 @@ struct dnx_cuda_margin_of {
     double *m;      /* B */
 };
 /* margin_loss: one block for each image. With of.length, `cosines` has the products of x with unit
- * class vectors; the kernel stores |x| in of.length, and divides the products by |x|. */
-struct margin_loss_args {
+ * class vectors; the kernel stores |x| in of.length, and divides the products by |x|.
+ * margin_images: weighs the losses as in common/face/mining.h, and sets `along`. One block.
+ * margin_slopes: replaces the cosines by their descent directions. */
+struct margin_args {
     const struct dnx_cuda_margin *now;
     struct dnx_cuda_margin_of of;
     float *cosines;   /* B x ld */
@@ -41,29 +43,16 @@ struct margin_loss_args {
     /* B x 5: peak and sum of dnx_margin_row; f(c_y); f'(c_y); dL/ds, only with of.length. */
     double *row;
     double *losses; /* B */
+    double *factor; /* B: factors of the gradients; NULL when all are 1 */
     float *y;       /* B: 1 when the image's class has the largest cosine, else 0 */
-    int ld, size;
-};
-/* margin_images: weighs the losses as in common/face/mining.h, and sets `along`. One block. */
-struct margin_images_args {
-    struct dnx_cuda_margin_of of;
-    const int *label;
-    const double *row;
-    double *losses;
-    double *factor; /* B: factors of the gradients */
     float *along;   /* B, for unit_back_args.along; only with of.length */
     double focus, keep;
-    int batch;
+    int batch, ld, size;
     bool is_hard, is_focal;
 };
-struct margin_slopes_args {
-    const struct dnx_cuda_margin *now;
-    struct dnx_cuda_margin_of of;
-    float *cosines;
-    const int *label;
-    const double *row, *factor; /* when factor is NULL, all are 1 */
-    int batch, ld;
-};
+#define margin_loss_args margin_args
+#define margin_images_args margin_args
+#define margin_slopes_args margin_args
 
 /* common/face/centres.h has the formulas.
  *
@@ -116,30 +105,21 @@ struct cost_args {
 #define cost_back_args cost_args
 
 /* feature_distance: y = e = |u - v|^2 / 2 with u = g/|g| and v = t/|t|; without is_unit, u = g and
- * v = t. */
-struct feature_distance_args {
+ * v = t. feature_weights: stores h of layers_ext/kd_feature.c and the loss of each image.
+ * feature_slopes: dg = the gradient of g. */
+struct feature_args {
     const float *g, *t; /* count x size */
     float *inv;         /* count x 2: 1/|g| and 1/|t|; without is_unit 1 and 1 */
-    double *e;
-    float *y;
-    long count, size;
-    bool is_unit;
-};
-/* feature_weights: stores h of layers_ext/kd_feature.c and the loss of each image. */
-struct feature_weights_args {
-    const double *e;
-    double *h, *losses;
+    double *e, *h, *losses;
+    float *y, *dg;
     double weight, sharpness, power;
-    int hard, count;
-};
-struct feature_slopes_args {
-    const float *g, *t, *inv;
-    const double *e, *h;
-    float *dg;
-    double weight;
     long count, size;
+    int hard;
     bool is_unit, adds;
 };
+#define feature_distance_args feature_args
+#define feature_weights_args feature_args
+#define feature_slopes_args feature_args
 /* correlation: own, target: the student's and the teacher's cosines of all pairs of images, count x
  * count. Computes the loss, and replaces own[i][j] by the factor of u_j in the gradient of u_i.
  * series: degree + 1 coefficients of phi. One block for each image. */

@@ -68,7 +68,7 @@ DEVICE dnx_margin margin_of(const struct dnx_cuda_margin *now, const struct dnx_
 }
 
 /* Stores |x| in of.length[b], and divides a row of products by |x|. */
-DEVICE void divide_by_length(const struct margin_loss_args *a, int b, float *row) {
+DEVICE void divide_by_length(const struct margin_args *a, int b, float *row) {
     double square = 0;
     for (int k = THREAD; k < a->size; k += THREADS)
         square += (double)a->x[(long)b * a->size + k] * (double)a->x[(long)b * a->size + k];
@@ -79,7 +79,7 @@ DEVICE void divide_by_length(const struct margin_loss_args *a, int b, float *row
     SYNC();
 }
 
-/* Returns dL/ds for an image with s = |x|. row: the image's `row` of margin_loss_args. cy: the
+/* Returns dL/ds for an image with s = |x|. row: the image's `row` of margin_args. cy: the
  * cosine of its class. mass: the sum of e^(z - peak) over the `many` emphasised classes, of N. */
 DEVICE double length_slope(const dnx_margin *g, const double row[4], double cy, double mass,
                            double many, int N) {
@@ -160,7 +160,7 @@ DEVICE bool is_before(const double *losses, int i, int b) {
 
 /* Returns M/K if image b has one of the K = ceil(keep M) largest losses, else 0. M: the number of
  * images with a known class. */
-DEVICE double hard_factor(const struct margin_images_args *a, int b, int M) {
+DEVICE double hard_factor(const struct margin_args *a, int b, int M) {
     const int ceiling = -(int)real_floor(-(a->keep * M * (1 - 1e-6)));
     const int K = ceiling < 1 ? 1 : ceiling > M ? M : ceiling;
     int rank = 0;

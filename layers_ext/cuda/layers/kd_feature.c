@@ -71,28 +71,32 @@ static void map(dnx_gpu_layer *l, const dnx_pass *p) {
     dnx_device_each(l->device, DNX_CUDA_norm_apply, rows * s->T, &a);
 }
 
-static void forward(dnx_gpu_layer *l, dnx_pass *p) {
-    state *s = l->state;
+static struct feature_args args_of(const dnx_gpu_layer *l, const dnx_pass *p) {
+    const state *s = l->state;
     const dnx_node *n = l->node;
-    if (s->has_map) map(l, p);
-    struct feature_distance_args d = {.g = s->has_map ? s->g : p->x[0],
-                                      .t = s->target,
-                                      .inv = s->inv,
-                                      .e = s->e,
-                                      .y = p->y,
-                                      .count = p->batch,
-                                      .size = (long)s->size,
-                                      .is_unit = s->is_unit};
-    dnx_gpu_rows(l, DNX_CUDA_feature_distance, d.count, &d);
-    struct feature_weights_args w = {.e = d.e,
-                                     .h = s->h,
-                                     .losses = l->losses,
-                                     .weight = (double)dnx_gpu_number(n, "weight", 1),
-                                     .sharpness = (double)dnx_gpu_number(n, "hard_sharpness", 1),
-                                     .power = (double)dnx_gpu_number(n, "power", 1),
-                                     .hard = dnx_gpu_option(n, "hard", 0),
-                                     .count = p->batch};
-    dnx_device_launch(l->device, DNX_CUDA_feature_weights, 1, 1, 1, &w);
+    return (struct feature_args){.g = s->has_map ? s->g : p->x[0],
+                                 .t = s->target,
+                                 .inv = s->inv,
+                                 .e = s->e,
+                                 .h = s->h,
+                                 .losses = l->losses,
+                                 .y = p->y,
+                                 .dg = s->has_map ? l->scratch : p->dx[0],
+                                 .weight = (double)dnx_gpu_number(n, "weight", 1),
+                                 .sharpness = (double)dnx_gpu_number(n, "hard_sharpness", 1),
+                                 .power = (double)dnx_gpu_number(n, "power", 1),
+                                 .count = p->batch,
+                                 .size = (long)s->size,
+                                 .hard = dnx_gpu_option(n, "hard", 0),
+                                 .is_unit = s->is_unit,
+                                 .adds = !s->has_map && p->dx_adds[0]};
+}
+
+static void forward(dnx_gpu_layer *l, dnx_pass *p) {
+    const struct feature_args a = args_of(l, p);
+    if (((const state *)l->state)->has_map) map(l, p);
+    dnx_gpu_rows(l, DNX_CUDA_feature_distance, a.count, &a);
+    dnx_device_launch(l->device, DNX_CUDA_feature_weights, 1, 1, 1, &a);
 }
 
 static void map_back(dnx_gpu_layer *l, dnx_pass *p, float *dg) {
@@ -116,21 +120,10 @@ static void map_back(dnx_gpu_layer *l, dnx_pass *p, float *dg) {
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
-    state *s = l->state;
-    struct feature_slopes_args a = {.g = s->has_map ? s->g : p->x[0],
-                                    .t = s->target,
-                                    .inv = s->inv,
-                                    .e = s->e,
-                                    .h = s->h,
-                                    .dg = s->has_map ? l->scratch : p->dx[0],
-                                    .count = p->batch,
-                                    .size = (long)s->size,
-                                    .is_unit = s->is_unit,
-                                    .weight = (double)dnx_gpu_number(l->node, "weight", 1),
-                                    .adds = !s->has_map && p->dx_adds[0]};
+    const struct feature_args a = args_of(l, p);
     if (!a.dg) return;
     dnx_device_each(l->device, DNX_CUDA_feature_slopes, a.count * a.size, &a);
-    if (s->has_map) map_back(l, p, l->scratch);
+    if (((const state *)l->state)->has_map) map_back(l, p, l->scratch);
 }
 
 const dnx_gpu_type dnx_gpu_kd_feature = {

@@ -12,7 +12,7 @@ typedef struct {
     dnx_gpu_labels label;
     float *block; /* B x ld: the cosines, then their gradients */
     int *rows;    /* the sampled classes, then -1; NULL when all are used */
-    double *row;  /* B x 5: see margin_loss_args */
+    double *row;  /* B x 5: see margin_args */
     struct dnx_cuda_margin *now;
     double *length, *m_of, *factor; /* B each; NULL when the options do not need them */
     float *along;                   /* B; NULL when length is NULL */
@@ -92,8 +92,26 @@ static void bring(dnx_gpu_layer *l, const dnx_pass *p) {
     if (s->has_target) dnx_gpu_bring_target(l, p, s->target);
 }
 
-static struct dnx_cuda_margin_of own_values(const state *s) {
-    return (struct dnx_cuda_margin_of){.length = s->length, .m = s->has_target ? s->m_of : NULL};
+static struct margin_args args_of(const dnx_gpu_layer *l, const dnx_pass *p) {
+    const state *s = l->state;
+    const int mining = dnx_gpu_option(l->node, "mining", 0);
+    return (struct margin_args){.now = s->now,
+                                .of = {.length = s->length, .m = s->has_target ? s->m_of : NULL},
+                                .cosines = s->block,
+                                .x = p->x[0],
+                                .label = s->label.device,
+                                .row = s->row,
+                                .losses = l->losses,
+                                .factor = s->factor,
+                                .y = p->y,
+                                .along = s->along,
+                                .focus = (double)dnx_gpu_number(l->node, "focus", 0),
+                                .keep = (double)dnx_gpu_number(l->node, "keep", 1),
+                                .batch = p->batch,
+                                .ld = s->cosines.ld,
+                                .size = s->cosines.D,
+                                .is_hard = mining == DNX_MINING_HARD,
+                                .is_focal = mining == DNX_MINING_FOCAL};
 }
 
 static void follow_teacher(dnx_gpu_layer *l, const dnx_pass *p) {
@@ -122,52 +140,19 @@ static void follow_teacher(dnx_gpu_layer *l, const dnx_pass *p) {
     dnx_device_launch(l->device, DNX_CUDA_centres_margins, 1, 1, 1, &a);
 }
 
-static void weigh_images(dnx_gpu_layer *l, const dnx_pass *p) {
-    state *s = l->state;
-    const int mining = dnx_gpu_option(l->node, "mining", 0);
-    struct margin_images_args a = {.of = own_values(s),
-                                   .label = s->label.device,
-                                   .row = s->row,
-                                   .losses = l->losses,
-                                   .factor = s->factor,
-                                   .along = s->along,
-                                   .focus = (double)dnx_gpu_number(l->node, "focus", 0),
-                                   .keep = (double)dnx_gpu_number(l->node, "keep", 1),
-                                   .batch = p->batch,
-                                   .is_hard = mining == DNX_MINING_HARD,
-                                   .is_focal = mining == DNX_MINING_FOCAL};
-    if (a.factor) dnx_device_launch(l->device, DNX_CUDA_margin_images, 1, 1, 1, &a);
-}
-
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
     state *s = l->state;
     if (s->has_target) follow_teacher(l, p);
     dnx_gpu_cosines_classes(l, &s->cosines, l->value[0], s->rows);
     dnx_gpu_cosines_forward(l, &s->cosines, p->x[0], p->batch, s->block);
-    struct margin_loss_args a = {.now = s->now,
-                                 .of = own_values(s),
-                                 .cosines = s->block,
-                                 .x = p->x[0],
-                                 .label = s->label.device,
-                                 .row = s->row,
-                                 .losses = l->losses,
-                                 .y = p->y,
-                                 .ld = s->cosines.ld,
-                                 .size = s->cosines.D};
+    const struct margin_args a = args_of(l, p);
     dnx_device_launch(l->device, DNX_CUDA_margin_loss, p->batch, 1, 1, &a);
-    weigh_images(l, p);
+    if (a.factor) dnx_device_launch(l->device, DNX_CUDA_margin_images, 1, 1, 1, &a);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
     state *s = l->state;
-    struct margin_slopes_args a = {.now = s->now,
-                                   .of = own_values(s),
-                                   .cosines = s->block,
-                                   .label = s->label.device,
-                                   .row = s->row,
-                                   .factor = s->factor,
-                                   .batch = p->batch,
-                                   .ld = s->cosines.ld};
+    const struct margin_args a = args_of(l, p);
     dnx_device_each(l->device, DNX_CUDA_margin_slopes, (long)p->batch * a.ld, &a);
     dnx_gpu_cosines_back(l, &s->cosines, s->block, p->batch, s->rows, l->grad[0], p->dx[0],
                          p->dx_adds[0]);
