@@ -28,8 +28,8 @@ struct signs_args {
     long rows;
     int C;
 };
-/* signs_back: replaces du, the gradient of sign(u), by the gradient of u, which is du [|u| <= 1] +
- * map[row] sign(u). map: the gradient of `sum`, or NULL. */
+/* signs_back: replaces du, the gradient of sign(u), by the gradient of u. This is map[row] sign(u),
+ * plus du where |u| <= 1. map: the gradient of `sum`, or NULL. */
 struct signs_back_args {
     const float *x, *scale, *shift, *map;
     float *du;

@@ -32,7 +32,7 @@ DEVICE double block_max(double v) {
     return most;
 }
 
-/* Returns the sum over the 32 threads of this thread's row. */
+/* The threads of a block form 8 rows of 32. Returns the sum of v over this thread's row. */
 DEVICE double row_sum(double v) {
     SHARED double part[DNX_CUDA_THREADS];
     const int first = THREAD / DNX_CUDA_COLUMNS * DNX_CUDA_COLUMNS;

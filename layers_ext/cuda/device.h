@@ -37,7 +37,8 @@ dnx_status dnx_device_look(int index, dnx_device_facts *facts, dnx_err *err);
 /* Returns the facts of an open device, which owns them. */
 const dnx_device_facts *dnx_device_is(const dnx_device *d);
 
-/* Allocates zeroed memory on the device. Fails with DNX_EMEM, or DNX_EIO for other reasons. */
+/* Allocates zeroed memory on the device. Fails with DNX_EMEM, or DNX_EIO for other reasons.
+ * dnx_device_free() frees it; its p may be NULL. */
 dnx_status dnx_device_new(dnx_device *d, void **p, size_t bytes, dnx_err *err);
 void dnx_device_free(dnx_device *d, void *p);
 /* From here to dnx_device_count_end(), the device allocates and queues nothing. It only counts the

@@ -59,7 +59,8 @@ typedef struct dnx_gpu_type {
 } dnx_gpu_type;
 
 /* Allocate zeroed memory on the device, which is freed together with the layer. dnx_gpu_new() sets
- * *p; dnx_gpu_new_bytes() sets the pointer variable at address `to`. Fail with DNX_EMEM, DNX_EIO. */
+ * *p; dnx_gpu_new_bytes() sets the pointer variable at address `to`. Fail with DNX_EMEM or
+ * DNX_EIO. */
 dnx_status dnx_gpu_new(dnx_gpu_layer *l, float **p, size_t floats, dnx_err *err);
 dnx_status dnx_gpu_new_bytes(dnx_gpu_layer *l, void *to, size_t bytes, dnx_err *err);
 /* Return the values, or the gradient, of the layer's first parameter with this role. Return NULL

@@ -75,8 +75,8 @@ struct centres_args {
 #define centres_near_args centres_args
 #define centres_margins_args centres_args
 
-/* One block for each image. label: the row of the image's class in `centres`; -1 when the class is
- * unknown, -2 when the label is no class of the layer. */
+/* center_loss and center_back: one block for each image. label: the row of the image's class in
+ * `centres`; -1 when the class is unknown, -2 when the label is no class of the layer. */
 struct center_args {
     const float *x, *centres; /* x: B x D; centres: classes x D */
     const int *label;

@@ -38,7 +38,8 @@ void dnx_gpu_conv_order(dnx_gpu_layer *l, const struct dnx_cuda_window *at, cons
                         const float *scale, float *wk, float *wt);
 /* Queues a convolution; see conv_forward in kernels.h. */
 void dnx_gpu_conv(dnx_gpu_layer *l, const struct conv_forward_args *a);
-/* Does nothing when dx is NULL. */
+/* Stores in dx the gradient of the input; with `adds`, adds it. dz: the gradient of the output.
+ * Does nothing when dx is NULL. */
 void dnx_gpu_conv_dx(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *dz,
                      const float *wt, float *dx, bool adds);
 /* Adds the gradient of w to grad. Does nothing when grad is NULL. parts: scratch, dnx_gpu_parts() x

@@ -1,5 +1,6 @@
-/* failing_memory.h - makes allocation number `fails_at` return NULL, and counts the blocks that are
- * not freed. Reset `calls` and `live` first. Only for programs that the Makefile links with --wrap. */
+/* failing_memory.h - makes allocation number `fails_at` return NULL, and counts in `live` the
+ * blocks that are not freed. A test first sets `calls` and `live` to 0. The Makefile must link the
+ * program with --wrap. */
 #ifndef FAILING_MEMORY_H
 #define FAILING_MEMORY_H
 #include <stdbool.h>

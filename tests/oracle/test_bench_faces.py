@@ -2,7 +2,7 @@
 import os
 import re
 
-from common import attempt_all, expect, expect_end, needs, script, skip_all, summary, write
+from common import attempt_all, expect, expect_end, needs, script, skip_all, summary
 from detector import make_detector, photograph
 
 from bench import peer_process
@@ -44,7 +44,6 @@ def wrong_calls():
     expect_end(bench("photos"), 1, "photos: photographs of 2 sizes; one is needed\n")
     os.makedirs("none", exist_ok=True)
     expect_end(bench("none"), 1, "none: no photographs\n")
-    write("detector/mtcnn-p.weights", "")
     os.unlink("detector/mtcnn-p.weights")
     expect_end(bench("none"), 1, "detector/mtcnn-p.weights: No such file or directory: make "
                "faces-deps\n")

@@ -1,4 +1,4 @@
-/* margin_kinds.h - the kinds and the options of margins, for the processor and the GPU. margin.h has
+/* margin_kinds.h - the kinds and options of margins, for the processor and the GPU. margin.h has
  * the formulas. */
 #ifndef DNX_MARGIN_KINDS_H
 #define DNX_MARGIN_KINDS_H
