@@ -64,8 +64,8 @@ def seen(args, folder):
         raise Failure(f"{args.photographs}: photographs of {len(sizes)} sizes; one is needed")
     listed = write_list(os.path.join(folder, "photos.txt"), photos)
     told = json.loads(run([darknet(), "faces", listed, os.path.join(folder, "crops"), "-min-face",
-                           str(args.min_face), "-threads", str(args.threads), "-json",
-                           *(["-mtcnn", args.mtcnn] if args.mtcnn else [])], capture=True))
+                           str(args.min_face), "-threads", str(args.threads), "-mtcnn",
+                           args.mtcnn, "-json"], capture=True))
     print("darknet faces, ms a photograph: "
           + ", ".join(f"{name} {ms:.2f}" for name, ms in told["ms"].items()))
     w, h = told["page"]
@@ -98,9 +98,8 @@ class Bench:
         self.version = peer.version
         mine = bench_peers.raw(self.args, cfg, weights, ours, batch, folder)
         theirs = bench_peers.process_output(peer, batch, folder)
-        if theirs.shape == mine.shape and letter == "p":  # ONNX's outputs are NCHW
+        if letter == "p":  # a map, which ONNX Runtime writes in the order NCHW
             theirs = theirs.reshape(batch, 6, -1).transpose(0, 2, 1).reshape(batch, -1)
-            mine = mine.reshape(batch, -1)
         bench_peers.compare(f"{letter.upper()}-Net", mine, theirs)
         peer.times(0, bench_peers.WARM_UP)
         runs = max(5, int(self.args.seconds * 300))

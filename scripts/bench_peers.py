@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 
-from lib.errors import needs
+from lib.errors import Failure, needs, run_main
 
 needs("numpy")
 import numpy as np
@@ -85,12 +85,12 @@ def turns(args, sides):
 
 
 def compare(label, ours, peer):
-    """Returns max |ours - peer| / max |peer|. Raises RuntimeError when it reaches TOLERANCE."""
+    """Returns max |ours - peer| / max |peer|. Raises a Failure when it reaches TOLERANCE."""
     if ours.shape != peer.shape:
-        raise RuntimeError(f"{label}: {peer.size} outputs, ours are {ours.size}")
+        raise Failure(f"{label}: {peer.size} outputs, ours are {ours.size}")
     worst = float(np.abs(ours - peer).max() / np.abs(peer).max())
     if not worst < TOLERANCE:
-        raise RuntimeError(f"{label}: the outputs differ by {worst:.2e} of the largest value")
+        raise Failure(f"{label}: the outputs differ by {worst:.2e} of the largest value")
     return worst
 
 
@@ -305,19 +305,8 @@ def known_case(case):
     return case
 
 
-def main():
-    parser = command_line(__doc__)
-    parser.add_argument("-threads", type=whole(1), default=2, help="threads on all sides (2)")
-    parser.add_argument("-turns", type=whole(1), default=3, help="turns of each side (3)")
-    parser.add_argument("-seconds", type=real(least=0), default=1,
-                        help="length of a peer's turn (1)")
-    parser.add_argument("-peers", type=words(PEERS), default=",".join(PEERS),
-                        help="the peers to time; default %(default)s")
-    parser.add_argument("-cases", type=each(known_case), default=CASES,
-                        help="the cases to time; default %(default)s")
-    parser.add_argument("-busy", type=each(whole(0)), default="1,2,4",
-                        help="numbers of busy processes, 0: none (1,2,4)")
-    args = parser.parse_args()
+def work(args):
+    """Prints the tables. Returns the exit status: 1 when a case failed."""
     args.busy = [n for n in args.busy if n]
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     available(args)
@@ -337,6 +326,21 @@ def main():
     if args.busy:
         beside_busy(args)
     return failed
+
+
+def main():
+    parser = command_line(__doc__)
+    parser.add_argument("-threads", type=whole(1), default=2, help="threads on all sides (2)")
+    parser.add_argument("-turns", type=whole(1), default=3, help="turns of each side (3)")
+    parser.add_argument("-seconds", type=real(least=0), default=1,
+                        help="length of a peer's turn (1)")
+    parser.add_argument("-peers", type=words(PEERS), default=",".join(PEERS),
+                        help="the peers to time; default %(default)s")
+    parser.add_argument("-cases", type=each(known_case), default=CASES,
+                        help="the cases to time; default %(default)s")
+    parser.add_argument("-busy", type=each(whole(0)), default="1,2,4",
+                        help="numbers of busy processes, 0: none (1,2,4)")
+    return run_main(work, parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def check(proto, model, importer, pair, shape, norm, options):
             try:
                 want, version = compare.onnx_output(path, np.ascontiguousarray(theirs), batch,
                                                     options.output, folder)
-            except RuntimeError as e:
+            except Failure as e:
                 if model.opset < FIRST_OF_RUNTIME:
                     print("not compared with ONNX Runtime, which does not run this file of opset "
                           f"{model.opset}: {e}")

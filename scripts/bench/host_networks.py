@@ -9,6 +9,7 @@ import numpy as np
 from bench import peer_process
 from bench.plan import plan
 from lib import darknet_files
+from lib.errors import Failure
 from lib.processes import checked
 
 
@@ -51,11 +52,11 @@ def random_weights(cfg, out):
     done = subprocess.run([sys.executable, os.path.join(peer_process.FOLDER, "peer_host.py"),
                            "-init", cfg, out], capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"libdarknet failed: {done.stderr.strip()[-200:]}")
+        raise Failure(f"libdarknet failed: {done.stderr.strip()[-200:]}")
     with open(out, "rb") as f:
         head, values = f.read(20), np.fromfile(f, np.float32)
     if struct.unpack_from("<ii", head) != (0, 2):
-        raise RuntimeError(f"{out}: unknown version")
+        raise Failure(f"{out}: unknown version")
     rng = np.random.default_rng(4)
     draw = {"biases": lambda n: rng.normal(0, 0.1, n), "scales": lambda n: rng.uniform(0.5, 1.5, n),
             "mean": lambda n: rng.normal(0, 0.1, n), "variance": lambda n: rng.uniform(1, 3, n)}
@@ -67,6 +68,6 @@ def random_weights(cfg, out):
                 values[at:at + n] = draw[name](n)
             at += n
     if at != values.size:
-        raise RuntimeError(f"{out}: {values.size} floats, the network has {at}")
+        raise Failure(f"{out}: {values.size} floats, the network has {at}")
     with open(out, "wb") as f:
         f.write(head + values.tobytes())

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tempfile
 
+from lib.errors import Failure
+
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(FOLDER))
 MODULES = os.path.join(ROOT, "build", "bench", "node_modules")
@@ -42,9 +44,9 @@ class Peer:
         if not line:
             self.process.communicate()
             self.said.seek(0)
-            raise RuntimeError(f"{self.name} ended: {self.said.read().strip()[-200:]}")
+            raise Failure(f"{self.name} ended: {self.said.read().strip()[-200:]}")
         if line.startswith("error "):
-            raise RuntimeError(f"{self.name}: {line[6:]}")
+            raise Failure(f"{self.name}: {line[6:]}")
         return line
 
     def ask(self, *request):

@@ -1,4 +1,5 @@
-"""Runs scripts/bench_faces.py and checks the printed table."""
+"""Runs scripts/bench_faces.py and checks the printed table. Errors of both benchmarks are one line.
+"""
 import os
 import re
 
@@ -49,5 +50,21 @@ def wrong_calls():
                "faces-deps\n")
 
 
-attempt_all(start, the_table, wrong_calls)
+def broken_peers():
+    """A peer that fails, or a command that is not there, gives no traceback."""
+    make_detector("detector")
+    os.unlink("photos/other.png")
+    os.chmod(write("fake/node", "#!/bin/sh\necho error no memory\n"), 0o755)
+    path = os.path.abspath("fake") + os.pathsep + os.environ["PATH"]
+    done = script("bench_faces.py", "photos", "-mtcnn", "detector", "-min-face", "60",
+                  env=dict(os.environ, PATH=path))
+    expect_end(done, 1, "bench_faces.py: peer_onnx.js: no memory\n")
+    done = script("bench_peers.py", "-peers", "onnx", "-cases", "mobilefacenet:1",
+                  env=dict(os.environ, DARKNET_BIN="/none"))
+    text = "/none: is not there or cannot be run (make builds it)\n"
+    expect_end(done, 1, f"bench_peers.py: {text}")
+    expect(f"mobilefacenet:1: not compared: {text}" in done.stdout, done.stdout)
+
+
+attempt_all(start, the_table, wrong_calls, broken_peers)
 summary()
