@@ -5,8 +5,10 @@ low rank) and compares face verification with the network in full precision.
 The binary networks are trained twice with the same schedule: from labels only, and to imitate the
 features of the network in full precision. Work that is finished in --out is not repeated."""
 import argparse
+import itertools
 import json
 import os
+import statistics
 import sys
 import tempfile
 
@@ -73,33 +75,37 @@ def ratio(args, one, other):
     def ms(network):
         return timed(*network, "-batch", 1, "-threads", 1)["ms_per_image"]
 
-    got = sorted(ms(one) / ms(other) for _ in range(args.turns))
-    return got[len(got) // 2]
+    return statistics.median(ms(one) / ms(other) for _ in range(args.turns))
 
 
 # ---- binary ----
 
 def binary(args, data, full):
-    rows = []
-    for taught in (False, True):
-        base = None
-        for mode in args.modes:
-            name = f"{mode}-{'taught' if taught else 'labels'}"
-            if mode == "full" and taught:
-                name, trained = "full", full
-            elif taught:
-                trained = by_features(args, data, name, body(mode), full, args.batches, args.rate)
-            else:
-                trained = by_labels(args, data, name, body(mode))
-            r = evaluate(args, name, *trained, data.test)
-            p = mcnemar(r["right"], base)[2] if base else None
-            base = base or (r["right"] if mode == "full" else None)
-            all_faces = name == "full" and args.teacher_weights or taught and name != "full"
-            rows.append({"mode": mode, "taught": taught, "accuracy": r["accuracy"],
-                         "error": r["standard_error"], "p": p,
-                         "images": (data.every if all_faces else data.labelled).images,
-                         "bytes": packed_bytes(args, name, *trained),
-                         "seconds": training_seconds(args, name)})
+    """Returns a row for each mode, trained from labels, then for each mode, trained from features.
+    The network `full` is not trained again: without a given teacher it has learned from labels."""
+    given, rows, base = bool(args.teacher_weights), [], None
+    for taught, mode in itertools.product((False, True), args.modes):
+        if mode == "full" and taught and not given:
+            continue
+        name, faces = f"{mode}-labels", data.labelled
+        if taught:
+            name, faces = f"{mode}-taught", data.every
+        if mode == "full" and taught == given:
+            name, trained = "full", full
+        elif taught:
+            trained = by_features(args, data, name, body(mode), full, args.batches, args.rate)
+        else:
+            trained = by_labels(args, data, name, body(mode))
+        r = evaluate(args, name, *trained, data.test)
+        p = None
+        if mode == "full":
+            base = faces, r["right"]
+        elif base and base[0] is faces:  # p only between networks that saw the same images
+            p = mcnemar(r["right"], base[1])[2]
+        rows.append({"mode": mode, "taught": taught, "accuracy": r["accuracy"],
+                     "error": r["standard_error"], "p": p, "images": faces.images,
+                     "bytes": packed_bytes(args, name, *trained),
+                     "seconds": training_seconds(args, name)})
     return rows
 
 
@@ -197,7 +203,7 @@ def stages(args, data):
     out = [stage("full", "full", args.full_batches if args.teacher_weights else args.batches)]
     if "binary" in args.parts:
         out += [stage(f"{m}-{kind}", m, args.batches) for kind in ("labels", "taught")
-                for m in args.modes if (m, kind) != ("full", "taught")]
+                for m in args.modes if m != "full" or kind == "labels" and args.teacher_weights]
     if "low-rank" in args.parts:
         out += [stage(f"low-rank-{speedup:g}-{m}-tuned", "full", args.tune_batches)
                 for speedup in args.speedups for m in args.methods]
