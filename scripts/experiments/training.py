@@ -8,6 +8,7 @@ from lib import fingerprints
 from lib.errors import Failure
 from lib.files import read, read_json, read_result, write, write_json
 from lib.processes import darknet, on_threads, run
+from report import curves
 from report.machine import commit, processor
 
 RECORD = "record.json"
@@ -15,14 +16,12 @@ BUILD = "darknet build"
 
 
 def made_from(args, text, source, teacher, options, start):
-    """Returns the fingerprint of a training. source: the fingerprint of the images; teacher: paths
-    of the teacher's files."""
+    """Returns the fingerprint of a training. source: the fingerprint of the images; teacher: () or
+    the paths of the teacher's cfg and weights."""
     inputs = dict(fingerprints.of_cfg(text), **source)
-    for path in sorted(teacher):
-        if path.endswith(".cfg"):
-            inputs["teacher's network"] = fingerprints.of_network(read(path))
-        else:
-            inputs["teacher's weights"] = fingerprints.of_file(path)
+    if teacher:
+        inputs["teacher's network"] = fingerprints.of_network(read(teacher[0]))
+        inputs["teacher's weights"] = fingerprints.of_file(teacher[1])
     if start:
         inputs["weights at the start"] = fingerprints.of_file(start[0])
     inputs["teacher's outputs"] = "cached" if "-cache" in options else "computed for each batch"
@@ -38,7 +37,7 @@ def check_record(args, folder, now):
     path = os.path.join(folder, RECORD)
     if not os.path.exists(os.path.join(folder, "net.cfg")) and not os.path.exists(path):
         return None
-    record = read_result(path, "made_from", "done")
+    record = read_result(path, "made_from", "done", "sessions")
     lines = fingerprints.differences(record["made_from"], now) if record else \
         [f"{RECORD}: is missing or torn, so what the training was made from is unknown"]
     if record and args.any_build:
@@ -47,7 +46,7 @@ def check_record(args, folder, now):
         weights = os.path.join(folder, "net.weights")
         if not os.path.exists(weights):
             lines = [f"{weights}: is missing"]
-        elif fingerprints.of_file(weights) != record["weights"]:
+        elif fingerprints.of_file(weights) != record.get("weights"):
             lines = [f"{weights}: is not the file that the training wrote"]
     if not lines:
         return record
@@ -71,8 +70,8 @@ def set_aside(folder):
 
 def train(args, name, text, faces, teacher=(), options=(), start=()):
     """Trains the network of a cfg text in out/name. Returns the paths of its cfg and weights.
-    teacher: paths of the teacher's files; options: options of `darknet classifier train`; start:
-    further arguments of this command, which name the initial weights."""
+    teacher: () or the paths of the teacher's cfg and weights; options: those of `darknet classifier
+    train`; start: further arguments of this command, which name the initial weights."""
     folder = os.path.join(args.out, name)
     cfg, weights, path = (os.path.join(folder, f) for f in ("net.cfg", "net.weights", RECORD))
     if teacher and args.cache:
@@ -90,15 +89,14 @@ def train(args, name, text, faces, teacher=(), options=(), start=()):
     write(own, re.sub(r"(?m)^backup=.*", lambda _: f"backup={folder}", read(faces.path)))
     resume = os.path.exists(os.path.join(folder, "net.state"))
     before, begun = training_seconds(args, name), time.time()
+    session = {"commit": commit(), "machine": processor(),
+               "begun": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(begun))}
     try:
         run([darknet(), "classifier", "train", own, cfg, *on_threads(args.threads), *options,
              *(["-resume"] if resume else start)], show=True)
     finally:  # an interrupted session is recorded, too
-        record["sessions"].append({
-            "commit": commit(), "machine": processor(),
-            "begun": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(begun)),
-            "seconds": time.time() - begun,
-            "training": training_seconds(args, name) - before})
+        session.update(seconds=time.time() - begun, training=training_seconds(args, name) - before)
+        record["sessions"].append(session)
         write_json(path, record)
     record.update(done=True, weights=fingerprints.of_file(weights))
     write_json(path, record)
@@ -115,20 +113,11 @@ def curve_options(batches, points, pairs):
 
 def training_seconds(args, name):
     """Returns the seconds of a training's updates in all sessions, from its log."""
-    path = os.path.join(args.out, name, "net.csv")
     try:
-        lines = read(path).split("\n")
-        at = lines[0].split(",").index("images_per_second")
-    except ValueError:  # without a log, read() raises a Failure, which is a ValueError
+        log = curves.read(os.path.join(args.out, name, "net.csv"))
+    except Failure:  # it has no log yet
         return 0.
-    total = 0.
-    for line in lines[1:]:
-        cells = line.split(",")
-        try:
-            total += args.batch / float(cells[at])
-        except (IndexError, ValueError, ZeroDivisionError):
-            continue  # the last line is incomplete
-    return total
+    return sum(args.batch / v for v in log.get("images_per_second", []) if v > 0)
 
 
 def other_seconds(args, name):

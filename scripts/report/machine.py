@@ -1,5 +1,4 @@
 """Names the machine, the time and the commit of results, for reports."""
-import functools
 import os
 import re
 import shlex
@@ -21,15 +20,14 @@ def processor():
     return f"{len(os.sched_getaffinity(0))} cores of {names[0] if names else 'unknown processor'}"
 
 
-@functools.lru_cache(maxsize=None)
 def commit():
     """Returns the commit of the checkout that contains the darknet command, or "unknown". A "+" at
     the end means that files differ from the commit."""
-    git = ["git", "-C", os.path.dirname(os.path.realpath(darknet()))]
+    git = ["git", "--no-optional-locks", "-C", os.path.dirname(os.path.realpath(darknet()))]
     try:
         name = subprocess.run([*git, "rev-parse", "--short=9", "HEAD"], capture_output=True,
                               text=True, check=True).stdout.strip()
-        same = subprocess.run([*git, "diff-index", "--quiet", "HEAD"], check=False).returncode == 0
+        same = subprocess.run([*git, "diff", "--quiet", "HEAD"], check=False).returncode == 0
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return name + ("" if same else "+")
