@@ -73,9 +73,10 @@ def notes(args, rows, said):
                    "there is no standard error.")
     tar = rows[0]["tar"]
     if tar:
+        strangers = "" if args.faces else " that no network was trained on"
         out.append(f"TAR: the share of all {tar['genuine_pairs']:,} pairs of one person above the "
                    f"threshold that 1 in 1,000 of all {tar['impostor_pairs']:,} pairs of two "
-                   f"people exceeds; {tar['people']:,} people that no network was trained on. In "
+                   f"people exceeds; {tar['people']:,} people{strangers}. In "
                    "brackets: 95 % interval, and p of the difference, by bootstrap over people. "
                    "They do not show how much another seed would change.")
     out.append("p against: McNemar's exact test on the pairs of the list, one number for each "
@@ -83,8 +84,7 @@ def notes(args, rows, said):
     if has_other_images(rows):
         out.append("Rows with other images than scratch compare faces as well as losses; there is "
                    "no p between them.")
-    out.append("Training seconds are those of all updates; computing the teacher's outputs for "
-               f"the cache is apart: {said['cache']}.")
+    out.append(f"Training seconds are those of all updates. {said['cache']}")
     builds = {build_of(args, n) for r in rows for n in r["networks"]}
     if len(builds - {None}) > 1:
         out.append(f"The networks were trained by {len(builds - {None})} builds of darknet.")
@@ -144,7 +144,7 @@ def draw_curves(args, rows, title, path):
             axes[0, 0].plot(batches, [100 * v for v in right], label=name, ms=4, lw=1.2, **look(i))
         if seen:
             axes[0, 0].set(ylabel="pairs right, %", title="verification while training, on pairs "
-                           "of people who are in no other set")
+                           "that are not in the table")
             axes[0, 0].title.set_fontsize(8)
         for axis, (method, names) in zip(axes[bool(seen):, 0], by.items()):
             for name in names:
@@ -179,8 +179,8 @@ def first_results(args, rows):
 
 
 def report(args, rows, data, said):
-    """Writes all files of the report. said: {"cache": text about the time of the cache, "weights":
-    text about the choice of loss weights}."""
+    """Writes all files of the report. said: {"cache": text about the time outside of updates,
+    "weights": text about the choice of loss weights}."""
     made, lines = made_here(), notes(args, rows, said)
     title = "MobileFaceNet; " + summary(args, data) + (
         "; teacher given" if args.teacher_weights else f"; teacher {args.teacher_batches} batches")
