@@ -55,7 +55,7 @@ def stages(args, data, planned, tried, teacher, embedding, tests):
     out = []
     if not args.teacher_weights:
         out.append(training(args, "teacher", teacher, args.teacher_batches))
-    elif needs_head(args, [r.method for r in planned]):
+    elif needs_head(args, [r.method for r in planned], data.classes):
         out.append(("teacher-head", max(1, args.batches // 4) * args.batch * forward(teacher),
                     is_done(args, "teacher-head")))
     taught = [r for r in planned if asks(r.method)]

@@ -28,7 +28,7 @@ def teacher_cfg(args, classes):
 def headed_cfg(args, given, classes):
     """Returns the teacher's cfg `given`, frozen, with a classifier for the training identities."""
     head = sections(read(os.path.join(CFG, "mobilefacenet-am.cfg")))[-1][1]
-    frozen = read(given).rstrip() + "\nstopbackward=1\n\n[margin_softmax]" + head
+    frozen = without_losses(read(given)).rstrip() + "\nstopbackward=1\n\n[margin_softmax]" + head
     batches = max(1, args.batches // 4)
     return edit(frozen, {"net": dict(schedule(args, batches, .5), seed=1),
                          "margin_softmax": {"classes": classes}})

@@ -21,19 +21,19 @@ def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
     """Trains the teacher, unless the user gives one. Returns {"cfg", "weights": its files,
     "embedding": the length of its features, "headed", "headed_weights": the files for methods that
     read its classes}. These equal "cfg" and "weights", unless a method needs a classifier and the
-    user's teacher has none: then one is trained on its features, for the identities in `data`.
+    user's teacher has none for as many identities as `data`: then one is trained on its features.
     prefix: the start of the names of the trainings; options: those of the teacher's training."""
     teacher = {"cfg": args.teacher_cfg, "weights": args.teacher_weights, "embedding": embedding}
     if not args.teacher_weights:
         teacher["cfg"], teacher["weights"] = train(
             args, prefix + "teacher", text, data.labelled, options=options)
     teacher["headed"], teacher["headed_weights"] = teacher["cfg"], teacher["weights"]
-    if needs_head(args, methods):
+    if needs_head(args, methods, data.classes):
         print("The teacher has no classifier for these identities: one is trained on its features.")
         body = headed_cfg(args, args.teacher_cfg, data.classes)
         teacher["headed"], teacher["headed_weights"] = train(
             args, prefix + "teacher-head", body, data.labelled,
-            start=[teacher["weights"], "-clear"])
+            start=[teacher["weights"], "-clear", "-from-backbone"])
     return teacher
 
 
@@ -54,9 +54,10 @@ def features_of(teacher, cfg, weights):
     return dict(teacher, cfg=path, weights=weights)
 
 
-def needs_head(args, methods):
+def needs_head(args, methods, classes):
     return args.teacher_weights and any(asks(m) == "classes" for m in methods) and \
-        not any(layer["is_classifier"] for layer in checked(args.teacher_cfg)["layers"])
+        not any(layer["is_classifier"] and layer["options"]["classes"] == classes
+                for layer in checked(args.teacher_cfg)["layers"])
 
 
 def files(teacher, method):
