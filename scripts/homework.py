@@ -21,7 +21,7 @@ from experiments.methods import HOMEWORK, METHODS
 from experiments.networks import usual
 from experiments.runs import Run, faces_of
 from experiments.training import other_seconds, training_seconds
-from lib.arguments import each, real, whole
+from lib.arguments import each, path, real, whole
 from lib.files import read, read_json
 from report.experiment import report, show, summary
 
@@ -65,9 +65,11 @@ def student_row(args, data, runs):
 
 def cache_words(args, runs):
     if not args.cache:
-        return "no cache was used"
+        return "They include the teacher's outputs."
     taught = [r.name for r in runs if r.method != "scratch"]
-    return f"{sum(other_seconds(args, n) for n in taught):.0f} s in all, starting included"
+    return ("Students with a teacher took "
+            f"{sum(other_seconds(args, n) for n in taught):.0f} s more in all: for starting, for "
+            "curves and for the teacher's outputs in the cache.")
 
 
 def note(args, chosen):
@@ -136,14 +138,19 @@ def main():
     p.add_argument("--choose", type=choices, action="append", default=[], metavar="METHOD=W,W",
                    help="choose the weight of a loss among these on development pairs: synthetic "
                    "faces of another seed, or --development-pairs")
-    p.add_argument("--development-faces", metavar="DIR")
-    p.add_argument("--development-pairs", metavar="FILE")
+    p.add_argument("--development-faces", type=path, metavar="DIR")
+    p.add_argument("--development-pairs", type=path, metavar="FILE")
     p.add_argument("--exclusivity", type=real(least=0), default=1e-4)
     p.add_argument("--no-cache", dest="cache", action="store_false",
                    help="run the teacher for every batch, without a cache")
     args = p.parse_args()
-    if args.points and args.faces and not args.development_pairs:
-        p.error("--points with --faces needs --development-pairs and --development-faces")
+    if bool(args.development_faces) != bool(args.development_pairs):
+        p.error("--development-faces and --development-pairs go together")
+    for option in "points", "choose":  # the reported pairs must not choose
+        if getattr(args, option) and args.faces and not args.development_pairs:
+            p.error(f"--{option} with --faces needs --development-pairs and --development-faces")
+    if len(dict(args.choose)) < len(args.choose):
+        p.error("--choose: names a method twice")
     if args.points is None:
         args.points = 0 if args.faces else 8
     args.choose = dict(args.choose)

@@ -23,10 +23,12 @@ from lib.errors import needs
 needs("numpy", "scipy", "matplotlib", "PIL")
 from experiments import choice, command, driver, rows, runs
 from experiments.held_out import hold_out
-from experiments.methods import BEST, METHODS, STUDY
-from lib.arguments import command_line, each, real, whole
+from experiments.methods import BEST, GROUPS, METHODS, STUDY
+from lib.arguments import command_line, each, path, real, whole
 from lib.text import columns
 from report import study as report
+
+OWN = ("lfw", "identification")  # folders of a run that are not those of a --test
 
 
 def development(args, data):
@@ -35,7 +37,7 @@ def development(args, data):
 
 def write_report(args, _data, _teacher, _runs, chosen):
     """Writes the results of all finished runs in --out. Returns a function that prints them."""
-    found = rows.read_rows(args.out)
+    found = rows.read_rows(args.out, args.any_build)
     report.write_all(args, found, choice.kept(args.out, chosen))
 
     def tell():
@@ -47,14 +49,14 @@ def write_report(args, _data, _teacher, _runs, chosen):
 def test_set(text):
     """Parses NAME=FOLDER,PAIRS of --test."""
     name, _, rest = text.partition("=")
-    folder, _, path = rest.rpartition(",")
-    if not (name and folder and path and name != "lfw" and name.replace("-", "").isalnum()):
+    folder, _, pairs = rest.rpartition(",")
+    if not (folder and pairs and name not in OWN and name.replace("-", "").isalnum()):
         raise argparse.ArgumentTypeError(f"{text}: must be NAME=FOLDER,PAIRS, NAME of letters, "
-                                         "digits and -, and not lfw")
-    for p in (folder, path):
+                                         f"digits and -, and not {' or '.join(OWN)}")
+    for p in (folder, pairs):
         if not os.path.exists(p):
             raise argparse.ArgumentTypeError(f"{text}: {p}: No such file or folder")
-    return name, os.path.abspath(folder), os.path.abspath(path)
+    return name, os.path.abspath(folder), os.path.abspath(pairs)
 
 
 def main():
@@ -68,9 +70,10 @@ def main():
                    "1/4 and for 9,375 updates, unless --methods, --widths, --batches say otherwise")
     p.add_argument("--test", type=test_set, action="append", default=[],
                    metavar="NAME=DIR,PAIRS", help="a further set of pairs, for example cfp-fp")
-    p.add_argument("--probes", metavar="DIR", help="a folder of people whom no student trained "
-                   "on: rank-1 among --distractors, and TAR at FAR 1e-4 and 1e-5, in the table")
-    p.add_argument("--distractors", type=each(os.path.abspath), default=[], metavar="DIR,DIR",
+    p.add_argument("--probes", type=path, metavar="DIR", help="a folder of people whom no student "
+                   "trained on: rank-1 among --distractors, and TAR at FAR 1e-4 and 1e-5, in the "
+                   "table")
+    p.add_argument("--distractors", type=each(path), default=[], metavar="DIR,DIR",
                    help="folders with faces of other people")
     p.add_argument("--points", type=whole(0, 1000), default=3,
                    help="points of the curve of accuracy over training (3)")
@@ -94,9 +97,14 @@ def main():
         args = p.parse_args()
     if bool(args.probes) != bool(args.distractors):
         p.error("--probes and --distractors go together")
-    for path in filter(None, [args.probes, *args.distractors]):
-        if not os.path.isdir(path):
-            p.error(f"{path}: is not a folder")
+    for folder in filter(None, [args.probes, *args.distractors]):
+        if not os.path.isdir(folder):
+            p.error(f"{folder}: is not a folder")
+    if len({name for name, _, _ in args.test}) < len(args.test):
+        p.error("--test: two sets of pairs have one name")
+    grouped = [m for m in args.methods if METHODS[m].edit.get("net") is GROUPS]
+    if grouped and args.batch % GROUPS["images"]:
+        p.error(f"--batch {args.batch}: must be a multiple of {GROUPS['images']} for {grouped[0]}")
     if args.probes:
         needs("faiss")
     args.batches, args.choose_seeds = args.lengths[0], args.seeds[:1]

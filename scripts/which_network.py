@@ -16,7 +16,7 @@ from experiments import candidates, command, estimate, teachers
 from experiments.data import make_data, tests_of
 from experiments.evaluation import evaluate, measured
 from experiments.training import train, training_seconds
-from lib.arguments import each, real, whole
+from lib.arguments import each, path, real, whole
 from lib.files import read, read_json, write_json
 from lib.processes import timed
 from report import which
@@ -158,8 +158,9 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     command.add_data_options(p, "which")
     p.set_defaults(batches=1150, rate=.1)
-    p.add_argument("--cfp", metavar="DIR", help="the faces of more pairs, such as CFP-FP's")
-    p.add_argument("--cfp-pairs", metavar="FILE",
+    p.add_argument("--cfp", type=path, metavar="DIR",
+                   help="the faces of more pairs, such as CFP-FP's")
+    p.add_argument("--cfp-pairs", type=path, metavar="FILE",
                    help="the pairs of --cfp, in the form of LFW's pairs.txt")
     p.add_argument("--networks", type=each(str), default=list(candidates.NAMES), metavar="A,B",
                    help="names of cfg/, or cfg files, which end with an embedding; default "

@@ -1,27 +1,24 @@
 """The command line of all scripts that train on faces: their options, and the lock of --out."""
-import os
-
 from experiments.data import check_paths
-from lib.arguments import each, real, whole, words
+from lib.arguments import each, path, real, whole, words
 from lib.errors import run_main
 from lib.lock import folder_lock
 from lib.processes import darknet
 
-PATHS = ("out", "faces", "lfw", "pairs", "teacher_cfg", "teacher_weights", "development_faces",
-         "development_pairs", "probes")
-
 
 def add_data_options(p, out):
     """Adds the options of data and training to the parser p. out: the default of --out."""
-    p.add_argument("--out", default=out, metavar="DIR",
+    p.add_argument("--out", type=path, default=out, metavar="DIR",
                    help=f"the folder of all results; default {out}")
-    p.add_argument("--faces", metavar="DIR", help="a folder of identity folders, aligned faces")
-    p.add_argument("--unlabelled", metavar="DIR,DIR",
+    p.add_argument("--faces", type=path, metavar="DIR",
+                   help="a folder of identity folders, aligned faces")
+    p.add_argument("--unlabelled", type=each(path), default=[], metavar="DIR,DIR",
                    help="more faces, for the losses without labels")
-    p.add_argument("--lfw", metavar="DIR", help="the faces of the pairs")
-    p.add_argument("--pairs", metavar="FILE", help="LFW's pairs.txt")
-    p.add_argument("--teacher-cfg", metavar="CFG", help="a teacher that is trained already")
-    p.add_argument("--teacher-weights", metavar="FILE")
+    p.add_argument("--lfw", type=path, metavar="DIR", help="the faces of the pairs")
+    p.add_argument("--pairs", type=path, metavar="FILE", help="LFW's pairs.txt")
+    p.add_argument("--teacher-cfg", type=path, metavar="CFG",
+                   help="a teacher that is trained already")
+    p.add_argument("--teacher-weights", type=path, metavar="FILE")
     p.add_argument("--batch", type=whole(1, 65536), default=64)
     p.add_argument("--batches", type=whole(1), default=700, help="updates of each student")
     p.add_argument("--rate", type=real(above=0), default=.05, help="learning rate at the start")
@@ -71,11 +68,6 @@ def finish(p, args, work, *more):
     if args.unlabelled and not args.faces:
         p.error("--unlabelled needs --faces")
     args.size = args.size or (112 if args.faces else 56)
-    for key in PATHS:
-        if getattr(args, key):
-            setattr(args, key, os.path.abspath(getattr(args, key)))
-    if args.unlabelled:
-        args.unlabelled = ",".join(map(os.path.abspath, args.unlabelled.split(",")))
 
     def locked():
         darknet()

@@ -1,7 +1,6 @@
 """The faces of an experiment: the training data, and the pairs that are verified."""
 import argparse
 import dataclasses
-import itertools
 import os
 import shutil
 import tempfile
@@ -109,14 +108,15 @@ def make_data(args):
     write(labelled.path, f"classes={classes}\ntrain={faces}\nbackup={args.out}\n")
     every = labelled
     if args.unlabelled:
-        more = args.unlabelled.split(",")
-        counts = [images_of(folder, False) for folder in more]
+        counts = [images_of(folder, False) for folder in args.unlabelled]
         for _, first in counts:
             check_size(first, args.size)
         every = Faces(os.path.join(args.out, "all.data"), count + sum(n for n, _ in counts), dict(
             labelled.source,
-            **{f"unlabelled {i + 1}": fingerprints.of_folder(f) for i, f in enumerate(more)}))
-        write(every.path, f"classes=0\ntrain={','.join([faces] + more)}\nbackup={args.out}\n")
+            **{f"unlabelled {i + 1}": fingerprints.of_folder(f)
+               for i, f in enumerate(args.unlabelled)}))
+        write(every.path, f"classes=0\ntrain={','.join([faces, *args.unlabelled])}\n"
+                          f"backup={args.out}\n")
     return Data(label, classes, labelled, every, test, faces)
 
 
@@ -141,9 +141,6 @@ def development_pairs(args):
     if args.development_pairs:
         pairs = Pairs(args.development_faces, args.development_pairs,
                       os.path.basename(args.development_pairs))
-    elif args.faces:
-        raise Failure("--choose with --faces needs --development-pairs and --development-faces: "
-                      "the reported pairs must not choose")
     else:
         out = os.path.join(args.out, "development")
         _, lfw, path = synthetic(args, out, 2, 1, DEVELOPMENT_SEED, args.synthetic_pairs)
@@ -167,8 +164,7 @@ def folders_of(args):
              ("--teacher-weights", args.teacher_weights, False),
              ("--development-faces", args.development_faces, True),
              ("--development-pairs", args.development_pairs, False)]
-    more = [("--unlabelled", p, True) for p in (args.unlabelled or "").split(",") if p]
-    return [n for n in itertools.chain(named, more) if n[1]]
+    return [n for n in named if n[1]] + [("--unlabelled", p, True) for p in args.unlabelled]
 
 
 def check_paths(args):

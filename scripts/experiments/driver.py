@@ -27,12 +27,12 @@ def work(args, experiment):
     estimate.show(estimate.stages(args, data, planned, choice.tried(args), text, embedding, tests))
     if args.plan:
         return
+    left = experiment.development(args, data) if args.choose else data
     methods = list(dict.fromkeys(r.method for r in planned))
     teacher = teachers.make_teacher(args, data, text, embedding, methods, options=curve_options(
         args.teacher_batches, args.points, data.watched))
     chosen = args.given
     if args.choose:
-        left = experiment.development(args, data)
         chosen = choice.choose(args, left, teacher if left.labelled is data.labelled else
                                teachers.make_teacher(args, left, *teachers.planned(args, left),
                                                      methods, "development-"), chosen)

@@ -8,11 +8,15 @@ from scipy.special import stdtrit  # quantiles of Student's t
 from evaluation import all_pairs
 from experiments.methods import METHODS
 from experiments.runs import RUN
-from lib.files import read_json, read_result
+from experiments.training import BUILD
+from lib.files import read_result
 from lib.metrics import mcnemar, standard_error
 
 AGAINST = ("scratch", "feature")  # tables have a column of p against each method
-KEYS = ("method", "width", "batches", "more", "seed", "source", "images", "tests", "tuned")
+KEYS = ("method", "width", "batches", "more", "seed", "source", "images", "tests", "tuned",
+        "made_from")
+# inputs of a training that two methods must share to be compared
+SETTING = ("[net] batch", "[net] learning_rate", "[net] height")
 
 
 # ---- statistics over seeds ----
@@ -47,15 +51,21 @@ def difference(a, b):
 # ---- p and TAR ----
 
 def alike(a, b):
-    return all(a.get(k) == b.get(k) for k in ("width", "batches", "source")) and \
+    """True when two rows have the same width, images, settings and test pairs."""
+    return all(a.get(k) == b.get(k) for k in ("width", "batches", "source", "setting")) and \
         a["pairs"][0] == b["pairs"][0]
+
+
+def base_of(rows, row, method):
+    """Returns the row of `method` with which `row` is compared, or None without such a row."""
+    return next((b for b in rows if b["method"] == method and alike(b, row)), None)
 
 
 def add_p(rows):
     """Sets row["p"] = {method: [McNemar's p of each seed]}, for the methods in Method.against."""
     for r in rows:
         for name in METHODS[r["method"]].against if r["method"] in METHODS else ():
-            base = next((b for b in rows if b["method"] == name and alike(b, r)), None)
+            base = base_of(rows, r, name)
             if base:
                 theirs = dict(zip(base["seeds"], base["right"]))
                 r["p"][name] = [mcnemar(a, theirs[seed])[2]
@@ -118,37 +128,39 @@ def read_run(out, name):
     return value and dict(value, name=name)
 
 
-def read_rows(out):
-    """Returns the rows: [{method, width, batches, more, seeds, images, source, tuned, runs,
-    identification, tests: {name: {accuracies, mean, interval, p: {method: [p of each seed]}, minus:
-    {method: result of difference()}}}}]."""
+def shared(run):
+    """Returns the inputs of a training that do not depend on the seed, as a sorted tuple."""
+    own = ["[net] seed", "threads", BUILD]
+    if run["method"] in METHODS and METHODS[run["method"]].pupil_of:
+        own.append("teacher's weights")  # those of a student with the same seed
+    return tuple(sorted((k, v) for k, v in run["made_from"].items() if k not in own))
+
+
+def read_rows(out, any_build):
+    """Returns the rows of all finished runs in the folder `out`: [{method, width, batches, more,
+    images, source, tuned, setting, seeds, runs, identification, tests: {name: {accuracies, mean,
+    interval, p: {method: [p of each seed]}, minus: {method: result of difference()}}}}]. any_build:
+    True joins runs of several builds of darknet in a row."""
     grouped = collections.defaultdict(list)
+    setting = SETTING if any_build else (*SETTING, BUILD)
     for name in sorted(os.listdir(out)):
         run = None if ".old-" in name else read_run(out, name)
         if run:
             key = (run["batches"], -run["width"], run["more"],
                    list(METHODS).index(run["method"]) if run["method"] in METHODS else len(METHODS),
-                   run["method"], tuple(sorted(run["source"].items())))
+                   run["method"], tuple(run["made_from"].get(k, "") for k in setting), shared(run))
             grouped[key].append(run)
-    made = [row_of(sorted(grouped[key], key=lambda r: r["seed"])) for key in sorted(grouped)]
-    for test in dict.fromkeys(n for r in made for n in r["tests"]):
-        add_tests(out, [r for r in made if test in r["tests"]], test)
+    made = [row_of(sorted(grouped[key], key=lambda r: r["seed"]), key[-2])
+            for key in sorted(grouped)]
+    for test in dict.fromkeys(n for r in made for n in r["runs"][0]["tests"]):
+        add_test(out, made, test)
     return made
 
 
-def row_of(runs):
-    first = runs[0]
-    tests = {}
-    for name in first["tests"]:
-        values = [r["tests"][name]["accuracy"] for r in runs]
-        error = interval(values)
-        if error is None:  # one seed has no interval: take 1.96 standard errors over the folds
-            folds = first["tests"][name]["standard_error"]
-            error = None if folds is None else 1.96 * folds
-        tests[name] = {"accuracies": values, "mean": sum(values) / len(values), "interval": error}
-    return {**{k: first[k] for k in ("method", "width", "batches", "more", "images", "source",
-                                     "tuned")},
-            "seeds": [r["seed"] for r in runs], "runs": runs, "tests": tests,
+def row_of(runs, setting):
+    return {**{k: runs[0][k] for k in ("method", "width", "batches", "more", "images", "source",
+                                       "tuned")},
+            "seeds": [r["seed"] for r in runs], "setting": setting, "runs": runs, "tests": {},
             "identification": identification_of(runs)}
 
 
@@ -170,17 +182,37 @@ def identification_of(runs):
     return out
 
 
-def add_tests(out, made, test):
-    """Adds p values and differences of accuracy between the rows `made`, for one test set."""
-    as_rows = []
+def results_of(out, runs, test):
+    """Returns the results of each run on a test set. Returns None when a run has none, or when the
+    runs were tested on different pairs."""
+    got = [read_result(os.path.join(out, r["name"], test, "results.json"), "accuracy",
+                       "standard_error", "right", "made_from") for r in runs]
+    return got if all(got) and len({g["made_from"]["pairs"] for g in got}) == 1 else None
+
+
+def half_interval(results):
+    """Returns half the 95 % interval over seeds or, for one seed, 1.96 standard errors over the
+    folds. Returns None for one seed and one fold."""
+    if len(results) > 1:
+        return interval([r["accuracy"] for r in results])
+    folds = results[0]["standard_error"]
+    return None if folds is None else 1.96 * folds
+
+
+def add_test(out, made, test):
+    """Adds the results on a test set to the rows that have them: accuracies, p and differences."""
+    tested = []
     for r in made:
-        got = [read_json(os.path.join(out, run["name"], test, "results.json"), "right", "made_from")
-               for run in r["runs"]]
-        as_rows.append({**r, "right": [g["right"] for g in got], "p": {},
-                        "pairs": [g["made_from"]["pairs"] for g in got]})
-    add_p(as_rows)
-    for r, with_p in zip(made, as_rows):
-        r["tests"][test]["p"] = with_p["p"]
-        r["tests"][test]["minus"] = {
-            name: difference(r["tests"][test]["accuracies"], b["tests"][test]["accuracies"])
-            for name in with_p["p"] for b in as_rows if b["method"] == name and alike(b, with_p)}
+        results = results_of(out, r["runs"], test)
+        if results:
+            values = [g["accuracy"] for g in results]
+            r["tests"][test] = {"accuracies": values, "mean": sum(values) / len(values),
+                                "interval": half_interval(results)}
+            tested.append({**r, "p": {}, "right": [g["right"] for g in results],
+                           "pairs": [g["made_from"]["pairs"] for g in results]})
+    add_p(tested)
+    for r in tested:  # r["tests"] is also the dict of the row in `made`
+        mine = r["tests"][test]
+        mine["p"] = r["p"]
+        mine["minus"] = {name: difference(mine["accuracies"], base_of(tested, r, name)["tests"][
+            test]["accuracies"]) for name in r["p"]}

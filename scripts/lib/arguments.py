@@ -1,6 +1,7 @@
 """Parsers of command lines, and types for argparse."""
 import argparse
 import math
+import os
 
 
 def command_line(text, **more):
@@ -67,6 +68,14 @@ def each(kind):
                 raise argparse.ArgumentTypeError(f"{text}: {v} is given twice")
         return values
     return take
+
+
+def path(text):
+    """An argparse type: an absolute path. Refuses an empty text, such as an unset variable of a
+    shell, because os.path.abspath() would make it the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("a path must not be empty")
+    return os.path.abspath(text)
 
 
 def words(known):

@@ -28,13 +28,14 @@ def tuned_words(row):
     return ", ".join(f"{k} {v:g}" for k, v in sorted(row["tuned"].items())) or "-"
 
 
-def rate_words(rates, name):
-    if name not in rates:
+def rate_words(row, name):
+    if name not in row["identification"]:
         return "not run"
-    r = rates[name]
+    r = row["identification"][name]
     if r is None:
         return "not measurable"
-    return f"{percent(r['mean'])} ({percent(r['low'])} to {percent(r['high'])}) %"
+    some = f", {r['seeds']} of the seeds" if r["seeds"] < len(row["seeds"]) else ""
+    return f"{percent(r['mean'])} ({percent(r['low'])} to {percent(r['high'])}) %{some}"
 
 
 def header(names, rates):
@@ -51,7 +52,7 @@ def cells(row, names, rates):
         out += [accuracy(test), minus_words(test), p_words(test)] if test else \
             ["not run", "-", "-"]
     runs = row["runs"]
-    out += [rate_words(row["identification"], r) for r in rates]
+    out += [rate_words(row, r) for r in rates]
     return out + [f"{runs[0]['images seen']:,}",
                   f"{sum(r['seconds'] for r in runs) / len(runs):.0f}",
                   " ".join(sorted({c for r in runs for c in r["commit"]}))]
@@ -154,6 +155,6 @@ def write_all(args, rows, chosen):
         f"- {n}" for n in notes(args, chosen)) + "\n\n" + "\n".join(said) +
         f"\n\nProcessor: {'; '.join(machines)}\n\nCommands:\n\n```\n" + "\n".join(commands) +
         "\n```\n\n![accuracy](study.png)\n")
-    write_json(at + "json", {"rows": [{k: v for k, v in r.items()} for r in rows],
+    write_json(at + "json", {"rows": rows,
                              "chosen": {m: {"values": v, "tried": t}
                                         for m, (v, t) in chosen.items()}})

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import shutil
+import subprocess
 import tempfile
 
 from common import ROOT, Skipped, attempt, check, needed, needs, read, script, summary, write
@@ -16,6 +17,7 @@ with needed():
     import scipy.stats
 from experiments import choice, methods, rows, runs
 from experiments.held_out import draw_pairs
+from report import machine
 
 SMALL = ["--size", "32", "--identities", "24", "--images", "4", "--batches", "2", "--batch", "16",
          "--teacher-batches", "2", "--synthetic-pairs", "20", "--widths", "0.25",
@@ -109,6 +111,74 @@ def numbers():
           made[2]["p"])
 
 
+def fake_run(out, method, seed, accuracy, pairs="p", tests=("lfw",), **inputs):
+    """Writes run.json and the results of a run that was not trained."""
+    made = {"[net] seed": str(seed), "[net] batch": "8", "darknet build": "a", **inputs}
+    at = os.path.join(out, f"{method}-0.25-9-seed{seed}")
+    write(os.path.join(at, "run.json"), json.dumps({
+        "method": method, "width": .25, "batches": 9, "more": False, "seed": seed, "tuned": {},
+        "source": {"faces": "f"}, "images": 5, "made_from": made,
+        "tests": {t: {"accuracy": accuracy, "standard_error": .1} for t in tests}}))
+    for test in tests:
+        write(os.path.join(at, test, "results.json"), json.dumps({
+            "accuracy": accuracy, "standard_error": .1, "right": [1, 0],
+            "made_from": {"pairs": pairs}}))
+
+
+def joined(folder):
+    """A row joins only runs that differ in nothing but the seed."""
+    def found(name, any_build=False):
+        return [(r["method"], r["seeds"]) for r in
+                rows.read_rows(os.path.join(folder, name), any_build)]
+
+    out = os.path.join(folder, "rate")
+    for seed, rate in ((1, ".05"), (2, ".05"), (3, ".1")):
+        fake_run(out, "scratch", seed, .5, **{"[net] learning_rate": rate})
+        fake_run(out, "feature", seed, .75, **{"[net] learning_rate": rate})
+    check(found("rate") == [("scratch", [1, 2]), ("scratch", [3]), ("feature", [1, 2]),
+                            ("feature", [3])], "not seeds with other rates", found("rate"))
+    last = rows.read_rows(out, False)[3]["tests"]["lfw"]
+    check(last["p"] == {"scratch": [1.]}, "each is compared with its own rate", last)
+    out = os.path.join(folder, "build")
+    for seed, build in ((1, "a"), (2, "b")):
+        fake_run(out, "scratch", seed, .5, **{"darknet build": build})
+    check(found("build") == [("scratch", [1]), ("scratch", [2])], "nor other builds")
+    check(found("build", True) == [("scratch", [1, 2])], "unless the user has asked for them")
+    out = os.path.join(folder, "chain")
+    for seed in (1, 2):
+        fake_run(out, "assistant", seed, .5, **{"teacher's weights": str(seed)})
+        fake_run(out, "feature", seed, .5, **{"teacher's weights": str(seed)})
+    check(found("chain") == [("feature", [1]), ("feature", [2]), ("assistant", [1, 2])],
+          "a teacher may depend on the seed if it is a student", found("chain"))
+    out = os.path.join(folder, "tests")
+    fake_run(out, "scratch", 1, .5, tests=("lfw", "cfp"))
+    fake_run(out, "scratch", 2, .5)
+    check(list(rows.read_rows(out, False)[0]["tests"]) == ["lfw"], "a test that one seed lacks")
+    fake_run(out, "scratch", 2, .5, pairs="q", tests=("lfw", "cfp"))
+    check(not rows.read_rows(out, False)[0]["tests"], "no mean over seeds tested on other pairs")
+
+
+def commits(folder):
+    """A commit ends in "+" only when files differ from it, whatever their times. A new commit of
+    the checkout is noticed."""
+    git = ["git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@a"]
+    before = dict(os.environ)
+    os.environ["DARKNET_BIN"] = write(os.path.join(folder, "darknet"), "")
+    os.chmod(os.path.join(folder, "darknet"), 0o755)
+    for words in (["init", "-q"], ["add", "darknet"], ["commit", "-q", "-m", "a"]):
+        subprocess.run([*git, *words], check=True)
+    os.utime(os.path.join(folder, "darknet"), (1, 1))
+    first = machine.commit()
+    check(len(first) == 9, "a file of another time", first)
+    write(os.path.join(folder, "darknet"), "changed")
+    check(machine.commit() == first + "+", "a file that differs")
+    subprocess.run([*git, "commit", "-q", "-a", "-m", "b"], check=True)
+    check(machine.commit() not in (first, first + "+"), "another commit")
+    os.environ.update(before)
+    if "DARKNET_BIN" not in before:
+        del os.environ["DARKNET_BIN"]
+
+
 def whole(folder):
     out = os.path.join(folder, "out")
     words = ["--out", out, *SMALL, "--methods", "scratch,probability,born-again"]
@@ -199,6 +269,13 @@ def refusals(folder):
             (["--test", f"a=/none,{file}"], 2, "/none: No such file or folder"),
             (["--probes", folder], 2, "--probes and --distractors go together"),
             (["--batches", "2,2"], 2, "is given twice"), (["--points", "-1"], 2, "from 0"),
+            (["--faces", ""], 2, "--faces: a path must not be empty"),
+            (["--unlabelled", f"{folder},"], 2, "--unlabelled: a path must not be empty"),
+            (["--test", "identification=/,/dev/null"], 2, "and not lfw or identification"),
+            (["--test", f"a=/,{file}", "--test", f"a={folder},{file}"], 2,
+             "--test: two sets of pairs have one name"),
+            (["--batch", "18", "--methods", "scratch,correlation-groups"], 2,
+             "--batch 18: must be a multiple of 4 for correlation-groups"),
             (["--only", "nothing"], 1, "--only nothing: names none of the runs"),
             (["--methods", "assistant", "--widths", ".5"], 1, "these options name no run"),
             (["--held-out", "23"], 1, "--held-out 23: must be from 20 to 22"),
@@ -207,13 +284,14 @@ def refusals(folder):
             (["--faces", "cfg", "--lfw", folder, "--pairs", file, "--unlabelled", folder], 1,
              f"--out {folder}/bad: must be outside of --unlabelled {folder}, whose images")):
         done = study("--out", os.path.join(folder, "bad"), *SMALL, *more)
-        check(done.returncode == status and text in done.stderr and "Traceback" not in done.stderr,
-              " ".join(more), done.stderr)
+        check(done.returncode == status and text in done.stderr and "Traceback" not in done.stderr
+              and "classifier train" not in done.stdout, " ".join(more), done.stderr)
 
 
 with tempfile.TemporaryDirectory() as temporary:
     for test in (plans, tables, held_out, numbers):
         attempt(test.__name__, test)
-    for test in (whole, identifies, best, refusals):
+    attempt("commits", commits, os.path.join(temporary, "checkout"))
+    for test in (joined, whole, identifies, best, refusals):
         attempt(test.__name__, test, temporary)
 summary()

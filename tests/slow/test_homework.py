@@ -191,6 +191,16 @@ def given_teacher(folder):
     given, headed = read(weights), read(os.path.join(out, "teacher-head", "net.weights"))
     check(headed[20:len(given)] == given[20:], "the teacher's own weights are kept")
     check(len(headed) == len(given) + 8 * 512 * 4, "the head follows them")
+    with open(os.path.join(ROOT, "cfg", "mobilefacenet-half-am.cfg"), encoding="utf-8") as f:
+        write(cfg, cfg_text.edit(f.read(), {"net": {"width": 32, "height": 32},
+                                            "margin_softmax": {"classes": 77}}))
+    expect_end(darknet("init", cfg, weights, "-force"))
+    out = os.path.join(folder, "other classes")
+    done = run("--out", out, "--teacher-cfg", cfg, "--teacher-weights", weights, "--methods",
+               "probability", *SMALL)
+    own = read(os.path.join(out, "teacher-head", "net.cfg"))
+    check(done.returncode == 0 and own.count(b"[margin_softmax]") == 1,
+          "a classifier of other people is replaced", done.stderr, done.stdout[-500:])
 
 
 def hidden(folder):
@@ -308,6 +318,12 @@ def refusals():
                              (["--synthetic-pairs", "0"], "from 20"),
                              (["--synthetic-pairs", "30"], "multiple of 20"),
                              (["--seeds", "1,1"], "is given twice"),
+                             (["--faces", ""], "--faces: a path must not be empty"),
+                             (["--choose", "probability=1", "--choose", "probability=2"],
+                              "--choose: names a method twice"),
+                             (["--development-pairs", "x"], "go together"),
+                             (["--faces", "x", "--lfw", "x", "--pairs", "x", "--choose",
+                               "probability=1"], "--choose with --faces needs --development"),
                              (["--rate", "inf"], "above 0"), (["--batch", "0"], "from 1"),
                              (["--choose", "scratch=1"], "must be probability or correlation"),
                              (["--size", "16"], "from 32")):
