@@ -62,7 +62,8 @@ def seen(args, folder):
             sizes.add(image.size)
     if len(sizes) > 1:
         raise Failure(f"{args.photographs}: photographs of {len(sizes)} sizes; one is needed")
-    listed = write_list(os.path.join(folder, "photos.txt"), photos)
+    listed = os.path.join(folder, "photos.txt")
+    write(listed, "".join(os.path.abspath(p) + "\n" for p in photos))
     told = json.loads(run([darknet(), "faces", listed, os.path.join(folder, "crops"), "-min-face",
                            str(args.min_face), "-threads", str(args.threads), "-mtcnn",
                            args.mtcnn, "-json"], capture=True))
@@ -70,11 +71,6 @@ def seen(args, folder):
           + ", ".join(f"{name} {ms:.2f}" for name, ms in told["ms"].items()))
     w, h = told["page"]
     return sizes.pop(), round(told["pages"]), (h, w), *(max(1, round(n)) for n in told["windows"])
-
-
-def write_list(path, names):
-    write(path, "".join(os.path.abspath(n) + "\n" for n in names))
-    return path
 
 
 class Bench:
@@ -114,17 +110,14 @@ class Bench:
         return our_turn, peer_turn
 
 
-def total(turns):
-    return lambda: sum(turn() for turn in turns)
-
-
 def compare(args, bench, what):
     """Times the networks. Returns {network: (our ms, their ms) for a photograph}."""
     (width, height), pages, page, r, o = what
     sizes = scales(width, height, args.min_face)
     ours, on_page = bench.make("p", 1, *page)
-    by_scale = total([bench.make("p", 1, *size)[1] for size in sizes])
-    sides = {"P-Net ours": lambda: pages * ours(), "P-Net by scale": by_scale,
+    scaled = [bench.make("p", 1, *size)[1] for size in sizes]
+    sides = {"P-Net ours": lambda: pages * ours(),
+             "P-Net by scale": lambda: sum(turn() for turn in scaled),
              "P-Net by page": lambda: pages * on_page()}
     for letter, batch in (("r", r), ("o", o)):
         name = f"{letter.upper()}-Net"

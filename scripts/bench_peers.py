@@ -30,12 +30,11 @@ from lib.errors import Failure, needs, run_main
 needs("numpy")
 import numpy as np
 
-from bench import peer_process
+from bench import peer_host, peer_process
 from lib import processes
 from lib.arguments import command_line, each, real, whole, words
 from lib.processes import ROOT, checked, timed
 
-HOST_LIBRARY = os.path.join(os.environ.get("DARKNET", "/usr/lib/darknet"), "libdarknet.so")
 STOCK, STOCK_CFG = ("darknet19", "resnet18"), "/usr/share/darknet/cfg/{}.cfg"
 PEERS = ("pytorch", "onnx", "host")
 CASES = ("mobilefacenet:1,mobilefacenet:32,mobilefacenet-half:1,mobilefacenet-half:32,"
@@ -121,17 +120,12 @@ def process_output(peer, batch, folder):
 
 
 def rows(args, name, batch, times, worst):
-    for label in times:
-        if label != "ours":
-            differ = f"{worst[label]:10.1e}" if label in worst else f"{'-':>10}"
-            print(f"{name:24} {batch:>5} {label:24} {times['ours']:9.3f} {times[label]:9.3f} "
-                  f"{times[label] / times['ours']:7.2f} {differ}", *unsteady(args, label),
-                  flush=True)
-
-
-def unsteady(args, label):
-    shaky = [side for side in ("ours", label) if side in args.shaky]
-    return [" not steady: " + ", ".join(shaky)] if shaky else []
+    ours = times.pop("ours")
+    for label, ms in times.items():
+        differ = f"{worst[label]:10.1e}" if label in worst else f"{'-':>10}"
+        shaky = [side for side in ("ours", label) if side in args.shaky]
+        print(f"{name:24} {batch:>5} {label:24} {ours:9.3f} {ms:9.3f} {ms / ours:7.2f} {differ}",
+              *[" not steady: " + ", ".join(shaky)] * bool(shaky), flush=True)
 
 
 def beside_busy(args):
@@ -267,8 +261,8 @@ def available(args):
         missing["pytorch"] = "PyTorch is not installed: make bench-deps"
     if peer_process.onnx_missing():
         missing["onnx"] = f"{peer_process.onnx_missing()}: make bench-deps"
-    if not os.path.exists(HOST_LIBRARY):
-        missing["host"] = f"libdarknet is not installed: {HOST_LIBRARY}"
+    if not os.path.exists(peer_host.LIBRARY):
+        missing["host"] = f"libdarknet is not installed: {peer_host.LIBRARY}"
     for peer in args.peers:
         if peer in missing:
             print(missing[peer])

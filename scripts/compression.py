@@ -30,6 +30,7 @@ from lib.processes import darknet, run, timed
 from report.experiment import summary
 from report.machine import made_here
 
+# {mode: (end of the name of its cfg, options of [binary])}
 MODES = {"full": ("am", {}), "bwn": ("bwn", {}), "xnor": ("xnor", {}),
          "binaryconnect": ("bwn", {"mode": "binaryconnect", "clamp": 1}),
          "bnn": ("xnor", {"mode": "bnn", "clamp": 1})}

@@ -106,8 +106,8 @@ def avgpool(layer, x):
 
 
 def padded(layer, x, value):
-    """Pads x with `value`: with half of layer["around"] pixels in front, and behind with as many as
-    the last windows need."""
+    """Pads x with `value`: half of layer["around"] pixels in front; behind, the pixels that the
+    last windows need."""
     size, stride, front = layer["size"], layer["stride"], layer["around"] // 2
     h, w = ((n - 1) * stride + size for n in layer["out"][:2])
     need = (front, max(0, w - front - x.shape[3]), front, max(0, h - front - x.shape[2]))

@@ -1,4 +1,6 @@
 """The command line of all scripts that train on faces: their options, and the lock of --out."""
+import contextlib
+
 from experiments.data import check_paths
 from lib.arguments import each, path, real, whole, words
 from lib.errors import run_main
@@ -72,9 +74,8 @@ def finish(p, args, work, *more):
     def locked():
         darknet()
         check_paths(args)
-        if args.plan:
-            return work(args, *more)  # a plan writes nothing, so it needs no lock
-        with folder_lock(args.out):
+        # a plan writes nothing, so it needs no lock
+        with contextlib.nullcontext() if args.plan else folder_lock(args.out):
             return work(args, *more)
 
     return run_main(locked, again=True)

@@ -15,7 +15,7 @@ from experiments.verification import find_images
 
 WATCHED = 800  # synthetic pairs for the accuracy curve during training
 WATCHED_SEED = 3
-DEVELOPMENT_SEED = 2  # draws other people than the test pairs (seed 1), to choose loss weights
+DEVELOPMENT_SEED = 2  # draws the people that choose loss weights; seed 1 draws those of the test
 
 
 @dataclasses.dataclass

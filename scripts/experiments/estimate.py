@@ -39,7 +39,8 @@ def training(args, name, text, batches, more=0):
 
 def stages(args, data, planned, tried, teacher, embedding, tests):
     """Returns the stages of an experiment, [(name, estimated seconds, is done)]. planned: the runs;
-    tried: the result of choice.tried(); teacher: the teacher's cfg text."""
+    tried: the result of choice.tried(); teacher: the teacher's cfg text; embedding: the length of
+    its features; tests: {name: Pairs}."""
     def forward(text):
         return milliseconds(without_losses(text), 32, *on_threads(args.threads)) / 1000
 

@@ -1,12 +1,13 @@
 """The methods of training a student, as data. A new method is a new row of METHODS.
 
 Each training replaces the words in braces. {cfg} and {weights} are the teacher's files. {headed}
-and {headed_weights} are those of the teacher with a classifier for our identities. {quarter} is a
-quarter of the batch. The values of all other words are in `usual`, or are chosen."""
+and {headed_weights} are the files of the teacher with a classifier for the training identities.
+{quarter} is a quarter of the batch. The values of all other words are in `usual`, or are chosen."""
 import dataclasses
 
 TAUGHT = {"teacher": "{cfg}", "weights": "{weights}"}
-FEATURE = "mobilefacenet-half-kd-feature.cfg"
+WEIGHTED = {**TAUGHT, "weight": "{weight}"}
+PROBABLE = {"teacher": "{headed}", "weights": "{headed_weights}", "weight": "{weight}"}
 LABELS = {"m": "{m}"}  # the margin of [margin_softmax]
 COSINE = {"policy": "cosine"}
 # batches that have 4 images of each person
@@ -36,6 +37,15 @@ def weights(*values):
     return tuple({"weight": v} for v in values)
 
 
+def features(what, net=None, flips=None, usual=None, **more):
+    """Returns a method that learns from the teacher's features alone. net: options of [net]; flips:
+    the option of [kd_feature]; usual: default values beside the weight."""
+    loss = WEIGHTED if flips is None else {**WEIGHTED, "flips": flips}
+    return Method(what, "mobilefacenet-half-kd-feature.cfg", labels=False,
+                  edit={"net": net or {}, "kd_feature": loss},
+                  usual={"weight": 32, **(usual or {})}, **more)
+
+
 METHODS = {
     "scratch": Method(
         "labels alone (CosFace)", "mobilefacenet-half-am.cfg",
@@ -43,18 +53,13 @@ METHODS = {
         choices=({"m": .2}, {"m": .35}, {"m": .5}), against=()),
     "probability": Method(
         "labels and probabilities", "mobilefacenet-half-kd-probability.cfg",
-        edit={"margin_softmax": LABELS,
-              "kd_probability": {"teacher": "{headed}", "weights": "{headed_weights}",
-                                 "weight": "{weight}"}},
+        edit={"margin_softmax": LABELS, "kd_probability": PROBABLE},
         usual={"m": .2, "weight": 1}, given={"weight": .1}, choices=weights(.1, .3, 1, 3),
         tuned_as="scratch"),
-    "feature": Method(
-        "the teacher's features, no labels", FEATURE, labels=False,
-        edit={"kd_feature": {**TAUGHT, "weight": "{weight}"}}, usual={"weight": 32},
-        choices=weights(10, 32, 100)),
+    "feature": features("the teacher's features, no labels", choices=weights(10, 32, 100)),
     "correlation": Method(
         "labels and correlations (CC-KD)", "mobilefacenet-half-kd-correlation.cfg",
-        edit={"margin_softmax": LABELS, "kd_correlation": {**TAUGHT, "weight": "{weight}"}},
+        edit={"margin_softmax": LABELS, "kd_correlation": WEIGHTED},
         usual={"m": .2, "weight": 2000}, given={"weight": 30}, choices=weights(3, 30, 300),
         tuned_as="scratch"),
     "exclusive": Method(
@@ -77,8 +82,7 @@ METHODS = {
         edit={"net": GROUPS, "margin_softmax": LABELS}, usual={"m": .2}, tuned_as="scratch"),
     "correlation-groups": Method(
         "CC-KD, batches of 4 images of each identity", "mobilefacenet-half-kd-correlation.cfg",
-        edit={"net": GROUPS, "margin_softmax": LABELS,
-              "kd_correlation": {**TAUGHT, "weight": "{weight}"}},
+        edit={"net": GROUPS, "margin_softmax": LABELS, "kd_correlation": WEIGHTED},
         usual={"m": .2, "weight": 2000}, given={"weight": 30}, tuned_as="correlation",
         against=("scratch", "scratch-groups", "correlation")),
     "adadistill": Method(
@@ -88,9 +92,7 @@ METHODS = {
         choices=({"m": .2}, {"m": .45})),
     "grouped": Method(
         "labels and grouped probabilities (GKD)", "mobilefacenet-half-kd-grouped.cfg",
-        edit={"margin_softmax": LABELS,
-              "kd_probability": {"teacher": "{headed}", "weights": "{headed_weights}",
-                                 "weight": "{weight}"}},
+        edit={"margin_softmax": LABELS, "kd_probability": PROBABLE},
         usual={"m": .2, "weight": 1}, given={"weight": .1}, choices=weights(.1, 1),
         tuned_as="scratch", against=("scratch", "probability")),
     "inherited": Method(
@@ -106,43 +108,31 @@ METHODS = {
         usual={"m": .5}, choices=({"m": .35}, {"m": .5}), against=("scratch", "inherited")),
     "relation": Method(
         "labels and the thresholds that pairs pass (EKD)", "mobilefacenet-half-kd-relation.cfg",
-        edit={"margin_softmax": LABELS, "kd_relation": {**TAUGHT, "weight": "{weight}"}},
+        edit={"margin_softmax": LABELS, "kd_relation": WEIGHTED},
         usual={"m": .2, "weight": 1}, choices=weights(1, 10), tuned_as="scratch"),
-    "assistant": Method(
+    "assistant": features(
         "features of the student of twice the width, taught so itself (teacher's assistant)",
-        FEATURE, labels=False, edit={"kd_feature": {**TAUGHT, "weight": "{weight}"}},
-        usual={"weight": 32}, tuned_as="feature",
-        against=("feature",), pupil_of=("assistant", 2)),
-    "born-again": Method(
-        "features of a student of the same width, taught by features", FEATURE, labels=False,
-        edit={"kd_feature": {**TAUGHT, "weight": "{weight}"}}, usual={"weight": 32},
-        tuned_as="feature",
-        against=("feature",), pupil_of=("feature", 1)),
-    "refo": Method(
+        tuned_as="feature", against=("feature",), pupil_of=("assistant", 2)),
+    "born-again": features(
+        "features of a student of the same width, taught by features",
+        tuned_as="feature", against=("feature",), pupil_of=("feature", 1)),
+    "refo": features(
         "features of a teacher whose last layers have learned from a student (ReFO, our reading)",
-        FEATURE, labels=False, edit={"kd_feature": {**TAUGHT, "weight": "{weight}"}},
-        usual={"weight": 32}, tuned_as="feature", against=("scratch", "feature"),
-        pupil_of=("feature", 1), softens=True),
+        tuned_as="feature", against=("scratch", "feature"), pupil_of=("feature", 1), softens=True),
     # ---- candidates for the best small student: "feature" with one change at a time ----
-    "cosine": Method(
-        "features, the rate falls in half a cosine", FEATURE, labels=False,
-        edit={"net": COSINE, "kd_feature": {**TAUGHT, "weight": "{weight}"}},
-        usual={"weight": 32}, tuned_as="feature", against=("feature",)),
-    "cosine-average": Method(
-        "features, cosine, the average of the weights", FEATURE, labels=False,
-        edit={"net": {**COSINE, "ema": .999}, "kd_feature": {**TAUGHT, "weight": "{weight}"}},
-        usual={"weight": 32}, tuned_as="feature", against=("feature", "cosine")),
-    "cosine-flips": Method(
+    "cosine": features("features, the rate falls in half a cosine", COSINE,
+                       tuned_as="feature", against=("feature",)),
+    "cosine-average": features("features, cosine, the average of the weights",
+                               {**COSINE, "ema": .999}, tuned_as="feature",
+                               against=("feature", "cosine")),
+    "cosine-flips": features(
         "features, cosine, the sum of the teacher's features of the image and its mirror image",
-        FEATURE, labels=False,
-        edit={"net": COSINE, "kd_feature": {**TAUGHT, "weight": "{weight}", "flips": 1}},
-        usual={"weight": 32}, tuned_as="feature", against=("feature", "cosine")),
-    "cosine-inner": Method(
-        "features, cosine, the teacher's last map as a second target", FEATURE, labels=False,
-        edit={"net": COSINE, "kd_feature": {**TAUGHT, "weight": "{weight}"}},
+        COSINE, flips=1, tuned_as="feature", against=("feature", "cosine")),
+    "cosine-inner": features(
+        "features, cosine, the teacher's last map as a second target", COSINE, usual={"inner": 8},
         add="\n[kd_feature]\nfrom=58\nlayer=58\nteacher={cfg}\nweights={weights}\n"
             "weight={inner}\n",
-        usual={"weight": 32, "inner": 8}, tuned_as="feature", against=("feature", "cosine")),
+        tuned_as="feature", against=("feature", "cosine")),
 }
 HOMEWORK = ("scratch", "probability", "feature", "correlation", "exclusive")
 # the default of study.py --methods

@@ -22,9 +22,10 @@ SETTING = ("[net] batch", "[net] learning_rate", "[net] height")
 # ---- statistics over seeds ----
 
 def mean_error(values, folds_error):
-    """Returns (mean, its standard error over seeds). For one seed the error is folds_error."""
-    return sum(values) / len(values), \
-        folds_error if len(values) == 1 else standard_error(values)
+    """Returns (mean, its standard error over seeds). For one seed the error is folds_error, the
+    standard error over the folds of the test."""
+    error = folds_error if len(values) == 1 else standard_error(values)
+    return sum(values) / len(values), error
 
 
 def interval(values):
@@ -122,17 +123,11 @@ def has_other_images(rows):
 
 # ---- the rows of study.py: all finished runs in a folder, with several tests ----
 
-def read_run(out, name):
-    """Returns the contents of run.json, with `name` added, or None for an unfinished run."""
-    value = read_result(os.path.join(out, name, RUN), *KEYS)
-    return value and dict(value, name=name)
-
-
 def shared(run):
     """Returns the inputs of a training that do not depend on the seed, as a sorted tuple."""
     own = ["[net] seed", "threads", BUILD]
     if run["method"] in METHODS and METHODS[run["method"]].pupil_of:
-        own.append("teacher's weights")  # those of a student with the same seed
+        own.append("teacher's weights")  # its teacher is a student of the same seed
     return tuple(sorted((k, v) for k, v in run["made_from"].items() if k not in own))
 
 
@@ -144,12 +139,12 @@ def read_rows(out, any_build):
     grouped = collections.defaultdict(list)
     setting = SETTING if any_build else (*SETTING, BUILD)
     for name in sorted(os.listdir(out)):
-        run = None if ".old-" in name else read_run(out, name)
-        if run:
+        run = read_result(os.path.join(out, name, RUN), *KEYS)
+        if run and ".old-" not in name:
             key = (run["batches"], -run["width"], run["more"],
                    list(METHODS).index(run["method"]) if run["method"] in METHODS else len(METHODS),
                    run["method"], tuple(run["made_from"].get(k, "") for k in setting), shared(run))
-            grouped[key].append(run)
+            grouped[key].append({**run, "name": name})
     made = [row_of(sorted(grouped[key], key=lambda r: r["seed"]), key[-2])
             for key in sorted(grouped)]
     for test in dict.fromkeys(n for r in made for n in r["runs"][0]["tests"]):

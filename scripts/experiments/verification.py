@@ -16,7 +16,8 @@ from lib.processes import darknet
 from lib.text import counted
 from report.roc import draw_roc, draw_worst, printable
 
-NEEDED = ("pair_names", "right", "scores", "same", "made_from")  # keys of another run's results
+# keys that the results of another run must have
+NEEDED = ("pair_names", "right", "scores", "same", "made_from")
 
 
 def find_images(folder, pairs, allow_missing):

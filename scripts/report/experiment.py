@@ -106,7 +106,7 @@ def draw_accuracy(rows, title, path):
         tar = rows[0]["tar"]
         left.set_xlabel("true-match rate at a false-match rate of 1 in 1,000, %; bar: 95 % over "
                         "people", fontsize=8)
-        right.set_xlabel("pairs right, %; bar: 95 %, 1.96 standard errors", fontsize=8)
+        right.set_xlabel("pairs right, %; bar: 1.96 standard errors", fontsize=8)
         if tar:
             left.set_title(f"{tar['genuine_pairs']:,} pairs of one and {tar['impostor_pairs']:,} "
                            f"of two of {tar['people']:,} people", fontsize=8)

@@ -9,9 +9,8 @@ from report.pictures import COLOURS, look, picture
 
 
 def accuracy(test):
-    if test["interval"] is None:
-        return f"{percent(test['mean'])} %"
-    return f"{percent(test['mean'])} ± {percent(test['interval'])} %"
+    half = "" if test["interval"] is None else f" ± {percent(test['interval'])}"
+    return f"{percent(test['mean'])}{half} %"
 
 
 def p_words(test):
@@ -38,12 +37,6 @@ def rate_words(row, name):
     return f"{percent(r['mean'])} ({percent(r['low'])} to {percent(r['high'])}) %{some}"
 
 
-def header(names, rates):
-    return ["method", "width", "batches", "images", "values", "seeds",
-            *(c for n in names for c in (n, f"{n}, minus", f"p, {n}")), *rates,
-            "images seen", "training, s", "commit"]
-
-
 def cells(row, names, rates):
     out = [row["method"], f"{row['width']:g}", f"{row['batches']:,}", f"{row['images']:,}",
            tuned_words(row), " ".join(map(str, row["seeds"]))]
@@ -66,18 +59,16 @@ def table(rows):
     """Returns the table: the header, then a line for each row."""
     names = tests_in(rows)
     rates = list(dict.fromkeys(n for r in rows for n in r["identification"]))
-    return [header(names, rates)] + [cells(r, names, rates) for r in rows]
+    header = ["method", "width", "batches", "images", "values", "seeds",
+              *(c for n in names for c in (n, f"{n}, minus", f"p, {n}")), *rates,
+              "images seen", "training, s", "commit"]
+    return [header] + [cells(r, names, rates) for r in rows]
 
 
 def markdown(rows):
     lines = table(rows)
     lines.insert(1, ["---"] * len(lines[0]))
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def panels(rows):
-    """Returns [(width, batches)] in the order of the rows: each pair gets two panels."""
-    return list(dict.fromkeys((r["width"], r["batches"]) for r in rows))
 
 
 def style(row):
@@ -119,7 +110,9 @@ def draw_curves(axis, rows, name):
 
 
 def draw(rows, path):
-    which, name = panels(rows), tests_in(rows)[0]
+    """Draws two panels for each width and number of batches: points, and curves of training."""
+    which = list(dict.fromkeys((r["width"], r["batches"]) for r in rows))
+    name = tests_in(rows)[0]
     with picture(path, 110, 2, len(which), figsize=(1.6 + 4.8 * len(which), 8)) as (figure, axes):
         for column, (width, batches) in enumerate(which):
             some = [r for r in rows if (r["width"], r["batches"]) == (width, batches)]
