@@ -27,6 +27,7 @@ from lib.cfg_text import edit, without_losses
 from lib.files import read, write_json
 from lib.metrics import mcnemar, p_text, percent
 from lib.processes import darknet, run, timed
+from lib.text import markdown
 from report.experiment import summary
 from report.machine import made_here
 
@@ -212,12 +213,9 @@ def stages(args, data):
 
 
 def show(rows, columns, cells):
-    if not rows:
-        return
-    table = [columns] + [cells(r) for r in rows]
-    print("\n| " + " | ".join(table[0]) + " |\n|" + "---|" * len(columns))
-    for line in table[1:]:
-        print("| " + " | ".join(line) + " |")
+    if rows:
+        print()
+        print("\n".join(markdown([columns, *map(cells, rows)], "|" + "---|" * len(columns))))
 
 
 def work(args):

@@ -13,6 +13,9 @@ from lib.pairs import read_pairs
 from lib.processes import darknet, run
 from experiments.verification import find_images
 
+# arguments of the scripts with paths that must exist
+FOLDERS = ("faces", "lfw", "development_faces")
+FILES = ("pairs", "teacher_cfg", "teacher_weights", "development_pairs")
 WATCHED = 800  # synthetic pairs for the accuracy curve during training
 WATCHED_SEED = 3
 DEVELOPMENT_SEED = 2  # draws the people that choose loss weights; seed 1 draws those of the test
@@ -157,18 +160,11 @@ def watched_pairs(args):
     return Pairs(faces, path, "synthetic pairs")
 
 
-def folders_of(args):
-    """Returns the user's paths that must exist, as (option, path, True for a folder)."""
-    named = [("--faces", args.faces, True), ("--lfw", args.lfw, True),
-             ("--pairs", args.pairs, False), ("--teacher-cfg", args.teacher_cfg, False),
-             ("--teacher-weights", args.teacher_weights, False),
-             ("--development-faces", args.development_faces, True),
-             ("--development-pairs", args.development_pairs, False)]
-    return [n for n in named if n[1]] + [("--unlabelled", p, True) for p in args.unlabelled]
-
-
 def check_paths(args):
-    for name, path, is_folder in folders_of(args):
+    """Checks that the user's files and folders exist."""
+    named = [("--" + key.replace("_", "-"), getattr(args, key), key in FOLDERS)
+             for key in (*FOLDERS, *FILES) if getattr(args, key)]
+    for name, path, is_folder in named + [("--unlabelled", p, True) for p in args.unlabelled]:
         if not (os.path.isdir if is_folder else os.path.isfile)(path):
             what = "folder" if is_folder else "file"
             raise Failure(f"{name} {path}: " + (f"is not a {what}" if os.path.exists(path) else

@@ -38,6 +38,13 @@ def words(line):
     return [w.strip() for w in line.split("\t")] if "\t" in line.strip() else line.split()
 
 
+def markdown(rows, rule):
+    """Returns the lines of a table in Markdown. rows: lists of texts; rule: the line below the first
+    row, which aligns the columns."""
+    lines = ["| " + " | ".join(r) + " |" for r in rows]
+    return [lines[0], rule, *lines[1:]]
+
+
 def columns(rows):
     """Returns a table as text. rows: lists of texts, all of one length."""
     widths = [max(map(len, column)) for column in zip(*rows)]

@@ -5,6 +5,7 @@ from experiments import choice
 from experiments.methods import METHODS
 from lib.files import write, write_csv, write_json
 from lib.metrics import p_text, percent
+from lib.text import markdown
 from report.pictures import COLOURS, look, picture
 
 
@@ -63,12 +64,6 @@ def table(rows):
               *(c for n in names for c in (n, f"{n}, minus", f"p, {n}")), *rates,
               "images seen", "training, s", "commit"]
     return [header] + [cells(r, names, rates) for r in rows]
-
-
-def markdown(rows):
-    lines = table(rows)
-    lines.insert(1, ["---"] * len(lines[0]))
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def style(row):
@@ -137,14 +132,15 @@ def notes(args, chosen):
 
 
 def write_all(args, rows, chosen):
-    at = os.path.join(args.out, "study.")
-    write_csv(at + "csv", table(rows))
+    at, lines = os.path.join(args.out, "study."), table(rows)
+    write_csv(at + "csv", lines)
     draw(rows, at + "png")
     used = dict.fromkeys(r["method"] for r in rows)
     said = [f"- **{m}**: {METHODS[m].what}" for m in used if m in METHODS]
     machines = sorted({m for r in rows for run in r["runs"] for m in run["machine"]})
     commands = list(dict.fromkeys(run["command"] for r in rows for run in r["runs"]))
-    write(at + "md", "# Ways of distilling\n\n" + markdown(rows) + "\n\n" + "\n".join(
+    page = "\n".join(markdown(lines, "| --- " * len(lines[0]) + "|"))
+    write(at + "md", "# Ways of distilling\n\n" + page + "\n\n" + "\n".join(
         f"- {n}" for n in notes(args, chosen)) + "\n\n" + "\n".join(said) +
         f"\n\nProcessor: {'; '.join(machines)}\n\nCommands:\n\n```\n" + "\n".join(commands) +
         "\n```\n\n![accuracy](study.png)\n")

@@ -5,6 +5,7 @@ import statistics
 
 from lib.files import write
 from lib.metrics import mcnemar, p_text, percent
+from lib.text import markdown
 from report.pictures import picture
 
 COLUMNS = ("network", "parameters", "multiply-adds", "bytes", "ms, one face", "LFW, %", "CFP-FP, %",
@@ -37,8 +38,7 @@ def cells(row):
 
 def table(rows):
     """Returns the table as lines of Markdown."""
-    return ["| " + " | ".join(COLUMNS) + " |", "|---" + "|---:" * (len(COLUMNS) - 1) + "|"] + \
-        ["| " + " | ".join(cells(r)) + " |" for r in rows]
+    return markdown([COLUMNS, *map(cells, rows)], "|---" + "|---:" * (len(COLUMNS) - 1) + "|")
 
 
 def notes(rows):
