@@ -58,7 +58,8 @@ def ours_ms(args, cfg, weights, batch, runs, *more):
 
 
 def median_ms(run, images, seconds, least):
-    """Calls run() for `seconds`, at least `least` times. Returns the median ms / images."""
+    """Calls run() for `seconds`, at least `least` times. Returns the median milliseconds per image.
+    images: the number of images of a call."""
     times, stop = [], time.perf_counter() + seconds
     while len(times) < least or time.perf_counter() < stop:
         start = time.perf_counter()
@@ -106,7 +107,7 @@ def inputs(folder, batch, height, width, channels, seed):
 
 
 def raw(args, cfg, weights, fin, batch, folder):
-    """Returns the outputs of `darknet`, B x D."""
+    """Returns the outputs of `darknet` as an array: batch x outputs of an image."""
     fout = os.path.join(folder, "out.f32")
     darknet("classifier", "raw", cfg, weights, fin, fout, "-batch", batch, "-threads",
             args.threads, "-force")

@@ -83,8 +83,9 @@ def ratio(args, one, other):
 # ---- binary ----
 
 def binary(args, data, full):
-    """Returns a row for each mode, trained from labels, then for each mode, trained from features.
-    The network `full` is not trained again: without a given teacher it has learned from labels."""
+    """Returns the rows of the modes trained from labels, then of the modes trained from features.
+    full: the network in full precision, (cfg, weights), which is not trained again. It has learned
+    from the given teacher or, without one, from labels."""
     given, rows, base = bool(args.teacher_weights), [], None
     for taught, mode in itertools.product((False, True), args.modes):
         if mode == "full" and taught and not given:

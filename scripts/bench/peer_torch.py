@@ -99,7 +99,7 @@ def shuffle(layer, x):
 
 
 def avgpool(layer, x):
-    """A mean pool that includes the padding. With size 0: the mean of the whole map."""
+    """A mean pool that counts the padding. With size 0: the mean of the whole map."""
     if not layer["size"]:
         return x.mean((2, 3), keepdim=True)
     return F.avg_pool2d(x, layer["size"], layer["stride"], layer["pad"])
@@ -119,7 +119,7 @@ def maxpool(layer, x):
 
 
 def local_avgpool(layer, x):
-    """A mean pool over the pixels inside of the map."""
+    """A mean pool that does not count the padding."""
     inside = torch.ones_like(x[:1, :1])
     sums, counts = (F.avg_pool2d(padded(layer, v, 0), layer["size"], layer["stride"])
                     for v in (x, inside))

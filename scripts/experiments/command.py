@@ -37,7 +37,8 @@ def add_data_options(p, out):
     p.add_argument("--force", action="store_true", help="train again a network that was made from "
                    "other inputs; the old one is kept under another name")
     p.add_argument("--any-build", action="store_true",
-                   help="keep networks that another build of darknet has trained")
+                   help="keep networks that another build of darknet has trained; study.py joins "
+                   "them with others in a row")
     # defaults of arguments that only some of these scripts set
     p.set_defaults(cache=True, pictures=True, every_pair=False, any_results=False, is_short=False,
                    given={}, where="held-out identities", plan=False, test=[], probes=None,

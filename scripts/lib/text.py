@@ -39,8 +39,8 @@ def words(line):
 
 
 def markdown(rows, rule):
-    """Returns the lines of a table in Markdown. rows: lists of texts; rule: the line below the first
-    row, which aligns the columns."""
+    """Returns the lines of a table in Markdown. rows: lists of texts; rule: the line below the
+    first row, which aligns the columns."""
     lines = ["| " + " | ".join(r) + " |" for r in rows]
     return [lines[0], rule, *lines[1:]]
 
