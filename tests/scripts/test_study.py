@@ -17,7 +17,7 @@ with needed():
     import scipy.stats
 from experiments import choice, methods, rows, runs
 from experiments.held_out import draw_pairs
-from report import machine
+from report import machine, study as study_report
 
 SMALL = ["--size", "32", "--identities", "24", "--images", "4", "--batches", "2", "--batch", "16",
          "--teacher-batches", "2", "--synthetic-pairs", "20", "--widths", "0.25",
@@ -109,6 +109,14 @@ def numbers():
     rows.add_p(made)
     check(made[2]["p"] == {"feature": [1.]}, "p against the row that saw the same images",
           made[2]["p"])
+
+
+def some_seeds():
+    row = {"seeds": [1, 2], "identification": {
+        "r": {"mean": .5, "low": .4, "high": .6, "seeds": 1}, "s": None}}
+    got = [study_report.rate_words(row, name) for name in "rst"]
+    check(got == ["50.00 (40.00 to 60.00) %, 1 of the seeds", "not measurable", "not run"],
+          "a rate says when not all seeds have it", got)
 
 
 def fake_run(out, method, seed, accuracy, pairs="p", tests=("lfw",), **inputs):
@@ -289,7 +297,7 @@ def refusals(folder):
 
 
 with tempfile.TemporaryDirectory() as temporary:
-    for test in (plans, tables, held_out, numbers):
+    for test in (plans, tables, held_out, numbers, some_seeds):
         attempt(test.__name__, test)
     attempt("commits", commits, os.path.join(temporary, "checkout"))
     for test in (joined, whole, identifies, best, refusals):
