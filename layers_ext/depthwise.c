@@ -29,6 +29,10 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     dnx_dwconv *s = n->state;
     dnx_patches at;
+    if (n->in[0].c > (1 << 30) / o->multiplier)
+        return dnx_fail(err, DNX_ESHAPE, n->loc,
+                        "[depthwise] multiplier=%d: over 2^30 outputs for an input of %d channels",
+                        o->multiplier, n->in[0].c);
     s->kh = s->kw = o->size;
     s->stride = o->stride;
     s->pad = o->pad ? o->size / 2 : o->padding;
