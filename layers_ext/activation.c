@@ -19,7 +19,6 @@ static const dnx_opt options[] = {
 
 typedef struct {
     float *slopes, *d_slopes; /* C; NULL unless activation=prelu */
-    float *one, *zero;        /* C: the scale 1 and the shift 0 for act_back() */
     double *sums;             /* CHUNKS x 3 x C: the sums of act_back() for each part */
 } state;
 
@@ -33,11 +32,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     if (act_of(n) == DNX_PRELU) st = dnx_new_slopes(n, &s->slopes, &s->d_slopes, err);
     if (!st && n->trains) {
         n->scratch = (size_t)n->batch * dnx_size(n->out);
-        st = dnx_new(n, &s->one, C, err);
-        for (size_t c = 0; !st && c < C; c++) s->one[c] = 1;
-        if (!st) st = dnx_new(n, &s->zero, C, err);
-        if (!st) s->sums = dnx_new_array(n, CHUNKS * 3 * C, sizeof *s->sums, err);
-        if (!st && !s->sums) st = DNX_EMEM;
+        s->sums = dnx_new_array(n, CHUNKS * 3 * C, sizeof *s->sums, err);
+        if (!s->sums) st = DNX_EMEM;
     }
     return st;
 }
@@ -58,7 +54,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
 static void backward_rows(dnx_node *n, dnx_pass *p, long first, long last) {
     const state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
-    const dnx_scaled_act a = {n->out.c, s->one, s->zero, act_of(n), s->slopes};
+    const dnx_scaled_act a = {n->out.c, NULL, NULL, act_of(n), s->slopes};
     size_t C = (size_t)n->out.c;
     for (long i = first; i < last; i++) {
         long lo, hi;

@@ -12,7 +12,6 @@
 
 #include "common/bare_act.h"
 #include "kernels/kernels.h"
-#include "kernels/pool.h"
 #include "layer/advice.h"
 #include "layer/fusion.h"
 
@@ -34,8 +33,6 @@ typedef struct {
     bool is_plain;      /* x and f have the same shape */
     int h, w, c;        /* how many rows, columns and channels of f are added */
     int stride, sample; /* the added pixels are every stride-th of f, every sample-th of y */
-    float *one, *zero;  /* C: the scale 1 and the shift 0 for act_back() */
-    double *sums;       /* threads x 2 x C: act_back() stores its sums there; they are not used */
 } state;
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -58,23 +55,9 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     s->c = a.c < f.c ? a.c : f.c;
     s->is_plain = a.h == f.h && a.w == f.w && a.c == f.c;
     n->out = a;
-    if (!n->trains || o->activation == DNX_LINEAR) return DNX_OK;
-    n->scratch = 2 * (size_t)n->batch * dnx_size(a);
-    size_t C = (size_t)a.c;
-    dnx_status st = dnx_new(n, &s->one, C, err);
-    for (size_t c = 0; !st && c < C; c++) s->one[c] = 1;
-    if (!st) st = dnx_new(n, &s->zero, C, err);
-    if (!st)
-        s->sums = dnx_new_array(n, 2 * C * (size_t)dnx_pool_threads(n->pool), sizeof *s->sums, err);
-    return st || !s->sums ? DNX_EMEM : DNX_OK;
+    if (n->trains && o->activation != DNX_LINEAR) n->scratch = (size_t)n->batch * dnx_size(a);
+    return DNX_OK;
 }
-
-typedef struct {
-    dnx_node *n;
-    dnx_pass *p;
-    float *u; /* alpha*x + beta*f */
-    const float *du;
-} job;
 
 /* Returns the row of f that is added to row i of y, or -1. Rows are numbered through the batch. */
 static long row_of_f(const dnx_node *n, long i) {
@@ -84,78 +67,66 @@ static long row_of_f(const dnx_node *n, long i) {
     return b * n->in[1].h + y / s->sample * s->stride;
 }
 
-static void add_rows(const job *j, long lo, long hi) {
-    const dnx_node *n = j->n;
+/* Computes rows [lo, hi) of u = alpha*x + beta*f. */
+static void add_rows(const dnx_node *n, const dnx_pass *p, long lo, long hi, float *u) {
     const state *s = n->state;
     const opts *o = n->opts;
     size_t C = (size_t)n->out.c, row = (size_t)n->out.w * C, C1 = (size_t)n->in[1].c;
-    const float *x = j->p->x[0], *f = j->p->x[1];
+    const float *x = p->x[0], *f = p->x[1];
     if (s->is_plain) {
         for (size_t i = (size_t)lo * row; i < (size_t)hi * row; i++)
-            j->u[i] = o->alpha * x[i] + o->beta * f[i];
+            u[i] = o->alpha * x[i] + o->beta * f[i];
         return;
     }
     for (long i = lo; i < hi; i++) {
-        float *u = j->u + (size_t)i * row;
         long from = row_of_f(n, i);
-        memcpy(u, x + (size_t)i * row, sizeof *u * row);
+        memcpy(u + (size_t)i * row, x + (size_t)i * row, sizeof *u * row);
         for (int k = 0; from >= 0 && k < s->w; k++) {
-            float *to = u + (size_t)(k * s->sample) * C;
+            float *to = u + (size_t)i * row + (size_t)(k * s->sample) * C;
             const float *a = f + ((size_t)from * (size_t)n->in[1].w + (size_t)(k * s->stride)) * C1;
             for (int c = 0; c < s->c; c++) to[c] = o->alpha * to[c] + o->beta * a[c];
         }
     }
 }
 
-static void forward_share(void *arg, long lo, long hi) {
-    job *j = arg;
-    const opts *o = j->n->opts;
-    dnx_shape out = j->n->out;
-    add_rows(j, lo, hi);
-    float *y = j->p->y + (size_t)lo * (size_t)out.w * (size_t)out.c;
-    dnx_bare_act(j->n, o->activation, y, (hi - lo) * out.w);
+static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    float *y = p->y + (size_t)lo * (size_t)n->out.w * (size_t)n->out.c;
+    add_rows(n, p, lo, hi, p->y);
+    dnx_bare_act(n, ((const opts *)n->opts)->activation, y, (hi - lo) * n->out.w);
 }
 
 static void forward(dnx_node *n, dnx_pass *p) {
-    job j = {n, p, p->y, NULL};
-    dnx_pool_rows(n->pool, (long)p->batch * n->out.h, forward_share, &j);
+    dnx_each_row(n, p, (long)p->batch * n->out.h, forward_rows);
 }
 
-/* Computes du, the gradient of the sum u before the activation. Computes u again, because forward()
- * does not keep it. */
-static void du_share(void *arg, int t, int threads) {
-    job *j = arg;
-    const opts *o = j->n->opts;
-    state *s = j->n->state;
-    dnx_shape out = j->n->out;
-    long lo, hi;
-    dnx_share((long)j->p->batch * out.h, t, threads, &lo, &hi);
-    size_t at = (size_t)lo * (size_t)out.w * (size_t)out.c;
-    double *sums = s->sums + 2 * (size_t)t * (size_t)out.c;
-    add_rows(j, lo, hi);
-    const dnx_scaled_act a = {out.c, s->one, s->zero, (dnx_act)o->activation, NULL};
-    dnx_kernels()->act_back(j->p->dy + at, j->u + at, (hi - lo) * out.w, &a,
-                            (float *)(uintptr_t)j->du + at, sums, sums + out.c, NULL);
+/* Returns du, the gradient of u. */
+static const float *du_of(const dnx_node *n, const dnx_pass *p) {
+    return ((const opts *)n->opts)->activation == DNX_LINEAR ? p->dy : p->scratch;
+}
+
+/* Computes u again, because forward() does not keep it, and replaces u by du. */
+static void du_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    size_t at = (size_t)lo * (size_t)n->out.w * (size_t)n->out.c;
+    float *u = p->scratch + at;
+    const dnx_scaled_act a = {.C = n->out.c, .act = (dnx_act)((const opts *)n->opts)->activation};
+    add_rows(n, p, lo, hi, p->scratch);
+    dnx_kernels()->act_dz(p->dy + at, u, (hi - lo) * n->out.w, &a, NULL, NULL, NULL, u);
 }
 
 static void put(float a, const float *from, size_t n, bool adds, float *to) {
-    if (adds)
-        for (size_t i = 0; i < n; i++) to[i] += a * from[i];
-    else
-        for (size_t i = 0; i < n; i++) to[i] = a * from[i];
+    for (size_t i = 0; i < n; i++) to[i] = adds ? to[i] + a * from[i] : a * from[i];
 }
 
-static void dx_share(void *arg, long lo, long hi) {
-    job *j = arg;
-    const state *s = j->n->state;
-    const opts *o = j->n->opts;
-    size_t C = (size_t)j->n->out.c, row = (size_t)j->n->out.w * C;
-    bool adds = j->p->dx_adds[0];
+static void dx_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    const state *s = n->state;
+    const opts *o = n->opts;
+    size_t C = (size_t)n->out.c, row = (size_t)n->out.w * C;
+    bool adds = p->dx_adds[0];
     for (long i = lo; i < hi; i++) {
-        const float *du = j->du + (size_t)i * row;
-        float *dx = j->p->dx[0] + (size_t)i * row;
-        long from = s->is_plain ? 0 : row_of_f(j->n, i);
-        for (int k = 0; k < j->n->out.w; k++, du += C, dx += C) {
+        const float *du = du_of(n, p) + (size_t)i * row;
+        float *dx = p->dx[0] + (size_t)i * row;
+        long from = s->is_plain ? 0 : row_of_f(n, i);
+        for (int k = 0; k < n->out.w; k++, du += C, dx += C) {
             bool is_added = from >= 0 && k % s->sample == 0 && k / s->sample < s->w;
             size_t scaled = is_added ? (size_t)s->c : 0;
             put(o->alpha, du, scaled, adds, dx);
@@ -165,38 +136,32 @@ static void dx_share(void *arg, long lo, long hi) {
 }
 
 /* Computes the gradient of f for images [lo, hi). */
-static void df_share(void *arg, long lo, long hi) {
-    job *j = arg;
-    const dnx_node *n = j->n;
+static void df_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     const state *s = n->state;
     const opts *o = n->opts;
     size_t C = (size_t)n->out.c, C1 = (size_t)n->in[1].c, size = dnx_size(n->in[1]);
-    float *df = j->p->dx[1];
+    const float *du = du_of(n, p);
+    float *df = p->dx[1];
     if (s->is_plain) {
-        put(o->beta, j->du + (size_t)lo * size, (size_t)(hi - lo) * size, j->p->dx_adds[1],
+        put(o->beta, du + (size_t)lo * size, (size_t)(hi - lo) * size, p->dx_adds[1],
             df + (size_t)lo * size);
         return;
     }
-    if (!j->p->dx_adds[1]) memset(df + (size_t)lo * size, 0, sizeof *df * (size_t)(hi - lo) * size);
+    if (!p->dx_adds[1]) memset(df + (size_t)lo * size, 0, sizeof *df * (size_t)(hi - lo) * size);
     for (long i = lo * n->out.h; i < hi * n->out.h; i++) {
         long from = row_of_f(n, i);
         for (int k = 0; from >= 0 && k < s->w; k++)
-            put(o->beta, j->du + ((size_t)i * (size_t)n->out.w + (size_t)(k * s->sample)) * C,
+            put(o->beta, du + ((size_t)i * (size_t)n->out.w + (size_t)(k * s->sample)) * C,
                 (size_t)s->c, true,
                 df + ((size_t)from * (size_t)n->in[1].w + (size_t)(k * s->stride)) * C1);
     }
 }
 
 static void backward(dnx_node *n, dnx_pass *p) {
-    const opts *o = n->opts;
-    job j = {n, p, NULL, p->dy};
-    if (o->activation != DNX_LINEAR) {
-        j.u = p->scratch;
-        j.du = p->scratch + (size_t)n->batch * dnx_size(n->out);
-        dnx_pool_run(n->pool, du_share, &j);
-    }
-    if (p->dx[0]) dnx_pool_rows(n->pool, (long)p->batch * n->out.h, dx_share, &j);
-    if (p->dx[1]) dnx_pool_rows(n->pool, p->batch, df_share, &j);
+    const long rows = (long)p->batch * n->out.h;
+    if (((const opts *)n->opts)->activation != DNX_LINEAR) dnx_each_row(n, p, rows, du_rows);
+    if (p->dx[0]) dnx_each_row(n, p, rows, dx_rows);
+    if (p->dx[1]) dnx_each_row(n, p, p->batch, df_rows);
 }
 
 static bool is_plain_sum(const dnx_node *n) {

@@ -1,8 +1,7 @@
 /* depthwise.inc.h - depthwise convolution; a part of kernels.inc.h. */
 
-#define STRIP 4      /* output pixels whose sums are in registers together */
-#define DW_STRIP 8   /* output pixels summed together for a filter gradient */
-#define MAX_TAPS 512 /* largest kh */
+#define STRIP 4    /* output pixels whose sums are in registers together */
+#define DW_STRIP 8 /* output pixels summed together for a filter gradient */
 
 INLINE int at_least(int a, int b) { return a > b ? a : b; }
 INLINE int at_most(int a, int b) { return a < b ? a : b; }
@@ -135,7 +134,7 @@ static void dw_row(const float *const *rows, const dnx_rows *r, int C, const flo
 /* The `count` rows d[i] of dy whose outputs read an input row, each with the row w[i] of taps by
  * which they read it. */
 typedef struct {
-    const float *d[MAX_TAPS], *w[MAX_TAPS];
+    const float *d[DNX_MAX_TAPS], *w[DNX_MAX_TAPS];
     int count;
     bool adds;
 } back_rows;

@@ -217,25 +217,17 @@ static void act_back(const float *dy, const float *z, long P, const dnx_scaled_a
     }
 }
 
-INLINE void dz_rows(const int R, const back *b, const float *p, const float *q, const float *w,
-                    int c, const int n) {
+INLINE void dz_rows(const int R, const back *b, const bool is_slow, const bool has_p,
+                    const float *p, const float *q, const float *w, int c, const int n) {
     back_lanes v = lanes_of(b, c, n);
-    vf vp = set1(1), vq = zero(), vw = zero(), dz[GROUP];
-    if (p) vp = ldn(p + c, n), vq = ldn(q + c, n), vw = ldn(w + c, n);
+    vf vp = zero(), vq = zero(), vw = zero(), dz[GROUP];
+    if (has_p) vp = ldn(p + c, n), vq = ldn(q + c, n), vw = ldn(w + c, n);
     UNROLL for (int r = 0; r < R; r++) {
         size_t at = (size_t)r * b->C + (size_t)c;
-        vf du = back_vector(b, false, at, &v, n);
-        dz[r] = fma_(du, vp, fma_(v.z, vq, vw));
+        vf du = back_vector(b, is_slow, at, &v, n);
+        dz[r] = has_p ? fma_(du, vp, fma_(v.z, vq, vw)) : du;
     }
     UNROLL for (int r = 0; r < R; r++) stn(b->du + (size_t)r * b->C + c, dz[r], n);
-}
-
-INLINE void slow_dz(const back *b, const float *p, const float *q, const float *w, int c,
-                    const int n) {
-    back_lanes v = lanes_of(b, c, n);
-    vf du = back_vector(b, true, (size_t)c, &v, n);
-    if (p) du = fma_(du, ldn(p + c, n), fma_(v.z, ldn(q + c, n), ldn(w + c, n)));
-    stn(b->du + c, du, n);
 }
 
 static void act_dz(const float *dy, const float *z, long P, const dnx_scaled_act *s, const float *p,
@@ -243,23 +235,24 @@ static void act_dz(const float *dy, const float *z, long P, const dnx_scaled_act
     const int C = s->C;
     dnx_epilogue given = {.act = s->act, .slope = s->slope};
     back b = {dy, z, s->scale, s->shift, dz, (size_t)C, epi_of(&given)};
-#define BODY4(c, n) dz_rows(GROUP, &b, p, q, r, c, n)
-#define BODY1(c, n) dz_rows(1, &b, p, q, r, c, n)
-#define SLOW(c, n) slow_dz(&b, p, q, r, c, n)
+#define BODY4(c, n) dz_rows(GROUP, &b, false, true, p, q, r, c, n)
+#define BODY1(c, n) dz_rows(1, &b, false, true, p, q, r, c, n)
+#define PLAIN4(c, n) dz_rows(GROUP, &b, false, false, p, q, r, c, n)
+#define PLAIN1(c, n) dz_rows(1, &b, false, false, p, q, r, c, n)
+#define SLOW(c, n) dz_rows(1, &b, true, p != NULL, p, q, r, c, n)
     for (long i = 0; i < P && b.e.is_slow; i++) {
         EACH_VECTOR(C, SLOW);
         STEP(1);
     }
-    if (!b.e.is_slow) EACH_GROUP(P, C, BODY4, BODY1, STEP);
+    if (b.e.is_slow) return;
+    if (p) EACH_GROUP(P, C, BODY4, BODY1, STEP);
+    else EACH_GROUP(P, C, PLAIN4, PLAIN1, STEP);
 #undef BODY4
 #undef BODY1
+#undef PLAIN4
+#undef PLAIN1
 #undef SLOW
 #undef STEP
-}
-
-static void affine2(const float *a, const float *b, long P, int C, const float *p, const float *q,
-                    const float *r, float *out) {
-    act_dz(a, b, P, &(dnx_scaled_act){.C = C}, p, q, r, out);
 }
 
 static void copy_runs(const float *from, size_t step, int count, int n, float *to, size_t ldt) {

@@ -32,6 +32,8 @@ typedef struct {
     int C, a, b;
 } dnx_groups;
 
+#define DNX_MAX_TAPS 512 /* largest kh */
+
 /* Output x reads the pixels x*stride - pad + kx, kx < kw, of kh input rows. Pixels outside of a row
  * are 0. */
 typedef struct {
@@ -63,25 +65,19 @@ typedef struct {
     void (*mmt)(const float *a, size_t lda, const float *d, size_t ldd, int P, int K, int N,
                 float *w, const dnx_ahead *next);
 
-    /* Computes a row of a depthwise convolution, out_w x C. w is [kh][kw][C]. rows[ky] points at
-     * pixel 0 of input row ky, or is NULL for a row of padding. */
-    void (*dw_row)(const float *const *rows, const dnx_rows *s, int C, const float *w,
-                   const dnx_epilogue *e);
-    /* Computes the gradient of an input row, in_w x C. rows[ky] is the row of dy whose outputs read
-     * this input row with taps w[ky], or NULL if there is no such row. */
-    void (*dw_dx)(const float *const *rows, const dnx_rows *s, int C, const float *w, float *dx,
-                  bool adds);
-    /* Adds the filter gradient of one output row to dw. */
-    void (*dw_row_dw)(const float *const *rows, const dnx_rows *s, int C, float *dw,
-                      const float *dy);
-
-    /* group_row() computes a row of a convolution in groups, out_w x N with N = C/a*b.
-     * group_row_dw() adds the filter gradient of such a row to dw. w and dw are [kh][a][kw][N].
-     * Both are fast when a and b are at most the length of a vector. pad may be negative. */
+    /* group_row() computes a row of a convolution in groups, out_w x N with N = C/a*b. rows[ky]
+     * points at pixel 0 of input row ky, or is NULL for a row of padding. group_row_dw() adds the
+     * filter gradient of such a row to dw. w and dw are [kh][a][kw][N]. Both are fast when a and b
+     * are at most the length of a vector. pad may be negative. */
     void (*group_row)(const float *const *rows, const dnx_rows *s, const dnx_groups *g,
                       const float *w, const dnx_epilogue *e);
     void (*group_row_dw)(const float *const *rows, const dnx_rows *s, const dnx_groups *g,
                          float *dw, const float *dy);
+    /* For a depthwise convolution (a = b = 1), computes the gradient of an input row, in_w x C.
+     * rows[ky] is the row of dy whose outputs read this input row with taps w[ky], or NULL if there
+     * is no such row. */
+    void (*dw_dx)(const float *const *rows, const dnx_rows *s, int C, const float *w, float *dx,
+                  bool adds);
 
     /* Adds x to sum[c] and x^2 to sum_sq[c], over P contiguous rows of C floats. */
     void (*stats)(const float *x, long P, int C, double *sum, double *sum_sq);
@@ -91,16 +87,15 @@ typedef struct {
     /* Like scale_act(), for a y larger than the cache: stores past the cache if possible. */
     void (*scale_act_stream)(const float *x, long P, const dnx_scaled_act *s, const float *residual,
                              float *y);
-    /* With u = z*scale[c] + shift[c]: du = dy * act'(u), sum_du[c] += du, sum_duz[c] += du*z, and
-     * sum_slope[c] += dy*u where u < 0. du and sum_slope may be NULL; du may be dy. */
+    /* dy is the gradient of act(u), with u = z*scale[c] + shift[c]. Stores du = dy * act'(u). Adds
+     * du to sum_du[c], du*z to sum_duz[c], and dy*u where u < 0 to sum_slope[c]. du and sum_slope
+     * may be NULL; du may be dy. */
     void (*act_back)(const float *dy, const float *z, long P, const dnx_scaled_act *s, float *du,
                      double *sum_du, double *sum_duz, double *sum_slope);
-    /* With du of act_back(): dz = du*p[c] + z*q[c] + r[c]; dz = du if p is NULL. dz may be dy. */
+    /* With du of act_back(): dz = du*p[c] + z*q[c] + r[c]; dz = du if p is NULL. dz may be dy
+     * or z. */
     void (*act_dz)(const float *dy, const float *z, long P, const dnx_scaled_act *s, const float *p,
                    const float *q, const float *r, float *dz);
-    /* out = a*p[c] + b*q[c] + r[c]. out may be a. */
-    void (*affine2)(const float *a, const float *b, long P, int C, const float *p, const float *q,
-                    const float *r, float *out);
     /* to[i*ldt + j] = from[i*step + j], i < count, j < n. */
     void (*copy_runs)(const float *from, size_t step, int count, int n, float *to, size_t ldt);
     /* y += x */

@@ -3,7 +3,6 @@
  * In mm(), MR x 2 vectors of sums, two vectors of b and one of a must fit the registers. */
 #include "kernels/kernels.h"
 
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -40,15 +39,7 @@ INLINE vf ld(const float *p) { return *(const vf_mem *)p; }
 INLINE void st(float *p, vf v) { *(vf_mem *)p = v; }
 INLINE vf zero(void) { return (vf){0}; }
 
-INLINE vf set1(float x) {
-#if VW == 4
-    return (vf){x, x, x, x};
-#elif VW == 8
-    return (vf){x, x, x, x, x, x, x, x};
-#else
-    return (vf){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x};
-#endif
-}
+INLINE vf set1(float x) { return x - zero(); /* the language makes a vector of x */ }
 
 /* Returns a*b + c, fused if the set has FMA. This needs intrinsics: with -std=c11 GCC does not fuse
  * a product and a sum. */
@@ -236,9 +227,8 @@ extern const dnx_kernel_set NAME1(SET);
 // clang-format off
 const dnx_kernel_set NAME1(SET) = {
     .name = TEXT1(SET), .panel = PANEL, .packed = packed, .pack = pack, .mm = mm, .mmt = mmt,
-    .dw_row = dw_row, .dw_dx = dw_dx, .dw_row_dw = dw_row_dw,
-    .group_row = group_row, .group_row_dw = group_row_dw, .stats = stats,
+    .group_row = group_row, .group_row_dw = group_row_dw, .dw_dx = dw_dx, .stats = stats,
     .scale_act = scale_act, .scale_act_stream = scale_act_stream, .act_back = act_back,
-    .act_dz = act_dz, .affine2 = affine2, .copy_runs = copy_runs, .add = add, .dot = dot,
+    .act_dz = act_dz, .copy_runs = copy_runs, .add = add, .dot = dot,
     .wino_in = wino_in, .wino_out = wino_out};
 // clang-format on

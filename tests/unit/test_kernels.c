@@ -109,7 +109,8 @@ static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no
     memcpy(y, start, n * sizeof *y);
     y[n] = edge;
     e.ldy = (size_t)C;
-    k->dw_row(rows, &line, C, b, &e);
+    const dnx_groups groups = {C, 1, 1};
+    k->group_row(rows, &line, &groups, b, &e);
     for (int x = 0; x < out_w; x++)
         for (int c = 0; c < C; c++) {
             double v = 0;
@@ -121,7 +122,7 @@ static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no
                 }
             want[x * C + c] = naive_finish(v, &e, c, (size_t)(x * C + c));
         }
-    shape(close_to(y, want, n, 1e-4) && y[n] == edge, "dw_row", C, kw, stride, pad);
+    shape(close_to(y, want, n, 1e-4) && y[n] == edge, "depthwise row", C, kw, stride, pad);
 
     for (int adds = 0; adds < 2; adds++) { /* a[] serves as dy */
         memcpy(y, start, nx * sizeof *y);
@@ -144,7 +145,7 @@ static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no
 
     memcpy(y, start, nw * sizeof *y);
     y[nw] = edge;
-    k->dw_row_dw(rows, &line, C, y, d);
+    k->group_row_dw(rows, &line, &groups, y, d);
     for (size_t i = 0; i < nw; i++) want[i] = start[i];
     for (int x = 0; x < out_w; x++)
         for (int c = 0; c < C; c++)
@@ -154,7 +155,7 @@ static void test_dw(int C, int kh, int kw, int stride, int pad, int in_w, int no
                     if (rows[i] && ix >= 0 && ix < in_w)
                         want[(i * kw + j) * C + c] += (double)d[x * C + c] * rows[i][ix * C + c];
                 }
-    shape(close_to(y, want, nw, 1e-4) && y[nw] == edge, "dw_row_dw", C, kw, stride, pad);
+    shape(close_to(y, want, nw, 1e-4) && y[nw] == edge, "depthwise dw", C, kw, stride, pad);
 }
 
 static bool sums_close(const double *s, const double *w, int n) {
@@ -228,12 +229,12 @@ static void test_channels(int P, int C) {
 
     memcpy(y, a, n * sizeof *y);
     y[n] = edge;
-    k->affine2(y, d, P, C, b, bias, slope, y);
+    k->act_dz(y, d, P, &(dnx_scaled_act){.C = C}, b, bias, slope, y);
     for (size_t i = 0; i < n; i++) {
         size_t c = i % (size_t)C;
         want[i] = (double)a[i] * b[c] + (double)d[i] * bias[c] + slope[c];
     }
-    shape(close_to(y, want, n, 1e-5) && y[n] == edge, "affine2", P, C, 0, 0);
+    shape(close_to(y, want, n, 1e-5) && y[n] == edge, "act_dz of a linear function", P, C, 0, 0);
     memcpy(y, a, n * sizeof *y);
     y[n] = edge;
     k->add(d, n, y);

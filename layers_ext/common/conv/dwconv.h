@@ -19,8 +19,6 @@ typedef struct {
     float *x_rows;  /* threads x kh x W x C: input rows, with the deferred norm_act applied */
 } dnx_dwconv;
 
-#define DNX_MAX_TAPS 512 /* largest kh */
-
 /* Returns true when dwconv.h is faster than products.h for groups of `inputs` x `outputs`
  * channels. */
 bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool trains);
