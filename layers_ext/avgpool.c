@@ -24,14 +24,15 @@ static int pad_of(const opts *o) { return o->pad ? o->size / 2 : 0; }
 static dnx_status make(dnx_node *n, dnx_err *err) {
     const opts *o = n->opts;
     dnx_shape in = n->in[0];
-    *(dnx_mean_windows *)n->state = (dnx_mean_windows){o->size, o->stride, pad_of(o), true};
+    dnx_windows *s = n->state;
+    *s = (dnx_windows){o->size, o->stride, 2 * pad_of(o), true};
     n->out = (dnx_shape){1, 1, in.c};
     if (!o->size && (o->stride > 1 || o->pad))
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[avgpool] %s=%d: needs size=", o->pad ? "pad" : "stride",
                         o->pad ? 1 : o->stride);
     if (!o->size) return DNX_OK;
-    return dnx_windows_shape(n, o->size, o->stride, 2 * pad_of(o), err);
+    return dnx_windows_shape(n, s, err);
 }
 
 /* Netron knows [avgpool] only over the whole map, so windows are shown as a convolution. */
@@ -50,7 +51,7 @@ const dnx_layer_type dnx_avgpool = {
     .summary = "mean of each channel over the map or over windows",
     .is_reentrant = true,
     .options = options,
-    .state_size = sizeof(dnx_mean_windows),
+    .state_size = sizeof(dnx_windows),
     .make = make,
     .forward = dnx_mean_windows_forward,
     .backward = dnx_mean_windows_backward,

@@ -6,30 +6,17 @@
  * x: B x H x W x C, y: B x OH x OW x C with OH = (H + padding - size)/stride + 1. `padding` is the
  * number of pixels on both sides together. No weights. */
 #include "common/mean_windows.h"
-#include "kernels/activations.h"
 #include "layer/view.h"
 
-typedef struct {
-    int size, stride, padding;
-} opts;
+static const dnx_opt options[] = {DNX_POOL_OPTIONS, DNX_OPT_END(dnx_pool_opts)};
 
-static const dnx_opt options[] = {DNX_POOL_OPTIONS(opts), DNX_OPT_END(opts)};
-
-static int size_of(const opts *o) { return o->size ? o->size : o->stride; }
-static int padding_of(const opts *o) { return o->padding < 0 ? size_of(o) - 1 : o->padding; }
-
-static dnx_status make(dnx_node *n, dnx_err *err) {
-    const opts *o = n->opts;
-    int size = size_of(o), padding = padding_of(o);
-    *(dnx_mean_windows *)n->state = (dnx_mean_windows){size, o->stride, padding / 2, false};
-    return dnx_windows_shape(n, size, o->stride, padding, err);
-}
+static dnx_status make(dnx_node *n, dnx_err *err) { return dnx_windows_make(n, n->state, err); }
 
 /* Shows this layer as a [maxpool], for which Netron draws the windows and the unequal padding. */
 static void show(const dnx_node *n, dnx_view *v) {
-    const opts *o = n->opts;
-    dnx_show(v, "maxpool", v->from, 1, n->out, "size=%d\nstride=%d\npadding=%d\n", size_of(o),
-             o->stride, padding_of(o));
+    const dnx_windows *s = n->state;
+    dnx_show(v, "maxpool", v->from, 1, n->out, "size=%d\nstride=%d\npadding=%d\n", s->size,
+             s->stride, s->padding);
 }
 
 static const dnx_description description = {.show = show};
@@ -40,7 +27,7 @@ const dnx_layer_type dnx_local_avgpool = {
     .summary = "mean of each channel over windows, of the pixels inside of the map",
     .is_reentrant = true,
     .options = options,
-    .state_size = sizeof(dnx_mean_windows),
+    .state_size = sizeof(dnx_windows),
     .make = make,
     .forward = dnx_mean_windows_forward,
     .backward = dnx_mean_windows_backward,

@@ -8,41 +8,20 @@
 #include <string.h>
 
 #include "common/mean_windows.h"
-#include "kernels/kernels.h"
+
+static const dnx_opt options[] = {DNX_POOL_OPTIONS, DNX_OPT_END(dnx_pool_opts)};
 
 typedef struct {
-    int size, stride, padding;
-} opts;
-
-static const dnx_opt options[] = {
-    DNX_POOL_OPTIONS(opts),
-    DNX_OPT_END(opts),
-};
-
-typedef struct {
-    int size, stride, padding;
+    dnx_windows at;
     int *winner; /* batch x out: index y*W + x of the largest pixel; NULL when predicting */
 } state;
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
-    const opts *o = n->opts;
     state *s = n->state;
-    s->stride = o->stride;
-    s->size = o->size ? o->size : o->stride;
-    s->padding = o->padding < 0 ? s->size - 1 : o->padding;
-    dnx_status st = dnx_windows_shape(n, s->size, s->stride, s->padding, err);
-    if (st) return st;
-    if (!n->trains) return DNX_OK;
+    dnx_status st = dnx_windows_make(n, &s->at, err);
+    if (st || !n->trains) return st;
     s->winner = dnx_new_array(n, (size_t)n->batch * dnx_size(n->out), sizeof *s->winner, err);
     return s->winner ? DNX_OK : DNX_EMEM;
-}
-
-/* Sets *lo and *hi: along an axis of len pixels, the window of output o has input pixels
- * [*lo, *hi). */
-static void window(const state *s, int o, int len, int *lo, int *hi) {
-    int at = o * s->stride - s->padding / 2;
-    *lo = at < 0 ? 0 : at;
-    *hi = at + s->size > len ? len : at + s->size;
 }
 
 static void pool_pixel(const float *x, dnx_shape in, int ylo, int yhi, int xlo, int xhi, float *y,
@@ -74,10 +53,10 @@ static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     for (long i = lo; i < hi; i++) {
         const float *x = p->x[0] + (size_t)(i / out.h) * dnx_size(in);
         int ylo, yhi, xlo, xhi;
-        window(s, (int)(i % out.h), in.h, &ylo, &yhi);
+        dnx_window_range(&s->at, (int)(i % out.h), in.h, &ylo, &yhi);
         for (int ox = 0; ox < out.w; ox++) {
             size_t at = ((size_t)i * (size_t)out.w + (size_t)ox) * C;
-            window(s, ox, in.w, &xlo, &xhi);
+            dnx_window_range(&s->at, ox, in.w, &xlo, &xhi);
             pool_pixel(x, in, ylo, yhi, xlo, xhi, p->y + at, s->winner ? s->winner + at : NULL);
         }
     }

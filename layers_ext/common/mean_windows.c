@@ -5,17 +5,25 @@
 
 #define BLOCK 64 /* channels summed at a time */
 
-dnx_status dnx_windows_shape(dnx_node *n, int size, int stride, int padding, dnx_err *err) {
-    const int h = n->in[0].h + padding, w = n->in[0].w + padding;
-    if (size > h || size > w)
+dnx_status dnx_windows_shape(dnx_node *n, const dnx_windows *s, dnx_err *err) {
+    const int h = n->in[0].h + s->padding, w = n->in[0].w + s->padding;
+    if (s->size > h || s->size > w)
         return dnx_fail(err, DNX_ESHAPE, n->loc, "[%s] size=%d: the padded input is only %d x %d",
-                        n->type->name, size, h, w);
-    if (padding > 2 * (size - 1))
+                        n->type->name, s->size, h, w);
+    if (s->padding > 2 * (s->size - 1))
         return dnx_fail(err, DNX_EOPTION, n->loc,
                         "[%s] padding=%d: with size=%d some windows hold nothing but padding",
-                        n->type->name, padding, size);
-    n->out = (dnx_shape){(h - size) / stride + 1, (w - size) / stride + 1, n->in[0].c};
+                        n->type->name, s->padding, s->size);
+    n->out = (dnx_shape){(h - s->size) / s->stride + 1, (w - s->size) / s->stride + 1, n->in[0].c};
     return DNX_OK;
+}
+
+dnx_status dnx_windows_make(dnx_node *n, dnx_windows *s, dnx_err *err) {
+    const dnx_pool_opts *o = n->opts;
+    s->stride = o->stride;
+    s->size = o->size ? o->size : o->stride;
+    s->padding = o->padding < 0 ? s->size - 1 : o->padding;
+    return dnx_windows_shape(n, s, err);
 }
 
 /* The part of a window inside the map: pixels [ylo, yhi) x [xlo, xhi). The mean divides by
@@ -25,18 +33,17 @@ typedef struct {
     double area;
 } window;
 
-/* Sets [*lo, *hi) to the pixels of window k in the map, along an axis of len pixels. */
-static void range(const dnx_mean_windows *s, int k, int len, int *lo, int *hi) {
-    int at = k * s->stride - s->before;
+void dnx_window_range(const dnx_windows *s, int k, int len, int *lo, int *hi) {
+    int at = k * s->stride - s->padding / 2;
     *lo = s->size && at > 0 ? at : 0;
     *hi = s->size && at + s->size < len ? at + s->size : len;
 }
 
 static window window_of(const dnx_node *n, long i) {
-    const dnx_mean_windows *s = n->state;
+    const dnx_windows *s = n->state;
     window w;
-    range(s, (int)(i / n->out.w), n->in[0].h, &w.ylo, &w.yhi);
-    range(s, (int)(i % n->out.w), n->in[0].w, &w.xlo, &w.xhi);
+    dnx_window_range(s, (int)(i / n->out.w), n->in[0].h, &w.ylo, &w.yhi);
+    dnx_window_range(s, (int)(i % n->out.w), n->in[0].w, &w.xlo, &w.xhi);
     w.area = s->size && s->counts_zeros ? (double)s->size * s->size
                                         : (double)(w.yhi - w.ylo) * (w.xhi - w.xlo);
     return w;
@@ -93,18 +100,16 @@ static void map_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     size_t C = (size_t)n->in[0].c;
     long hw = (long)n->in[0].h * n->in[0].w;
     float inv = 1.f / (float)hw;
+    const bool adds = p->dx_adds[0];
     for (long i = lo; i < hi; i++) {
         const float *dy = p->dy + (size_t)(i / hw) * C;
         float *dx = p->dx[0] + (size_t)i * C;
-        if (p->dx_adds[0])
-            for (size_t c = 0; c < C; c++) dx[c] += dy[c] * inv;
-        else
-            for (size_t c = 0; c < C; c++) dx[c] = dy[c] * inv;
+        for (size_t c = 0; c < C; c++) dx[c] = adds ? dx[c] + dy[c] * inv : dy[c] * inv;
     }
 }
 
 void dnx_mean_windows_backward(dnx_node *n, dnx_pass *p) {
     if (!p->dx[0]) return;
-    if (((const dnx_mean_windows *)n->state)->size) dnx_each_row(n, p, p->batch, windows_back);
+    if (((const dnx_windows *)n->state)->size) dnx_each_row(n, p, p->batch, windows_back);
     else dnx_each_row(n, p, (long)p->batch * n->in[0].h * n->in[0].w, map_back);
 }

@@ -5,13 +5,13 @@
 #include "cuda/product.h"
 
 static struct dnx_cuda_window window(const dnx_node *n, int batch) {
-    const dnx_mean_windows *s = n->state;
+    const dnx_windows *s = n->state;
     return dnx_gpu_window(n, batch,
                           (struct dnx_cuda_window){.kh = s->size ? s->size : n->in[0].h,
                                                    .kw = s->size ? s->size : n->in[0].w,
                                                    .groups = 1,
                                                    .stride = s->size ? s->stride : 1,
-                                                   .pad = s->before});
+                                                   .pad = s->padding / 2});
 }
 
 static void pool(dnx_gpu_layer *l, int batch, dnx_cuda_kernel kernel, const float *from, float *to,
@@ -21,7 +21,7 @@ static void pool(dnx_gpu_layer *l, int batch, dnx_cuda_kernel kernel, const floa
         .from = from,
         .to = to,
         .is_mean = true,
-        .is_of_image = !((const dnx_mean_windows *)l->node->state)->counts_zeros,
+        .is_of_image = !((const dnx_windows *)l->node->state)->counts_zeros,
         .adds = adds};
     dnx_device_each(l->device, kernel, (long)batch * (long)dnx_size(shape_of_to), &a);
 }

@@ -3,7 +3,7 @@
 import os
 import re
 
-from common import attempt_all, expect, expect_end, needs, script, skip_all, summary
+from common import attempt_all, expect, expect_end, needs, script, skip_all, summary, write
 from detector import make_detector, photograph
 
 from bench import peer_process
