@@ -48,21 +48,19 @@ typedef struct {
     dnx_pass *p;
 } job;
 
-static long rows_of(const job *j) { return (long)j->p->batch * j->n->out.h * j->n->out.w; }
-
 static void forward_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_norm_act *l = &((state *)j->n->state)->norm;
     long lo, hi;
-    dnx_share(rows_of(j), t, threads, &lo, &hi);
-    size_t at = (size_t)lo * (size_t)l->c;
+    dnx_share(dnx_pixels(j->n, j->p), t, threads, &lo, &hi);
+    size_t at = (size_t)lo * (size_t)l->bn.c;
     const float *x = j->p->x[0] + at, *r = dnx_residual(j->p);
     if (!j->n->trains) {
         dnx_scaled_act a = dnx_norm_act_scaled(l);
         dnx_kernels()->scale_act(x, hi - lo, &a, r ? r + at : NULL, j->p->y + at);
         return;
     }
-    memcpy(l->z + at, x, sizeof *x * (size_t)(hi - lo) * (size_t)l->c);
+    memcpy(l->z + at, x, sizeof *x * (size_t)(hi - lo) * (size_t)l->bn.c);
     dnx_norm_act_stats(l, j->p, t, l->z + at, hi - lo);
 }
 
@@ -78,8 +76,8 @@ static void backward_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_norm_act *l = &((state *)j->n->state)->norm;
     long lo, hi;
-    dnx_share(rows_of(j), t, threads, &lo, &hi);
-    size_t C = (size_t)l->c;
+    dnx_share(dnx_pixels(j->n, j->p), t, threads, &lo, &hi);
+    size_t C = (size_t)l->bn.c;
     float *block = j->p->scratch + (size_t)t * BLOCK * C;
     for (; lo < hi; lo += BLOCK) {
         long rows = hi - lo < BLOCK ? hi - lo : BLOCK;
@@ -95,7 +93,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     job j = {n, p};
     dnx_norm_act_backward(&s->norm, n, p);
     if (!((const opts *)n->opts)->shift)
-        memset(s->norm.d_biases, 0, sizeof(float) * (size_t)s->norm.c); /* biases stay 0 */
+        memset(s->norm.bn.d_shifts, 0, sizeof(float) * (size_t)s->norm.bn.c); /* biases stay 0 */
     if (p->dx[0]) dnx_pool_run(n->pool, backward_share, &j);
 }
 

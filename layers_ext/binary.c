@@ -156,10 +156,12 @@ static dnx_status pack(dnx_node *n, dnx_err *err) {
     }
     dnx_norm_act_fold(&s->norm);
     if (s->f.takes_signs) {
-        dnx_input_norm_fold(&s->input);
+        if (s->input.has_bn) dnx_norm_fold(&s->input.norm);
         st = dnx_bitconv_pack(&s->bits, n, s->f.b, err);
-    } else dnx_binary_filters_pack(&s->f, n, s->norm.scale);
-    dnx_binary_filters_drop(&s->f);
+    } else dnx_binary_filters_pack(&s->f, n, s->norm.bn.scale);
+    dnx_free(s->f.b);
+    dnx_free(s->f.wk);
+    s->f.b = s->f.wk = NULL;
     return st;
 }
 
@@ -189,11 +191,9 @@ typedef struct {
 } job;
 
 /* Computes sign(u) and the sum of |u| over the channels for input pixels [lo, hi). */
-static void sign_share(void *arg, long lo, long hi) {
-    job *j = arg;
-    state *s = j->n->state;
-    dnx_bitconv_sign(&s->bits, j->p->x[0], lo, hi, s->input.norm.scale, s->input.norm.shift,
-                     s->signs);
+static void sign_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    state *s = n->state;
+    dnx_bitconv_sign(&s->bits, p->x[0], lo, hi, s->input.norm.scale, s->input.norm.shift, s->signs);
 }
 
 /* Computes a part of the outputs with mm(). of.first is the first filter of a panel. */
@@ -238,8 +238,8 @@ static void forward(dnx_node *n, dnx_pass *p) {
     long pixels = (long)p->batch * s->at.in.h * s->at.in.w;
     if (s->f.takes_signs) {
         if (p->is_training) dnx_input_norm_batch(&s->input, n, p->x[0], pixels);
-        else if (n->trains) dnx_input_norm_fold(&s->input);
-        dnx_pool_rows(n->pool, pixels, sign_share, &j);
+        else if (n->trains && s->input.has_bn) dnx_norm_fold(&s->input.norm);
+        dnx_each_row(n, p, pixels, sign_rows);
     }
     if (n->trains) dnx_norm_act_begin(&s->norm, n);
     dnx_pool_run(n->pool, forward_share, &j);

@@ -87,7 +87,7 @@ static void prepare_share(void *arg, long lo, long hi) {
     for (size_t d = (size_t)lo; d < (size_t)hi; d++) {
         size_t from = file_index(n, d);
         for (size_t i = 0; i < N; i++)
-            s->wk[d * N + i] = s->w[i * D + from] * (n->trains ? 1 : s->norm.scale[i]);
+            s->wk[d * N + i] = s->w[i * D + from] * (n->trains ? 1 : s->norm.bn.scale[i]);
     }
 }
 

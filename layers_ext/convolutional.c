@@ -14,7 +14,6 @@
 #include "common/conv/dwconv.h"
 #include "common/conv/products.h"
 #include "common/conv/winograd.h"
-#include "kernels/pool.h"
 
 typedef struct {
     int filters, size, stride, pad, padding, groups, batch_normalize, activation;
@@ -101,7 +100,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     const dnx_param w = {"weights", (size_t)s->m.K * (size_t)o->filters, 1,
                          o->groups == 1 ? o->filters : 0, DNX_WEIGHTS};
     st = dnx_norm_act_make(&s->dw.norm, n, o->batch_normalize, (dnx_act)o->activation, err);
-    if (!st) st = dnx_filters_new(n, &s->m.w, &s->m.d_w, s->m.K, w, err);
+    if (!st) st = dnx_new_normal(n, &s->m.w, &s->m.d_w, 2.f / (float)s->m.K, w, err);
     if (!st && !n->trains) st = dnx_winograd_make(&s->wino, n, &s->m.at, o->filters, err);
     if (!st && !s->wino.m)
         st = dnx_products_make(&s->m, n, !s->m.reads_in_place || applies_deferred(n), err);
@@ -113,12 +112,9 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     if (s->is_narrow) return dnx_dwconv_prepare(n, err);
     if (!s->m.w) return DNX_OK; /* an earlier call has packed and released w */
     if (!n->trains) dnx_norm_act_fold(&s->dw.norm);
-    if (s->wino.m) {
-        dnx_winograd_prepare(&s->wino, n, s->m.w, s->dw.norm.scale);
-        dnx_release_param(n, &s->m.w);
-        return DNX_OK;
-    }
-    dnx_status st = dnx_products_prepare(&s->m, n, s->dw.norm.scale, err);
+    dnx_status st = DNX_OK;
+    if (s->wino.m) dnx_winograd_prepare(&s->wino, n, s->m.w, s->dw.norm.bn.scale);
+    else st = dnx_products_prepare(&s->m, n, s->dw.norm.bn.scale, err);
     if (!st) dnx_release_param(n, &s->m.w);
     return st;
 }

@@ -76,17 +76,16 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
         s->series[p] = o->kernel == BILINEAR ? (float)p : (float)c;
         c *= 2 * (double)o->gamma / (p + 1);
     }
-    float *sums = NULL;
     dnx_status st = dnx_new(n, &s->unit, B * s->D, err);
     if (!st) st = dnx_new(n, &s->inv, B, err);
     if (!st) st = dnx_new(n, &s->target_unit, B * s->T, err);
     if (!st) st = dnx_new(n, &s->slope, B * B, err);
-    if (!st) st = dnx_new(n, &sums, 2 * B, err);
-    s->row = (double *)(void *)sums;
+    if (st) return st;
+    if (!(s->row = dnx_new_array(n, B, sizeof *s->row, err))) return DNX_EMEM;
     size_t forth = k->packed((int)s->D, b) + k->packed((int)s->T, b) + B * B;
     size_t back = k->packed(b, (int)s->D) + B * s->D;
     n->scratch = forth > back ? forth : back;
-    return st;
+    return DNX_OK;
 }
 
 static void unit_share(void *arg, long lo, long hi) {
@@ -163,16 +162,17 @@ static void backward_share(void *arg, long lo, long hi) {
     state *s = j->n->state;
     const dnx_kernel_set *k = dnx_kernels();
     const dnx_epilogue e = {.y = j->rest + (size_t)lo * s->D, .ldy = s->D};
+    const bool adds = j->p->dx_adds[0];
     size_t N = (size_t)j->p->batch;
     k->mm(s->slope + (size_t)lo * N, N, (int)(hi - lo), (int)N, j->packed, (int)s->D, &e);
     for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
         const float *d = j->rest + b * s->D, *u = s->unit + b * s->D;
         float *dx = j->p->dx[0] + b * s->D, inv = s->inv[b];
         float along = (float)k->dot(d, u, s->D);
-        if (j->p->dx_adds[0])
-            for (size_t i = 0; i < s->D; i++) dx[i] += (along * u[i] - d[i]) * inv;
-        else
-            for (size_t i = 0; i < s->D; i++) dx[i] = (along * u[i] - d[i]) * inv;
+        for (size_t i = 0; i < s->D; i++) {
+            float v = (along * u[i] - d[i]) * inv;
+            dx[i] = adds ? dx[i] + v : v;
+        }
     }
 }
 

@@ -23,8 +23,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/conv/filters.h"
 #include "common/face/unit.h"
-#include "kernels/pool.h"
 #include "layer/advice.h"
 #include "layer/classifier.h"
 
@@ -65,14 +65,6 @@ typedef struct {
     double *e, *h;        /* B: e_b and h_b */
 } state;
 
-typedef struct {
-    dnx_node *n;
-    dnx_pass *p;
-    const float *g;
-    float *dg; /* B x pixels x T */
-    bool adds; /* adds to dg instead of storing */
-} job;
-
 static dnx_status make_map(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
@@ -83,18 +75,14 @@ static dnx_status make_map(dnx_node *n, dnx_err *err) {
                         T);
     size_t count = (size_t)T * (size_t)C, size = s->pixels * (size_t)T * (size_t)n->batch;
     const dnx_param w = {"weights", count, 1}, biases = {"biases", (size_t)T};
-    dnx_status st = dnx_new_param(n, &s->w, &s->d_w, w, err);
+    /* with variance 1/C, W f has about the mean square of f */
+    dnx_status st = dnx_new_normal(n, &s->w, &s->d_w, 1.f / (float)C, w, err);
     if (!st) st = dnx_new_param(n, &s->biases, &s->d_biases, biases, err);
     if (!st) st = dnx_new(n, &s->packed, k->packed(C, T), err);
     if (!st) st = dnx_new(n, &s->g, size, err);
     if (!st && n->trains) st = dnx_new(n, &s->packed_t, k->packed(T, C), err);
     n->scratch = size;
-    if (st || n->is_blank) return st;
-    dnx_rng r;
-    dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
-    float deviation = sqrtf(1.f / (float)C); /* so that W f has about the mean square of f */
-    for (size_t i = 0; i < count; i++) s->w[i] = deviation * dnx_rng_normal(&r);
-    return DNX_OK;
+    return st;
 }
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -110,12 +98,10 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     s->has_map = f.c != t.c;
     s->is_unit = o->normalize || o->distance == COSINE;
     s->pixels = (size_t)f.h * (size_t)f.w;
-    float *sums = NULL;
     dnx_status st = dnx_new(n, &s->g_inv, (size_t)n->batch, err);
     if (!st) st = dnx_new(n, &s->t_inv, (size_t)n->batch, err);
-    if (!st) st = dnx_new(n, &sums, 4 * (size_t)n->batch, err);
     if (st) return st;
-    s->e = (double *)(void *)sums;
+    if (!(s->e = dnx_new_array(n, 2 * (size_t)n->batch, sizeof *s->e, err))) return DNX_EMEM;
     s->h = s->e + n->batch;
     return s->has_map ? make_map(n, err) : DNX_OK;
 }
@@ -142,22 +128,30 @@ static double distance(const float *g, float a, const float *t, float b, size_t 
     return sum / 2;
 }
 
+/* Return g and its gradient, B x pixels x T. */
+static const float *features(const dnx_node *n, const dnx_pass *p) {
+    const state *s = n->state;
+    return s->has_map ? s->g : p->x[0];
+}
+static float *gradient(const dnx_node *n, const dnx_pass *p) {
+    return ((const state *)n->state)->has_map ? p->scratch : p->dx[0];
+}
+
 /* For images [lo, hi): computes g, 1/|g|, 1/|t| and e. */
-static void forward_share(void *arg, long lo, long hi) {
-    job *j = arg;
-    state *s = j->n->state;
-    const int T = j->n->distillation->target.c;
-    size_t C = (size_t)j->n->in[0].c, size = s->pixels * (size_t)T;
+static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    state *s = n->state;
+    const int T = n->distillation->target.c;
+    size_t C = (size_t)n->in[0].c, size = s->pixels * (size_t)T;
     const dnx_epilogue e = {.y = s->g + (size_t)lo * size, .ldy = (size_t)T, .bias = s->biases};
     if (s->has_map)
-        dnx_kernels()->mm(j->p->x[0] + (size_t)lo * s->pixels * C, C,
+        dnx_kernels()->mm(p->x[0] + (size_t)lo * s->pixels * C, C,
                           (int)((size_t)(hi - lo) * s->pixels), (int)C, s->packed, T, &e);
     for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
-        const float *g = j->g + b * size, *target = j->p->target + b * size;
+        const float *g = features(n, p) + b * size, *target = p->target + b * size;
         s->g_inv[b] = s->is_unit ? (float)dnx_inverse_norm(g, size) : 1;
         s->t_inv[b] = s->is_unit ? (float)dnx_inverse_norm(target, size) : 1;
         s->e[b] = distance(g, s->g_inv[b], target, s->t_inv[b], size);
-        j->p->y[b] = (float)s->e[b];
+        p->y[b] = (float)s->e[b];
     }
 }
 
@@ -174,11 +168,6 @@ static void weigh(const opts *o, state *s, int batch) {
     for (int b = 0; b < batch; b++) s->h[b] = sum == 0 ? 1 : s->h[b] * batch / sum;
 }
 
-static const float *features(const dnx_node *n, const dnx_pass *p) {
-    const state *s = n->state;
-    return s->has_map ? s->g : p->x[0];
-}
-
 static bool is_idle(const dnx_node *n, const dnx_pass *p) {
     return !p->target || ((const opts *)n->opts)->weight == 0;
 }
@@ -186,70 +175,66 @@ static bool is_idle(const dnx_node *n, const dnx_pass *p) {
 static void forward(dnx_node *n, dnx_pass *p) {
     const opts *o = n->opts;
     state *s = n->state;
-    job j = {.n = n, .p = p, .g = features(n, p)};
     p->loss = 0;
     if (is_idle(n, p)) {
         memset(p->y, 0, sizeof(float) * (size_t)p->batch);
         return;
     }
-    dnx_pool_rows(n->pool, p->batch, forward_share, &j);
+    dnx_each_row(n, p, p->batch, forward_rows);
     weigh(o, s, p->batch);
     for (int b = 0; b < p->batch; b++) p->loss += (double)o->weight * s->h[b] * s->e[b];
 }
 
 /* For images [lo, hi): computes dg and, when g = W f + biases, dx = W^T dg. */
-static void backward_share(void *arg, long lo, long hi) {
-    job *j = arg;
-    const opts *o = j->n->opts;
-    state *s = j->n->state;
-    const int T = j->n->distillation->target.c;
-    size_t C = (size_t)j->n->in[0].c, size = s->pixels * (size_t)T;
+static void backward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    const opts *o = n->opts;
+    state *s = n->state;
+    const int T = n->distillation->target.c;
+    const bool adds = !s->has_map && p->dx_adds[0];
+    size_t C = (size_t)n->in[0].c, size = s->pixels * (size_t)T;
     for (size_t b = (size_t)lo; b < (size_t)hi; b++) {
-        const float *g = j->g + b * size, *target = j->p->target + b * size;
-        float *dg = j->dg + b * size;
+        const float *g = features(n, p) + b * size, *target = p->target + b * size;
+        float *dg = gradient(n, p) + b * size;
         bool has_direction = !s->is_unit || (s->g_inv[b] != 0 && s->t_inv[b] != 0);
         double cosine = s->is_unit ? 1 - s->e[b] : 1;
         double f = has_direction ? (double)o->weight * s->h[b] * (double)s->g_inv[b] : 0;
         float to = (float)(f * (double)s->t_inv[b]);
         float own = (float)(f * cosine * (double)s->g_inv[b]);
-        if (j->adds)
-            for (size_t i = 0; i < size; i++) dg[i] += to * target[i] - own * g[i];
-        else
-            for (size_t i = 0; i < size; i++) dg[i] = to * target[i] - own * g[i];
+        for (size_t i = 0; i < size; i++) {
+            float d = to * target[i] - own * g[i];
+            dg[i] = adds ? dg[i] + d : d;
+        }
     }
-    if (!s->has_map || !j->p->dx[0] || lo == hi) return;
+    if (!s->has_map || !p->dx[0]) return;
     const dnx_epilogue e = {
-        .y = j->p->dx[0] + (size_t)lo * s->pixels * C, .ldy = C, .adds = j->p->dx_adds[0]};
-    dnx_kernels()->mm(j->dg + (size_t)lo * size, (size_t)T, (int)((size_t)(hi - lo) * s->pixels), T,
-                      s->packed_t, (int)C, &e);
+        .y = p->dx[0] + (size_t)lo * s->pixels * C, .ldy = C, .adds = p->dx_adds[0]};
+    dnx_kernels()->mm(p->scratch + (size_t)lo * size, (size_t)T,
+                      (int)((size_t)(hi - lo) * s->pixels), T, s->packed_t, (int)C, &e);
 }
 
 /* For rows [lo, hi) of W: adds dg f^T to d_w, and dg to d_biases, both summed over all pixels. */
-static void map_share(void *arg, long lo, long hi) {
-    job *j = arg;
-    state *s = j->n->state;
-    size_t C = (size_t)j->n->in[0].c, T = (size_t)j->n->distillation->target.c;
-    size_t rows = (size_t)j->p->batch * s->pixels;
-    dnx_kernels()->mmt(j->dg + lo, T, j->p->x[0], C, (int)rows, (int)(hi - lo), (int)C,
+static void map_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
+    state *s = n->state;
+    size_t C = (size_t)n->in[0].c, T = (size_t)n->distillation->target.c;
+    size_t rows = (size_t)p->batch * s->pixels;
+    dnx_kernels()->mmt(p->scratch + lo, T, p->x[0], C, (int)rows, (int)(hi - lo), (int)C,
                        s->d_w + (size_t)lo * C, NULL);
     for (size_t i = (size_t)lo; i < (size_t)hi; i++) {
         double sum = 0;
-        for (size_t r = 0; r < rows; r++) sum += (double)j->dg[r * T + i];
+        for (size_t r = 0; r < rows; r++) sum += (double)p->scratch[r * T + i];
         s->d_biases[i] += (float)sum;
     }
 }
 
 static void backward(dnx_node *n, dnx_pass *p) {
     state *s = n->state;
-    job j = {n, p, features(n, p), s->has_map ? p->scratch : p->dx[0],
-             !s->has_map && p->dx_adds[0]};
     if (is_idle(n, p)) {
         dnx_clear_dx(n, p, 0);
         return;
     }
-    if (!j.dg) return;
-    dnx_pool_rows(n->pool, p->batch, backward_share, &j);
-    if (s->has_map) dnx_pool_rows(n->pool, n->distillation->target.c, map_share, &j);
+    if (!gradient(n, p)) return;
+    dnx_each_row(n, p, p->batch, backward_rows);
+    if (s->has_map) dnx_each_row(n, p, n->distillation->target.c, map_rows);
 }
 
 static const dnx_needs needs[] = {

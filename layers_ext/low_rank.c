@@ -135,7 +135,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
         dnx_filters_order(&v, n->pool, s->v, NULL, s->vk);
         dnx_filters_pack(&v, n->pool, s->vk, s->packed_v, s->packed_vt);
     }
-    dnx_filters_order(&p, n->pool, s->p, n->trains ? NULL : s->norm.scale, s->vk);
+    dnx_filters_order(&p, n->pool, s->p, n->trains ? NULL : s->norm.bn.scale, s->vk);
     dnx_filters_pack(&p, n->pool, s->vk, s->packed_p, s->packed_pt);
     if (!n->trains) {
         dnx_free(s->vk);

@@ -3,6 +3,27 @@
 
 #include <math.h>
 
+dnx_status dnx_norm_make(dnx_norm *m, dnx_node *n, bool of_input, bool has_bn, dnx_err *err) {
+    const struct {
+        const char *name;
+        dnx_role role;
+        float **value, **grad;
+    } list[] = {{of_input ? "shifts" : "biases", DNX_BIASES, &m->shifts, &m->d_shifts},
+                {"scales", DNX_SCALES, &m->scales, &m->d_scales},
+                {"mean", DNX_MEAN, &m->mean, NULL},
+                {"variance", DNX_VARIANCE, &m->variance, NULL}};
+    float **more[] = {&m->scale, &m->shift, &m->batch_mean, &m->inv_std, &m->p, &m->q, &m->r};
+    const size_t c = (size_t)m->c;
+    dnx_status st = DNX_OK;
+    for (int i = 0; !st && i < (has_bn ? 4 : 1); i++) {
+        const dnx_param p = {list[i].name, c, .role = of_input ? DNX_OTHER : list[i].role};
+        st = dnx_new_param(n, list[i].value, list[i].grad, p, err);
+    }
+    for (int i = 0; !st && i < (has_bn && n->trains ? 7 : 2); i++) st = dnx_new(n, more[i], c, err);
+    for (size_t i = 0; !st && has_bn && i < c; i++) m->scales[i] = m->variance[i] = 1;
+    return st;
+}
+
 void dnx_norm_fold(const dnx_norm *m) {
     for (int i = 0; i < m->c; i++) {
         m->scale[i] = (float)(m->scales[i] / sqrt(m->variance[i] + DNX_NORM_EPS));

@@ -1,7 +1,7 @@
 /* norm.h - batch norm of C channels: u = x*scale + shift. Ioffe and Szegedy 2015, algorithm 1. */
 #ifndef DNX_NORM_H
 #define DNX_NORM_H
-#include <stddef.h>
+#include "dnx.h"
 
 #define DNX_NORM_EPS 1e-5      /* added to the variance */
 #define DNX_NORM_MOMENTUM .99f /* running = .99 running + .01 batch, as in libdarknet */
@@ -9,13 +9,18 @@
 /* Each array has c floats. u = (x - mean) / std * scales + shifts. */
 typedef struct {
     int c;
-    float *scales, *shifts, *mean, *variance;
-    float *d_scales, *d_shifts;
+    float *shifts, *scales, *mean, *variance;
+    float *d_shifts, *d_scales;
     float *scale, *shift;
+    /* The arrays below are NULL when predicting. */
     float *batch_mean, *inv_std; /* the batch's mean; 1 / sqrt(the batch's variance + 1e-5) */
     float *p, *q, *r;            /* dx = du*p + x*q + r */
 } dnx_norm;
 
+/* Allocates the arrays, and declares the parameters shifts, scales, mean and variance; without
+ * has_bn, only shifts. m->c must be set. With of_input, the parameters get no roles, so that no
+ * other code folds them; else the file calls shifts "biases". Fails with DNX_EMEM. */
+dnx_status dnx_norm_make(dnx_norm *m, dnx_node *n, bool of_input, bool has_bn, dnx_err *err);
 /* Computes scale and shift from the running statistics. */
 void dnx_norm_fold(const dnx_norm *m);
 /* Computes scale and shift from a batch of `rows` rows, and updates the running statistics. sums: C

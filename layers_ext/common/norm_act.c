@@ -6,32 +6,16 @@
 #include "kernels/pool.h"
 
 dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err) {
-    size_t c = (size_t)n->out.c;
-    t->c = n->out.c;
+    t->bn.c = n->out.c;
     t->has_bn = has_bn;
     t->act = act;
-    const dnx_param biases = {"biases", c, .role = DNX_BIASES};
-    const dnx_param scales = {"scales", c, .role = DNX_SCALES};
-    const dnx_param mean = {"mean", c, .role = DNX_MEAN};
-    const dnx_param variance = {"variance", c, .role = DNX_VARIANCE};
-    dnx_status s = dnx_new_param(n, &t->biases, &t->d_biases, biases, err);
-    if (!s) s = dnx_new(n, &t->scale, c, err);
-    if (!s) s = dnx_new(n, &t->shift, c, err);
-    if (!s && has_bn) {
-        float **all[] = {&t->batch_mean, &t->inv_std, &t->p, &t->q, &t->r};
-        s = dnx_new_param(n, &t->scales, &t->d_scales, scales, err);
-        if (!s) s = dnx_new_param(n, &t->mean, NULL, mean, err);
-        if (!s) s = dnx_new_param(n, &t->variance, NULL, variance, err);
-        for (size_t i = 0; i < sizeof all / sizeof *all && !s; i++) s = dnx_new(n, all[i], c, err);
-        for (size_t i = 0; !s && i < c; i++) t->scales[i] = t->variance[i] = 1;
-    }
+    dnx_status s = dnx_norm_make(&t->bn, n, false, has_bn, err);
     if (!s && act == DNX_PRELU) s = dnx_new_slopes(n, &t->slopes, &t->d_slopes, err);
     if (!s && n->trains) {
-        size_t sums = 3 * c * (size_t)dnx_pool_threads(n->pool);
+        size_t sums = 3 * (size_t)t->bn.c * (size_t)dnx_pool_threads(n->pool);
         s = dnx_new(n, &t->z, dnx_size(n->out) * (size_t)n->batch, err);
         if (!s && !(t->sums = dnx_new_array(n, sums, sizeof *t->sums, err))) s = DNX_EMEM;
     }
-    if (!s) dnx_norm_act_fold(t);
     return s;
 }
 
@@ -42,28 +26,21 @@ dnx_status dnx_new_slopes(dnx_node *n, float **slopes, float **d_slopes, dnx_err
     return st;
 }
 
-static dnx_norm norm_of(const dnx_norm_act *t) {
-    return (dnx_norm){t->c,        t->scales,   t->biases, t->mean,  t->variance,
-                      t->d_scales, t->d_biases, t->scale,  t->shift, t->batch_mean,
-                      t->inv_std,  t->p,        t->q,      t->r};
-}
-
 void dnx_norm_act_fold(dnx_norm_act *t) {
-    dnx_norm m = norm_of(t);
-    if (t->has_bn) dnx_norm_fold(&m);
-    for (int i = 0; !t->has_bn && i < t->c; i++) {
-        t->scale[i] = 1;
-        t->shift[i] = t->biases[i];
+    if (t->has_bn) dnx_norm_fold(&t->bn);
+    for (int i = 0; !t->has_bn && i < t->bn.c; i++) {
+        t->bn.scale[i] = 1;
+        t->bn.shift[i] = t->bn.shifts[i];
     }
 }
 
 dnx_epilogue dnx_norm_act_epilogue(const dnx_norm_act *t, const dnx_pass *p, long pixel,
                                    int channel) {
-    size_t at = (size_t)pixel * (size_t)t->c + (size_t)channel;
-    if (t->z) return (dnx_epilogue){.y = t->z + at, .ldy = (size_t)t->c};
+    size_t at = (size_t)pixel * (size_t)t->bn.c + (size_t)channel;
+    if (t->z) return (dnx_epilogue){.y = t->z + at, .ldy = (size_t)t->bn.c};
     return (dnx_epilogue){.y = p->y + at,
-                          .ldy = (size_t)t->c,
-                          .bias = t->shift + channel,
+                          .ldy = (size_t)t->bn.c,
+                          .bias = t->bn.shift + channel,
                           .act = t->act,
                           .slope = t->slopes ? t->slopes + channel : NULL,
                           .residual = dnx_residual(p) ? dnx_residual(p) + at : NULL};
@@ -86,29 +63,24 @@ void dnx_norm_act_rows(const dnx_norm_act *t, const float *z, long rows, float *
 }
 
 void dnx_norm_act_sums(dnx_norm_act *t, int thread, const float *dx, const float *z, long rows) {
-    double *s = t->sums + 3 * (size_t)t->c * (size_t)thread;
+    double *s = t->sums + 3 * (size_t)t->bn.c * (size_t)thread;
     dnx_scaled_act a = dnx_norm_act_scaled(t);
-    dnx_kernels()->act_back(dx, z, rows, &a, NULL, s, s + t->c, t->slopes ? s + 2 * t->c : NULL);
+    dnx_kernels()->act_back(dx, z, rows, &a, NULL, s, s + t->bn.c,
+                            t->slopes ? s + 2 * t->bn.c : NULL);
 }
 
 void dnx_norm_act_begin(dnx_norm_act *t, const dnx_node *n) {
-    memset(t->sums, 0, sizeof *t->sums * 3 * (size_t)t->c * (size_t)dnx_pool_threads(n->pool));
+    memset(t->sums, 0, sizeof *t->sums * 3 * (size_t)t->bn.c * (size_t)dnx_pool_threads(n->pool));
 }
 
 void dnx_norm_act_stats(dnx_norm_act *t, const dnx_pass *p, int thread, const float *z, long rows) {
     if (!t->has_bn || !p->is_training) return;
-    double *s = t->sums + 3 * (size_t)t->c * (size_t)thread;
-    dnx_kernels()->stats(z, rows, t->c, s, s + t->c);
+    double *s = t->sums + 3 * (size_t)t->bn.c * (size_t)thread;
+    dnx_kernels()->stats(z, rows, t->bn.c, s, s + t->bn.c);
 }
 
 static void gather_sums(dnx_norm_act *t, const dnx_node *n) {
-    dnx_norm_gather(t->sums, 3 * (size_t)t->c, dnx_pool_threads(n->pool));
-}
-
-static void batch_statistics(dnx_norm_act *t, const dnx_node *n, double rows) {
-    dnx_norm m = norm_of(t);
-    gather_sums(t, n);
-    dnx_norm_batch(&m, t->sums, rows);
+    dnx_norm_gather(t->sums, 3 * (size_t)t->bn.c, dnx_pool_threads(n->pool));
 }
 
 typedef struct {
@@ -127,7 +99,7 @@ static void end_rows(const job *j, int thread, size_t at, long rows) {
     const dnx_norm_act *t = j->t;
     const dnx_kernel_set *k = dnx_kernels();
     dnx_scaled_act a = dnx_norm_act_scaled(t);
-    (j->rows * t->c > LARGE ? k->scale_act_stream : k->scale_act)(
+    (j->rows * t->bn.c > LARGE ? k->scale_act_stream : k->scale_act)(
         t->z + at, rows, &a, dnx_residual(j->p) ? dnx_residual(j->p) + at : NULL, j->p->y + at);
 }
 
@@ -136,11 +108,11 @@ static void back_rows(const job *j, int thread, size_t at, long rows) {
 }
 
 static void downwards(const job *j, int k, int threads, void (*f)(const job *, int, size_t, long)) {
-    long lo, hi, step = BLOCK / j->t->c / 4 * 4 + 4;
+    long lo, hi, step = BLOCK / j->t->bn.c / 4 * 4 + 4;
     dnx_share(j->rows, k, threads, &lo, &hi);
     for (; hi > lo; hi -= step) {
         long first = hi - lo > step ? hi - step : lo;
-        f(j, k, (size_t)first * (size_t)j->t->c, hi - first);
+        f(j, k, (size_t)first * (size_t)j->t->bn.c, hi - first);
     }
 }
 
@@ -149,8 +121,10 @@ static void back_share(void *arg, int k, int threads) { downwards(arg, k, thread
 
 void dnx_norm_act_end(dnx_norm_act *t, dnx_node *n, dnx_pass *p) {
     job j = {t, p, (long)p->batch * n->out.h * n->out.w};
-    if (t->has_bn && p->is_training) batch_statistics(t, n, (double)j.rows);
-    else dnx_norm_act_fold(t);
+    if (t->has_bn && p->is_training) {
+        gather_sums(t, n);
+        dnx_norm_batch(&t->bn, t->sums, (double)j.rows);
+    } else dnx_norm_act_fold(t);
     if (!t->is_deferred) dnx_pool_run(n->pool, end_share, &j);
 }
 
@@ -161,16 +135,16 @@ void dnx_norm_act_backward(dnx_norm_act *t, dnx_node *n, dnx_pass *p) {
         dnx_pool_run(n->pool, back_share, &j);
     }
     gather_sums(t, n);
-    dnx_norm m = norm_of(t);
-    if (t->has_bn) dnx_norm_back(&m, t->sums, (double)j.rows);
-    for (int i = 0; !t->has_bn && i < t->c; i++) t->d_biases[i] += (float)t->sums[i];
-    for (int i = 0; t->slopes && i < t->c; i++) t->d_slopes[i] += (float)t->sums[2 * t->c + i];
+    if (t->has_bn) dnx_norm_back(&t->bn, t->sums, (double)j.rows);
+    for (int i = 0; !t->has_bn && i < t->bn.c; i++) t->bn.d_shifts[i] += (float)t->sums[i];
+    for (int i = 0; t->slopes && i < t->bn.c; i++)
+        t->d_slopes[i] += (float)t->sums[2 * t->bn.c + i];
 }
 
 const float *dnx_norm_act_dz(const dnx_norm_act *t, const float *dy, const float *z, long rows,
                              float *out) {
     if (!t->has_bn && t->act == DNX_LINEAR) return dy;
     dnx_scaled_act a = dnx_norm_act_scaled(t);
-    dnx_kernels()->act_dz(dy, z, rows, &a, t->p, t->q, t->r, out);
+    dnx_kernels()->act_dz(dy, z, rows, &a, t->bn.p, t->bn.q, t->bn.r, out);
     return out;
 }

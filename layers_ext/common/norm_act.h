@@ -11,17 +11,13 @@
 #include "layer/fusion.h"
 
 typedef struct dnx_norm_act {
-    int c;
+    dnx_norm bn; /* bn.shifts are the biases; without has_bn, u = z + biases */
     bool has_bn;
     bool is_deferred; /* the next layer computes y from z */
     dnx_act act;
-    float *biases, *scales, *mean, *variance, *slopes;
-    float *d_biases, *d_scales, *d_slopes;
-    float *z;             /* batch x H x W x C; NULL when predicting */
-    float *scale, *shift; /* u = z*scale + shift */
-    float *batch_mean, *inv_std;
-    float *p, *q, *r; /* dz = dy*act'(u)*p + z*q + r with batch norm */
-    double *sums;     /* threads x 3 x C: the sums of each thread */
+    float *slopes, *d_slopes; /* C; NULL without activation=prelu */
+    float *z;                 /* batch x H x W x C; NULL when predicting */
+    double *sums;             /* threads x 3 x C: the sums of each thread */
 } dnx_norm_act;
 
 /* Call after n->out is set and before the weights are declared. Declares biases; with has_bn,
@@ -38,13 +34,9 @@ void dnx_norm_act_fold(dnx_norm_act *t);
  * must already contain the scale. */
 dnx_epilogue dnx_norm_act_epilogue(const dnx_norm_act *t, const dnx_pass *p, long pixel,
                                    int channel);
-/* Returns where forward() stores its outputs: z when training, else y. */
-static inline float *dnx_norm_act_out(const dnx_norm_act *t, const dnx_pass *p) {
-    return t->z ? t->z : p->y;
-}
 /* Returns scale, shift and activation, for kernels. */
 static inline dnx_scaled_act dnx_norm_act_scaled(const dnx_norm_act *t) {
-    return (dnx_scaled_act){t->c, t->scale, t->shift, t->act, t->slopes};
+    return (dnx_scaled_act){t->bn.c, t->bn.scale, t->bn.shift, t->act, t->slopes};
 }
 /* For dnx_fusion.adds_residual. Always returns true. */
 bool dnx_norm_act_adds_residual(const dnx_node *n);

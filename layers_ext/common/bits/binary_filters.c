@@ -9,7 +9,7 @@ dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, dnx_err *
     int K = f->at.K, N = f->at.N;
     size_t count = (size_t)K * (size_t)N, threads = (size_t)dnx_pool_threads(n->pool);
     const dnx_param w = {"weights", count, 1, N, DNX_WEIGHTS, true};
-    dnx_status st = dnx_filters_new(n, &f->w, &f->d_w, K, w, err);
+    dnx_status st = dnx_new_normal(n, &f->w, &f->d_w, 2.f / (float)K, w, err);
     if (!st) st = dnx_new(n, &f->alpha, (size_t)N, err);
     if (!st && (!f->takes_signs || n->trains)) st = dnx_new(n, &f->packed, k->packed(K, N), err);
     if (!st && n->trains) {
@@ -37,12 +37,6 @@ void dnx_binary_filters_pack(dnx_binary_filters *f, const dnx_node *n, const flo
     if (!f->takes_signs) return;
     dnx_filters_order(&f->at, n->pool, f->b, NULL, f->wk);
     dnx_filters_pack(&f->at, n->pool, f->wk, f->packed, NULL);
-}
-
-void dnx_binary_filters_drop(dnx_binary_filters *f) {
-    dnx_free(f->b);
-    dnx_free(f->wk);
-    f->b = f->wk = NULL;
 }
 
 void dnx_binary_filters_round(dnx_binary_filters *f) {

@@ -21,13 +21,11 @@ typedef struct {
 /* Declares the parameter w and allocates the arrays that are always needed. The members at, how and
  * takes_signs must be set. Fails with DNX_EMEM. */
 dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, dnx_err *err);
-/* Computes b and alpha from w. Fails with DNX_EMEM. */
+/* Computes b and alpha from w. Allocates b and wk again if they are NULL. Fails with DNX_EMEM. */
 dnx_status dnx_binary_filters_binarise(dnx_binary_filters *f, dnx_node *n, dnx_err *err);
 /* Multiplies alpha by the N factors norm_scale, unless norm_scale is NULL. Then fills packed and
  * packed_t. */
 void dnx_binary_filters_pack(dnx_binary_filters *f, const dnx_node *n, const float *norm_scale);
-/* Frees b and wk. */
-void dnx_binary_filters_drop(dnx_binary_filters *f);
 /* Overwrites the real weights w with alpha b. A network that only predicts saves this w. */
 void dnx_binary_filters_round(dnx_binary_filters *f);
 /* Computes the gradients of the real weights from d_wk, and adds them to d_w. Overwrites d_wk.

@@ -273,7 +273,7 @@ void dnx_bitconv_forward(const dnx_bitconv *k, int t, const dnx_pass *p, dnx_par
         if (is_fused) e = (dnx_bit_end){e.alpha, b.bias, slope + first, b.residual};
         if (k->has_tiles) multiply_block(k, t, now, &e, y);
         else count_block(k, t, now, &e, y);
-        const dnx_scaled_act a = {of.end - first, norm->scale + first, b.bias, b.act, b.slope};
+        const dnx_scaled_act a = {of.end - first, norm->bn.scale + first, b.bias, b.act, b.slope};
         for (size_t r = 0; !is_fused && r < (size_t)rows; r++)
             dnx_kernels()->scale_act(y + r * N, 1, &a, b.residual ? b.residual + r * N : NULL,
                                      y + r * N);

@@ -1,7 +1,7 @@
 /* bitconv.h - a convolution of signs with signs: with AMX tiles of bytes where these are faster,
  * else by counting bits. For output pixel p, input u, and filter n with signs b and scale alpha[n]:
  *
- *   z[p,n] = (sum over the taps inside the image and the channels of sign(u) b) * K[p] * alpha[n]
+ *   z[p,n] = K[p] * alpha[n] * sum of sign(u) b over the channels and the taps inside the image
  *
  * Padding is 0, not +-1. With has_map, K[p] is the mean of |u| over the window, with 0 outside the
  * image, as in XNOR-Net section 3.2; else K = 1. */

@@ -8,31 +8,14 @@
 #include "kernels/pool.h"
 
 dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_err *err) {
-    size_t c = (size_t)n->in[0].c;
-    dnx_status s = DNX_OK;
-    dnx_norm *v = &m->norm;
-    v->c = m->c = n->in[0].c;
+    m->norm.c = n->in[0].c;
     m->has_bn = has_bn;
-    if (has_bn) {
-        s = dnx_new_param(n, &v->shifts, &v->d_shifts, (dnx_param){"shifts", c}, err);
-        if (!s) s = dnx_new_param(n, &v->scales, &v->d_scales, (dnx_param){"scales", c}, err);
-        if (!s) s = dnx_new_param(n, &v->mean, NULL, (dnx_param){"mean", c}, err);
-        if (!s) s = dnx_new_param(n, &v->variance, NULL, (dnx_param){"variance", c}, err);
-        if (!s) s = dnx_new(n, &v->scale, c, err);
-        if (!s) s = dnx_new(n, &v->shift, c, err);
-        for (size_t i = 0; !s && i < c; i++) v->scales[i] = v->variance[i] = 1;
-    }
-    if (!s && has_bn && n->trains) {
-        float **all[] = {&v->batch_mean, &v->inv_std, &v->p, &v->q, &v->r};
-        for (size_t i = 0; i < sizeof all / sizeof *all && !s; i++) s = dnx_new(n, all[i], c, err);
-        if (!s) s = dnx_new(n, (float **)&m->sums, c * 4 * (size_t)dnx_pool_threads(n->pool), err);
-    }
-    if (!s) dnx_input_norm_fold(m);
-    return s;
-}
-
-void dnx_input_norm_fold(dnx_input_norm *m) {
-    if (m->has_bn) dnx_norm_fold(&m->norm);
+    if (!has_bn) return DNX_OK;
+    dnx_status st = dnx_norm_make(&m->norm, n, true, true, err);
+    if (st || !n->trains) return st;
+    const size_t sums = 2 * (size_t)m->norm.c * (size_t)dnx_pool_threads(n->pool);
+    m->sums = dnx_new_array(n, sums, sizeof *m->sums, err);
+    return m->sums ? DNX_OK : DNX_EMEM;
 }
 
 typedef struct {
@@ -45,23 +28,19 @@ typedef struct {
 
 static void sums_share(void *arg, int t, int threads) {
     job *j = arg;
-    size_t c = (size_t)j->m->c;
+    size_t c = (size_t)j->m->norm.c;
     double *s = j->m->sums + 2 * c * (size_t)t;
     long lo, hi;
     dnx_share(j->rows, t, threads, &lo, &hi);
     memset(s, 0, sizeof *s * 2 * c);
-    dnx_kernels()->stats(j->x + (size_t)lo * c, hi - lo, j->m->c, s, s + c);
-}
-
-static void gather_sums(dnx_input_norm *m, const dnx_node *n) {
-    dnx_norm_gather(m->sums, 2 * (size_t)m->c, dnx_pool_threads(n->pool));
+    dnx_kernels()->stats(j->x + (size_t)lo * c, hi - lo, j->m->norm.c, s, s + c);
 }
 
 void dnx_input_norm_batch(dnx_input_norm *m, dnx_node *n, const float *x, long rows) {
     job j = {.m = m, .x = x, .rows = rows};
     if (!m->has_bn) return;
     dnx_pool_run(n->pool, sums_share, &j);
-    gather_sums(m, n);
+    dnx_norm_gather(m->sums, 2 * (size_t)m->norm.c, dnx_pool_threads(n->pool));
     dnx_norm_batch(&m->norm, m->sums, (double)rows);
 }
 
@@ -69,7 +48,7 @@ void dnx_input_norm_batch(dnx_input_norm *m, dnx_node *n, const float *x, long r
 static void signs_share(void *arg, int t, int threads) {
     job *j = arg;
     dnx_input_norm *m = j->m;
-    size_t c = (size_t)m->c;
+    size_t c = (size_t)m->norm.c;
     double *s = m->has_bn ? m->sums + 2 * c * (size_t)t : NULL;
     long lo, hi;
     dnx_share(j->rows, t, threads, &lo, &hi);
@@ -93,9 +72,10 @@ static void norm_share(void *arg, long lo, long hi) {
     job *j = arg;
     const dnx_input_norm *m = j->m;
     const dnx_norm *v = &m->norm;
-    size_t at = (size_t)lo * (size_t)m->c, count = (size_t)(hi - lo) * (size_t)m->c;
+    size_t at = (size_t)lo * (size_t)m->norm.c, count = (size_t)(hi - lo) * (size_t)m->norm.c;
     if (m->has_bn)
-        dnx_kernels()->affine2(j->du + at, j->x + at, hi - lo, m->c, v->p, v->q, v->r, j->du + at);
+        dnx_kernels()->act_dz(j->du + at, j->x + at, hi - lo, &(dnx_scaled_act){.C = m->norm.c},
+                              v->p, v->q, v->r, j->du + at);
     if (j->adds) dnx_kernels()->add(j->du + at, count, j->dx + at);
     else memcpy(j->dx + at, j->du + at, sizeof(float) * count);
 }
@@ -105,7 +85,7 @@ void dnx_input_norm_back(dnx_input_norm *m, dnx_node *n, const float *x, long ro
     job j = {m, x, map, du, dx, adds, rows};
     dnx_pool_run(n->pool, signs_share, &j);
     if (m->has_bn) {
-        gather_sums(m, n);
+        dnx_norm_gather(m->sums, 2 * (size_t)m->norm.c, dnx_pool_threads(n->pool));
         dnx_norm_back(&m->norm, m->sums, (double)rows);
     }
     if (dx) dnx_pool_rows(n->pool, rows, norm_share, &j);

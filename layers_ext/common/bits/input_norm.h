@@ -7,17 +7,14 @@
 
 /* u = x*scale[c] + shift[c]; without batch norm u = x. */
 typedef struct {
-    int c;
     bool has_bn;
-    dnx_norm norm; /* arrays are NULL without batch norm */
+    dnx_norm norm; /* without batch norm only c is set */
     double *sums;  /* threads x 2 x C: the sums of each thread */
 } dnx_input_norm;
 
 /* With has_bn, declares the parameters shifts, scales, mean and variance. Fails with DNX_EMEM. */
 dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_err *err);
-/* dnx_input_norm_fold() computes scale and shift from the running statistics,
- * dnx_input_norm_batch() from x, rows x C. Without batch norm both do nothing. */
-void dnx_input_norm_fold(dnx_input_norm *m);
+/* Computes scale and shift from x, rows x C. Without batch norm does nothing. */
 void dnx_input_norm_batch(dnx_input_norm *m, dnx_node *n, const float *x, long rows);
 
 /* Computes dx, the gradient of x. du, rows x C: the gradient of sign(u); it is overwritten. The

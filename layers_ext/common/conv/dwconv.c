@@ -47,7 +47,8 @@ dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act,
     size_t count = weights(n, s);
     dnx_status st = dnx_norm_act_make(&s->norm, n, has_bn, act, err);
     const dnx_param w = {"weights", count, 1, 0, DNX_WEIGHTS};
-    if (!st) st = dnx_filters_new(n, &s->w, &s->d_w, s->kh * s->kw * s->g.a, w, err);
+    const float K = (float)(s->kh * s->kw * s->g.a);
+    if (!st) st = dnx_new_normal(n, &s->w, &s->d_w, 2 / K, w, err);
     if (!st) st = dnx_new(n, &s->taps, count, err);
     if (!st && n->trains) {
         st = dnx_new(n, &s->d_taps, threads * count, err);
@@ -82,7 +83,7 @@ dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err) {
         for (int j = 0; j < s->g.a; j++)
             for (int ky = 0; ky < s->kh; ky++, w += kw) {
                 float *to = s->taps + taps_at(n, s, f, j, ky);
-                float scale = n->trains ? 1 : s->norm.scale[f];
+                float scale = n->trains ? 1 : s->norm.bn.scale[f];
                 for (size_t kx = 0; kx < kw; kx++) to[kx * N] = w[kx] * scale;
                 if (!s->taps_dx) continue;
                 to = s->taps_dx + taps_dx_at(n, s, f, j, ky);

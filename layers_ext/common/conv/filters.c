@@ -6,11 +6,12 @@
 #include "kernels/kernels.h"
 #include "kernels/pool.h"
 
-dnx_status dnx_filters_new(dnx_node *n, float **w, float **d_w, int K, dnx_param p, dnx_err *err) {
+dnx_status dnx_new_normal(dnx_node *n, float **w, float **d_w, float variance, dnx_param p,
+                          dnx_err *err) {
     dnx_status st = dnx_new_param(n, w, d_w, p, err);
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
-    float std = sqrtf(2.f / (float)K);
+    float std = sqrtf(variance);
     for (size_t i = 0; !st && !n->is_blank && i < p.count; i++) (*w)[i] = std * dnx_rng_normal(&r);
     return st;
 }

@@ -19,9 +19,11 @@ static inline size_t dnx_filters_place(const dnx_filters *s, size_t i) {
  * scale[f], unless scale is NULL. */
 void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float *w,
                        const float *scale, float *wk);
-/* Declares the weights p, filters of K floats. Their initial values are normal with variance 2/K
- * (He et al., arXiv 1502.01852). Fails with DNX_EMEM. */
-dnx_status dnx_filters_new(dnx_node *n, float **w, float **d_w, int K, dnx_param p, dnx_err *err);
+/* Declares the weights p. Their initial values are normal with mean 0 and this variance: 2/K for
+ * filters of K floats (He et al., arXiv 1502.01852). With d_w = NULL they are not trained. Fails
+ * with DNX_EMEM. */
+dnx_status dnx_new_normal(dnx_node *n, float **w, float **d_w, float variance, dnx_param p,
+                          dnx_err *err);
 #define DNX_FEW_OUTPUTS 8L /* output pixels per thread: with fewer, threads divide the filters */
 
 /* A part of the outputs: pixels [lo, hi) of filters [first, end). Each range may be empty. */

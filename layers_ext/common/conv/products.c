@@ -77,7 +77,6 @@ static void forward_part(job *j, int t, dnx_part of) {
     dnx_products *s = j->s;
     const dnx_kernel_set *k = dnx_kernels();
     size_t lda;
-    float *z = dnx_norm_act_out(j->norm, j->p);
     float *block = (s->block ? s->block : j->p->scratch) +
                    (size_t)t * DNX_PRODUCT_BLOCK * (size_t)s->K;
     int step = s->has_few_rows ? (int)(of.hi - of.lo) : DNX_PRODUCT_BLOCK;
@@ -94,7 +93,7 @@ static void forward_part(job *j, int t, dnx_part of) {
                   s->packed + (size_t)g * k->packed(s->K, s->N) + (size_t)of.first * (size_t)s->K,
                   of.end - of.first, &e);
         }
-        if (n->trains) dnx_norm_act_stats(j->norm, j->p, t, z + p * n->out.c, rows);
+        if (n->trains) dnx_norm_act_stats(j->norm, j->p, t, j->norm->z + p * n->out.c, rows);
     }
 }
 

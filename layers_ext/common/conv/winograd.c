@@ -61,7 +61,8 @@ dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at
     tiles = tiles < least_tiles(s) ? least_tiles(s) : tiles > MAX_TILES ? MAX_TILES : tiles;
     s->tiles = all < tiles ? (int)all : tiles;
     int columns = CACHED / area(s) / s->tiles;
-    /* s->columns, the filters computed together, are whole groups, or panels of one group. */
+    /* s->columns, the filters computed together, are panels of one group (is_cut), or whole
+     * groups. */
     bool is_cut = s->groups == 1 || (columns < s->Ng && k->panel < s->Ng);
     int unit = is_cut ? k->panel : s->Ng;
     int units = columns / unit, most = (s->N + unit - 1) / unit;
@@ -90,7 +91,6 @@ static void filter_line(int m, const double *g, int by, double *t, int step) {
 
 typedef struct {
     const dnx_winograd *s;
-    dnx_node *n;
     const float *w, *scale;
     dnx_pass *p;
     const dnx_norm_act *norm;
@@ -118,7 +118,7 @@ static void transform_filters(void *arg, long lo, long hi) {
 }
 
 void dnx_winograd_prepare(dnx_winograd *s, dnx_node *n, const float *w, const float *scale) {
-    job j = {s, n, w, scale, NULL, NULL};
+    job j = {.s = s, .w = w, .scale = scale};
     dnx_pool_rows(n->pool, s->N, transform_filters, &j);
 }
 
@@ -237,6 +237,6 @@ static void forward_share(void *arg, int t, int threads) {
 
 void dnx_winograd_forward(const dnx_winograd *s, dnx_node *n, dnx_pass *p,
                           const dnx_norm_act *norm) {
-    job j = {s, n, NULL, NULL, p, norm};
+    job j = {.s = s, .p = p, .norm = norm};
     dnx_pool_run(n->pool, forward_share, &j);
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/conv/filters.h"
 #include "common/face/unit.h"
 #include "kernels/pool.h"
 
@@ -19,16 +20,12 @@ dnx_status dnx_cosines_make(dnx_cosines *c, dnx_node *n, int classes, bool is_tr
     c->D = D;
     c->share = BLOCK * D + (a > b ? a : b);
     const dnx_param w = {"weights", N * D, 1};
-    dnx_status st = dnx_new_param(n, &c->w, is_trained ? &c->d_w : NULL, w, err);
+    dnx_status st = dnx_new_normal(n, &c->w, is_trained ? &c->d_w : NULL, 1e-4f, w, err);
     if (!st && n->trains) st = dnx_new(n, &c->unit, B * D, err);
     if (!st && n->trains) st = dnx_new(n, &c->d_unit, B * D, err);
     if (!st) st = dnx_new(n, &c->w_inv, N, err);
     if (!st) st = dnx_new(n, &c->scratch, c->share * (size_t)dnx_pool_threads(n->pool), err);
-    if (st || n->is_blank) return st;
-    dnx_rng r;
-    dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
-    for (size_t i = 0; i < N * D; i++) c->w[i] = .01f * dnx_rng_normal(&r);
-    return DNX_OK;
+    return st;
 }
 
 typedef struct {

@@ -27,7 +27,7 @@ typedef struct {
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     if (!n->trains) dnx_norm_act_fold(&s->norm);
-    return dnx_products_prepare(&s->m, n, s->norm.scale, err);
+    return dnx_products_prepare(&s->m, n, s->norm.bn.scale, err);
 }
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -41,7 +41,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     const size_t count = (size_t)s->m.K * (size_t)o->filters;
     const dnx_param w = {"weights", count, 1, o->filters, DNX_WEIGHTS};
     if (!st) st = dnx_norm_act_make(&s->norm, n, o->batch_normalize, (dnx_act)o->activation, err);
-    if (!st) st = dnx_filters_new(n, &s->m.w, &s->m.d_w, s->m.K, w, err);
+    if (!st) st = dnx_new_normal(n, &s->m.w, &s->m.d_w, 2.f / (float)s->m.K, w, err);
     if (!st) st = dnx_products_make(&s->m, n, true, err);
     return st;
 }
