@@ -10,7 +10,6 @@
  * -1) has loss 0. Any other truth outside 0..N-1 gives NaN. Weights file: centres N x D, initially
  * 0, N = classes. Wen et al. 2016, "A discriminative feature learning approach", equation 2. */
 #include <math.h>
-#include <string.h>
 
 #include "layer/classifier.h"
 

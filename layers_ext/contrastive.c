@@ -9,7 +9,6 @@
  *
  * x: B x D (D = H W C). y: B x 1: 1 if the nearest other image of the batch has the image's class,
  * else 0. No weights. Hadsell et al. 2006, equation 4, but each of the sums has its own mean. */
-#include <math.h>
 #include <string.h>
 
 #include "common/face/distances.h"

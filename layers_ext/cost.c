@@ -19,7 +19,6 @@
 #include <string.h>
 
 #include "layer/classifier.h"
-#include "kernels/kernels.h"
 
 enum { SSE, MASKED, SMOOTH, L1, SEG, WGAN };
 

@@ -132,9 +132,8 @@ static job block_at(dnx_node *n, dnx_pass *p, int lo) {
 
 /* Returns the index of image b's class among the logits, or -1 when the class is unknown. */
 static int label_of(const dnx_node *n, const dnx_pass *p, int b) {
-    const int N = ((const state *)n->state)->N;
-    const float y = p->truth ? p->truth[b] : -1;
-    if (!(y >= 0 && y < (float)N)) return -1;
+    if (!dnx_has_class(p, b, ((const state *)n->state)->N)) return -1;
+    const float y = p->truth[b];
     return n->distillation->head ? (int)y : (int)dnx_class_place(n->in[0], (size_t)y);
 }
 

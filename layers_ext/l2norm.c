@@ -34,6 +34,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
 
 static void backward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     const dnx_kernel_set *k = dnx_kernels();
+    const bool adds = p->dx_adds[0];
     int C = n->out.c;
     for (long i = lo; i < hi; i++) {
         size_t at = (size_t)i * (size_t)C;
@@ -42,10 +43,10 @@ static void backward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
         double sq = k->dot(x, x, (size_t)C), inv = 1 / sqrt(sq < TINY ? TINY : sq);
         double along = sq < TINY ? 0 : k->dot(x, dy, (size_t)C) * inv * inv;
         float a = (float)inv, b = (float)(along * inv);
-        if (p->dx_adds[0])
-            for (int c = 0; c < C; c++) dx[c] += a * dy[c] - b * x[c];
-        else
-            for (int c = 0; c < C; c++) dx[c] = a * dy[c] - b * x[c];
+        for (int c = 0; c < C; c++) {
+            float d = a * dy[c] - b * x[c];
+            dx[c] = adds ? dx[c] + d : d;
+        }
     }
 }
 

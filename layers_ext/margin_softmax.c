@@ -305,7 +305,9 @@ static void logits_back(dnx_node *n, const float *x, int batch, int lo, int hi, 
 
 static dnx_target_kind takes(const dnx_node *n) {
     const opts *o = n->opts;
-    return dnx_centres_take(o->centres, o->margins == BY_TEACHER);
+    if (o->centres == DNX_CENTRES_TRAINED) return DNX_NO_TARGET;
+    if (o->centres == DNX_CENTRES_TEACHER) return DNX_FEATURE;
+    return o->margins == BY_TEACHER ? DNX_LOGITS : DNX_VECTORS;
 }
 
 static const float *vectors(const dnx_node *n, size_t *length) {

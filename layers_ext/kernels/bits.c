@@ -72,7 +72,6 @@ const dnx_tile_set *dnx_tiles(void) {
 
 long dnx_bit_sum(const uint64_t *words, size_t n) {
     long sum = 0;
-    for (size_t i = 0; i < n; i++)
-        for (uint64_t w = words[i]; w; w &= w - 1) sum++;
+    for (size_t i = 0; i < n; i++) sum += __builtin_popcountll(words[i]);
     return sum;
 }

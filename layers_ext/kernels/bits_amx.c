@@ -156,7 +156,6 @@ static void multiply(const dnx_tile_job *given, const void *packed, int N, void 
     _tile_release();
 }
 
-extern const dnx_tile_set dnx_tiles_amx;
 const dnx_tile_set dnx_tiles_amx = {.panel = PANEL,
                                     .scratch_size = WORDS * 2 * TILE +
                                                     DNX_TILE_POSITIONS * PANEL * sizeof(int32_t),
@@ -164,6 +163,4 @@ const dnx_tile_set dnx_tiles_amx = {.panel = PANEL,
                                     .packed = packed_size,
                                     .pack = pack,
                                     .multiply = multiply};
-#else
-typedef int not_on_this_processor;
 #endif

@@ -1,8 +1,9 @@
 /* bits_avx2.c - the bit loops for AVX2, which has no instruction that counts bits.
  *
- * The bits of four channels in two pixels choose one of 256 tables. Entry v of a table is a byte.
- * Its lower half is the number of bits in which v differs from the first pixel, its upper half the
- * number for the second pixel. One byte shuffle looks up v for 32 filters: 256 products of bits.
+ * The bits of four channels in two pixels choose one of 256 tables. v are the bits of a filter for
+ * these channels. Entry v of the table is a byte: its lower half is the number of bits in which v
+ * differs from the first pixel, its upper half the number for the second pixel. One byte shuffle
+ * reads the entries for 32 filters: 256 products of bits.
  *
  * Three lookups at a time are added as bytes; with a fourth, half a byte could overflow. `all` is
  * the sum of such bytes mod 256, and `high` the sum of their upper halves. So all - 16 high is the
@@ -241,7 +242,6 @@ static void finish(const int32_t *counts, int N, const int32_t *base, float fact
     finish_from(i, counts, N, base, factor, &e, y);
 }
 
-extern const dnx_bit_set dnx_bits_avx2;
 const dnx_bit_set dnx_bits_avx2 = {.name = "avx2",
                                    .panel = PANEL,
                                    .sign = sign,
@@ -249,6 +249,4 @@ const dnx_bit_set dnx_bits_avx2 = {.name = "avx2",
                                    .pack = pack,
                                    .count = count,
                                    .finish = finish};
-#else
-typedef int not_on_this_processor;
 #endif

@@ -65,7 +65,6 @@ static void finish(const int32_t *counts, int N, const int32_t *base, float fact
     finish_from(0, counts, N, base, factor, e, y);
 }
 
-extern const dnx_bit_set dnx_bits_plain;
 const dnx_bit_set dnx_bits_plain = {.name = "plain",
                                     .panel = PANEL,
                                     .sign = sign,

@@ -126,7 +126,6 @@ static void finish(const int32_t *counts, int N, const int32_t *base, float fact
     }
 }
 
-extern const dnx_bit_set dnx_bits_avx512;
 const dnx_bit_set dnx_bits_avx512 = {.name = "avx512",
                                      .panel = PANEL,
                                      .sign = sign,
@@ -135,6 +134,4 @@ const dnx_bit_set dnx_bits_avx512 = {.name = "avx512",
                                      .scratch_size = scratch_size,
                                      .count = count,
                                      .finish = finish};
-#else
-typedef int not_on_this_processor;
 #endif

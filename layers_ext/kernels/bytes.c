@@ -8,12 +8,13 @@
 #if defined(__x86_64__)
 extern const dnx_byte_set dnx_bytes_vnni;
 
-const dnx_byte_set *dnx_bytes(void) {
-    __builtin_cpu_init();
-    return !strcmp(dnx_kernels()->name, "avx512") && __builtin_cpu_supports("avx512vnni")
-               ? &dnx_bytes_vnni
-               : NULL;
-}
-#else
-const dnx_byte_set *dnx_bytes(void) { return NULL; }
 #endif
+
+const dnx_byte_set *dnx_bytes(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (!strcmp(dnx_kernels()->name, "avx512") && __builtin_cpu_supports("avx512vnni"))
+        return &dnx_bytes_vnni;
+#endif
+    return NULL;
+}

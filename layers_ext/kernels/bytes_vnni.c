@@ -19,7 +19,6 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "kernels/bytes.h"
@@ -223,8 +222,5 @@ static size_t look(const float *a, int P, int K, const void *packed, int N, cons
     return n;
 }
 
-extern const dnx_byte_set dnx_bytes_vnni;
 const dnx_byte_set dnx_bytes_vnni = {packed_size, pack, look};
-#else
-typedef int not_on_this_processor;
 #endif

@@ -4,6 +4,4 @@
 #define VW 8
 #define MR 6
 #include "kernels/kernels.inc.h"
-#else
-typedef int not_on_this_processor;
 #endif

@@ -5,6 +5,4 @@
 #define VW 16
 #define MR 14
 #include "kernels/kernels.inc.h"
-#else
-typedef int not_on_this_processor;
 #endif

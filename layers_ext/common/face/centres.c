@@ -1,19 +1,11 @@
 /* centres.c - see centres.h. One thread does the work, because a batch has few images. */
 #include "common/face/centres.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "common/face/unit.h"
 
 #define LEAST 1e-6
-
-dnx_target_kind dnx_centres_take(int centres, bool has_margins) {
-    return centres == DNX_CENTRES_TRAINED   ? DNX_NO_TARGET
-           : centres == DNX_CENTRES_TEACHER ? DNX_FEATURE
-           : has_margins                    ? DNX_LOGITS
-                                            : DNX_VECTORS;
-}
 
 static dnx_status check_options(const dnx_centres *c, const dnx_node *n, dnx_err *err) {
     if (!c->has_margins) return DNX_OK;

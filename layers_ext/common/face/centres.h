@@ -48,8 +48,6 @@ typedef struct {
     bool is_started; /* a training pass has run */
 } dnx_centres;
 
-/* Returns what the loss takes from a teacher, for dnx_classifier.takes. */
-dnx_target_kind dnx_centres_take(int centres, bool has_margins);
 /* Checks the options and the teacher, and allocates. All members declared above `images` must be
  * set. Fails with DNX_EOPTION, DNX_ESHAPE or DNX_EMEM. */
 dnx_status dnx_centres_make(dnx_centres *c, dnx_node *n, dnx_err *err);

@@ -34,9 +34,9 @@
 #include "dnx.h"
 
 typedef struct {
-    float m, t; /* defaults of the options m and t */
-    bool adds_angle;
-    bool takes_m;
+    float m, t;      /* defaults of the options m and t */
+    bool adds_angle; /* f = cos(th + m) */
+    bool takes_m;    /* f = c - m */
     bool emphasises; /* t emphasises classes with c_k > f(c_y) */
     bool is_sv;      /* t = 1 means no emphasis; in the other kinds t = 0 does */
 } dnx_margin_form;

@@ -7,7 +7,6 @@
  *   focal  F_b = (1 - p)^focus L_b, p = e^{-L_b}                          Lin 2017, eq. 4 */
 #ifndef DNX_MINING_H
 #define DNX_MINING_H
-#include "dnx.h"
 
 enum { DNX_MINING_NONE, DNX_MINING_HARD, DNX_MINING_FOCAL };
 #define DNX_MINING_WORDS "none|hard|focal"
