@@ -26,7 +26,7 @@ typedef struct {
 
 /* Returns the number of floats in the blocks of all threads. */
 size_t dnx_products_block(const dnx_products *s, const dnx_node *n);
-/* Allocates the arrays after wk, and sets n->scratch. Before this call, set the members before w
+/* Allocates the arrays from wk on, and sets n->scratch. Before this call, set the members before w
  * and declare w. needs_block: true when windows must be gathered, or when rows must get a deferred
  * batch norm. Fails with DNX_EMEM. */
 dnx_status dnx_products_make(dnx_products *s, dnx_node *n, bool needs_block, dnx_err *err);
