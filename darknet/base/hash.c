@@ -1,3 +1,4 @@
+/* hash.c - checksums by the library xxHash. */
 #include "base/hash.h"
 
 #include <stdio.h>

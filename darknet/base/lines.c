@@ -212,11 +212,10 @@ int dnx_fields(char *line, char separator, char **field, int most) {
 }
 
 bool dnx_whole(const char *s, long lo, long hi, long *v) {
-    char *end;
     size_t sign = *s == '-' || *s == '+';
     if (!s[sign] || strspn(s + sign, "0123456789") != strlen(s + sign)) return false;
     errno = 0;
-    *v = strtol(s, &end, 10);
+    *v = strtol(s, NULL, 10);
     return !errno && *v >= lo && *v <= hi;
 }
 

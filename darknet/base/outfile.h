@@ -55,7 +55,7 @@ void dnx_outfile_discard(dnx_outfile *f);
 
 /* Writes a whole file of n bytes. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_write(const char *path, const void *bytes, size_t n, dnx_err *err);
-/* Removes the temporary files of dead processes, BASE.PID.N.tmp, in a folder. The caller must hold a
+/* Removes the temporary files BASE.PID.N.tmp of dead processes in a folder. The caller must hold a
  * lock on the files of the folder, because a file that another process has just opened may be
  * removed, too. */
 void dnx_outfile_sweep(const char *folder);

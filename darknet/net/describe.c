@@ -8,8 +8,6 @@
 #include "net/options.h"
 #include "net/rate.h"
 
-enum { MOST = 1024 }; /* most bytes of a value */
-
 typedef struct {
     dnx_describe_fn *fn;
     void *arg;
@@ -19,7 +17,7 @@ typedef struct {
 static void word(const char *words, int i, char *out) {
     int length;
     const char *at = dnx_option_word(words, i, &length);
-    snprintf(out, MOST, "%.*s", length, at);
+    snprintf(out, DNX_DESCRIBE_MOST, "%.*s", length, at);
 }
 
 /* Writes v with the fewest digits that give the same float. */
@@ -33,29 +31,29 @@ static void number(float v, char *out, size_t size) {
 static void list(const dnx_list *l, char *out) {
     size_t used = 0;
     *out = 0;
-    for (int i = 0; i < l->n && used < MOST - 20; i++) {
+    for (int i = 0; i < l->n && used < DNX_DESCRIBE_MOST - 20; i++) {
         if (i) out[used++] = ',';
-        number(l->v[i], out + used, MOST - used);
+        number(l->v[i], out + used, DNX_DESCRIBE_MOST - used);
         used += strlen(out + used);
     }
 }
 
 static void value_of(const dnx_opt *o, const void *field, char *out) {
     switch (o->type) {
-    case DNX_INT: snprintf(out, MOST, "%d", *(const int *)field); break;
-    case DNX_FLOAT: number(*(const float *)field, out, MOST); break;
+    case DNX_INT: snprintf(out, DNX_DESCRIBE_MOST, "%d", *(const int *)field); break;
+    case DNX_FLOAT: number(*(const float *)field, out, DNX_DESCRIBE_MOST); break;
     case DNX_WORD: word(o->words, *(const int *)field, out); break;
     case DNX_LIST:
     case DNX_LAYERS: list(field, out); break;
     case DNX_IGNORED: *out = 0; break;
     case DNX_STRING: {
         const char *s = *(char *const *)field;
-        snprintf(out, MOST, "%s", s ? s : "");
+        snprintf(out, DNX_DESCRIBE_MOST, "%s", s ? s : "");
     }
     }
 }
 
-static void default_of(const dnx_opt *o, char *out) {
+void dnx_option_default(const dnx_opt *o, char *out) {
     const int i = (int)o->value;
     const float f = (float)o->value;
     const dnx_list none = {0};
@@ -84,11 +82,11 @@ static void put_number(const sink *s, const char *key, float value, float usual)
 }
 
 static void put_options(const sink *s, const dnx_opt *table, const void *opts, const char *but) {
-    char value[MOST], usual[MOST];
+    char value[DNX_DESCRIBE_MOST], usual[DNX_DESCRIBE_MOST];
     for (const dnx_opt *o = table; o && o->key; o++) {
         if (but && !strcmp(o->key, but)) continue;
         value_of(o, (const char *)opts + o->offset, value);
-        default_of(o, usual);
+        dnx_option_default(o, usual);
         put_option(s, o->key, value, usual);
     }
 }

@@ -9,6 +9,10 @@
  * and usual = NULL. Copy the texts to keep them. */
 typedef void dnx_describe_fn(void *arg, const char *key, const char *value, const char *usual);
 
+enum { DNX_DESCRIBE_MOST = 1024 }; /* most bytes of a value, with its NUL; more are cut off */
+
+/* Writes the default of option o as text. out has DNX_DESCRIBE_MOST bytes. */
+void dnx_option_default(const dnx_opt *o, char *out);
 /* Lists the options of [net] and of all layers, without name=, fixed_width= and the options of
  * teachers. max_batches is listed only where it changes the learning rate. */
 void dnx_net_describe(const dnx_net *net, dnx_describe_fn *fn, void *arg);

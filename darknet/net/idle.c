@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "layer/advice.h"
+#include "net/describe.h"
 #include "net/options.h"
 #include "net/opts.h"
 #include "net/types.h"
@@ -16,18 +17,6 @@ static const dnx_needs of_net[] = {
     {"scale", "policy", "step"},         {"gamma", "policy", "exp|sigmoid"},
     {"B1|B2|eps", "adam", "1"},          {NULL, NULL, NULL}};
 
-static const char *default_of(const dnx_opt *table, const char *key, char *text, size_t size) {
-    const dnx_opt *o = dnx_opt_find(table, key);
-    text[0] = 0;
-    if (o && o->type != DNX_WORD) snprintf(text, size, "%g", o->value);
-    else if (o) {
-        int length;
-        const char *word = dnx_option_word(o->words, (int)o->value, &length);
-        snprintf(text, size, "%.*s", length, word);
-    }
-    return text;
-}
-
 static void note_pair(dnx_net *net, const dnx_section *s, const dnx_pair *p, const char *why) {
     dnx_note(&net->origin.notes, (dnx_loc){net->file, p->line},
              "[%.40s] %.40s=%.60s: has no effect %s", s->name, p->key, p->value, why);
@@ -36,9 +25,11 @@ static void note_pair(dnx_net *net, const dnx_section *s, const dnx_pair *p, con
 /* Adds a note for each given option of r->keys, unless option r->needs has a value of r->words. */
 static void note_needs(dnx_net *net, const dnx_section *s, const dnx_needs *r,
                        const dnx_opt *table) {
-    char value[64], why[96], key[64];
+    char value[DNX_DESCRIBE_MOST] = "", why[96], key[64];
     const dnx_pair *other = dnx_opts_given(s, r->needs);
-    const char *has = other ? other->value : default_of(table, r->needs, value, sizeof value);
+    const dnx_opt *o = dnx_opt_find(table, r->needs);
+    if (o) dnx_option_default(o, value);
+    const char *has = other ? other->value : value;
     if (dnx_is_one_of(r->words, has, strlen(has))) return;
     snprintf(why, sizeof why, "without %s=%s", r->needs, r->words);
     for (const char *k = r->keys; *k; k += strspn(k, "|")) {

@@ -86,7 +86,8 @@ const char *dnx_weights_kind(const unsigned char *b, size_t n) {
     if (IS("DNXSTAT")) return "this is a checkpoint (.state); the .weights beside it is meant";
     if (IS("DNXE")) return "this is a file of embeddings";
     if (IS("\xff\xd8\xff") || IS("\x89PNG")) return "this is an image";
-    if (protobuf_kind(b, n)) return protobuf_kind(b, n);
+    const char *protobuf = protobuf_kind(b, n);
+    if (protobuf) return protobuf;
     if (is_text(b, n))
         return b[0] == '[' || memchr(b, '[', n)
                    ? "this is text, perhaps the cfg; the weights come after it"
