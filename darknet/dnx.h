@@ -51,7 +51,7 @@ typedef struct {
     const char *name;
     size_t count;
     float decay; /* multiplies the network's weight decay */
-    int filters; /* number of filters over the same inputs, count/filters floats each; 0: none */
+    int filters; /* filters over the same inputs, count/filters floats each; 0 without filters */
     dnx_role role;
     bool is_one_bit; /* the layer uses each filter as one scale times the signs of its floats */
     bool is_trained; /* false: saved but not trained, such as running statistics */

@@ -14,13 +14,13 @@ void dnx_own(void *owner, void *p);
 /* Frees `owner`, which may be NULL, and the arrays that it still owns. */
 void dnx_free_owned(void *owner);
 
-/* Makes room for item n of a list from malloc(). *capacity is the number of items that fit in the
- * list, and n is at most *capacity. `list` is the address of the list's pointer, `size` the bytes
- * of an item. On failure returns false and leaves the list unchanged. */
+/* Makes room for item n of a list from malloc(). list: the address of the list's pointer. size: the
+ * bytes of an item. *capacity: the number of items that fit; n is at most *capacity. On failure
+ * returns false and leaves the list unchanged. */
 bool dnx_grow(void *list, size_t n, size_t *capacity, size_t size);
 
-/* With glibc, free() then returns each block of 1 MB or more to the system at once, if the block is
- * allocated after this call. */
+/* With glibc, makes free() return a block of 1 MB or more to the system at once. Blocks that were
+ * allocated before this call are not affected. */
 void dnx_return_large_blocks(void);
 /* With glibc, returns to the system the freed memory that malloc() keeps for reuse. */
 void dnx_return_memory(void);

@@ -26,7 +26,7 @@ static void failed(dnx_outfile *f) {
     if (!f->why) f->why = errno ? errno : EIO;
 }
 
-/* Returns the length of the folder in a path, with its last '/'. */
+/* Returns the length of a path up to and including its last '/'; 0 without a '/'. */
 static int folder_length(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? (int)(slash - path) + 1 : 0;
@@ -250,8 +250,8 @@ dnx_status dnx_outfile_sync_many(const char *folder, dnx_err *err) {
     return st;
 }
 
-/* Returns true when `name` is BASE.PID.N.tmp. base: BASE before open_new() cut it, or NULL for any
- * name. */
+/* Returns true when `name` is BASE.PID.N.tmp, as open_new() makes it. base: the name of the target,
+ * or NULL for any target. */
 static bool is_temporary(const char *name, const char *base) {
     size_t n = strlen(name);
     if (n < 4 || strcmp(name + n - 4, ".tmp")) return false;

@@ -67,7 +67,7 @@ typedef struct dnx_placement {
      * return NULL. */
     float *(*new_images)(const struct dnx_net *net, size_t floats);
     void (*free_images)(const struct dnx_net *net, float *images);
-    void (*images)(struct dnx_net *net, const float *now, const float *next);
+    void (*images)(struct dnx_net *net, const float *now, const float *next); /* dnx_net_images() */
     void (*forward)(struct dnx_net *net, int i, dnx_pass *p);
     void (*backward)(struct dnx_net *net, int i, dnx_pass *p);
     /* Waits for the device. Returns layer i's loss, summed over the batch; NaN when the device
@@ -222,7 +222,7 @@ dnx_loc dnx_net_at(const dnx_net *net, const char *key);
  * x. When layer i is a batch norm that the next layer applies, computes the output and stores it in
  * `room` (batch x outputs floats). */
 const float *dnx_net_own_output(dnx_net *net, int i, const float *x, int batch, float *room);
-/* Undoes the merging of a [shortcut] into layer i of a network that predicts. */
+/* In a network that predicts: if a [shortcut] is merged into layer i, runs it on its own again. */
 void dnx_net_unmerge(dnx_net *net, int i);
 
 typedef enum { DNX_PREDICTING, DNX_TRAINING } dnx_phase;

@@ -15,10 +15,10 @@
 static const char magic[8] = "DNXSTAT";
 enum { VERSION = 3 };
 
-/* The header of the file; the struct has no padding. After the header, the file has: the text of
- * the inputs, padded with zeros to a multiple of 4; the parameters in file order; the momentum;
- * with ema= the average of the parameters; a checksum of all bytes before it. The length of the
- * file shows whether it has an average. The byte order is the machine's. */
+/* The header of the file; the struct has no padding. After the header come: the text of the inputs,
+ * padded with zeros to a multiple of 4 bytes; the parameters in file order; the momentum; with ema=
+ * the average of the parameters; a checksum of all bytes before it. The length of the file shows
+ * whether it has an average. The byte order is the machine's. */
 typedef struct {
     char magic[8];
     uint64_t version, seen, params, momentum, net, text;
