@@ -47,13 +47,13 @@ activation=relu
 output=8
 activation=linear
 """
-LOSSES = """[kd_feature]
+LOSSES = """[margin_softmax]
+classes=4
+s=8
+[kd_feature]
 weight=4
 teacher=gone.cfg
 weights=gone.weights
-[margin_softmax]
-classes=4
-s=8
 """
 
 
@@ -83,9 +83,9 @@ def start():
                    "-seed", "3", "-pairs", "20"))
     write("teacher.cfg", NET + BODY)
     expect_end(run(COMMAND, "init", "teacher.cfg", "teacher.weights"))
-    for folder, text in (("a", NET + BODY + LOSSES), ("b", renamed(NET + BODY + LOSSES))):
-        write(f"{folder}/net.cfg", text)
-        write(f"{folder}/bare.cfg", text.split("[kd_feature]")[0].split("[taught]")[0])
+    for folder, named in (("a", str), ("b", renamed)):
+        write(f"{folder}/net.cfg", named(NET + BODY + LOSSES))
+        write(f"{folder}/bare.cfg", named(NET + BODY))
 
 
 def both(*words):
