@@ -61,7 +61,8 @@ static const dnx_arg table[] = {
                  "store the teacher's outputs there, so that it runs once for each image; in 16 "
                  "bits, so the results differ a little from those without"),
     DNX_ARG_TEXT(args, tensorboard, "-tensorboard", "FOLDER",
-                 "write the curves there, too, for TensorBoard: a folder for each run"),
+                 "write the curves there, too, for TensorBoard: a folder for each run; NAME.old-1 "
+                 "for an earlier one"),
     DNX_ARG_INT(args, port, "-port", "N", 0, 1, 65535,
                 "show the run in a browser on this computer: http://127.0.0.1:N/"),
     DNX_ARG_END,

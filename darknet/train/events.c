@@ -1,7 +1,9 @@
 /* events.c - writes TensorBoard's event files. */
 #include "train/events.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/hash.h"
 #include "base/outfile.h"
 #include "base/paths.h"
 
@@ -171,24 +174,45 @@ static size_t kept(const unsigned char *p, size_t n, uint64_t keep) {
     return at;
 }
 
-static dnx_status make_path(dnx_events *e, const char *dir, const char *name, dnx_err *err) {
-    char *folder = dnx_path_join(dir, name);
-    dnx_status st = dnx_folder_make(dir, err);
-    if (!st && !folder) st = dnx_no_memory(dir, err);
-    if (!st) st = dnx_folder_make(folder, err);
-    if (!st && !(e->path = dnx_path_join(folder, "events.out.tfevents.0000000000.darknet")))
-        st = dnx_no_memory(dir, err);
-    free(folder);
-    return st ? st : dnx_outfile_try(e->path, err);
+static const char stem[] = "events.out.tfevents.0000000000.";
+
+/* Sets e->folder and e->path. The name of the file has a checksum of the run's place. */
+static dnx_status make_path(dnx_events *e, const char *dir, const char *base, dnx_err *err) {
+    const char *name = strrchr(base, '/') + 1;
+    char file[sizeof stem + 16];
+    char *out = strndup(base, (size_t)(name - base)), *place = out ? realpath(out, NULL) : NULL;
+    uint64_t h = place ? dnx_hash(DNX_HASH_START, place, strlen(place)) : 0;
+    snprintf(file, sizeof file, "%s%016" PRIx64, stem, dnx_hash(h, name, strlen(name)));
+    e->folder = dnx_path_join(dir, name);
+    e->path = e->folder ? dnx_path_join(e->folder, file) : NULL;
+    dnx_status st = place && e->path ? dnx_folder_make(dir, err) : dnx_no_memory(dir, err);
+    free(place);
+    free(out);
+    return st ? st : dnx_folder_make(e->folder, err);
 }
 
-dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name,
+/* Returns DNX_EIO when the folder has the event file of another run. */
+static dnx_status check_own(const dnx_events *e, dnx_err *err) {
+    bool is_others = false;
+    DIR *d = opendir(e->folder);
+    for (struct dirent *f; d && (f = readdir(d));)
+        is_others |= strstr(f->d_name, "tfevents") && strcmp(f->d_name, strrchr(e->path, '/') + 1);
+    if (d) closedir(d);
+    if (!is_others) return DNX_OK;
+    return dnx_fail_at(err, DNX_EIO, e->folder,
+                       "has the curves of another run: give another folder to -tensorboard");
+}
+
+dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *base,
                            const char *verification, uint64_t keep, dnx_err *err) {
     static const char version[] = "brain.Event:2";
     *e = (dnx_events){.file.fd = -1, .verification = verification};
-    dnx_status st = make_path(e, dir, name, err);
+    dnx_status st = make_path(e, dir, base, err);
+    if (!st) st = check_own(e, err);
+    if (!st) st = dnx_outfile_try(e->path, err);
     if (st) return st;
-    if (keep && !access(e->path, F_OK)) {
+    e->has_old = !access(e->path, F_OK);
+    if (keep && e->has_old) {
         size_t n;
         unsigned char *old = (unsigned char *)dnx_file_read_unnoted(e->path, SIZE_MAX / 2, &n);
         if (!old) return dnx_fail_at(err, DNX_EIO, e->path, "cannot read: %s", strerror(errno));
@@ -196,6 +220,7 @@ dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name,
         free(old);
         if (n && !e->file.kept)
             return dnx_fail_at(err, DNX_EIO, e->path, "is not an event file of TensorBoard's");
+        e->has_old = false;
     }
     if (e->file.kept) return DNX_OK;
     message m = event(0, 3, version, strlen(version));
@@ -203,9 +228,26 @@ dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name,
     return DNX_OK;
 }
 
+/* Renames the folder to the first free DIR/NAME.old-N, and makes it anew. */
+static dnx_status set_aside(dnx_events *e, dnx_err *err) {
+    char *to = NULL;
+    for (int i = 1; !to || !access(to, F_OK); i++) {
+        free(to);
+        if (asprintf(&to, "%s.old-%d", e->folder, i) < 0) return dnx_no_memory(e->folder, err);
+    }
+    dnx_status st = rename(e->folder, to)
+                        ? dnx_fail_at(err, DNX_EIO, e->folder, "cannot rename to %s: %s", to,
+                                      strerror(errno))
+                        : dnx_folder_make(e->folder, err);
+    free(to);
+    e->has_old = st != DNX_OK;
+    return st;
+}
+
 dnx_status dnx_events_flush(dnx_events *e, dnx_err *err) {
     size_t done;
     if (!e->path) return DNX_OK;
+    if (e->has_old && set_aside(e, err)) return DNX_EIO;
     dnx_status st = dnx_growfile_add(&e->file, e->path, e->bytes, e->len, &done, err);
     dnx_status cut = dnx_growfile_keep(&e->file, e->path, st ? 0 : done, st ? NULL : err);
     if (!st) e->len = 0;
@@ -216,5 +258,6 @@ void dnx_events_close(dnx_events *e) {
     if (e->path) dnx_growfile_close(&e->file);
     free(e->bytes);
     free(e->path);
+    free(e->folder);
     *e = (dnx_events){0};
 }

@@ -8,17 +8,20 @@
 #include "train/log.h"
 
 typedef struct {
-    char *path;               /* NULL without -tensorboard; then the other functions do nothing */
+    char *folder, *path;      /* NULL without -tensorboard; then the other functions do nothing */
+    bool has_old;             /* the folder has the curves of an earlier run of this name */
     const char *verification; /* name of the verification's curve */
     dnx_growfile file;
     unsigned char *bytes;
     size_t len, room;
 } dnx_events;
 
-/* Makes the folder dir/name, and begins its event file. With keep > 0, keeps the records of an old
- * file up to batch `keep`. verification: the name of the verification's curve, which must outlive
- * e. Errors: DNX_EIO, DNX_EMEM. */
-dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *name,
+/* Makes the folder DIR/NAME of the run with the files `base`.csv and so on; NAME is the last part
+ * of base. With keep > 0, keeps the records of its event file up to batch `keep`. Otherwise the
+ * first flush renames an earlier folder to DIR/NAME.old-1, or to the next free number.
+ * verification: the name of the verification's curve, which must outlive e. Errors: DNX_EIO, also
+ * when the folder has the curves of a run of this name in another place; DNX_EMEM. */
+dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *base,
                            const char *verification, uint64_t keep, dnx_err *err);
 /* Adds a record with the values of a line of the log. Does nothing when e is not open. */
 void dnx_events_write(dnx_events *e, const dnx_net *net, const dnx_log_line *line);

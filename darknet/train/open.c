@@ -248,7 +248,7 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
     const char *verification = j->pairs ? dnx_judge_column(&j->pairs->judge) : "pairs";
     if (!st) st = dnx_log_open(&j->log, j->csv, net, verification, a->resume ? j->batch : 0, err);
     if (!st && a->tensorboard)
-        st = dnx_events_open(&j->curves, a->tensorboard, strrchr(j->base, '/') + 1, verification,
+        st = dnx_events_open(&j->curves, a->tensorboard, j->base, verification,
                              a->resume ? j->batch : 0, err);
     if (!st && a->port) {
         st = dnx_page_start(j->page, strrchr(j->base, '/') + 1, j->last, net, &j->log, err);

@@ -1,4 +1,5 @@
 """Tests classifier train -tensorboard with a reader in this file, and with TensorBoard."""
+import glob
 import os
 import signal
 import struct
@@ -8,7 +9,10 @@ import time
 from common import (DARKNET, attempt_all, column, darknet, expect, expect_end, read, summary, write)
 from tiny_run import NET, make_images
 
-EVENTS = "tb/net/events.out.tfevents.0000000000.darknet"
+
+def event_file(folder="tb/net"):
+    (path,) = glob.glob(folder + "/events.out.tfevents.0000000000.*")
+    return path
 
 
 def start():
@@ -60,7 +64,7 @@ def fields(data):
 
 def events():
     """Returns [(step, {tag: value})] of all records after the first."""
-    data, at, out = read(EVENTS), 0, []
+    data, at, out = read(event_file()), 0, []
     while at < len(data):
         length, crc = struct.unpack_from("<QI", data, at)
         body = data[at + 12:at + 12 + length]
@@ -95,17 +99,32 @@ def whole():
         from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
     except ImportError:
         return
-    expect(len(list(EventFileLoader(EVENTS).Load())) == 11, "TensorBoard's own reader")
+    expect(len(list(EventFileLoader(event_file()).Load())) == 11, "TensorBoard's own reader")
 
 
 def resumed():
     """-resume removes records after the checkpoint, also an incomplete one."""
-    data = read(EVENTS)
-    write(EVENTS, data + data[-60:] + b"torn")
+    data = read(event_file())
+    write(event_file(), data + data[-60:] + b"torn")
     expect_end(train("-batches", "14", "-resume"))
     first = as_the_log(14)
     expect_end(train("-batches", "20", "-resume"))
     expect(as_the_log(20)[:14] == first, "what was there changed")
+
+
+def old_curves_stay():
+    """A new run, or another run of the same name, overwrites no curves."""
+    old = read(event_file())
+    done = train("-out", "other", "-batches", "3")
+    expect(done.returncode == 1 and done.stderr == "tb/net: has the curves of another run: give "
+           "another folder to -tensorboard\n", done.stderr)
+    expect(read(event_file()) == old, "another run of this name changed the curves")
+    expect_end(train("-batches", "10", "-force"))
+    as_the_log(10)
+    expect(read(event_file("tb/net.old-1")) == old, "the curves of the earlier run changed")
+    expect_end(train("-batches", "9", "-force"))
+    as_the_log(9)
+    expect(sorted(os.listdir("tb")) == ["net", "net.old-1", "net.old-2"], os.listdir("tb"))
 
 
 def killed():
@@ -128,12 +147,12 @@ def bad():
     write("file", "x")
     done = darknet("classifier", "train", "t.data", "net.cfg", "-force", "-tensorboard", "file")
     expect(done.returncode == 1 and done.stderr.startswith("file"), done.stderr)
-    write(EVENTS, "mine")
+    path = write(event_file(), "mine")
     done = train("-resume", "-batches", "100001")
     expect(done.returncode == 1 and done.stderr ==
-           f"{EVENTS}: is not an event file of TensorBoard's\n", done.stderr)
-    expect(read(EVENTS) == b"mine", "a file of another kind is changed")
+           f"{path}: is not an event file of TensorBoard's\n", done.stderr)
+    expect(read(path) == b"mine", "a file of another kind is changed")
 
 
-attempt_all(start, whole, resumed, killed, bad)
+attempt_all(start, whole, resumed, old_curves_stay, killed, bad)
 summary()
