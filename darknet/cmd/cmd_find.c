@@ -17,19 +17,21 @@ typedef struct {
     int top;
 } find_args;
 
+enum { MOST_PEOPLE = 100 };
+
 static const dnx_arg table[] = {
     DNX_PLACE_NET(find_args, m.cfg, m.weights),
     DNX_PLACE(find_args, gallery, "gallery",
               "a folder of crops, one folder for each person, or a file of `darknet embed`"),
     DNX_PLACE(find_args, photo, "photo.jpg", "a photograph; each of its faces is looked up"),
-    DNX_ARG_INT(find_args, top, "-top", "N", 5, 1, 100, "people to print for each face"),
+    DNX_ARG_INT(find_args, top, "-top", "N", 5, 1, MOST_PEOPLE, "people to print for each face"),
     DNX_ARGS_MATCHING(find_args),
     DNX_ARG_END,
 };
 
 /* The first search returns ROWS_A_PERSON rows for each of -top people. Each later search returns
- * ROWS_A_PERSON times as many, until MOST_ROWS is reached. */
-enum { ROWS_A_PERSON = 8, MOST_ROWS = 4096, MOST_SHOWN = 20 };
+ * ROWS_A_PERSON times as many. */
+enum { ROWS_A_PERSON = 8, MOST_SHOWN = 20 };
 
 static bool is_same(const char *a, const char *b) {
     size_t n, m;
@@ -49,6 +51,18 @@ static int keep_people(const dnx_gallery *g, dnx_hit *hits, int k, int top) {
         if (!is_known) hits[n++] = hits[i];
     }
     if (n < k) hits[n].row = SIZE_MAX;
+    return n;
+}
+
+/* Returns the number of people in the gallery, or `top` when there are more. */
+static int count_people(const dnx_gallery *g, int top) {
+    size_t first[MOST_PEOPLE];
+    int n = 0;
+    for (size_t i = 0; i < g->e.n && n < top; i++) {
+        int p = 0;
+        while (p < n && !is_same(g->e.name[first[p]], g->e.name[i])) p++;
+        if (p == n) first[n++] = i;
+    }
     return n;
 }
 
@@ -132,17 +146,18 @@ static dnx_status look_up(const dnx_matching *t, const dnx_gallery *g, const dnx
                    .bytes = dnx_bytes()};
     dnx_status st = DNX_OK;
     bool is_enough;
+    const int wanted = count_people(g, a->top);
     int k = a->top;
     do {
-        k = g->e.n < (size_t)(k * ROWS_A_PERSON) ? (int)g->e.n : k * ROWS_A_PERSON;
+        k = g->e.n < (size_t)k * ROWS_A_PERSON ? (int)g->e.n : k * ROWS_A_PERSON;
         free(hits);
         hits = malloc(p->n * (size_t)k * sizeof *hits);
         q.k = k;
         st = hits ? dnx_search(&q, t->m.net->pool, hits, err) : dnx_no_memory(a->gallery, err);
         is_enough = true;
         for (size_t i = 0; !st && i < p->n; i++)
-            is_enough &= keep_people(g, hits + i * (size_t)k, k, a->top) == a->top;
-    } while (!st && !is_enough && k < MOST_ROWS && (size_t)k < g->e.n);
+            is_enough &= keep_people(g, hits + i * (size_t)k, k, wanted) == wanted;
+    } while (!st && !is_enough);
     if (!st) print(t, g, p, a, hits, k);
     free(hits);
     return st;

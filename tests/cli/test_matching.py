@@ -201,6 +201,11 @@ def a_person_of_many_crops_hides_nobody():
     done = find("crowd", "crop.png", "-aligned", "-top", "4")
     names = [line.split("  ")[2] for line in done.stdout.splitlines()[1:5]]
     expect(names[0] == "ann" and sorted(names[1:]) == ["bob", "eve", "ida"], done.stdout)
+    near, far = [1.] + 15 * [0.], 15 * [0.] + [1.]
+    write("crowd.dnxe", dnxe([f"ann/{i}.png" for i in range(30000)] + ["bob/1.png"],
+                             30000 * [near] + [[-1. * v for v in far]]))
+    done = find("crowd.dnxe", "crop.png", "-aligned")
+    expect("  ann  " in done.stdout and "  bob  " in done.stdout, done.stdout)
 
 
 def the_index_follows_the_gallery():
