@@ -40,6 +40,7 @@ from lib.text import counted
 MOST = 30000  # the most faces that can be grouped at a time
 TILE, COLUMNS, ROWS = 112, 8, 12  # pixels of a face; columns and rows of a sheet
 MADE = "people", "alone", "sheets", "people.csv"
+UNFINISHED = "unfinished"  # folder of a grouping that is not whole yet
 
 
 def cosine_of(text, cfg, weights):
@@ -142,7 +143,17 @@ def hand_out(args, crops, names, groups, out):
     return sum(not person for _, person in rows)
 
 
+def check_free(out):
+    """Raises a Failure when `out` has a whole grouping. people.csv is the last to be put there."""
+    there = [name for name in MADE if os.path.exists(os.path.join(out, name))]
+    was_interrupted = os.path.exists(os.path.join(out, UNFINISHED)) and "people.csv" not in there
+    if there and not was_interrupted:
+        raise Failure(f"{out}: has people already; -force groups again and removes people, alone "
+                      "and sheets")
+
+
 def put_in_place(new, out):
+    remove(os.path.join(out, "people.csv"))
     for name in MADE:
         old = os.path.join(out, name)
         if os.path.isdir(old):
@@ -160,11 +171,10 @@ def cluster(args):
             raise Failure(f"{path}: No such file or directory")
     threshold = cosine_of(args.threshold, args.cfg, args.weights)
     check_apart(args.photos, args.out)
-    new = os.path.join(args.out, "unfinished")
+    new = os.path.join(args.out, UNFINISHED)
     with folder_lock(args.out):
-        if not args.force and any(os.path.exists(os.path.join(args.out, n)) for n in MADE):
-            raise Failure(f"{args.out}: has people already; -force groups again and removes "
-                          "people, alone and sheets")
+        if not args.force:
+            check_free(args.out)
         crops = find_faces(args)
         names, rows = features(args, crops)
         groups = group(rows, threshold)

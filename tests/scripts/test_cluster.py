@@ -89,6 +89,31 @@ def another_call_replaces_only_when_asked():
     expect("unfinished" not in files("out"), files("out"))
 
 
+def an_interrupted_replacement_is_repeated():
+    """A kill while the new people take the place of the old ones leaves no mixture that counts as
+    whole."""
+    class Stop(Exception):
+        pass
+
+    def stop(path):
+        raise Stop(path)
+    call = ("half", "--aligned", "--threshold", "0.8")
+    expect_end(cluster(*call))
+    whole = files("half/people")
+    write("half/unfinished/people/person-0001/new.png", "a crop")
+    remove_tree = cluster_faces.shutil.rmtree
+    cluster_faces.shutil.rmtree = stop
+    try:
+        cluster_faces.put_in_place("half/unfinished", "half")
+        raise Wrong("rmtree was not called")
+    except Stop:
+        pass
+    finally:
+        cluster_faces.shutil.rmtree = remove_tree
+    expect_end(cluster(*call))
+    expect(files("half/people") == whole and "unfinished" not in files("half"), files("half"))
+
+
 def no_face_replaces_another():
     """a/b_c.png and a_b/c.png show one person, and their names would become equal."""
     os.makedirs("alike/a")
@@ -191,6 +216,7 @@ def wrong_calls():
 
 
 attempt_all(start, people_of_noise, the_verb_runs_the_script, another_call_replaces_only_when_asked,
-            no_face_replaces_another, photographs_are_cut_first, a_single_face,
-            own_results_are_no_photographs, sheets_show_what_the_network_saw, wrong_calls)
+            an_interrupted_replacement_is_repeated, no_face_replaces_another,
+            photographs_are_cut_first, a_single_face, own_results_are_no_photographs,
+            sheets_show_what_the_network_saw, wrong_calls)
 summary()
