@@ -133,6 +133,8 @@ def work(args):
     args.ignored = read_ignored(args.ignore) if args.ignore else set()
     args.far = sorted({*args.far, args.threshold_rate or THRESHOLD_RATE}, reverse=True)
     listed = entries(args)
+    if args.suspects and len(listed[0][2]) < 2:
+        raise Failure("--suspects needs distractors")
     for folder in {path for _, _, inputs in listed for path in inputs if os.path.isdir(path)}:
         check_outside(args.out, folder)
     with folder_lock(args.out):

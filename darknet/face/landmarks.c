@@ -122,13 +122,16 @@ static int lst_line(reader *r, dnx_err *err) {
     return add_image(r, path, length, err) || add_row(r, known, DNX_ROW_LST, err) ? -1 : 1;
 }
 
-/* Reads a path and numbers, separated by commas or semicolons. Returns the count of numbers, or -1
- * for another layout. */
+/* Reads a path and numbers, separated by commas or semicolons. Returns the count of numbers: 0 when
+ * all cells after the path are empty, which means no face; -1 for another layout. */
 static int csv_line(char *line, char **path, double v[MOST]) {
-    char *f[MOST + 1], sign = separator(line);
-    int n = sign == ',' || sign == ';' ? dnx_fields(line, sign, f, MOST + 1) : -1;
-    if (n > 1 && !*f[n - 1]) n--; /* ignores an empty last field, after a comma */
-    if (n < 11 || n > MOST + 1) return -1;
+    char *f[MOST + 2], sign = separator(line);
+    int n = sign == ',' || sign == ';' ? dnx_fields(line, sign, f, MOST + 2) : -1, filled = 0;
+    if (n < 11 || n > MOST + 2) return -1;
+    for (int i = 1; i < n; i++) filled += *f[i] != 0;
+    if (!filled) n = 1;
+    else if (!*f[n - 1]) n--; /* after a comma at the end of the line */
+    if (filled && (n < 11 || n > MOST + 1)) return -1;
     for (int i = 1; i < n; i++)
         if (!dnx_decimal(f[i], &v[i - 1])) return -1;
     *path = f[0];
@@ -198,7 +201,7 @@ static dnx_status line(reader *r, dnx_err *err) {
     dnx_status st = path ? add_image(r, path, strlen(path), err)
                          : add_image(r, r->line, length, err);
     free(copy);
-    if (st) return st;
+    if (st || !n) return st;
     if (!path) n = numbers(r->line + length, v);
     if (dnx_landmark_count(n)) return add_row(r, v, n, err);
     if (n) return bad_line(r, n, err);

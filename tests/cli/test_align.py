@@ -154,7 +154,7 @@ def test_several(tmp):
 
 
 def test_faults(tmp):
-    for name in ("good", "unlisted", "outside", "faceless", "odd", "sub/good"):
+    for name in ("good", "unlisted", "outside", "faceless", "cells", "odd", "sub/good"):
         save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
     # the crops of good.jpeg and good.png would have the same file name
     save(f"{tmp}/in/good.jpeg", waves(1, 120, 120))
@@ -163,16 +163,18 @@ def test_faults(tmp):
     text = line("good.png", TEMPLATE) + line("./sub/good.png", TEMPLATE)
     text += line("good.jpeg", TEMPLATE) + line("broken.jpg", TEMPLATE)
     text += line("empty.png", TEMPLATE) + line("outside.png", TEMPLATE + [60, 0])
-    text += "faceless.png\n" + line("odd.png", TEMPLATE[:, ::-1])
+    text += "faceless.png\n" + "cells.png" + ",".join(11 * [""]) + "\n"
+    text += line("odd.png", TEMPLATE[:, ::-1])
     text += line("nowhere.png", TEMPLATE) + line("../in/good.png", TEMPLATE)
     text += line("/etc/passwd", TEMPLATE)
     landmarks, out = write(f"{tmp}/l.txt", text), f"{tmp}/out"
     status, said, error = align(f"{tmp}/in/", landmarks, out)
-    check(status == 1 and said.startswith("2 written, 0 there already, 10 failed"), "faults", said)
+    check(status == 1 and said.startswith("2 written, 0 there already, 11 failed"), "faults", said)
     for want in (f"{tmp}/in/broken.jpg: cannot be decoded",
                  f"{tmp}/in/empty.png: is empty",
                  f"{tmp}/in/outside.png: has landmarks outside of its 120 x 120 pixels",
                  f"{tmp}/in/faceless.png: has no face in the landmarks",
+                 f"{tmp}/in/cells.png: has no face in the landmarks",  # a CSV with empty cells
                  f"{tmp}/in/unlisted.png: has no face in the landmarks",
                  f"{tmp}/in/odd.png: has landmarks that do not lie as eyes, nose and mouth do",
                  f"{tmp}/in/nowhere.png: is missing",
@@ -186,7 +188,7 @@ def test_faults(tmp):
     first = read(f"{out}/good.jpg")
     write(f"{out}/good.jpg", b"mine")
     status, said, error = align(f"{tmp}/in", landmarks, out, "-allow-missing")
-    check(status == 0 and said.startswith("0 written, 2 there already, 10 failed"), "again", said)
+    check(status == 0 and said.startswith("0 written, 2 there already, 11 failed"), "again", said)
     check(read(f"{out}/good.jpg") == b"mine", "what is there stays")
     status, said, error = align(f"{tmp}/in", landmarks, out, "-allow-missing", "-force")
     check(status == 0 and said.startswith("2 written"), "-force", said)
@@ -200,6 +202,13 @@ def test_faults(tmp):
     _, said, error = align(f"{tmp}/in", landmarks, out, "-force")
     check(f"{out}/good.jpg: is the image itself" in error, "the image itself", error)
     check(read(f"{tmp}/in/good.jpeg")[1:4] == b"PNG", "the image is unharmed")
+
+
+def test_many_fields(tmp):
+    save(f"{tmp}/in/a.png", waves(1, 120, 120))
+    landmarks = write(f"{tmp}/l.txt", line("a.png", TEMPLATE) + "b.png" + 3000 * "," + "\n")
+    status, said, error = align(f"{tmp}/in", landmarks, f"{tmp}/out")
+    check(status == 1 and said.startswith("1 written"), "a line of 3,000 commas", said + error)
 
 
 def test_whole_run(tmp):
@@ -303,7 +312,8 @@ def test_killed(tmp):
 
 def main():
     for test in (test_numpy, test_comes_back, test_several, test_faults, test_whole_run,
-                 test_other_options, test_names_without_suffix, test_others, test_killed):
+                 test_other_options, test_names_without_suffix, test_others, test_many_fields,
+                 test_killed):
         with tempfile.TemporaryDirectory() as folder:
             test(folder)
     summary()

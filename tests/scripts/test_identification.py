@@ -272,6 +272,8 @@ def mistakes():
     for words in (("--far", "0"), ("--far", "1e-3,1e-3"), ("--draws", "0"), ("--template", "0"),
                   ("--threshold-rate", "2")):
         expect_end(evaluate("probes.dnxe", "--out", "wrong", *words), 2, words[0])
+    expect_end(evaluate("probes.dnxe", "--out", "wrong", "--suspects", "5"), 1,
+               "eval_identification.py: --suspects needs distractors\n")
     text = subprocess.run([sys.executable, "-c", "import sys; sys.modules['faiss'] = None; "
                            "sys.argv[0] = 'x.py'; sys.path.insert(0, 'scripts'); "
                            "import importlib.util as u; u.find_spec = lambda n: None; "
