@@ -228,7 +228,7 @@ $(FAULTS): tests/lib/faults.c | $(FIRST)
 $(SET)/tests/fuzz/fuzz_args $(SET)/tests/unit/test_fuzz: $(call obj,darknet/cmd/args.c darknet/cmd/help.c)
 
 wrap = $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup free $(1))
-$(SET)/tests/host/test_host_alloc: LIBS += $(call wrap,aligned_alloc posix_memalign strndup)
+$(SET)/tests/host/test_host_alloc: LIBS += $(call wrap,aligned_alloc posix_memalign strndup asprintf)
 $(SET)/tests/unit/test_cfg $(SET)/tests/unit/test_bridge_memory: LIBS += $(call wrap)
 
 # ---- targets that run scripts ----

@@ -1,6 +1,8 @@
 /* test_host_alloc.c - makes each allocation fail in turn, alone or with all later ones. Then
  * nothing may crash, leak, or be half loaded. The linker's --wrap (see the Makefile) replaces
  * malloc and the like. */
+#include <stdarg.h>
+
 #include "lib/check.h"
 #include "base/inputs.h"
 #include "data/images.h"
@@ -24,6 +26,7 @@ void *__wrap_aligned_alloc(size_t align, size_t n);
 int __wrap_posix_memalign(void **p, size_t align, size_t n);
 char *__wrap_strdup(const char *s);
 char *__wrap_strndup(const char *s, size_t n);
+int __wrap_asprintf(char **out, const char *format, ...);
 void __wrap_free(void *p);
 
 static long count, fails_at = -1, live;
@@ -60,6 +63,16 @@ int __wrap_posix_memalign(void **p, size_t align, size_t n) {
     int status = fails() ? 12 : __real_posix_memalign(p, align, n);
     live += status == 0;
     return status;
+}
+
+int __wrap_asprintf(char **out, const char *format, ...) {
+    va_list args;
+    if (fails()) return -1;
+    va_start(args, format);
+    int n = vasprintf(out, format, args);
+    va_end(args);
+    live += n >= 0;
+    return n;
 }
 
 void __wrap_free(void *p) {

@@ -38,13 +38,13 @@ batch_normalize=1
 output=8
 activation=linear
 """
-LOSSES = """[kd_feature]
+LOSSES = """[margin_softmax]
+classes=12
+s=8
+[kd_feature]
 teacher=t.cfg
 weights=t.weights
 weight=4
-[margin_softmax]
-classes=12
-s=8
 """
 TRAIN = ("classifier", "train", "syn/faces.data", "net.cfg", "-every", "20", "-verify", "60",
          "-pairs",
