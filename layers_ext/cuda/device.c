@@ -181,6 +181,7 @@ dnx_status dnx_device_new(dnx_device *d, void **p, size_t bytes, dnx_err *err) {
 void dnx_device_free(dnx_device *d, void *p) {
     if (!p || d->counts) return;
     dnx_device_finish(d, "its work");
+    dnx_queue_forget(d->queue);
     d->cu->cuMemFree_v2(dnx_address(p));
 }
 
@@ -198,5 +199,6 @@ void dnx_device_unpin(dnx_device *d, void *p) {
     if (!p || d->counts) return;
     dnx_device_finish(d, "its work");
     if (!d->failure) dnx_device_note(d, d->cu->cuStreamSynchronize(d->beside), "copy to it");
+    dnx_queue_forget(d->queue);
     d->cu->cuMemFreeHost(p);
 }

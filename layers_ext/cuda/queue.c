@@ -65,9 +65,13 @@ static void forget(dnx_queue *q, known *k) {
     *k = (known){0};
 }
 
+void dnx_queue_forget(dnx_queue *q) {
+    for (int i = 0; i < LISTS; i++) forget(q, &q->lists[i]);
+}
+
 void dnx_queue_close(dnx_queue *q) {
     if (!q) return;
-    for (int i = 0; i < LISTS; i++) forget(q, &q->lists[i]);
+    dnx_queue_forget(q);
     free(q->now.bytes);
     free(q);
 }

@@ -18,6 +18,11 @@ typedef struct {
 dnx_queue *dnx_queue_open(const dnx_driver *cu, void *stream, void *const *functions);
 void dnx_queue_close(dnx_queue *q); /* discards work that was not started; q may be NULL */
 
+/* Forgets all lists and graphs. Call it when memory is freed, after the work that uses it has
+ * ended: the driver keeps its own record of the memory that a graph copies. If the same address is
+ * given out again, the list looks the same, but its graph would use the freed memory. */
+void dnx_queue_forget(dnx_queue *q);
+
 /* Add a command to the list. args: the kernel's struct of kernels.h, which is copied. When memory
  * runs out, they start the list, which empties it, and try again. Return 0, the driver's error, or
  * DNX_CU_OUT_OF_MEMORY. */

@@ -89,9 +89,22 @@ typedef struct block {
     char at[];
 } block;
 static block *of_device, *pinned;
+/* Freed blocks. As in a real driver, memory of the same size is later given out again at the same
+ * address: each time the block with the lowest one. */
+static block *given_back;
+
+static block *again(size_t bytes) {
+    block **lowest = NULL;
+    for (block **at = &given_back; *at; at = &(*at)->next)
+        if ((*at)->bytes == bytes && (!lowest || *at < *lowest)) lowest = at;
+    block *b = lowest ? *lowest : NULL;
+    if (b) *lowest = b->next;
+    return b;
+}
 
 static void *new_block(block **list, size_t bytes) {
-    block *b = malloc(sizeof *b + bytes);
+    block *b = again(bytes);
+    if (!b) b = malloc(sizeof *b + bytes);
     if (!b) return NULL;
     b->next = *list;
     b->bytes = bytes;
@@ -106,7 +119,10 @@ static size_t free_block(block **list, const void *p) {
             block *b = *list;
             const size_t bytes = b->bytes;
             *list = b->next;
-            free(b);
+            make_graphs_stale(b->at, bytes);
+            memset(b->at, 0x5a, bytes);
+            b->next = given_back;
+            given_back = b;
             return bytes;
         }
     fprintf(stderr, "stand-in: %p is freed, but was not allocated\n", p);

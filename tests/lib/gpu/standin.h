@@ -36,4 +36,6 @@ bool is_pinned(const void *p, size_t bytes); /* all bytes lie in one block of pi
 void run_all_streams(void);
 /* Prints how many streams, events and graphs were not freed. */
 void report_streams(void);
+/* Notes which graphs use freed memory; a new block at the same address is other memory. */
+void make_graphs_stale(const char *freed, size_t bytes);
 #endif

@@ -27,10 +27,13 @@ typedef struct work {
     event event;
 } work;
 
-typedef struct {
+typedef struct graph {
+    struct graph *next;
     work *first;
     int kernels;
+    bool is_stale; /* a copy or clear in it uses memory that was freed since */
 } graph;
+static graph *graphs;
 
 struct stream {
     stream *next;
@@ -219,11 +222,16 @@ static graph *new_graph(const graph *from) {
     graph *g = calloc(1, sizeof *g);
     for (const work *w = from ? from->first : NULL; w; w = w->next) append(&g->first, copy_of(w));
     if (from) g->kernels = from->kernels;
+    g->next = graphs;
+    graphs = g;
     n_graphs++;
     return g;
 }
 
 static int free_graph(graph *g) {
+    graph **at = &graphs;
+    while (*at != g) at = &(*at)->next;
+    *at = g->next;
     while (g->first) {
         work *w = g->first;
         g->first = w->next;
@@ -264,10 +272,24 @@ int cuGraphInstantiateWithFlags(void **exec, void *g, unsigned long long flags) 
     return OK;
 }
 
+void make_graphs_stale(const char *freed, size_t bytes) {
+    for (graph *g = graphs; g; g = g->next)
+        for (const work *w = g->first; w; w = w->next) {
+            const char *to = w->to, *from = w->from;
+            if (w->kind != COPY && w->kind != CLEAR) continue;
+            g->is_stale |= to >= freed && to < freed + bytes;
+            g->is_stale |= from >= freed && from < freed + bytes;
+        }
+}
+
 int cuGraphLaunch(void *exec, void *stream_) {
     const graph *g = exec;
     stream *s = stream_;
     ENTER("cuGraphLaunch");
+    if (g->is_stale) { /* here a real driver reads memory that it has freed */
+        fprintf(stderr, "stand-in: a graph copies from or to memory that was freed\n");
+        abort();
+    }
     if (s->captured) return invalidate(s);
     for (const work *w = g->first; w; w = w->next) queue(s, w);
     launches++;
