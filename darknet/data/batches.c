@@ -11,7 +11,7 @@
 #include "base/stop.h"
 #include "data/sampler.h"
 
-enum { SLOTS = 4, MOST_READERS = 16 };
+enum { MOST_READERS = 16, MOST_SLOTS = MOST_READERS + 2 };
 
 #define REPORT_AFTER .5 /* seconds until a reader reports that it waits for an image */
 #define ALONE_AFTER 2.  /* seconds until a reader skips the image if other images can be read */
@@ -34,7 +34,8 @@ struct dnx_batches {
     pthread_cond_t space, filled;
     pthread_t reader[MOST_READERS];
     int readers;
-    slot slots[SLOTS];
+    slot slots[MOST_SLOTS];
+    int n_slots; /* two more than readers: training uses one, and the next one is ready */
     /* Counts of sub-batches. claimed: begun by a reader; given: returned by dnx_batches_next();
      * released: no longer used, so that their slots are free again. */
     uint64_t claimed, given, released;
@@ -165,11 +166,11 @@ static void *reader(void *arg) {
         pthread_cond_broadcast(&f->filled);
     }
     for (;;) {
-        while (!f->stops && f->claimed - f->released >= SLOTS)
+        while (!f->stops && f->claimed - f->released >= (uint64_t)f->n_slots)
             pthread_cond_wait(&f->space, &f->lock);
         if (f->stops) break;
         uint64_t number = f->claimed++;
-        slot *s = &f->slots[number % SLOTS];
+        slot *s = &f->slots[number % (uint64_t)f->n_slots];
         s->first = f->start + number * (uint64_t)f->net->batch;
         dnx_sampler_pick(f->sampler, s->first, s->image);
         pthread_mutex_unlock(&f->lock);
@@ -190,7 +191,7 @@ static bool allocate(dnx_batches *f) {
     f->sampler = dnx_sampler_new(f->data, f->net, f->seed);
     f->is_bad = calloc(f->data->n, 1);
     bool ok = f->sampler && f->is_bad;
-    for (int i = 0; i < SLOTS; i++) {
+    for (int i = 0; i < f->n_slots; i++) {
         slot *s = &f->slots[i];
         s->x = dnx_net_new_images(f->net, size * batch, &s->is_of_net);
         s->truth = dnx_alloc(batch);
@@ -227,6 +228,8 @@ dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t s
     f->net = net;
     f->seed = seed;
     f->start = net->seen;
+    if (threads > MOST_READERS) threads = MOST_READERS;
+    f->n_slots = threads + 2;
     /* The difference is not negative, because dnx_scan() fails when more than 1 % of the images are
      * broken. */
     f->most_bad = data->listed / 100 - data->broken;
@@ -234,7 +237,7 @@ dnx_status dnx_batches_open(const dnx_data *data, const dnx_net *net, uint64_t s
     pthread_cond_init(&f->space, NULL);
     pthread_cond_init(&f->filled, NULL);
     bool ok = allocate(f);
-    for (int i = 0; ok && i < threads && i < MOST_READERS; i++)
+    for (int i = 0; ok && i < threads; i++)
         if (!pthread_create(&f->reader[i], NULL, reader, f)) f->readers++;
         else break;
     if (!ok || !f->readers) {
@@ -252,7 +255,7 @@ void dnx_batches_close(dnx_batches *f) {
     pthread_cond_broadcast(&f->space);
     pthread_mutex_unlock(&f->lock);
     for (int i = 0; i < f->readers; i++) pthread_join(f->reader[i], NULL);
-    for (int i = 0; i < SLOTS; i++) {
+    for (int i = 0; i < f->n_slots; i++) {
         dnx_net_free_images(f->net, f->slots[i].x, f->slots[i].is_of_net);
         dnx_free(f->slots[i].truth);
         free(f->slots[i].image);
@@ -299,7 +302,7 @@ static void wait_slot(dnx_batches *f, const slot *s) {
 
 const float *dnx_batches_ahead(dnx_batches *f) {
     pthread_mutex_lock(&f->lock);
-    const slot *s = &f->slots[f->given % SLOTS];
+    const slot *s = &f->slots[f->given % (uint64_t)f->n_slots];
     const float *x = s->ready && !f->failed ? s->x : NULL;
     pthread_mutex_unlock(&f->lock);
     return x;
@@ -309,10 +312,10 @@ dnx_status dnx_batches_next(dnx_batches *f, dnx_batch *batch, dnx_err *err) {
     dnx_loc at = {f->data->o.train, 0};
     pthread_mutex_lock(&f->lock);
     if (f->given > f->released) {
-        f->slots[f->released++ % SLOTS].ready = false;
+        f->slots[f->released++ % (uint64_t)f->n_slots].ready = false;
         pthread_cond_signal(&f->space);
     }
-    slot *s = &f->slots[f->given % SLOTS];
+    slot *s = &f->slots[f->given % (uint64_t)f->n_slots];
     wait_slot(f, s);
     bool ready = s->ready && !f->failed, lacks_memory = f->lacks_memory;
     f->given++;

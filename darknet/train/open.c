@@ -8,6 +8,7 @@
 #include "base/stop.h"
 #include "data/augment.h"
 #include "host/layers.h"
+#include "kernels/processors.h"
 #include "layer/advice.h"
 #include "net/average.h"
 #include "net/rate.h"
@@ -17,7 +18,14 @@
 #include "train/teachers.h"
 #include "train/trainable.h"
 
-enum { READERS = 2 };
+/* Threads that decode images. They wait while the processor trains, so two are enough; a GPU trains
+ * faster than two can decode. */
+enum { READERS = 2, GPU_READERS = 12 };
+static int readers_of(const dnx_net *net) {
+    const int spare = dnx_processors() - 1;
+    if (!net->placed || spare < READERS) return READERS;
+    return spare < GPU_READERS ? spare : GPU_READERS;
+}
 
 /* ---- the network ---- */
 
@@ -254,7 +262,9 @@ dnx_status dnx_train_open_rest(dnx_train_job *j, dnx_err *err) {
         st = dnx_page_start(j->page, strrchr(j->base, '/') + 1, j->last, net, &j->log, err);
         if (!st) dnx_train_note(j, DNX_TRAIN_NEWS, "http://127.0.0.1:%d/ shows this run", a->port);
     }
-    if (!st) st = dnx_batches_open(j->data, net, (uint64_t)net->o.seed, READERS, &j->batches, err);
+    if (!st)
+        st = dnx_batches_open(j->data, net, (uint64_t)net->o.seed, readers_of(net), &j->batches,
+                              err);
     return st;
 }
 
