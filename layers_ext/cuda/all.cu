@@ -1,6 +1,7 @@
 /* all.cu - includes all kernel files. clang compiles them to one PTX module. */
 #include "cuda/product.cu"
 #include "cuda/depthwise.cu"
+#include "cuda/depthwise_3x3.cu"
 #include "cuda/norm.cu"
 #include "cuda/elements.cu"
 #include "cuda/pool.cu"

@@ -50,6 +50,19 @@ KERNEL(depthwise_dx) {
     }
 }
 
+/* A thread computes the same tap and channel in several images. */
+KERNEL(depthwise_dx_whole) {
+    const int taps = a.at.h * a.at.w;
+    const long i = INDEX, count = (long)taps * a.at.C;
+    if (i >= count) return;
+    const int c = (int)(i % a.at.C);
+    const float f = a.w[(long)c * taps + i / a.at.C];
+    for (long b = BLOCK_Y; b < a.at.batch; b += BLOCKS_Y) {
+        float *dx = a.dx + b * count + i;
+        *dx = f * a.dz[b * a.at.C + c] + (a.adds ? *dx : 0);
+    }
+}
+
 /* A block sums the gradient of one tap of 32 filters over a slab of output pixels,
  * 8 pixels at a time. */
 KERNEL(depthwise_dw) {
@@ -75,13 +88,27 @@ KERNEL(depthwise_dw) {
     a.parts[((long)BLOCK_Z * a.at.kh * a.at.kw + BLOCK_Y) * N + n] = sum;
 }
 
+/* A block adds the slabs of 32 numbers. Each warp takes every 8th slab, 8 of them at a time, so
+ * that their loads do not wait for each other. */
 KERNEL(depthwise_dw_sum) {
-    const long count = (long)a.N * a.taps;
-    for (long i = INDEX; i < count; i += STEP) {
-        float sum = 0;
-        for (int s = 0; s < a.slabs; s++) sum += a.parts[s * count + i % a.taps * a.N + i / a.taps];
-        a.dw[i] += sum;
+    enum { ROWS = DNX_CUDA_ROWS, AHEAD = 8 };
+    SHARED float sums[ROWS][DNX_CUDA_COLUMNS];
+    const int lane = THREAD % DNX_CUDA_COLUMNS, part = THREAD / DNX_CUDA_COLUMNS;
+    const long count = (long)a.N * a.taps, i = (long)BLOCK_X * DNX_CUDA_COLUMNS + lane;
+    float sum = 0;
+    for (int first = part; i < count && first < a.slabs; first += ROWS * AHEAD) {
+        float v[AHEAD];
+        UNROLL for (int k = 0; k < AHEAD; k++) {
+            const int s = first + k * ROWS;
+            v[k] = s < a.slabs ? a.parts[s * count + i] : 0;
+        }
+        UNROLL for (int k = 0; k < AHEAD; k++) sum += v[k];
     }
+    sums[part][lane] = sum;
+    SYNC();
+    if (part || i >= count) return;
+    for (int k = 1; k < ROWS; k++) sum += sums[k][lane];
+    a.dw[i % a.N * a.taps + i / a.N] += sum;
 }
 
 /* Below, a block computes a tile of 8 x 8 pixels in 32 channels; each warp takes a row. */

@@ -27,7 +27,42 @@ DEVICE long y_of_f(const struct dnx_cuda_overlap *at, long i) {
            c;
 }
 
+/* Four channels of a tensor with the deferred batch norm and activation of `d`. */
+struct four_loaded {
+    float4 scale, shift, slopes;
+};
+DEVICE struct four_loaded norms_of_four(const struct dnx_cuda_deferred *d, int c) {
+    struct four_loaded of;
+    of.scale = four_of(d->scale, c, 1);
+    of.shift = four_of(d->scale ? d->shift : 0, c, 0);
+    of.slopes = four_of(d->scale ? d->slopes : 0, c, 0);
+    return of;
+}
+DEVICE float4 with_four(const struct dnx_cuda_deferred *d, const struct four_loaded *of,
+                        const float *from) {
+    float4 u = load_four(from, true);
+    if (!d->scale) return u;
+    u = u * of->scale + of->shift;
+    if (d->act != DNX_LINEAR) UNROLL
+        for (int i = 0; i < 4; i++) u[i] = activate(u[i], d->act, of->slopes[i]);
+    return u;
+}
+
 KERNEL(sum) {
+    if (a.fours) {
+        EACH_ROW_OF_FOURS(row, c, a.count / a.at.C, a.at.C) {
+            const struct four_loaded of_x = norms_of_four(&a.of_x, c),
+                                     of_f = norms_of_four(&a.of_f, c);
+            for (; row < a.count / a.at.C; row += row_step) {
+                const long i = row * a.at.C + c;
+                float4 u = a.alpha * with_four(&a.of_x, &of_x, a.x + i) +
+                           a.beta * with_four(&a.of_f, &of_f, a.f + i);
+                UNROLL for (int k = 0; k < 4; k++) u[k] = activate(u[k], a.act, 0);
+                store_four(a.y + i, u, true);
+            }
+        }
+        return;
+    }
     EACH_ELEMENT(i, row, c, a.count, a.at.C) {
         const long k = f_of_y(&a.at, i);
         float u = loaded(&a.of_x, a.x[i], c);
@@ -37,6 +72,14 @@ KERNEL(sum) {
 }
 
 KERNEL(sum_back) {
+    if (a.fours) {
+        for (long i = 4 * INDEX; i < a.count; i += 4 * STEP) {
+            float4 d = (a.is_f ? a.beta : a.alpha) * load_four(a.dy + i, true);
+            if (a.adds) d += load_four(a.to + i, true);
+            store_four(a.to + i, d, true);
+        }
+        return;
+    }
     for (long i = INDEX; i < a.count; i += STEP) {
         const long at = a.is_f ? y_of_f(&a.at, i) : i;
         const long k = at < 0 ? -1 : f_of_y(&a.at, at);

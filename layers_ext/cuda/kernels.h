@@ -23,8 +23,11 @@
     X(conv_forward_tf32, true) X(conv_dx_tf32, true) X(conv_dw_tf32, true)                      \
     X(conv_forward_bf16, true) X(conv_dx_bf16, true) X(conv_dw_bf16, true)                      \
     X(filters, false) X(filters_back, false) X(depthwise, false) X(depthwise_dx, false)         \
-    X(depthwise_dw, true) X(depthwise_dw_sum, false) X(depthwise_tiles, true)                   \
-    X(depthwise_dx_tiles, true) X(depthwise_dw_tiles, true) X(norm_sums, true)                  \
+    X(depthwise_dw, true) X(depthwise_dw_sum, true)  X(depthwise_tiles, true)                   \
+    X(depthwise_dx_tiles, true) X(depthwise_dw_tiles, true) X(depthwise_dx_whole, false)        \
+    X(depthwise_3x3, true) X(depthwise_3x3_by_2, true) X(depthwise_dx_3x3, true)                \
+    X(depthwise_dx_3x3_by_2, true) X(depthwise_dw_3x3, true) X(depthwise_dw_3x3_by_2, true)     \
+    X(norm_sums, true)                                                                          \
     X(norm_statistics, true) X(norm_back, true) X(norm_fold, false) X(norm_apply, false)        \
     X(norm_dz, false) X(sum, false) X(sum_back, false) X(scaled, false) X(channels, false)      \
     X(maxpool, false) X(maxpool_back, false) X(avgpool, false) X(avgpool_back, false)           \
@@ -49,6 +52,11 @@ enum { DNX_CUDA_SIDE = 8 };      /* side of a depthwise tile, pixels */
 /* Floats of shared memory for a depthwise tile: WINDOWS for the pixels that it reads, SUMS for the
  * sums of depthwise_dw_tiles. */
 enum { DNX_CUDA_WINDOWS = 17 * 17 * 32, DNX_CUDA_SUMS = 9 * 8 * 32 };
+/* For kernels depthwise*_3x3: strips that a block computes at a time; pixels in a strip, and in a
+ * strip of depthwise_dw_3x3. Longer strips need more than 128 registers. */
+enum { DNX_CUDA_STRIPS = 32 };
+#define DNX_CUDA_STRIP(stride) ((stride) == 1 ? 7 : 4)
+#define DNX_CUDA_DW_STRIP(stride) ((stride) == 1 ? 4 : 3)
 enum { DNX_CUDA_STRIPES = 512 }; /* the most blocks in x of a convolution that sums z and z^2 */
 /* The number of slabs of a sum over rows, and the rows in a slab; the last slab may have fewer. */
 #define DNX_CUDA_SLABS(rows) ((rows) < 512 * 256 ? ((rows) + 511) / 512 : 256)
@@ -125,12 +133,20 @@ struct filters_back_args {
  * The kernels depthwise*_tiles need N = C. A tile has DNX_CUDA_SIDE x DNX_CUDA_SIDE pixels of y; in
  * depthwise_dx_tiles, of dx. The pixels that a tile reads must fit into shared memory. Blocks: (at
  * most one for each tile, C / DNX_CUDA_COLUMNS rounded up). depthwise_dx_tiles needs exactly one
- * block in x for each tile. parts: as in conv_forward. */
+ * block in x for each tile. parts: as in conv_forward.
+ *
+ * The kernels depthwise*_3x3 are for stride 1, depthwise*_3x3_by_2 for stride 2. They need N = C, a
+ * multiple of 4, windows of 3 x 3 pixels, pad = 1, at most 2^30 pixels in the batch, and addresses
+ * of x, y, dx and dz that are multiples of 16 bytes. Activations must be linear, relu, leaky, prelu
+ * or relu6. Blocks: (at most one for DNX_CUDA_STRIPS strips, C / DNX_CUDA_COLUMNS rounded up).
+ *
+ * depthwise_dx_whole is for windows that cover the whole input, without padding, and N = C. Blocks:
+ * (h * w * C / DNX_CUDA_THREADS rounded up, at most one for each image). */
 struct depthwise_args {
     struct dnx_cuda_window at;
     const float *x, *w, *scale, *shift, *slopes;
     float *y;
-    double *parts; /* (blocks in x) x 3 x C; depthwise_tiles only; may be NULL */
+    double *parts; /* (blocks in x) x 3 x C; may be NULL; `depthwise` ignores it */
     dnx_act act;
     struct dnx_cuda_deferred of_x;
 };
@@ -141,8 +157,9 @@ struct depthwise_dx_args {
     bool adds;
 };
 /* depthwise_dw: stores the gradient of w from each slab in parts, slabs x taps x N. Blocks: (N /
- * DNX_CUDA_COLUMNS rounded up, taps, slabs). For depthwise_dw_tiles a slab is all the tiles that
- * one block computes. depthwise_dw_sum adds the sum of the slabs to dw. */
+ * DNX_CUDA_COLUMNS rounded up, taps, slabs). For depthwise_dw_tiles and
+ * depthwise_dw_3x3 a slab is all the tiles or strips that one block computes. depthwise_dw_sum adds
+ * the sum of the slabs to dw. Blocks: N * taps / DNX_CUDA_COLUMNS rounded up. */
 struct depthwise_dw_args {
     struct dnx_cuda_window at;
     const float *x, *dz;
@@ -158,6 +175,13 @@ struct depthwise_dw_sum_args {
 #define depthwise_tiles_args depthwise_args
 #define depthwise_dx_tiles_args depthwise_dx_args
 #define depthwise_dw_tiles_args depthwise_dw_args
+#define depthwise_dx_whole_args depthwise_dx_args
+#define depthwise_3x3_args depthwise_args
+#define depthwise_3x3_by_2_args depthwise_args
+#define depthwise_dx_3x3_args depthwise_dx_args
+#define depthwise_dx_3x3_by_2_args depthwise_dx_args
+#define depthwise_dw_3x3_args depthwise_dw_args
+#define depthwise_dw_3x3_by_2_args depthwise_dw_args
 
 /* Batch norm and activation: u = z*scale + shift, y = act(u). z is rows x C; du is the gradient of
  * u. Biases, scales, slopes and all statistics are C numbers each. When scale is NULL, u = z.
@@ -166,7 +190,9 @@ struct depthwise_dw_sum_args {
  * sums of z and z^2. Else they are the sums of du and du*z, and the gradient of the slopes.
  * Blocks: (C / DNX_CUDA_COLUMNS rounded up, slabs).
  * norm_apply: to = y.
- * norm_dz: to = dz = du*p + z*q + r with du = dy * act'(u). When p is NULL, dz = du. */
+ * norm_dz: to = dz = du*p + z*q + r with du = dy * act'(u). When p is NULL, dz = du.
+ * fours: C is a multiple of 4, and z, dy and `to` have addresses that are multiples of 16 bytes;
+ * norm_apply and norm_dz then read and write four numbers at once. */
 struct norm_sums_args {
     const float *z, *dy, *scale, *shift, *slopes, *p, *q, *r;
     double *parts;
@@ -174,7 +200,7 @@ struct norm_sums_args {
     long rows;
     int C;
     dnx_act act;
-    bool adds;
+    bool adds, fours;
 };
 #define norm_apply_args norm_sums_args
 #define norm_dz_args norm_sums_args
@@ -213,7 +239,8 @@ struct dnx_cuda_overlap {
     int Y, X, C, FY, FX, FC, h, w, c, sample, stride;
     int is_all; /* 1 when y and f have the same shape */
 };
-/* sum: y = act(alpha*x + beta*f) in the overlap `at`, and y = act(x) outside of it. */
+/* sum: y = act(alpha*x + beta*f) in the overlap `at`, and y = act(x) outside of it. fours: as in
+ * norm_apply, and only when x and f have the same shape. */
 struct sum_args {
     const float *x, *f;
     float *y;
@@ -222,9 +249,10 @@ struct sum_args {
     struct dnx_cuda_overlap at;
     struct dnx_cuda_deferred of_x, of_f;
     dnx_act act;
+    bool fours;
 };
 /* sum_back: stores the gradient of x in `to`; with is_f, the gradient of f. Reads x and f only if
- * act is not linear. */
+ * act is not linear. fours: as in sum, and only when act is linear. */
 struct sum_back_args {
     const float *dy, *x, *f;
     float *to;
@@ -232,7 +260,7 @@ struct sum_back_args {
     float alpha, beta;
     struct dnx_cuda_overlap at;
     dnx_act act;
-    bool is_f, adds;
+    bool is_f, adds, fours;
 };
 struct scaled_args {
     const float *from;

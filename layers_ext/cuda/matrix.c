@@ -22,7 +22,7 @@ size_t dnx_gpu_filters(const struct dnx_cuda_window *at) {
 /* Each tile of the gradient needs a block for each part. With few tiles there are more parts, so
  * that the blocks fill a large GPU. CUDA allows at most 65535 blocks in z. */
 int dnx_gpu_parts(const struct dnx_cuda_window *at) {
-    enum { BLOCKS = 512 };
+    enum { BLOCKS = 1024 };
     const long rows = outputs_of(at), most = 65535 / at->groups;
     const long each = tiles((long)taps_of(at) * cg_of(at)) * tiles(ng_of(at)) * at->groups;
     const long least = (rows + DNX_CUDA_SPLIT - 1) / DNX_CUDA_SPLIT, small = (rows + 511) / 512;
@@ -62,7 +62,8 @@ void dnx_gpu_conv_dx(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const f
                      const float *wt, float *dx, bool adds) {
     struct conv_dx_args a = {.at = *at, .dz = dz, .wt = wt, .dx = dx, .adds = adds};
     if (dx)
-        multiply(l, DNX_CUDA_conv_dx, at, tiles(inputs_of(at)), tiles(cg_of(at)), at->groups, &a);
+        multiply(l, DNX_CUDA_conv_dx, at, dnx_gpu_stripes(inputs_of(at)), tiles(cg_of(at)),
+                 at->groups, &a);
 }
 
 static void parts_of_dw(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *x,

@@ -93,6 +93,12 @@ static struct norm_sums_args args_of(const dnx_gpu_layer *l, const dnx_gpu_norm 
                                    .act = t->act};
 }
 
+/* Queues norm_apply or norm_dz. */
+static void each(dnx_gpu_layer *l, dnx_cuda_kernel kernel, struct norm_sums_args a) {
+    a.fours = dnx_gpu_has_fours(a.C, a.z, a.dy, a.to);
+    dnx_device_each(l->device, kernel, a.rows * a.C / (a.fours ? 4 : 1), &a);
+}
+
 static void add_up(dnx_gpu_layer *l, const struct norm_sums_args *a) {
     dnx_device_launch(l->device, DNX_CUDA_norm_sums, dnx_gpu_columns(a->C), dnx_gpu_slabs(a->rows),
                       1, a);
@@ -141,7 +147,7 @@ void dnx_gpu_norm_forward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, con
     } else dnx_gpu_norm_fold(l, t);
     if (l->defers || t->of_input) return;
     a.to = p->y;
-    dnx_device_each(l->device, DNX_CUDA_norm_apply, a.rows * a.C, &a);
+    each(l, DNX_CUDA_norm_apply, a);
 }
 
 void dnx_gpu_norm_backward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, const dnx_pass *p,
@@ -169,7 +175,7 @@ void dnx_gpu_norm_backward(dnx_gpu_layer *l, dnx_gpu_norm *t, const float *z, co
     a.r = b.r;
     a.to = dz;
     a.adds = adds;
-    if (dz) dnx_device_each(l->device, DNX_CUDA_norm_dz, a.rows * a.C, &a);
+    if (dz) each(l, DNX_CUDA_norm_dz, a);
 }
 
 dnx_status dnx_gpu_norm_alone_make(dnx_gpu_layer *l, dnx_err *err) {

@@ -1,25 +1,42 @@
 /* norm.cu - batch norm (or a bias) and the activation. common/norm_act.h has the formulas. */
 #include "cuda/act.h"
 
-/* A block sums 32 channels over a slab, 8 rows at a time. */
+/* A block sums 32 channels over a slab, 8 rows at a time. Each thread reads four rows before it
+ * adds them, so that their loads run together. */
 KERNEL(norm_sums) {
+    enum { AT_ONCE = 4 };
     SHARED double sums[3][DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, part = THREAD / DNX_CUDA_COLUMNS;
     const int c = BLOCK_X * DNX_CUDA_COLUMNS + lane;
     const long each = DNX_CUDA_SLAB(a.rows), lo = BLOCK_Y * each;
     const long hi = lo + each < a.rows ? lo + each : a.rows;
+    const bool is_in = c < a.C;
+    const float scale = is_in && a.scale ? a.scale[c] : 1,
+                shift = is_in && a.scale ? a.shift[c] : 0;
+    const float slope = is_in && a.slopes ? a.slopes[c] : 0;
     double s0 = 0, s1 = 0, s2 = 0;
-    for (long r = lo + part; r < hi && c < a.C; r += DNX_CUDA_ROWS) {
-        const long i = r * a.C + c;
-        const float z = a.z[i];
-        float du = z;
-        if (a.dy) {
-            const float u = scaled_at(a.scale, a.shift, a.z[i], c);
-            du = a.dy[i] * activate_grad(u, a.act, a.slopes ? a.slopes[c] : 0);
-            if (a.slopes && !(u > 0)) s2 += (double)a.dy[i] * (double)u;
+    for (long r = lo + part; r < hi && is_in; r += AT_ONCE * DNX_CUDA_ROWS) {
+        float z[AT_ONCE], dy[AT_ONCE], d0 = 0, d1 = 0, d2 = 0;
+        UNROLL for (int k = 0; k < AT_ONCE; k++) {
+            const long row = r + k * DNX_CUDA_ROWS;
+            z[k] = row < hi ? a.z[row * a.C + c] : 0;
+            dy[k] = row < hi && a.dy ? a.dy[row * a.C + c] : 0;
         }
-        s0 += (double)du;
-        s1 += (double)du * (double)z;
+        UNROLL for (int k = 0; k < AT_ONCE; k++) {
+            if (!a.dy) { /* float32 would lose the variance of a channel whose mean is large */
+                s0 += (double)z[k];
+                s1 += (double)z[k] * (double)z[k];
+                continue;
+            }
+            const float u = z[k] * scale + shift, du = dy[k] * activate_grad(u, a.act, slope);
+            d0 += du;
+            d1 += du * z[k];
+            d2 += a.slopes && !(u > 0) ? dy[k] * u : 0;
+        }
+        if (!a.dy) continue;
+        s0 += (double)d0;
+        s1 += (double)d1;
+        s2 += (double)d2;
     }
     sums[0][part][lane] = s0;
     sums[1][part][lane] = s1;
@@ -40,10 +57,13 @@ DEVICE bool add_slabs(const double *parts, int slabs, int C, int n, int *c, doub
     const int lane = THREAD % DNX_CUDA_COLUMNS, row = THREAD / DNX_CUDA_COLUMNS;
     *c = BLOCK_X * DNX_CUDA_COLUMNS + lane;
     for (int k = 0; k < n; k++) {
-        double sum = 0;
-        for (int s = row; s < slabs && *c < C; s += DNX_CUDA_ROWS)
-            sum += parts[((long)s * 3 + k) * C + *c];
-        part[k][row][lane] = sum;
+        double sum[4] = {0, 0, 0, 0}; /* four, so that four loads run together */
+        for (int s = row; s < slabs && *c < C; s += 4 * DNX_CUDA_ROWS)
+            UNROLL for (int i = 0; i < 4; i++) {
+                const int slab = s + i * DNX_CUDA_ROWS;
+                sum[i] += slab < slabs ? parts[((long)slab * 3 + k) * C + *c] : 0;
+            }
+        part[k][row][lane] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
     }
     SYNC();
     if (row || *c >= C) return false;
@@ -95,17 +115,47 @@ KERNEL(norm_fold) {
 }
 
 KERNEL(norm_apply) {
-    EACH_ELEMENT(i, row, c, a.rows * a.C, a.C) {
-        a.to[i] = activate(scaled_at(a.scale, a.shift, a.z[i], c), a.act,
-                           a.slopes ? a.slopes[c] : 0);
+    if (!a.fours) {
+        EACH_ELEMENT(i, row, c, a.rows * a.C, a.C) {
+            a.to[i] = activate(scaled_at(a.scale, a.shift, a.z[i], c), a.act,
+                               a.slopes ? a.slopes[c] : 0);
+        }
+        return;
+    }
+    EACH_ROW_OF_FOURS(row, c, a.rows, a.C) {
+        const float4 scale = four_of(a.scale, c, 1), shift = four_of(a.shift, c, 0),
+                     slopes = four_of(a.slopes, c, 0);
+        for (; row < a.rows; row += row_step) {
+            float4 y = load_four(a.z + row * a.C + c, true) * scale + shift;
+            UNROLL for (int i = 0; i < 4; i++) y[i] = activate(y[i], a.act, slopes[i]);
+            store_four(a.to + row * a.C + c, y, true);
+        }
     }
 }
 
 KERNEL(norm_dz) {
-    EACH_ELEMENT(i, row, c, a.rows * a.C, a.C) {
-        const float u = scaled_at(a.scale, a.shift, a.z[i], c);
-        float d = a.dy[i] * activate_grad(u, a.act, a.slopes ? a.slopes[c] : 0);
-        if (a.p) d = d * a.p[c] + a.z[i] * a.q[c] + a.r[c];
-        a.to[i] = d + (a.adds ? a.to[i] : 0);
+    if (!a.fours) {
+        EACH_ELEMENT(i, row, c, a.rows * a.C, a.C) {
+            const float u = scaled_at(a.scale, a.shift, a.z[i], c);
+            float d = a.dy[i] * activate_grad(u, a.act, a.slopes ? a.slopes[c] : 0);
+            if (a.p) d = d * a.p[c] + a.z[i] * a.q[c] + a.r[c];
+            a.to[i] = d + (a.adds ? a.to[i] : 0);
+        }
+        return;
+    }
+    EACH_ROW_OF_FOURS(row, c, a.rows, a.C) {
+        const float4 scale = four_of(a.scale, c, 1), shift = four_of(a.shift, c, 0),
+                     slopes = four_of(a.slopes, c, 0);
+        const float4 p = four_of(a.p, c, 1), q = four_of(a.p ? a.q : 0, c, 0),
+                     r = four_of(a.p ? a.r : 0, c, 0);
+        for (; row < a.rows; row += row_step) {
+            const long i = row * a.C + c;
+            const float4 z = load_four(a.z + i, true), u = z * scale + shift;
+            float4 d = load_four(a.dy + i, true);
+            UNROLL for (int k = 0; k < 4; k++) d[k] *= activate_grad(u[k], a.act, slopes[k]);
+            d = d * p + z * q + r;
+            if (a.adds) d += load_four(a.to + i, true);
+            store_four(a.to + i, d, true);
+        }
     }
 }

@@ -6,6 +6,10 @@
 #define DNX_CUDA_TARGET_H
 #include "cuda/kernels.h"
 
+/* Four floats, at an address that is a multiple of 16 bytes. */
+typedef float float4 __attribute__((vector_size(16), may_alias));
+typedef float float2 __attribute__((vector_size(8), may_alias)); /* two, at a multiple of 8 bytes */
+
 #ifdef DNX_EMULATE
 #include <math.h>
 #include <string.h>
@@ -14,6 +18,7 @@
 #define DEVICE static inline
 #define DEVICE_CALL static
 #define KERNEL(name) void name(const struct name##_args a)
+#define KERNEL_WITH(name, blocks) KERNEL(name)
 #define SHARED static _Thread_local
 #define THREAD ((int)dnx_emulated.thread)
 #define THREADS ((int)dnx_emulated.threads)
@@ -21,8 +26,10 @@
 #define BLOCK_Y ((int)dnx_emulated.block[1])
 #define BLOCK_Z ((int)dnx_emulated.block[2])
 #define BLOCKS_X ((int)dnx_emulated.blocks[0])
+#define BLOCKS_Y ((int)dnx_emulated.blocks[1])
 #define SYNC() dnx_emulated_sync()
 #define UNROLL
+#define ROLLED
 #define SQRT(x) sqrt(x)
 #define EXP2(x) exp2f(x)
 #define LOG2(x) log2f(x)
@@ -34,12 +41,21 @@
 #define copy_one(to, from) dnx_emulated_copy(to, from, 1)
 #define END_COPIES() dnx_emulated_copies_end()
 #define WAIT_COPIES(n) dnx_emulated_copies_wait(n)
+DEVICE float4 load_four(const float *p, bool is_in) {
+    return is_in ? *(const float4 *)p : (float4){0, 0, 0, 0};
+}
+DEVICE void store_four(float *p, float4 v, bool is_in) {
+    if (is_in) *(float4 *)p = v;
+}
 #else
 #define DEVICE static inline __attribute__((device, always_inline))
 #define DEVICE_CALL static __attribute__((device, noinline))
-/* With at most 256 threads in a block, a thread may use 255 registers. */
-#define KERNEL(name)                                                                               \
-    extern "C" __attribute__((global, launch_bounds(256, 1))) void name(const struct name##_args a)
+/* `blocks` blocks of at most 256 threads fit on a multiprocessor. With one block, a thread may use
+ * 255 registers; with three, 80. */
+#define KERNEL_WITH(name, blocks)                                                                  \
+    extern "C" __attribute__((global, launch_bounds(256, blocks))) void name(                      \
+        const struct name##_args a)
+#define KERNEL(name) KERNEL_WITH(name, 1)
 #define SHARED static __attribute__((shared))
 #define THREAD ((int)__nvvm_read_ptx_sreg_tid_x())
 #define THREADS ((int)__nvvm_read_ptx_sreg_ntid_x())
@@ -47,8 +63,10 @@
 #define BLOCK_Y ((int)__nvvm_read_ptx_sreg_ctaid_y())
 #define BLOCK_Z ((int)__nvvm_read_ptx_sreg_ctaid_z())
 #define BLOCKS_X ((int)__nvvm_read_ptx_sreg_nctaid_x())
+#define BLOCKS_Y ((int)__nvvm_read_ptx_sreg_nctaid_y())
 #define SYNC() __nvvm_bar_sync(0)
-#define UNROLL _Pragma("unroll")
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define ROLLED _Pragma("nounroll")
 #define SQRT(x) __nvvm_sqrt_rn_d(x)
 #define EXP2(x) __nvvm_ex2_approx_ftz_f(x)
 #define LOG2(x) __nvvm_lg2_approx_ftz_f(x)
@@ -92,9 +110,43 @@ DEVICE void copy_one(float *to, const float *from) {
                  "l"(from), "r"(from ? 4 : 0)
                  : "memory");
 }
+/* Load four floats from global memory, or zeros; store them there, or nothing. There is no branch,
+ * so several loads run at the same time. */
+DEVICE float4 load_four(const float *p, bool is_in) {
+    float v[4];
+    asm volatile("{.reg .pred in; setp.ne.b32 in, %5, 0; mov.f32 %0, 0f00000000; "
+                 "mov.f32 %1, 0f00000000; mov.f32 %2, 0f00000000; mov.f32 %3, 0f00000000; "
+                 "@in ld.global.v4.f32 {%0,%1,%2,%3}, [%4];}"
+                 : "=&f"(v[0]), "=&f"(v[1]), "=&f"(v[2]), "=&f"(v[3])
+                 : "l"((const __attribute__((address_space(1))) float *)p), "r"((int)is_in)
+                 : "memory");
+    return (float4){v[0], v[1], v[2], v[3]};
+}
+DEVICE void store_four(float *p, float4 v, bool is_in) {
+    asm volatile("{.reg .pred in; setp.ne.b32 in, %5, 0; "
+                 "@in st.global.v4.f32 [%4], {%0,%1,%2,%3};}" ::"f"(v[0]),
+                 "f"(v[1]), "f"(v[2]), "f"(v[3]), "l"((__attribute__((address_space(1))) float *)p),
+                 "r"((int)is_in)
+                 : "memory");
+}
 #define END_COPIES() asm volatile("cp.async.commit_group;" ::: "memory")
 #define WAIT_COPIES(n) asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory")
 #endif
+
+/* Returns p[c] to p[c + 3]; four times `without` when p is NULL. */
+DEVICE float4 four_of(const float *p, int c, float without) {
+    if (!p) return (float4){without, without, without, without};
+    return (float4){p[c], p[c + 1], p[c + 2], p[c + 3]};
+}
+
+/* Returns the sum of p[0], p[step], ..., p[(n - 1) * step], always added in the same order. */
+DEVICE float sum_of_slabs(const float *p, int n, long step) {
+    float sums[4] = {0, 0, 0, 0};
+    int s = 0;
+    for (; s + 4 <= n; s += 4) UNROLL for (int i = 0; i < 4; i++) sums[i] += p[(s + i) * step];
+    for (; s < n; s++) sums[0] += p[s * step];
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
 
 /* Returns z*scale + shift in channel c, or z when scale is NULL. */
 DEVICE float scaled_at(const float *scale, const float *shift, float z, int c) {
@@ -114,4 +166,11 @@ DEVICE float scaled_at(const float *scale, const float *shift, float z, int c) {
     long row = INDEX / (C);                                                                        \
     for (long i = INDEX; i < (count);                                                              \
          i += STEP, row += row##_step, c += c##_step, row += c >= (C), c -= c >= (C) ? (C) : 0)
+/* Runs its block once if this thread has rows. The thread's rows are row, row + row_step, and so
+ * on, below `rows`; in each of them it has the four channels from c. C is a multiple of 4. */
+#define EACH_ROW_OF_FOURS(row, c, rows, C)                                                         \
+    const long row##_step = STEP / ((C) / 4);                                                      \
+    const int c = (int)(INDEX % ((C) / 4)) * 4;                                                    \
+    long row = INDEX / ((C) / 4);                                                                  \
+    if (row < row##_step)
 #endif

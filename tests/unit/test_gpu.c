@@ -36,6 +36,26 @@ static const net_case cases[] = {
     {"many rows", "[convolutional]\nfilters=2\nbatch_normalize=1\nactivation=leaky\n[depthwise]\n"
      "size=3\nstride=2\npad=1\nbatch_normalize=1\n[convolutional]\nfilters=2\n"
      "batch_normalize=1\nactivation=prelu\n[maxpool]\nsize=8\nstride=8\n" END, 211, 213, 1, 6},
+    {"3x3 strips", "[convolutional]\nfilters=36\nbatch_normalize=1\nactivation=prelu\n[depthwise]\n"
+     "size=3\npad=1\nbatch_normalize=1\nactivation=relu6\n[depthwise]\nsize=3\nstride=2\npad=1\n"
+     "batch_normalize=1\nactivation=leaky\n[depthwise]\nsize=3\npad=1\nactivation=swish\n"
+     "[depthwise]\nsize=3\npad=1\nbatch_normalize=1\nactivation=linear\n[depthwise]\nsize=3\n"
+     "stride=2\npad=1\nbatch_normalize=1\nactivation=prelu\n[depthwise]\nsize=3\npad=1\n"
+     "activation=relu\n[depthwise]\nsize=3\nstride=2\npad=1\nactivation=hswish\n" END,
+     9, 15, 3, 10, 0, 8},
+    {"3x3 strips, shortcuts", "[convolutional]\nfilters=8\nactivation=relu\n[depthwise]\nsize=3\n"
+     "pad=1\nbatch_normalize=1\nactivation=prelu\n[shortcut]\nfrom=0\n[depthwise]\nsize=3\n"
+     "stride=2\npad=1\nbatch_normalize=1\n[route]\nlayers=2\n[depthwise]\nsize=3\nstride=2\n"
+     "pad=1\n[shortcut]\nfrom=3\nactivation=relu6\n" END, 16, 14, 3, 9},
+    {"3x3 strips, input", "[depthwise]\nsize=3\npad=1\nactivation=relu\n[depthwise]\nsize=3\n"
+     "stride=2\npad=1\nbatch_normalize=1\n" END, 1, 8, 4, 4},
+    {"3x3 strips of one pixel", "[depthwise]\nsize=3\nstride=2\npad=1\nbatch_normalize=1\n"
+     "activation=prelu\n[depthwise]\nsize=3\npad=1\nbatch_normalize=1\n" END, 10, 1, 68, 4},
+    /* Threads compute several strips. Sums over 135,000 pixels differ by rounding: the kernels with
+     * tiles differ from the processor as much. */
+    {"many 3x3 strips", "[convolutional]\nfilters=4\n[depthwise]\nsize=3\npad=1\n"
+     "batch_normalize=1\nactivation=leaky\n[local_avgpool]\nsize=8\nstride=8\n" END,
+     211, 213, 1, 5, 1e-4},
     {"multiplier", "[depthwise]\nsize=3\npad=1\nmultiplier=2\nbatch_normalize=1\n"
      "activation=elu\n[depthwise]\nsize=5\nstride=2\npadding=1\nmultiplier=7\n"
      "activation=relu\n[depthwise]\nsize=2\nmultiplier=3\n" END, 9, 8, 3, 5},

@@ -14,7 +14,7 @@ DNX_CUDA_KERNELS(PROTO)
 
 /* Images have 8 x 8 pixels and 128 channels. MANY images have more than 2^31 numbers. */
 enum { SIDE = 8, C = 128, PIXELS = SIDE * SIDE, IMAGE = PIXELS * C, FEW = 3 };
-enum { MANY = (1u << 31) / IMAGE + 8 * FEW };
+enum { MANY = (1u << 31) / IMAGE + 8 * FEW + FEW };
 
 typedef struct {
     int batch;
@@ -134,6 +134,17 @@ static void filter_gradients(void) {
     check(!memcmp(sums[0], sums[1], sizeof sums[0]), "conv_dw: the results differ");
 }
 
+/* The blocks of the kernels depthwise*_3x3. MANY and FEW have the same remainder by 8. So the last
+ * block has the same strips of the last images. */
+static unsigned strips(int count) { return (unsigned)(count + 31) / 32; }
+static struct dnx_cuda_window by_2(int batch) {
+    struct dnx_cuda_window at = window(batch, 3, C);
+    at.stride = 2;
+    at.oh = at.ow = SIDE / 2;
+    return at;
+}
+static float *last_quarter(float *of, const side *s) { return of + s->count - s->count / 4; }
+
 static void depthwise_layers(void) {
     EACH(depthwise, .at = window(s->batch, 3, C), .x = s->x, .w = small, .y = s->y);
     EACH(depthwise_dx, .at = window(s->batch, 3, C), .dz = s->dy, .w = small, .dx = s->y);
@@ -141,6 +152,30 @@ static void depthwise_layers(void) {
         .y = s->y, .of_x = {small, small + C, small, DNX_PRELU, C});
     RUN(depthwise_dx_tiles, (unsigned)s->batch, 4, .at = window(s->batch, 3, C), .dz = s->dy,
         .w = small, .dx = s->y);
+    RUN(depthwise_3x3, strips(s->batch * 16), 4, .at = window(s->batch, 3, C), .x = s->x,
+        .w = small, .y = s->y, .of_x = {small, small + C, small, DNX_PRELU, C});
+    RUN(depthwise_dx_3x3, strips(s->batch * 16), 4, .at = window(s->batch, 3, C), .dz = s->dy,
+        .w = small, .dx = s->y);
+    RUN(depthwise_3x3_by_2, strips(s->batch * 4), 4, .at = by_2(s->batch), .x = s->x, .w = small,
+        .y = last_quarter(s->y, s));
+    RUN(depthwise_dx_3x3_by_2, strips(s->batch * 8), 4, .at = by_2(s->batch),
+        .dz = last_quarter(s->dy, s), .w = small, .dx = s->y);
+}
+
+static void depthwise_filter_gradients(void) {
+    static float sums[2][9 * C];
+    prepare();
+    for (int k = 0; k < 2; k++) {
+        const side *s = k ? &near_ : &far;
+        const unsigned blocks[] = {strips(s->batch * 16), 4, 1}, at[] = {blocks[0] - 1, 3, 0};
+        const struct depthwise_dw_args a = {.at = window(s->batch, 3, C),
+                                            .x = s->x,
+                                            .dz = s->dy,
+                                            .parts = sums[k] - (long)at[0] * 9 * C};
+        emulate_block(call_depthwise_dw_3x3, &a, at, blocks, 256, true);
+    }
+    check(fabsf(sums[1][9 * C - 1]) > 0, "depthwise_dw_3x3 has computed nothing");
+    check(!memcmp(sums[0], sums[1], sizeof sums[0]), "depthwise_dw_3x3: the results differ");
 }
 
 static void rows_and_elements(void) {
@@ -187,6 +222,7 @@ int main(void) {
     products();
     filter_gradients();
     depthwise_layers();
+    depthwise_filter_gradients();
     rows_and_elements();
     return summary();
 }

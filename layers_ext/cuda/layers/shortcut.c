@@ -33,7 +33,8 @@ static void forward(dnx_gpu_layer *l, dnx_pass *p) {
                          .of_x = dnx_gpu_deferred(l, 0),
                          .of_f = dnx_gpu_deferred(l, 1),
                          .act = (dnx_act)dnx_gpu_option(n, "activation", 0)};
-    dnx_device_each(l->device, DNX_CUDA_sum, a.count, &a);
+    a.fours = a.at.is_all && dnx_gpu_has_fours(a.at.C, a.x, a.f, a.y);
+    dnx_device_each(l->device, DNX_CUDA_sum, a.count / (a.fours ? 4 : 1), &a);
 }
 
 static void backward(dnx_gpu_layer *l, dnx_pass *p) {
@@ -50,7 +51,9 @@ static void backward(dnx_gpu_layer *l, dnx_pass *p) {
                                   .act = (dnx_act)dnx_gpu_option(n, "activation", 0),
                                   .is_f = k == 1,
                                   .adds = p->dx_adds[k]};
-        if (a.to) dnx_device_each(l->device, DNX_CUDA_sum_back, a.count, &a);
+        a.fours = a.at.is_all && a.act == DNX_LINEAR && dnx_gpu_has_fours(a.at.C, a.dy, a.to, NULL);
+        if (!a.to) continue;
+        dnx_device_each(l->device, DNX_CUDA_sum_back, a.count / (a.fours ? 4 : 1), &a);
     }
 }
 
