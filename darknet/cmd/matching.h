@@ -11,7 +11,8 @@ typedef struct {
     bool aligned, json;
 } dnx_matching_args;
 
-/* Rows of a verb's table, for a struct s with a member `dnx_matching_args m`. */
+/* The options that both verbs share, as rows of a verb's table (args.h). s: the type of the verb's
+ * arguments, a struct with a member `dnx_matching_args m`. */
 #define DNX_ARGS_MATCHING(s)                                                                       \
     DNX_ARG_TEXT(s, m.threshold, "-threshold", "FILE",                                             \
                  "threshold.json of eval_lfw.py or eval_identification.py, or a cosine"),          \

@@ -60,8 +60,8 @@ typedef struct {
 dnx_status dnx_data_open(const char *file, dnx_broken_fn *broken, void *arg, dnx_data **out,
                          dnx_err *err);
 /* Like dnx_data_open(), but reads the sources of valid= and does not check the images. Also returns
- * DNX_EOPTION when classes= is missing, or when a source is a folder of identity folders and all
- * sources together end before the last class. */
+ * DNX_EOPTION when classes= is missing, or when a source is a folder of identity folders and the
+ * sources together have fewer classes than classes=. */
 dnx_status dnx_data_open_valid(const char *file, dnx_broken_fn *broken, void *arg, dnx_data **out,
                                dnx_err *err);
 void dnx_data_close(dnx_data *d); /* d may be NULL */

@@ -109,7 +109,7 @@ struct cost_args {
  * feature_slopes: dg = the gradient of g. */
 struct feature_args {
     const float *g, *t; /* count x size */
-    float *inv;         /* count x 2: 1/|g| and 1/|t|; without is_unit 1 and 1 */
+    float *inv;         /* count x 2: 1/|g| and 1/|t|, or 1 and 1 without is_unit */
     double *e, *h, *losses;
     float *y, *dg;
     double weight, sharpness, power;

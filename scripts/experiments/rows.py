@@ -12,7 +12,8 @@ from experiments.training import BUILD
 from lib.files import read_result
 from lib.metrics import mcnemar, standard_error
 
-AGAINST = ("scratch", "feature")  # tables have a column of p against each method
+# for each of these methods, tables have a column: McNemar's p of a comparison with it
+AGAINST = ("scratch", "feature")
 KEYS = ("method", "width", "batches", "more", "seed", "source", "images", "tests", "tuned",
         "made_from")
 # inputs of a training that two methods must share to be compared

@@ -65,7 +65,7 @@ def pairs_of(folder, pairs, found):
 
 def embed(cfg, weights, folder, found, flip="none", threads=0, allow_broken=False):
     """Returns ({name: feature vector}, a line for each broken image). Raises a Failure for broken
-    images unless allow_broken is true."""
+    images unless allow_broken is true and other images have feature vectors."""
     names = sorted(found)
     paths = [os.path.join(os.path.abspath(folder), found[n]) for n in names]
     with tempfile.TemporaryDirectory() as scratch:

@@ -55,7 +55,7 @@ static double naive(const double *zt, const double *zs, int N, double T, double 
     return T * T * kl;
 }
 
-/* ---- one case: a classifier or plain logits on each side ---- */
+/* ---- one case: student and teacher, each with a classifier or with plain logits ---- */
 
 typedef struct {
     /* _s: student, _t: teacher. N: classes; D: length of the features, 0 when the network gives

@@ -1,4 +1,4 @@
-/* test_target_errors.c - messages about the section of a loss that has a teacher. */
+/* test_target_errors.c - error messages about the cfg sections of losses with a teacher. */
 #include "lib/taught.h"
 
 int main(void) {
