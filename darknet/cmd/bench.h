@@ -7,7 +7,8 @@ typedef struct {
     dnx_net *net;
     int last; /* the last layer that a prediction runs */
     float *x, *truth, *out;
-    double *lanes; /* seconds of layers, net->plan.lanes x net->n; each lane is a thread */
+    double *lanes; /* seconds of layers, net->plan.lanes x net->n; with several lanes, each is a
+                    * thread */
 } dnx_bench;
 
 /* Makes a random batch for net, which must outlive b. Returns false when memory runs out. Call

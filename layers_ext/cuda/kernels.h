@@ -297,8 +297,9 @@ struct avgpool_args {
 };
 #define maxpool_back_args maxpool_args
 #define avgpool_back_args avgpool_args
-/* descend: updates each tensor in w, like descend() of net/update.c. Uses momentum and weight
- * decay, but no clipping and no exclusivity. Then clears g. Blocks: (DNX_CUDA_DESCENT, tensors). */
+/* descend: does the same as descend() of net/update.c, for each tensor in w: a step with momentum
+ * and weight decay, then g = 0. With clip_norm= or exclusivity=, the processor updates the layer
+ * instead. Blocks: (DNX_CUDA_DESCENT, tensors). */
 struct dnx_cuda_descent {
     long at, count; /* numbers [at, at + count) of w, g and v */
     float rate, momentum, decay;

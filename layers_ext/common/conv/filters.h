@@ -9,7 +9,8 @@ typedef struct {
     int c;            /* channels of one group */
 } dnx_filters;
 
-/* Returns the index in file order of float i in row order. */
+/* i: the index of a float in a filter's row, 0 to K - 1. Returns its index in the filter as a file
+ * has it. */
 static inline size_t dnx_filters_place(const dnx_filters *s, size_t i) {
     size_t c = (size_t)s->c, taps = (size_t)s->K / c;
     return i % c * taps + i / c;

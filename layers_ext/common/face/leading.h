@@ -18,7 +18,9 @@ typedef struct {
     double *norm; /* B: log sum_j e^{z_j} */
     double *mass; /* N: q */
     int *label;   /* B: the caller stores each image's class, -1 if unknown */
-    float *least; /* B: the smallest leading logit; NULL when all classes lead */
+    /* B: the smallest leading logit; that of the label counts as infinite. NULL when all classes
+     * lead */
+    float *least;
 } dnx_leading;
 
 /* Allocates if n->trains and share > 0; else all classes lead. Fails with DNX_EMEM. */
