@@ -194,7 +194,7 @@ KERNEL_WITH(depthwise_dx_3x3, 2) {
     }
 }
 
-/* A thread computes 14 pixels of a row of dx from 8 pixels of one or two rows of dz. The window of
+/* A thread computes 8 pixels of a row of dx from 5 pixels of one or two rows of dz. The window of
  * pixel x of a row of dz has its middle at column 2x of dx. So column 2x of dx reads tap 1 of pixel
  * x; column 2x + 1 reads tap 2 of pixel x and tap 0 of pixel x + 1. The same holds for rows. */
 KERNEL_WITH(depthwise_dx_3x3_by_2, 2) {

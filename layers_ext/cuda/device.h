@@ -69,7 +69,9 @@ void dnx_device_join(dnx_device *d);
  * which is copied. Queues nothing if x, y or z is 0. Fails with x > INT_MAX, or y or z > 65535. */
 void dnx_device_launch(dnx_device *d, dnx_cuda_kernel kernel, long x, long y, long z,
                        const void *args);
-/* Queues a kernel whose threads loop over `count` elements. */
+/* Queues a kernel whose threads loop over `count` elements, with at most DNX_GPU_MOST_BLOCKS
+ * blocks. */
+enum { DNX_GPU_MOST_BLOCKS = 4096 };
 void dnx_device_each(dnx_device *d, dnx_cuda_kernel kernel, long count, const void *args);
 /* Returns the work that the device has received so far. */
 dnx_work dnx_device_work(const dnx_device *d);

@@ -67,12 +67,14 @@ dnx_status dnx_gpu_new_bytes(dnx_gpu_layer *l, void *to, size_t bytes, dnx_err *
  * when the layer has no such parameter, or no gradient of it. */
 float *dnx_gpu_value(const dnx_gpu_layer *l, dnx_role role);
 float *dnx_gpu_grad(const dnx_gpu_layer *l, dnx_role role);
-/* Return the numbers of blocks in y and x of a kernel over rows x C numbers. */
-/* True when kernels may read and write four numbers at once: C is a multiple of 4, and the tensors
- * begin at multiples of 16 bytes. Each of x, y and z may be NULL. */
+/* True when kernels may read and write four numbers at once: C is a multiple of 4, there are enough
+ * threads for a row, and the tensors begin at multiples of 16 bytes. Each of x, y and z may be
+ * NULL. */
 static inline bool dnx_gpu_has_fours(int C, const float *x, const float *y, const float *z) {
-    return C % 4 == 0 && ((uintptr_t)x | (uintptr_t)y | (uintptr_t)z) % 16 == 0;
+    return C % 4 == 0 && C / 4 <= DNX_GPU_MOST_BLOCKS * DNX_CUDA_THREADS &&
+           ((uintptr_t)x | (uintptr_t)y | (uintptr_t)z) % 16 == 0;
 }
+/* Return the numbers of blocks in y and x of a kernel over rows x C numbers. */
 static inline int dnx_gpu_slabs(long rows) { return (int)DNX_CUDA_SLABS(rows); }
 static inline int dnx_gpu_columns(int C) { return (C + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS; }
 /* Queues a kernel with a warp for each row. */

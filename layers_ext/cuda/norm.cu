@@ -153,7 +153,7 @@ KERNEL(norm_dz) {
             const float4 z = load_four(a.z + i, true), u = z * scale + shift;
             float4 d = load_four(a.dy + i, true);
             UNROLL for (int k = 0; k < 4; k++) d[k] *= activate_grad(u[k], a.act, slopes[k]);
-            d = d * p + z * q + r;
+            if (a.p) d = d * p + z * q + r;
             if (a.adds) d += load_four(a.to + i, true);
             store_four(a.to + i, d, true);
         }

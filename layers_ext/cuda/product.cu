@@ -50,12 +50,19 @@ DEVICE void add_statistics(const struct tile *t, int precision, long rows_left, 
     }
 }
 
-/* For column THREAD: stores in total[0] the sum of z and in total[1] the sum of z^2, over the
- * `rows` rows of all tiles of the block. */
-DEVICE void end_statistics(const struct statistics *s, int precision, long rows,
-                           float (*sums)[TILE], const float *mean, double total[2]) {
-    total[0] = add_parts(s->sum, precision, sums);
-    total[1] = add_parts(s->square, precision, sums);
+/* After this number of tiles, the float32 sums of a thread are added to sums in double. */
+enum { TILES_IN_FLOAT = 32 };
+/* For column THREAD: adds the sums of all threads to total, and clears them. */
+DEVICE void take_statistics(struct statistics *s, int precision, float (*sums)[TILE],
+                            double total[2]) {
+    total[0] += add_parts(s->sum, precision, sums);
+    total[1] += add_parts(s->square, precision, sums);
+    UNROLL for (int q = 0; q < 8; q++) s->sum[q] = s->square[q] = 0;
+}
+
+/* For column THREAD: total has the sums of z - pivot and of its square over the `rows` rows of all
+ * tiles of the block. Changes them to the sums of z and of z^2. */
+DEVICE void end_statistics(long rows, const float *mean, double total[2]) {
     const double m = THREAD < TILE ? (double)mean[THREAD] : 0;
     total[1] += m * (2 * total[0] + (double)rows * m);
     total[0] += (double)rows * m;
@@ -84,7 +91,9 @@ DEVICE void forward_tiles(const struct conv_forward_args *a, int precision) {
                                   taps * (at->C / at->groups));
     struct tile t;
     struct statistics s;
+    double total[2] = {0, 0};
     long rows = 0;
+    int tiles = 0;
     UNROLL for (int q = 0; q < 8; q++) s.sum[q] = s.square[q] = 0;
     p.rows = (long)at->batch * at->oh * at->ow;
     p.columns = p.Ng;
@@ -97,6 +106,9 @@ DEVICE void forward_tiles(const struct conv_forward_args *a, int precision) {
         if (a->parts && rows == 0)
             find_pivots(&t, precision, left < TILE ? (int)left : TILE, sums, mean);
         if (a->parts) add_statistics(&t, precision, left, mean, &s);
+        tiles++;
+        if (a->parts && (tiles % TILES_IN_FLOAT == 0 || left <= (long)BLOCKS_X * TILE))
+            take_statistics(&s, precision, sums, total);
         rows += left < TILE ? left : TILE;
         UNROLL for (int i = 0; i < 16; i += precision == PLAIN ? 1 : 2) {
             const long r = p.row + tile_row(i, precision);
@@ -111,8 +123,7 @@ DEVICE void forward_tiles(const struct conv_forward_args *a, int precision) {
         }
     }
     if (!a->parts) return;
-    double total[2];
-    end_statistics(&s, precision, rows, sums, mean, total);
+    end_statistics(rows, mean, total);
     const int c = p.column + THREAD;
     if (THREAD >= TILE || c >= p.columns) return;
     for (int k = 0; k < 2; k++)

@@ -5,8 +5,6 @@
 
 #include "cuda/opened.h"
 
-enum { MOST_BLOCKS = 4096 };
-
 static void queued(dnx_device *d, dnx_cu_result r) {
     d->is_busy = true;
     if (r) dnx_device_note(d, r, dnx_queue_failed(d->queue));
@@ -120,7 +118,8 @@ void dnx_device_launch(dnx_device *d, dnx_cuda_kernel kernel, long x, long y, lo
 
 void dnx_device_each(dnx_device *d, dnx_cuda_kernel kernel, long count, const void *args) {
     const long blocks = (count + DNX_CUDA_THREADS - 1) / DNX_CUDA_THREADS;
-    dnx_device_launch(d, kernel, blocks < MOST_BLOCKS ? blocks : MOST_BLOCKS, 1, 1, args);
+    dnx_device_launch(d, kernel, blocks < DNX_GPU_MOST_BLOCKS ? blocks : DNX_GPU_MOST_BLOCKS, 1, 1,
+                      args);
 }
 
 dnx_work dnx_device_work(const dnx_device *d) { return dnx_queue_work(d->queue); }
