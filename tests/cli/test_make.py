@@ -3,7 +3,9 @@ import os
 import re
 import shutil
 import sys
+import threading
 
+import common
 from common import attempt_all, expect, read, run, summary, write, DARKNET, ROOT
 
 # The environment without the variables of the make that runs the tests
@@ -55,6 +57,23 @@ def clean_environment():
     python = echo("python")
     make("-o", "bin/darknet", "run", PYTHON=python)
     expect(said(python)[0] == "scripts/homework.py", "PYTHON of the environment is taken")
+
+
+def tests_make_one_after_the_other():
+    """common.make: two makes at the same time would link one program twice."""
+    said_by_make = os.path.abspath("said")
+    write("bin/make", "#!/bin/sh\nexec >> '" + said_by_make + "'\n"
+                      "echo begin\nsleep .3\necho end\n")
+    os.chmod("bin/make", 0o755)
+    environment = {**os.environ, "PATH": os.path.abspath("bin") + ":" + os.environ["PATH"]}
+    threads = [threading.Thread(target=common.make, args=("-s",), kwargs={"env": environment})
+               for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = read(said_by_make).split()
+    expect(lines == [b"begin", b"end"] * 3, lines)
 
 
 def copy(folder):
@@ -205,7 +224,8 @@ def python_without_numpy():
 
 
 def main():
-    attempt_all(lambda: None, names_with_quotes, clean_environment, packages_first, all_cores,
+    attempt_all(lambda: None, names_with_quotes, clean_environment,
+                tests_make_one_after_the_other, packages_first, all_cores,
                 folder_with_a_space, installs, starts_without_opencv,
                 the_hosts_own_command_stays, folders_of_layers, packages, half_installed,
                 python_without_numpy)

@@ -5,8 +5,8 @@ import re
 import shutil
 
 from common import attempt_all, expect, expect_end, read, run, summary, write, ROOT
+from outside import make
 
-CLEAN = {k: v for k, v in os.environ.items() if "MAKE" not in k and k not in ("MFLAGS", "T")}
 COPIES = {"convolutional": "folded", "shortcut": "joined", "margin_softmax": "arced",
           "kd_feature": "taught"}
 NET = """[net]
@@ -63,10 +63,6 @@ def renamed(text):
     return text
 
 
-def make(*words):
-    return run("make", "-j2", f"LAYERS={os.path.abspath('mine')}", *words, cwd=ROOT, env=CLEAN)
-
-
 def start():
     global COMMAND, BUILT
     for name, other in COPIES.items():
@@ -75,9 +71,10 @@ def start():
         text = text.replace(f'.name = "{name}"', f'.name = "{other}"')
         expect(f"dnx_{other} =" in text and f'"{other}"' in text, name)
         write(f"mine/{other}.c", re.sub(r"    \.aliases = .*\n", "", text))
-    BUILT = os.path.join(ROOT, make("print-obj").stdout.strip())
+    layers = f"LAYERS={os.path.abspath('mine')}"
+    BUILT = os.path.join(ROOT, make(layers, "print-obj").stdout.strip())
     COMMAND = os.path.join(BUILT, "bin", "darknet")
-    done = make(os.path.relpath(COMMAND, ROOT))
+    done = make(layers, os.path.relpath(COMMAND, ROOT))
     expect(done.returncode == 0, done.stderr[-2000:])
     expect_end(run(COMMAND, "synth", "syn", "-identities", "4", "-images", "6", "-size", "56",
                    "-seed", "3", "-pairs", "20"))

@@ -2,6 +2,7 @@
 prints one TAP line for `prove`."""
 import contextlib
 import csv
+import fcntl
 import importlib.util
 import os
 import struct
@@ -166,11 +167,21 @@ def script(name, *words, **more):
     return run(sys.executable, os.path.join(SCRIPTS, name), *words, **more)
 
 
+def make(*words, **more):
+    """Runs make in the project's folder. Tests run beside each other, and two of them may need the
+    same program. So only one make runs at a time: a second one would link a program anew while
+    the first test already runs it."""
+    os.makedirs(os.path.join(ROOT, "build"), exist_ok=True)
+    with open(os.path.join(ROOT, "build", "tests.lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return run("make", *words, cwd=ROOT, **more)
+
+
 def program(name):
     """Builds a C program, such as "unit/test_kd". Returns its path."""
-    obj = os.environ.get("OBJ") or run("make", "-s", "-C", ROOT, "print-obj").stdout.strip()
+    obj = os.environ.get("OBJ") or make("-s", "print-obj").stdout.strip()
     built = os.path.join(obj, "tests", name)
-    made = run("make", "-s", "-C", ROOT, built)
+    made = make("-s", built)
     expect(made.returncode == 0, f"{name} does not build: {made.stderr}")
     return os.path.join(ROOT, built)
 

@@ -1,14 +1,15 @@
 """outside.py - builds the command with the additional layer types of tests/data/layers."""
 import os
 
-from common import ROOT, expect_end, run
+import common
+from common import ROOT, expect_end
 
 CLEAN = {k: v for k, v in os.environ.items() if "MAKE" not in k and k not in ("MFLAGS", "T")}
 EXAMPLES = os.path.join(ROOT, "tests", "data", "layers")
 
 
 def make(*words):
-    return run("make", "-j2", *words, cwd=ROOT, env=CLEAN)
+    return common.make("-j2", *words, env=CLEAN)
 
 
 def build_command():

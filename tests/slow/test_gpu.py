@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from common import (ROOT, attempt_all, column, expect, expect_end, needed, read, run, summary,
+from common import (ROOT, attempt_all, column, expect, expect_end, make, needed, read, run, summary,
                     write)
 from gpu_command import GPU, OBJ, STANDIN, build
 from small_run import CFG, NAMES, make_inputs
@@ -123,7 +123,7 @@ def names_a_failed_device():
 def nogpu_is_the_plain_build():
     """-nogpu gives the bits of a build without GPU=1."""
     plain = os.path.join(OBJ, "bin", "darknet")
-    expect_end(run("make", "-s", "-C", ROOT, os.path.relpath(plain, ROOT)))
+    expect_end(make("-s", os.path.relpath(plain, ROOT)))
     expect_end(run(plain, "classifier", "train", "run.data", "net.cfg", "-out", "plain", "-threads",
                    "1", "-every", "5", "-batches", "20", timeout=120))
     (a, state), (b, other) = results("plain"), results("cpu")

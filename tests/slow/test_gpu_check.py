@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from common import ROOT, attempt_all, expect, expect_end, read, run, summary, write
+from common import ROOT, attempt_all, expect, expect_end, make, read, run, summary, write
 from gpu_command import STANDIN, build
 
 NET = """[net]
@@ -37,7 +37,7 @@ def script(path, text):
 
 def start():
     build()
-    made = run("make", "-s", "-C", ROOT, "gpu-check", timeout=600)
+    made = make("-s", "gpu-check", timeout=600)
     expect_end(made)
     shutil.copytree(os.path.join(ROOT, "build", "gpu-check"), "there")
     write("there/tiny.cfg", NET)
