@@ -1,4 +1,6 @@
 """Sets aside identities of the training faces, to choose loss weights on their pairs."""
+import bisect
+import itertools
 import os
 import random
 
@@ -17,6 +19,27 @@ def images_by_identity(faces):
             for name in identities(faces)}
 
 
+class OtherPairs:
+    """All pairs of images of two different people, as (person, image, person, image). A pair is
+    made when it is read: thousands of people have billions of pairs."""
+
+    def __init__(self, images, people):
+        self.images = images
+        self.couples = list(itertools.combinations(people, 2))
+        # the number of pairs of the couples up to each one
+        self.ends = list(itertools.accumulate(len(images[p]) * len(images[q])
+                                              for p, q in self.couples))
+
+    def __len__(self):
+        return self.ends[-1] if self.ends else 0
+
+    def __getitem__(self, k):
+        at = bisect.bisect_right(self.ends, k)
+        p, q = self.couples[at]
+        a, b = divmod(k - (self.ends[at - 1] if at else 0), len(self.images[q]))
+        return p, self.images[p][a], q, self.images[q][b]
+
+
 def draw_pairs(images, count, r):
     """Draws at most count / 2 pairs of one person, and equally many of two people. No person is in
     two folds. Returns lines `IMAGE IMAGE SAME FOLD`. images: {identity: files}."""
@@ -27,12 +50,11 @@ def draw_pairs(images, count, r):
     for fold, people in enumerate(folds):
         same = [(p, a, p, b) for p in people for i, a in enumerate(images[p])
                 for b in images[p][i + 1:]]
-        other = [(p, a, q, b) for i, p in enumerate(people) for q in people[i + 1:]
-                 for a in images[p] for b in images[q]]
+        other = OtherPairs(images, people)
         each = min(count // (2 * FOLDS), len(same), len(other))
         for pairs, flag in ((same, 1), (other, 0)):
-            lines += [f"{p}/{a}\t{q}/{b}\t{flag}\t{fold + 1}"
-                      for p, a, q, b in sorted(r.sample(pairs, each))]
+            drawn = [pairs[k] for k in r.sample(range(len(pairs)), each)]
+            lines += [f"{p}/{a}\t{q}/{b}\t{flag}\t{fold + 1}" for p, a, q, b in sorted(drawn)]
     return lines
 
 

@@ -16,7 +16,7 @@ needs("matplotlib", "numpy", "PIL")
 with needed():
     import scipy.stats
 from experiments import choice, methods, rows, runs
-from experiments.held_out import draw_pairs
+from experiments.held_out import OtherPairs, draw_pairs
 from report import machine, study as study_report
 
 SMALL = ["--size", "32", "--identities", "24", "--images", "4", "--batches", "2", "--batch", "16",
@@ -82,6 +82,14 @@ def held_out():
               for f in sorted({l[3] for l in lines})]
     check(len(people) == 10 and not any(a & b for a, b in itertools.combinations(people, 2)),
           "folds of different people")
+    images = {f"p{i}": [f"{k}.jpg" for k in range(i % 4)] for i in range(9)}
+    other = OtherPairs(images, list(images))
+    check([other[k] for k in range(len(other))] ==
+          [(p, a, q, b) for p, q in itertools.combinations(images, 2)
+           for a in images[p] for b in images[q]], "each pair of two people once")
+    images = {f"p{i}": range(500) for i in range(1000)}
+    check(len(draw_pairs(images, 40, __import__("random").Random(1))) == 40,
+          "of 12 billion pairs in all folds, only the drawn ones are made")
 
 
 def numbers():
