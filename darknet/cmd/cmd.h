@@ -60,7 +60,8 @@ dnx_status dnx_takes_images(const dnx_net *net, dnx_err *err);
 /* Returns `asked`, the number after -threads. When `asked` is 0, returns the number of cores, at
  * most 64. */
 int dnx_threads(int asked);
-/* Print a string, or its first n bytes, as a JSON string in quotes. NULL is printed as null. */
+/* Print a string, or its first n bytes, as a JSON string in quotes. NULL is printed as null. A byte
+ * XX that is not UTF-8 (old names of files) becomes \udcXX: Python's os.fsencode() restores it. */
 void dnx_json_text(const char *text);
 void dnx_json_part(const char *text, size_t n);
 /* Prints to stderr which layers a bridge has copied, as a table. */

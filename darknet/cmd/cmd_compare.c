@@ -135,6 +135,7 @@ static int run(const void *args, dnx_err *err) {
     const compare_args *a = args;
     dnx_matching t = {0};
     dnx_portrait p[2] = {{.n = 0}};
+    if (a->force && !a->sheet) return dnx_wrong("-force is for -sheet");
     dnx_status st = dnx_matching_open(&a->m, &t, err);
     if (!st) st = read_both(&t, a, p, err);
     if (!st && a->sheet) st = try_sheet(a, err);

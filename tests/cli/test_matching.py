@@ -3,9 +3,10 @@ import json
 import os
 import re
 import shutil
+import subprocess
 
-from common import (attempt_all, darknet, dnxe, expect, expect_end, needed, read, summary, write,
-                    write_png)
+from common import (DARKNET, attempt_all, darknet, dnxe, expect, expect_end, needed, read, summary,
+                    write, write_png)
 from detector import make_detector, photograph
 
 with needed():
@@ -93,6 +94,7 @@ def a_sheet_shows_both():
                "sheet.jpg: exists; -force replaces it\n")
     before = [read(name) for name in ("one.png", "two.png")]
     os.symlink("one.png", "link.png")
+    expect_end(compare("one.png", "two.png", *FINDS, "-force"), 2, "-force is for -sheet")
     for sheet, photo in (("one.png", "one.png"), ("two.png", "two.png"), ("link.png", "one.png")):
         expect_end(compare("one.png", "two.png", *FINDS, "-sheet", sheet, "-force"), 1,
                    f"{sheet}: cannot write: it is an input of this command ({photo})\n")
@@ -191,6 +193,17 @@ def scripts_read_json():
         expect(f"{first['cosine']:.4f}  {first['name']}  {first['crop']}\n" in text, (face, text))
     told = json.loads(find("gallery", "crop.png", "-aligned", "-json", "-threshold", "1").stdout)
     expect(told["faces"][0]["identity"] is None and told["faces"][0]["box"] is None, told)
+
+    # \xe9 and the others are not UTF-8: a character of Latin-1, one cut short, one too long, half
+    # of a surrogate pair, a code above the last one. The last name is UTF-8.
+    for name in (b"a\xe9b", b"\xc3", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80",
+                 "z\u00fcrich \u4eba \U0001f642".encode()):
+        photo = os.fsdecode(name) + ".png"
+        shutil.copy("crop.png", photo)
+        done = subprocess.run([DARKNET, "compare", *NET, photo, photo, "-aligned", "-json"],
+                              capture_output=True, check=True)
+        told = json.loads(done.stdout)
+        expect(os.fsencode(told["photographs"][0]["file"]) == name + b".png", (name, done.stdout))
 
 
 def a_person_of_many_crops_hides_nobody():
