@@ -31,12 +31,13 @@ dnx_status dnx_fail(dnx_err *err, dnx_status status, dnx_loc loc, const char *fm
 /* Like dnx_fail(), for a message without a line number. path may be NULL. */
 dnx_status dnx_fail_at(dnx_err *err, dnx_status status, const char *path, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* Copies the first of n `errors` that is not DNX_OK to *err. Returns its status, or DNX_OK. */
+/* Copies to *err the first of the n `errors` whose status is not DNX_OK, and returns this status.
+ * Returns DNX_OK when there is no error. err may be NULL. */
 dnx_status dnx_first_error(const dnx_err *errors, int n, dnx_err *err);
-/* Returns DNX_EMEM with the text "no memory" at `path`. */
+/* Records the error "PATH: no memory" by dnx_fail_at(), and returns DNX_EMEM. path may be NULL. */
 dnx_status dnx_no_memory(const char *path, dnx_err *err);
 /* Returns `one` when n is 1, else `many`. */
 const char *dnx_plural(size_t n, const char *one, const char *many);
-/* Rounds n >= 0 and writes it with commas, such as "1,234,567". Returns `out`. */
+/* Rounds n >= 0 and writes it with commas to `out`, such as "1,234,567". Returns `out`. */
 char *dnx_grouped(double n, char out[32]);
 #endif

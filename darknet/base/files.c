@@ -65,7 +65,8 @@ FILE *dnx_file_stream(const char *path) {
 }
 
 /* Returns the *len bytes of f, followed by a NUL, and closes f. On failure returns NULL and sets
- * errno. f is NULL when the file could not be opened: then returns NULL and keeps errno. */
+ * errno. When f is NULL, because the file could not be opened, returns NULL and leaves errno
+ * unchanged. */
 static char *read_all(FILE *f, const size_t *len) {
     int why = 0;
     if (!f) return NULL;

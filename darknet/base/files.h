@@ -6,14 +6,14 @@
 
 #define DNX_MAX_FILE (1u << 30) /* size limit, in bytes, of a file that is read whole */
 
-/* All functions return NULL and set errno on failure. All but those named _unnoted register the
- * file as an input, which no output may replace (inputs.h). */
+/* On failure each function returns NULL and sets errno. Functions without "_unnoted" in their name
+ * register the file as an input, which no output may replace (inputs.h). */
 
-/* Opens a regular file for reading and sets *len to its size in bytes. errno is EFBIG when it has
- * more than `most` bytes, EISDIR for a folder, EINVAL for a pipe or a device. */
+/* Opens a regular file for reading and sets *len to its size in bytes. errno is EFBIG when the file
+ * has more than `most` bytes, EISDIR for a folder, EINVAL for a pipe or a device. */
 FILE *dnx_file_open(const char *path, size_t most, size_t *len);
 /* Returns the bytes of a regular file of at most DNX_MAX_FILE bytes, followed by a NUL, and sets
- * *len to their number. The caller calls free(). */
+ * *len to their number without the NUL. The caller frees them with free(). */
 char *dnx_file_read(const char *path, size_t *len);
 /* Like dnx_file_read(), for a file of at most `most` bytes. */
 char *dnx_file_read_most(const char *path, size_t most, size_t *len);

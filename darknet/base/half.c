@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* exponent bias of a float minus that of a half */
+/* exponent bias of float32 (127) minus exponent bias of float16 (15) */
 #define BIAS (127u - 15u)
 
 uint16_t dnx_to_half(float v) {

@@ -1,4 +1,5 @@
-/* inputs.c - lists inputs by path, because the system reuses the inodes of deleted files. */
+/* inputs.c - keeps the list of inputs. It holds paths, not inodes, because the system reuses the
+ * inodes of deleted files. */
 #include "base/inputs.h"
 
 #include <pthread.h>

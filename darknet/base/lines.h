@@ -1,7 +1,8 @@
 /* lines.h - reads text files line by line.
  *
- * A byte order mark is allowed. UTF-16 needs one, and becomes UTF-8. Lines end with LF, CR LF or
- * CR. Bytes of other encodings are unchanged. NUL bytes and lines over 1 MB are errors. */
+ * A byte order mark is allowed. UTF-16 text must begin with a byte order mark; it is converted to
+ * UTF-8. Bytes of other encodings are unchanged. Lines end with LF, CR LF or CR. NUL bytes and
+ * lines over 1 MB are errors. */
 #ifndef DNX_LINES_H
 #define DNX_LINES_H
 #include <stdbool.h>
@@ -24,7 +25,8 @@ typedef struct {
  * `most` bytes; DNX_EPARSE for malformed text; DNX_EMEM. */
 dnx_status dnx_lines_open(dnx_lines *l, const char *file, const char *what, size_t most,
                           dnx_err *err);
-/* Like dnx_lines_open(), but copies the len bytes of `text`. Errors: DNX_EPARSE, DNX_EMEM. */
+/* Like dnx_lines_open(), but reads a copy of the len bytes of `text`; `file` is only for messages.
+ * Errors: DNX_EPARSE, DNX_EMEM. */
 dnx_status dnx_lines_copy(dnx_lines *l, const char *text, size_t len, const char *file,
                           const char *what, dnx_err *err);
 void dnx_lines_free(dnx_lines *l);
@@ -44,9 +46,10 @@ void dnx_comment_cut(char *s);
 
 /* Returns '\t' when the line has a tab, else ',' when it has a comma, else ' '. */
 char dnx_separator(const char *line);
-/* Splits a line in place into fields without white space at their ends. Stores the first `most`
- * fields in `field`, and returns the number of all fields. Separator ' ' means any run of white
- * space. With ',' a field may be quoted (RFC 4180). Returns -1 when quotes are malformed. */
+/* Splits a line in place into fields, and removes white space at both ends of each field. Stores
+ * the first `most` fields in `field`, and returns the number of all fields. Separator ' ' means any
+ * run of white space. With ',' a field may be quoted (RFC 4180). Returns -1 when quotes are
+ * malformed. */
 int dnx_fields(char *line, char separator, char **field, int most);
 
 /* Convert s to a whole number in lo..hi, or to a finite decimal number. Return false for other

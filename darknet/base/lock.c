@@ -113,7 +113,7 @@ dnx_status dnx_lock_take(dnx_lock **lock, const char *path, dnx_err *err) {
 void dnx_lock_release(dnx_lock *l) {
     if (!l) return;
     if (l->fd >= 0) {
-        unlink(l->path); /* must come before close(), which unlocks the file */
+        unlink(l->path); /* must precede close(), which lets another process lock the file */
         close(l->fd);
     }
     free(l->path);

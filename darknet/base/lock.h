@@ -1,5 +1,5 @@
-/* lock.h - a lock file that only one process can hold, with a line about the holder. The lock ends
- * with its process: a file that remains on disk blocks nobody. */
+/* lock.h - a lock file that only one process can hold, with a line about the holder. The system
+ * releases the lock when the process ends, so a lock file that remains on disk blocks nobody. */
 #ifndef DNX_LOCK_H
 #define DNX_LOCK_H
 #include <stdbool.h>
@@ -14,8 +14,8 @@ typedef struct dnx_lock dnx_lock;
 dnx_status dnx_lock_take(dnx_lock **lock, const char *path, dnx_err *err);
 
 /* Like dnx_lock_take(), but while another process holds the lock, calls waiting() five times a
- * second. Its argument `holder` is "process 4711 on HOST ...". Returns DNX_EIO when waiting()
- * returns false. */
+ * second. The argument `holder` of waiting() is "process 4711 on HOST ...". Returns DNX_EIO when
+ * waiting() returns false. */
 dnx_status dnx_lock_wait(dnx_lock **lock, const char *path,
                          bool (*waiting)(void *arg, const char *holder), void *arg, dnx_err *err);
 

@@ -25,7 +25,7 @@ typedef struct {
     const char *key;
     dnx_opt_type type;
     size_t offset;
-    double value, min, max; /* default of a number or a word; bounds of a number */
+    double value, min, max; /* value: default of a number or a word; min, max: bounds of a number */
     const char *words; /* DNX_WORD: "a|b/other spelling of b|c"; DNX_STRING: the default or NULL */
     const char *help;
     bool only_trains; /* has no effect when the network predicts */
@@ -39,8 +39,8 @@ static inline const char *dnx_option_word(const char *words, int i, int *length)
 }
 
 // clang-format off
-/* Rows of a table. s: options struct; f: its field, also the key; def: default; lo, hi: bounds;
- * trains: only_trains. */
+/* Rows of an option table. s: options struct; f: its field, also the key; def: default; lo, hi:
+ * bounds; trains: the member only_trains. */
 #define DNX_OPT_NUMBER(s, f, type, def, lo, hi, help, trains) \
     {#f, type, offsetof(s, f), def, lo, hi, NULL, help, trains}
 #define DNX_OPT_INT(s, f, def, lo, hi, help) DNX_OPT_NUMBER(s, f, DNX_INT, def, lo, hi, help, false)

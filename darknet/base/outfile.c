@@ -137,7 +137,7 @@ static dnx_status open_outfile(dnx_outfile *f, const char *path, bool continues,
     struct stat old;
     *f = (dnx_outfile){
         .path = strdup(path), .target = follow(path), .is_partial = continues, .lock = -1};
-    int why = f->path ? errno : ENOMEM; /* errno of follow() */
+    int why = f->path ? errno : ENOMEM; /* follow() has set errno */
     dnx_status st = f->path && f->target ? check(f, &old, err) : cannot_write(path, why, err);
     if (!st) st = check_folder(f, err);
     if (!st && !open_temporary(f, continues)) st = cannot_write(path, f->why, err);
@@ -148,7 +148,8 @@ static dnx_status open_outfile(dnx_outfile *f, const char *path, bool continues,
     int fd = fileno(f->file);
     if (old.st_mode) copy_owner_and_mode(&old, fd);
     f->lock = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    /* When the file system has no locks, this fails, and remove_stale() removes nothing. */
+    /* On a file system without locks, flock() fails. remove_stale() then cannot lock the file
+     * either, and does not remove it. */
     (void)flock(fd, LOCK_EX | LOCK_NB);
     return DNX_OK;
 }

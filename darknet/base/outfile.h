@@ -59,9 +59,9 @@ dnx_status dnx_outfile_write(const char *path, const void *bytes, size_t n, dnx_
  * lock on the files of the folder, because a file that another process has just opened may be
  * removed, too. */
 void dnx_outfile_sweep(const char *folder);
-/* Like dnx_outfile_write(), but not synced: for one of thousands of files. Call
+/* Like dnx_outfile_write(), but does not sync the file: for thousands of files. Call
  * dnx_outfile_sync_many() after the last one. */
 dnx_status dnx_outfile_write_of_many(const char *path, const void *bytes, size_t n, dnx_err *err);
-/* Syncs the file system of a folder. DNX_EIO. */
+/* Syncs the file system of a folder. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_outfile_sync_many(const char *folder, dnx_err *err);
 #endif

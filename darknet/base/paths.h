@@ -3,7 +3,8 @@
 #define DNX_PATHS_H
 #include "base/err.h"
 
-/* Returns folder/name, or name when the folder is ""; free() it. NULL when memory runs out. */
+/* Returns folder/name, or name when the folder is ""; free() the result. Returns NULL when memory
+ * runs out. */
 char *dnx_path_join(const char *folder, const char *name);
 /* Compares by strcmp(), for qsort() and bsearch() of char *. */
 int dnx_by_text(const void *a, const void *b);

@@ -6,13 +6,14 @@
 #include "base/err.h"
 
 /* After this call, signals such as SIGINT, SIGTERM and SIGPIPE set the flag. A second SIGINT ends
- * the process. Signals that are ignored stay ignored (nohup). Ignores SIGXFSZ, so that a file over
- * the size limit gives a write error. */
+ * the process. A signal that the process ignores stays ignored, as under nohup. The function also
+ * ignores SIGXFSZ, so that a file over the size limit gives a write error. */
 void dnx_stop_on_signals(void);
-/* Returns true after such a signal. */
+/* Returns true after a signal has set the flag. */
 bool dnx_stop_asked(void);
 /* After a signal has asked to stop, fails with DNX_ESTOP, for example "stopped by SIGTERM". */
 dnx_status dnx_stop_check(dnx_err *err);
-/* Waits and returns true. When a signal asks to stop, ends the wait early and returns false. */
+/* Waits for `seconds` and returns true. When a signal asks to stop, ends the wait early and returns
+ * false. */
 bool dnx_stop_sleep(double seconds);
 #endif
