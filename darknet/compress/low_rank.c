@@ -53,9 +53,9 @@ dnx_status dnx_eigen(const double *a, int d, double *sigma, double *vectors, dnx
     memcpy(v, a, sizeof *v * D * D);
     bool is_finite = true;
     for (size_t i = 0; i < D * D; i++) is_finite &= isfinite(v[i]) != 0;
-    /* 'L': the upper triangle of rows is the lower triangle of LAPACK's columns. */
+    /* 'L' means lower: LAPACK reads our rows as columns, so our upper triangle is its lower one. */
     lapack_int info = is_finite ? LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', d, v, d, sigma) : 1;
-    for (size_t k = 0; !info && k < D; k++) { /* LAPACK's eigenvalues rise, sigma falls */
+    for (size_t k = 0; !info && k < D; k++) { /* reverses the order of LAPACK, smallest first */
         const double *from = v + (D - 1 - k) * D;
         size_t largest = 0;
         for (size_t i = 1; i < D; i++)
@@ -149,7 +149,8 @@ static int fewer(int rank, int step) {
     return r > 0 ? r : rank;
 }
 
-/* Returns the share of energy that the next step loses for each multiply-add saved. */
+/* Returns the share of its energy that the layer loses for each multiply-add saved, when its rank
+ * falls by one step. Returns INFINITY when the rank cannot fall. */
 static double price(const dnx_rank_layer *l, int step) {
     int next = fewer(l->rank, step);
     double lost = 0, kept = 0;

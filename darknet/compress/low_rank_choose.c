@@ -13,8 +13,8 @@ static dnx_low_rank_layer *layer_of(dnx_low_rank *c, long i) {
     return NULL;
 }
 
-/* Gives a layer this rank, or its largest one when that is smaller. Unless `all`, leaves a layer
- * alone that would not get cheaper. */
+/* Sets the rank of a layer to `rank`, but at most to l->most. Unless `all`, sets it to 0 when the
+ * layer would not get cheaper: the layer then stays unchanged. */
 static void set_rank(dnx_low_rank_layer *l, long rank, bool all) {
     l->rank = rank < l->most ? (int)rank : l->most;
     if (!all && l->per_rank * l->rank >= l->dense) l->rank = 0;

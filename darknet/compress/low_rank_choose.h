@@ -3,8 +3,8 @@
 #define DNX_LOW_RANK_CHOOSE_H
 #include "compress/low_rank_run.h"
 
-/* One of the first four members is given; the other three are NULL or 0. `last` is
- * dnx_low_rank.last. */
+/* What the user asks for. Exactly one of the first four members is given; the other three are NULL
+ * or 0. Layers 0..last are the layers before the first loss. */
 typedef struct {
     const char *rank; /* "R" for all layers, or "layer:R,layer:R" for some of them */
     double energy;    /* the share of the sum of eigenvalues that each layer keeps, 0..1 */
@@ -12,7 +12,8 @@ typedef struct {
     double flops;     /* multiply-adds of layers 0..last in the result, millions */
     int multiple; /* energy, speedup and flops choose ranks that are multiples of this number, or a
                    * layer's largest rank */
-    bool all;     /* `rank` and `energy` also replace layers that do not get cheaper */
+    bool all;     /* with `energy`, or one rank for all layers: also replace layers that do not get
+                   * cheaper */
 } dnx_low_rank_wish;
 
 /* Sets the rank of every layer, or 0 for a layer that is not replaced. Call it after

@@ -38,7 +38,7 @@ static bool is_dropped(const char *line, size_t n, const dnx_layer_type *from,
 }
 
 /* Writes the convolution of a layer as options of `to`. Leaves out options that both types share,
- * because their lines are copied. */
+ * because dnx_low_rank_cfg() copies their lines. */
 static void put_convolution(FILE *f, const dnx_low_rank_source *of, int layer,
                             const dnx_layer_type *to, const char *eol) {
     const dnx_node *n = &of->net->nodes[layer];
@@ -74,7 +74,7 @@ dnx_status dnx_low_rank_cfg(const dnx_low_rank_source *of, const int *ranks, con
     const dnx_layer_type *to = low_rank_type();
     FILE *f = open_memstream(out, &size);
     int line = 0; /* number of the current line */
-    int at = -1;  /* index of its section in cfg->sections; layer i has the index i + 1 */
+    int at = -1;  /* index of this line's section in cfg->sections; layer i has the index i + 1 */
     bool ok = f && fprintf(f, "%s", note) >= 0;
     for (size_t i = 0, n; ok && i < of->length; i += n) {
         const char *start = of->text + i, *end = memchr(start, '\n', of->length - i);

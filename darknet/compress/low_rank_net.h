@@ -5,7 +5,7 @@
 #include "compress/low_rank.h"
 #include "compress/responses.h"
 
-/* A network, and the text of its cfg. */
+/* The original network; its cfg as text and parsed. */
 typedef struct {
     char *text;
     size_t length;
@@ -19,14 +19,14 @@ typedef struct {
 dnx_status dnx_low_rank_cfg(const dnx_low_rank_source *of, const int *ranks, const char *note,
                             char **out, dnx_err *err);
 
-/* Copies `seen` (the number of training images), and the parameters of all layers except those that
- * become [low_rank] in `to`. */
+/* Copies from `from` to `to`: the number of training images (`seen`), and the parameters of all
+ * layers except those that are [low_rank] in `to`. */
 void dnx_low_rank_copy(dnx_net *from, dnx_net *to);
 
 /* Sets the parameters of [low_rank] layer r->layer: weights P, basis Q W, biases P Q b + c, and the
- * slopes of r. W and b are members of r; P, Q and c are members of f. With batch norm, its mean and
- * variance are those of P Q W x, and its scales and biases undo the normalisation and add P Q
- * b + c. variance: N variances of M y + c. Errors: DNX_EMEM. */
+ * slopes of r. W and b are members of r; P, Q and c are members of f. With batch norm, the mean and
+ * variance are those of P Q W x, where x is the layer's input; the scales and biases undo the
+ * normalisation and add P Q b + c. variance: N variances of M y + c. Errors: DNX_EMEM. */
 dnx_status dnx_low_rank_set(dnx_net *net, const dnx_responses *r, const dnx_factors *f,
                             const double *variance, dnx_err *err);
 #endif

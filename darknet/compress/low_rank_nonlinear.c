@@ -37,7 +37,8 @@ bool dnx_low_rank_knows(dnx_act act) {
 
 static double squared(double v) { return v * v; }
 
-/* Returns the z with the least (ry - r(z))^2 + lambda (z - m)^2; r(z) is z above 0, a z below 0. */
+/* Returns the z with the least (ry - r(z))^2 + lambda (z - m)^2, where ry is an element of r(y) and
+ * m of M x + c. r(z) is z above 0, and a z below 0. */
 static float best_z(double ry, double m, double a, double lambda) {
     double above = (lambda * m + ry) / (lambda + 1);
     double below = (a * ry + lambda * m) / (a * a + lambda);
@@ -95,7 +96,8 @@ static void sum_share(void *arg, int t, int threads) {
     }
 }
 
-/* Adds the sums of the threads in a fixed order. */
+/* Runs sum_share() in all threads, and adds their sums in a fixed order: the bits are
+ * reproducible. */
 static void sum_all(solver *s, dnx_pool *pool) {
     size_t d = (size_t)s->d;
     dnx_pool_run(pool, sum_share, s);
@@ -129,7 +131,7 @@ static void multiply_transposed(const double *a, const double *b, size_t n, size
 typedef struct {
     size_t r;                             /* rank of sum x x^T */
     double *w;                            /* d x r */
-    double *sigma, *vectors, *g, *a, *ug; /* sigma: d; vectors, g, a: d x d; ug: d x R */
+    double *sigma, *vectors, *g, *a, *ug; /* scratch; sigma: d; vectors, g, a: d x d; ug: d x R */
 } regression;
 
 /* Minimises sum |z - M x|^2 over M = P Q of rank R, for centred z and x. zx: d x d, S_zx = sum z
@@ -170,7 +172,8 @@ static void set_mean(const solver *s, dnx_factors *f) {
 }
 
 /* Improves the linear solution f by the alternating steps, and stores the solution with the
- * smallest objective in f. samples->before and ->after get the first and the smallest objective. */
+ * smallest objective in f. Stores the first and the smallest objective in samples->before and
+ * ->after. */
 static dnx_status alternate(solver *s, regression *g, dnx_pool *pool, dnx_samples *samples,
                             dnx_factors *f, dnx_err *err) {
     dnx_factors now = {0};

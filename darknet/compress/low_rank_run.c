@@ -20,9 +20,9 @@ typedef struct {
     size_t first, end;
 } range;
 
-/* Runs the images `of` through net and, if `both`, through small, up to the last of `layers`, which
- * are indices into c->layers. Calls before() for each of these layers. When after() is given, runs
- * up to layer c->last, and calls after() for each image. */
+/* Runs the images of the range `of` through net and, if `both`, through small. Calls before() for
+ * c->layers[layers.first..layers.end-1], and stops after the last of them. When after() is given,
+ * runs up to layer c->last, and calls after() for each image. */
 static dnx_status run(dnx_low_rank *c, const char *what, range of, bool both, range layers,
                       visit *before, void (*after)(dnx_low_rank *c), dnx_err *err) {
     const int last = after ? c->last : c->layers[layers.end - 1].r.layer;
@@ -114,7 +114,7 @@ static void hold_out(dnx_low_rank *c) {
     c->fitted = c->images - c->measured;
 }
 
-/* Lowers l->most to the number of filters that are not 0, whose responses vary. */
+/* Lowers l->most to the number of filters whose responses vary: a filter of zeros adds no rank. */
 static void limit_rank(dnx_low_rank_layer *l) {
     int live = 0;
     for (size_t i = 0, N = (size_t)l->r.N; i < N; i++) live += l->moments.cross[i * N + i] > 0;
@@ -170,7 +170,7 @@ static void add_samples(dnx_low_rank *c, dnx_low_rank_layer *l, size_t i, const 
     else memcpy(l->x + at, l->y + at, sizeof(float) * floats(l));
 }
 
-/* Packs M^T: the kernels turn a sample y (a row) into y M^T. NULL when memory runs out. */
+/* Packs M^T: the kernels turn a sample y (a row) into y M^T. Returns NULL when memory runs out. */
 static float *pack_product(const dnx_factors *f) {
     size_t d = (size_t)f->d, R = (size_t)f->rank;
     float *m = dnx_alloc(d * d), *packed = NULL;
@@ -255,8 +255,8 @@ dnx_status dnx_low_rank_solve(dnx_low_rank *c, dnx_err *err) {
 
 /* ---- measuring ---- */
 
-/* Returns sum |ry - r(M x + c)|^2 for an image. ry, x: positions x N; z: scratch for
- * (positions + 1) x N floats. */
+/* Returns sum |ry - r(M x + c)|^2 for an image, where ry is r(y). ry, x: positions x N; z: scratch
+ * for (positions + 1) x N floats. */
 static double distance(const dnx_low_rank_layer *l, const float *ry, const float *x, float *z) {
     const size_t d = (size_t)l->r.N, n = floats(l);
     float *c = z + n;

@@ -10,7 +10,7 @@
 typedef struct {
     int layer, N, K; /* N filters of K weights */
     dnx_patches at;
-    int positions; /* sampled pixels of an image */
+    int positions; /* number of pixels sampled in an image */
     dnx_act act;
     const float *slopes; /* N slopes of PRELU, owned by the network; else NULL */
     /* W, N x K, ordered as in weights files, and b, N numbers. Both contain the batch norm. */
@@ -28,9 +28,9 @@ bool dnx_responses_fit(const dnx_net *net, int i);
 dnx_status dnx_responses_make(dnx_net *net, int i, int positions, dnx_responses *r, dnx_err *err);
 void dnx_responses_free(dnx_responses *r);
 
-/* Writes the responses of layer r->layer into y, positions x N. Call it when this layer is the next
- * to run for image x. net may be a compressed network with the same shapes. The pixels depend only
- * on the layer, the seed and the number of the image. */
+/* Writes the responses of layer r->layer into y, positions x N. Call it when all earlier layers
+ * have run on image x, and this layer has not. net may be a compressed network with the same
+ * shapes. The pixels depend only on the layer, the seed and the number of the image. */
 void dnx_responses_sample(const dnx_responses *r, dnx_net *net, const float *x, uint64_t seed,
                           uint64_t image, float *y);
 /* Returns the values of the parameter with this role among n parameters, or NULL. */
