@@ -13,8 +13,8 @@
  * the batch. backward() STORES into dx, or ADDS to dx when dx_adds is true. backward() skips a dx
  * that is NULL, and always ADDS to the gradients of parameters.
  *
- * `make check-layer LAYER=name` tests a layer type against these rules. Optional parts, such as
- * losses with a teacher, have headers in layer/. */
+ * `make check-layer LAYER=name` tests a layer type against these rules. The headers in layer/
+ * describe optional members, such as those of a loss with a teacher. */
 #ifndef DNX_H
 #define DNX_H
 #include <stdbool.h>
@@ -51,7 +51,7 @@ typedef struct {
     const char *name;
     size_t count;
     float decay; /* multiplies the network's weight decay */
-    int filters; /* filters over the same inputs, count/filters floats each; 0 without filters */
+    int filters; /* number of filters over the same inputs, count/filters floats each; or 0 */
     dnx_role role;
     bool is_one_bit; /* the layer uses each filter as one scale times the signs of its floats */
     bool is_trained; /* false: saved but not trained, such as running statistics */
@@ -66,7 +66,7 @@ typedef struct dnx_node {
     int index;   /* index in the network, from 0 */
     int batch;   /* the most images in a pass */
     bool trains;
-    bool keeps_no_weights; /* prepare() may release the parameters after it has packed them */
+    bool keeps_no_weights; /* prepare() may free the parameters after it has packed them */
     bool is_blank;         /* make() may leave the parameters 0: the network replaces them */
     uint64_t seed;         /* call dnx_rng_seed() with seed and index */
     struct dnx_pool *pool; /* threads: kernels/pool.h */
@@ -106,9 +106,9 @@ typedef struct dnx_layer_type {
     const char *aliases; /* other names of the section, "conv|cnv"; may be NULL */
     const char *summary; /* one line for `darknet layers` */
     bool is_loss;
-    bool is_reentrant; /* when predicting, forward() writes only y and scratch; may stay false */
-    /* Key of the option of type DNX_LAYERS that names inputs; NULL when the type has none. Negative
-     * numbers count back from this layer. Input 0 is the previous layer, unless
+    bool is_reentrant; /* when predicting, forward() writes only y and scratch; false is safe */
+    /* Key of the DNX_LAYERS option that names inputs; NULL when the type has no such option.
+     * Negative numbers count back from this layer. Input 0 is the previous layer, unless
      * only_named_inputs. */
     const char *layers_key;
     bool only_named_inputs; /* layers_key names all inputs */
