@@ -6,8 +6,7 @@
 typedef struct {
     uint64_t s[4];
 } dnx_rng;
-/* Starts the sequence of random numbers of (seed, stream). The streams of one seed are
- * independent. */
+/* Starts the random numbers of (seed, stream). The streams of one seed are independent. */
 void dnx_rng_seed(dnx_rng *r, uint64_t seed, uint64_t stream);
 /* Returns 64 random bits. */
 uint64_t dnx_rng_next(dnx_rng *r);

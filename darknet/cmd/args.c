@@ -114,8 +114,8 @@ static void set_defaults(const parser *p) {
     }
 }
 
-/* Returns the next word, the value of option a. When it is missing or cannot be a value, prints a
- * message and returns NULL. */
+/* Returns the next word, the value of option a. When the word is missing or cannot be a value,
+ * prints a message and returns NULL. */
 static const char *take_value(parser *p, const dnx_arg *a) {
     double v;
     const bool wants_number = a->type == DNX_ARG_IS_INT || a->type == DNX_ARG_IS_NUMBER;
@@ -131,7 +131,7 @@ static const char *take_value(parser *p, const dnx_arg *a) {
     return text;
 }
 
-/* Returns the option of [net] with this name or these initials, or NULL. */
+/* Returns the option of [net] with this name or these initials ("lr": learning_rate), or NULL. */
 static const dnx_opt *option_of_net(const char *name) {
     for (const dnx_opt *o = dnx_net_options; o->key; o++) {
         const char *second = strchr(o->key, '_');

@@ -10,7 +10,7 @@
  *     static int run(const void *a, dnx_err *err);  // a is an args
  *     const dnx_verb dnx_cmd_x = {"x", "what it does", table, sizeof(args), run};
  *
- * Options may stand before, between and after the other arguments, each once; "--" ends the
+ * Options may stand before, between and after the other arguments, each at most once; "--" ends the
  * options. A value may begin with '-' only when it is a negative number or "-" alone. */
 #ifndef DNX_CMD_ARGS_H
 #define DNX_CMD_ARGS_H
@@ -35,8 +35,8 @@ typedef struct {
     const char *name; /* "-threads"; a positional argument's name has no '-' in front */
     dnx_arg_type type;
     size_t offset;
-    const char *value; /* the value's name in the help, or the allowed words "a|b|c"; the shell
-                        * completes FILE and FOLDER */
+    const char *value; /* the value's name in the help, or the allowed words "a|b|c"; for the names
+                        * FILE and FOLDER, the shell completes paths */
     double none, min, max;
     bool is_needed;
     const char *help; /* a phrase with the unit; -h adds bounds and defaults */
@@ -57,8 +57,8 @@ typedef struct {
     {name, DNX_ARG_IS_TEXT, offsetof(s, f), value, 0, 0, 0, false, help}
 #define DNX_ARG_TWO(s, f, name, value, help) \
     {name, DNX_ARG_IS_TWO, offsetof(s, f), value, 0, 0, 0, false, help}
-/* When the option is absent, the field becomes `none`. A `none` outside of lo..hi cannot be a value
- * that the user gave. */
+/* When the option is absent, the field becomes `none`. With a `none` outside of lo..hi, run() can
+ * tell that the user did not give the option. */
 #define DNX_ARG_INT(s, f, name, value, none, lo, hi, help) \
     {name, DNX_ARG_IS_INT, offsetof(s, f), value, none, lo, hi, false, help}
 #define DNX_ARG_INT_NEEDED(s, f, name, value, lo, hi, help) \
@@ -79,11 +79,12 @@ typedef struct dnx_verb {
     const char *summary;
     const dnx_arg *args; /* the table; NULL when the verb has sub-verbs */
     size_t size;
-    /* Returns the exit status. When it is 1 and *err is set, main() prints *err. */
+    /* Returns the exit status. When the status is 1 and *err is set, main() prints *err. */
     int (*run)(const void *args, dnx_err *err);
     const char *note;                    /* one more paragraph of the help, or NULL */
     const struct dnx_verb *const *verbs; /* NULL-terminated array of sub-verbs, or NULL */
-    const char *const *host_verbs; /* array of words that Darknet's own command runs, as above */
+    const char *const *host_verbs;       /* sub-verbs for Darknet's own command, ends with NULL; or
+                                    * NULL */
 } dnx_verb;
 
 /* Reports wrong arguments: prints "darknet: TEXT" to stderr. Returns the exit status 2. */

@@ -5,18 +5,18 @@
 
 typedef struct {
     dnx_net *net;
-    int last; /* the last layer that a prediction runs */
+    int last; /* index of the last layer that a prediction runs */
     float *x, *truth, *out;
-    double *lanes; /* seconds of layers, net->plan.lanes x net->n; with several lanes, each is a
-                    * thread */
+    double *lanes; /* seconds of each layer in each lane, net->plan.lanes x net->n; one of several
+                    * lanes is a thread that takes its images through all layers */
 } dnx_bench;
 
-/* Makes a random batch for net, which must outlive b. Returns false when memory runs out. Call
+/* Makes a random batch for net. net must outlive b. Returns false when memory runs out. Call
  * dnx_bench_close() also after a failure. */
 bool dnx_bench_open(dnx_bench *b, dnx_net *net);
 void dnx_bench_close(dnx_bench *b);
 /* Runs a forward pass or, if the network trains, a training step. Returns its seconds. Stores the
- * seconds of each layer, averaged over the lanes, in laps, which may be NULL. */
+ * seconds of each layer, averaged over the lanes, in laps[net->n], which may be NULL. */
 double dnx_bench_pass(dnx_bench *b, double *laps);
 
 /* Sorts the n times in v, and returns their median and their spread, (upper quartile - lower
@@ -30,6 +30,6 @@ dnx_timing dnx_timing_of(double *v, int n);
 
 /* Measures the networks `one`, built for one thread, and `all`, built for all threads. Prints the
  * milliseconds for an image, first alone and then beside `busy` busy processes. Each timing has at
- * least `runs` passes. DNX_EIO when a process cannot start; DNX_EMEM; errors of the GPU. */
+ * least `runs` passes. Errors: DNX_EIO when a process cannot start; DNX_EMEM; errors of the GPU. */
 dnx_status dnx_bench_busy(dnx_net *one, dnx_net *all, int busy, int runs, bool json, dnx_err *err);
 #endif

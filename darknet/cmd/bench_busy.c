@@ -11,7 +11,7 @@
 #include "cmd/bench.h"
 
 #define TURNS 7
-#define SECONDS .4 /* shortest turn: many time slices of the scheduler */
+#define SECONDS .4 /* length of a turn, at least: it spans many time slices of the scheduler */
 
 static void spin(pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -36,7 +36,7 @@ static void signal_all(const pid_t *child, int n, int signal) {
     for (int i = 0; i < n; i++) kill(child[i], signal);
 }
 
-/* Times one turn. Returns the mean milliseconds for an image. */
+/* Times one turn of at least `runs` passes. Returns the mean milliseconds for an image. */
 static double turn(dnx_bench *b, int runs) {
     double begin = dnx_now(), end = begin;
     int passes = 0;

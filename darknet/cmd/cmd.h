@@ -15,8 +15,8 @@ extern const dnx_verb dnx_command;
 extern const dnx_verb dnx_classifier_train, dnx_classifier_predict, dnx_classifier_valid,
     dnx_classifier_raw, dnx_compress_low_rank, dnx_compress_pack, dnx_compress_unpack;
 
-/* Removes -gpu N, -nogpu and -precision WORD from the words before "--", and stores their values.
- * Returns 0, or 2 after a message about a wrong value. */
+/* Removes -gpu N, -nogpu and -precision WORD from the words before "--", and stores their values
+ * for dnx_where_to_run(). Returns 0, or 2 after a message about a wrong value. */
 int dnx_take_gpu_options(int *argc, char **argv);
 /* Opens the GPU that this command uses, and prints its name to stderr. *out becomes NULL when the
  * network is to run on the processor. Fails when the GPU of -gpu N cannot be used. */
@@ -31,7 +31,7 @@ typedef struct {
     bool to_run;   /* the network runs where -gpu says, and may free its weights */
     bool is_blank; /* the network never runs; its weights need no values */
     const char *data,
-        *classes_of; /* a .data file and a weights file, for the number; may be NULL */
+        *classes_of; /* a .data file and a weights file with the number of classes; or NULL */
 } dnx_opening;
 /* Reads a cfg, builds the network and loads its weights. *net, which the caller frees, becomes NULL
  * after an error. */
@@ -42,7 +42,7 @@ dnx_status dnx_open_cfg(const dnx_opening *o, dnx_cfg **cfg, dnx_err *err);
  * or, unless `replaces` (-force), has content. Call it after reading the inputs and before the
  * work. */
 dnx_status dnx_try_output(const char *path, bool replaces, dnx_err *err);
-/* Returns DNX_EIO when `path` names the same file as one of n other paths. Some may be NULL. */
+/* Returns DNX_EIO when `path` names the same file as one of n other paths, which may be NULL. */
 dnx_status dnx_try_another(const char *path, const char *const *paths, int n, dnx_err *err);
 /* Like dnx_try_output(). Also returns DNX_EIO when the old file is not a weights file. */
 dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
@@ -51,7 +51,8 @@ dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
 dnx_status dnx_save_network(const char *cfg, const char *text, dnx_net *net, const char *weights,
                             dnx_err *err);
 /* Opens a network to use it up to its embedding. Later layers of the cfg and of the weights may
- * differ or be missing; stderr then says so. Set o->classes to 1 when only the features matter. */
+ * differ or be missing; a line on stderr says so. Set o->classes to 1 when only the features
+ * matter. */
 dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* A callback for dnx_data_open(). Prints "PATH: skipped: WHY" to stderr. */
 void dnx_print_skipped(void *arg, const char *path, const char *why);
@@ -64,8 +65,8 @@ int dnx_threads(int asked);
  * XX that is not UTF-8 (old names of files) becomes \udcXX: Python's os.fsencode() restores it. */
 void dnx_json_text(const char *text);
 void dnx_json_part(const char *text, size_t n);
-/* Prints to stderr which layers a bridge has copied, as a table. */
+/* Prints a table to stderr: which layers a bridge (net/bridge.h) has copied. */
 void dnx_print_bridge(const dnx_bridge *b);
-/* Prints the notes about the cfg to stderr, each on a line. */
+/* Prints the notes about options of the cfg that may be mistakes to stderr, each on a line. */
 void dnx_print_notes(const dnx_net *net);
 #endif

@@ -57,7 +57,7 @@ enum { QUALITY = 95, HEIGHT = 112, WIDEST = 112, AT_ONCE = 256 };
 
 typedef struct {
     const align_args *a;
-    char *images, *out; /* of the arguments, without '/' at their ends */
+    char *images, *out; /* folders of the arguments, without '/' at their ends */
     int width;
     dnx_landmarks l;
     dnx_crop *item;
@@ -109,7 +109,7 @@ static dnx_status crop(job *j, const dnx_crop *it, const char *path, dnx_err *er
     bytes = dnx_jpeg_encode(out, j->width, HEIGHT, QUALITY, &n);
     if (!bytes) return dnx_fail_at(err, DNX_EMEM, path, "no memory for the crop");
     st = dnx_crop_write(it->out, bytes, n, err);
-    if (st) j->cannot_write = true; /* the next crop would fail as well */
+    if (st) j->cannot_write = true; /* stops the run: the next crop would fail as well */
     free(bytes);
     if (!st && it->faces->n > 1) /* with DNX_OK, the message is a note, not an error */
         dnx_fail_at(err, DNX_OK, path, "has %zu faces: took the %s", it->faces->n,
@@ -214,7 +214,7 @@ static dnx_status align_locked(job *j, size_t count[3], dnx_err *err) {
     return st;
 }
 
-/* Reports the images in the folder of the crops that are not crops of this run. */
+/* Prints how many images in the folder `out` are not crops of this run. */
 static void report_others(const char *out, size_t crops) {
     dnx_images all = {0};
     if (!dnx_images_find(out, &all, NULL) && all.n > crops)

@@ -118,8 +118,8 @@ double dnx_bench_pass(dnx_bench *b, double *laps) {
     return dnx_now() - start;
 }
 
-/* Returns the last column of layer i: two spaces and the device, the algorithm, or both; else
- * "". */
+/* Returns the text of the last column for layer i: two spaces and then the device, the algorithm or
+ * both. Returns "" when neither is known. */
 static const char *algorithm_of(const dnx_net *net, int i, char text[64]) {
     const dnx_node *n = &net->nodes[i];
     const dnx_description *d = n->type->description;

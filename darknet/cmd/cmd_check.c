@@ -96,7 +96,8 @@ static void print_bits(dnx_net *net, double parameters, double macs) {
     printf("\n");
 }
 
-/* Returns a->data, or sets *why and returns NULL when the cfg cannot be opened with it. */
+/* Returns a->data. When the cfg cannot be opened with this data file, or without one, sets *why and
+ * returns NULL. */
 static const char *find_data(const check_args *a, dnx_err *why) {
     dnx_cfg *cfg;
     const dnx_opening o = {a->cfg, .data = a->data};
@@ -117,8 +118,8 @@ static dnx_status try_training(const check_args *a, const char *known, dnx_check
                      .is_blank = true,
                      .batch = t->few};
     dnx_status st = dnx_open(&o, &net, err);
-    /* When *why is already set, no data gave the number of classes, and 1 stands for classes=auto.
-     * With the right number, the shapes may fit. */
+    /* When *why is already set, no data file gave the number of classes, and classes=auto became 1.
+     * With the right number the shapes may fit, so DNX_ESHAPE is no error here. */
     if (st == DNX_ESHAPE && why->status) return DNX_OK;
     if (st) return st;
     t->some = dnx_training_bytes(net);

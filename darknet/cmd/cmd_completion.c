@@ -52,7 +52,7 @@ static void put_sections(int shell) {
         put_word(shell, dnx_host_types[i]->name, dnx_host_types[i]->summary);
 }
 
-/* Prints the words that may follow this verb, then those for its sub-verbs. */
+/* Prints a case for this verb and for each sub-verb: the words that may follow the verb. */
 static void put_verb(int shell, const dnx_verb *v) {
     printf("    '%s') ", v->name);
     for (const dnx_arg *a = v->args; a && a->name; a++)
@@ -73,7 +73,7 @@ static void put_verb(int shell, const dnx_verb *v) {
     for (int i = 0; v->verbs && v->verbs[i]; i++) put_verb(shell, v->verbs[i]);
 }
 
-/* Prints a case for each option of this verb and its sub-verbs. It tells the shell what the
+/* Prints a case for each option of this verb and its sub-verbs. Each case tells the shell what the
  * option's value may be: a file, a folder, or one of some words. */
 static void put_values(int shell, const dnx_verb *v) {
     for (const dnx_arg *a = v->args; a && a->name; a++) {

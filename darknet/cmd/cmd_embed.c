@@ -70,7 +70,7 @@ static dnx_status save(dnx_features *f, output *o, dnx_err *err) {
         st = dnx_fail_at(err, DNX_EIO, path, "not written: %s",
                          dnx_plural(n, "its only image was skipped", "all images were skipped"));
     if (!st && f->skipped.n) dnx_embeddings_keep(&o->file, o->names, o->done);
-    /* Writes all bytes to disk: when the disk is full, this fails before an old file is removed. */
+    /* Syncs before the old OUT.skipped is removed: a full disk then leaves the old files. */
     if (!st) st = dnx_outfile_sync(&o->file.file, err);
     if (!st) st = dnx_skipped_remove(path, err);
     if (!st) return dnx_embeddings_finish(&o->file, err);
@@ -88,7 +88,7 @@ static dnx_status check_outputs(const dnx_images *l, const embed_args *a, dnx_er
 }
 
 /* Writes OUT.skipped. Fails when an image was skipped, but not when a file was left out because its
- * name is not that of an image. */
+ * name does not end as an image's. */
 static dnx_status report_skipped(const dnx_features *f, const char *out, dnx_err *err) {
     dnx_status st = dnx_skipped_report(&f->skipped, f->images, out, err);
     if (!st && f->skipped.n) st = dnx_skipped_fail(f->skipped.n, f->images->n, out, err);

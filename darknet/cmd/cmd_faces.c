@@ -186,8 +186,8 @@ static dnx_status work(dnx_finding *j, int threads, size_t *faceless, dnx_err *e
     return st;
 }
 
-/* Warns of crops whose photograph is gone, and of files that were left out because their names are
- * not those of images. */
+/* Warns of crops whose photograph is gone, and of files that were left out because their names do
+ * not end as an image's. */
 static void print_doubts(const dnx_finding *j) {
     const char *one = NULL;
     size_t gone = 0;

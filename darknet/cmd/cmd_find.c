@@ -41,7 +41,7 @@ static bool is_same(const char *a, const char *b) {
 }
 
 /* Moves the best hit of each of at most `top` people to the front. If there is room, a hit with row
- * SIZE_MAX follows them. Returns the number of people. */
+ * SIZE_MAX marks their end. Returns the number of people. */
 static int keep_people(const dnx_gallery *g, dnx_hit *hits, int k, int top) {
     int n = 0;
     for (int i = 0; i < k && n < top && hits[i].row < g->e.n; i++) {

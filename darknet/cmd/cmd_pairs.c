@@ -24,7 +24,7 @@ static const dnx_arg table[] = {
     DNX_ARG_END,
 };
 
-/* Returns NAME of PATH/NAME.bin; free() it. */
+/* Returns NAME of PATH/NAME.bin; free() it. Returns NULL when memory runs out. */
 static char *set_name(const char *path) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     return strndup(name, strlen(name) - 4);

@@ -52,11 +52,11 @@ static const dnx_arg valid_table[] = {
 
 typedef struct {
     dnx_net *net;
-    int layer;  /* the last layer that classifies, except losses of distillation */
+    int layer;  /* index of the last layer that gives classes and is no loss of distillation */
     int source; /* the layer to run up to: `layer`, or the input of a margin loss */
     int classes;
     float *x, *y; /* x: the images of a batch; y: their outputs of layer `source` */
-    float *p;     /* batch x classes, in libdarknet's order C, H, W */
+    float *p;     /* probabilities, batch x classes; classes in libdarknet's order C, H, W */
 } model;
 
 static dnx_status find_classes(model *m, dnx_err *err) {
@@ -122,7 +122,8 @@ static void find_top(const float *p, int n, int top, int *index) {
     }
 }
 
-/* Converts `image` to the network's input x, and frees the image. fault: the result of decoding. */
+/* Converts `image` to the network's input x, and frees the image. fault: the result of decoding.
+ * fit: scales the image to the input's size, and crops or pads it. */
 static dnx_status load(const dnx_net *net, const char *name, dnx_image_fault fault,
                        dnx_image *image,
                        void (*fit)(const unsigned char *, int, int, int, int, float *), float *x,
@@ -217,7 +218,7 @@ static dnx_status predict_all(model *m, const char *image, const dnx_labels *nam
     return st;
 }
 
-/* Finds NAME.names beside the weights NAME.weights or NAME-best.weights. */
+/* Finds NAME.names beside the weights NAME.weights or NAME-best.weights, or returns false. */
 static bool find_kept_names(const char *weights, char *path, size_t size) {
     static const char *const ends[] = {"-best.weights", ".weights"};
     for (size_t i = 0, n = strlen(weights); i < 2; i++) {

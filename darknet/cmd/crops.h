@@ -12,8 +12,8 @@ dnx_status dnx_crop_write(char *path, const unsigned char *bytes, size_t n, dnx_
  * inside the other. Otherwise a crop could replace an image, or the next run could take crops for
  * images. */
 dnx_status dnx_crops_apart(const char *images, const char *out, dnx_err *err);
-/* Returns DNX_EIO when `file` has the name of an image and is inside `folder`: it could replace an
- * image there, or a later run could read it as one. Also DNX_EMEM. */
+/* Returns DNX_EIO when `file` has the name of an image and is inside `folder`: `file` could replace
+ * an image there, or a later run could take `file` for an image. Other error: DNX_EMEM. */
 dnx_status dnx_crops_no_image(const char *file, const char *folder, dnx_err *err);
 /* Removes the incomplete files of a killed process from the folder of a crop. *swept: the folder of
  * the previous call, which is not searched again, or NULL before the first call. The caller frees

@@ -41,7 +41,8 @@ typedef struct {
     dnx_images images;
     dnx_video *video;            /* the video, or NULL when there are images */
     char **crop;                 /* paths of the first crop of each image, sorted */
-    size_t *todo, n_todo, first; /* images not in the record; todo[first] is the next one */
+    size_t *todo, n_todo, first; /* indices of images that the record lacks; todo[first] is the
+                                  * next */
     size_t seen;                 /* number of frames that -every has selected */
     size_t processed;            /* number of photographs or frames that this run has processed */
     dnx_finding_item item[DNX_FINDING_ROUND];
@@ -49,8 +50,7 @@ typedef struct {
     dnx_finding_times *spent; /* one for each worker */
     int workers;
     dnx_found_list list; /* photographs that are done, and their faces */
-    size_t recorded;     /* number of photographs of `list` that come from earlier runs; they are
-                          * its first ones, and sorted */
+    size_t recorded;     /* list.photo[0..recorded-1] come from earlier runs, sorted by path */
     dnx_outfile record;
     dnx_skipped skipped;
     atomic_bool cannot_write;
@@ -71,11 +71,11 @@ void dnx_finding_look(void *finding, int t, long i);
 
 /* Reads the record of earlier runs, OUT/faces.record, into j->list, without photographs that have
  * changed or lack a crop. With -overwrite, removes all recorded crops instead. Errors: DNX_EIO when
- * OUT has images but no record. When OUT has a record and -overwrite is not given, DNX_EIO also
- * when the record has other options or another source than j, or when the source is a camera.
- * DNX_EPARSE, DNX_EMEM. */
+ * OUT has images but no record. Without -overwrite, also DNX_EIO when the record has other options
+ * or another source than j, or when its source is a camera. DNX_EPARSE when the record is
+ * malformed; DNX_EMEM. */
 dnx_status dnx_finding_take_record(dnx_finding *j, const char *path, dnx_err *err);
-/* Writes the record of j->list, and opens it to add more. Errors: DNX_EIO, DNX_EMEM. */
+/* Writes j->list to the record, and opens the record to add more. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_finding_begin_record(dnx_finding *j, const char *path, dnx_err *err);
 /* Adds a processed photograph to j->list and to the record. Errors: DNX_EMEM. */
 dnx_status dnx_finding_record(dnx_finding *j, const dnx_finding_item *it, dnx_err *err);

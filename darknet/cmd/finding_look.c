@@ -13,7 +13,8 @@
 #include "face/crop.h"
 #include "face/crops.h"
 
-/* Returns the path without the "/", "./" and "../" in front, so that OUT/path lies inside OUT. */
+/* Returns the path without the "/", "./" and "../" in front, so that OUT/path lies inside OUT. When
+ * "/../" remains in the path, returns only the name of the file. */
 static const char *inside(const char *path) {
     for (;;) {
         if (*path == '/') path++;

@@ -6,8 +6,8 @@
 
 /* Prints the table of layers, the speed-up, the error, and warnings. */
 void dnx_low_rank_print(const dnx_low_rank *c);
-/* Prints the same as JSON, and the names of the c->measured images. pick[i]: the index in `list` of
- * sample image i. skipped: number of unreadable images. */
+/* Prints the same as JSON, and the names of the c->measured images held out from the fit. pick[i]:
+ * the index in `list` of sample image i. skipped: number of unreadable images. */
 void dnx_low_rank_json(const dnx_low_rank *c, const dnx_images *list, const size_t *pick,
                        size_t skipped);
 /* Writes each eigenvalue as a line for scripts/plot_energy.py. Errors: DNX_EIO, DNX_EMEM. */

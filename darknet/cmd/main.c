@@ -74,7 +74,8 @@ static int unknown(const dnx_verb *of, const char *word) {
                      of->name, between);
 }
 
-/* Prints the help of the verb that the n words after `help` name. Returns the exit status. */
+/* Prints the help of a verb. words: the n words after `help`, which name the verb. Returns the exit
+ * status. */
 static int help_of(int n, char *const *words) {
     const dnx_verb *v = &dnx_command;
     for (int i = 0; i < n && !dnx_is_help(words[i]); i++) {
@@ -111,8 +112,8 @@ static int hand_on(char **argv) {
     return 1;
 }
 
-/* Refuses unknown values of the environment variable DNX_ISA. Warns when the processor lacks these
- * instructions. */
+/* Refuses unknown values of the environment variable DNX_ISA. Warns when the processor lacks the
+ * instructions that DNX_ISA names. */
 static int check_isa(void) {
     static const char *const names[] = {"plain", "avx2", "avx512", "amx"};
     const char *isa = getenv("DNX_ISA");

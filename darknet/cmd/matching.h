@@ -40,7 +40,8 @@ dnx_status dnx_matching_read(const dnx_matching *t, const char *path, dnx_portra
 /* Prints the threshold and, if known, its false-match rate; or that no threshold is known. */
 void dnx_matching_print(const dnx_matching *t);
 /* dnx_matching_json_box() prints [x1, y1, x2, y2] in pixels, or null for a crop.
- * dnx_matching_json_end() ends a list, prints the threshold and its rate, and ends the object. */
+ * dnx_matching_json_end() closes the JSON list, prints the threshold and its false-match rate, and
+ * closes the JSON object. */
 void dnx_matching_json_box(const dnx_matching *t, const dnx_found *face);
 void dnx_matching_json_end(const dnx_matching *t);
 #endif

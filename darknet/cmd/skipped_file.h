@@ -8,8 +8,9 @@ char *dnx_skipped_file(const char *out);
 /* Removes an earlier OUT.skipped. Call it right before OUT is replaced: a process that is killed
  * then leaves no OUT.skipped of an older OUT. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_skipped_remove(const char *out, dnx_err *err);
-/* Writes OUT.skipped: the lines of `skipped`, then those of images->left_out. When there are no
- * lines, removes OUT.skipped. Prints the first lines to stderr. Errors: DNX_EIO, DNX_EMEM. */
+/* Writes OUT.skipped: the lines of `skipped`, then the lines of images->left_out (files without an
+ * image's name). When there are no lines, removes OUT.skipped. Prints the first lines to stderr.
+ * Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_skipped_report(const dnx_skipped *skipped, const dnx_images *images, const char *out,
                               dnx_err *err);
 /* Returns DNX_EIO with the message that `skipped` of `all` images were skipped. */

@@ -53,8 +53,7 @@ typedef struct {
 dnx_status dnx_factors_make(dnx_factors *f, int d, int rank, dnx_err *err);
 void dnx_factors_free(dnx_factors *f);
 
-/* Sets f->c = f->mean - P Q x, so that M y + c has the mean f->mean when y has the mean x (d
- * numbers). */
+/* Sets f->c = f->mean - P Q x, so that M y + c has the mean f->mean when y has the mean x. */
 void dnx_factors_set_constant(dnx_factors *f, const double *x);
 /* Stores the solution of the paper's linear case in f: M = U U^T, c = mean - M mean. The columns of
  * U are the first f->rank rows of `vectors`, which dnx_eigen() has computed. mean: d numbers, the

@@ -96,8 +96,7 @@ static void sum_share(void *arg, int t, int threads) {
     }
 }
 
-/* Runs sum_share() in all threads, and adds their sums in a fixed order: the bits are
- * reproducible. */
+/* Runs sum_share() in all threads. Adds their sums in a fixed order, for reproducible bits. */
 static void sum_all(solver *s, dnx_pool *pool) {
     size_t d = (size_t)s->d;
     dnx_pool_run(pool, sum_share, s);
