@@ -1,4 +1,5 @@
-/* low_rank_choose.c - chooses ranks from a number, a list, an energy or a budget. */
+/* low_rank_choose.c - chooses ranks by one number, a list, an energy or a budget of
+ * multiply-adds. */
 #include "compress/low_rank_choose.h"
 
 #include <stdio.h>
