@@ -83,8 +83,8 @@ typedef struct dnx_verb {
     int (*run)(const void *args, dnx_err *err);
     const char *note;                    /* one more paragraph of the help, or NULL */
     const struct dnx_verb *const *verbs; /* NULL-terminated array of sub-verbs, or NULL */
-    const char *const *host_verbs;       /* sub-verbs for Darknet's own command, ends with NULL; or
-                                    * NULL */
+    const char *const *host_verbs;       /* NULL-terminated array of sub-verbs that Darknet's own
+                                          * command runs, or NULL */
 } dnx_verb;
 
 /* Reports wrong arguments: prints "darknet: TEXT" to stderr. Returns the exit status 2. */

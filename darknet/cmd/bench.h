@@ -7,8 +7,9 @@ typedef struct {
     dnx_net *net;
     int last; /* index of the last layer that a prediction runs */
     float *x, *truth, *out;
-    double *lanes; /* seconds of each layer in each lane, net->plan.lanes x net->n; one of several
-                    * lanes is a thread that takes its images through all layers */
+    double *lanes; /* seconds of each layer in each lane, net->plan.lanes x net->n; a lane is one
+                    * thread that takes its own images through all layers, or all threads
+                    * together */
 } dnx_bench;
 
 /* Makes a random batch for net. net must outlive b. Returns false when memory runs out. Call

@@ -7,8 +7,8 @@
 #define WIDTH 300
 #define HEIGHT 48
 #define STEP 68  /* from the top of one box to the top of the next */
-#define LANE 9   /* distance of the lines beside the boxes */
-#define LANES 24 /* maximum number of lines side by side */
+#define LANE 9   /* distance between the connections beside the boxes */
+#define LANES 24 /* maximum number of connections side by side */
 
 /* Prints a number in short form: 512, 36.9 k, 221 M. */
 static void put_count(double v) {

@@ -51,7 +51,7 @@ dnx_status dnx_try_weights(const char *path, bool replaces, dnx_err *err);
 dnx_status dnx_save_network(const char *cfg, const char *text, dnx_net *net, const char *weights,
                             dnx_err *err);
 /* Opens a network to use it up to its embedding. Later layers of the cfg and of the weights may
- * differ or be missing; a line on stderr says so. Set o->classes to 1 when only the features
+ * differ or be missing; a line on stderr then says so. Set o->classes to 1 when only the features
  * matter. */
 dnx_status dnx_open_features(const dnx_opening *o, dnx_net **net, dnx_err *err);
 /* A callback for dnx_data_open(). Prints "PATH: skipped: WHY" to stderr. */

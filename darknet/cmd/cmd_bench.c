@@ -153,7 +153,8 @@ static double print_layers(const dnx_net *net, const double *laps, double *colum
 }
 
 /* Runs passes that are not timed. A GPU needs more of them, because its first passes capture CUDA
- * graphs. Returns how many kernels, lists of kernels and CUDA graphs the last pass started. */
+ * graphs. Returns how many kernels the last pass started on the GPU, in how many lists, and how
+ * many of the lists were CUDA graphs. */
 static dnx_work warm_up(dnx_bench *b) {
     dnx_work before = {0}, after = {0};
     for (int i = b->net->placement ? 6 : 3; i > 0; i--) {

@@ -62,7 +62,8 @@ static void print_layer(dnx_net *net, int i, double macs) {
     printf("\n");
 }
 
-/* Returns the kind of a layer's operations: [binary] replaces multiply-adds by cheaper ones. */
+/* Returns the kind of a layer's operations: [binary] replaces multiply-adds by cheaper
+ * operations. */
 static dnx_arithmetic arithmetic_of(const dnx_node *n) {
     const dnx_compression *c = n->type->compression;
     return c && c->arithmetic ? c->arithmetic(n) : DNX_MULTIPLY_ADDS;
@@ -252,7 +253,7 @@ static int run(const void *args, dnx_err *err) {
     if (a->size && !why[0]) snprintf(why, sizeof why, "-size is for predicting");
     if (!why[0]) st = try_training(a, known, &t, &said, &unfit);
     if (st == DNX_EMEM || (st == DNX_EIO && has_teacher(net)))
-        said = unfit; /* the cfg may be right: only report the reason */
+        said = unfit; /* memory or a teacher is missing: the cfg may still be right */
     else if (st) {
         dnx_net_free(net);
         *err = unfit;

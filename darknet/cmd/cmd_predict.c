@@ -53,7 +53,7 @@ static const dnx_arg valid_table[] = {
 typedef struct {
     dnx_net *net;
     int layer;  /* index of the last layer that gives classes and is no loss of distillation */
-    int source; /* the layer to run up to: `layer`, or the input of a margin loss */
+    int source; /* the last layer to run: `layer`, or its input when it is a margin loss */
     int classes;
     float *x, *y; /* x: the images of a batch; y: their outputs of layer `source` */
     float *p;     /* probabilities, batch x classes; classes in libdarknet's order C, H, W */

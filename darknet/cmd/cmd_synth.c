@@ -1,7 +1,7 @@
 /* darknet synth: draws a data set of synthetic faces, for machines that have no photographs.
  *
- *   OUT/train/id0000/0000.jpg   identities from 0, images from 0: a folder for `classifier train`
- *   OUT/faces.data              classes, train and backup for these images
+ *   OUT/train/id0000/0000.jpg   identity 0, image 0; a folder for `classifier train`
+ *   OUT/faces.data              classes=, train= and backup= for these images
  *   OUT/test/test0000/test0000_0001.jpg, OUT/pairs.txt   other identities, in LFW's form
  *   OUT/synth.txt               the options of the set; written last. While images are drawn, its
  *                               name is synth.partial. After a stop, the same command continues. */
@@ -31,7 +31,7 @@ enum { FOLDS = 10, TEST_IMAGES = 4, QUALITY = 90, AT_ONCE = 1024, MAX_PATH = 409
 typedef struct {
     const char *out;
     int identities, images, seed, pairs, size, threads;
-    bool goes_on; /* OUT has the unfinished set of the same command */
+    bool goes_on; /* OUT has an unfinished set with the same options */
 } set;
 
 static const dnx_arg table[] = {
@@ -84,7 +84,7 @@ static void name_image(char *path, const job *j, int identity, int image) {
 
 static int same_pairs_of_fold(const set *s) { return s->pairs / (2 * FOLDS); }
 static int people_of_fold(const set *s) {
-    int n = (same_pairs_of_fold(s) + 1) / 2; /* each person gives two pairs */
+    int n = (same_pairs_of_fold(s) + 1) / 2; /* each person gives two pairs of the same person */
     return s->pairs ? (n > 2 ? n : 2) : 0;
 }
 
@@ -149,7 +149,7 @@ static void draw_share(void *arg, int t, int threads) {
     free(rgb);
 }
 
-/* Draws all images of the training or the test set. *done: images drawn so far. */
+/* Draws all images of the training or the test set. Adds the number of images to *done. */
 static dnx_status draw_all(dnx_pool *pool, job j, long *done, long all, dnx_err *err) {
     const int end = j.last, step = j.images < AT_ONCE ? AT_ONCE / j.images : 1;
     const bool is_terminal = isatty(STDOUT_FILENO) == 1;

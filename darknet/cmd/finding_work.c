@@ -1,5 +1,5 @@
-/* finding_work.c - lists the photographs to process, and fills rounds of items with photographs or
- * with the frames of a video. */
+/* finding_work.c - lists the photographs to process, and hands them out in rounds. A round is the
+ * photographs, or frames of a video, that are processed together. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
