@@ -1,5 +1,5 @@
 /* dnx.h - the interface of a layer type. A layer type is one file: layers_ext/NAME.c defines the
- * dnx_layer_type dnx_NAME for section [NAME] of a cfg. Adding it changes no other file.
+ * dnx_layer_type dnx_NAME for section [NAME] of a cfg. Adding a layer type changes no other file.
  *
  * The network sets the options, the inputs and their shapes, and then calls make() once. It calls
  * prepare() after make() and when weights have changed, forward() and backward() for each batch.
@@ -51,7 +51,7 @@ typedef struct {
     const char *name;
     size_t count;
     float decay; /* multiplies the network's weight decay */
-    int filters; /* number of filters over the same inputs, count/filters floats each; or 0 */
+    int filters; /* filters over the same inputs, count/filters floats each; 0 without filters */
     dnx_role role;
     bool is_one_bit; /* the layer uses each filter as one scale times the signs of its floats */
     bool is_trained; /* false: saved but not trained, such as running statistics */
@@ -106,7 +106,7 @@ typedef struct dnx_layer_type {
     const char *aliases; /* other names of the section, "conv|cnv"; may be NULL */
     const char *summary; /* one line for `darknet layers` */
     bool is_loss;
-    bool is_reentrant; /* when predicting, forward() writes only y and scratch; false is safe */
+    bool is_reentrant; /* a predicting forward() writes only y and scratch: threads may share n */
     /* Key of the DNX_LAYERS option that names inputs; NULL when the type has no such option.
      * Negative numbers count back from this layer. Input 0 is the previous layer, unless
      * only_named_inputs. */
