@@ -84,7 +84,7 @@ static dnx_status check_folder(const dnx_outfile *f, dnx_err *err) {
     int fd = open_folder_of(f->target);
     bool refused = fd >= 0 && !fstat(fd, &s) && is_read_only(&s);
     if (fd >= 0) close(fd);
-    if (!refused) return DNX_OK; /* opening the file reports a missing folder */
+    if (!refused) return DNX_OK; /* open_temporary() reports a missing folder */
     return dnx_fail_at(err, DNX_EIO, f->path, "cannot write: its folder is read-only");
 }
 

@@ -15,7 +15,7 @@
 typedef struct {
     FILE *file;
     char *path;
-    char *target;    /* the file to replace, behind symbolic links */
+    char *target;    /* the file to replace, after symbolic links are followed */
     char *temporary; /* the temporary file, beside the target; NULL for a stream */
     int lock;        /* the descriptor that locks the temporary file, or -1 */
     bool is_of_many; /* one of many files that are synced together */
