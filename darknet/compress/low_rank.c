@@ -55,7 +55,7 @@ dnx_status dnx_eigen(const double *a, int d, double *sigma, double *vectors, dnx
     for (size_t i = 0; i < D * D; i++) is_finite &= isfinite(v[i]) != 0;
     /* 'L' means lower: LAPACK reads our rows as columns, so our upper triangle is its lower one. */
     lapack_int info = is_finite ? LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', d, v, d, sigma) : 1;
-    for (size_t k = 0; !info && k < D; k++) { /* reverses the order of LAPACK, smallest first */
+    for (size_t k = 0; !info && k < D; k++) { /* LAPACK's order is smallest first; reverses it */
         const double *from = v + (D - 1 - k) * D;
         size_t largest = 0;
         for (size_t i = 1; i < D; i++)

@@ -90,8 +90,8 @@ bool dnx_low_rank_knows(dnx_act act);
 typedef struct {
     int most;               /* the largest rank to choose */
     const double *sigma;    /* eigenvalues, at least `most`, largest first */
-    double dense, per_rank; /* multiply-adds for an image: of the original layer; of the replaced
-                             * layer, divided by its rank */
+    double dense, per_rank; /* multiply-adds for an image: of the original layer; of the [low_rank]
+                             * layer, per unit of rank */
     int rank;               /* set by dnx_rank_select(): the chosen rank, 1 to .most */
 } dnx_rank_layer;
 

@@ -12,8 +12,8 @@ typedef struct {
     double flops;     /* multiply-adds of layers 0..last in the result, millions */
     int multiple; /* energy, speedup and flops choose ranks that are multiples of this number, or a
                    * layer's largest rank */
-    bool all;     /* with `energy`, or one rank for all layers: also replace layers that do not get
-                   * cheaper */
+    bool all;     /* also replace layers that do not get cheaper; only for `energy` and one rank for
+                   * all layers */
 } dnx_low_rank_wish;
 
 /* Sets the rank of every layer, or 0 for a layer that is not replaced. Call it after

@@ -49,8 +49,8 @@ static float best_z(double ry, double m, double a, double lambda) {
     return (float)(cost_below < cost_above ? below : above);
 }
 
-/* Computes the auxiliary variables of one block, stores them minus `shift` in z, and adds to
- * `sums`. When has_z, z holds M x + c on entry. */
+/* Computes the auxiliary variables of a block of `rows` samples, stores them minus `shift` in z,
+ * and adds to `sums`. When has_z, z holds M x + c on entry. */
 static void make_targets(solver *s, const float *y, float *z, int rows, double *sums) {
     size_t d = (size_t)s->d;
     for (int r = 0; r < rows; r++, y += d, z += d)

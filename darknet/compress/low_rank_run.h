@@ -11,23 +11,22 @@ typedef enum { DNX_LINEAR_SOLUTION, DNX_NONLINEAR, DNX_ASYMMETRIC } dnx_low_rank
 /* A convolution without groups, before the first loss. */
 typedef struct {
     dnx_responses r;
-    dnx_moments moments;    /* of the responses of `net` */
+    dnx_moments moments;    /* mean and covariance of the responses of `net` */
     double *sigma;          /* N eigenvalues of the responses' covariance, largest first */
     double *vectors;        /* N x N: row k is the eigenvector of sigma[k] */
-    double dense, per_rank; /* multiply-adds for an image: of the original layer; of the replaced
-                             * layer, divided by its rank */
+    double dense, per_rank; /* multiply-adds for an image: of the original layer; of the [low_rank]
+                             * layer, per unit of rank */
     int most; /* largest rank: r.K or, if less, the number of filters whose responses vary */
     int rank; /* 0 when the layer is not changed */
     dnx_factors f;
     double *variance; /* N variances of the approximated responses */
     /* Relative errors on the held-out images: sum |r(y) - r(M x + c)|^2 divided by sum |r(y)|^2
-     * (letters: low_rank.h), where y are the exact responses.
-     * alone: only this layer is approximated, so x = y.
-     * within: earlier layers are approximated, too. x are the original layer's responses to the
-     * input that the layer gets in `small`. */
+     * (low_rank.h explains the letters), where y are the exact responses. alone: only this layer is
+     * approximated, so x = y. within: earlier layers are approximated, too. x are the original
+     * layer's responses to the input that the layer gets in `small`. */
     double alone, within;
     double norm;   /* sum |r(y)|^2 */
-    float *y, *x;  /* while solving: samples of the exact responses y, and of the fit's input x */
+    float *y, *x;  /* while solving: the arrays y and x of dnx_samples (low_rank.h) */
     float *packed; /* while measuring: M^T, packed for the kernels */
 } dnx_low_rank_layer;
 
