@@ -21,9 +21,10 @@ typedef struct {
     dnx_factors f;
     double *variance; /* N variances of the approximated responses */
     /* Relative errors on the held-out images: sum |r(y) - r(M x + c)|^2 divided by sum |r(y)|^2
-     * (low_rank.h explains the letters), where y are the exact responses. alone: only this layer is
-     * approximated, so x = y. within: earlier layers are approximated, too. x are the original
-     * layer's responses to the input that the layer gets in `small`. */
+     * (low_rank.h explains the letters), where y are the exact responses.
+     * alone: only this layer is approximated, so x = y.
+     * within: earlier layers are approximated, too. x are the original layer's responses to the
+     * input that the layer gets in `small`. */
     double alone, within;
     double norm;   /* sum |r(y)|^2 */
     float *y, *x;  /* while solving: the arrays y and x of dnx_samples (low_rank.h) */
