@@ -95,7 +95,7 @@ int dnx_args_parse(const dnx_verb *v, int argc, char *const *argv, void *out);
 /* Return true for -h, -help or --help. dnx_args_have_help() looks only before a "--". */
 bool dnx_is_help(const char *word);
 bool dnx_args_have_help(int argc, char *const *argv);
-/* Print only the usage, or the whole help as -h does. */
+/* dnx_print_usage() prints only the usage, dnx_print_help() the whole help, as -h does. */
 void dnx_print_usage(FILE *f, const dnx_verb *v);
 void dnx_print_help(FILE *f, const dnx_verb *v);
 /* Returns the last word of the verb's name. */

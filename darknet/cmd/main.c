@@ -159,8 +159,8 @@ static int dispatch(int argc, char **argv) {
     return run(v, argc - i, argv + i);
 }
 
-/* Opens closed descriptors from 0 to 2, so that no other file gets their numbers. Reading 0 and
- * writing 1 and 2 still fail. */
+/* Opens closed descriptors from 0 to 2, so that no other file gets their numbers. Reading from 0
+ * and writing to 1 or 2 still fail. */
 static void keep_descriptors(void) {
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd ? O_RDONLY : O_WRONLY);
