@@ -21,8 +21,8 @@ int dnx_take_gpu_options(int *argc, char **argv);
 /* Opens the GPU that this command uses, and prints its name to stderr. *out becomes NULL when the
  * network is to run on the processor. Fails when the GPU of -gpu N cannot be used. */
 dnx_status dnx_where_to_run(const dnx_placement **out, dnx_err *err);
-/* Options of dnx_open(). In the cfg, classes=auto becomes a number: from `data`, else `classes` if
- * above 1, else from the weights file, else `classes`. */
+/* Options of dnx_open(). The first of these numbers that is known replaces classes=auto in the cfg:
+ * the number in `data`, `classes` above 1, the number in the weights file, `classes`. */
 typedef struct {
     const char *cfg, *weights; /* weights may be NULL */
     int classes;               /* 0: fails when no file gives the number */
