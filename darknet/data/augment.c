@@ -9,8 +9,8 @@
  * Points outside the image are black. Without an option for the side, s = max(H / h, W aspect / w):
  * an image that is not rotated just fills the input, also when the input is not square.
  *
- * libdarknet has no shift, gray, lowres or erase. Erase is Random Erasing (Zhong et al. 2020). Its
- * holes cover 2 to 20 % of the image; in the paper they cover 2 to 40 %. */
+ * libdarknet has no shift, gray, lowres or erase. Erase is Random Erasing (Zhong et al. 2020), but
+ * with smaller holes: 2 to 20 % of the image here, 2 to 40 % in the paper. */
 #include "data/augment.h"
 
 #include <math.h>

@@ -21,21 +21,21 @@ typedef struct {
     float *x, *truth;
     uint32_t *image;
     unsigned char *mirrored;
-    uint64_t first;                 /* position in the run of the slot's first image, from 0 */
+    uint64_t first;                 /* position of the slot's first image in the run, from 0 */
     bool altered, ready, is_of_net; /* is_of_net: argument of dnx_net_free_images() */
 } slot;
 
 struct dnx_batches {
     const dnx_data *data;
     const dnx_net *net;
-    uint64_t seed, start; /* start: position in the run of this process's first image, from 0 */
+    uint64_t seed, start; /* start: position of this process's first image in the run, from 0 */
     dnx_sampler *sampler;
     pthread_mutex_t lock;
     pthread_cond_t space, filled;
     pthread_t reader[MOST_READERS];
     int readers;
     slot slots[MOST_SLOTS];
-    int n_slots; /* two more than readers: training uses one, and the next one is ready */
+    int n_slots; /* two more than readers: training uses one slot, and the next slot is full */
     /* Counts of sub-batches. claimed: begun by a reader; given: returned by dnx_batches_next();
      * released: no longer used, so that their slots are free again. */
     uint64_t claimed, given, released;
@@ -73,7 +73,7 @@ static bool note_bad(dnx_batches *f, size_t i, const char *why) {
     return ok;
 }
 
-/* ---- images that cannot be read now ---- */
+/* ---- images that cannot be read for some time ---- */
 
 static bool is_ended(dnx_batches *f) {
     pthread_mutex_lock(&f->lock);

@@ -21,7 +21,7 @@ typedef struct {
     bool *same; /* n / 2 values: true when the pair shows one person */
 } dnx_binset;
 
-/* Returns true when the path ends as that of a set: NAME.bin. */
+/* Returns true when the path ends in .bin, in any case, as the paths of InsightFace's sets do. */
 bool dnx_binset_is_named(const char *path);
 /* Reads a set. Errors: DNX_EIO, DNX_EMEM; DNX_EPARSE for wrong content. Close s, also after an
  * error. */

@@ -4,7 +4,7 @@
  *
  *   "DNXE", uint32 4, uint32 count, uint32 dim, uint32 rows of a block, uint32 0, uint64 key
  *   count names, each a uint32 length and that many bytes
- *   zeros up to 8 bytes before a multiple of 64 bytes, uint64 checksum of all bytes before it
+ *   zeros, then uint64 checksum of all bytes before it, which ends at a multiple of 64 bytes
  *   blocks (the last may have fewer rows): rows x dim half floats, uint64 checksum of the block
  *
  * A row that begins with NaN has no values: its image could not be read. scripts/lib/embeddings.py
@@ -29,12 +29,13 @@ typedef struct {
     uint16_t *block;
 } dnx_cache_out;
 
-/* Begins the file, or continues an interrupted file with the same head, which has f->done rows. The
- * caller must hold the lock of the path (lock.h). Do not call dnx_cache_end() after an error.
- * Errors: DNX_EIO, DNX_EMEM. */
+/* Begins the file, or continues an interrupted file with the same head. f->done is then the number
+ * of rows that the file already has. The caller must hold the lock of the path (lock.h). Do not
+ * call dnx_cache_end() after an error. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_cache_begin(dnx_cache_out *f, const char *path, const dnx_cache_head *head,
                            dnx_err *err);
-/* Appends v, rows x dim numbers that fit half floats (dnx_fits_half) or are NaN. */
+/* Appends v, rows x dim numbers that fit half floats (dnx_fits_half) or are NaN. dnx_cache_end()
+ * reports errors. */
 void dnx_cache_put(dnx_cache_out *f, const float *v, size_t rows);
 /* Completes the file when it has all rows, else keeps PATH.partial for the next process. Errors:
  * DNX_EIO, DNX_EMEM. */

@@ -18,7 +18,8 @@ static bool is_about(const dnx_err *err, const char *file) {
     return !strncmp(err->text, file, n) && err->text[n] == ':';
 }
 
-/* Appends " (train= of FILE:LINE)", the key and line of the .data file, to an error in its data. */
+/* Appends " (train= of FILE:LINE)" to the text of an error in a source or in the labels. It shows
+ * where the .data file names the source. */
 static void name_line(const dnx_data *d, dnx_err *err) {
     const char *labels = dnx_datafile_labels(&d->o), *key = d->key;
     size_t used = err ? strlen(err->text) : 0;

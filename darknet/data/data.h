@@ -12,8 +12,8 @@
  *   a list file (list.h)            class = the number in the line, else the class whose label
  *                                   (from labels= or names=) occurs in the path
  * The classes of a folder or a .rec begin after the largest class of the sources before it. An
- * empty identity folder has a class, too. So has each class that InsightFace's file `property`
- * states for the train.rec beside it. A list keeps its class numbers. Without classes=, images have
+ * empty identity folder has a class, too. InsightFace's file `property` beside train.rec states the
+ * number of classes of that source. A list keeps its class numbers. Without classes=, images have
  * no class, and a folder may contain images directly. Names in a .data file are relative to the
  * current folder. */
 typedef struct {
@@ -31,7 +31,7 @@ typedef void dnx_broken_fn(void *arg, const char *name, const char *why);
 typedef struct {
     dnx_data_opts o;
     char *file;
-    const char *key, *from; /* "train" or "valid"; its value */
+    const char *key, *from; /* key: "train" or "valid"; from: the value of this key */
     int line;
     dnx_broken_fn *report; /* may be NULL */
     void *report_arg;
@@ -39,7 +39,7 @@ typedef struct {
     int sources;
     char *text; /* all paths, each ended by NUL */
     size_t text_len, text_capacity;
-    uint64_t *at;  /* for each image: offset of its path in text, or of its record */
+    uint64_t *at;  /* for each image: offset of its path in text, or of its record in the .rec */
     int *class_of; /* for each image: its class, or -1 */
     size_t n, at_capacity, class_capacity;
     size_t listed;   /* number of images before the scan */
@@ -74,9 +74,11 @@ void dnx_data_name(const dnx_data *d, size_t i, char *out, size_t size);
  * text. When reading failed, *why is DNX_UNREAD and errno is set. Thread safe. */
 #define DNX_UNREAD "cannot be read"
 unsigned char *dnx_data_bytes(const dnx_data *d, size_t i, size_t *len, const char **why);
-/* Returns true unless dnx_data_bytes() fails for image i with DNX_UNREAD. Thread safe. */
+/* Returns false, and sets errno, when dnx_data_bytes() fails for image i with DNX_UNREAD. Thread
+ * safe. */
 bool dnx_data_can_read(const dnx_data *d, size_t i);
-/* Returns true when one of a few other images can be read: the disk works. Thread safe. */
+/* Tries up to four images other than i, and returns true when one of them can be read. The disk then
+ * works, and only image i is missing. Thread safe. */
 bool dnx_data_others_can_be_read(const dnx_data *d, size_t i);
 
 /* ---- for data.c, sources.c and scan.c ---- */

@@ -7,7 +7,7 @@
 
 typedef dnx_data_opts O;
 static const dnx_opt options[] = {
-    /* 16777216 is 2^24: floats represent all whole numbers up to this limit exactly. */
+    /* Batches store classes as floats, which represent whole numbers up to 2^24 exactly. */
     DNX_OPT_INT(O, classes, 0, 0, 16777216, "number of classes; 0: no labels"),
     DNX_OPT_INT(O, top, 1, 1, 16777216, "an image counts as right with its class among so many"),
     DNX_OPT_STRING(O, train, NULL, "folders, lists and .rec files of images to train on"),

@@ -8,7 +8,7 @@
 /* eval, map and results are options of libdarknet: they are accepted and have no effect. */
 typedef struct {
     int classes, top;                              /* when absent: classes = 0, top = 1 */
-    char *train, *valid, *labels, *names, *backup; /* NULL when absent; backup is then "backup" */
+    char *train, *valid, *labels, *names, *backup; /* when absent: NULL, but backup = "backup" */
     char *eval, *map, *results;
     int classes_line, train_line, valid_line, labels_line, names_line; /* 0 when absent */
 } dnx_data_opts;

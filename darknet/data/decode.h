@@ -23,11 +23,11 @@ typedef struct {
     const char *why; /* the reason of a refusal, a constant */
 } dnx_image;
 
-/* Returns true for an errno that may not occur again, such as EIO or ENOMEM. */
+/* Returns true for an errno whose cause may pass, such as EIO or ENOMEM: try again later. */
 bool dnx_is_transient(int why);
 
-/* Returns the *n bytes of an image file; free() them. Returns NULL and sets errno on failure. Reads
- * once more after an error that may not occur again. */
+/* Returns the *n bytes of an image file; free() them. Returns NULL and sets errno on failure. After
+ * an error whose cause may pass (dnx_is_transient()), it tries a second time. */
 char *dnx_image_file(const char *path, size_t *n);
 /* Decode an image from memory or a file. Call dnx_image_free(), unless there is a fault. */
 dnx_image_fault dnx_image_decode(const unsigned char *bytes, size_t n, dnx_image *image);

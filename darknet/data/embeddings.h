@@ -17,7 +17,8 @@
 #include "base/outfile.h"
 #include "data/skipped.h"
 
-/* Whether the features of the mirrored image are ignored, added, or appended. */
+/* Whether the features of the mirrored image are left out, added to the features of the image, or
+ * appended to them. */
 typedef enum { DNX_NO_FLIP, DNX_FLIP_SUM, DNX_FLIP_CONCAT } dnx_flip;
 
 typedef struct {
@@ -51,8 +52,8 @@ void dnx_embeddings_discard(dnx_embeddings_out *f);
 /* Returns NULL, or the reason why a feature of dim numbers has no cosine. */
 const char *dnx_feature_fault(const float *v, size_t dim);
 /* v has *count features of dim numbers. Removes the features that are all zero, lowers *count, and
- * moves their names to the end of `name`. Adds a line for each to `skipped`. Errors: DNX_ENUMBER
- * when a feature is not finite; DNX_EMEM. */
+ * moves the names of the removed features to the end of `name`. Adds a line for each of them to
+ * `skipped`. Errors: DNX_ENUMBER when a feature is not finite; DNX_EMEM. */
 dnx_status dnx_features_keep(float *v, int *count, size_t dim, char **name, dnx_skipped *skipped,
                              dnx_err *err);
 

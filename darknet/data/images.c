@@ -52,7 +52,8 @@ static dnx_status add_entry(dnx_images *l, char *name, int depth, dnx_err *err) 
     return st;
 }
 
-/* Returns the next entry of a folder. At its end returns NULL, and errno is 0 without an error. */
+/* Returns the next entry of a folder, or NULL. errno is then 0 at the end of the folder, else the
+ * error. */
 static struct dirent *next(DIR *d) {
     errno = 0;
     return readdir(d);

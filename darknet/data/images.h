@@ -7,8 +7,8 @@
 #include "net/net.h"
 
 typedef struct {
-    char **name; /* names: as in the list, relative to the folder, or the image's number in the
-                  * set */
+    char **name; /* for each image: its path as in the list, its path relative to the folder, or
+                  * its number in the set */
     size_t n, capacity;
     char *base; /* the folder of relative names, "" for the current folder; or the path of a set */
     dnx_skipped left_out;

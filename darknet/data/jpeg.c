@@ -3,7 +3,7 @@
 
 #include <setjmp.h>
 #include <stdint.h>
-#include <stdio.h> /* must come before jpeglib.h */
+#include <stdio.h> /* must come before jpeglib.h, which needs FILE */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,8 @@
 #include "data/decoders.h"
 
 typedef struct {
-    struct jpeg_error_mgr base; /* must be first: libjpeg gets a pointer to this member */
+    struct jpeg_error_mgr
+        base; /* must be first: give_up() casts its address to a handler pointer */
     jmp_buf back;
 } handler;
 
@@ -67,7 +68,7 @@ static void check_header(j_decompress_ptr d, size_t n, picture *p) {
     if (!d->arith_code && (double)n * MOST_PIXELS_A_BYTE < w * h) refuse(d, p, DNX_WHY_CUT);
 }
 
-/* Converts n pixels. Files of Adobe's programs, and so others, store 255 minus each ink. */
+/* Converts n pixels. Adobe's programs store 255 minus each ink, and other programs do the same. */
 static void cmyk_to_rgb(const unsigned char *inks, size_t n, unsigned char *rgb) {
     for (size_t i = 0; i < n; i++, inks += 4)
         for (int c = 0; c < 3; c++) *rgb++ = dnx_over_black(inks[c], inks[3]);

@@ -1,5 +1,6 @@
 /* labels.c - finds the label that a path contains, by a search in sorted labels. libdarknet calls
- * strstr() for every label: 85,742 labels and 5.8 million paths would take days. */
+ * strstr() for every label and path: the 85,742 labels and 5.8 million paths of MS1MV2 would take
+ * days. */
 #include "data/labels.h"
 
 #include <stdlib.h>

@@ -12,8 +12,9 @@ typedef struct {
     int n;
 } dnx_labels;
 
-/* Reads at most `most` labels, those of classes 0, 1, ..., from the lines of a file that are not
- * blank. *l must be zeroed. Errors: DNX_EIO, DNX_EPARSE, DNX_EMEM. Free l, also after an error. */
+/* Reads the labels of classes 0, 1, ..., at most `most` of them. The file has a label on each line;
+ * blank lines do not count. *l must be zeroed. Errors: DNX_EIO, DNX_EPARSE, DNX_EMEM. Free l, also
+ * after an error. */
 dnx_status dnx_labels_read(const char *file, int most, dnx_labels *l, dnx_err *err);
 void dnx_labels_free(dnx_labels *l);
 

@@ -212,8 +212,8 @@ static dnx_status append_marked(machine *m, dnx_err *err) {
                 : dnx_py_bad(m, "appends to something that is not a list", err);
 }
 
-/* Stores the top of the stack as entry `index` of the memo. Python counts 0, 1, 2, ..., and a
- * larger gap is refused, because it would take much memory. */
+/* Stores the top of the stack as entry `index` of the memo. Python numbers the entries 0, 1,
+ * 2, ... An index that skips two or more entries is refused: the memo would take much memory. */
 static dnx_status keep(machine *m, uint64_t index, dnx_err *err) {
     if (!m->stack.n || index > m->memo.n + 1)
         return dnx_py_bad(m, "a memo that does not count up", err);
@@ -238,14 +238,14 @@ static dnx_status refuse(const machine *m, unsigned char op, dnx_err *err) {
                     "byte %zu: opcode 0x%02x, which no verification set has", m->op, op);
 }
 
-/* Reads a number of 1, 2 or 4 bytes. Only 4 bytes have a sign. */
+/* Reads a number of 1, 2 or 4 bytes. It is signed when it has 4 bytes, else unsigned. */
 static dnx_status put_bytes(machine *m, size_t size, dnx_err *err) {
     uint64_t n;
     dnx_status st = number(m, size, &n, err);
     return st ? st : dnx_py_put_number(m, size == 4 ? (int32_t)(uint32_t)n : (int64_t)n, err);
 }
 
-/* Reads a number whose first byte is its length. */
+/* Reads a byte with the length n, then a number of n bytes. */
 static dnx_status put_long(machine *m, dnx_err *err) {
     uint64_t n;
     dnx_status st = number(m, 1, &n, err);

@@ -50,8 +50,9 @@ typedef struct {
     size_t owned;
 } dnx_pickle;
 
-/* Reads a pickle of n bytes, which must outlive p. Errors: DNX_EPARSE when it is damaged or has a
- * value of another kind; DNX_EMEM. Free p, also after an error. */
+/* Reads a pickle of n bytes, which must outlive p. `file` is for messages. Errors: DNX_EPARSE when
+ * the pickle is damaged or has a value of a kind that is not in dnx_py_kind; DNX_EMEM. Free p, also
+ * after an error. */
 dnx_status dnx_pickle_read(const unsigned char *bytes, size_t n, const char *file, dnx_pickle *p,
                            dnx_err *err);
 void dnx_pickle_free(dnx_pickle *p);

@@ -16,7 +16,7 @@ typedef struct {
 
 /* ---- pickle.c ---- */
 
-/* Return DNX_EPARSE at the current opcode, "byte N: why"; or DNX_EMEM. */
+/* Fail with DNX_EPARSE and the text "byte N: why", where N is m->op; or with DNX_EMEM. */
 dnx_status dnx_py_bad(const dnx_pickle_machine *m, const char *why, dnx_err *err);
 dnx_status dnx_py_no_memory(const dnx_pickle_machine *m, dnx_err *err);
 /* Push a value, a number or a truth value (0 or 1) onto the stack. */
@@ -30,7 +30,8 @@ char *dnx_py_own(dnx_pickle_machine *m, size_t n, dnx_err *err);
 
 /* ---- pickle_calls.c: the opcodes for names, calls and arrays ---- */
 
-/* Opcodes GLOBAL and STACK_GLOBAL: push the name of a function or class that is in known[]. */
+/* Opcodes GLOBAL and STACK_GLOBAL: push the name of a function or class, which must be in the table
+ * known[] of pickle_calls.c. */
 dnx_status dnx_py_global(dnx_pickle_machine *m, dnx_err *err);
 dnx_status dnx_py_stack_global(dnx_pickle_machine *m, dnx_err *err);
 /* Opcode REDUCE: replaces a name and a tuple of arguments by the result of the call. */

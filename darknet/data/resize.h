@@ -16,8 +16,8 @@ dnx_sample dnx_sample_borders(int i, int n, int size);
  * in libdarknet and in PyTorch with align_corners=True. */
 dnx_sample dnx_sample_corners(int i, int n, int size);
 
-/* Interpolates between four pixels: a, b in the upper row and c, d in the lower row. fx, fy: from 0
- * (a) to 1 (to the right, downwards). */
+/* Interpolates between four pixels: a, b in the upper row and c, d in the lower row. fx is 0
+ * at a and 1 at b; fy is 0 at a and 1 at c. */
 static inline float dnx_mix(float a, float b, float c, float d, float fx, float fy) {
     return (1 - fy) * ((1 - fx) * a + fx * b) + fy * ((1 - fx) * c + fx * d);
 }

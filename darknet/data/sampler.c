@@ -11,8 +11,8 @@
 struct dnx_sampler {
     const dnx_data *data;
     int kind, batch, images;
-    uint64_t seed, drawn; /* drawn: the number of the pass over all images or identities */
-    uint32_t *order;      /* the images or identities, in the random order of this pass */
+    uint64_t seed, drawn; /* drawn: number of the pass over all images or identities */
+    uint32_t *order;      /* the images or identities, in the random order of pass `drawn` */
 
     /* Only for sampler=balanced: */
     uint32_t identities;

@@ -9,9 +9,10 @@ enum { DNX_PERMUTATION, DNX_BALANCED }; /* values of [net] sampler= */
 
 typedef struct dnx_sampler dnx_sampler;
 
-/* Checks the options sampler=, identities= and images= of [net]. Needs no data. DNX_EOPTION. */
+/* Checks the options sampler=, identities= and images= of [net]. Errors: DNX_EOPTION. */
 dnx_status dnx_sampler_check_net(const dnx_net *net, dnx_err *err);
-/* Like dnx_sampler_check_net(), but also fails when too few classes of d have images. DNX_EMEM. */
+/* Like dnx_sampler_check_net(), but also returns DNX_EOPTION when too few classes of d have images.
+ * Other errors: DNX_EMEM. */
 dnx_status dnx_sampler_check(const dnx_data *d, const dnx_net *net, dnx_err *err);
 /* Call dnx_sampler_check() first. d must outlive the sampler. Returns NULL when memory runs out. */
 dnx_sampler *dnx_sampler_new(const dnx_data *d, const dnx_net *net, uint64_t seed);

@@ -4,8 +4,8 @@
 #include "data/data.h"
 
 /* Drops the broken images of d and reports them to d->report. Sets listed, broken, content and
- * is_sampled of d. DNX_EIO when d has no images or too many, or when more than 1 % are broken.
- * DNX_ESTOP after a signal. DNX_EMEM. */
+ * is_sampled of d. Errors: DNX_EIO when d has no images or too many, or when more than 1 % are
+ * broken; DNX_ESTOP after a signal; DNX_EMEM. */
 dnx_status dnx_scan(dnx_data *d, dnx_err *err);
 
 /* Calls fn(arg, lo, hi) for parts lo..hi-1 of 0..n-1. Runs in the calling thread and up to 8

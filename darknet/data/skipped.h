@@ -12,7 +12,8 @@ typedef struct {
 bool dnx_skipped_add(dnx_skipped *s, const char *name, const char *why);
 /* Adds a copy of a complete line. Returns false when memory runs out. */
 bool dnx_skipped_add_line(dnx_skipped *s, const char *line);
-/* Writes all lines to a file, or removes an old file when there are none. DNX_EIO, DNX_EMEM. */
+/* Writes all lines to a file. If there are no lines, removes an old file instead. Errors: DNX_EIO,
+ * DNX_EMEM. */
 dnx_status dnx_skipped_save(const dnx_skipped *s, const char *path, dnx_err *err);
 void dnx_skipped_free(dnx_skipped *s);
 #endif

@@ -81,8 +81,8 @@ static int by_bytes(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Returns the reason why a file cannot be even a broken image. Returns NULL when it may be an
- * image. */
+/* Returns the reason why an entry of a folder is left out, a constant. Returns NULL when the entry
+ * may be an image, even a broken one. */
 static const char *why_left_out(const char *path) {
     unsigned char head[DNX_IMAGE_HEAD];
     if (dnx_image_is_named(path)) return NULL;
@@ -158,7 +158,7 @@ static dnx_status read_folder(dnx_data *d, const char *folder, dnx_err *err) {
         else if (!st) st = dnx_no_memory(folder, err);
         found += is_identity;
         free(path);
-        if (!st && d->o.classes && !is_identity) continue; /* a file beside the folders */
+        if (!st && d->o.classes && !is_identity) continue; /* keeps names[i] for report_loose() */
         free(names[i]);
         names[i] = NULL;
     }
@@ -225,7 +225,7 @@ static dnx_status read_property(const dnx_data *d, const char *records, int *sta
     dnx_lines l;
     long classes;
     dnx_status st = DNX_OK;
-    if (is_insightface) strcpy(own, "property"); /* shorter by a character */
+    if (is_insightface) strcpy(own, "property"); /* fits: it is shorter than "train.rec" */
     if (is_insightface && d->o.classes && !access(file, F_OK) &&
         !(st = dnx_lines_open(&l, file, "a property file", 1 << 20, err))) {
         char *line = dnx_lines_next(&l, "");
