@@ -77,8 +77,8 @@ unsigned char *dnx_data_bytes(const dnx_data *d, size_t i, size_t *len, const ch
 /* Returns false, and sets errno, when dnx_data_bytes() fails for image i with DNX_UNREAD. Thread
  * safe. */
 bool dnx_data_can_read(const dnx_data *d, size_t i);
-/* Tries up to four images other than i, and returns true when one of them can be read. The disk then
- * works, and only image i is missing. Thread safe. */
+/* Tries up to four images other than i, and returns true when one of them can be read: the disk
+ * works, so only image i is missing. Thread safe. */
 bool dnx_data_others_can_be_read(const dnx_data *d, size_t i);
 
 /* ---- for data.c, sources.c and scan.c ---- */
