@@ -7,7 +7,7 @@
 
 typedef struct dnx_pool dnx_pool;
 
-enum { DNX_FEWEST_ABOVE = 10 }; /* a TAR needs this many impostor pairs above its threshold */
+enum { DNX_FEWEST_ABOVE = 10 }; /* with fewer impostor pairs above a threshold, tar is NAN */
 
 /* n finite features of length 1. The first `faces` rows are sorted by person[i], which counts from
  * 0. The other rows are distractors: faces of other people, not compared with each other. */
@@ -30,12 +30,12 @@ void dnx_count_pairs(const int *person, int faces, int distractors, uint64_t *ge
                      uint64_t *impostors);
 
 /* Finds the threshold for FAR = `rate`, and TAR: the share of genuine pairs above the threshold.
- * DNX_EMEM. */
+ * Errors: DNX_EMEM. */
 dnx_status dnx_tar_at_far(const dnx_face_rows *f, double rate, dnx_tar *out, dnx_err *err);
 
 /* Computes rank-1 identification. Each ordered pair of faces (a, b) of one person is a search. It
  * succeeds when no face of another person has a higher score with a than b has. *rank1: the share
  * of searches that succeed; NAN when there are no searches. If there are distractors, only they
- * count as faces of other people. DNX_EMEM. */
+ * count as faces of other people. Errors: DNX_EMEM. */
 dnx_status dnx_rank_1(const dnx_face_rows *f, double *rank1, uint64_t *searches, dnx_err *err);
 #endif

@@ -22,8 +22,8 @@ bool dnx_boxes_add(dnx_boxes *l, const dnx_box *b);
 /* Frees the boxes and empties the list. */
 void dnx_boxes_free(dnx_boxes *l);
 
-/* Overlap of two boxes: the area of their intersection, divided by that of their union or by that
- * of the smaller box. */
+/* Overlap of two boxes: the area of their intersection, divided by the area of their union or by
+ * the area of the smaller box. */
 typedef enum { DNX_BY_UNION, DNX_BY_SMALLER_BOX } dnx_overlap;
 /* Non-maximum suppression of the boxes from index `first` on. Sorts these boxes by falling score.
  * Removes each box whose overlap with a remaining box of higher score is larger than `most`. */

@@ -14,8 +14,9 @@ typedef struct {
 } dnx_crop;
 
 /* Lists a crop in `folder` for each path in l or in images, sorted by `out`. First completes the
- * paths in l without a suffix: "a/b" becomes "a/b.png" when that image exists; DNX_EIO when several
- * images fit. l and images must outlive the list. DNX_EMEM. Free the list, also after an error. */
+ * paths in l without a suffix: "a/b" becomes "a/b.png" when that image exists. l and images must
+ * outlive the list. Errors: DNX_EIO when several images have the name "a/b" without suffix;
+ * DNX_EMEM. Free the list, also after an error. */
 dnx_status dnx_crops_list(dnx_landmarks *l, const dnx_images *images, const char *folder,
                           dnx_crop **crops, size_t *n, dnx_err *err);
 void dnx_crops_free(dnx_crop *crops, size_t n);

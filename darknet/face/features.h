@@ -16,7 +16,7 @@ typedef struct {
     void *arg;
 } dnx_features;
 
-/* Returns a feature's length: the layer's number of outputs; twice that with DNX_FLIP_CONCAT. */
+/* Returns a feature's length: the number of outputs of layer `last`, doubled by DNX_FLIP_CONCAT. */
 size_t dnx_features_dim(const dnx_features *f);
 /* Runs the network on all images in order, and skips images that cannot be used. Errors: those of
  * dnx_net_status(), dnx_features_keep() and take(); DNX_EMEM; DNX_ESTOP. */

@@ -29,10 +29,10 @@ typedef struct {
 } dnx_found_list;
 
 /* Reads a record. text: the len bytes of the record and then a NUL. `file` is for messages.
- * DNX_EPARSE when a line is wrong. DNX_EMEM. Free l, also after an error. */
+ * Errors: DNX_EPARSE when a line is wrong; DNX_EMEM. Free l, also after an error. */
 dnx_status dnx_found_parse(const char *text, size_t len, const char *file, dnx_found_list *l,
                            dnx_err *err);
-/* Appends the photograph `path` with copies of its n faces, also when n is 0. DNX_EMEM. */
+/* Appends the photograph `path` with copies of its n faces; n may be 0. Errors: DNX_EMEM. */
 dnx_status dnx_found_add(dnx_found_list *l, const char *path, const dnx_found *faces, size_t n,
                          dnx_err *err);
 /* Sorts the photographs by path, as dnx_found_get() needs them. */

@@ -14,14 +14,14 @@ typedef struct {
 /* Opens the gallery `path`, a folder or a file. network: the network's dnx_net_fingerprint().
  * FOLDER/faces.index has the features of a folder, unless a crop cannot be used.
  * FOLDER/faces.index.txt has a checksum of the names, sizes and modification times of the crops.
- * The features are computed again when this checksum or the network has changed. DNX_EIO, also when
- * no crop can be used. DNX_ESHAPE or DNX_EPARSE when a file is damaged, was made with another
- * network, or has features of mirrored images. DNX_ENUMBER when a crop's feature is not finite.
- * DNX_EMEM, DNX_ESTOP. Free g, also after an error. */
+ * The features are computed again when this checksum or the network has changed. Errors: DNX_EIO,
+ * also when no crop can be used; DNX_ESHAPE or DNX_EPARSE when a file is damaged, was made with
+ * another network, or has features of mirrored images; DNX_ENUMBER when a crop's feature is not
+ * finite; DNX_EMEM; DNX_ESTOP. Free g, also after an error. */
 dnx_status dnx_gallery_open(const dnx_matcher *m, uint64_t network, const char *path,
                             dnx_gallery *g, dnx_err *err);
 void dnx_gallery_free(dnx_gallery *g);
-/* Returns the identity that the name of a face tells: the folder in the name or, when the name has
+/* Returns the identity of a face, taken from its name: the folder in the name or, when the name has
  * no folder, the name without suffix. The result points into `name` and has *len bytes. */
 const char *dnx_gallery_identity(const char *name, size_t *len);
 #endif

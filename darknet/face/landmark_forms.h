@@ -13,7 +13,7 @@ typedef struct {
 } dnx_landmark_row;
 
 /* Values of n in rows of 106 points, of a box and 106 points, and of a .lst. Only one form has each
- * of these values. In such rows, v has the corners of the box, if there is one, and five points. */
+ * of these values. In such rows, v has the corners of the box, if any, and then five points. */
 enum { DNX_ROW_106 = 212, DNX_ROW_106_BOX = 216, DNX_ROW_LST = 17 };
 
 /* The names of the forms, as in the option -form; landmarks.h explains them. x-first means five x,
@@ -25,8 +25,8 @@ enum { DNX_ROW_106 = 212, DNX_ROW_106_BOX = 216, DNX_ROW_LST = 17 };
 /* Returns true when a form other than DNX_ROW_LST has n numbers. */
 bool dnx_landmark_count(int n);
 /* Converts n rows to faces. form: the index of a name above, or -1 to recognise the form. Rows with
- * the same count of numbers get the same form. DNX_EPARSE when no form fits, or the form is not
- * clear. */
+ * the same count of numbers get the same form. Errors: DNX_EPARSE when no form fits, or when two
+ * forms fit almost equally well. */
 dnx_status dnx_landmark_faces(const dnx_landmark_row *rows, size_t n, int form, const char *file,
                               dnx_face *faces, dnx_err *err);
 #endif

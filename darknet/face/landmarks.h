@@ -10,9 +10,9 @@
  *   path label P             form label: RFW's _lmk.txt, sphereface_pytorch's casia_landmark.txt
  *   path B [score] P         forms mtcnn (corners) and wider (x y w h)
  *   path B P score           forms scrfd (corners) and yunet (x y w h)
- *   # path                   names the image of the rows below. Forms retinaface (x y w h; its
- *   B x1 y1 flag ... [score] label.txt) and labelv2 (corners; SCRFD and YuNet). A face whose first
- *                            flag is below 0 has no points and is ignored
+ *   # path                   names the image of the rows below. Forms retinaface (x y w h, as in
+ *   B x1 y1 flag ... [score] RetinaFace's label.txt) and labelv2 (corners, as for SCRFD and YuNet).
+ *                            A face whose first flag is below 0 has no points and is ignored
  *   path [B] x1,y1 ... y106  FaceX-Zoo's facescrub_face_info.txt: 106 points. Our five points are
  *                            numbers 105, 106, 55, 85 and 91, counted from 1
  *   1 path label B x1 ... x5 y1 ... y5   InsightFace's .lst (tabs; corners); the 1 may be 0
@@ -39,9 +39,9 @@ typedef struct {
     size_t faces;
 } dnx_landmarks;
 
-/* Reads a file. form: an index in DNX_LANDMARK_FORMS, or -1 to recognise the form. DNX_EIO when the
- * file cannot be read. DNX_EPARSE for another layout, or when the order of the numbers is not
- * clear. DNX_EMEM. Free l, also after an error. */
+/* Reads a file. form: an index in DNX_LANDMARK_FORMS, or -1 to recognise the form. Errors: DNX_EIO
+ * when the file cannot be read; DNX_EPARSE for another layout, or when the order of the numbers is
+ * not clear; DNX_EMEM. Free l, also after an error. */
 dnx_status dnx_landmarks_read(const char *file, int form, dnx_landmarks *l, dnx_err *err);
 void dnx_landmarks_free(dnx_landmarks *l);
 #endif

@@ -22,15 +22,15 @@ typedef struct {
 typedef struct dnx_mtcnn dnx_mtcnn;
 
 /* Reads mtcnn-p, mtcnn-r and mtcnn-o (.cfg and .weights) from a folder; NULL means the folder of
- * `make faces-deps`. The caller closes *m. DNX_EIO when a file cannot be read. DNX_ESHAPE when a
- * network's input or output has a wrong shape. Other errors: those of dnx_net_build() and
+ * `make faces-deps`. The caller closes *m. Errors: DNX_EIO when a file cannot be read; DNX_ESHAPE
+ * when a network's input or output has a wrong shape; those of dnx_net_build() and
  * dnx_weights_load(). */
 dnx_status dnx_mtcnn_open(const char *folder, int threads, dnx_mtcnn **m, dnx_err *err);
 void dnx_mtcnn_close(dnx_mtcnn *m); /* m may be NULL */
 
 /* Finds faces whose side is about `least` pixels or more, sorted by falling score. least: 12 or
- * more. *faces has *n elements, belongs to m, and is valid until the next call. DNX_EMEM, or an
- * error of dnx_net_resize(). Two threads must not use the same m at the same time. */
+ * more. *faces has *n elements, belongs to m, and is valid until the next call. Errors: DNX_EMEM;
+ * those of dnx_net_resize(). Two threads must not use the same m at the same time. */
 dnx_status dnx_mtcnn_find(dnx_mtcnn *m, const dnx_image *image, double least,
                           const dnx_found **faces, size_t *n, dnx_err *err);
 /* Returns the image of the last dnx_mtcnn_find() and its halves, valid until the next call. */

@@ -9,7 +9,7 @@ extern "C" {
 #endif
 extern const bool dnx_has_opencv;
 
-/* The outline of a rectangle from (x1, y1) to (x2, y2), both within it, t pixels thick */
+/* The outline of a rectangle, t pixels thick. Pixels (x1, y1) and (x2, y2) are its corners. */
 typedef struct {
     int x1, y1, x2, y2, t;
     const unsigned char *colour; /* red, green, blue */
@@ -30,9 +30,9 @@ bool dnx_capture_next(void *capture);
 /* Decodes the current frame: h rows of w x 3 bytes, blue first; rows are `step` bytes apart. The
  * pixels are valid until the next call. Returns false when the frame cannot be decoded. */
 bool dnx_capture_frame(void *capture, const unsigned char **bgr, int *w, int *h, int *step);
-/* Returns the number of frames of the video. read: the number of frames that could be read. Returns
- * `read`, unless the video has ended too early. Then returns the number in the file's header, which
- * is only an estimate. */
+/* Returns the number of frames of the video. read: the number of frames that could be read. The
+ * result is `read` unless the video has ended too early. Then it is the number of frames in the
+ * file's header, which is only an estimate. */
 long dnx_capture_frames(void *capture, long read);
 #ifdef __cplusplus
 }

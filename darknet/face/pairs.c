@@ -32,7 +32,7 @@ typedef struct {
 static const char form[] = "must be `NAME i j` or `NAME i OTHER j`, `IMAGE IMAGE 0|1`, or "
                            "`IMAGE 0|1` twice";
 
-/* Takes ownership of both names. */
+/* Appends a pair. The list owns both names afterwards; on failure they are freed. */
 static dnx_status add(reader *r, char *a, char *b, bool same, long fold, dnx_err *err) {
     dnx_pairs *p = r->p;
     if (!a || !b || !dnx_grow(&p->pair, p->n, &r->capacity, sizeof *p->pair)) {

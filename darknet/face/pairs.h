@@ -9,8 +9,9 @@
  *   IMAGE SAME                 CALFW and CPLFW: two lines are a pair. SAME > 0: the same person
  *   a table                    the first line names its columns, as image1,image2,same,fold
  *
- * A list without folds gets ten, or fewer if it has under ten pairs of the same person, or of two
- * people. The pairs of both kinds are divided equally among the folds, in their order. */
+ * A list without folds is divided into ten folds, or into fewer if it has under ten pairs of the
+ * same person or under ten pairs of two people. Each fold gets the same share of both kinds of
+ * pairs, in the order of the list. */
 #ifndef DNX_PAIRS_H
 #define DNX_PAIRS_H
 #include "base/lines.h"
@@ -30,13 +31,13 @@ typedef struct {
     uint64_t checksum; /* of all pairs, to tell lists apart */
 } dnx_pairs;
 
-/* Reads a list. DNX_EIO when the file cannot be read. DNX_EPARSE for a wrong list, also when the
- * list fits two layouts, has no pair of the same person, or has no pair of two people. DNX_EMEM.
- * Free p, also after an error. */
+/* Reads a list. Errors: DNX_EIO when the file cannot be read; DNX_EPARSE for a wrong list, also
+ * when the list fits two layouts, has no pair of the same person, or has no pair of two people;
+ * DNX_EMEM. Free p, also after an error. */
 dnx_status dnx_pairs_open(const char *file, dnx_pairs *p, dnx_err *err);
 /* Makes the pairs of a verification set. Images have their numbers in the set as names. As in
  * InsightFace, there are at most ten folds of consecutive pairs, and longer folds come first.
- * `file` is for messages. DNX_EMEM. */
+ * `file` is for messages. Errors: DNX_EMEM. */
 dnx_status dnx_pairs_of_set(const dnx_binset *s, const char *file, dnx_pairs *p, dnx_err *err);
 void dnx_pairs_free(dnx_pairs *p);
 

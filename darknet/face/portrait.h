@@ -12,7 +12,7 @@ typedef struct {
     double least;        /* smallest face, pixels */
 } dnx_matcher;
 
-/* Checks that m->net takes square images and has a layer before its first loss. DNX_ESHAPE. */
+/* Returns DNX_ESHAPE unless m->net takes square images and has a layer before its first loss. */
 dnx_status dnx_matcher_check(const dnx_matcher *m, dnx_err *err);
 
 typedef struct {
@@ -24,9 +24,10 @@ typedef struct {
 } dnx_portrait;
 
 /* Finds the faces of a photograph, crops them and computes their features. Without a detector, the
- * image is the crop: DNX_ESHAPE when it does not have the size of the network's input. DNX_EIO when
- * the file cannot be read. DNX_EPARSE when it cannot be decoded. DNX_ENUMBER when a feature is not
- * finite or is all zero. DNX_EMEM; errors of the device. Free p, also after an error. */
+ * image is the crop. Errors: DNX_ESHAPE when such a crop lacks the size of the network's input;
+ * DNX_EIO when the file cannot be read; DNX_EPARSE when it cannot be decoded; DNX_ENUMBER when a
+ * feature is not finite or is all zero; DNX_EMEM; those of the device. Free p, also after an
+ * error. */
 dnx_status dnx_portrait_read(const dnx_matcher *m, const char *path, dnx_portrait *p, dnx_err *err);
 void dnx_portrait_free(dnx_portrait *p);
 #endif

@@ -42,7 +42,7 @@ static int best_room(const dnx_pyramid *p, const rooms *r, int w, int h) {
     return best;
 }
 
-/* Places a piece in the corner of a room or of a new page. The remainder becomes two rooms. */
+/* Places a piece in the corner of a room, or of a new page. What is left becomes two rooms. */
 static void place(dnx_pyramid *p, rooms *r, dnx_piece *piece) {
     const int w = (piece->w + 1) & ~1, h = (piece->h + 1) & ~1;
     int i = best_room(p, r, w, h);

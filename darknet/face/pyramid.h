@@ -13,7 +13,7 @@
 enum { DNX_CELL = 12, DNX_PAGE = 192 };
 
 typedef struct {
-    double scale;        /* width of the scale divided by width of the image */
+    double scale;        /* width of the scaled image divided by width of the image */
     int level;           /* k, the number of the scale */
     int left, top, w, h; /* the piece's rectangle, in pixels of its scale */
     int page, x, y;      /* the piece's page, and its upper left corner there; x and y are even */

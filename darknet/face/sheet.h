@@ -15,6 +15,6 @@ double dnx_sheet_photo(dnx_image *sheet, const dnx_shrunk *image, const dnx_foun
  * dnx_sheet_box() may use OpenCV, but both functions draw the same pixels. */
 void dnx_sheet_box(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size_t colour);
 void dnx_sheet_box_plain(dnx_image *sheet, int x1, int y1, int x2, int y2, int t, size_t colour);
-/* Writes the sheet as a JPEG file. DNX_EIO, DNX_EMEM. */
+/* Writes the sheet as a JPEG file. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_sheet_write(const dnx_image *sheet, const char *path, dnx_err *err);
 #endif

@@ -14,11 +14,11 @@ typedef struct {
 } dnx_threshold;
 
 /* Reads a number from -1 to 1, or the path of a threshold.json. text is NULL when the user gave
- * no threshold. DNX_EIO when text is neither a number nor a readable file. DNX_EPARSE when the
- * number or the file is wrong. */
+ * no threshold. Errors: DNX_EIO when text is neither a number nor a readable file; DNX_EPARSE when
+ * the number or the file is wrong. */
 dnx_status dnx_threshold_read(const char *text, dnx_threshold *t, dnx_err *err);
-/* Returns DNX_EPARSE when t was measured with another network than `network`, a
- * dnx_net_fingerprint(). text: as for dnx_threshold_read(). */
+/* Returns DNX_EPARSE when t was measured with another network. network: dnx_net_fingerprint() of
+ * the network in use. text: as for dnx_threshold_read(). */
 dnx_status dnx_threshold_fits(const dnx_threshold *t, const char *text, uint64_t network,
                               dnx_err *err);
 #endif

@@ -28,7 +28,8 @@ static void unite(dnx_verify *v, const dnx_pairs *p, char **names) {
     }
 }
 
-/* Stores the path of the file of names[i] in v->images.name[i]. */
+/* Finds the file of each image in the folder `faces`. Stores the path of image names[i] in
+ * v->images.name[i]. */
 static dnx_status find_files(dnx_verify *v, char **names, const char *pairs, const char *faces,
                              dnx_err *err) {
     dnx_loc at = {pairs, 0};
