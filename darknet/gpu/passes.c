@@ -105,8 +105,8 @@ static void bring_inputs(dnx_net *net, int i, dnx_pass *p, bool on_device) {
     }
 }
 
-/* Records whether y of layer i is now on the device or on the CPU. Layers merged into layer i share
- * its y, so the same is recorded for them. */
+/* Records that the newest y of layer i is on the device or on the CPU. Layers merged into layer i
+ * share its y, so the same is recorded for them. */
 static void note_output(dnx_net *net, int i, bool on_device) {
     dnx_copies *copies = dnx_placed_of(net)->copies;
     for (int k = i; k == i || (k < net->n && net->plan.of[k].merged_into == i); k++) {

@@ -18,8 +18,9 @@ static const dnx_gpu_type *half_of(const dnx_node *n) {
     return NULL;
 }
 
-/* True when layer i must run on the CPU. This is so for a frozen loss, for a loss whose head
- * (d->head) runs on the CPU, and for the head of a loss that runs on the CPU. */
+/* True when layer i must run on the CPU: every frozen loss must. d->head is the classifier that
+ * gives the logits of a loss of distillation. If the GPU cannot run one of the two layers, both
+ * must run on the CPU. */
 static bool must_stay(const dnx_net *net, int i) {
     const dnx_node *n = &net->nodes[i];
     const dnx_distillation *d = n->distillation;

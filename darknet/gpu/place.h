@@ -17,11 +17,11 @@ extern const dnx_gpu_build *const dnx_gpu;
 
 /* Opens GPU `index` for networks that are built afterwards: put *out into dnx_build.placement. *out
  * is valid until dnx_gpu_close(). Only one GPU can be open at a time. note: see dnx_device_notes();
- * may be NULL. DNX_EIO without GPU code, and the errors of dnx_device_open(). */
+ * may be NULL. Errors: DNX_EIO in a build without GPU code; those of dnx_device_open(). */
 dnx_status dnx_gpu_open(int index, dnx_precision precision, void (*note)(const char *line),
                         const dnx_placement **out, dnx_err *err);
-/* Returns the numbers of kernel lists, CUDA graphs and kernels that the open GPU has run; zeros
- * when no GPU is open. */
+/* Returns how many lists of kernels (cuda/queue.h), CUDA graphs and kernels the open GPU has run;
+ * zeros when no GPU is open. */
 dnx_work dnx_gpu_work(void);
 /* Closes the GPU, if one is open. Free its networks before. */
 void dnx_gpu_close(void);

@@ -39,15 +39,15 @@ typedef struct {
 static inline dnx_placed *dnx_placed_of(const dnx_net *net) { return net->placed; }
 
 /* Allocates memory on the device. `to` is the address of a pointer variable, which is set to this
- * memory. DNX_EMEM. */
+ * memory. Errors: DNX_EMEM. */
 dnx_status dnx_gpu_allocate(dnx_net *net, void *to, size_t bytes, dnx_err *err);
 
 /* ---- parameters.c: see the members of dnx_placement with the same names ---- */
 
-/* Allocates the parameters on the device. Call it after make() of all layers. DNX_EMEM. */
+/* Allocates the parameters on the device. Call it after make() of all layers. Errors: DNX_EMEM. */
 dnx_status dnx_gpu_make_parameters(dnx_net *net, dnx_err *err);
 void dnx_gpu_free_parameters(dnx_net *net);
-/* Copies the parameters and momentum of layer i to the device when those on the CPU are newer. */
+/* Copies the parameters and momentum of layer i to the device if the CPU has newer values. */
 void dnx_gpu_upload(dnx_net *net, int i);
 /* Calls prepare() of layer i, which must be on the device. */
 void dnx_gpu_prepare(dnx_net *net, int i);
@@ -65,6 +65,7 @@ void dnx_gpu_backward(dnx_net *net, int i, dnx_pass *p);
 double dnx_gpu_loss(dnx_net *net, int i);
 void dnx_gpu_clear_dy(dnx_net *net, int i, int batch);
 void dnx_gpu_fetch(dnx_net *net, int i, int batch);
-/* Stops teachers from reading the images of net. Call it before these images are freed. */
+/* Stops teachers from reading net's copies of the images on the device. Call it before these copies
+ * are freed. */
 void dnx_gpu_forget_images(const dnx_net *net);
 #endif
