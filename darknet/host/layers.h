@@ -1,8 +1,9 @@
 /* layers.h - functions for the sections that libdarknet computes.
  *
- * libdarknet's forward and backward functions are called with a `layer` that is filled in here. Its
- * make_*_layer functions are not used: they print, draw from rand() and check no allocation. Inputs
- * and outputs are reordered, because libdarknet works in B x C x H x W. */
+ * The layers of this folder fill in a `layer` of libdarknet and call libdarknet's forward and
+ * backward functions with it. They do not use its make_*_layer functions, which print, draw from
+ * rand() and check no allocation. Inputs and outputs are reordered, because libdarknet works in
+ * B x C x H x W. */
 #ifndef DNX_HOST_LAYERS_H
 #define DNX_HOST_LAYERS_H
 #include "dnx.h"
@@ -25,12 +26,13 @@ typedef struct {
     float *x, *dx; /* the input and its gradient, B x C x H x W; dx only when training */
 } dnx_host_state;
 
-/* Allocates the tensors of l in n->state for n->in[0] and n->out. DNX_ESHAPE when a batch has more
- * floats than libdarknet can count; DNX_EMEM. */
+/* Allocates the tensors of dnx_host_state for inputs of shape n->in[0] and outputs of shape n->out.
+ * n owns them. Errors: DNX_ESHAPE when a batch has more than INT_MAX floats, as many as libdarknet
+ * can count; DNX_EMEM. */
 dnx_status dnx_host_make(dnx_node *n, dnx_err *err);
 /* Calls libdarknet's forward function: x[0] to y, both NHWC. */
 void dnx_host_forward(dnx_node *n, dnx_pass *p);
-/* Like dnx_host_forward(), but libdarknet computes as in prediction, also while training. */
+/* Like dnx_host_forward(), but libdarknet computes as when predicting, even while training. */
 void dnx_host_predict(dnx_node *n, dnx_pass *p);
 /* Calls libdarknet's backward function with dy. Stores or adds to dx[0]. */
 void dnx_host_backward(dnx_node *n, dnx_pass *p);

@@ -5,8 +5,8 @@
 
 typedef struct dnx_host dnx_host;
 
-/* Wraps net, which must end in a loss and outlive *out. DNX_EOPTION when libdarknet was built with
- * GPU; DNX_EMEM. */
+/* Makes *out, which trains net. net must end in a loss and outlive *out. Errors: DNX_EOPTION when
+ * libdarknet was built with GPU; DNX_EMEM. */
 dnx_status dnx_host_open(dnx_net *net, dnx_host **out, dnx_err *err);
 void dnx_host_close(dnx_host *h); /* h may be NULL */
 
@@ -16,8 +16,8 @@ void dnx_host_close(dnx_host *h); /* h may be NULL */
 double dnx_host_train(dnx_host *h, const float *x, const float *truth);
 /* Returns layer i's part of the last result of dnx_host_train(), or 0 when layer i is no loss. */
 double dnx_host_loss(const dnx_host *h, int i);
-/* Returns the learning rate of the last update, by dnx_rate(). libdarknet's own rate is wrong for
- * three policies. */
+/* Returns the learning rate of the last update, computed by dnx_rate(). libdarknet's own rate is
+ * never used, because it is wrong for some policies (net/rate.h). */
 float dnx_host_rate(const dnx_host *h);
 
 /* Returns 1 when libdarknet was built without GPU, else 0. A libdarknet with GPU has other structs

@@ -2,12 +2,12 @@
  * is a sequence of one step. They only predict: libdarknet's CPU code has no gradient for [gru],
  * computes no delta for [lstm], and gives the input layer of [rnn] the gradient of the state layer.
  *
- * x: B x D numbers, y: B x N. in, self, out and all names with u or w are connected layers: weights
- * times input plus biases, with batch norm if batch_normalize=1. Their argument 0 is the zero
- * state. f is the activation, s the logistic function; * is elementwise.
+ * x: B x D numbers, y: B x N. in, self, out and all names that begin with u or w are connected
+ * layers: weights times input plus biases, with batch norm if batch_normalize=1. Their argument 0
+ * is the zero state. f is the activation, s the logistic function; * is elementwise.
  *   rnn:  h = f(in(x)) + f(self(0)),  y = f(out(h))
  *   gru:  z = s(uz(x) + wz(0)), r = s(ur(x) + wr(0)), h = t(uh(x) + wh(r * 0)), y = (1 - z) * h,
- *         where the function t is s, or with tanh=1 tanh
+ *         where t is tanh if tanh=1, else s
  *   lstm: i = s(ui(x) + wi(0)), o = s(uo(x) + wo(0)), g = tanh(ug(x) + wg(0)), y = o * tanh(i * g)
  * The file has one connected layer after the other: biases, weights N x D (N x N when the layer
  * takes a state) and, with batch_normalize=1, scales, mean and variance. Order: rnn in, self, out;
