@@ -24,7 +24,7 @@
 #define SMALLEST_HOLE .02f
 #define LARGEST_HOLE .2f
 #define SMALLEST_COPY .25f /* lowres: smallest scale of the image */
-#define HOLE 127.5f        /* value of all pixels of the hole */
+#define HOLE 127.5f        /* value of all pixels of the hole: grey */
 
 /* Returns true when an option sets the size of a crop. Stores the range of dnx_augmentation.side,
  * in pixels, in *least and *most. */

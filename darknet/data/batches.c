@@ -22,7 +22,7 @@ typedef struct {
     uint32_t *image;
     unsigned char *mirrored;
     uint64_t first;                 /* position of the slot's first image in the run, from 0 */
-    bool altered, ready, is_of_net; /* is_of_net: argument of dnx_net_free_images() */
+    bool altered, ready, is_of_net; /* is_of_net: how to free x, see dnx_net_free_images() */
 } slot;
 
 struct dnx_batches {

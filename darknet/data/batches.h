@@ -32,6 +32,7 @@ void dnx_batches_notes(dnx_batches *f, void (*note)(void *arg, const char *line)
  * when more than 1 % of the images are broken, or no image could be read for ten minutes; DNX_ESTOP
  * after a signal; DNX_EMEM. */
 dnx_status dnx_batches_next(dnx_batches *f, dnx_batch *batch, dnx_err *err);
-/* Returns x of the sub-batch that dnx_batches_next() will return, or NULL when it is not ready. */
+/* Returns x of the sub-batch that the next dnx_batches_next() will store, so that a device can copy
+ * it early. Returns NULL when that sub-batch is not ready. */
 const float *dnx_batches_ahead(dnx_batches *f);
 #endif

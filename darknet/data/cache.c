@@ -15,7 +15,7 @@
 enum { VERSION = 4, HEAD = 32, ALIGN = 64, BLOCK = 256 /* rows */, SUM = sizeof(uint64_t) };
 
 /* The checksum covers first_row, so blocks in a wrong order are found. The checksum of a block of
- * zeros is not 0. */
+ * zeros is not 0, so a part of the file that contains only zeros is found, too. */
 static uint64_t sum_of(size_t first_row, const void *bytes, size_t n) {
     return dnx_hash(DNX_HASH_START ^ first_row, bytes, n);
 }

@@ -87,6 +87,6 @@ bool dnx_data_others_can_be_read(const dnx_data *d, size_t i);
 bool dnx_data_add(dnx_data *d, uint64_t at, int class_of);
 /* Like dnx_data_name(), for the image of source s at offset `at`. */
 void dnx_source_name(const dnx_data *d, const dnx_source *s, uint64_t at, char *out, size_t size);
-/* Returns a line of the .data file, for messages. */
+/* Returns the place of a line of the .data file, for messages. line: its number, from 1. */
 static inline dnx_loc dnx_data_at(const dnx_data *d, int line) { return (dnx_loc){d->file, line}; }
 #endif

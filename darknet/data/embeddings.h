@@ -30,7 +30,7 @@ typedef struct {
 typedef struct {
     dnx_outfile file;
     uint32_t dim;
-    size_t start; /* offset of the rows */
+    size_t start; /* offset of the first row in the file */
     dnx_embeddings_kind kind;
     bool has_names; /* the names are complete, rows follow */
 } dnx_embeddings_out;

@@ -8,7 +8,7 @@
 
 typedef struct {
     const unsigned char *at, *end; /* the bytes that are not read yet */
-    unsigned char *pixels;         /* 1 (palette index), 3 (RGB) or 4 (RGBA) bytes each */
+    unsigned char *pixels;         /* 1 (palette index), 3 (RGB) or 4 (RGBA) bytes a pixel */
     int channels, orientation;
     png_colorp palette;
     png_bytep alpha; /* alpha of the first n_alpha colours of the palette */
@@ -134,7 +134,7 @@ static double number(const unsigned char *p) {
 
 const char *dnx_png_decode(const unsigned char *bytes, size_t n, dnx_image *image,
                            int *orientation) {
-    enum { SIZE = 16, HEADER = 33 }; /* offset of the width; end of the first chunk */
+    enum { SIZE = 16, HEADER = 33 }; /* SIZE: offset of the width. HEADER: end of the first chunk */
     reader r = {.at = bytes, .end = bytes + n, .image = image, .orientation = 1};
     *orientation = 1;
     if (n < HEADER) return DNX_WHY_CUT;

@@ -16,7 +16,7 @@ struct dnx_sampler {
 
     /* Only for sampler=balanced: */
     uint32_t identities;
-    uint32_t *member; /* the images, sorted by class; those of identity k begin at start[k] */
+    uint32_t *member; /* the images, sorted by class; the images of identity k begin at start[k] */
     uint32_t *start;  /* identities + 1 indices into member */
     uint32_t *place;  /* image i is member[place[i]] */
     uint32_t *turn;   /* scratch: the permutation of one identity's images */
@@ -155,7 +155,7 @@ size_t dnx_sampler_instead(const dnx_sampler *s, size_t image, size_t tries) {
     const int *class_of = s->data->class_of;
     const size_t n = s->data->n;
     if (s->kind == DNX_BALANCED) {
-        size_t at = s->place[image], lo = at, hi = at + 1; /* lo to hi - 1: the same identity */
+        size_t at = s->place[image], lo = at, hi = at + 1; /* member[lo..hi - 1]: this identity */
         while (lo > 0 && class_of[s->member[lo - 1]] == class_of[image]) lo--;
         while (hi < n && class_of[s->member[hi]] == class_of[image]) hi++;
         if (tries < hi - lo) return s->member[at + 1 < hi ? at + 1 : lo];

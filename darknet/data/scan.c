@@ -52,8 +52,8 @@ void dnx_side_by_side(size_t n, void (*fn)(void *arg, size_t lo, size_t hi), voi
 
 /* ---- faults ---- */
 
-/* Codes of faults, all above any errno. KIND + k means that the file is of kind k, see
- * dnx_image_kind(), and that we cannot decode this kind. */
+/* Codes of faults, all above any errno. KIND + k: the file is of kind k of dnx_image_kind(), which
+ * decode.c cannot decode. */
 enum { KIND = 150, EMPTY = 250, NO_FILE, DAMAGED };
 
 static const char *text_of(int fault) {

@@ -191,7 +191,8 @@ static void read_labels(void *arg, size_t lo, size_t hi) {
         l->why[i] = dnx_record_label(l->r->fd, l->r->size, l->r->at[i], &l->label[i], head, &n);
 }
 
-/* stated: the number of classes that the property file states, or 0. */
+/* Adds the images of a .rec with their classes. stated: the number of classes in InsightFace's file
+ * `property`; 0 without this file. */
 static dnx_status add_records(dnx_data *d, const char *path, const labelling *l, int stated,
                               dnx_err *err) {
     const int base = d->next, classes = stated ? stated : d->o.classes - base;
