@@ -26,11 +26,11 @@ struct scan {
     /* A tile: columns first..first + count - 1, rows row..last_row - 1. */
     int first, count, row, last_row;
 
-    uint64_t *counts; /* threads x BUCKETS: number of keys (key_of) in each bucket */
+    uint64_t *counts; /* threads x BUCKETS: numbers of keys (key_of) by 16 of their bits */
     uint32_t bucket;  /* upper 16 bits of the keys that the second pass counts */
-    uint32_t *next;   /* for each thread: the smallest key in a higher bucket */
+    uint32_t *next;   /* for each thread: the smallest key whose upper 16 bits are above bucket */
     double threshold;
-    uint64_t *hits; /* for each thread: number of counted pairs */
+    uint64_t *hits; /* for each thread: pairs that count_matches() or count_first() counted */
     float *best;    /* for each face: the highest score with a face of another person */
 };
 

@@ -25,7 +25,8 @@ typedef struct {
     uint64_t above; /* number of impostor pairs above the threshold */
 } dnx_tar;
 
-/* Counts the pairs. Two distractors are not a pair. person[i]: see dnx_face_rows. */
+/* Counts the pairs of one person (genuine) and of two people (impostors). Two distractors are not a
+ * pair. person[i]: see dnx_face_rows. */
 void dnx_count_pairs(const int *person, int faces, int distractors, uint64_t *genuine,
                      uint64_t *impostors);
 

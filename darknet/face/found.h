@@ -42,7 +42,8 @@ const dnx_found_photo *dnx_found_get(const dnx_found_list *l, const char *path);
 /* Frees the names and faces of a list that was zeroed at first. */
 void dnx_found_free(dnx_found_list *l);
 
-/* Returns why a path cannot be written to a record or a file for `darknet align`, else NULL. */
+/* Returns the reason why neither a record nor a file for `darknet align` can contain this path, a
+ * constant. Returns NULL when they can. */
 const char *dnx_found_refuses(const char *path);
 /* Prints the lines of a record for one photograph: `n path`, then a line for each face. */
 void dnx_found_print(FILE *f, const char *path, const dnx_found *faces, size_t n);

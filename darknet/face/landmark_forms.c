@@ -13,7 +13,7 @@ enum { KNOWN = -1 };
 
 typedef struct {
     int name; /* index in DNX_LANDMARK_FORMS; KNOWN: recognised by n alone */
-    int n;    /* count of numbers */
+    int n;    /* how many numbers a row of this form has */
     box box;
     /* at: index of the first point's x. step: how many numbers lie from one x to the next x; 0 when
      * the form has five x and then five y. */
@@ -94,7 +94,7 @@ static bool fits(const form *f, const double *v, double *rms) {
 typedef struct {
     const dnx_landmark_row *rows;
     size_t n;
-    int count;         /* count of numbers; only rows with this count are considered */
+    int count;         /* only rows with this count of numbers are considered */
     size_t of[COUNT];  /* for each form: the number of rows that fit the form */
     double rms[COUNT]; /* for each form: the mean rms of the rows that fit */
 } choice;

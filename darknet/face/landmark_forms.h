@@ -7,7 +7,7 @@
 enum { DNX_ROW_MOST = 20 }; /* the most numbers that a row stores */
 
 typedef struct {
-    size_t image; /* number of the image; never falls from row to row */
+    size_t image; /* number of the image; the rows of an image are adjacent */
     int line, n;  /* line of the file; count of numbers in the line, or DNX_ROW_LST for a .lst */
     double v[DNX_ROW_MOST];
 } dnx_landmark_row;

@@ -36,7 +36,7 @@ static bool next_line(reader *r) {
     return r->line;
 }
 
-/* Returns the count of numbers in s, or -1 when a word is not a number or there are too many. */
+/* Returns the count of numbers in s, or -1 when a word is not a number or s has more than MOST. */
 static int numbers(const char *s, double v[MOST]) {
     int n = 0;
     for (s += strspn(s, between); *s; s += strspn(s, between)) {
@@ -130,7 +130,7 @@ static int csv_line(char *line, char **path, double v[MOST]) {
     if (n < 11 || n > MOST + 2) return -1;
     for (int i = 1; i < n; i++) filled += *f[i] != 0;
     if (!filled) n = 1;
-    else if (!*f[n - 1]) n--; /* after a comma at the end of the line */
+    else if (!*f[n - 1]) n--; /* a comma at the end of the line adds an empty field */
     if (filled && (n < 11 || n > MOST + 1)) return -1;
     for (int i = 1; i < n; i++)
         if (!dnx_decimal(f[i], &v[i - 1])) return -1;

@@ -37,7 +37,7 @@ dnx_status dnx_mtcnn_find(dnx_mtcnn *m, const dnx_image *image, double least,
 const dnx_shrunk *dnx_mtcnn_image(const dnx_mtcnn *m);
 /* Returns the seconds and counts of the last dnx_mtcnn_find(), valid until the next call. */
 const dnx_mtcnn_times *dnx_mtcnn_timed(const dnx_mtcnn *m);
-/* Adds the seconds and counts of t to `sum`, which keeps the larger size of a page. */
+/* Adds the seconds and counts of t to `sum`. The page size in `sum` becomes the larger of both. */
 void dnx_mtcnn_times_add(dnx_mtcnn_times *sum, const dnx_mtcnn_times *t);
 /* Returns a checksum of the files of the three networks. */
 uint64_t dnx_mtcnn_checksum(const dnx_mtcnn *m);

@@ -9,7 +9,7 @@ typedef struct {
     dnx_net *net;        /* a network that predicts and takes square images */
     int last;            /* the layer whose output is the feature */
     dnx_mtcnn *detector; /* NULL when the images are crops of the network's size */
-    double least;        /* smallest face, pixels */
+    double least;        /* side of the smallest faces to find, pixels */
 } dnx_matcher;
 
 /* Returns DNX_ESHAPE unless m->net takes square images and has a layer before its first loss. */
@@ -26,8 +26,7 @@ typedef struct {
 /* Finds the faces of a photograph, crops them and computes their features. Without a detector, the
  * image is the crop. Errors: DNX_ESHAPE when such a crop lacks the size of the network's input;
  * DNX_EIO when the file cannot be read; DNX_EPARSE when it cannot be decoded; DNX_ENUMBER when a
- * feature is not finite or is all zero; DNX_EMEM; those of the device. Free p, also after an
- * error. */
+ * feature is not finite or is all zero; DNX_EMEM; errors of a GPU. Free p, also after an error. */
 dnx_status dnx_portrait_read(const dnx_matcher *m, const char *path, dnx_portrait *p, dnx_err *err);
 void dnx_portrait_free(dnx_portrait *p);
 #endif

@@ -9,7 +9,7 @@
 #define FACTOR 0.709 /* ratio of consecutive scales in the MTCNN paper: about half the area */
 enum { OVERLAP = DNX_CELL - 2, ROUND = 16 };
 
-enum { MOST_ROOMS = 64 }; /* further empty rectangles are forgotten, which wastes a little space */
+enum { MOST_ROOMS = 64 }; /* more empty rectangles are not stored, so they stay empty */
 
 /* The empty rectangles (rooms) of the pages. */
 typedef struct {

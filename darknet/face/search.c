@@ -27,7 +27,7 @@ typedef struct {
     int panels;           /* number of panels of PANEL queries */
     float *packed;        /* the queries, packed for the first pass */
     float *products;      /* threads x BLOCK x q; only when the first pass uses floats */
-    float *limit;         /* threads x panels x PANEL: products below it cannot be hits */
+    float *limit;         /* threads x panels x PANEL: smaller products are no hits */
     dnx_byte_find *found; /* threads x BLOCK x panels: the results of the first pass */
     dnx_hit *hits;        /* threads x q x k: the best hits of each thread */
 } job;
@@ -51,7 +51,7 @@ static float exact(const float *a, const float *b, int dim) {
 }
 
 /* Returns a bound for the rounding error of a product of the first pass: 1.2e-7 for each of its dim
- * additions in float32, plus 3e-6 for all other errors. */
+ * additions in float32, plus 3e-6, which covers the 1e-6 of kernels/bytes.h. */
 static float slack(int dim) { return 3e-6f + 1.2e-7f * (float)dim; }
 
 static size_t look_at_floats(const job *j, const float *rows, int count, float *y,
@@ -83,7 +83,7 @@ static void take(const job *j, size_t first, const dnx_byte_find *f, float *limi
         const int i = (int)f->panel * PANEL + __builtin_ctz(bits);
         dnx_hit *list = hits + (size_t)i * (size_t)k;
         const float cosine = exact(a, j->in.queries + (size_t)i * (size_t)dim, dim);
-        if (!(cosine > list[k - 1].cosine)) continue; /* of equal cosines, the first row stays */
+        if (!(cosine > list[k - 1].cosine)) continue; /* if equal, the earlier row stays */
         insert(list, k, row, cosine);
         limit[i] = list[k - 1].cosine - slack(dim);
     }

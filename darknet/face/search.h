@@ -22,8 +22,8 @@ typedef struct {
     const float *queries;             /* q x dim */
     size_t n;                         /* rows of the table */
     int q, dim, k;                    /* numbers of: queries; floats of a vector; hits of a query */
-    const struct dnx_byte_set *bytes; /* kernels of the first pass (kernels/bytes.h); NULL for a
-                                       * first pass with floats */
+    const struct dnx_byte_set *bytes; /* finds candidates by products of bytes (kernels/bytes.h);
+                                       * NULL: finds them by products of floats, slower */
 } dnx_query;
 
 /* For each query finds the k rows of the table with the largest cosines. The hits do not depend on

@@ -1,5 +1,5 @@
 /* threshold.h - the decision threshold: two faces are the same person when their cosine is above
- * it. A user gives a number, or the threshold.json of scripts/eval_lfw.py or
+ * this threshold. A user gives a number, or the threshold.json of scripts/eval_lfw.py or
  * scripts/eval_identification.py. */
 #ifndef DNX_THRESHOLD_H
 #define DNX_THRESHOLD_H

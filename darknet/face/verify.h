@@ -31,7 +31,7 @@ typedef struct {
 } dnx_verify;
 
 /* Reads the lists. The caller closes *out. Errors: DNX_EPARSE for a wrong list or set; DNX_EIO when
- * a file cannot be read, an image is missing, or the judge needs more pairs; DNX_EMEM. */
+ * a file cannot be read, an image is missing, or there are too few pairs; DNX_EMEM. */
 dnx_status dnx_verify_open(const dnx_verified *what, dnx_verify **out, dnx_err *err);
 void dnx_verify_close(dnx_verify *v); /* v may be NULL */
 /* Decodes all images for `net`, so that a broken image is found before hours of training. Errors:

@@ -22,7 +22,7 @@ typedef struct {
 static int images_of(const dnx_verify *v) { return v->n + v->n_others; }
 
 /* Returns the list that contains image i, and sets *at to the index of the image in this list.
- * Images of v->others (the distractors) have the numbers after those of v->images. */
+ * The images of v->others (the distractors) are numbered after the images of v->images. */
 static const dnx_images *list_of(const dnx_verify *v, int i, size_t *at) {
     *at = (size_t)(i < v->n ? i : i - v->n);
     return i < v->n ? &v->images : &v->others;
