@@ -69,7 +69,7 @@ void dnx_gpu_fetch(dnx_net *net, int i, int batch) {
     dnx_device *d = dnx_placed_of(net)->device;
     if (t->y_host || !t->y_device) return;
     dnx_device_get(d, net->plan.of[i].y, y_on_device(net, i), bytes_of(net, i, batch));
-    if (dnx_device_status(d, NULL)) /* NaN, so that old values never look like results */
+    if (dnx_device_status(d, NULL)) /* failed: NaN, because old values would look like results */
         for (size_t k = 0; k < bytes_of(net, i, batch) / sizeof(float); k++)
             net->plan.of[i].y[k] = NAN;
     t->y_host = true;

@@ -12,7 +12,7 @@ typedef struct {
     dnx_gpu_layer l;    /* l.type is NULL when the CPU runs the layer */
     size_t at;          /* index of the layer's first float in values, grads, momentum */
     bool is_changed;    /* the parameters on the CPU are newer than those on the device */
-    bool is_unprepared; /* prepare() has not run since the parameters changed */
+    bool is_unprepared; /* prepare() must run, because the parameters have changed */
     bool is_ahead;      /* pinned memory has newer parameters than the layer on the CPU */
     double *losses;     /* pinned: the loss of each image; NULL when l.losses is NULL */
 } dnx_placed_layer;
@@ -28,7 +28,7 @@ typedef struct {
     struct dnx_cuda_descent *descents; /* on the device: arguments of the update of parameters */
     struct dnx_cuda_descent *descents_here; /* filled on the CPU, then copied to descents */
     int n_descents;
-    float *images[2];         /* on the device; images[1] only when training */
+    float *images[2];         /* images on the device; images[1] only when training */
     const float *image_of[2]; /* images[k] is a copy of these images in the CPU's memory */
     int image;                /* images[image] has the images of this pass; -1 before the copy */
     int batch;                /* number of images in the last forward pass */
