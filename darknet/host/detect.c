@@ -49,7 +49,7 @@ static dnx_status refuse_tree(const dnx_node *n, dnx_err *err) {
                     o->tree);
 }
 
-/* Members of opts that are not an option of the section are 0. */
+/* Copies opts to libdarknet's layer. A member of opts that is no option of the section is 0. */
 static dnx_status make_boxes(dnx_node *n, LAYER_TYPE type, int boxes,
                              void (*forward)(const layer l, network net), dnx_err *err) {
     const opts *o = n->opts;

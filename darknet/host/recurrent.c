@@ -42,7 +42,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
 }
 
 /* Makes part i, a connected layer with D inputs. rubbish: B x N floats for values that libdarknet
- * stores and we do not use. */
+ * stores and this layer does not use. */
 static dnx_status connect(dnx_node *n, int i, size_t D, float *rubbish, dnx_err *err) {
     const opts *o = n->opts;
     dnx_host_state *s = n->state;
