@@ -30,7 +30,7 @@ struct dnx_mtcnn {
     dnx_shrunk image;
     dnx_pyramid pyramid;
     dnx_boxes boxes;
-    float *pages, *maps;        /* pages: pixels of all pages; maps: P-Net's outputs */
+    float *pages, *maps;        /* pages: P-Net's inputs (pyramid.h); maps: P-Net's outputs */
     size_t page_room, map_room; /* allocated floats of pages and maps */
     float *windows, *out;       /* pixels and outputs of BATCH windows */
     dnx_found *faces;

@@ -35,7 +35,7 @@ typedef struct {
  * when the list fits two layouts, has no pair of the same person, or has no pair of two people;
  * DNX_EMEM. Free p, also after an error. */
 dnx_status dnx_pairs_open(const char *file, dnx_pairs *p, dnx_err *err);
-/* Makes the pairs of a verification set. Images have their numbers in the set as names. As in
+/* Makes the pairs of a verification set. The name of an image is its number in the set. As in
  * InsightFace, there are at most ten folds of consecutive pairs, and longer folds come first.
  * `file` is for messages. Errors: DNX_EMEM. */
 dnx_status dnx_pairs_of_set(const dnx_binset *s, const char *file, dnx_pairs *p, dnx_err *err);

@@ -27,7 +27,7 @@ typedef struct {
     int panels;           /* number of panels of PANEL queries */
     float *packed;        /* the queries, packed for the first pass */
     float *products;      /* threads x BLOCK x q; only when the first pass uses floats */
-    float *limit;         /* threads x panels x PANEL: smaller products are no hits */
+    float *limit;         /* threads x panels x PANEL: products below a query's limit are no hits */
     dnx_byte_find *found; /* threads x BLOCK x panels: the results of the first pass */
     dnx_hit *hits;        /* threads x q x k: the best hits of each thread */
 } job;
@@ -112,7 +112,7 @@ static void search_share(void *arg, int t, int threads) {
 }
 
 /* Merges the lists of all threads into one list for each query. Threads are taken in order, and an
- * earlier thread has earlier rows, so of rows with equal cosines the first ones stay. */
+ * earlier thread has earlier rows, so among rows with equal cosines the earlier rows stay. */
 static void merge(const job *j, int threads, dnx_hit *out) {
     const size_t lists = (size_t)j->in.q, k = (size_t)j->in.k;
     memcpy(out, j->hits, sizeof *out * lists * k);
