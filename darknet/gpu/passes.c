@@ -26,8 +26,8 @@ static int place_of(const dnx_placed *p, const float *images) {
     return -1;
 }
 
-/* Starts to copy these images to a free buffer on the device. Does nothing when the images are on
- * the device already, or when no buffer is free. */
+/* Starts to copy `images` to a free buffer on the device. Does nothing when the images are on the
+ * device already, or when no buffer is free. */
 static void bring_beside(dnx_net *net, const float *images) {
     dnx_placed *p = dnx_placed_of(net);
     const int k = p->image_of[0] ? 1 : 0;

@@ -10,7 +10,7 @@
 
 /* The GPU code of a build with GPU=1; dnx_gpu is NULL in other builds. */
 typedef struct {
-    const char *ptx;           /* the kernels, as text */
+    const char *ptx;           /* the kernels as PTX text */
     const dnx_gpu_pair *types; /* the last element is {NULL, NULL} */
 } dnx_gpu_build;
 extern const dnx_gpu_build *const dnx_gpu;
