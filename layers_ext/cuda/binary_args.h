@@ -14,7 +14,7 @@ struct binarise_args {
     int C, taps;
     bool centers, has_alpha, clamps;
 };
-/* binarise_back: adds the gradient of w to d_w. G: the gradient of alpha b, overwritten. */
+/* binarise_back: adds the gradient of w to d_w. Overwrites G, the gradient of alpha b. */
 struct binarise_back_args {
     const float *v, *alpha, *centred;
     float *G, *d_w;
@@ -28,23 +28,23 @@ struct signs_args {
     long rows;
     int C;
 };
-/* signs_back: replaces du, the gradient of sign(u), by the gradient of u. This is map[row] sign(u),
- * plus du where |u| <= 1. map: the gradient of `sum`, or NULL. */
+/* signs_back: du is the gradient of sign(u). Replaces it by the gradient of u, which is map[row]
+ * sign(u), plus du where |u| <= 1. map: the gradient of `sum`, or NULL. */
 struct signs_back_args {
     const float *x, *scale, *shift, *map;
     float *du;
     long rows;
     int C;
 };
-/* k_map: to = K of layers_ext/binary.c, batch x oh x ow; from = the sums of |u|, batch x h x w.
- * k_unmap: to = the gradient of these sums; from = the gradient of K. */
+/* k_map: to = K, the mean of |u| over each window, batch x oh x ow; from = the sums of |u| over
+ * channels, batch x h x w. k_unmap: to = the gradient of these sums; from = the gradient of K. */
 struct k_map_args {
     struct dnx_cuda_window at;
     const float *from;
     float *to;
 };
 #define k_unmap_args k_map_args
-/* k_scale: z = z * map[row] * alpha[n]. z: rows x N. Without map, z = z * alpha[n]. */
+/* k_scale: z = z * map[row] * alpha[n], or z * alpha[n] without map. z: rows x N; map: K. */
 struct k_scale_args {
     float *z;
     const float *map, *alpha;

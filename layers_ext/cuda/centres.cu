@@ -13,8 +13,8 @@ DEVICE float *centre_of(const struct centres_args *a, int label) {
     return a->w + (long)(a->rows ? a->rows[label] : label) * a->D;
 }
 
-/* Returns a_b of common/face/centres.h. x, t: features of student and teacher; w: the centre;
- * t_inv = 1/|t|. */
+/* Returns a_b, the share of the old centre (common/face/centres.h). x, t: features of student and
+ * teacher; w: the centre; t_inv = 1/|t|. */
 DEVICE double alpha_of(const struct centres_args *a, const float *x, const float *w, const float *t,
                        double t_inv) {
     if (a->is_fixed) return a->fixed;

@@ -39,13 +39,13 @@ static bool is_3x3(const struct dnx_cuda_window *at) {
            (long)at->batch * at->h * at->w <= 1L << 30;
 }
 static bool is_aligned(const void *p) { return (uintptr_t)p % 16 == 0; }
-/* The kernels depthwise*_3x3 compute these activations without a call. */
+/* True for the activations that the kernels depthwise*_3x3 can compute. */
 static bool bends(dnx_act act) {
     return act == DNX_LINEAR || act == DNX_RELU || act == DNX_LEAKY || act == DNX_PRELU ||
            act == DNX_RELU6;
 }
 
-/* Returns the blocks in x, at most `most`, for the strips of `rows` rows. */
+/* Returns how many blocks in x, at most `most`, compute the strips of `rows` rows. */
 static int blocks_of(long rows, int columns, int length, int most) {
     const long strips = rows * ((columns + length - 1) / length);
     const long blocks = (strips + DNX_CUDA_STRIPS - 1) / DNX_CUDA_STRIPS;
@@ -83,8 +83,8 @@ dnx_status dnx_gpu_dw_make(dnx_gpu_layer *l, dnx_err *err) {
                        err);
 }
 
-/* Queues the convolution. Returns its blocks in x when it has stored the sums of z and z^2 in
- * `parts`, else 0. */
+/* Queues the convolution. Returns the number of its blocks in x when it stores the sums of z and
+ * z^2 in `parts`, else 0. */
 static int convolve(dnx_gpu_layer *l, struct depthwise_args *a, double *parts) {
     const long rows = (long)a->at.batch * a->at.oh * a->at.ow;
     const long tiles = tiles_of(a->at.batch, a->at.oh, a->at.ow);

@@ -50,7 +50,8 @@ KERNEL(depthwise_dx) {
     }
 }
 
-/* A thread computes the same tap and channel in several images. */
+/* Each pixel and channel of the input has one weight. A thread reads one weight, and computes this
+ * pixel and channel of dx in several images. */
 KERNEL(depthwise_dx_whole) {
     const int taps = a.at.h * a.at.w;
     const long i = INDEX, count = (long)taps * a.at.C;
@@ -88,8 +89,8 @@ KERNEL(depthwise_dw) {
     a.parts[((long)BLOCK_Z * a.at.kh * a.at.kw + BLOCK_Y) * N + n] = sum;
 }
 
-/* A block adds the slabs of 32 numbers. Each warp takes every 8th slab, 8 of them at a time, so
- * that their loads do not wait for each other. */
+/* A block adds up the slabs of 32 numbers of dw. Each of its 8 warps adds every 8th slab. A warp
+ * loads 8 slabs before it adds them, so that the loads run at the same time. */
 KERNEL(depthwise_dw_sum) {
     enum { ROWS = DNX_CUDA_ROWS, AHEAD = 8 };
     SHARED float sums[ROWS][DNX_CUDA_COLUMNS];
@@ -111,7 +112,7 @@ KERNEL(depthwise_dw_sum) {
     a.dw[i % a.N * a.taps + i / a.N] += sum;
 }
 
-/* Below, a block computes a tile of 8 x 8 pixels in 32 channels; each warp takes a row. */
+/* Below, a block computes tiles of 8 x 8 pixels and 32 channels, with a warp for each row. */
 enum { SIDE = DNX_CUDA_SIDE, LANES = DNX_CUDA_COLUMNS };
 
 /* The first pixel of a tile, and the index of its image. */

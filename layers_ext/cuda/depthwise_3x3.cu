@@ -24,8 +24,8 @@ DEVICE struct strip strip_of(unsigned k, int rows, int columns, int length) {
     s.y = (int)(row % (unsigned)rows);
     return s;
 }
-/* Loops over this thread's strips k of `rows` rows of `columns` pixels. There are none when its
- * channel CHANNEL is not below C. */
+/* Loops over this thread's strips k: `rows` rows of `columns` pixels are divided into strips of
+ * `length` pixels. A thread whose first channel, CHANNEL, is not below C has no strips. */
 #define EACH_STRIP(k, rows, columns, length, C)                                                    \
     const unsigned k##_end = CHANNEL < (C) ? (unsigned)((rows)*strips_across(columns, length))     \
                                            : 0;                                                    \
@@ -40,8 +40,9 @@ DEVICE void copy_filters(const float *w, int C, float4 to[9][FOURS]) {
         ((float *)to[i % 9])[i / 9] = w[(long)first * 9 + i];
 }
 
-/* A batch norm and an activation: u = z*scale + shift; y = u when u > 0, else slope*u; y is at most
- * `top`. of: scale, shift and slope of the block's channels, in shared memory. */
+/* bent() applies a batch norm and an activation: u = z*scale + shift; y = u when u > 0, else
+ * slope*u; y is at most `top`. copy_bends() copies scale, shift and slope of the block's channels
+ * to `of` in shared memory. */
 DEVICE float top_of(dnx_act act) { return act == DNX_RELU6 ? 6 : __builtin_inff(); }
 DEVICE void copy_bends(const float *scale, const float *shift, const float *slopes, dnx_act act,
                        int C, float4 of[3][FOURS]) {
@@ -68,19 +69,21 @@ DEVICE float4 bent(float4 z, const float4 (*of)[FOURS], float top) {
                     bent_one(z[3], scale[3], shift[3], slope[3], top)};
 }
 
-/* Loads 4 channels of 9 pixels, the first at column x0 of an image of w columns and C channels.
- * `from` points to this first pixel. Pixels outside of the image become 0. */
+/* Loads 4 channels of `count` neighbouring pixels, the first at column x0 of an image of w columns
+ * and C channels. `from` points to this first pixel. Pixels outside of the image become 0. */
 DEVICE void load_row(const float *from, int C, int x0, int w, int count, float4 *to) {
     UNROLL for (int i = 0; i < count; i++, from += C)
         to[i] = load_four(from, (unsigned)(x0 + i) < (unsigned)w);
 }
-/* Applies a deferred batch norm and activation to a pixel, unless of is NULL. */
+/* Applies a deferred batch norm and activation to the pixel z, unless `of` is NULL. Returns 0 for a
+ * pixel outside of the image. */
 DEVICE float4 bent_at(const float4 (*of)[FOURS], float top, float4 z, bool is_in) {
     const float4 none = {0, 0, 0, 0};
     return !of ? z : is_in ? bent(z, of, top) : none;
 }
 
-/* Adds to `sum` the products of a row of 9 pixels and 3 taps. */
+/* Loads 9 pixels of a row of x. Adds to each output of the strip, in `sum`, the products of its 3
+ * pixels with the taps f. */
 DEVICE void add_row(const float *from, int C, int x0, int w, int stride, const float4 (*of)[FOURS],
                     float top, const float4 f[3], float4 sum[LONGEST]) {
     float4 v[REACH];
@@ -95,8 +98,8 @@ DEVICE void add_row(const float *from, int C, int x0, int w, int stride, const f
     }
 }
 
-/* Adds to `sum` the convolution of a strip with w, or with w turned by 180 degrees. x is an h x w
- * image, from this thread's channel on. */
+/* Adds to `sum` the convolution of a strip with w, or with w turned by 180 degrees. x points to
+ * this thread's first channel in pixel (0, 0) of the image. */
 DEVICE void convolve(const float *x, const struct dnx_cuda_window *at, struct strip s, int stride,
                      const float4 (*of)[FOURS], float top, const float4 w[9][FOURS], bool is_turned,
                      float4 sum[LONGEST]) {
@@ -120,7 +123,7 @@ DEVICE void store_pixels(float *to, int C, int count, int length, const float4 *
     UNROLL for (int i = 0; i < length; i++, to += C) store_four(to, from[i], i < count);
 }
 
-/* Adds the first `count` pixels of a strip, and their squares, to the sums of this thread. */
+/* Adds z and z^2 of the first `count` pixels of a strip to the sums of this thread. */
 DEVICE void add_strip(const float4 *z, int count, int length, double (*sums)[STRIPS][FOURS][4]) {
     double s0[4] = {0, 0, 0, 0}, s1[4] = {0, 0, 0, 0};
     UNROLL for (int i = 0; i < length; i++) {
@@ -136,7 +139,7 @@ DEVICE void add_strip(const float4 *z, int count, int length, double (*sums)[STR
         sums[1][THREAD / FOURS][THREAD % FOURS][j] += s1[j];
     }
 }
-/* Stores in parts the sums over the strips of the block. */
+/* Adds up the sums of the block's threads, and stores them in parts. */
 DEVICE void store_sums(double (*sums)[STRIPS][FOURS][4], double *parts, int C) {
     const int k = THREAD / DNX_CUDA_COLUMNS, lane = THREAD % DNX_CUDA_COLUMNS;
     const int c = BLOCK_Y * DNX_CUDA_COLUMNS + lane;
@@ -194,9 +197,9 @@ KERNEL_WITH(depthwise_dx_3x3, 2) {
     }
 }
 
-/* A thread computes 8 pixels of a row of dx from 5 pixels of one or two rows of dz. The window of
- * pixel x of a row of dz has its middle at column 2x of dx. So column 2x of dx reads tap 1 of pixel
- * x; column 2x + 1 reads tap 2 of pixel x and tap 0 of pixel x + 1. The same holds for rows. */
+/* A thread computes 8 pixels of a row of dx from 5 pixels of one or two rows of dz. In a row, pixel
+ * x of dz has the middle of its window at column 2x of dx. So column 2x of dx reads tap 1 of pixel
+ * x; column 2x + 1 reads tap 2 of pixel x and tap 0 of pixel x + 1. Rows follow the same rule. */
 KERNEL_WITH(depthwise_dx_3x3_by_2, 2) {
     SHARED float4 w[9][FOURS];
     enum { LENGTH = DNX_CUDA_STRIP(2) };
@@ -227,7 +230,7 @@ KERNEL_WITH(depthwise_dx_3x3_by_2, 2) {
     }
 }
 
-/* Adds to dw the gradients of 3 taps: the products of a row of x and the strip d of dz. */
+/* Adds to dw the gradients of 3 taps: the products of a row of x with d, a strip of dz. */
 DEVICE void add_products(const float *from, int C, int x0, int w, int stride,
                          const float4 (*of)[FOURS], float top, const float4 *d, float4 dw[3]) {
     const int length = DNX_CUDA_DW_STRIP(stride), reach = (length - 1) * stride + 3;
@@ -242,8 +245,8 @@ DEVICE void add_products(const float *from, int C, int x0, int w, int stride,
     }
 }
 
-/* A thread adds up the gradients of 9 taps over its strips. Then the block adds those of its
- * threads, three taps at a time. */
+/* A thread adds up the gradients of 9 taps over its strips. Then the block adds the gradients of
+ * its threads, three taps at a time. */
 DEVICE void filter_gradient(const struct depthwise_dw_args *a, int stride) {
     SHARED float4 of[3][FOURS], sums[3][STRIPS][FOURS];
     const struct dnx_cuda_window *at = &a->at;

@@ -47,7 +47,8 @@ dnx_status dnx_device_look(int index, dnx_device_facts *facts, dnx_err *err) {
     return st ? st : look(cu, index, &device, facts, err);
 }
 
-/* Returns the number after `word` without its point: 70 for ".version 7.0"; 0 without the word. */
+/* Returns the number that follows `word` in ptx, without its point: 70 for ".version 7.0". Returns
+ * 0 when ptx does not contain `word`. */
 static int ptx_number(const char *ptx, const char *word) {
     const char *at = strstr(ptx, word);
     int major = 0, minor = 0;

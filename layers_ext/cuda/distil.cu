@@ -80,7 +80,8 @@ DEVICE float series_at(const float *series, int degree, float v, float *slope) {
     return sum;
 }
 
-/* One block for each row. Replaces own[i][j] by the factor of u_j in the gradient of u_i. */
+/* One block for each image i. Replaces the cosine own[i][j] by the factor of u_j in the gradient of
+ * u_i. u_i is the student's feature of image i at length 1. */
 KERNEL(correlation) {
     const long first = (long)BLOCK_X * a.count;
     double sum = 0;

@@ -12,8 +12,8 @@ typedef struct {
 static const symbol needed[] = {DNX_CU_SYMBOLS(SYMBOL){NULL, 0}};
 static const symbol of_graphs[] = {DNX_CU_GRAPH_SYMBOLS(SYMBOL){NULL, 0}};
 
-/* Sets the pointers of all functions in the list. Returns the name of one that the library does not
- * have, or NULL. */
+/* Sets the pointers in d to the functions of the list. Returns the name of the first function that
+ * the library lacks, or NULL when it has all. */
 static const char *find(void *library, const symbol *list, dnx_driver *d) {
     for (; list->name; list++) {
         void *p = dlsym(library, list->name);

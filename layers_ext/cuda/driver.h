@@ -1,6 +1,6 @@
 /* driver.h - NVIDIA's driver library, libcuda.so.1. It is opened at run time, so a build needs no
- * file from NVIDIA. Some functions are named with _v2: NVIDIA's header defines the names without
- * _v2 as macros for these. */
+ * file from NVIDIA. Some names end with _v2, because NVIDIA's header defines the names without _v2
+ * as macros for the names with _v2. */
 #ifndef DNX_CUDA_DRIVER_H
 #define DNX_CUDA_DRIVER_H
 #include <stdbool.h>
@@ -25,7 +25,7 @@ enum {
 enum {
     DNX_CU_OWN_ORDER = 1,    /* for cuStreamCreate: without waiting for the default stream */
     DNX_CU_WITHOUT_TIME = 2, /* for cuEventCreate: without a time stamp */
-    DNX_CU_THIS_THREAD = 1   /* for cuStreamBeginCapture_v2: ignores other threads' calls */
+    DNX_CU_THIS_THREAD = 1   /* for cuStreamBeginCapture_v2: does not restrict other threads */
 };
 
 #define DNX_CU_SYMBOLS(X)                                                                          \

@@ -1,7 +1,7 @@
 /* elements.cu - sums, products and copies. */
 #include "cuda/act.h"
 
-/* Returns the index of the element of f that is added to y[i]; -1 when none is. */
+/* Returns the index of the element of f that is added to y[i]; -1 when nothing is added. */
 DEVICE long f_of_y(const struct dnx_cuda_overlap *at, long i) {
     if (at->is_all) return i;
     const int c = (int)(i % at->C), x = (int)(i / at->C % at->X),
@@ -27,7 +27,7 @@ DEVICE long y_of_f(const struct dnx_cuda_overlap *at, long i) {
            c;
 }
 
-/* Four channels of a tensor with the deferred batch norm and activation of `d`. */
+/* The deferred batch norm and activation of four channels of a tensor. */
 struct four_loaded {
     float4 scale, shift, slopes;
 };

@@ -1,12 +1,12 @@
 /* kernels.h - the kernels of the device and their arguments.
  *
  * All tensors are float32, NHWC, on the device. A row is one pixel of a batch with its channels; a
- * slab is a range of rows. The sums of slabs are stored in `parts`, and added in a fixed order by a
- * second kernel, so two runs give the same bits.
+ * slab is a range of rows. A kernel that sums over rows stores the sums of each slab in `parts`. A
+ * second kernel adds up the slabs in a fixed order, so two runs give the same bits.
  *
- * With `adds` a kernel adds to its output. x, y and z are the input, the output, and the values
- * before batch norm and activation; dx, dy and dz are their gradients. "Blocks: (a, b, c)" is the
- * grid of a kernel: a blocks in x, b in y, c in z; a number that is not given is 1. */
+ * x is the input, y the output, z the values before batch norm and activation; dx, dy and dz are
+ * their gradients. When `adds` is true, a kernel adds to its output instead of overwriting it.
+ * "Blocks: (a, b, c)" is the grid of a kernel: a blocks in x, b in y, c in z, or else 1. */
 #ifndef DNX_CUDA_KERNELS_H
 #define DNX_CUDA_KERNELS_H
 #include <stdbool.h>
@@ -16,7 +16,7 @@
 #include "cuda/window.h"
 #include "kernels/activations.h"
 
-/* Columns: the kernel's name; true when the kernel calls SYNC(). */
+/* Columns: the kernel's name; true when the kernel calls SYNC(), the barrier of a block. */
 // clang-format off
 #define DNX_CUDA_KERNELS(X)                                                                     \
     X(conv_forward, true) X(conv_dx, true) X(conv_dw, true)                                     \
@@ -45,27 +45,32 @@
 // clang-format on
 
 enum { DNX_CUDA_THREADS = 256 }; /* in a block */
-enum { DNX_CUDA_TILE = 64 };     /* rows, and columns, of a product that a block computes */
-enum { DNX_CUDA_COLUMNS = 32 };  /* channels that one block sums over rows */
-enum { DNX_CUDA_ROWS = 8 };      /* rows that such a block adds at a time */
+enum { DNX_CUDA_TILE = 64 };     /* a block computes a matrix product in tiles of 64 x 64 */
+enum { DNX_CUDA_COLUMNS = 32 };  /* channels that a block sums over rows, or computes in a tile */
+enum { DNX_CUDA_ROWS = 8 };      /* rows that a block reads at a time: 256 threads / 32 */
 enum { DNX_CUDA_SIDE = 8 };      /* side of a depthwise tile, pixels */
-/* Floats of shared memory for a depthwise tile: WINDOWS for the pixels that it reads, SUMS for the
- * sums of depthwise_dw_tiles. */
+/* Shared memory of a depthwise tile, in floats. WINDOWS: the pixels that it reads, at most 17 x 17
+ * in 32 channels (8 x 8 windows of 3 x 3 pixels with stride 2). SUMS: the sums of
+ * depthwise_dw_tiles for 9 taps, 8 rows of pixels and 32 channels. */
 enum { DNX_CUDA_WINDOWS = 17 * 17 * 32, DNX_CUDA_SUMS = 9 * 8 * 32 };
-/* For kernels depthwise*_3x3: strips that a block computes at a time; pixels in a strip, and in a
- * strip of depthwise_dw_3x3. Longer strips need more than 128 registers. */
+/* The kernels depthwise*_3x3 compute strips of neighbouring pixels. STRIPS: strips that a block
+ * computes at a time. STRIP(): pixels in a strip. DW_STRIP(): pixels in a strip of
+ * depthwise_dw_3x3. With longer strips a thread would need more than 128 registers. */
 enum { DNX_CUDA_STRIPS = 32 };
 #define DNX_CUDA_STRIP(stride) ((stride) == 1 ? 7 : 4)
 #define DNX_CUDA_DW_STRIP(stride) ((stride) == 1 ? 4 : 3)
 enum { DNX_CUDA_STRIPES = 512 }; /* the most blocks in x of a convolution that sums z and z^2 */
-/* The number of slabs of a sum over rows, and the rows in a slab; the last slab may have fewer. */
+/* SLABS: the number of slabs of a sum over rows. SLAB: the rows in a slab; the last may have
+ * fewer. */
 #define DNX_CUDA_SLABS(rows) ((rows) < 512 * 256 ? ((rows) + 511) / 512 : 256)
 #define DNX_CUDA_SLAB(rows) (((rows) + DNX_CUDA_SLABS(rows) - 1) / DNX_CUDA_SLABS(rows))
 enum { DNX_CUDA_DESCENT = 64 }; /* blocks that update one tensor */
-/* Most rows in a slab of conv_dw. Slabs are larger if there would be too many blocks for CUDA. */
+/* Most rows in a slab of conv_dw, unless CUDA's limit of 65535 blocks in z requires larger
+ * slabs. */
 enum { DNX_CUDA_SPLIT = 4096 };
 
-/* A deferred batch norm and activation: x = act(z*scale + shift), or x = z when scale is NULL. */
+/* A deferred batch norm and activation: the layer before has stored z, and this kernel computes its
+ * own input x = act(z*scale + shift). When scale is NULL, nothing is deferred, and x = z. */
 struct dnx_cuda_deferred {
     const float *scale, *shift, *slopes; /* one number for each channel of x; or NULL */
     dnx_act act;
@@ -73,9 +78,9 @@ struct dnx_cuda_deferred {
 };
 
 /* conv_forward: z = (windows of x) * wk. y = act(z + shift) + residual; without shift, y = z +
- * residual. parts gets the sums of z and z^2 from each block in x, ordered as in norm_sums. Blocks:
- * (tiles of output rows, tiles of N/groups, groups). If parts is not NULL, at most DNX_CUDA_STRIPES
- * blocks in x. */
+ * residual. Each block in x stores its sums of z and z^2 in parts, in the order of norm_sums.
+ * Blocks: (tiles of output pixels, tiles of a group's filters, groups). If parts is not NULL, at
+ * most DNX_CUDA_STRIPES blocks in x. */
 struct conv_forward_args {
     struct dnx_cuda_window at;
     const float *x;
@@ -87,8 +92,8 @@ struct conv_forward_args {
     dnx_act act;
     struct dnx_cuda_deferred of_x;
 };
-/* conv_dx: dx = D * wt. A row of D is the dz of all outputs whose windows contain one input pixel.
- * Blocks: (tiles of input rows, tiles of C/groups, groups). */
+/* conv_dx: dx = D * wt. Row i of D has the dz of all outputs whose windows contain input pixel i.
+ * Blocks: (tiles of input pixels, tiles of a group's channels, groups). */
 struct conv_dx_args {
     struct dnx_cuda_window at;
     const float *dz;
@@ -96,8 +101,8 @@ struct conv_dx_args {
     float *dx;
     bool adds;
 };
-/* conv_dw: stores the gradient of wk from each slab in parts. Blocks: (tiles of kh*kw*C/groups,
- * tiles of N/groups, groups * slabs). */
+/* conv_dw: stores the gradient of wk from each slab of output pixels in parts. Blocks: (tiles of a
+ * filter's kh*kw*C/groups weights, tiles of a group's filters, groups * slabs). */
 struct conv_dw_args {
     struct dnx_cuda_window at;
     const float *x, *dz;
@@ -120,7 +125,7 @@ struct filters_args {
     float *wk, *wt;
     int N, groups, cg, taps;
 };
-/* filters_back: adds the sum of the slabs of conv_dw to dw, which is ordered as w. */
+/* filters_back: adds the sum of conv_dw's slabs to dw, in the order of w in filters_args. */
 struct filters_back_args {
     const float *parts;
     float *dw;
@@ -156,10 +161,10 @@ struct depthwise_dx_args {
     float *dx;
     bool adds;
 };
-/* depthwise_dw: stores the gradient of w from each slab in parts, slabs x taps x N. Blocks: (N /
- * DNX_CUDA_COLUMNS rounded up, taps, slabs). For depthwise_dw_tiles and
- * depthwise_dw_3x3 a slab is all the tiles or strips that one block computes. depthwise_dw_sum adds
- * the sum of the slabs to dw. Blocks: N * taps / DNX_CUDA_COLUMNS rounded up. */
+/* depthwise_dw: computes the gradient of w from each slab of output pixels, and stores it in parts,
+ * slabs x taps x N. Blocks: (N / DNX_CUDA_COLUMNS rounded up, taps, slabs). For depthwise_dw_tiles
+ * and depthwise_dw_3x3 a slab is all the tiles or strips that one block computes. depthwise_dw_sum
+ * adds the sum of the slabs to dw. Blocks: N * taps / DNX_CUDA_COLUMNS rounded up. */
 struct depthwise_dw_args {
     struct dnx_cuda_window at;
     const float *x, *dz;
@@ -187,12 +192,13 @@ struct depthwise_dw_sum_args {
  * u. Biases, scales, slopes and all statistics are C numbers each. When scale is NULL, u = z.
  *
  * norm_sums: stores the sums over each slab in parts, slabs x 3 x C. When dy is NULL, these are the
- * sums of z and z^2. Else they are the sums of du and du*z, and the gradient of the slopes.
- * Blocks: (C / DNX_CUDA_COLUMNS rounded up, slabs).
+ * sums of z and z^2. Else they are the sums of du and du*z, and the gradient of the slopes. Blocks:
+ * (C / DNX_CUDA_COLUMNS rounded up, slabs).
  * norm_apply: to = y.
- * norm_dz: to = dz = du*p + z*q + r with du = dy * act'(u). When p is NULL, dz = du.
- * fours: C is a multiple of 4, and z, dy and `to` have addresses that are multiples of 16 bytes;
- * norm_apply and norm_dz then read and write four numbers at once. */
+ * norm_dz: to = dz = du*p + z*q + r with du = dy * act'(u). norm_back computes p, q and r. When p
+ * is NULL, dz = du.
+ * fours: true when C is a multiple of 4, and z, dy and `to` have addresses that are multiples of 16
+ * bytes. norm_apply and norm_dz then read and write four numbers at once. */
 struct norm_sums_args {
     const float *z, *dy, *scale, *shift, *slopes, *p, *q, *r;
     double *parts;
@@ -278,7 +284,7 @@ struct channels_args {
     int c, from_c, from_at, to_c, to_at;
     bool adds;
 };
-/* maxpool: winner has for each output the index row * w + column of its window's largest pixel. */
+/* maxpool: winner is, for each output, the largest pixel of its window, as row * w + column. */
 struct maxpool_args {
     struct dnx_cuda_window at;
     const float *from; /* x; in maxpool_back dy */
@@ -298,7 +304,7 @@ struct avgpool_args {
 #define maxpool_back_args maxpool_args
 #define avgpool_back_args avgpool_args
 /* descend: does the same as descend() of net/update.c, for each tensor in w: a step with momentum
- * and weight decay, then g = 0. With clip_norm= or exclusivity=, the processor updates the layer
+ * and weight decay, then g = 0. With clip_norm= or exclusivity=, the processor updates the layers
  * instead. Blocks: (DNX_CUDA_DESCENT, tensors). */
 struct dnx_cuda_descent {
     long at, count; /* numbers [at, at + count) of w, g and v */
@@ -314,7 +320,8 @@ struct fill_args {
     long count;
     float value;
 };
-/* What the factors b belong to: each number of a, each channel of an image, or each pixel. */
+/* A factor in b of times_map_args belongs to one number of a, one channel of an image, or one
+ * pixel. */
 enum { DNX_CUDA_EACH, DNX_CUDA_CHANNEL, DNX_CUDA_PIXEL };
 /* times_map: to = act(a b). map_slopes: to = dy act'(a b). image: numbers in an image. */
 struct times_map_args {
@@ -344,22 +351,22 @@ struct shuffle_args {
     bool adds;
 };
 
-/* unit_rows: scales rows of x to length 1, and stores inv = 1/|x|. Row i of unit comes from row
- * rows[i] of x, or from row i when rows is NULL. When rows[i] is -1, row i of unit and inv[i] are
- * 0. Blocks: count / DNX_CUDA_ROWS rounded up. */
+/* unit_rows: scales rows of x to length 1, and stores inv = 1/|x|. Row i of unit is row rows[i] of
+ * x, scaled, or row i when rows is NULL. When rows[i] is -1, row i of unit and inv[i] are 0.
+ * Blocks: count / DNX_CUDA_ROWS rounded up. */
 struct unit_rows_args {
     const float *x;
     const int *rows;
     float *unit, *inv; /* unit: count x size, or NULL; inv: count */
-    long count, from;  /* row `from` of unit and all later rows are 0 */
+    long count, from;  /* unit and inv are 0 in rows `from` to count - 1 */
     int size;
     bool as_it_is; /* unit = x, inv = 1 */
-    float least;   /* replaces a smaller |x|^2 */
+    float least;   /* lower bound for |x|^2 */
 };
-/* unit_back: dx = factor * inv * (d - (d.unit) unit). With is_along, along[i] replaces d.unit; when
- * along is NULL, 0 replaces it. d is the sum of `parts` arrays. These are `part` floats apart, and
- * their rows are ld floats apart. Row i goes to row rows[i] of dx, or to row i when rows is NULL.
- * Blocks: as for unit_rows. */
+/* unit_back: the gradient of unit_rows, dx = factor * inv * (d - (d.unit) unit), where d is the
+ * gradient of unit. With is_along, along[i] replaces d.unit; when along is NULL, 0 replaces it. d
+ * is the sum of `parts` arrays, which begin `part` floats apart and whose rows are ld floats apart.
+ * Row i goes to row rows[i] of dx, or to row i when rows is NULL. Blocks: as for unit_rows. */
 struct unit_back_args {
     const float *d, *unit, *inv, *along;
     const int *rows;

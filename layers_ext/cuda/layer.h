@@ -17,17 +17,18 @@ typedef struct dnx_gpu_layer {
     /* grad and momentum are NULL when the parameter is not trained. */
     float *grad[DNX_MAX_PARAMS];
     float *momentum[DNX_MAX_PARAMS];
-    float *scratch;        /* on the device; shared by all layers of the network */
+    float *scratch;        /* on the device; all layers of the network share it */
     size_t scratch_floats; /* floats of scratch that the layer needs; make() sets it */
     /* The loss of each image, on the device. make() of a loss layer allocates the array. */
     double *losses;
     struct dnx_gpu_layer *head; /* the GPU version of node->distillation->head; may be NULL */
     struct dnx_gpu_norm *norm;  /* the layer's batch norm and activation; may be NULL */
-    /* True when forward() stores the values before batch norm and activation in y. The only reader
-     * then applies both. */
+    /* True when forward() stores z, the values before batch norm and activation, in y. The next
+     * layer, the only one that reads y, then applies both. */
     bool defers;
-    struct dnx_gpu_layer *deferred[DNX_MAX_IN]; /* [k]: layer of input k if it defers, or NULL */
-    /* bring() sets is_idle. If true, forward() and backward() do not run; y and losses are 0. */
+    struct dnx_gpu_layer *deferred[DNX_MAX_IN]; /* [k]: layer of input k if it defers, else NULL */
+    /* bring() sets is_idle when the layer has nothing to compute in this pass, for example without
+     * labels. Then forward() and backward() do not run; y and losses are 0. */
     bool is_idle;
     void *state; /* type->state_size bytes on the processor, zeroed before make() */
     void *memory[DNX_GPU_MEMORY]; /* the results of dnx_gpu_new() */
@@ -38,29 +39,30 @@ typedef struct dnx_gpu_type {
     size_t state_size;
     /* Returns true if the device can run this layer. NULL for types that it can always run. */
     bool (*can)(const dnx_node *n);
-    /* A layer that trains may defer batch norm and activation to its reader. */
+    /* A layer of this type may defer batch norm and activation to the next layer in training. */
     bool may_defer;
     /* forward() adds dnx_residual(p) to y in prediction (layer/fusion.h). */
     bool adds_residual;
-    /* Returns true if the layer can apply what its inputs defer. NULL for types that never can. */
+    /* Returns true if the layer can apply the batch norm and activation that its inputs defer. NULL
+     * for types that never can. */
     bool (*loads)(const dnx_node *n);
     /* Allocates what the layer needs. Runs before value, grad and momentum are set. May be NULL. */
     dnx_status (*make)(dnx_gpu_layer *l, dnx_err *err);
     /* Runs before forward(). Copies values that change with every pass to the device, such as
      * p->truth and p->target, which are on the processor. So forward() and backward() queue the
-     * same work in each pass. May be NULL. */
+     * same commands in each pass, and a CUDA graph can repeat them. May be NULL. */
     void (*bring)(dnx_gpu_layer *l, const dnx_pass *p);
     /* As in dnx_layer_type, but on the device, and with l->scratch and l->losses. */
     void (*forward)(dnx_gpu_layer *l, dnx_pass *p);
     void (*backward)(dnx_gpu_layer *l, dnx_pass *p);
-    /* Runs before the next forward() after parameters have changed. May change parameters itself.
+    /* Runs after parameters have changed, before the next forward(). May change parameters itself.
      * May be NULL. */
     void (*prepare)(dnx_gpu_layer *l);
 } dnx_gpu_type;
 
 /* Allocate zeroed memory on the device, which is freed together with the layer. dnx_gpu_new() sets
- * *p; dnx_gpu_new_bytes() sets the pointer variable at address `to`. Fail with DNX_EMEM or
- * DNX_EIO. */
+ * *p. dnx_gpu_new_bytes() sets a pointer of any type: `to` is the address of the pointer. Fail with
+ * DNX_EMEM or DNX_EIO. */
 dnx_status dnx_gpu_new(dnx_gpu_layer *l, float **p, size_t floats, dnx_err *err);
 dnx_status dnx_gpu_new_bytes(dnx_gpu_layer *l, void *to, size_t bytes, dnx_err *err);
 /* Return the values, or the gradient, of the layer's first parameter with this role. Return NULL
@@ -74,10 +76,10 @@ static inline bool dnx_gpu_has_fours(int C, const float *x, const float *y, cons
     return C % 4 == 0 && C / 4 <= DNX_GPU_MOST_BLOCKS * DNX_CUDA_THREADS &&
            ((uintptr_t)x | (uintptr_t)y | (uintptr_t)z) % 16 == 0;
 }
-/* Return the numbers of blocks in y and x of a kernel over rows x C numbers. */
+/* Return the number of slabs of a sum over rows, and how many blocks compute C channels. */
 static inline int dnx_gpu_slabs(long rows) { return (int)DNX_CUDA_SLABS(rows); }
 static inline int dnx_gpu_columns(int C) { return (C + DNX_CUDA_COLUMNS - 1) / DNX_CUDA_COLUMNS; }
-/* Queues a kernel with a warp for each row. */
+/* Queues a kernel that computes each row with 32 threads, 8 rows in a block. */
 static inline void dnx_gpu_rows(const dnx_gpu_layer *l, dnx_cuda_kernel kernel, long rows,
                                 const void *args) {
     dnx_device_launch(l->device, kernel, (rows + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS, 1, 1, args);

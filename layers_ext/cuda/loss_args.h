@@ -6,10 +6,10 @@
 #include "common/face/margin_kinds.h"
 
 /* softmax: y = exp(x/T) / sum exp(x/T) for each row of `size` numbers, T = temperature. When label
- * is not NULL, also computes the cross-entropy of each row. softmax_back: dx = y (dy - <y, dy>) /
- * T. When label is not NULL, adds (onehot - y) / T to dx. One block for each row. */
+ * is not NULL, also stores the cross-entropy of each row in losses. softmax_back: dx = y (dy - <y,
+ * dy>) / T. When label is not NULL, adds (onehot - y) / T to dx. One block for each row. */
 struct softmax_args {
-    const float *x, *dy; /* when dy is NULL, all its numbers are 0 */
+    const float *x, *dy; /* NULL means that dy is 0 */
     float *y, *dx;
     const int *label; /* index of the class in a row, negative when unknown; if NULL, no losses */
     double *losses;
@@ -19,7 +19,7 @@ struct softmax_args {
 };
 #define softmax_back_args softmax_args
 
-/* The margin of a pass, and n, the number of classes in the pass. g.t is dnx_margin_emphasis(). */
+/* The margin of a pass, and its number n of classes. g.t is the result of dnx_margin_emphasis(). */
 struct dnx_cuda_margin {
     dnx_margin g;
     int n;
@@ -30,8 +30,8 @@ struct dnx_cuda_margin_of {
     double *length; /* B: |x| */
     double *m;      /* B */
 };
-/* margin_loss: one block for each image. With of.length, `cosines` has the products of x with unit
- * class vectors; the kernel stores |x| in of.length, and divides the products by |x|.
+/* margin_loss: one block for each image. If of.length is not NULL, `cosines` has the products of x
+ * with unit class vectors; the kernel stores |x| in of.length, and divides the products by |x|.
  * margin_images: weighs the losses as in common/face/mining.h, and sets `along`. One block.
  * margin_slopes: replaces the cosines by their descent directions. */
 struct margin_args {
@@ -40,7 +40,8 @@ struct margin_args {
     float *cosines;   /* B x ld */
     const float *x;   /* B x size */
     const int *label; /* B */
-    /* B x 5: peak and sum of dnx_margin_row; f(c_y); f'(c_y); dL/ds, only with of.length. */
+    /* B x 5: peak and sum as in dnx_margin_row; f(c_y); f'(c_y); dL/ds if of.length is not NULL.
+     * common/face/margin.h defines f, c_y, L and s. */
     double *row;
     double *losses; /* B */
     double *factor; /* B: factors of the gradients; NULL when all are 1 */
@@ -57,8 +58,9 @@ struct margin_args {
 /* common/face/centres.h has the formulas.
  *
  *   centres_follow   moves the centres w; one block for each image
- *   centres_near     stores max(c_b, 0) in m_of; one block for DNX_CUDA_ROWS images
- *   centres_margins  replaces the numbers in m_of by margins; one block
+ *   centres_near     m_of = the cosine of the teacher's feature and the class centre, or 0 if it is
+ *                    negative; one block for DNX_CUDA_ROWS images
+ *   centres_margins  replaces the cosines in m_of by margins; one block
  *
  * The class with label y has row rows[y] of w, or row y when rows is NULL. */
 struct centres_args {
@@ -105,8 +107,8 @@ struct cost_args {
 #define cost_back_args cost_args
 
 /* feature_distance: y = e = |u - v|^2 / 2 with u = g/|g| and v = t/|t|; without is_unit, u = g and
- * v = t. feature_weights: stores h of layers_ext/kd_feature.c and the loss of each image.
- * feature_slopes: dg = the gradient of g. */
+ * v = t. feature_weights: stores h, the weight of each image (layers_ext/kd_feature.c), and the
+ * loss of each image. feature_slopes: dg = the gradient of g. */
 struct feature_args {
     const float *g, *t; /* count x size */
     float *inv;         /* count x 2: 1/|g| and 1/|t|, or 1 and 1 without is_unit */
@@ -121,8 +123,9 @@ struct feature_args {
 #define feature_weights_args feature_args
 #define feature_slopes_args feature_args
 /* correlation: own, target: the student's and the teacher's cosines of all pairs of images, count x
- * count. Computes the loss, and replaces own[i][j] by the factor of u_j in the gradient of u_i.
- * series: degree + 1 coefficients of phi. One block for each image. */
+ * count. Computes the loss, and replaces own[i][j] by the factor of u_j in the gradient of u_i. u_i
+ * is the student's feature of image i at length 1. series: the degree + 1 coefficients of the
+ * polynomial phi in layers_ext/kd_correlation.c. One block for each image. */
 struct correlation_args {
     float *own;
     const float *target, *series;
@@ -132,20 +135,21 @@ struct correlation_args {
     int degree, count;
 };
 
-/* Logits. With is_cosine the logits are scale * z, else z. */
+/* Logits of student or teacher: z or, with is_cosine, scale * z. The kernel's arguments have
+ * scale. */
 struct dnx_cuda_logits {
     const float *z; /* B x ld */
     long ld;
     bool is_cosine, by_length; /* by_length: z is cosine times |feature| */
 };
-/* The values of [kd_probability] that change with every pass. scale and scale_of_teacher are the
- * factors of the student's and the teacher's cosines. */
+/* The values of [kd_probability] that change with every pass. scale is the factor of the student's
+ * cosines, scale_of_teacher the factor of the teacher's cosines. */
 struct dnx_cuda_probability {
     double weight;
     float scale, scale_of_teacher;
 };
-/* The kernels that find the leading classes. leading_norm and leading_least have one block for each
- * image, leading_count has one block. */
+/* The kernels that find the leading classes, which have most of the probability. leading_norm and
+ * leading_least have one block for each image, leading_count has one block. */
 struct leading_args {
     struct dnx_cuda_logits side;
     const float *scale; /* factor of the cosines of `side` */
@@ -161,12 +165,12 @@ struct leading_args {
 #define leading_count_args leading_args
 #define leading_least_args leading_args
 /* probability_loss: computes the losses, and stores sums for the gradient. One block for each
- * image. probability_slopes: computes dz, the gradient of the logits or cosines student.z. */
+ * image. probability_slopes: computes dz, the gradient of student.z. */
 struct probability_args {
     struct dnx_cuda_logits student, teacher;
     const struct dnx_cuda_probability *now;
     double temperature, between, within;
-    const float *least; /* B, from leading_least; NULL without groups */
+    const float *least; /* B: smallest leading logit; NULL without groups */
     const int *label;
     double *sums; /* B x 11: probability.cu describes them */
     double *losses;

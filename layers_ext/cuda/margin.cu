@@ -79,8 +79,9 @@ DEVICE void divide_by_length(const struct margin_args *a, int b, float *row) {
     SYNC();
 }
 
-/* Returns dL/ds for an image with s = |x|. row: the image's `row` of margin_args. cy: the
- * cosine of its class. mass: the sum of e^(z - peak) over the `many` emphasised classes, of N. */
+/* Returns dL/ds for an image with s = |x|. row: the image's `row` of margin_args. cy: the cosine of
+ * its class. many: how many of the N classes are emphasised. mass: the sum of e^(z - peak) over
+ * these classes. */
 DEVICE double length_slope(const dnx_margin *g, const double row[4], double cy, double mass,
                            double many, int N) {
     const double e = g->smoothing, slope = g->is_ste ? 1 : row[3];

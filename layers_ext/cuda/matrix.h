@@ -14,36 +14,37 @@ void dnx_gpu_times(dnx_gpu_layer *l, const float *a, const float *b, float *z, l
  * b: m x k. */
 void dnx_gpu_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
                               long m, int n, int k);
-/* Returns the number of parts: see dnx_gpu_parts(). */
+/* Returns how many matrices dnx_gpu_transposed_times() stores; a smaller m does not give more. */
 int dnx_gpu_matrix_parts(long m, int n, int k);
 /* Adds a^T b to `sum`, n x k. Does nothing when sum is NULL. a: m x n, b: m x k.
  * parts: scratch, dnx_gpu_matrix_parts() x n x k floats. */
 void dnx_gpu_add_transposed_times(dnx_gpu_layer *l, const float *a, const float *b, float *parts,
                                   float *sum, long m, int n, int k);
 
-/* Returns the window of a convolution 1 x 1 of m images of one pixel. Its dnx_gpu_conv_dx() is, for
- * each group, the product of the group's columns of dz and rows of w. dz: m x N, w: N x (C /
- * groups), dx: m x C. */
+/* Describes a product of matrices as a 1 x 1 convolution with m images of one pixel, C inputs and N
+ * outputs. dnx_gpu_conv_dx() with this window multiplies, for each group, the group's columns of dz
+ * by its rows of w. dz: m x N, w: N x (C / groups), dx: m x C. */
 struct dnx_cuda_window dnx_gpu_row_window(long m, int C, int N, int groups);
 
-/* Convolutions. at->batch must be the batch of the pass. */
+/* The functions below are for convolutions. at->batch must be the batch of the pass. */
 enum { DNX_GPU_PIXELS = 1 << 30 }; /* the most pixels in a batch */
-/* Return the number of weights, and the number of parts of their gradient. A smaller batch does not
- * have more parts. */
+/* Return the number of weights, and in how many parts their gradient is computed. A smaller batch
+ * does not have more parts. */
 size_t dnx_gpu_filters(const struct dnx_cuda_window *at);
 int dnx_gpu_parts(const struct dnx_cuda_window *at);
-/* Orders the filters w for dnx_gpu_conv() in wk, multiplied by scale[N], and for dnx_gpu_conv_dx()
- * in wt. w, wk, wt: dnx_gpu_filters() numbers. scale and wt may be NULL. */
+/* Stores in wk the filters w, multiplied by scale, in the order of dnx_gpu_conv(). Stores in wt the
+ * filters w in the order of dnx_gpu_conv_dx(). w, wk, wt: dnx_gpu_filters() numbers; scale: N
+ * numbers. scale and wt may be NULL. */
 void dnx_gpu_conv_order(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *w,
                         const float *scale, float *wk, float *wt);
 /* Queues a convolution; see conv_forward in kernels.h. */
 void dnx_gpu_conv(dnx_gpu_layer *l, const struct conv_forward_args *a);
-/* Stores in dx the gradient of the input; with `adds`, adds it. dz: the gradient of the output.
- * Does nothing when dx is NULL. */
+/* Stores in dx the gradient of the input or, with `adds`, adds it to dx. dz: the gradient of the
+ * output. wt: see dnx_gpu_conv_order(). Does nothing when dx is NULL. */
 void dnx_gpu_conv_dx(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *dz,
                      const float *wt, float *dx, bool adds);
 /* Adds the gradient of w to grad. Does nothing when grad is NULL. parts: scratch, dnx_gpu_parts() x
- * dnx_gpu_filters() floats. of_x may be NULL. */
+ * dnx_gpu_filters() floats. of_x: the deferred batch norm and activation of x; may be NULL. */
 void dnx_gpu_conv_dw(dnx_gpu_layer *l, const struct dnx_cuda_window *at, const float *x,
                      const struct dnx_cuda_deferred *of_x, const float *dz, float *parts,
                      float *grad);

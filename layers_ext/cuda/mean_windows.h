@@ -1,4 +1,4 @@
-/* mean_windows.h - means over windows on a GPU. node->state is a dnx_windows. */
+/* mean_windows.h - means over windows on a GPU, for layers whose node->state is a dnx_windows. */
 #ifndef DNX_CUDA_MEAN_WINDOWS_H
 #define DNX_CUDA_MEAN_WINDOWS_H
 #include "cuda/layer.h"

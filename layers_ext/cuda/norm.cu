@@ -2,7 +2,7 @@
 #include "cuda/act.h"
 
 /* A block sums 32 channels over a slab, 8 rows at a time. Each thread reads four rows before it
- * adds them, so that their loads run together. */
+ * adds them, so that the loads run at the same time. */
 KERNEL(norm_sums) {
     enum { AT_ONCE = 4 };
     SHARED double sums[3][DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
@@ -23,7 +23,7 @@ KERNEL(norm_sums) {
             dy[k] = row < hi && a.dy ? a.dy[row * a.C + c] : 0;
         }
         UNROLL for (int k = 0; k < AT_ONCE; k++) {
-            if (!a.dy) { /* float32 would lose the variance of a channel whose mean is large */
+            if (!a.dy) { /* double: float32 sums would lose the variance if the mean is large */
                 s0 += (double)z[k];
                 s1 += (double)z[k] * (double)z[k];
                 continue;
@@ -50,14 +50,15 @@ KERNEL(norm_sums) {
     }
 }
 
-/* Adds the first n of the three sums over all slabs. Sets *c to the channel of this thread. Several
- * threads have the same channel; only one of them returns true and gets the sums. */
+/* Adds up the slabs of `parts`, for the first n of the three sums of each channel. Sets *c to the
+ * channel of this thread. Several threads have the same channel; only one of them returns true and
+ * gets the sums. */
 DEVICE bool add_slabs(const double *parts, int slabs, int C, int n, int *c, double sums[3]) {
     SHARED double part[3][DNX_CUDA_ROWS][DNX_CUDA_COLUMNS];
     const int lane = THREAD % DNX_CUDA_COLUMNS, row = THREAD / DNX_CUDA_COLUMNS;
     *c = BLOCK_X * DNX_CUDA_COLUMNS + lane;
     for (int k = 0; k < n; k++) {
-        double sum[4] = {0, 0, 0, 0}; /* four, so that four loads run together */
+        double sum[4] = {0, 0, 0, 0}; /* four sums, so that four loads run at the same time */
         for (int s = row; s < slabs && *c < C; s += 4 * DNX_CUDA_ROWS)
             UNROLL for (int i = 0; i < 4; i++) {
                 const int slab = s + i * DNX_CUDA_ROWS;

@@ -15,8 +15,8 @@ struct dnx_device {
     int device;
     void *context, *module, *functions[DNX_CUDA_KERNEL_COUNT];
     void *stream, *beside; /* beside: the stream of dnx_device_put_beside() */
-    /* Events of dnx_device_put_beside(). before: the end of the work that was queued before the
-     * copy; copied: the end of the copy. */
+    /* Events of dnx_device_put_beside(). `before` marks the end of the work that was queued before
+     * the copy; `copied` marks the end of the copy. */
     void *before, *copied;
     dnx_queue *queue;
     char *buffer; /* pinned memory for small copies; dnx_device_finish() makes all of it free */
@@ -31,9 +31,9 @@ struct dnx_device {
 
 /* Waits for all work. what: the name of the work, for the message after a failure. */
 void dnx_device_finish(dnx_device *d, const char *what);
-/* True after a failure, and while bytes are counted: no work may be queued. */
+/* True when no work may be queued: after a failure, and while bytes are only counted. */
 static inline bool dnx_device_is_idle(const dnx_device *d) { return d->failure || d->counts; }
-/* Records r, the result of the call `what`, when it is the first failure. */
+/* Records r, the result of the driver call `what`, if it is the first failure. */
 static inline void dnx_device_note(dnx_device *d, dnx_cu_result r, const char *what) {
     if (!r || d->failure) return;
     d->failure = r;

@@ -9,7 +9,7 @@ DEVICE float logit_of(const struct dnx_cuda_logits *side, float scale, long b, i
     return !side->is_cosine ? v : scale * (side->by_length ? v : limit(v));
 }
 
-/* A NaN logit counts as -infinity. */
+/* Returns a logit for ranking the classes: NaN counts as -infinity. */
 DEVICE float ranked(const struct leading_args *a, long b, int k) {
     const float z = logit_of(&a->side, *a->scale, b, k);
     return z == z ? z : -(float)real_infinity();
@@ -114,13 +114,13 @@ DEVICE int group_of(const struct probability_args *a, long b, int k, float zs, f
  *   SUM_S, SUM_T  the sum of e^((z_S - TOP_S)/T) and the sum of e^((z_T - TOP_T)/T)
  *   APART         the sum of e^((z_T - TOP_T)/T) (z_T - z_S)/T
  *
- * An image has the numbers of group 0, those of group 1 (not set without groups), then m_T - m_S, in
- * all 2 SUMS + 1 numbers. m_S and m_T are the sums of the probabilities of the leading classes;
- * without groups, 0 is stored for m_T - m_S. */
+ * An image has 2 SUMS + 1 numbers: those of group 0, those of group 1 (not set without groups),
+ * then m_T - m_S. m_S and m_T are the sums of the probabilities of the leading classes; without
+ * groups, 0 is stored for m_T - m_S. */
 enum { TOP_S, SUM_S, TOP_T, SUM_T, APART, SUMS };
 
-/* Returns KL(q_T || q_S) for a group of classes. q are the probabilities within the group, u its
- * sums. */
+/* Returns KL(q_T || q_S) for a group of classes. q_T and q_S are the probabilities of teacher and
+ * student within the group, u its stored numbers. */
 DEVICE double within(const double *u, double T) {
     return u[APART] / u[SUM_T] + (u[TOP_S] - u[TOP_T]) / T + real_log(u[SUM_S] / u[SUM_T]);
 }
@@ -185,7 +185,7 @@ KERNEL(probability_loss) {
     a.y[b] = (float)a.losses[b];
 }
 
-/* a.dz may be the memory of a.student.z. */
+/* a.dz may be the memory of a.student.z: a thread reads z[i] before it writes dz[i]. */
 KERNEL(probability_slopes) {
     const double T = a.temperature, weight = a.now->weight * T;
     const long count = (long)a.batch * a.ld;

@@ -1,5 +1,5 @@
-/* product.cu - convolutions and their gradients as matrix products, and the order of filters that
- * these products need. */
+/* product.cu - convolutions and their gradients as matrix products. Two kernels change the order of
+ * the filters for these products, and of their gradient. */
 #include "cuda/tile.h"
 
 /* Sums of z - pivot and of its square over the rows of this thread, for each of its columns. The
@@ -9,8 +9,8 @@ struct statistics {
     float sum[8], square[8];
 };
 
-/* of: for each column of this thread the sum over its rows. Returns the sum over the rows of all
- * threads, for column THREAD. */
+/* Adds up numbers of all threads. of: for each column of this thread, the sum over its rows.
+ * Returns the sum over the rows of all threads, for column THREAD of the tile. sums: scratch. */
 DEVICE double add_parts(const float *of, int precision, float (*sums)[TILE]) {
     double s = 0;
     UNROLL for (int q = 0; q < 8; q++) if (q < COLUMNS_OF(precision))
@@ -21,7 +21,8 @@ DEVICE double add_parts(const float *of, int precision, float (*sums)[TILE]) {
     return s;
 }
 
-/* Sets mean[c] for all columns of the tile, which has n rows. */
+/* Sets mean[c] to the mean of column c, for all columns of the tile, which has n rows. sums:
+ * scratch. */
 DEVICE void find_pivots(const struct tile *t, int precision, int n, float (*sums)[TILE],
                         float *mean) {
     float s[8];
@@ -50,9 +51,10 @@ DEVICE void add_statistics(const struct tile *t, int precision, long rows_left, 
     }
 }
 
-/* After this number of tiles, the float32 sums of a thread are added to sums in double. */
+/* After this number of tiles, the float32 sums of a thread are added to sums in double, because
+ * longer float32 sums would lose digits. */
 enum { TILES_IN_FLOAT = 32 };
-/* For column THREAD: adds the sums of all threads to total, and clears them. */
+/* Adds the sums of all threads to total, for column THREAD of the tile. Then sets the sums to 0. */
 DEVICE void take_statistics(struct statistics *s, int precision, float (*sums)[TILE],
                             double total[2]) {
     total[0] += add_parts(s->sum, precision, sums);
@@ -60,15 +62,16 @@ DEVICE void take_statistics(struct statistics *s, int precision, float (*sums)[T
     UNROLL for (int q = 0; q < 8; q++) s->sum[q] = s->square[q] = 0;
 }
 
-/* For column THREAD: total has the sums of z - pivot and of its square over the `rows` rows of all
- * tiles of the block. Changes them to the sums of z and of z^2. */
+/* For column THREAD of the tile: total has the sums of z - pivot and of its square over all `rows`
+ * rows of the block's tiles. Changes them to the sums of z and of z^2. mean: the pivots. */
 DEVICE void end_statistics(long rows, const float *mean, double total[2]) {
     const double m = THREAD < TILE ? (double)mean[THREAD] : 0;
     total[1] += m * (2 * total[0] + (double)rows * m);
     total[0] += (double)rows * m;
 }
 
-/* Stores two neighbouring numbers of a row: at once if may_pair, and the second only if is_in. */
+/* Stores a, and if is_in also b, which is its neighbour in the row. With may_pair, one instruction
+ * stores both. */
 DEVICE void store(float *to, float a, float b, bool is_in, bool may_pair) {
     if (is_in && may_pair) *(float2 *)to = (float2){a, b};
     else {

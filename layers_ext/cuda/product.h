@@ -23,8 +23,8 @@ void dnx_gpu_product_backward(dnx_gpu_layer *l, dnx_pass *p);
     .backward = dnx_gpu_product_backward, .prepare = dnx_gpu_product_prepare
 /* Fails with DNX_ESHAPE when a batch has more than 2^30 pixels, which the kernels cannot count. */
 dnx_status dnx_gpu_check_pixels(const dnx_node *n, const struct dnx_cuda_window *at, dnx_err *err);
-/* Returns `at` with its batch replaced, and with the input and output shapes of n. */
+/* Returns a copy of `at` with this batch, and with the input and output shapes of n. */
 struct dnx_cuda_window dnx_gpu_window(const dnx_node *n, int batch, struct dnx_cuda_window at);
-/* Returns the window that the options of n describe. */
+/* Returns the window that n's options size, stride, pad, padding and groups describe. */
 struct dnx_cuda_window dnx_gpu_conv_window(const dnx_node *n);
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* LISTS: how many lists the queue remembers. A list of fewer than FEW commands gets no graph. */
+/* LISTS: how many lists the queue remembers. With fewer than FEW commands a graph saves no time. */
 enum { LISTS = 64, FEW = 4 };
 enum { COPY_IN = DNX_CUDA_KERNEL_COUNT, COPY_OUT, CLEAR };
 

@@ -4,7 +4,7 @@
 #include "cuda/target.h"
 
 #define REAL_PI 3.14159265358979323846
-#define REAL_LARGE 1e300 /* real_log() returns a larger x unchanged */
+#define REAL_LARGE 1e300 /* real_log() returns a larger x unchanged, also infinity */
 
 typedef union {
     double value;
@@ -28,7 +28,7 @@ DEVICE double real_power(int n) {
     r.bits = (unsigned long long)(n + 1023) << 52;
     return r.value;
 }
-/* Returns the largest whole number up to x, for |x| < 2^63. */
+/* Returns x rounded down to a whole number, for |x| < 2^63. */
 DEVICE double real_floor(double x) {
     const double whole = (double)(long long)x;
     return whole > x ? whole - 1 : whole;
@@ -73,8 +73,8 @@ DEVICE double real_softplus(double u) {
     return (u > 0 ? u : 0) + real_atanh2(e / (2 + e));
 }
 
-/* Returns cos x for |x| < 1e6. With x = n pi/2 + r, cos x is cos r or sin r up to its sign. Taylor
- * series give cos r and sin r. */
+/* Returns cos x for |x| < 1e6. With x = n pi/2 + r, cos x is cos r, -sin r, -cos r or sin r for n
+ * mod 4 = 0 to 3. Taylor series give cos r and sin r. */
 DEVICE double real_cos(double x) {
     const double n = real_floor(x / (REAL_PI / 2) + .5);
     const double r = x - n * 1.57079632673412561417 - n * 6.07710050650619224932e-11;
@@ -100,7 +100,7 @@ DEVICE double real_asin(double y) {
     }
     return sum;
 }
-/* Returns acos c. Limits c to -1..1. */
+/* Returns acos c. A c outside of -1..1 counts as -1 or 1. */
 DEVICE double real_acos(double c) {
     const double size = c < 0 ? -c : c;
     if (size <= .5) return REAL_PI / 2 - real_asin(c);

@@ -1,5 +1,5 @@
 /* rows.cu - scales rows x_i to length 1, and computes their gradients dx_i. d_i is the gradient of
- * u_i, f a factor:
+ * u_i, and f is a factor that the caller chooses:
  *
  *   u_i = x_i / |x_i|,  dx_i = f/|x_i| (d_i - (d_i.u_i) u_i)
  *

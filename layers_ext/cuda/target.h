@@ -6,9 +6,9 @@
 #define DNX_CUDA_TARGET_H
 #include "cuda/kernels.h"
 
-/* Four floats, at an address that is a multiple of 16 bytes. */
+/* Four floats, or two, at an address that is a multiple of 16, or 8, bytes. */
 typedef float float4 __attribute__((vector_size(16), may_alias));
-typedef float float2 __attribute__((vector_size(8), may_alias)); /* two, at a multiple of 8 bytes */
+typedef float float2 __attribute__((vector_size(8), may_alias));
 
 #ifdef DNX_EMULATE
 #include <math.h>
@@ -50,8 +50,8 @@ DEVICE void store_four(float *p, float4 v, bool is_in) {
 #else
 #define DEVICE static inline __attribute__((device, always_inline))
 #define DEVICE_CALL static __attribute__((device, noinline))
-/* `blocks` blocks of at most 256 threads fit on a multiprocessor. With one block, a thread may use
- * 255 registers; with three, 80. */
+/* `blocks` blocks of at most 256 threads must fit on a multiprocessor together. This limits the
+ * registers of a thread: to 255 with one block, 128 with two, 80 with three. */
 #define KERNEL_WITH(name, blocks)                                                                  \
     extern "C" __attribute__((global, launch_bounds(256, blocks))) void name(                      \
         const struct name##_args a)
@@ -97,9 +97,9 @@ DEVICE unsigned tf32(float x) {
 DEVICE unsigned shared_address(float *p) {
     return (unsigned)(__SIZE_TYPE__)(__attribute__((address_space(3))) float *)p;
 }
-/* Start to copy four numbers, or one, to shared memory. When `from` is NULL, zeros are stored. The
- * addresses of copy_four() are multiples of 16 bytes. END_COPIES() ends a group of copies.
- * WAIT_COPIES(n) waits for all groups but the last n. */
+/* Start to copy four numbers, or one number, to shared memory. When `from` is NULL, zeros are
+ * stored. The addresses of copy_four() are multiples of 16 bytes. END_COPIES() ends a group of
+ * copies. WAIT_COPIES(n) waits for all groups but the last n. */
 DEVICE void copy_four(float *to, const float *from) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)),
                  "l"(from), "r"(from ? 16 : 0)
@@ -110,8 +110,8 @@ DEVICE void copy_one(float *to, const float *from) {
                  "l"(from), "r"(from ? 4 : 0)
                  : "memory");
 }
-/* Load four floats from global memory, or zeros; store them there, or nothing. There is no branch,
- * so several loads run at the same time. */
+/* load_four() loads four floats from global memory if is_in, else returns zeros. store_four()
+ * stores four floats if is_in. There is no branch, so several loads run at the same time. */
 DEVICE float4 load_four(const float *p, bool is_in) {
     float v[4];
     asm volatile("{.reg .pred in; setp.ne.b32 in, %5, 0; mov.f32 %0, 0f00000000; "
@@ -166,8 +166,9 @@ DEVICE float scaled_at(const float *scale, const float *shift, float z, int c) {
     long row = INDEX / (C);                                                                        \
     for (long i = INDEX; i < (count);                                                              \
          i += STEP, row += row##_step, c += c##_step, row += c >= (C), c -= c >= (C) ? (C) : 0)
-/* Runs its block once if this thread has rows. The thread's rows are row, row + row_step, and so
- * on, below `rows`; in each of them it has the four channels from c. C is a multiple of 4. */
+/* Declares row, row_step and c, and runs the block after it if this thread has rows. The block
+ * loops over the thread's rows: row, row + row_step, and so on, below `rows`. In each row the
+ * thread computes the four channels from c on. C is a multiple of 4. */
 #define EACH_ROW_OF_FOURS(row, c, rows, C)                                                         \
     const long row##_step = STEP / ((C) / 4);                                                      \
     const int c = (int)(INDEX % ((C) / 4)) * 4;                                                    \

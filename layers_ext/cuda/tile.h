@@ -1,15 +1,16 @@
 /* tile.h - a block's part of a product of matrices, by multiply-adds (PLAIN) or on tensor cores
- * (TF32, BF16). A block computes tiles of 64 x 64 outputs. It adds the products of one slice, 16
- * terms, at a time. Meanwhile the next slices are copied to shared memory. Sums are float32. */
+ * (TF32, BF16). A block computes tiles of 64 x 64 outputs. Each output is a sum over terms k. A
+ * block adds a slice of 16 terms at a time, while the next slices are copied to shared memory. Sums
+ * are float32. */
 #ifndef DNX_CUDA_TILE_H
 #define DNX_CUDA_TILE_H
 #include "cuda/act.h"
 
 enum { TILE = DNX_CUDA_TILE, SLICE = 16, STAGES = 3, BUFFER = TILE * (SLICE + 8) };
 enum { PLAIN = 0, TF32 = 1, BF16 = 2 };
-typedef float stage[2][BUFFER]; /* a slice of left and a slice of right */
+typedef float stage[2][BUFFER]; /* shared memory for a slice of each factor */
 
-/* The 16 outputs of a tile that one thread sums. */
+/* The 16 outputs of a tile that one thread computes. */
 struct tile {
     float acc[16];
 };
@@ -21,24 +22,26 @@ struct tile {
  *   DX        input pixels   channels       taps and filters
  *   DW        filters        taps, channels output pixels lo to hi
  *
- * DX is the gradient of the input, DW of the filters. A line is a row or a column. */
+ * DX is the gradient of the input, DW of the filters. A line of left is a row of the product; a
+ * line of right is a column. */
 enum { FORWARD, DX, DW };
 struct product {
     const struct dnx_cuda_window *at;
     const float *left, *right;
-    const struct dnx_cuda_deferred *of_x; /* applies to left in FORWARD, to right in DW */
+    const struct dnx_cuda_deferred *of_x; /* deferred norm of left in FORWARD, right in DW */
     int g, Cg, Ng;                        /* the group; channels and filters in a group */
     bool is_matrix; /* windows of one pixel: pixel i of x gives pixel i of y */
     long row, rows; /* row: first row of the tile; rows: rows of all tiles */
     int column, columns;
     int lo, hi;                 /* the terms k: lo to hi - 1 */
-    bool four_left, four_right; /* copy four numbers of left, or of right, at once */
+    bool four_left, four_right; /* whether left, or right, is copied four numbers at once */
 };
 
-/* Where the window of a pixel begins: at (y, x). In DX the window of an input pixel has the outputs
- * that read the pixel. */
+/* The position of a pixel, from which taps (ky, kx) are counted. In FORWARD and DW, tap (ky, kx) of
+ * the output pixel reads input pixel (y + ky, x + kx). In DX, the output that reads the input pixel
+ * by tap (ky, kx) is pixel ((y - ky) / stride, (x - kx) / stride). */
 struct spot {
-    long image; /* first pixel of the window's image */
+    long image; /* index of the first pixel of the image: in x, or with DX in dz */
     int y, x;
 };
 DEVICE struct spot spot_of(const struct dnx_cuda_window *at, int kind, unsigned pixel) {
@@ -52,7 +55,8 @@ DEVICE struct spot spot_of(const struct dnx_cuda_window *at, int kind, unsigned 
     return s;
 }
 
-/* Returns the address of channel c at tap `tap` of the window s; NULL outside of the image. */
+/* Returns the address of channel c in the pixel that tap `tap` of the output at s reads; NULL when
+ * this pixel lies outside of the image. */
 DEVICE const float *window_at(const struct dnx_cuda_window *at, const float *from, struct spot s,
                               int tap, int c) {
     const int ky = tap ? tap / at->kw : 0, y = s.y + ky, x = s.x + tap - ky * at->kw;
@@ -60,8 +64,8 @@ DEVICE const float *window_at(const struct dnx_cuda_window *at, const float *fro
     return from + (s.image + (long)y * at->w + x) * at->C + c;
 }
 
-/* Returns the address of dz[n] of the output whose tap `tap` reads input pixel s; NULL when there
- * is no such output. */
+/* Returns the address of dz[n] in the output that reads the input pixel at s by tap `tap`; NULL
+ * when no output does. */
 DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz, struct spot s,
                               int tap, int n) {
     const int ky = tap ? tap / at->kw : 0;
@@ -76,8 +80,9 @@ DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz,
     return dz + (s.image + (long)y * at->ow + x) * at->N + n;
 }
 
-/* Return the address of left[k][row] or right[k][column of the line]; NULL where the element is 0.
- * s: the spot of the row; in DW, the spot of term k. */
+/* Return the address of left[k][row], or of right[k][p->column + line]. Return NULL where the
+ * element is 0: in the padding, and outside of the matrix. s: the spot of the row; in DW, the spot
+ * of term k. */
 DEVICE const float *left_at(const struct product *p, int kind, struct spot s, long row, int k) {
     if (k >= p->hi || row >= p->rows) return 0;
     if (kind == DW) return p->left + (long)k * p->at->N + p->g * p->Ng + row;
@@ -99,9 +104,9 @@ DEVICE const float *right_at(const struct product *p, int kind, struct spot s, i
 }
 
 /* Each thread copies four numbers of a slice: four terms of one line if `along`, else one term of
- * four lines. line_of() and term_of() return the line and term of its first number. place() returns
- * the index of a number in shared memory. Gaps, which depend on what the threads of a warp read
- * together, avoid bank conflicts. */
+ * four lines. line_of() and term_of() return the line and the term of the first of these numbers.
+ * place() returns the index of a number in shared memory. Gaps avoid bank conflicts; their size
+ * depends on which numbers the threads of a warp read together. */
 DEVICE int line_of(bool along) { return along ? THREAD / (SLICE / 4) : THREAD % (TILE / 4) * 4; }
 DEVICE int term_of(bool along) { return along ? THREAD % (SLICE / 4) * 4 : THREAD / (TILE / 4); }
 DEVICE int place(bool along, int precision, int line, int k) {
@@ -109,8 +114,8 @@ DEVICE int place(bool along, int precision, int line, int k) {
                  : k * (TILE + (precision == BF16 ? 4 : 8)) + line;
 }
 
-/* Starts the copies of this thread's four numbers of the slice that begins with term k, from the
- * tile whose first row is `row`. */
+/* Starts the copies of this thread's four numbers of left (is_left) or right: in the slice that
+ * begins with term k, for the tile whose first row is `row`. */
 DEVICE void load(const struct product *p, int kind, int precision, bool is_left, struct spot s,
                  long row, int k, float *tile) {
     const bool along = is_left ? kind != DW : kind == FORWARD;
@@ -131,8 +136,8 @@ DEVICE void load(const struct product *p, int kind, int precision, bool is_left,
 struct four_norms {
     float scale[4], shift[4], slope[4];
 };
-/* Reads them for the slice that begins with term k: in FORWARD of four terms, in DW of four
- * columns. */
+/* Reads scale, shift and slope for the slice that begins with term k: in FORWARD for four terms, in
+ * DW for four columns. */
 DEVICE void read_norms(const struct product *p, int kind, int k, struct four_norms *of) {
     const int first = kind == FORWARD ? k + term_of(true) : p->column + line_of(false);
     const int end = kind == FORWARD ? p->hi : p->columns;
@@ -145,8 +150,8 @@ DEVICE void read_norms(const struct product *p, int kind, int k, struct four_nor
         of->slope[i] = p->of_x->act == DNX_PRELU ? p->of_x->slopes[c] : 0;
     }
 }
-/* Applies them to this thread's four numbers of the slice that begins with term k. Padding stays
- * 0. */
+/* Applies a deferred batch norm and activation to this thread's four numbers of the slice that
+ * begins with term k. Padding stays 0. */
 DEVICE void normalise(const struct product *p, int kind, int precision, struct spot s, int k,
                       const struct four_norms *of, float *tile) {
     const bool along = kind == FORWARD, at_once = along ? p->four_left : p->four_right;
@@ -221,8 +226,8 @@ DEVICE int tile_column(int i, int precision) {
 }
 
 /* A thread has COLUMNS_OF columns of the tile, and ROWS_OF rows in each. in_tile() returns the
- * index in acc of the number in row r of column q. row_parts() threads share a column; this thread
- * is number row_part() of them. */
+ * index in acc of the number in the thread's row r and column q. row_parts() threads share a
+ * column; this thread is number row_part() of them. */
 #define COLUMNS_OF(precision) ((precision) == PLAIN ? 4 : 8)
 #define ROWS_OF(precision) (16 / COLUMNS_OF(precision))
 DEVICE int in_tile(int q, int r, int precision) {
@@ -233,12 +238,12 @@ DEVICE int row_part(int precision) {
     return precision == PLAIN ? THREAD / 16 : THREAD / 32 % 4 * 8 + THREAD % 32 / 4;
 }
 
-/* Where a block fetches its next slice: term k of the tile whose first row is `row`. A block
- * computes the tiles of rows row, row + step, and so on. It fetches the first slices of a tile
- * while it still computes the tile before. left: the spot of this thread's row. */
+/* Where a block fetches its next slice: it begins with term k of the tile whose first row is `row`.
+ * A block computes the tiles of rows row, row + step, and so on. It fetches the first slices of a
+ * tile while it still computes the tile before. left: the spot of this thread's row. */
 struct pipe {
     long row, step;
-    int k, into, from; /* into, from: the stage of the next fetch, and of the next product */
+    int k, into, from; /* stages: into for the next fetch, from for the next product */
     struct spot left;
     stage *stages;
 };
@@ -248,8 +253,8 @@ DEVICE void next_tile(const struct product *p, int kind, struct pipe *pipe) {
         pipe->left = spot_of(p->at, kind, (unsigned)(pipe->row + line_of(true)));
 }
 
-/* Starts this thread's copies of one slice of left and right. Each call ends a group of copies;
- * after the last tile the group is empty. */
+/* Starts this thread's copies of one slice of left and right. Each call ends a group of copies, so
+ * that WAIT_COPIES() can count slices; after the last tile the group is empty. */
 DEVICE void fetch(const struct product *p, int kind, int precision, struct pipe *pipe) {
     if (pipe->row < p->rows && pipe->k < p->hi) {
         float(*to)[BUFFER] = pipe->stages[pipe->into];
@@ -305,8 +310,7 @@ DEVICE void product_tile(const struct product *p, int kind, int precision, struc
 }
 
 /* Returns a product in which the caller must set rows, columns and hi; for DW, also row, column and
- * lo. wide_left, wide_right: the length of the runs of numbers that are consecutive in memory, in
- * left and in right. */
+ * lo. wide_left, wide_right: how many numbers of left, and of right, are consecutive in memory. */
 DEVICE struct product product_of(const struct dnx_cuda_window *at, const float *left,
                                  const float *right, const struct dnx_cuda_deferred *of_x, int g,
                                  int wide_left, int wide_right) {

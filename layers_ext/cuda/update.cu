@@ -1,6 +1,6 @@
 /* update.cu - a step of SGD with momentum and weight decay for all trained tensors, in one launch.
- * Learning rates are in memory. So the launch is the same in every step, and a CUDA graph can
- * repeat it. */
+ * Learning rates are in memory, not among the kernel's arguments. So the launch is the same in
+ * every step, and a CUDA graph can repeat it. */
 #include "cuda/target.h"
 
 KERNEL(descend) {

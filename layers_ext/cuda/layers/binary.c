@@ -13,7 +13,7 @@ typedef struct {
     bool takes_signs, has_alpha, has_map;
     float *v, *b, *scaled; /* N x C x taps each. v: w or centred w; b = sign(v); scaled = alpha b */
     float *alpha, *centred;   /* N */
-    float *wk, *wt, *parts;   /* ordered as in filters_args: b, alpha b; parts of a gradient */
+    float *wk, *wt, *parts;   /* wk: b; wt: alpha b; parts: as in dnx_gpu_conv_dw() */
     float *signs, *sum, *map; /* sign(u); sums of |u| over channels; their means over windows */
 } state;
 
@@ -76,7 +76,8 @@ static void prepare(dnx_gpu_layer *l) {
                               .has_alpha = s->has_alpha,
                               .clamps = n->trains && dnx_gpu_option(n, "clamp", 0)};
     dnx_device_launch(l->device, DNX_CUDA_binarise, s->at.N, 1, 1, &a);
-    /* The first call is for wt; the second call overwrites wk. */
+    /* wk gets b, because k_scale multiplies by alpha later. The first call is for wt: the second
+     * call overwrites its wk. */
     dnx_gpu_conv_order(l, &s->at, s->scaled, NULL, s->wk, s->wt);
     dnx_gpu_conv_order(l, &s->at, s->b, NULL, s->wk, NULL);
 }

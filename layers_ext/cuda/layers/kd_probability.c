@@ -1,5 +1,6 @@
-/* kd_probability.c - the GPU version of [kd_probability]. All logits are in memory: batch x
- * classes for student and teacher. Products are in the layer's precision, sums in double. */
+/* kd_probability.c - the GPU version of [kd_probability]. The logits of student and teacher for all
+ * images of a batch and all classes are in the GPU's memory. Products are in the layer's precision,
+ * sums in double. */
 #include "cuda/cosines.h"
 #include "cuda/loss.h"
 

@@ -6,7 +6,7 @@
 typedef struct {
     dnx_gpu_norm norm;
     struct dnx_cuda_window at; /* the convolution with V; at.N = R, the rank */
-    float *vk, *vt;            /* V as filters_args orders it; vt is NULL when predicting */
+    float *vk, *vt;            /* V as wk and wt of filters_args; vt is NULL when predicting */
     float *t;                  /* B x oh x ow x R */
     float *parts_v, *parts_p;  /* scratch for the gradients of V and P */
 } state;

@@ -8,13 +8,13 @@
 
 typedef struct {
     dnx_gpu_cosines cosines;
-    dnx_class_sample sample; /* drawn by the processor, in its memory */
+    dnx_class_sample sample; /* the sampled classes, in the processor's memory */
     dnx_gpu_labels label;
-    float *block; /* B x ld: the cosines, then their gradients */
-    int *rows;    /* the sampled classes, then -1; NULL when all are used */
+    float *block; /* B x ld: the cosines; backward() replaces them by their gradients */
+    int *rows;    /* class of each column (-1: unused); NULL when all classes are used */
     double *row;  /* B x 5: see margin_args */
     struct dnx_cuda_margin *now;
-    double *length, *m_of, *factor; /* B each; NULL when the options do not need them */
+    double *length, *m_of, *factor; /* B numbers each; NULL when the options do not need them */
     float *along;                   /* B; NULL when length is NULL */
     float *target, *share;          /* target: B x D; share: B; NULL when not needed */
     bool has_target;                /* this pass trains and has the teacher's features */

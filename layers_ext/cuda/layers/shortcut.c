@@ -18,7 +18,8 @@ static struct dnx_cuda_overlap overlap_of(const dnx_node *n) {
                                      .is_all = a.h == f.h && a.w == f.w && a.c == f.c};
 }
 
-/* With a linear activation backward() does not read x and f, so both inputs may be deferred. */
+/* With a linear activation backward() does not read x and f. So both inputs may be stored before
+ * their batch norm and activation (deferred). */
 static bool loads(const dnx_node *n) { return dnx_gpu_option(n, "activation", 0) == DNX_LINEAR; }
 
 static void forward(dnx_gpu_layer *l, dnx_pass *p) {
