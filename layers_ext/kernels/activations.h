@@ -48,6 +48,6 @@ typedef enum { DNX_ALL_ACTIVATIONS(DNX_ACT_ENUM) DNX_ACTIVATIONS } dnx_act;
 /* Return act(u) and the derivative act'(u). Only PRELU uses slope. */
 float dnx_activate(float u, dnx_act act, float slope);
 float dnx_activate_grad(float u, dnx_act act, float slope);
-/* Returns is_vector of act. Functions with is_vector are cheap enough to be computed twice. */
+/* Returns is_vector of act. If true, act is cheap enough to be computed again in backward(). */
 bool dnx_act_is_cheap(dnx_act act);
 #endif

@@ -63,8 +63,8 @@ typedef struct {
 typedef struct {
     int panel;           /* filters in a packed panel */
     size_t scratch_size; /* bytes of scratch that multiply() needs */
-    /* Like dnx_bit_set.sign, for P pixels that are `skip` pixels apart in x and in sum. Word l of
-     * pixel p becomes the 64 bytes at to + 64*p + plane*l. */
+    /* Like dnx_bit_set.sign, for P pixels that are `skip` pixels apart in x and in sum. The signs
+     * of word l of pixel p become the 64 bytes at to + 64*p + plane*l. */
     void (*sign)(const float *x, int skip, long P, int C, const float *scale, const float *shift,
                  int8_t *to, size_t plane, float *sum);
     size_t (*packed)(int words, int N);

@@ -137,8 +137,9 @@ static inline __m256i sixteen(__m256i v) {
     return _mm256_slli_epi16(_mm256_and_si256(v, _mm256_set1_epi8(15)), 4);
 }
 
-/* Looks up `steps` times four channels of two rows in `panels` panels, and adds the numbers of
- * differing bits to the 16-bit sums at a and b. The panels start at w and are `far` bytes apart. */
+/* For four channels of two rows, `steps` times: looks up the filters of `panels` panels, and adds
+ * the numbers of differing bits to the 16-bit sums at a and b. The panels start at w and are `far`
+ * bytes apart. */
 static inline __attribute__((always_inline)) void tile(const uint16_t *table, int steps,
                                                        const uint8_t *w, size_t far, int panels,
                                                        uint8_t *a, uint8_t *b) {

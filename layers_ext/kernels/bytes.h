@@ -23,8 +23,8 @@ typedef struct dnx_byte_set {
     void (*pack)(const float *queries, int K, int N, void *packed);
     /* Finds the rows of a (P x K, P <= 65,535, rows of length at most 1) whose product with query i
      * may be larger than limit[i] + 1e-6. Entries of `limit` from N to the end of the last panel
-     * are infinity. Stores up to P * panels entries in `found`, for each query in the order of the
-     * rows, and returns their number. Prefetches the rows at `next`. */
+     * are infinity. Stores up to P * panels entries in `found`, and returns their number. The
+     * entries of a panel are in the order of the rows. Prefetches the rows at `next`. */
     size_t (*look)(const float *a, int P, int K, const void *packed, int N, const float *limit,
                    const float *next, dnx_byte_find *found);
 } dnx_byte_set;

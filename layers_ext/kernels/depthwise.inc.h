@@ -9,8 +9,8 @@ INLINE int ceil_div(int a, int b) { return a > 0 ? (a + b - 1) / b : 0; }
 /* Returns a/b rounded down, but at least -1. */
 INLINE int floor_div(int a, int b) { return a < 0 ? -1 : a / b; }
 
-/* Sets *xlo and *xhi, so that for the outputs *xlo <= x < *xhi the taps `first` to `last` read only
- * pixels of the row. */
+/* Sets the range *xlo <= x < *xhi of the outputs whose taps `first` to `last` all read pixels of
+ * the row. */
 INLINE void inside(int in_w, int first, int last, int stride, int pad, int *xlo, int *xhi) {
     *xlo = ceil_div(pad - first, stride);
     *xhi = floor_div(in_w - 1 + pad - last, stride) + 1;
@@ -131,19 +131,20 @@ static void dw_row(const float *const *rows, const dnx_rows *r, int C, const flo
     }
 }
 
-/* The `count` rows d[i] of dy whose outputs read an input row, each with the row w[i] of taps by
- * which they read it. */
+/* d[i], i < count: the rows of dy whose outputs read the same input row. w[i]: the row of taps by
+ * which the outputs of d[i] read it. */
 typedef struct {
     const float *d[DNX_MAX_TAPS], *w[DNX_MAX_TAPS];
     int count;
     bool adds;
 } back_rows;
 
-/* Computes the gradients of S input pixels from pixel ix on, for a filter of width 3. d[0] is the
- * gradient of the first output that reads one of these pixels. at: index of d[0] in a row of dy.
+/* Computes the gradients of S input pixels from pixel ix on, for a filter of width 3. For each row
+ * of dy, g[0] is the gradient of the first output that reads one of these pixels. at: index of g[0]
+ * in a row of dy.
  *
- *   stride 1  d[0] is of output ix + pad - 2;  dx[i] = sum_kx w[kx] d[i + 2 - kx]
- *   stride 2  d[0] is of output (ix + pad)/2 - 1;  dx[i] = sum_kx w[kx] d[(i + 2 - kx)/2] over the
+ *   stride 1  g[0] is of output ix + pad - 2;  dx[i] = sum_kx w[kx] g[i + 2 - kx]
+ *   stride 2  g[0] is of output (ix + pad)/2 - 1;  dx[i] = sum_kx w[kx] g[(i + 2 - kx)/2] over the
  *             kx with an even i - kx. ix + pad must be even. */
 INLINE void dx_strip_vector(const int S, const int stride, const back_rows *b, size_t at, size_t C,
                             float *dx, int c, const int n) {
@@ -178,7 +179,7 @@ DX_STRIP_FN(1, 1)
 DX_STRIP_FN(2, 4)
 DX_STRIP_FN(2, 2)
 
-/* Computes the gradient of a pixel that output x - k reads by tap kx + k*stride, for k < taps. */
+/* Computes the gradient of a pixel, which output x - k reads by tap kx + k*stride for k < taps. */
 NOINLINE void dx_pixel(const back_rows *b, int kx, int x, int taps, int stride, int C, float *dx) {
     const int count = b->count;
     const bool adds = b->adds;

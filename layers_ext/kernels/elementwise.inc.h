@@ -1,7 +1,7 @@
 /* elementwise.inc.h - passes over P rows of C channels; a part of kernels.inc.h. Sums over rows are
  * floats, which are added to doubles every SUM_ROWS rows. */
 
-#define GROUP 4 /* rows that share the loads of the channels' constants */
+#define GROUP 4 /* rows computed together, so that sums and constants are loaded once */
 #define SUM_ROWS 128
 #define CHUNK 1024 /* most channels at a time: their float sums fit the L1 cache */
 
@@ -20,8 +20,8 @@
         }                                                                                          \
     } while (0)
 
-/* Sets the first `width` sums to 0, and those up to the end of the last vector. To set all CHUNK
- * sums would take longer. */
+/* Sets the first `width` sums to 0, and the rest of the last vector. Setting all CHUNK sums would
+ * take longer. */
 static void clear(float *s, int width) {
     memset(s, 0, sizeof *s * (size_t)((width + VW - 1) / VW * VW));
 }
@@ -260,7 +260,7 @@ static void copy_runs(const float *from, size_t step, int count, int n, float *t
         int i = 0;
         for (; i + VW <= n; i += VW) st(to + i, ld(from + i));
         if (i == n) continue;
-        if (i) st(to + n - VW, ld(from + n - VW)); /* overlaps the vector before */
+        if (i) st(to + n - VW, ld(from + n - VW)); /* overlaps the vector before it */
         else st_part(to, ld_part(from, n), n);
     }
 }

@@ -1,8 +1,8 @@
 /* groups.inc.h - convolution in narrow groups; a part of kernels.inc.h. The lanes of a vector are
  * neighbouring output channels. Each lane picks its input from vectors of input channels. */
 
-/* Lane i of the result is p[at[i]]; undefined when at[i] >= m. Reads m floats of p at most. V says
- * in how many vectors, from p on, all p[at[i]] lie: 1 or 2; 0 means more than 2. */
+/* Returns p[at[i]] in lane i; undefined when at[i] >= m. Reads at most m floats of p. V: how many
+ * vectors, from p on, contain all p[at[i]]: 1 or 2; 0 means more than 2. */
 INLINE vf pick(const int V, const float *p, vi at, const int m) {
     if (V == 0) {
         float t[VW];

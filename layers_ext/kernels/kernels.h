@@ -9,7 +9,8 @@
 
 #include "kernels/activations.h"
 
-/* Where a kernel stores rows of N outputs, after it adds bias, applies act and adds residual. */
+/* What a kernel does with rows of N sums: it adds bias, applies act, adds residual, and stores the
+ * result in y. */
 typedef struct {
     float *y;
     size_t ldy;        /* floats between rows of outputs, in y and in the residual */
@@ -18,7 +19,7 @@ typedef struct {
     const float *slope;    /* N slopes, for PRELU */
     const float *residual; /* added after act; may be NULL */
     bool adds;             /* adds to y instead of storing */
-    const float *next;     /* P x K floats that mm() prefetches; NULL: the rows of a that follow */
+    const float *next;     /* P x K floats that mm() prefetches; when NULL, the next rows of a */
 } dnx_epilogue;
 
 /* Three arrays to prefetch, because they will be read soon. */
@@ -34,8 +35,8 @@ typedef struct {
 
 #define DNX_MAX_TAPS 512 /* largest kh */
 
-/* Output x reads the pixels x*stride - pad + kx, kx < kw, of kh input rows. Pixels outside of a row
- * are 0. */
+/* One row of outputs: output x reads the pixels x*stride - pad + kx, 0 <= kx < kw, of kh input
+ * rows. Pixels outside of a row are 0. */
 typedef struct {
     int in_w, out_w; /* pixels of an input row and of an output row */
     int kh, kw, stride, pad;
@@ -58,7 +59,8 @@ typedef struct {
     /* Packs a K x N matrix, whose element (k,n) is b[k*sk + n*sn], into panels: [N/panel rounded
      * up][K][panel]. Columns from N on are 0. */
     void (*pack)(const float *b, size_t sk, size_t sn, int K, int N, float *packed);
-    /* y[P][N] = epilogue(a[P][K] * B), B packed. lda: floats between rows of a. */
+    /* y[P][N] = epilogue(a[P][K] * B). B: a K x N matrix, packed by pack(). lda: floats between
+     * rows of a. */
     void (*mm)(const float *a, size_t lda, int P, int K, const float *packed, int N,
                const dnx_epilogue *e);
     /* w[K][N] += sum_p a[p][k] * d[p][n]. Prefetches `next` meanwhile, unless it is NULL. */
@@ -67,8 +69,9 @@ typedef struct {
 
     /* group_row() computes a row of a convolution in groups, out_w x N with N = C/a*b. rows[ky]
      * points at pixel 0 of input row ky, or is NULL for a row of padding. group_row_dw() adds the
-     * filter gradient of such a row to dw. w and dw are [kh][a][kw][N]. Both are fast when a and b
-     * are at most the length of a vector. pad may be negative. */
+     * filter gradient of one such row to dw; dy: the gradient of the row. w and dw are
+     * [kh][a][kw][N]. Both functions are fast when a and b are at most the length of a vector. pad
+     * may be negative. */
     void (*group_row)(const float *const *rows, const dnx_rows *s, const dnx_groups *g,
                       const float *w, const dnx_epilogue *e);
     void (*group_row_dw)(const float *const *rows, const dnx_rows *s, const dnx_groups *g,
@@ -120,6 +123,6 @@ const dnx_kernel_set *dnx_kernels(void);
 /* For tests: returns the set "plain", "avx2", "avx512" or "wide"; NULL if it cannot run here. */
 const dnx_kernel_set *dnx_kernels_named(const char *name);
 
-/* Makes the calling thread flush denormals to zero (x86). Denormals slow untrained networks. */
+/* Makes the calling thread flush denormals, which slow untrained networks, to zero (x86 only). */
 void dnx_flush_denormals(void);
 #endif

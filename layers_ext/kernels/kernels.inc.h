@@ -39,10 +39,10 @@ INLINE vf ld(const float *p) { return *(const vf_mem *)p; }
 INLINE void st(float *p, vf v) { *(vf_mem *)p = v; }
 INLINE vf zero(void) { return (vf){0}; }
 
-INLINE vf set1(float x) { return x - zero(); /* the language makes a vector of x */ }
+INLINE vf set1(float x) { return x - zero(); /* the compiler repeats x in all lanes */ }
 
-/* Returns a*b + c, fused if the set has FMA. This needs intrinsics: with -std=c11 GCC does not fuse
- * a product and a sum. */
+/* Returns a*b + c, fused if the set has FMA. The intrinsics are needed, because GCC does not fuse a
+ * product and a sum with -std=c11. */
 INLINE vf fma_(vf a, vf b, vf c) {
 #if defined(USE_AVX512)
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
@@ -129,7 +129,8 @@ INLINE void stn(float *p, vf v, int n) {
         if (c_ < (C)) BODY(c_, (C)-c_);                                                            \
     } while (0)
 
-/* A dnx_epilogue for vectors: act is u > 0 ? u : u*leak, at most 6 if is_capped; NaN stays NaN. */
+/* A dnx_epilogue for vectors: act is u > 0 ? u : u*leak, at most 6 if is_capped; NaN stays NaN.
+ * is_slow: act has no such form, and is computed number by number. */
 typedef struct {
     float *y;
     size_t ldy;
@@ -155,7 +156,7 @@ static epi epi_of(const dnx_epilogue *e) {
                  .adds = e->adds};
 }
 
-/* Returns e with its pointers moved on by `row` rows and c channels. */
+/* Returns e with its pointers advanced by `row` rows and c channels. */
 INLINE epi epi_at(epi e, long row, int c) {
     size_t at = (size_t)row * e.ldy + (size_t)c;
     e.y += at;

@@ -14,10 +14,10 @@
 #include <time.h>
 
 #define MOST 256          /* most shares, and most threads */
-#define SPIN_NS 50000     /* longest spin */
-#define LEAST_SPIN_NS 800 /* a spin this short is not halved */
-#define SOON_NS 1000000   /* after more unusual waiting than this, the pool uses fewer threads */
-#define USUAL 0.45        /* waiting up to this fraction of the time counts as usual */
+#define SPIN_NS 50000     /* longest spin of a waiting thread, ns */
+#define LEAST_SPIN_NS 800 /* ns; a spin this short is not halved */
+#define SOON_NS 1000000 /* ns; after more unusual waiting than this, the pool uses fewer threads */
+#define USUAL 0.45      /* waiting up to this fraction of the time counts as usual */
 #define FIRST_REST 8000000LL
 #define LONGEST_REST 256000000LL
 

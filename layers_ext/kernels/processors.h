@@ -2,10 +2,10 @@
 #ifndef DNX_PROCESSORS_H
 #define DNX_PROCESSORS_H
 
-/* Returns the number of processors that the affinity of the calling thread allows. The result is at
- * least 1, and at most the CPU quota of the control group (v1 or v2) rounded up. A library may bind
- * the main thread before main() runs, as libgomp does. A program that links processors.c undoes
- * that. */
+/* Returns the number of processors that the affinity of the calling thread allows, but at least 1
+ * and at most the CPU quota of the control group (v1 or v2), rounded up. A library such as libgomp
+ * may restrict the affinity of the main thread before main() runs; a program that links
+ * processors.c restores it first. */
 int dnx_processors(void);
 
 /* For tests: returns the CPU quota in processors, rounded up, or 0 without a limit. groups: a file

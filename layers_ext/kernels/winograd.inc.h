@@ -5,8 +5,8 @@
 
 #define ROOT 1.41421356237309504880f
 
-/* Transforms a row or column d of an input tile: t[0], t[step], ... = B^T d. With m = 2, B is that
- * of the paper; with m = 4, B follows from the points that the top of this file names. */
+/* Transforms a row or column d of an input tile: t[0], t[step], ... = B^T d. With m = 2, B is the
+ * matrix of the paper; with m = 4, B follows from the points that the top of this file names. */
 INLINE void wino_in_line(const int m, const vf *d, vf *t, const int step) {
     if (m == 2) {
         t[0] = d[0] - d[2];
@@ -25,8 +25,8 @@ INLINE void wino_in_line(const int m, const vf *d, vf *t, const int step) {
     t[5 * step] = fma_(set1(-2.5f), d[3], d[1] + d[5]);
 }
 
-/* Transforms a row or column d of products: t[0], t[step], ... = A^T d. With m = 2, A is that of
- * the paper; with m = 4, A follows from the points that the top of this file names. */
+/* Transforms a row or column d of products: t[0], t[step], ... = A^T d. With m = 2, A is the matrix
+ * of the paper; with m = 4, A follows from the points that the top of this file names. */
 INLINE void wino_out_line(const int m, const vf *d, vf *t, const int step) {
     vf sum = d[1] + d[2], diff = d[1] - d[2];
     if (m == 2) {
@@ -72,7 +72,7 @@ INLINE void wino_out_vector(const int m, const float *v, size_t step, int h, int
                             epi e, const int n) {
     const int a = m + 2;
     const float *bias = e.bias;
-    if (e.is_slow) e.bias = NULL, e.acts = false; /* the loop below applies both, not finish() */
+    if (e.is_slow) e.bias = NULL, e.acts = false; /* the loop below adds bias and applies act */
     vf t[24];
     UNROLL for (int i = 0; i < a; i++) {
         vf d[6];
