@@ -3,7 +3,7 @@
 
 #include "cuda/matrix.h"
 
-enum { PART = 512 }; /* a sum over classes is computed in parts of 512 classes */
+enum { PART = 512 }; /* a sum over classes has parts of 512 classes, for more blocks */
 
 dnx_status dnx_gpu_cosines_make(dnx_gpu_layer *l, dnx_gpu_cosines *c, int N, int D, bool has_back,
                                 dnx_err *err) {

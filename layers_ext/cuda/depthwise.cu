@@ -89,8 +89,8 @@ KERNEL(depthwise_dw) {
     a.parts[((long)BLOCK_Z * a.at.kh * a.at.kw + BLOCK_Y) * N + n] = sum;
 }
 
-/* A block adds up the slabs of 32 numbers of dw. Each of its 8 warps adds every 8th slab. A warp
- * loads 8 slabs before it adds them, so that the loads run at the same time. */
+/* A block computes 32 numbers of dw, which are sums over slabs. Each of its 8 warps adds every 8th
+ * slab. A warp loads 8 slabs before it adds them, so that the loads run at the same time. */
 KERNEL(depthwise_dw_sum) {
     enum { ROWS = DNX_CUDA_ROWS, AHEAD = 8 };
     SHARED float sums[ROWS][DNX_CUDA_COLUMNS];

@@ -31,7 +31,7 @@ dnx_status dnx_device_count(int *count, dnx_err *err);
 dnx_status dnx_device_open(int index, const char *ptx, dnx_device **out, dnx_err *err);
 /* Closes a device. Free all its memory first. d may be NULL. */
 void dnx_device_close(dnx_device *d);
-/* Sets a function, or NULL, that is called once, with a text, if the driver refuses CUDA graphs. */
+/* Sets a function that gets a line of text, once, if the driver refuses CUDA graphs; or NULL. */
 void dnx_device_notes(dnx_device *d, void (*note)(const char *line));
 /* Describes device `index` without opening it. Fails with DNX_EIO. */
 dnx_status dnx_device_look(int index, dnx_device_facts *facts, dnx_err *err);
@@ -63,8 +63,8 @@ void dnx_device_get(dnx_device *d, void *to, const void *from, size_t bytes);
 /* Queues a copy from the device to pinned memory. dnx_device_status() waits for the copy. */
 void dnx_device_fetch(dnx_device *d, void *to, const void *from, size_t bytes);
 /* Copies pinned memory to the device, at the same time as work that is queued later. Call
- * dnx_device_join() before you queue work that reads `to`. Do not change `from` before the
- * dnx_device_status() that follows this work. */
+ * dnx_device_join() before you queue work that reads `to`. Do not change `from` until a
+ * dnx_device_status() after this work has returned. */
 void dnx_device_put_beside(dnx_device *d, void *to, const void *from, size_t bytes);
 /* All work that is queued after this call waits for the copies of dnx_device_put_beside(). */
 void dnx_device_join(dnx_device *d);

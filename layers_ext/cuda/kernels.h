@@ -47,7 +47,7 @@
 enum { DNX_CUDA_THREADS = 256 }; /* in a block */
 enum { DNX_CUDA_TILE = 64 };     /* a block computes a matrix product in tiles of 64 x 64 */
 enum { DNX_CUDA_COLUMNS = 32 };  /* channels that a block sums over rows, or computes in a tile */
-enum { DNX_CUDA_ROWS = 8 };      /* rows that a block reads at a time: 256 threads / 32 */
+enum { DNX_CUDA_ROWS = 8 };      /* rows that a block reads together: 256 threads / 32 channels */
 enum { DNX_CUDA_SIDE = 8 };      /* side of a depthwise tile, pixels */
 /* Shared memory of a depthwise tile, in floats. WINDOWS: the pixels that it reads, at most 17 x 17
  * in 32 channels (8 x 8 windows of 3 x 3 pixels with stride 2). SUMS: the sums of
@@ -60,8 +60,7 @@ enum { DNX_CUDA_STRIPS = 32 };
 #define DNX_CUDA_STRIP(stride) ((stride) == 1 ? 7 : 4)
 #define DNX_CUDA_DW_STRIP(stride) ((stride) == 1 ? 4 : 3)
 enum { DNX_CUDA_STRIPES = 512 }; /* the most blocks in x of a convolution that sums z and z^2 */
-/* SLABS: the number of slabs of a sum over rows. SLAB: the rows in a slab; the last may have
- * fewer. */
+/* SLABS: the number of slabs of a sum over rows. SLAB: the rows in each slab but the last. */
 #define DNX_CUDA_SLABS(rows) ((rows) < 512 * 256 ? ((rows) + 511) / 512 : 256)
 #define DNX_CUDA_SLAB(rows) (((rows) + DNX_CUDA_SLABS(rows) - 1) / DNX_CUDA_SLABS(rows))
 enum { DNX_CUDA_DESCENT = 64 }; /* blocks that update one tensor */
@@ -72,7 +71,7 @@ enum { DNX_CUDA_SPLIT = 4096 };
 /* A deferred batch norm and activation: the layer before has stored z, and this kernel computes its
  * own input x = act(z*scale + shift). When scale is NULL, nothing is deferred, and x = z. */
 struct dnx_cuda_deferred {
-    const float *scale, *shift, *slopes; /* one number for each channel of x; or NULL */
+    const float *scale, *shift, *slopes; /* one number for each channel of x; may be NULL */
     dnx_act act;
     int channels;
 };
@@ -287,15 +286,15 @@ struct channels_args {
 /* maxpool: winner is, for each output, the largest pixel of its window, as row * w + column. */
 struct maxpool_args {
     struct dnx_cuda_window at;
-    const float *from; /* x; in maxpool_back dy */
-    float *to;         /* y; in maxpool_back dx */
+    const float *from; /* x, or dy in maxpool_back */
+    float *to;         /* y, or dx in maxpool_back */
     int *winner;       /* NULL when predicting */
     bool adds;         /* only in maxpool_back */
 };
 struct avgpool_args {
     struct dnx_cuda_window at;
-    const float *from; /* x; in avgpool_back dy */
-    float *to;         /* y; in avgpool_back dx */
+    const float *from; /* x, or dy in avgpool_back */
+    float *to;         /* y, or dx in avgpool_back */
     float factor;      /* without is_mean: y = factor * sum of the window */
     bool is_mean;
     bool is_of_image; /* divides by the window's pixels inside of the image, not by kh * kw */

@@ -21,7 +21,7 @@ typedef struct dnx_gpu_layer {
     size_t scratch_floats; /* floats of scratch that the layer needs; make() sets it */
     /* The loss of each image, on the device. make() of a loss layer allocates the array. */
     double *losses;
-    struct dnx_gpu_layer *head; /* the GPU version of node->distillation->head; may be NULL */
+    struct dnx_gpu_layer *head; /* GPU version of the student's classifier, or NULL */
     struct dnx_gpu_norm *norm;  /* the layer's batch norm and activation; may be NULL */
     /* True when forward() stores z, the values before batch norm and activation, in y. The next
      * layer, the only one that reads y, then applies both. */

@@ -172,7 +172,7 @@ struct probability_args {
     double temperature, between, within;
     const float *least; /* B: smallest leading logit; NULL without groups */
     const int *label;
-    double *sums; /* B x 11: probability.cu describes them */
+    double *sums; /* B x 11; probability.cu describes these sums */
     double *losses;
     float *y, *dz; /* dz: B x ld */
     int N, batch, ld;

@@ -41,7 +41,7 @@ static const float *before_act(dnx_gpu_layer *l, const dnx_pass *p, int f, int s
 }
 
 /* Computes the gradient of input s. The kernel sums over the pixels of an image. For a sum over the
- * channels of a pixel, it gets each pixel as an image of one channel with out.c pixels. */
+ * channels of a pixel, the kernel gets each pixel as an image of out.c pixels and one channel. */
 static void sum_up(dnx_gpu_layer *l, const dnx_pass *p, const float *du, int f, int s, int by) {
     const dnx_shape out = l->node->out;
     const long pixels = (long)out.h * out.w;

@@ -73,9 +73,9 @@ DEVICE int last_reader(int p, int pad, int stride, int outputs) {
     return last < outputs ? last : outputs - 1;
 }
 
-/* Returns the sum of dy over the outputs whose windows contain input i. With winner, only over the
- * outputs whose maximum is input i. With is_of_image, each dy is divided by the number of pixels
- * that its window has in the image. */
+/* Returns the sum of dy over the outputs whose windows contain input i. When winner is not NULL,
+ * the sum is only over the outputs whose maximum is input i. With is_of_image, each dy is divided
+ * by the number of pixels that its window has in the image. */
 DEVICE float sum_of_readers(const struct dnx_cuda_window *at, const float *dy, const int *winner,
                             bool is_of_image, long i) {
     const int c = (int)(i % at->C), x = (int)(i / at->C % at->w);

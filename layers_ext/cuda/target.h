@@ -6,7 +6,7 @@
 #define DNX_CUDA_TARGET_H
 #include "cuda/kernels.h"
 
-/* Four floats, or two, at an address that is a multiple of 16, or 8, bytes. */
+/* float4: four floats, at a multiple of 16 bytes. float2: two floats, at a multiple of 8 bytes. */
 typedef float float4 __attribute__((vector_size(16), may_alias));
 typedef float float2 __attribute__((vector_size(8), may_alias));
 

@@ -28,7 +28,7 @@ enum { FORWARD, DX, DW };
 struct product {
     const struct dnx_cuda_window *at;
     const float *left, *right;
-    const struct dnx_cuda_deferred *of_x; /* deferred norm of left in FORWARD, right in DW */
+    const struct dnx_cuda_deferred *of_x; /* deferred batch norm: left in FORWARD, right in DW */
     int g, Cg, Ng;                        /* the group; channels and filters in a group */
     bool is_matrix; /* windows of one pixel: pixel i of x gives pixel i of y */
     long row, rows; /* row: first row of the tile; rows: rows of all tiles */
@@ -238,9 +238,9 @@ DEVICE int row_part(int precision) {
     return precision == PLAIN ? THREAD / 16 : THREAD / 32 % 4 * 8 + THREAD % 32 / 4;
 }
 
-/* Where a block fetches its next slice: it begins with term k of the tile whose first row is `row`.
- * A block computes the tiles of rows row, row + step, and so on. It fetches the first slices of a
- * tile while it still computes the tile before. left: the spot of this thread's row. */
+/* Where a block fetches next: the slice that begins with term k, of the tile whose first row is
+ * `row`. A block computes the tiles of rows row, row + step, and so on. It fetches the first slices
+ * of a tile while it still computes the tile before. left: the spot of this thread's row. */
 struct pipe {
     long row, step;
     int k, into, from; /* stages: into for the next fetch, from for the next product */

@@ -1,4 +1,5 @@
-/* kd_feature.c - the GPU version of [kd_feature]. Products with W are in the layer's precision. */
+/* kd_feature.c - the GPU version of [kd_feature]. Products with W, the map to the teacher's
+ * channels, are in the layer's precision. */
 #include "cuda/loss.h"
 #include "cuda/matrix.h"
 

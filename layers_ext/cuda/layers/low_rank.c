@@ -1,4 +1,5 @@
-/* low_rank.c - the GPU version of [low_rank]: a convolution with V, then a product with P. */
+/* low_rank.c - the GPU version of [low_rank]: a convolution with R basis filters V, then a product
+ * with P, N x R. */
 #include "cuda/matrix.h"
 #include "cuda/norm.h"
 #include "cuda/product.h"
