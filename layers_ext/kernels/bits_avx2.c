@@ -20,7 +20,7 @@
 #define PANEL 32
 #define PANELS 4 /* most panels of a tile; each panel needs 2 registers for sums */
 #define CHUNK 15 /* words whose tables are chosen at a time */
-#define STEP 60  /* lookups, each at most 4, whose sum fits a byte; a quarter of a chunk */
+#define STEP 60  /* lookups of at most 4 each, so their sum fits a byte; a chunk has 4 steps */
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), v)
 
@@ -137,9 +137,9 @@ static inline __m256i sixteen(__m256i v) {
     return _mm256_slli_epi16(_mm256_and_si256(v, _mm256_set1_epi8(15)), 4);
 }
 
-/* For four channels of two rows, `steps` times: looks up the filters of `panels` panels, and adds
- * the numbers of differing bits to the 16-bit sums at a and b. The panels start at w and are `far`
- * bytes apart. */
+/* Repeats `steps` times, for the next four channels of two rows: looks up the filters of `panels`
+ * panels, and adds the numbers of differing bits to the 16-bit sums at a and b. The panels start at
+ * w and are `far` bytes apart. */
 static inline __attribute__((always_inline)) void tile(const uint16_t *table, int steps,
                                                        const uint8_t *w, size_t far, int panels,
                                                        uint8_t *a, uint8_t *b) {

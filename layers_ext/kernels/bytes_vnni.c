@@ -28,7 +28,7 @@
 #define SAFE 1.0001f     /* factor that covers the rounding errors of a computed length */
 #define HALF .503f       /* the largest error of round64, in units of s */
 #define LEAST 1e-12f     /* the least s and t, so that a vector of zeros does not divide by 0 */
-#define FAR 1073741824.f /* larger than every product */
+#define FAR 1073741824.f /* larger than every sum of byte products */
 enum {
     PANEL = DNX_BYTE_PANEL,
     ROWS = 4,

@@ -87,7 +87,7 @@ typedef struct {
     /* y = act(x * scale[c] + shift[c]) + residual. residual may be NULL. y may be x. */
     void (*scale_act)(const float *x, long P, const dnx_scaled_act *s, const float *residual,
                       float *y);
-    /* Like scale_act(), for a y larger than the cache: stores past the cache if possible. */
+    /* Like scale_act(), for a y larger than the cache: uses non-temporal stores if possible. */
     void (*scale_act_stream)(const float *x, long P, const dnx_scaled_act *s, const float *residual,
                              float *y);
     /* dy is the gradient of act(u), with u = z*scale[c] + shift[c]. Stores du = dy * act'(u). Adds
@@ -95,8 +95,8 @@ typedef struct {
      * may be NULL; du may be dy. */
     void (*act_back)(const float *dy, const float *z, long P, const dnx_scaled_act *s, float *du,
                      double *sum_du, double *sum_duz, double *sum_slope);
-    /* With du of act_back(): dz = du*p[c] + z*q[c] + r[c]; dz = du if p is NULL. dz may be dy
-     * or z. */
+    /* dz = du*p[c] + z*q[c] + r[c] with du as in act_back(); dz = du if p is NULL. dz may be dy or
+     * z. */
     void (*act_dz)(const float *dy, const float *z, long P, const dnx_scaled_act *s, const float *p,
                    const float *q, const float *r, float *dz);
     /* to[i*ldt + j] = from[i*step + j], i < count, j < n. */

@@ -98,7 +98,7 @@ INLINE void st_part(float *p, vf v, int n) {
 #endif
 }
 
-/* Stores past the cache if the processor can. p is aligned to vectors. end_stream() must follow. */
+/* Stores non-temporally if the processor can. p is aligned to vectors. end_stream() must follow. */
 INLINE void st_stream(float *p, vf v) {
 #if defined(USE_AVX512)
     _mm512_stream_ps(p, (__m512)v);

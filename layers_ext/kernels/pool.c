@@ -40,7 +40,7 @@ struct dnx_pool {
     int shares, crew, started;
     /* Only the caller uses the members from `active` to `retry`. */
     int active;                /* threads that work now */
-    long long counted, waited; /* ns: time of the last count_wait(); waiting beyond the usual */
+    long long counted, waited; /* counted: last count_wait(), ns; waited: unusual waiting, ns */
     long long since, rest, retry;
     bed caller;
     /* The current job. A thread reads fn and arg after it has taken a share. */
