@@ -1,12 +1,12 @@
 /* [activation]: y = act(x), element by element. x, y: B x H x W x C.
- * Weights file: slopes C with activation=prelu (He et al. 2015, equation 1), else nothing. */
+ * Weights file: C slopes with activation=prelu (He et al. 2015, equation 1), else nothing. */
 #include <string.h>
 
 #include "common/norm_act.h"
 #include "kernels/pool.h"
 #include "dnx.h"
 
-#define CHUNKS 32 /* parts of each sum; a fixed number, so that more threads give the same bits */
+#define CHUNKS 32 /* parts of each sum: a fixed number, so that sums do not depend on the threads */
 
 typedef struct {
     int activation;
@@ -50,7 +50,8 @@ static void forward(dnx_node *n, dnx_pass *p) {
     dnx_each_row(n, p, dnx_pixels(n, p), forward_rows);
 }
 
-/* Computes dx and the sums for parts [first, last) of the CHUNKS parts of all pixels. */
+/* The pixels of the batch are divided into CHUNKS parts. Computes dx and the sums of act_back() for
+ * parts [first, last). */
 static void backward_rows(dnx_node *n, dnx_pass *p, long first, long last) {
     const state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();

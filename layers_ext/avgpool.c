@@ -2,7 +2,7 @@
  *
  *   y[b,p,q,c] = 1/size^2 sum_{i,j<size} x[b, p*stride - P + i, q*stride - P + j, c]
  *
- * x: B x H x W x C, y: B x 1 x 1 x C or B x OH x OW x C with OH = (H + 2P - size)/stride + 1 and
+ * x: B x H x W x C. y: B x 1 x 1 x C; with size=, B x OH x OW x C, OH = (H + 2P - size)/stride + 1.
  * P = size/2 with pad=1, else 0. Pixels outside of the map count in the mean as 0. No weights. */
 #include "common/mean_windows.h"
 #include "kernels/activations.h"
@@ -35,7 +35,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return dnx_windows_shape(n, s, err);
 }
 
-/* Netron knows [avgpool] only over the whole map, so windows are shown as a convolution. */
+/* In the viewer Netron an [avgpool] has no windows. So an [avgpool] with size= is shown as a
+ * convolution. */
 static void show(const dnx_node *n, dnx_view *v) {
     const opts *o = n->opts;
     const dnx_convolution c = {o->size, o->stride, pad_of(o), n->out.c, DNX_LINEAR};

@@ -9,7 +9,7 @@
 #include "common/norm_act.h"
 #include "kernels/pool.h"
 
-#define BLOCK 64 /* rows at a time, so that their gradient stays in the cache */
+#define BLOCK 64 /* pixels whose gradient is computed at a time, so that it stays in the cache */
 
 typedef struct {
     int shift, activation;
@@ -31,7 +31,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     n->out = n->in[0];
     n->scratch = n->trains ? (size_t)dnx_pool_threads(n->pool) * BLOCK * (size_t)n->out.c : 0;
     dnx_status st = dnx_norm_act_make(&s->norm, n, true, (dnx_act)o->activation, err);
-    if (!st && !o->shift) /* removes the biases from the parameters, so they are not saved */
+    if (!st && !o->shift) /* removes the biases, parameter 0, so they are not saved */
         memmove(n->params, n->params + 1, sizeof *n->params * (size_t)--n->n_params);
     return st;
 }

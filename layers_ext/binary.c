@@ -7,26 +7,27 @@
  *   y = act(z + bias), or act(batch_norm(z)) when the output is normalised
  *
  * conv() is a convolution with zero padding: outside the image sign(u) and |u| are 0. sign(0) = +1.
- * v is the real weight w; with center=1, w minus its mean over the channels, tap by tap.
- * u is the input x, or batch_norm(x) when the input is normalised. As in the papers, xnor and bnn
- * normalise the input, bwn and binaryconnect the output; normalize= overrides this.
+ * v is the real weight w; with center=1, w minus its mean over the channels, for each tap.
+ * u is the input x, or batch_norm(x) when the input is normalised. With batch_normalize=1, xnor and
+ * bnn normalise the input, and bwn and binaryconnect the output, as in the papers. normalize=
+ * changes this.
  *
  * Rastegari et al., "XNOR-Net", arXiv 1603.05279, sections 3.1 (bwn) and 3.2 (xnor). Courbariaux et
  * al., arXiv 1511.00363 (binaryconnect) and 1602.02830 (bnn).
  *
- * common/bits/binarise.h has the gradient of w. du and dz are the gradients of u and z, conv^T is
- * the transposed convolution, and [condition] is 1 or 0. In xnor and bnn
+ * common/bits/binarise.h has the gradient of w. du and dz are the gradients of u and z. conv^T is
+ * the transposed convolution. [condition] is 1 if the condition holds, else 0. In xnor and bnn
  *
  *   du = [|u| <= 1] conv^T(dz K alpha, b)
  *
- * With gradient=exact, xnor adds the derivative of K: sign(u)/n times the sum of dz z / K over all
- * filters and all windows that contain this u, with n = C*size*size.
+ * With gradient=exact, xnor adds to du the gradient through K: sign(u)/n times the sum of dz z / K,
+ * with n = C*size*size. The sum is over all filters and all windows that contain this u.
  *
  * Training updates the real weights. A network that predicts keeps only alpha and b.
  *
  * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1.
- * Weights file: biases N; then scales N, mean N, variance N when the output is normalised, or
- * shifts C, scales C, mean C, variance C when the input is; weights N x C x size x size; slopes N
+ * Weights file: biases N; scales N, mean N, variance N when the output is normalised; shifts C,
+ * scales C, mean C, variance C when the input is normalised; weights N x C x size x size; slopes N
  * with activation=prelu. */
 #include <string.h>
 
@@ -38,7 +39,7 @@
 #include "layer/compression.h"
 #include "layer/view.h"
 
-#define BLOCK 84 /* output pixels at a time: a multiple of the rows of a register tile of mm() */
+#define BLOCK 84 /* output pixels at a time; mm() computes 4, 6 or 14 at once, which divide 84 */
 
 enum { BWN, XNOR, BINARYCONNECT, BNN };
 enum { BY_PAPER, INPUT, OUTPUT };
@@ -72,11 +73,11 @@ typedef struct {
     dnx_bitconv bits;
     dnx_patches at;
     dnx_binary_filters f;
-    bool is_initial; /* the next prepare() is the first: it does not round the weights */
+    bool is_initial; /* the next prepare() packs the initial weights, and does not round them */
     int K, N;        /* K: floats of a filter (not the K of the formulas); N: filters */
     float *block;    /* threads x BLOCK x K: gathered windows; NULL when xnor or bnn predicts */
-    float *signs;    /* batch x H x W x C: sign(u), only when training xnor or bnn */
-    float *slope;    /* N: slope of has_slope(), if xnor or bnn predicts and has one; else NULL */
+    float *signs;    /* batch x H x W x C: sign(u); NULL unless xnor or bnn trains */
+    float *slope;    /* N: constant slope of the activation for u < 0; may be NULL: see make() */
 } state;
 
 static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
@@ -106,7 +107,8 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Returns true when the activation is u > 0 ? u : slope*u, and stores the constant slope. */
+/* Returns true when the activation is u > 0 ? u : slope*u with a constant slope. Sets *slope to
+ * it. */
 static bool has_slope(int activation, float *slope) {
     *slope = activation == DNX_LINEAR ? 1 : activation == DNX_LEAKY ? .1f : 0;
     return activation == DNX_LINEAR || activation == DNX_LEAKY || activation == DNX_RELU;
@@ -145,7 +147,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Binarises w and packs it: as bits to predict with xnor or bnn, else as floats. */
+/* Binarises w and packs the result: as bits when xnor or bnn predicts, else as floats. */
 static dnx_status pack(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     dnx_status st = dnx_binary_filters_binarise(&s->f, n, err);
@@ -196,7 +198,8 @@ static void sign_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     dnx_bitconv_sign(&s->bits, p->x[0], lo, hi, s->input.norm.scale, s->input.norm.shift, s->signs);
 }
 
-/* Computes a part of the outputs with mm(). of.first is the first filter of a panel. */
+/* Computes the part `of` of the outputs with mm(). of.first must begin a panel of packed
+ * filters. */
 static void multiply_part(job *j, int t, dnx_part of) {
     dnx_node *n = j->n;
     state *s = n->state;
@@ -246,8 +249,8 @@ static void forward(dnx_node *n, dnx_pass *p) {
     if (n->trains) dnx_norm_act_end(&s->norm, n, p);
 }
 
-/* For `rows` output pixels from p on, computes e = dz K. Unless j->dk is NULL, also computes dk,
- * the sum of dz z / K over the filters. */
+/* For `rows` output pixels from p on, computes e = dz K, rows x N. Unless j->dk is NULL, also sets
+ * the dk of each pixel to the sum of dz z / K over the filters. */
 static void unscale(job *j, long p, int rows, float *e) {
     const state *s = j->n->state;
     size_t N = (size_t)s->N, at = (size_t)p * N;

@@ -4,11 +4,12 @@
  *   L = sum_b weight/2 |x_b - c_k|^2,   k = the class of image b, c_k = the centre of class k
  *
  * The centres are trained by the gradient of L. The paper moves each centre by a mean of x_b - c_k,
- * at a rate of its own. Here learning_rate= in this section sets the rate of the centres.
+ * with a separate learning rate. Here learning_rate= in this section sets the rate of the centres.
  *
- * x (`from`): B x D (D = H W C), y: B x 1, the loss of each image. An image without a class (truth
- * -1) has loss 0. Any other truth outside 0..N-1 gives NaN. Weights file: centres N x D, initially
- * 0, N = classes. Wen et al. 2016, "A discriminative feature learning approach", equation 2. */
+ * x (output of the layer `from`): B x D, D = H W C. y: B x 1, the loss of each image. An image
+ * without a class (truth -1) has loss 0. Any other truth outside 0..N-1 makes the loss NaN. Weights
+ * file: centres N x D, initially 0, N = classes. Wen et al. 2016, "A discriminative feature
+ * learning approach", equation 2. */
 #include <math.h>
 
 #include "layer/classifier.h"

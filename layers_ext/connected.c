@@ -28,12 +28,12 @@ typedef struct {
     int D, N;
     float *w, *d_w;  /* N x D, file order */
     float *wk;       /* D x N, d in the order H, W, C */
-    float *packed;   /* wk in panels */
-    float *packed_t; /* the transpose of wk in panels, for dx */
+    float *packed;   /* wk, packed for mm() */
+    float *packed_t; /* the transpose of wk, packed for mm(), which computes dx */
     float *d_wk;     /* D x N: the gradient of wk */
 } state;
 
-/* Moves the weights to the place after the biases, as in libdarknet's files. */
+/* Moves the weights in n->params to the place after the biases, as in libdarknet's files. */
 static void weights_second(dnx_node *n) {
     for (int k = n->n_params - 1; k > 1; k--) {
         const dnx_param p = n->params[k];

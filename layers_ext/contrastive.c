@@ -3,12 +3,13 @@
  *   L = M (1/P sum 1/2 d_ij^2 + 1/N sum 1/2 max(0, margin - d_ij)^2)
  *
  * The first sum is over the P pairs (i, j) of the same class in the batch, the second over the N
- * pairs of different classes with d_ij < margin. d_ij is the distance between the features (`from`)
- * of two images, scaled to unit length. M is the number of images with a known class. A sum without
- * pairs is 0.
+ * pairs of different classes with d_ij < margin. d_ij is the distance between the features of
+ * images i and j, after scaling to unit length. M is the number of images with a known class. A sum
+ * without pairs is 0.
  *
- * x: B x D (D = H W C). y: B x 1: 1 if the nearest other image of the batch has the image's class,
- * else 0. No weights. Hadsell et al. 2006, equation 4, but each of the sums has its own mean. */
+ * x (output of the layer `from`, the features): B x D, D = H W C. y: B x 1: 1 if the nearest other
+ * image of the batch has the image's class, else 0. No weights. Hadsell et al. 2006, equation 4,
+ * but here each sum is divided by its number of pairs. */
 #include <string.h>
 
 #include "common/face/distances.h"
@@ -27,7 +28,7 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_distances distances;
-    long count[2]; /* P and N of this batch */
+    long count[2]; /* the numbers of pairs P and N of this batch */
 } state;
 
 static dnx_status make(dnx_node *n, dnx_err *err) {

@@ -34,7 +34,7 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_dwconv dw;     /* does all the work if is_narrow; else only dw.norm is used */
-    dnx_winograd wino; /* computes predictions when wino.m > 0 */
+    dnx_winograd wino; /* computes z if wino.m > 0; only when predicting */
     dnx_products m;
     bool is_narrow;
 } state;

@@ -2,7 +2,7 @@
  *
  *   y = x,  d[b,c] = t[b,c] - x[b,c],  t[b,c] = 1 when c is the class of image b, else 0
  *
- * The loss is a sum over all elements, and dx is the descent direction. type= chooses them:
+ * The loss is a sum over all elements. dx is the descent direction. type= chooses both:
  *
  *   sse     loss = sum d^2                                dx = scale d
  *   masked  like sse, but an image without a class (-1) has no loss and no gradient
@@ -45,8 +45,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Returns the target t, 0 or 1, of element i of the batch. The index of a class counts in
- * libdarknet's order C, H, W. */
+/* Returns the target t, 0 or 1, of element i of the batch. An image has `size` elements. Classes
+ * are numbered in libdarknet's order C, H, W. */
 static float target(const dnx_node *n, const dnx_pass *p, size_t i, size_t size) {
     float k = p->truth[i / size];
     return k >= 0 && (double)k < (double)size && i % size == dnx_class_place(n->out, (size_t)k);

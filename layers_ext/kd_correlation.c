@@ -6,11 +6,12 @@
  *   gaussian  phi(v) = e^{-2 gamma} sum_{p=0..order} (2 gamma v)^p / p!,  the Taylor series of
  *             e^{-gamma |u_i - u_j|^2}
  *   loss = weight n L,  L = 1/n^2 sum_ij (C_ij - T_ij)^2
- *   dL/du_i = 4/n^2 sum_j (C_ij - T_ij) phi'(u_i.u_j) u_j,  then back through u_i = f_i / |f_i|
+ *   dL/du_i = 4/n^2 sum_j (C_ij - T_ij) phi'(u_i.u_j) u_j;  backward_share() computes dx
  *
  * n is the number of images in the pass (batch / subdivisions).
- * x: n x H x W x C of `from`, taken as D = H W C numbers; target: n x any shape; y: n x 1,
- * y_i = 1/n sum_j (C_ij - T_ij)^2. No weights. A zero vector has u = 0 and no gradient.
+ * x (output of the layer `from`): n x H x W x C, taken as D = H W C numbers. target (the teacher's
+ * output): n x any shape. y: n x 1, y_i = 1/n sum_j (C_ij - T_ij)^2. No weights. A zero vector f
+ * has u = 0 and no gradient.
  * Peng et al. 2019, "Correlation Congruence for Knowledge Distillation" (CC-KD). Implemented from
  * summaries of the paper, not from its equations. */
 #include <math.h>
@@ -44,20 +45,20 @@ static const dnx_opt options[] = {
 };
 
 typedef struct {
-    size_t D, T;
-    float *unit, *inv;           /* student's u, batch x D, and 1/|f|, batch; 0 if f = 0 */
-    float *target_unit;          /* teacher's u, batch x T */
+    size_t D, T;                 /* numbers of an image in x and in the target */
+    float *unit, *inv;           /* student: u, batch x D; 1/|f|, batch; both 0 if f = 0 */
+    float *target_unit;          /* teacher: u, batch x T */
     float *slope;                /* batch x batch: dloss/du_i = sum_j slope_ij u_j */
     float series[MAX_ORDER + 1]; /* coefficients of phi */
     int degree;
-    double *row; /* batch: sum_j (C_ij - T_ij)^2 */
+    double *row; /* batch: for each image i, sum_j (C_ij - T_ij)^2 */
 } state;
 
 typedef struct {
     dnx_node *n;
     dnx_pass *p;
-    float *packed, *packed_target; /* panels of all u, in p->scratch */
-    float *rest;                   /* scratch: the teacher's u_i.u_j; in backward() dloss/du */
+    float *packed, *packed_target; /* all u of student and teacher, packed for mm() */
+    float *rest;                   /* forward(): the teacher's u_i.u_j; backward(): dloss/du */
 } job;
 
 static dnx_status make(dnx_node *n, dnx_err *err) {
@@ -97,7 +98,7 @@ static void unit_share(void *arg, long lo, long hi) {
     }
 }
 
-/* Returns phi(v); *slope = phi'(v). */
+/* Returns phi(v), and sets *slope to phi'(v). */
 static float phi(const state *s, float v, float *slope) {
     float sum = s->series[s->degree], d = 0;
     for (int p = s->degree - 1; p >= 0; p--) {
@@ -108,7 +109,7 @@ static float phi(const state *s, float v, float *slope) {
     return sum;
 }
 
-/* For images [lo, hi): computes their rows of C and T, the loss of these rows, and `slope`. */
+/* For images [lo, hi): computes their rows of C, T and `slope`, and the losses of these images. */
 static void pairs_share(void *arg, long lo, long hi) {
     job *j = arg;
     state *s = j->n->state;

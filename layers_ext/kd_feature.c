@@ -1,6 +1,6 @@
 /* [kd_feature]: the distance between the student's features f and the teacher's t.
  *
- *   g = f, or W f + biases at every pixel if student and teacher differ in channels
+ *   g = f, or W f + biases at every pixel if student and teacher differ in their channels
  *   squared  e_b = |g_b - t_b|^2 / 2; with normalize=1, g/|g| and t/|t| replace g and t
  *   cosine   e_b = 1 - cos(g_b, t_b)
  *   loss = weight sum_b h_b e_b
@@ -13,12 +13,13 @@
  *   softmax  h_b = B e^{k d_b} / sum_j e^{k d_j}, k = hard_sharpness
  *   power    h_b = B d_b^power / sum_j d_j^power
  *
- * x: B x H x W x C of `from`; target: B x H x W x T; y: B x 1, e_b. A zero vector stays 0 when it
- * is normalised, and has no gradient.
+ * x (output of the layer `from`): B x H x W x C. target (the teacher's output): B x H x W x T. y:
+ * B x 1, e_b. A zero vector stays 0 when it is normalised, and has no gradient.
  * Weights file: weights T x C and biases T, if T differs from C and the teacher is known.
- * Distances of maps are the hints of Romero et al. 2015, "FitNets", equation 3. Hard samples are an
- * idea of Wang et al. 2020, "Exclusivity-Consistency Regularized Knowledge Distillation for Face
- * Recognition" (EC-KD). Both forms of h are ours, because the paper's formula was not at hand. */
+ * The distance of two maps is the hint of Romero et al. 2015, "FitNets", equation 3. Hard samples
+ * are an idea of Wang et al. 2020, "Exclusivity-Consistency Regularized Knowledge Distillation for
+ * Face Recognition" (EC-KD). Both forms of h are ours, because the paper's formula was not at
+ * hand. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,8 +59,8 @@ typedef struct {
     size_t pixels;  /* H W */
     float *w, *d_w; /* T x C */
     float *biases, *d_biases;
-    float *packed;        /* W^T, C x T in panels, for g */
-    float *packed_t;      /* W, T x C in panels, for dx */
+    float *packed;        /* W^T, C x T, packed for mm(), which computes g */
+    float *packed_t;      /* W, T x C, packed for mm(), which computes dx */
     float *g;             /* B x pixels x T */
     float *g_inv, *t_inv; /* B: 1/|g|, 1/|t|; 0 for a zero vector; 1 when not normalised */
     double *e, *h;        /* B: e_b and h_b */
@@ -75,7 +76,7 @@ static dnx_status make_map(dnx_node *n, dnx_err *err) {
                         T);
     size_t count = (size_t)T * (size_t)C, size = s->pixels * (size_t)T * (size_t)n->batch;
     const dnx_param w = {"weights", count, 1}, biases = {"biases", (size_t)T};
-    /* with variance 1/C, W f has about the mean square of f */
+    /* with variance 1/C, W f and f have about the same mean square */
     dnx_status st = dnx_new_normal(n, &s->w, &s->d_w, 1.f / (float)C, w, err);
     if (!st) st = dnx_new_param(n, &s->biases, &s->d_biases, biases, err);
     if (!st) st = dnx_new(n, &s->packed, k->packed(C, T), err);
@@ -128,7 +129,8 @@ static double distance(const float *g, float a, const float *t, float b, size_t 
     return sum / 2;
 }
 
-/* Return g and its gradient, B x pixels x T. */
+/* features() returns g; gradient() returns where the gradient of g is stored, or NULL. Both are
+ * B x pixels x T. */
 static const float *features(const dnx_node *n, const dnx_pass *p) {
     const state *s = n->state;
     return s->has_map ? s->g : p->x[0];

@@ -3,12 +3,13 @@
  *   p = softmax(z / T) over all classes,  T = temperature
  *   z_t, p_t: the teacher's logits and probabilities;  z_s, p_s: the student's
  *   loss = weight sum_b T^2 KL(p_t || p_s),  KL(p || r) = sum_j p_j (log p_j - log r_j)
- *   dz_s = weight T (p_t - p_s), minus the derivative of the loss
+ *   dz_s = weight T (p_t - p_s): minus the derivative of the loss by z_s
  *
  * Exponentials are double, because the probabilities are almost equal at high temperatures.
  *
- * group > 0 (GKD): the loss compares the probabilities of the leading classes
- * (common/face/leading.h) with each other, and their sum with the sum of all others:
+ * group > 0 (GKD): the leading classes (common/face/leading.h) have most of the probability. The
+ * loss compares student and teacher twice: by the sum m of the leading classes' probabilities, and
+ * by the probabilities q within the leading classes:
  *
  *   loss = weight sum_b T^2 (group_between KL((m_t, 1 - m_t) || (m_s, 1 - m_s))
  *                            + group_within KL(q_t || q_s))
@@ -19,12 +20,12 @@
  * Zhao et al. 2023, "Grouped Knowledge Distillation for Deep Face Recognition". Implemented from
  * the authors' code and a summary, because the paper was not at hand. Their code has group=.93.
  *
- * from= names the student's head, layer= the teacher's. The logits of a [margin_softmax] have no
- * margin, because the margin needs the label. The output of any other layer is used as logits.
- * Teacher and student must have the same classes in the same order.
+ * from= names the student's classifier (head), layer= the teacher's. The logits that a
+ * [margin_softmax] gives have no margin, because the margin needs the label. The output of any
+ * other layer is used as logits. Teacher and student must have the same classes in the same order.
  *
- * x: B x the input of the student's head, or B x N logits; y: B x 1, the loss of each image. No
- * weights, but the gradient also goes into the weights of the head.
+ * x: the input of the student's head for B images, or B x N logits. y: B x 1, the loss of each
+ * image. This layer has no weights, but adds to the gradients of the head's weights.
  * Memory: two B x 1024 blocks of logits, which the backward pass computes again; with group also
  * B x N logits. */
 #include <math.h>
@@ -60,8 +61,9 @@ static const dnx_opt options[] = {
     DNX_OPT_END(opts),
 };
 
-/* Sums of one image over the classes of a group that have been read so far. top_s and top_t are the
- * largest logits of student and teacher, sum_s and sum_t the sums of e^{(z - top)/T}. */
+/* Sums for one image over one group of classes: the leading classes, or all others. They include
+ * the blocks of classes that have been read so far. top_s and top_t are the largest logits of
+ * student and teacher, sum_s and sum_t the sums of e^{(z - top)/T}. */
 typedef struct {
     double top_s, sum_s, top_t, sum_t;
     double apart; /* sum of e^{(z_t - top_t)/T} (z_t - z_s)/T */
@@ -69,7 +71,7 @@ typedef struct {
 
 typedef struct {
     int N;      /* classes; 0 without a teacher */
-    sums *sums; /* B x 2: of the leading classes (of all classes if group=0), and of all others */
+    sums *sums; /* B x 2: for the leading classes (all classes if group=0), and for all others */
     dnx_leading leading;
 } state;
 
@@ -79,7 +81,7 @@ typedef struct {
     int lo, hi;           /* the block has classes lo..hi-1 */
     const float *zs, *zt; /* logits of student and teacher: B rows, ld_s and ld_t floats apart */
     size_t ld_s, ld_t;
-    float *dz; /* result of backward: B x (hi - lo) */
+    float *dz; /* B x (hi - lo): the gradient of zs, set in backward() */
 } job;
 
 static int classes_of(const dnx_node *head, dnx_shape shape) {
@@ -196,8 +198,8 @@ static void sum_share(void *arg, long lo, long hi) {
     }
 }
 
-/* Returns KL(q_t || q_s) for a group of classes. q are the probabilities within the group, u its
- * sums. */
+/* Returns KL(q_t || q_s) for a group of classes. q_t and q_s are the probabilities within the
+ * group. u: the sums of the group. */
 static double within(const sums *u, double T) {
     return u->apart / u->sum_t + (u->top_s - u->top_t) / T + log(u->sum_s / u->sum_t);
 }
@@ -251,7 +253,7 @@ static void forward(dnx_node *n, dnx_pass *p) {
 
 /* ---- gradient ---- */
 
-/* Computes dz of images [lo, hi). dz may be the memory of zs. */
+/* Computes dz of images [lo, hi). dz may overwrite zs. */
 static void slope_share(void *arg, long lo, long hi) {
     job *j = arg;
     const opts *o = j->n->opts;

@@ -11,16 +11,16 @@
  *     + impostor * mean of l_ij over at most `hardest` impostor pairs, those with the largest s_ij
  *   loss = weight n L;  the gradient treats a and b as constants
  *
- * A pass with P impostor pairs has its own thresholds: threshold k is the cosine with the number
- * min(floor(P rates_k) + 1, P), counted from the largest. The first training pass with impostor
- * pairs sets a and b to its own thresholds. Each later training pass first moves a and b:
- * a_k += pace (threshold k of the pass - a_k), and b_k alike.
+ * A pass with P impostor pairs has its own thresholds: threshold k is cosine number
+ * min(floor(P rates_k) + 1, P) of these pairs, counted from the largest. The first training pass
+ * with impostor pairs sets a and b to its own thresholds. Each later training pass first moves a
+ * and b: a_k += pace (threshold k of the pass - a_k), and b_k alike.
  *
  * n is the number of images in the pass (batch / subdivisions). Pairs with an image of unknown
  * class are ignored. Use sampler=balanced, so that a pass has genuine pairs.
- * x: n x H x W x C of `from`, taken as D = H W C numbers; target: n x any shape; y: n x 1, half the
- * sum of the losses of an image's pairs. A zero vector has cosine 0 with all others, and no
- * gradient.
+ * x (output of the layer `from`): n x H x W x C, taken as D = H W C numbers. target (the teacher's
+ * output): n x any shape. y: n x 1; each pair adds half of its loss to the y of both images. A zero
+ * vector has cosine 0 with all others, and no gradient.
  * Weights file: a, then b, then 1 if a training pass has set a and b, else 0.
  *
  * Huang et al. 2022, "Evaluation-oriented Knowledge Distillation for Deep Face Recognition" (EKD).
@@ -63,11 +63,11 @@ typedef struct {
 } pair;
 
 typedef struct {
-    size_t D, T;
+    size_t D, T;        /* numbers of an image in x and in the target */
     int K;              /* number of thresholds */
     float *known;       /* a and b, K each; then 1 if a training pass has set them, else 0 */
     float *now;         /* a and b as this pass uses them */
-    float *unit, *inv;  /* student's u = f/|f|, batch x D, and 1/|f|, batch; 0 if f = 0 */
+    float *unit, *inv;  /* student: u = f/|f|, batch x D; 1/|f|, batch; both 0 if f = 0 */
     float *target_unit; /* teacher's features divided by their lengths, batch x T */
     float *s, *t;       /* batch x batch: the cosines s_ij and t_ij */
     float *slope;       /* batch x batch: dloss/ds_ij */
@@ -164,7 +164,8 @@ static int by_cosine(const void *a, const void *b) {
     return c ? c : x->i != y->i ? x->i - y->i : x->j - y->j;
 }
 
-/* Sets s->now and, in a training pass, moves s->known. s->pairs has P > 0 sorted impostor pairs. */
+/* Sets the thresholds s->now and, in a training pass, moves s->known. s->pairs begins with the P >
+ * 0 impostor pairs, sorted by by_cosine(). */
 static void set_thresholds(dnx_node *n, const dnx_pass *p, int P) {
     const opts *o = n->opts;
     state *s = n->state;
@@ -190,7 +191,7 @@ static void set_thresholds(dnx_node *n, const dnx_pass *p, int P) {
 
 /* ---- loss ---- */
 
-/* Returns r(v, a) for K thresholds a, and stores its derivative by v. */
+/* Returns r(v, a) for K thresholds a. Sets *slope to the derivative of r by v. */
 static double rank_of(const float *a, int K, double v, double temperature, double *slope) {
     double sum = 0;
     *slope = 0;
@@ -202,7 +203,8 @@ static double rank_of(const float *a, int K, double v, double temperature, doubl
     return sum;
 }
 
-/* Adds factor * l_ij of each pair to the loss, and half of that to both half[i] and half[j]. */
+/* For each pair of the list, adds factor * l_ij to the loss, adds half of that to half[i] and to
+ * half[j], and sets slope_ij. */
 static void add_pairs(dnx_node *n, dnx_pass *p, const pair *list, int count, double factor) {
     const double temperature = (double)((const opts *)n->opts)->temperature;
     state *s = n->state;

@@ -3,7 +3,7 @@
  *   y[c] = x[c] / |x|,   |x| = sqrt(sum_c x[c]^2)
  *   dx = (dy - y <y, dy>) / |x|
  *
- * x, y: B x H x W x C. No weights. A pixel of zeros stays 0. libdarknet sets dx = dy. */
+ * x, y: B x H x W x C. No weights. A pixel of zeros stays 0. libdarknet has dx = dy instead. */
 #include <math.h>
 
 #include "kernels/kernels.h"

@@ -12,7 +12,7 @@ static const dnx_opt options[] = {DNX_POOL_OPTIONS, DNX_OPT_END(dnx_pool_opts)};
 
 static dnx_status make(dnx_node *n, dnx_err *err) { return dnx_windows_make(n, n->state, err); }
 
-/* Shows this layer as a [maxpool], for which Netron draws the windows and the unequal padding. */
+/* Shows this layer as a [maxpool]: the viewer Netron then draws the windows and unequal padding. */
 static void show(const dnx_node *n, dnx_view *v) {
     const dnx_windows *s = n->state;
     dnx_show(v, "maxpool", v->from, 1, n->out, "size=%d\nstride=%d\npadding=%d\n", s->size,

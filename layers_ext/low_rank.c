@@ -5,7 +5,7 @@
  *   y = act(batch_norm(z))
  *
  * x: B x H x W x C, y: B x OH x OW x N with OH = (H + 2 pad - size)/stride + 1, N = filters; pad is
- * size/2 with pad=1, else padding=. V is W' of Zhang et al. 2015, arXiv 1505.06798.
+ * size/2 with pad=1, else padding=. V is called W' in Zhang et al. 2015, arXiv 1505.06798.
  * Weights file: biases N; with batch_normalize=1 scales N, mean N, variance N; weights P N x R;
  * basis V R x C x size x size; with activation=prelu slopes N.
  *
@@ -21,7 +21,7 @@
 #include "layer/view.h"
 #include "kernels/pool.h"
 
-#define BLOCK 84 /* output pixels at a time: a multiple of the rows of a register tile of mm() */
+#define BLOCK 84 /* output pixels at a time; mm() computes 4, 6 or 14 at once, which divide 84 */
 
 typedef struct {
     int filters, rank, size, stride, pad, padding, batch_normalize, activation;
@@ -46,8 +46,8 @@ typedef struct {
     float *v, *d_v;               /* R x C x size x size, file order */
     float *p, *d_p;               /* N x R */
     float *vk;                    /* scratch: V as R x K, then P as N x R; NULL when predicting */
-    float *packed_v, *packed_p;   /* panels of V^T, K x R (K = C*size*size), and of P^T, R x N */
-    float *packed_vt, *packed_pt; /* panels of V and P, for dx and dt; NULL when predicting */
+    float *packed_v, *packed_p;   /* V^T, K x R (K = C*size*size), and P^T, R x N, for mm() */
+    float *packed_vt, *packed_pt; /* V and P, packed for dx and dt; NULL when predicting */
     float *t;                     /* training: batch x OH x OW x R */
     float *block; /* training: threads x BLOCK x (K + R), windows of x or their gradients, and dt */
     float *d_all; /* threads x (K x R + R x N): gradients of V and P */
@@ -116,7 +116,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Return V as R filters of K floats, and P as N filters of R floats. */
+/* v_of() describes V as R filters of K floats, p_of() describes P as N filters of R floats. */
 static dnx_filters v_of(const state *s) { return (dnx_filters){1, s->K, s->R, s->at.c}; }
 static dnx_filters p_of(const state *s) { return (dnx_filters){1, s->R, s->N, s->R}; }
 
@@ -124,7 +124,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     dnx_filters v = v_of(s), p = p_of(s);
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R;
-    if (!s->p || !s->v) return DNX_OK; /* an earlier call has packed and released both */
+    if (!s->p || !s->v) return DNX_OK; /* an earlier call has packed and released P and V */
     if (!s->vk) {
         dnx_status st = dnx_new(n, &s->vk, R * (K > N ? K : N), err);
         if (st) return st;

@@ -2,9 +2,9 @@
  *
  *   c_j = x.w_j / (|x| |w_j|),  L_b = the cross-entropy of common/face/margin.h,  loss = sum_b F_b
  *
- * F_b is L_b; with mining=, the loss of common/face/mining.h. The gradient is exact, through both
- * normalisations; gradient=ste takes the derivative of the margin as 1. Zero vectors have cosines
- * and gradients 0. Over `warmup` updates the margin rises to ramp_end times its value.
+ * F_b is L_b; with mining=, the loss of common/face/mining.h. The gradient is exact, also through
+ * the lengths |x| and |w_j|. gradient=ste takes the derivative of the margin as 1. Zero vectors
+ * have cosines and gradients 0. Over `warmup` updates the margin rises to ramp_end times its value.
  *
  * scale=length: the logits are |x| c_j instead of s c_j.
  *
@@ -16,11 +16,11 @@
  * gradient, momentum or weight decay: the labels train only the student's features.
  *
  * x: B x D (D = H W C). y: B x 1, 1 if the true class has the largest cosine (without margin), else
- * 0. An unknown class (truth -1) has loss, gradient and y 0. Any other truth outside 0..N-1 gives a
- * NaN loss. The logits for distillation have no margin.
+ * 0. An image of unknown class (truth -1) has loss, gradient and y 0. Any other truth outside
+ * 0..N-1 gives a NaN loss. The logits for distillation have no margin.
  * Weights file: weights N x D, N = classes.
- * Memory beside the weights: one block for the cosines, then for their gradients. It has B x N
- * floats; with sample < 1, B x min(N, ceil(sample N) + B). */
+ * Memory beside the weights: one block for the cosines, which their gradients overwrite. It has B x
+ * N floats; with sample < 1, B x min(N, ceil(sample N) + B). */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,11 +82,11 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_cosines cosines;
-    dnx_margin margin; /* with the ramp and s of this update */
+    dnx_margin margin; /* its ramp and s are those of this update */
     dnx_class_sample sample;
     dnx_mining mining;
     dnx_centres centres;
-    float *block;        /* B x sample.most; NULL when predicting: the block is in p->scratch */
+    float *block;        /* B x sample.most; when predicting NULL, and p->scratch has the block */
     dnx_margin_row *row; /* B */
     double *factor;      /* B: dF/dL */
     double *length;      /* B: |x|; NULL without scale=length */
@@ -178,7 +178,8 @@ static dnx_margin margin_of(const state *s, int b) {
     return g;
 }
 
-/* For scale=length: stores |x|, and turns the logits of image b into cosines. */
+/* For scale=length: stores |x| of image b, and divides its logits c by |x|, so that c are
+ * cosines. */
 static void take_length(state *s, const float *x, int b, float *c) {
     double length = sqrt(dnx_kernels()->dot(x, x, s->cosines.D));
     float inv = length > 0 || isnan(length) ? (float)(1 / length) : 0;

@@ -80,7 +80,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
     dnx_each_row(n, p, dnx_pixels(n, p), backward_rows);
 }
 
-/* Netron reads groups= only with one input, so each input gets its own [route]. */
+/* The viewer Netron reads groups= only with one input, so each input gets its own [route]. */
 static void show(const dnx_node *n, dnx_view *v) {
     const opts *o = n->opts;
     int parts[DNX_MAX_IN];

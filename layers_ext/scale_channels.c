@@ -54,7 +54,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return st ? st : dnx_bare_act_check(n, ((const opts *)n->opts)->activation, err);
 }
 
-/* At most BLOCK channels of one pixel. */
+/* The operands for at most BLOCK channels of one pixel. */
 typedef struct {
     size_t at, count;   /* index of the first number in f and y; number of channels */
     const float *f, *s; /* s has one number for each channel, or one for all */
@@ -78,8 +78,8 @@ static void multiply(const part *t, float *to) {
         for (size_t c = 0; c < t->count; c++) to[c] = t->f[c] * *t->s;
 }
 
-/* Returns the gradient of f * s, before the activation, for part t. This is dy itself for a linear
- * activation; else it is stored in `room`. */
+/* Returns du, the gradient of u = f * s, for part t. With a linear activation du is dy. Else du is
+ * stored in `room`, t->count floats. */
 static const float *du_of(const dnx_node *n, const dnx_pass *p, const part *t, float *room) {
     const int act = ((const opts *)n->opts)->activation;
     if (act == DNX_LINEAR) return p->dy + t->at;
@@ -104,8 +104,8 @@ static void forward(dnx_node *n, dnx_pass *p) {
 
 static long blocks_of(const dnx_node *n) { return (n->out.c + BLOCK - 1) / BLOCK; }
 
-/* Computes the gradient of s for scale_wh=0. Index i stands for image i / blocks and for block
- * i % blocks of its channels. */
+/* Computes the gradient of s for scale_wh=0. Index i in lo..hi-1 stands for image i / blocks and
+ * for block i % blocks of its channels. */
 static void channels_back(dnx_node *n, dnx_pass *p, long lo, long hi) {
     size_t C = (size_t)n->out.c;
     long hw = (long)n->out.h * n->out.w, blocks = blocks_of(n);

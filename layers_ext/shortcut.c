@@ -59,7 +59,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Returns the row of f that is added to row i of y, or -1. Rows are numbered through the batch. */
+/* Returns the row of f that is added to row i of y, or -1 when none is added. Rows are numbered
+ * through the batch. */
 static long row_of_f(const dnx_node *n, long i) {
     const state *s = n->state;
     long b = i / n->out.h, y = i % n->out.h;
@@ -99,12 +100,12 @@ static void forward(dnx_node *n, dnx_pass *p) {
     dnx_each_row(n, p, (long)p->batch * n->out.h, forward_rows);
 }
 
-/* Returns du, the gradient of u. */
+/* Returns du, the gradient of u = alpha*x + beta*f. */
 static const float *du_of(const dnx_node *n, const dnx_pass *p) {
     return ((const opts *)n->opts)->activation == DNX_LINEAR ? p->dy : p->scratch;
 }
 
-/* Computes u again, because forward() does not keep it, and replaces u by du. */
+/* Computes rows [lo, hi) of u again, because forward() does not keep u. Replaces them by du. */
 static void du_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     size_t at = (size_t)lo * (size_t)n->out.w * (size_t)n->out.c;
     float *u = p->scratch + at;

@@ -1,12 +1,12 @@
 /* [softmax]: probabilities, and the cross entropy of the true class.
  *
  *   y[i] = exp(x[i]/T) / sum_k exp(x[k]/T),   loss = sum_b -log y[b, class of b]
- *   dx = (onehot - y) / T, minus the derivative of the loss,   T = temperature
+ *   dx = (onehot - y) / T: minus the derivative of the loss,   T = temperature
  *
- * x, y: B x H x W x C, N = H*W*C numbers. With groups=G, each of G parts of N/G numbers has its own
- * softmax. Classes are numbered in libdarknet's order C, H, W. No weights. A later layer's gradient
- * dy adds y (dy - <y, dy>) / T to dx. With noloss=1 or without truth, dx has no other term.
- * libdarknet leaves out 1/T, and adds dy to dx unchanged. */
+ * x, y: B x H x W x C; an image has N = H*W*C numbers. With groups=G, each of G parts of N/G
+ * numbers has its own softmax. Classes are numbered in libdarknet's order C, H, W. No weights. If a
+ * later layer gives a gradient dy, y (dy - <y, dy>) / T is added to dx. With noloss=1 or without
+ * truth, dx has only this term. libdarknet leaves out 1/T, and adds dy to dx unchanged. */
 #include <math.h>
 #include <string.h>
 

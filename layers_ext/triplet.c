@@ -5,7 +5,7 @@
  * In a triplet, a and p are two images of one class, and n is an image of another class. d is the
  * squared distance of two features (`from`) after scaling to unit length; distance=plain takes the
  * root. M is the number of images whose class is known. A batch without a triplet has the loss 0.
- * The triplets of a batch:
+ * mining= chooses the triplets of a batch:
  *   hard      one for each image a that has p and n: the farthest p and the nearest n
  *             (Hermans 2017, equation 5)
  *   semihard  for each pair (a, p) a random n with d_ap < d_an < d_ap + margin, if any
@@ -52,8 +52,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return dnx_distances_make(&s->distances, n, err);
 }
 
-/* Counts a triplet; with mining=all, only if its term is above 0. Adds a term above 0 to `sum`, and
- * the derivatives of the term to g, both without the factor M/T. */
+/* Counts the triplet (a, pos, neg); with mining=all, only if its term is above 0. A term above 0 is
+ * added to `sum`, and its derivatives by d are added to g, both without the factor M/T. */
 static void use(dnx_node *n, const dnx_pass *p, int a, int pos, int neg) {
     state *s = n->state;
     const opts *o = n->opts;
@@ -79,7 +79,8 @@ static void use_hardest(dnx_node *n, const dnx_pass *p, int a) {
     if (pos >= 0 && neg >= 0) use(n, p, a, pos, neg);
 }
 
-/* Draws a semi-hard n for the pair (a, pos) by Knuth's reservoir sampling, and calls use(). */
+/* Draws a semi-hard n for the pair (a, pos) by Knuth's reservoir sampling, and calls use() for the
+ * triplet. */
 static void use_semihard(dnx_node *n, const dnx_pass *p, int a, int pos, dnx_rng *r) {
     const opts *o = n->opts;
     const double *d = ((state *)n->state)->distances.d + (size_t)a * (size_t)p->batch;

@@ -48,7 +48,7 @@ typedef struct {
     bool adds;
 } job;
 
-/* Computes rows [lo, hi) of the large map: repeats pixels. */
+/* Computes rows [lo, hi) of the large map: repeats the pixels of the small map. */
 static void expand_rows(void *arg, long lo, long hi) {
     const job *j = arg;
     size_t C = (size_t)j->c, row = (size_t)j->w * (size_t)j->stride * C;
@@ -99,7 +99,7 @@ static void backward(dnx_node *n, dnx_pass *p) {
         resample(n, p, ((const opts *)n->opts)->stride < 0, p->dy, p->dx[0], p->dx_adds[0]);
 }
 
-/* Netron has no negative stride, so sums are shown as a convolution. */
+/* The viewer Netron has no negative stride, so a layer that sums is shown as a convolution. */
 static void show(const dnx_node *n, dnx_view *v) {
     int s = ((const opts *)n->opts)->stride;
     const dnx_convolution c = {-s, -s, 0, n->out.c, DNX_LINEAR};
