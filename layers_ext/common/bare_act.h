@@ -4,7 +4,7 @@
 #include "dnx.h"
 #include "kernels/activations.h"
 
-/* Returns DNX_EOPTION for activation=prelu, which needs slopes. */
+/* Fails with DNX_EOPTION if act is DNX_PRELU, because the layer has no slopes. */
 dnx_status dnx_bare_act_check(const dnx_node *n, int act, dnx_err *err);
 /* Replaces u by act(u), for `pixels` pixels of n->out.c channels. */
 void dnx_bare_act(const dnx_node *n, int act, float *u, long pixels);

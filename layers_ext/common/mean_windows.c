@@ -51,7 +51,7 @@ static window window_of(const dnx_node *n, long i) {
 
 static long blocks_of(const dnx_node *n) { return (n->in[0].c + BLOCK - 1) / BLOCK; }
 
-/* Computes blocks [lo, hi). Block i is at most BLOCK channels of output pixel i / blocks. */
+/* Computes blocks [lo, hi) of y. Block i is at most BLOCK channels of output pixel i / blocks. */
 static void forward_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     dnx_shape in = n->in[0];
     size_t C = (size_t)in.c;

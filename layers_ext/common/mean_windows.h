@@ -6,11 +6,11 @@
 
 typedef struct {
     int size, stride;  /* pixels; size 0: one window, the whole map */
-    int padding;       /* pixels on both sides of the map together; half of them come first */
+    int padding;       /* pixels on both sides together; padding/2 of them are before the map */
     bool counts_zeros; /* the mean counts pixels outside the map as zeros */
 } dnx_windows;
 
-/* The options of a layer whose windows dnx_windows_make() chooses, and the rows of their table. */
+/* The options of a pooling layer, which dnx_windows_make() reads, and their rows of the table. */
 typedef struct {
     int size, stride, padding;
 } dnx_pool_opts;
@@ -22,14 +22,14 @@ typedef struct {
                     "pixels of both sides together; -1: size - 1")
 
 /* Sets n->out for the windows s. Fails with DNX_ESHAPE when a window is larger than the padded map,
- * with DNX_EOPTION when a window may lie outside of the map. */
+ * with DNX_EOPTION when a window could have nothing but padding. */
 dnx_status dnx_windows_shape(dnx_node *n, const dnx_windows *s, dnx_err *err);
 /* Sets *s to the windows that n->opts, a dnx_pool_opts, describes. Then calls
  * dnx_windows_shape(). */
 dnx_status dnx_windows_make(dnx_node *n, dnx_windows *s, dnx_err *err);
-/* Sets [*lo, *hi) to the pixels of window k in the map, along an axis of len pixels. */
+/* Sets [*lo, *hi) to the pixels of window k inside the map, along an axis of len pixels. */
 void dnx_window_range(const dnx_windows *s, int k, int len, int *lo, int *hi);
-/* The members forward and backward of a type whose state is a dnx_windows. */
+/* The members forward and backward of a layer type whose state is a dnx_windows. */
 void dnx_mean_windows_forward(dnx_node *n, dnx_pass *p);
 void dnx_mean_windows_backward(dnx_node *n, dnx_pass *p);
 #endif

@@ -92,7 +92,7 @@ typedef struct {
 /* Each thread computes its blocks of rows from the last to the first, because the last rows were
  * written just before and are still in the cache. */
 #define BLOCK 65536   /* floats of a block */
-#define LARGE 1048576 /* floats: a larger y does not stay in the cache for the next layer */
+#define LARGE 1048576 /* floats of y: a larger y does not stay in the cache for the next layer */
 
 static void end_rows(const job *j, int thread, size_t at, long rows) {
     (void)thread;

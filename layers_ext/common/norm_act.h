@@ -20,8 +20,9 @@ typedef struct dnx_norm_act {
     double *sums;             /* threads x 3 x C: the sums of each thread */
 } dnx_norm_act;
 
-/* Call after n->out is set and before the weights are declared. Declares biases; with has_bn,
- * scales, mean and variance; for PReLU, slopes. Fails with DNX_EMEM. */
+/* Allocates the arrays. Declares biases; with has_bn, scales, mean and variance; for PReLU, slopes.
+ * Call it after n->out is set, and before the weights are declared, which follow the biases in the
+ * file. Fails with DNX_EMEM. */
 dnx_status dnx_norm_act_make(dnx_norm_act *t, dnx_node *n, bool has_bn, dnx_act act, dnx_err *err);
 /* Declares the slopes of a PReLU: n->out.c floats that start at .25. Fails with DNX_EMEM. */
 dnx_status dnx_new_slopes(dnx_node *n, float **slopes, float **d_slopes, dnx_err *err);
@@ -29,19 +30,20 @@ dnx_status dnx_new_slopes(dnx_node *n, float **slopes, float **d_slopes, dnx_err
 /* Sets scale and shift from the running statistics. Without batch norm, sets scale to 1 and shift
  * to the biases. */
 void dnx_norm_act_fold(dnx_norm_act *t);
-/* Returns the epilogue of a kernel that stores outputs from (pixel, channel) on. When training, it
- * stores z. When predicting, it adds the shift, applies the activation and stores y; the weights
- * must already contain the scale. */
+/* Returns the last steps of a kernel that computes outputs from (pixel, channel) on. When training,
+ * the kernel stores z. When predicting, it adds the shift, applies the activation and stores y; the
+ * weights must already contain the scale. */
 dnx_epilogue dnx_norm_act_epilogue(const dnx_norm_act *t, const dnx_pass *p, long pixel,
                                    int channel);
-/* Returns scale, shift and activation, for kernels. */
+/* Returns scale, shift, activation and slopes in the struct that the kernels take. */
 static inline dnx_scaled_act dnx_norm_act_scaled(const dnx_norm_act *t) {
     return (dnx_scaled_act){t->bn.c, t->bn.scale, t->bn.shift, t->act, t->slopes};
 }
-/* For dnx_fusion.adds_residual. Always returns true. */
+/* The member dnx_fusion.adds_residual of types with a dnx_norm_act. Always returns true. */
 bool dnx_norm_act_adds_residual(const dnx_node *n);
-/* For dnx_fusion.defer. Returns NULL when predicting and for a slow activation. The next layer
- * computes a deferred activation in both passes, so deferring a slow one would cost time. */
+/* Does the work of dnx_fusion.defer: returns t, and sets *z to t->z. Returns NULL when predicting
+ * and for a slow activation: the next layer would compute it in the forward and the backward
+ * pass. */
 dnx_norm_act *dnx_norm_act_defer(dnx_norm_act *t, float **z);
 
 /* For the forward pass in training. Call dnx_norm_act_begin() once. Then each thread calls
@@ -51,16 +53,16 @@ void dnx_norm_act_begin(dnx_norm_act *t, const dnx_node *n);
 void dnx_norm_act_stats(dnx_norm_act *t, const dnx_pass *p, int thread, const float *z, long rows);
 void dnx_norm_act_end(dnx_norm_act *t, dnx_node *n, dnx_pass *p);
 
-/* For the layer that reads the output of t, when t is deferred. This layer gets z, and computes its
- * real input x = act(u) by dnx_norm_act_rows(). In its backward pass it calls dnx_norm_act_begin()
- * once, and each thread calls dnx_norm_act_sums() for the rows of dx that it writes. */
+/* For the next layer, when t is deferred. This layer gets z as its input, and computes its real
+ * input x = act(u) by dnx_norm_act_rows(). In its backward pass it calls dnx_norm_act_begin() once,
+ * and each thread calls dnx_norm_act_sums() for the rows of dx that it writes. */
 void dnx_norm_act_rows(const dnx_norm_act *t, const float *z, long rows, float *x);
 void dnx_norm_act_sums(dnx_norm_act *t, int thread, const float *dx, const float *z, long rows);
 
-/* dnx_norm_act_backward() adds to the gradients of biases, scales and slopes. Then
- * dnx_norm_act_dz() returns the gradient of z for `rows` rows: dy when this is already the
- * gradient, else `out`, rows x C floats, which it fills. Call it for few rows at a time, so that
- * `out` stays in the cache. */
+/* dnx_norm_act_backward() adds to the gradients of biases, scales and slopes. Call it before
+ * dnx_norm_act_dz(), which returns dz, the gradient of z, for `rows` rows. When dz equals dy,
+ * dnx_norm_act_dz() returns dy. Else it fills and returns `out`, rows x C floats. Call it for few
+ * rows at a time, so that `out` stays in the cache. */
 void dnx_norm_act_backward(dnx_norm_act *t, dnx_node *n, dnx_pass *p);
 const float *dnx_norm_act_dz(const dnx_norm_act *t, const float *dy, const float *z, long rows,
                              float *out);

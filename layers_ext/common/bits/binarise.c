@@ -1,4 +1,4 @@
-/* binarise.c - binary weights with their gradient estimators. */
+/* binarise.c - binary weights, and estimates of their gradients. */
 #include "common/bits/binarise.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@ static bool is_binary(const float *w, int n) {
     return true;
 }
 
-/* v = w minus its mean over the channels, tap by tap. */
+/* Sets v to w minus its mean over the channels, for each tap. v may be w. */
 static void center(const float *w, int C, int taps, float *v) {
     for (int t = 0; t < taps; t++) {
         double mean = 0;
@@ -52,7 +52,7 @@ void dnx_binarise_back(const dnx_binariser *how, const float *w, const float *G,
         else g = (scratch[i] >= 0 ? sum : -sum) / n + alpha * g * pass;
         scratch[i] = (float)g;
     }
-    if (centers && estimator == DNX_EXACT) /* centring is symmetric: it also maps gradients back */
+    if (centers && estimator == DNX_EXACT) /* center() is a symmetric matrix, its own transpose */
         center(scratch, C, taps, scratch);
     dnx_kernels()->add(scratch, (size_t)n, d_w);
 }

@@ -8,7 +8,7 @@ typedef enum { DNX_EXACT, DNX_PAPER, DNX_PLAIN } dnx_estimator;
 
 typedef struct {
     int C, taps;
-    bool centers;   /* subtracts the mean over the channels first, tap by tap */
+    bool centers;   /* first subtracts from each tap the mean over its channels */
     bool has_alpha; /* false: alpha is 1 */
     dnx_estimator estimator;
 } dnx_binariser;
@@ -18,12 +18,13 @@ typedef struct {
  * binary already. b may be w. */
 void dnx_binarise(const dnx_binariser *how, const float *w, float *b, float *alpha);
 
-/* Adds an estimate of the real weights' gradient to d_w. G is the gradient of alpha*b, v and alpha
- * are those of dnx_binarise(), and [condition] is 1 or 0. scratch: n floats.
- *   exact: (1/n) sign(v_i) sum_j G_j sign(v_j) + alpha G_i [|v_i| <= 1]: the derivative, with the
- *          straight-through estimator for the sign; with `centers`, also through the centring
- *   paper: G_i (1/n + alpha [|v_i| <= 1]), section 3.1. The paper prints v [|v| <= 1] where
- *          we use [|v| <= 1]; we take it for a misprint
+/* Adds an estimate of the real weights' gradient to d_w. G is the gradient of alpha*b. v and alpha
+ * are as in dnx_binarise(). [condition] is 1 if the condition holds, else 0. scratch: n floats.
+ *   exact: (1/n) sign(v_i) sum_j G_j sign(v_j) + alpha G_i [|v_i| <= 1]: the derivative of
+ *          alpha*b, with the straight-through estimator for the sign. With `centers`, it includes
+ *          the derivative of the centring
+ *   paper: G_i (1/n + alpha [|v_i| <= 1]), section 3.1. The paper prints v [|v| <= 1]. We
+ *          take this v for a misprint, and use [|v| <= 1]
  *   plain: G_i [|v_i| <= 1], as in BinaryConnect
  * Without has_alpha, all three are the plain estimate. */
 void dnx_binarise_back(const dnx_binariser *how, const float *w, const float *G, float *scratch,

@@ -1,4 +1,4 @@
-/* bitconv.c - binary convolution: packing, signs, the K map, and the choice of bits or tiles. */
+/* bitconv.c - binary convolution: packing, signs, the map of K, and the choice of bits or tiles. */
 #include "common/bits/bitconv.h"
 
 #include <math.h>
@@ -72,8 +72,9 @@ dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, 
 dnx_part dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads) {
     int panel = k->has_tiles ? dnx_tiles()->panel : dnx_bits()->panel;
     /* With has_few, the threads divide the filters instead of the pixels. With tiles, each thread
-     * first converts the bits of its filters to bytes. So dividing the filters is faster only for
-     * few pixels and at least a panel of filters for each thread. */
+     * first converts its filters from bits to bytes. With fewer than 36 pixels for a thread,
+     * converting all filters would take too long. Each thread then takes some of the filters, if
+     * each gets at least a panel. */
     bool has_few = k->has_tiles ? pixels < 36L * threads && k->N >= panel * threads
                                 : pixels < DNX_FEW_OUTPUTS * threads;
     return dnx_share_outputs(has_few, pixels, k->N, panel, t, threads);
@@ -168,13 +169,13 @@ static void step(place *w) {
     w->h = span_of(at, at->in.w, w->x);
 }
 
-/* Returns the index of the first input pixel in row ky of the window that is inside the image. */
+/* Returns the index of the first pixel inside the image in row ky of window w. */
 static size_t pixel(const place *w, int ky) {
     return w->image + (size_t)(w->v.at + ky) * (size_t)w->at->in.w + (size_t)(w->h.at + w->h.lo);
 }
 
-#define SEGMENT 64                         /* so many neighbouring outputs share column sums */
-#define COLUMNS ((SEGMENT - 1) * 64 + 255) /* columns of a segment at the largest stride and size */
+#define SEGMENT 64                         /* outputs that share the sums of input columns */
+#define COLUMNS ((SEGMENT - 1) * 64 + 255) /* input columns of 64 outputs: stride 64, size 255 */
 
 void dnx_bitconv_map(const dnx_bitconv *k, long p, int count, float *map) {
     const dnx_patches *at = &k->at;

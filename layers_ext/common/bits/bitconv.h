@@ -20,22 +20,22 @@ typedef struct {
     uint64_t *bits; /* signs of the input: batch x H x W x L words; NULL with tiles */
     /* The arrays below are only for predicting without tiles; else they are NULL. */
     uint64_t *rows;  /* threads x DNX_BIT_ROWS x words: bits of windows */
-    int32_t *counts; /* threads x DNX_BIT_ROWS x ldc: differing bits */
+    int32_t *counts; /* threads x DNX_BIT_ROWS x ldc: how many bits of window and filter differ */
     /* Output (y, x) uses row row_of[y]*columns + column_of[x] of base. */
     int *row_of, *column_of;
     int columns;
-    int32_t *base; /* rows of N: the sum over taps is base - 2 * differing bits */
+    int32_t *base; /* rows of N: the sum in the formula above is base - 2 * differing bits */
     void *packed;
     char *scratch; /* threads x scratch_size bytes */
     size_t scratch_size;
-    size_t ldc; /* columns of `counts`: N rounded up to whole panels of filters */
+    size_t ldc; /* columns of `counts`: N rounded up to whole panels (groups of packed filters) */
 } dnx_bitconv;
 
 /* Allocates the arrays of k for the windows `at` and n->out.c filters. DNX_EMEM. */
 dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, bool has_map,
                             dnx_err *err);
-/* Returns the output pixels and the filters that thread t computes. The filters are whole
- * panels. */
+/* Returns which of `pixels` output pixels and which filters thread t computes. The filters are
+ * whole panels, the groups in which filters are packed. */
 dnx_part dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads);
 /* Packs b, filters of +1 and -1 in file order. Fails with DNX_EMEM. */
 dnx_status dnx_bitconv_pack(dnx_bitconv *k, dnx_node *n, const float *b, dnx_err *err);
@@ -49,8 +49,9 @@ void dnx_bitconv_map(const dnx_bitconv *k, long p, int count, float *map);
 /* Computes map, the gradient of k->sum (batch x H x W), from dk, the gradient of K
  * (batch x OH x OW). */
 void dnx_bitconv_unmap(const dnx_bitconv *k, const float *dk, int batch, float *map);
-/* Thread t writes the part `of` of the outputs to p->y. alpha: N floats. slope: N floats when the
- * activation is u > 0 ? u : slope*u with constant slopes, else NULL. */
+/* Thread t writes the part `of` of the outputs to p->y, after batch norm (or bias) and activation
+ * of norm. alpha: N floats. slope: N floats when the activation is u > 0 ? u : slope*u with
+ * constant slopes, else NULL. */
 void dnx_bitconv_forward(const dnx_bitconv *k, int t, const dnx_pass *p, dnx_part of,
                          const float *alpha, const float *slope, const dnx_norm_act *norm);
 #endif

@@ -5,7 +5,7 @@
 
 #define PLACE 64
 #define LEAST 36   /* outputs of an image: with fewer, counting bits is faster */
-#define USEFUL .75 /* share of outputs in the positions of tiles: below, counting bits is faster */
+#define USEFUL .75 /* share of tile positions that are outputs: below it, counting bits is faster */
 
 /* Returns the number of places in a row of a sub-image. */
 static int pitch(const dnx_patches *at) {
@@ -28,7 +28,7 @@ dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_p
     k->pitch = pitch(at);
     k->plane = PLACE * (size_t)k->pitch * (size_t)((at->in.h + 2 * at->pad + s - 1) / s);
     k->image = k->plane * (size_t)(s * s) * (size_t)L;
-    /* A tile reads up to 15 places beyond the last one. */
+    /* A tile reads up to 15 places beyond the last place of the batch. */
     size_t bytes = (size_t)n->batch * k->image + 16 * PLACE;
     size_t packed = set->packed(k->words, k->N);
     dnx_status st = dnx_new(n, (float **)&k->x, bytes / sizeof(float), err);

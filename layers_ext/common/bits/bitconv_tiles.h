@@ -3,7 +3,7 @@
  * Each padded image is cut into stride x stride sub-images: pixel (py, px) goes to sub-image
  * (py % stride, px % stride), and there to (py / stride, px / stride). So the windows of
  * neighbouring outputs are one pixel apart, for any stride. 64 channels of a pixel are called a
- * place, and take 64 bytes. The bytes of padding pixels are 0. */
+ * place. A place has a byte for each bit of a 64-bit word. The bytes of padding pixels are 0. */
 #ifndef DNX_BITCONV_TILES_H
 #define DNX_BITCONV_TILES_H
 #include "common/conv/filters.h"
@@ -12,12 +12,12 @@
 
 typedef struct {
     dnx_patches at;
-    int N, words;   /* words: 64-bit words of a window */
+    int N, words;   /* N filters; `words` places of a window, or 64-bit words of a filter */
     int pitch;      /* places in a row of a sub-image */
     size_t plane;   /* bytes of one sub-image with 64 channels */
-    size_t image;   /* bytes of an image: [L][stride*stride][rows][pitch][64], L words a pixel */
+    size_t image;   /* bytes of an image: [L][stride*stride][rows][pitch][64], L places a pixel */
     int8_t *x;      /* batch x image */
-    size_t *offset; /* bytes from a window's first place to each of its words, [L][size*size] */
+    size_t *offset; /* bytes from a window's first place to each of its places, [L][size*size] */
     void *packed;
     char *scratch; /* threads x dnx_tiles()->scratch_size bytes */
 } dnx_bitconv_tiles;
@@ -35,8 +35,9 @@ void dnx_bitconv_tiles_sign(dnx_bitconv_tiles *k, const float *x, long lo, long 
                             const float *scale, const float *shift, float *sum);
 /* Returns how many of the outputs p..hi-1 one call of dnx_bitconv_tiles_run() can compute. */
 int dnx_bitconv_tiles_rows(const dnx_bitconv_tiles *k, long p, long hi);
-/* Thread t computes the part `of` of the outputs: multiplies output pixel of.lo + i by factor[i],
- * does what e says, and stores at y. */
+/* Thread t computes the part `of` of the outputs, at most dnx_bitconv_tiles_rows() pixels.
+ * Multiplies output pixel of.lo + i by factor[i], applies alpha, shift, slope and residual of e,
+ * and stores the result at y. */
 void dnx_bitconv_tiles_run(const dnx_bitconv_tiles *k, int t, dnx_part of, const float *factor,
                            const dnx_bit_end *e, float *y);
 #endif

@@ -1,4 +1,4 @@
-/* input_norm.c - batch norm before signs, and gradients through both. */
+/* input_norm.c - batch norm before signs, and the gradients through signs and batch norm. */
 #include "common/bits/input_norm.h"
 
 #include <math.h>

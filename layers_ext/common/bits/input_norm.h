@@ -1,5 +1,5 @@
-/* input_norm.h - batch norm of the input of a binary convolution, and gradients through the batch
- * norm and through the signs that follow it. */
+/* input_norm.h - batch norm of the input of a binary convolution, which takes the signs of the
+ * result. Also the gradients through the signs and through the batch norm. */
 #ifndef DNX_INPUT_NORM_H
 #define DNX_INPUT_NORM_H
 #include "common/norm.h"
@@ -17,9 +17,10 @@ dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_
 /* Computes scale and shift from x, rows x C. Without batch norm does nothing. */
 void dnx_input_norm_batch(dnx_input_norm *m, dnx_node *n, const float *x, long rows);
 
-/* Computes dx, the gradient of x. du, rows x C: the gradient of sign(u); it is overwritten. The
- * gradient of u is du*[|u| <= 1] + map[row]*sign(u). map: the gradient of each pixel's sum of |u|,
- * or NULL. Adds to d_scales and d_shifts. Stores dx, or adds to dx if `adds`; dx may be NULL. */
+/* Computes dx, the gradient of x, from du, rows x C, the gradient of sign(u). The gradient of u is
+ * du*[|u| <= 1] + map[row]*sign(u), where [condition] is 1 or 0. map: the gradient of each pixel's
+ * sum of |u|; NULL means 0. Overwrites du. Adds to d_scales and d_shifts. Stores dx, or adds to dx
+ * if `adds`; dx may be NULL. */
 void dnx_input_norm_back(dnx_input_norm *m, dnx_node *n, const float *x, long rows, float *du,
                          const float *map, float *dx, bool adds);
 #endif

@@ -16,14 +16,14 @@ bool dnx_dwconv_is_narrow(int inputs, int outputs, int size, int stride, bool tr
 
 static bool is_depthwise(const dnx_dwconv *s) { return s->g.a == 1 && s->g.b == 1; }
 
-/* Returns how many rows of dz are kept: as many as one row of dx needs. */
+/* Returns how many rows of dz a thread keeps in p->scratch: as many as one row of dx needs. */
 static int kept_rows(const dnx_node *n, const dnx_dwconv *s) {
     return s->kh < n->out.h ? s->kh : n->out.h;
 }
 
 /* Returns the distance of neighbouring pixels in the kept rows of dz. Unless the convolution is
- * depthwise, zeros are inserted between them. Then dx is a convolution of these rows with
- * stride 1. */
+ * depthwise, stride - 1 zero pixels are inserted between two pixels. Then dx is a convolution of
+ * these rows with stride 1. */
 static int kept_step(const dnx_dwconv *s) { return is_depthwise(s) ? 1 : s->stride; }
 static int kept_pixels(const dnx_node *n, const dnx_dwconv *s) {
     return (n->out.w - 1) * kept_step(s) + 1;
@@ -130,8 +130,8 @@ typedef struct {
     dnx_pass *p;
 } job;
 
-/* Tells which input rows thread t has in x_rows, when norm_act is deferred: slot k has row held[k]
- * of the batch, or no row if held[k] is -1. */
+/* Tells which input rows thread t has in x_rows, when batch norm and activation are deferred: slot
+ * k has row held[k] of the batch, or no row if held[k] is -1. */
 typedef struct {
     const job *j;
     int t;
@@ -145,7 +145,7 @@ static void open_rows(reader *r, const job *j, int t) {
     for (int i = 0; i < s->kh; i++) r->held[i] = -1;
 }
 
-/* Sets rows[0..kh-1] to the rows of image b that output row oy reads; NULL in the padding. */
+/* Sets rows[0..kh-1] to the rows of image b that output row oy reads; NULL for rows of padding. */
 static void find_rows(reader *r, long b, int oy, const float **rows) {
     const dnx_node *n = r->j->n;
     const dnx_dwconv *s = n->state;

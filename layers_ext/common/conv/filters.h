@@ -6,11 +6,11 @@
 
 typedef struct {
     int groups, K, N; /* groups x N filters of K = size*size*c floats */
-    int c;            /* channels of one group */
+    int c;            /* input channels of one group */
 } dnx_filters;
 
-/* i: the index of a float in a filter's row, 0 to K - 1. Returns its index in the filter as a file
- * has it. */
+/* Returns the index in file order of the float that is at index i, 0 to K - 1, of a filter's
+ * row. */
 static inline size_t dnx_filters_place(const dnx_filters *s, size_t i) {
     size_t c = (size_t)s->c, taps = (size_t)s->K / c;
     return i % c * taps + i / c;
@@ -20,12 +20,12 @@ static inline size_t dnx_filters_place(const dnx_filters *s, size_t i) {
  * scale[f], unless scale is NULL. */
 void dnx_filters_order(const dnx_filters *s, struct dnx_pool *pool, const float *w,
                        const float *scale, float *wk);
-/* Declares the weights p. Their initial values are normal with mean 0 and this variance: 2/K for
- * filters of K floats (He et al., arXiv 1502.01852). With d_w = NULL they are not trained. Fails
- * with DNX_EMEM. */
+/* Declares the weights p. Their initial values are normal with mean 0 and the given variance. For
+ * filters of K floats, callers pass 2/K (He et al., arXiv 1502.01852). With d_w = NULL the weights
+ * are not trained. Fails with DNX_EMEM. */
 dnx_status dnx_new_normal(dnx_node *n, float **w, float **d_w, float variance, dnx_param p,
                           dnx_err *err);
-#define DNX_FEW_OUTPUTS 8L /* output pixels per thread: with fewer, threads divide the filters */
+#define DNX_FEW_OUTPUTS 8L /* output pixels of a thread: with fewer, threads divide the filters */
 
 /* A part of the outputs: pixels [lo, hi) of filters [first, end). Each range may be empty. */
 typedef struct {
@@ -33,12 +33,13 @@ typedef struct {
     int first, end;
 } dnx_part;
 /* Returns the part of the outputs that thread t computes. The threads divide the pixels; with
- * by_filters they divide the filters, in whole panels. */
+ * by_filters they divide the N filters. They do not cut panels: a panel is a group of `panel`
+ * filters that are packed together. */
 dnx_part dnx_share_outputs(bool by_filters, long pixels, int N, int panel, int t, int threads);
-/* Sets [*lo, *hi) to the part of N columns that thread t takes, in whole panels. The part is empty
- * when *lo >= *hi. */
+/* Sets [*lo, *hi) to the part of N columns that thread t takes: whole panels of `panel` columns.
+ * The part is empty when *lo >= *hi. */
 void dnx_share_columns(int N, int panel, int t, int threads, int *lo, int *hi);
-/* Packs the K x N matrix of each group, from the rows wk, into panels in `packed`. Also packs the
+/* Packs the rows wk of each group, as a K x N matrix, into `packed` for mm(). Also packs the
  * transposed matrices into packed_t, unless packed_t is NULL. */
 void dnx_filters_pack(const dnx_filters *s, struct dnx_pool *pool, const float *wk, float *packed,
                       float *packed_t);

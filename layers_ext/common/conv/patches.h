@@ -42,7 +42,7 @@ void dnx_patches_share(const dnx_patches *s, int batch, float *dx, bool adds, in
 /* Gathers the windows of `count` output pixels, from p on, into rows, count x size*size*c floats.
  * Pixels outside the image become 0. */
 void dnx_patches_gather(const dnx_patches *s, const float *x, long p, int count, float *rows);
-/* Adds rows, the gradients of windows, to the pixels of dx. Windows of one image overlap, so a
- * thread must take whole images. */
+/* Adds rows, the gradients of the windows of `count` output pixels from p on, to the pixels of dx.
+ * Windows of one image overlap, so a thread must take whole images. */
 void dnx_patches_scatter(const dnx_patches *s, const float *rows, long p, int count, float *dx);
 #endif

@@ -63,7 +63,8 @@ static dnx_patches of_group(const dnx_products *s, int g) {
     return at;
 }
 
-/* Returns the input rows of `count` outputs, after a deferred batch norm and activation. */
+/* Returns the windows of `count` output pixels from p on as rows, *lda floats apart. A deferred
+ * batch norm and activation are applied. */
 static const float *rows_at(const job *j, const dnx_patches *at, long p, int count, float *block,
                             size_t *lda) {
     const float *rows = dnx_patches_rows(at, j->p->x[0], p, count, block, lda);
@@ -102,7 +103,7 @@ static void forward_share(void *arg, int t, int threads) {
     dnx_node *n = j->n;
     const dnx_products *s = j->s;
     long pixels = (long)j->p->batch * n->out.h * n->out.w;
-    /* Batch statistics need whole rows, so with batch norm the threads divide the pixels. */
+    /* Batch statistics need all N outputs of a pixel, so with batch norm threads divide pixels. */
     bool has_few = n->trains ? s->has_few_rows && !j->norm->has_bn
                              : pixels < DNX_FEW_OUTPUTS * threads;
     dnx_part of = dnx_share_outputs(has_few, pixels, s->N, dnx_kernels()->panel, t, threads);
@@ -116,7 +117,8 @@ void dnx_products_forward(dnx_products *s, dnx_node *n, dnx_pass *p, dnx_norm_ac
     if (n->trains) dnx_norm_act_end(norm, n, p);
 }
 
-/* Returns what the block from output p on will read, for prefetching. */
+/* Returns the arrays that the block of output pixels from p on will read, so that mmt() prefetches
+ * them. */
 static dnx_ahead next_block(const job *j, long p, long hi) {
     const dnx_products *s = j->s;
     size_t N = (size_t)j->n->out.c, K = s->reads_in_place ? (size_t)s->at.in.c : 0;

@@ -7,7 +7,7 @@
 #include "common/conv/filters.h"
 #include "kernels/pool.h"
 
-#define CACHED 65536 /* so many floats of transformed tiles and of products fit in the L2 cache */
+#define CACHED 65536 /* floats of transformed tiles, and of products: both fit in the L2 cache */
 #define MAX_TILES 84
 #define GAP 16      /* floats between matrices, so that they map to different cache sets */
 #define LEAST 8     /* channels and filters of a group: with fewer, transforms cost too much */
@@ -35,7 +35,8 @@ static size_t step_out(const dnx_winograd *s) {
     return (size_t)s->tiles * (size_t)s->columns + GAP;
 }
 
-/* Returns the floats that each thread needs: for one input tile, transformed tiles and products. */
+/* Returns the floats of one input tile, s->tiles transformed tiles and their products: the scratch
+ * of a thread. */
 static size_t scratch_size(const dnx_winograd *s) {
     return (size_t)area(s) * ((size_t)s->at.in.c + step_in(s) + step_out(s));
 }
@@ -96,8 +97,8 @@ typedef struct {
     const dnx_norm_act *norm;
 } job;
 
-/* Transforms filters [lo, hi) to a*a elements each. Element e goes to the packed matrix of its
- * group for e, [Ng/panel][Cg][panel]. */
+/* Transforms filters [lo, hi) to a*a elements each. Each group has a packed matrix for each
+ * element, [Ng/panel][Cg][panel]. */
 static void transform_filters(void *arg, long lo, long hi) {
     job *j = arg;
     const dnx_winograd *s = j->s;
@@ -224,7 +225,7 @@ static void forward_share(void *arg, int t, int threads) {
     const dnx_winograd *s = j->s;
     long tiles = (long)j->p->batch * s->at.out_h * s->at.out_w, lo, hi;
     int first, end;
-    /* With few tiles, the threads divide the filters, and each transforms all tiles. */
+    /* With few tiles, the threads divide the filters, and each thread transforms all tiles. */
     if (tiles < (long)least_tiles(s) * threads) {
         dnx_share_columns(s->N, s->groups > 1 ? s->Ng : dnx_kernels()->panel, t, threads, &first,
                           &end);

@@ -112,7 +112,7 @@ static void follow(dnx_centres *c, const dnx_pass *p) {
     for (int b = 0; b < p->batch; b++) {
         float *w = centre_of(c, p, b);
         for (int i = 0; i < b && w; i++)
-            if (p->truth[i] == p->truth[b]) w = NULL; /* already moved */
+            if (p->truth[i] == p->truth[b]) w = NULL; /* image i has moved it */
         if (w) move(c, p, b, w);
     }
 }

@@ -43,18 +43,19 @@ typedef struct {
     size_t D;
     float *w;        /* N x D: the centres */
     int *images;     /* B: the images of a class; NULL unless training with centres=teacher */
-    float *share;    /* B: (1 - a_b) / |t_b| for these images; NULL like `images` */
-    double *m_of;    /* B: m_b; NULL without margins, and when predicting */
+    float *share;    /* B: (1 - a_b) / |t_b| for these images; NULL if `images` is NULL */
+    double *m_of;    /* B: m_b; NULL without has_margins, and when predicting */
     bool is_started; /* a training pass has run */
 } dnx_centres;
 
 /* Checks the options and the teacher, and allocates. All members declared above `images` must be
  * set. Fails with DNX_EOPTION, DNX_ESHAPE or DNX_EMEM. */
 dnx_status dnx_centres_make(dnx_centres *c, dnx_node *n, dnx_err *err);
-/* With centres=inherited, copies the teacher's class vectors to w. Call it whenever a weights file
- * may have replaced w. Does nothing after the first training pass. */
+/* With centres=inherited, copies the teacher's class vectors to w. Call it in prepare(), because a
+ * weights file may have replaced w. Does nothing after the first training pass, since w then stays
+ * the same. */
 void dnx_centres_inherit(dnx_centres *c, const dnx_node *n);
-/* Must be called before the loss of a pass with truth. In a training pass with p->target, moves the
+/* Call it before the loss of each pass that has truth. In a training pass with p->target, moves the
  * centres and sets the margins. */
 void dnx_centres_pass(dnx_centres *c, const dnx_node *n, const dnx_pass *p);
 #endif

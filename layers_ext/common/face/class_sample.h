@@ -1,6 +1,7 @@
-/* class_sample.h - the classes of one pass when a loss uses a sample of them: partial FC. An et al.
- * 2021, algorithm 1. The sample has the classes of the sub-batch, and random other classes up to
- * ceil(share N) of all N. It may lack classes of the other sub-batches. */
+/* class_sample.h - draws the classes that a loss uses in one pass: partial FC. An et al. 2021,
+ * algorithm 1. The sample has all classes of the images of the pass. Random other classes fill it
+ * up to ceil(share N) of the N classes. An update may have several passes (sub-batches). The sample
+ * of one pass may lack classes of another. */
 #ifndef DNX_CLASS_SAMPLE_H
 #define DNX_CLASS_SAMPLE_H
 #include "dnx.h"

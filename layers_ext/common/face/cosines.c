@@ -53,7 +53,8 @@ static void my_classes(const job *j, int t, int threads, int *from, int *to) {
     *to = hi * UNIT < n ? j->of.lo + (int)hi * UNIT : j->of.hi;
 }
 
-/* Copies columns [lo, hi) of the normalised weights of classes i to i + count - 1 to `rows`. */
+/* Copies columns [lo, hi) of the normalised weights to `rows`, for the classes with the indices i
+ * to i + count - 1 in j->of. */
 static void gather(const job *j, int i, int count, size_t lo, size_t hi, float *rows) {
     for (int k = 0; k < count; k++) {
         size_t at = class_of(j, i + k);

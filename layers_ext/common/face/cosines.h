@@ -36,7 +36,8 @@ typedef struct {
     int lo, hi;
 } dnx_classes;
 
-/* out[b*(hi - lo) + i - lo] = scale c_bj with j = rows[i], or j = i when rows is NULL. */
+/* For x, batch x D, and lo <= i < hi: out[b*(hi - lo) + i - lo] = scale c_bj. j is rows[i], or i
+ * when rows is NULL. */
 void dnx_cosines_forward(dnx_cosines *c, const float *x, int batch, dnx_classes of, float scale,
                          float *out);
 /* Call it after dnx_cosines_forward() with the same x, batch and classes. d: the descent directions

@@ -48,8 +48,8 @@ void dnx_distances_back(const dnx_distances *s, const dnx_node *n, dnx_pass *p) 
             double g = s->g[i * B + j] + s->g[j * B + i], d = s->d[i * B + j];
             if (g == 0 || i == j) continue;
             double factor = s->is_plain ? (d > 0 ? g / d : 0) : 2 * g;
-            /* v = factor (f_i - f_j) is the derivative by f_i; dx = -(v - its part along f_i) /
-             * |x_i| */
+            /* v = factor (f_i - f_j) is the derivative of the loss by f_i. This pair adds
+             * -(v - f_i <f_i, v>) / |x_i| to dx. */
             double along = 0;
             const float *other = s->f + j * D;
             for (size_t k = 0; k < D; k++)

@@ -1,5 +1,5 @@
-/* distances.h - distances between the features of a batch, scaled to unit length, and their
- * gradients.
+/* distances.h - distances between the features of a batch after scaling to unit length, and the
+ * gradients of the features.
  *
  *   f_i = x_i / |x_i|,   d_ij = |f_i - f_j|^2, or |f_i - f_j| with is_plain
  *

@@ -18,8 +18,8 @@ typedef struct {
     double *norm; /* B: log sum_j e^{z_j} */
     double *mass; /* N: q */
     int *label;   /* B: the caller stores each image's class, -1 if unknown */
-    /* B: the smallest leading logit; that of the label counts as infinite. NULL when all classes
-     * lead */
+    /* B: the n-th largest logit of each image, where the label's logit counts as infinite. NULL
+     * when all classes lead */
     float *least;
 } dnx_leading;
 

@@ -50,9 +50,9 @@ typedef struct {
 
 /* Fails with DNX_EOPTION when m, t or smoothing does not suit the kind. */
 dnx_status dnx_margin_check(const dnx_margin *g, const dnx_node *n, dnx_err *err);
-/* Sets g->ramp and g->s. Over the first `warmup` updates, the ramp rises from 0 to ramp_end, and
- * g->s from s_start to s. With s_start = 0, g->s is always s. Without `warms`, both have their
- * final values at once. */
+/* Sets g->ramp and g->s for an update. Over the first `warmup` updates, the ramp rises from 0 to
+ * ramp_end, and g->s from s_start to s. With s_start = 0, g->s is always s. Without `warms`, both
+ * have their final values at once. */
 void dnx_margin_rise(dnx_margin *g, bool warms, uint64_t update, int warmup, double s,
                      double s_start, double ramp_end);
 /* Returns the t for which g = (1+t) c + t is the emphasised cosine: the option t, or for sv margins

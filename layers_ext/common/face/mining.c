@@ -21,7 +21,7 @@ static void focal(dnx_mined *m, double focus) {
     m->loss *= f;
 }
 
-/* Sorts by falling loss, NaN first; equal losses in batch order. */
+/* For qsort(): larger losses come first, NaN before all; equal losses stay in batch order. */
 static int by_loss(const void *a, const void *b) {
     const dnx_mined *x = a, *y = b;
     double u = isnan(x->loss) ? HUGE_VAL : x->loss, v = isnan(y->loss) ? HUGE_VAL : y->loss;

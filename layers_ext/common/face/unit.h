@@ -11,7 +11,7 @@ static inline double dnx_inverse_norm(const float *v, size_t size) {
     return sq > 1e-30 || isnan(sq) ? 1 / sqrt(sq) : 0;
 }
 
-/* Sets unit = v/|v| and returns 1/|v|. Both are 0 for a zero vector. */
+/* Sets unit = v/|v|, `size` floats, and returns 1/|v|. Both are 0 for a zero vector. */
 static inline float dnx_unit(const float *v, size_t size, float *unit) {
     float inv = (float)dnx_inverse_norm(v, size);
     for (size_t i = 0; i < size; i++) unit[i] = v[i] * inv;
