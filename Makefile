@@ -2,8 +2,8 @@
 # make help lists the targets. Options: V=1, DEBUG=1, ASAN=1, OPENCV=1, GPU=1, DARKNET=/path/of/libdarknet,
 # CC=clang, T=part of a test's path, PREFIX, DESTDIR, PYTHON.
 
-# Only the command line sets these variables. The environment does not: a DEBUG in it may be meant
-# for another program.
+# Only the command line sets these variables. Their values in the environment are ignored: a DEBUG
+# there may be meant for another program.
 ASKED := PHOTOS V DEBUG ASAN FUZZ OPENCV GPU MPI DARKNET LAYERS LAYER T OUT ARGS FACES LFW PAIRS TEACHER BENCH SECONDS
 $(foreach v,$(ASKED),$(if $(findstring environment,$(origin $v)),$(eval override $v :=)))
 
@@ -12,7 +12,8 @@ FIRST := $(filter deps %-deps,$(MAKECMDGOALS))
 LATER := $(filter-out $(FIRST),$(MAKECMDGOALS))
 $(if $(FIRST),$(if $(LATER),$(eval $(LATER): | $(FIRST))))
 
-# One target is made with all cores, unless -jN is given; `make lint test` makes one after the other.
+# A single target uses all cores, unless -jN is given. Several targets, as in `make lint test`, are
+# made one after the other.
 ifeq ($(MAKELEVEL)$(word 2,$(FIRST))$(word 2,$(LATER)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
@@ -58,7 +59,7 @@ ISA_wide   := -mavx2 -mfma -Wno-psabi
 # Each set of flags has its own object directory, so that builds do not mix.
 HASH := $(shell echo $(call quote,$(CC) $(FLAGS) $(DARKNET)) | cksum | cut -d' ' -f1)
 OBJ  := build/$(HASH)
-# The directory of the files that depend on the layer types or on OpenCV
+# The directory of the built files that depend on OpenCV or on the layer types
 SET  := $(OBJ)$(if $(OPENCV),/with-opencv)$(if $(LAYERS),/with-$(shell echo $(call quote,$(LAYERS)) | cksum | cut -d' ' -f1))
 
 TYPES   := $(wildcard layers_ext/*.c)
@@ -159,14 +160,16 @@ $(OBJ)/%_avx512.o: ISA = $(ISA_avx512)
 $(OBJ)/%_vpopcnt.o: ISA = $(ISA_vpopcnt)
 $(OBJ)/%_vnni.o: ISA = $(ISA_vnni)
 $(OBJ)/%_amx.o: ISA = $(ISA_amx)
-# Without -fno-tree-coalesce-vars gcc keeps some sums in memory, and the kernels take 10 % longer.
+# Without -fno-tree-coalesce-vars gcc keeps some sums of these kernels in memory, and the kernels
+# take 10 % longer.
 $(OBJ)/layers_ext/kernels/bits_avx2.o: ISA = $(ISA_avx2) $(if $(findstring clang,$(CC)),,-fno-tree-coalesce-vars)
 $(OBJ)/%_wide.o: ISA = $(ISA_wide)
 $(OBJ)/darknet/host/%.o: ISA = -isystem $(call quote,$(DARKNET)/include)
 $(OBJ)/tests/host/%.o: ISA = -isystem $(call quote,$(DARKNET)/include)
-# Kernels are built without FUZZER: they read no file, and their instrumentation takes minutes.
+# Kernels are built without the fuzzer's flags: they read no file, and instrumenting them takes
+# minutes.
 $(OBJ)/layers_ext/kernels/%.o: FLAGS := $(filter-out $(FUZZER),$(FLAGS))
-# Makes a C string of an HTML file: page.html becomes the symbol dnx_page_html.
+# Makes a C string from an HTML file: page.html becomes the symbol dnx_page_html.
 $(OBJ)/%_html.o: %.html | $(FIRST)
 	@mkdir -p $(@D)
 	@{ echo '.section .rodata'; echo '.globl dnx_$(*F)_html'; echo 'dnx_$(*F)_html:'; \
@@ -351,5 +354,5 @@ help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: FORCE all run homework notebooks print-obj test test-all fuzz asan check-layer bench lint lint-graph gpu-check deps opencv-deps eval-deps gpu-deps bench-deps install uninstall clean help
-.SECONDARY: # make does not remove object files, which are intermediate files
+.SECONDARY: # keeps object files, which make would remove as intermediate files
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
