@@ -18,7 +18,7 @@ static const dnx_opt options[] = {
 };
 
 typedef struct {
-    float *slopes, *d_slopes; /* C; NULL unless activation=prelu */
+    float *slopes, *d_slopes; /* C floats; NULL unless activation=prelu */
     double *sums;             /* CHUNKS x 3 x C: the sums of act_back() for each part */
 } state;
 

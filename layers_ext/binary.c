@@ -69,7 +69,7 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_norm_act norm;
-    dnx_input_norm input; /* used by xnor, bnn */
+    dnx_input_norm input; /* batch norm of the input; only xnor and bnn use it */
     dnx_bitconv bits;
     dnx_patches at;
     dnx_binary_filters f;
@@ -77,7 +77,7 @@ typedef struct {
     int K, N;        /* K: floats of a filter (not the K of the formulas); N: filters */
     float *block;    /* threads x BLOCK x K: gathered windows; NULL when xnor or bnn predicts */
     float *signs;    /* batch x H x W x C: sign(u); NULL unless xnor or bnn trains */
-    float *slope;    /* N: constant slope of the activation for u < 0; may be NULL: see make() */
+    float *slope;    /* N: constant slope of the activation for u < 0; NULL unless make() sets it */
 } state;
 
 static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
@@ -107,8 +107,7 @@ static dnx_status check_shapes(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Returns true when the activation is u > 0 ? u : slope*u with a constant slope. Sets *slope to
- * it. */
+/* Returns true when the activation is u > 0 ? u : a*u with a constant a. Sets *slope to a. */
 static bool has_slope(int activation, float *slope) {
     *slope = activation == DNX_LINEAR ? 1 : activation == DNX_LEAKY ? .1f : 0;
     return activation == DNX_LINEAR || activation == DNX_LEAKY || activation == DNX_RELU;
@@ -174,7 +173,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     const bool is_initial = s->is_initial;
     s->is_initial = false;
     if (is_initial) return pack(n, err);
-    if (!w) return DNX_OK; /* an earlier call has packed and released w */
+    if (!w) return DNX_OK; /* an earlier call has packed w and freed it */
     for (size_t i = 0; n->trains && o->clamp && i < (size_t)s->K * (size_t)s->N; i++)
         w[i] = w[i] < -1 ? -1 : w[i] > 1 ? 1 : w[i];
     dnx_status st = pack(n, err);
@@ -198,8 +197,8 @@ static void sign_rows(dnx_node *n, dnx_pass *p, long lo, long hi) {
     dnx_bitconv_sign(&s->bits, p->x[0], lo, hi, s->input.norm.scale, s->input.norm.shift, s->signs);
 }
 
-/* Computes the part `of` of the outputs with mm(). of.first must begin a panel of packed
- * filters. */
+/* Computes the part `of` of the outputs with mm(). of.first must be the first filter of a panel, a
+ * group of filters that are packed together. */
 static void multiply_part(job *j, int t, dnx_part of) {
     dnx_node *n = j->n;
     state *s = n->state;

@@ -94,7 +94,7 @@ static void prepare_share(void *arg, long lo, long hi) {
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     const dnx_kernel_set *k = dnx_kernels();
-    if (!s->w) return DNX_OK; /* an earlier call has packed and released w */
+    if (!s->w) return DNX_OK; /* an earlier call has packed w and freed it */
     dnx_status st = s->wk ? DNX_OK : dnx_new(n, &s->wk, (size_t)s->D * (size_t)s->N, err);
     if (st) return st;
     if (!n->trains) dnx_norm_act_fold(&s->norm);

@@ -110,7 +110,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
 static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     if (s->is_narrow) return dnx_dwconv_prepare(n, err);
-    if (!s->m.w) return DNX_OK; /* an earlier call has packed and released w */
+    if (!s->m.w) return DNX_OK; /* an earlier call has packed w and freed it */
     if (!n->trains) dnx_norm_act_fold(&s->dw.norm);
     dnx_status st = DNX_OK;
     if (s->wino.m) dnx_winograd_prepare(&s->wino, n, s->m.w, s->dw.norm.bn.scale);

@@ -1,4 +1,4 @@
-/* [depthwise]: `multiplier` size x size filters per channel, batch norm, activation.
+/* [depthwise]: for each channel `multiplier` filters of size x size; batch norm, activation.
  *
  *   z[b,p,q,n] = sum_{i,j} w[n,i,j] x[b, p*stride - pad + i, q*stride - pad + j, n/multiplier]
  *   y = act(batch_norm(z))

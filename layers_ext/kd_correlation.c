@@ -49,7 +49,7 @@ typedef struct {
     float *unit, *inv;           /* student: u, batch x D; 1/|f|, batch; both 0 if f = 0 */
     float *target_unit;          /* teacher: u, batch x T */
     float *slope;                /* batch x batch: dloss/du_i = sum_j slope_ij u_j */
-    float series[MAX_ORDER + 1]; /* coefficients of phi */
+    float series[MAX_ORDER + 1]; /* coefficients of the polynomial phi */
     int degree;
     double *row; /* batch: for each image i, sum_j (C_ij - T_ij)^2 */
 } state;

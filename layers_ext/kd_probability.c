@@ -71,7 +71,7 @@ typedef struct {
 
 typedef struct {
     int N;      /* classes; 0 without a teacher */
-    sums *sums; /* B x 2: for the leading classes (all classes if group=0), and for all others */
+    sums *sums; /* B x 2: sums over the leading classes (all if group=0) and over the others */
     dnx_leading leading;
 } state;
 

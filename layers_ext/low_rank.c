@@ -108,7 +108,8 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     }
     if (n->trains) n->scratch = threads * BLOCK * N;
     if (st || n->is_blank) return st;
-    /* V gets the variance 1/K, so that t has about the variance of x. P gets 2/R (He et al.). */
+    /* V gets the variance 1/K, so that t has about the variance of x. P gets the variance 2/R of
+     * He et al. */
     dnx_rng r;
     dnx_rng_seed(&r, n->seed, (uint64_t)n->index);
     for (size_t i = 0; i < K * R; i++) s->v[i] = dnx_rng_normal(&r) / sqrtf((float)K);
@@ -124,7 +125,7 @@ static dnx_status prepare(dnx_node *n, dnx_err *err) {
     state *s = n->state;
     dnx_filters v = v_of(s), p = p_of(s);
     size_t K = (size_t)s->K, N = (size_t)s->N, R = (size_t)s->R;
-    if (!s->p || !s->v) return DNX_OK; /* an earlier call has packed and released P and V */
+    if (!s->p || !s->v) return DNX_OK; /* an earlier call has packed P and V and freed them */
     if (!s->vk) {
         dnx_status st = dnx_new(n, &s->vk, R * (K > N ? K : N), err);
         if (st) return st;

@@ -86,12 +86,12 @@ typedef struct {
     dnx_class_sample sample;
     dnx_mining mining;
     dnx_centres centres;
-    float *block;        /* B x sample.most; when predicting NULL, and p->scratch has the block */
+    float *block;        /* B x sample.most; NULL when predicting: p->scratch then has the block */
     dnx_margin_row *row; /* B */
     double *factor;      /* B: dF/dL */
     double *length;      /* B: |x|; NULL without scale=length */
     float *along;        /* B: (dF/d|x|) / |x| for fixed |x| c_j; NULL without scale=length */
-    dnx_mined *mined;    /* B; NULL without mining */
+    dnx_mined *mined;    /* B elements; NULL without mining= */
     bool has_slopes;     /* block has gradients instead of cosines */
 } state;
 
@@ -178,8 +178,8 @@ static dnx_margin margin_of(const state *s, int b) {
     return g;
 }
 
-/* For scale=length: stores |x| of image b, and divides its logits c by |x|, so that c are
- * cosines. */
+/* For scale=length: stores |x| of image b. Divides the logits c of the image by |x|, which makes
+ * them cosines. */
 static void take_length(state *s, const float *x, int b, float *c) {
     double length = sqrt(dnx_kernels()->dot(x, x, s->cosines.D));
     float inv = length > 0 || isnan(length) ? (float)(1 / length) : 0;

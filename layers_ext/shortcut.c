@@ -32,7 +32,7 @@ static const dnx_opt options[] = {
 typedef struct {
     bool is_plain;      /* x and f have the same shape */
     int h, w, c;        /* how many rows, columns and channels of f are added */
-    int stride, sample; /* the added pixels are every stride-th of f, every sample-th of y */
+    int stride, sample; /* every stride-th pixel of f is added to every sample-th of y */
 } state;
 
 static dnx_status make(dnx_node *n, dnx_err *err) {

@@ -3,7 +3,7 @@
  *   L = M/T sum over T triplets of max(0, d_ap - d_an + margin)
  *
  * In a triplet, a and p are two images of one class, and n is an image of another class. d is the
- * squared distance of two features (`from`) after scaling to unit length; distance=plain takes the
+ * squared distance of two features after scaling to unit length; distance=plain takes the
  * root. M is the number of images whose class is known. A batch without a triplet has the loss 0.
  * mining= chooses the triplets of a batch:
  *   hard      one for each image a that has p and n: the farthest p and the nearest n
@@ -12,8 +12,8 @@
  *             (Schroff 2015, section 3.2)
  *   all       all triplets whose term is above 0
  *
- * x: B x D (D = H W C). y: B x 1: 1 if the nearest other image of the batch has the image's class,
- * else 0. No weights. */
+ * x (output of the layer `from`, the features): B x D, D = H W C. y: B x 1: 1 if the nearest other
+ * image of the batch has the image's class, else 0. No weights. */
 #include <math.h>
 #include <string.h>
 

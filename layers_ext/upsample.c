@@ -38,7 +38,7 @@ static dnx_status make(dnx_node *n, dnx_err *err) {
     return DNX_OK;
 }
 
-/* The arguments of expand_rows() and reduce_rows(). The small map is w pixels wide. The large one
+/* The arguments of expand_rows() and reduce_rows(). The small map is w pixels wide. The large map
  * is `stride` times as wide and high. */
 typedef struct {
     const float *from;
