@@ -10,7 +10,8 @@ typedef struct {
     bool counts_zeros; /* the mean counts pixels outside the map as zeros */
 } dnx_windows;
 
-/* The options of a pooling layer, which dnx_windows_make() reads, and their rows of the table. */
+/* The options of a pooling layer, and their rows of an option table. dnx_windows_make() reads the
+ * options. */
 typedef struct {
     int size, stride, padding;
 } dnx_pool_opts;
@@ -25,7 +26,7 @@ typedef struct {
  * with DNX_EOPTION when a window could have nothing but padding. */
 dnx_status dnx_windows_shape(dnx_node *n, const dnx_windows *s, dnx_err *err);
 /* Sets *s to the windows that n->opts, a dnx_pool_opts, describes. Then calls
- * dnx_windows_shape(). */
+ * dnx_windows_shape(), and returns its status. */
 dnx_status dnx_windows_make(dnx_node *n, dnx_windows *s, dnx_err *err);
 /* Sets [*lo, *hi) to the pixels of window k inside the map, along an axis of len pixels. */
 void dnx_window_range(const dnx_windows *s, int k, int len, int *lo, int *hi);

@@ -15,9 +15,9 @@ typedef struct dnx_norm_act {
     bool has_bn;
     bool is_deferred; /* the next layer computes y from z */
     dnx_act act;
-    float *slopes, *d_slopes; /* C; NULL without activation=prelu */
+    float *slopes, *d_slopes; /* C floats; NULL without activation=prelu */
     float *z;                 /* batch x H x W x C; NULL when predicting */
-    double *sums;             /* threads x 3 x C: the sums of each thread */
+    double *sums;             /* threads x 3 x C: each thread's sums for batch norm and slopes */
 } dnx_norm_act;
 
 /* Allocates the arrays. Declares biases; with has_bn, scales, mean and variance; for PReLU, slopes.

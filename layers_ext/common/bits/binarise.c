@@ -52,7 +52,7 @@ void dnx_binarise_back(const dnx_binariser *how, const float *w, const float *G,
         else g = (scratch[i] >= 0 ? sum : -sum) / n + alpha * g * pass;
         scratch[i] = (float)g;
     }
-    if (centers && estimator == DNX_EXACT) /* center() is a symmetric matrix, its own transpose */
-        center(scratch, C, taps, scratch);
+    /* center() multiplies by a symmetric matrix, so it also maps gradients back. */
+    if (centers && estimator == DNX_EXACT) center(scratch, C, taps, scratch);
     dnx_kernels()->add(scratch, (size_t)n, d_w);
 }

@@ -13,9 +13,9 @@ typedef struct {
     dnx_estimator estimator;
 } dnx_binariser;
 
-/* Sets b = sign(v) and *alpha = mean |v|. v is w or, with `centers`, w minus its mean over the
- * channels. The mean is not subtracted when w has only the values +a and -a, because w is then
- * binary already. b may be w. */
+/* Sets b = sign(v) and *alpha = mean |v|, or 1 without has_alpha. v is w or, with `centers`, w
+ * minus its mean over the channels. The mean is not subtracted when w has only the values +a and
+ * -a, because w is then binary already. b may be w. */
 void dnx_binarise(const dnx_binariser *how, const float *w, float *b, float *alpha);
 
 /* Adds an estimate of the real weights' gradient to d_w. G is the gradient of alpha*b. v and alpha

@@ -13,13 +13,13 @@ typedef struct {
     float *alpha;     /* N: the scale of each filter */
     float *b;         /* N x C x size x size: the signs of the filters, +1 or -1 */
     float *wk;        /* N x K: scratch */
-    float *packed;    /* alpha b for mm(); with takes_signs, b when training, else NULL */
+    float *packed;    /* alpha b, packed; with takes_signs, b when training, else NULL */
     float *packed_t;  /* alpha b, transposed and packed, for dx; NULL when predicting */
     float *d_wk;      /* threads x K x N: the gradients of alpha b, a sum for each thread */
 } dnx_binary_filters;
 
-/* Declares the parameter w and allocates the arrays, when predicting except b and wk. The members
- * at, how and takes_signs must be set. Fails with DNX_EMEM. */
+/* Declares the parameter w and allocates the arrays. When predicting, leaves out b and
+ * wk. The members at, how and takes_signs must be set. Fails with DNX_EMEM. */
 dnx_status dnx_binary_filters_make(dnx_binary_filters *f, dnx_node *n, dnx_err *err);
 /* Computes b and alpha from w. Allocates b and wk if they are NULL. Fails with DNX_EMEM. */
 dnx_status dnx_binary_filters_binarise(dnx_binary_filters *f, dnx_node *n, dnx_err *err);

@@ -24,7 +24,7 @@ static span span_of(const dnx_patches *at, int len, int i) {
 }
 
 /* Finds the different ranges [lo, hi) of taps inside the image along one axis, and numbers them
- * from 0. Sets of[i] to the number of the range of output i. Returns how many ranges there are. */
+ * from 0. Sets of[i] to the number of output i's range. Returns how many ranges there are. */
 static int number_shapes(int len, const dnx_patches *at, int outs, int *of) {
     int n = 0;
     for (int i = 0; i < outs; i++) {

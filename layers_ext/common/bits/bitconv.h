@@ -31,13 +31,13 @@ typedef struct {
     size_t ldc; /* columns of `counts`: N rounded up to whole panels (groups of packed filters) */
 } dnx_bitconv;
 
-/* Allocates the arrays of k for the windows `at` and n->out.c filters. DNX_EMEM. */
+/* Allocates the arrays of k for the windows `at` and n->out.c filters. Fails with DNX_EMEM. */
 dnx_status dnx_bitconv_make(dnx_bitconv *k, dnx_node *n, const dnx_patches *at, bool has_map,
                             dnx_err *err);
 /* Returns which of `pixels` output pixels and which filters thread t computes. The filters are
  * whole panels, the groups in which filters are packed. */
 dnx_part dnx_bitconv_share(const dnx_bitconv *k, long pixels, int t, int threads);
-/* Packs b, filters of +1 and -1 in file order. Fails with DNX_EMEM. */
+/* Packs the filters b, N x C x size x size numbers +1 or -1. Fails with DNX_EMEM. */
 dnx_status dnx_bitconv_pack(dnx_bitconv *k, dnx_node *n, const float *b, dnx_err *err);
 /* For pixels [lo, hi), stores the signs of u = x*scale + shift as the kernels need them, and the
  * sums of |u| in k->sum. scale and shift may be NULL. Also stores the signs as +1 and -1 in

@@ -3,7 +3,7 @@
  * Each padded image is cut into stride x stride sub-images: pixel (py, px) goes to sub-image
  * (py % stride, px % stride), and there to (py / stride, px / stride). So the windows of
  * neighbouring outputs are one pixel apart, for any stride. 64 channels of a pixel are called a
- * place. A place has a byte for each bit of a 64-bit word. The bytes of padding pixels are 0. */
+ * place. A place has 64 bytes, each a sign: +1 or -1. The bytes of padding pixels are 0. */
 #ifndef DNX_BITCONV_TILES_H
 #define DNX_BITCONV_TILES_H
 #include "common/conv/filters.h"
@@ -24,10 +24,10 @@ typedef struct {
 
 /* Returns true when the processor has AMX tiles and they are faster than counting bits. */
 bool dnx_bitconv_tiles_pay(const dnx_patches *at);
-/* Allocates the arrays of k for the windows `at` and n->out.c filters. DNX_EMEM. */
+/* Allocates the arrays of k for the windows `at` and n->out.c filters. Fails with DNX_EMEM. */
 dnx_status dnx_bitconv_tiles_make(dnx_bitconv_tiles *k, dnx_node *n, const dnx_patches *at,
                                   dnx_err *err);
-/* Returns the index of the 64-bit word of a filter that contains channel c of tap t. */
+/* Returns which 64-bit word of a filter contains channel c of tap t. */
 size_t dnx_bitconv_tiles_word(const dnx_bitconv_tiles *k, int t, int c);
 /* Stores the signs of u = x*scale + shift for pixels [lo, hi), and in sum[lo..hi-1] the sums of
  * |u| over the channels. scale and shift may be NULL. */

@@ -9,12 +9,13 @@
 typedef struct {
     bool has_bn;
     dnx_norm norm; /* without batch norm only c is set */
-    double *sums;  /* threads x 2 x C: the sums of each thread */
+    double *sums;  /* threads x 2 x C: sums for dnx_norm_batch() and dnx_norm_back() */
 } dnx_input_norm;
 
 /* With has_bn, declares the parameters shifts, scales, mean and variance. Fails with DNX_EMEM. */
 dnx_status dnx_input_norm_make(dnx_input_norm *m, dnx_node *n, bool has_bn, dnx_err *err);
-/* Computes scale and shift from x, rows x C. Without batch norm does nothing. */
+/* Computes scale and shift from x, rows x C, and updates the running statistics. Does nothing
+ * without batch norm. */
 void dnx_input_norm_batch(dnx_input_norm *m, dnx_node *n, const float *x, long rows);
 
 /* Computes dx, the gradient of x, from du, rows x C, the gradient of sign(u). The gradient of u is

@@ -59,14 +59,14 @@ dnx_status dnx_dwconv_make(dnx_node *n, dnx_dwconv *s, bool has_bn, dnx_act act,
     return st;
 }
 
-/* Returns the index in `taps` of tap (ky, 0) of filter f for input channel j of its group. The next
- * tap of the row is N floats further. */
+/* Returns the index in `taps` of the tap (ky, 0) that filter f applies to input channel j of its
+ * group. The next tap of the row is N floats further. */
 static size_t taps_at(const dnx_node *n, const dnx_dwconv *s, int f, int j, int ky) {
     return (size_t)((ky * s->g.a + j) * s->kw) * (size_t)n->out.c + (size_t)f;
 }
 
-/* Returns the index in `taps_dx` of tap (ky, kw-1) of filter f for input channel j of its group.
- * The taps are in reverse order: tap kx-1 is C floats after tap kx. */
+/* Returns the index in `taps_dx` of the tap (ky, kw-1) that filter f applies to input channel j of
+ * its group. The taps are in reverse order: tap kx-1 is C floats after tap kx. */
 static size_t taps_dx_at(const dnx_node *n, const dnx_dwconv *s, int f, int j, int ky) {
     return (size_t)((ky * s->g.b + f % s->g.b) * s->kw) * (size_t)n->in[0].c +
            (size_t)(f / s->g.b * s->g.a + j);
@@ -77,7 +77,7 @@ dnx_status dnx_dwconv_prepare(dnx_node *n, dnx_err *err) {
     dnx_dwconv *s = n->state;
     size_t C = (size_t)n->in[0].c, N = (size_t)n->out.c, kw = (size_t)s->kw;
     const float *w = s->w;
-    if (!w) return DNX_OK; /* an earlier call has packed and released w */
+    if (!w) return DNX_OK; /* an earlier call has packed w and freed it */
     if (!n->trains) dnx_norm_act_fold(&s->norm);
     for (int f = 0; f < n->out.c; f++)
         for (int j = 0; j < s->g.a; j++)

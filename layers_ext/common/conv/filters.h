@@ -9,8 +9,8 @@ typedef struct {
     int c;            /* input channels of one group */
 } dnx_filters;
 
-/* Returns the index in file order of the float that is at index i, 0 to K - 1, of a filter's
- * row. */
+/* A filter's row has a float at index i, 0 to K - 1. Returns the index of this float in the filter
+ * as the file orders it. */
 static inline size_t dnx_filters_place(const dnx_filters *s, size_t i) {
     size_t c = (size_t)s->c, taps = (size_t)s->K / c;
     return i % c * taps + i / c;
@@ -27,7 +27,7 @@ dnx_status dnx_new_normal(dnx_node *n, float **w, float **d_w, float variance, d
                           dnx_err *err);
 #define DNX_FEW_OUTPUTS 8L /* output pixels of a thread: with fewer, threads divide the filters */
 
-/* A part of the outputs: pixels [lo, hi) of filters [first, end). Each range may be empty. */
+/* A part of the outputs: output pixels [lo, hi), filters [first, end). Each range may be empty. */
 typedef struct {
     long lo, hi;
     int first, end;

@@ -7,7 +7,7 @@
 #include "common/conv/patches.h"
 #include "common/norm_act.h"
 
-#define DNX_PRODUCT_BLOCK 84 /* pixels at a time: a multiple of the 4, 6 or 14 rows in mm() */
+#define DNX_PRODUCT_BLOCK 84 /* pixels at a time; mm() computes 4, 6 or 14 at once */
 
 typedef struct {
     dnx_patches at;
@@ -19,7 +19,7 @@ typedef struct {
     float *w, *d_w;  /* groups*N filters, each C/groups x size x size */
     float *wk;       /* groups x N x K, filters as rows; NULL when predicting or with 1x1 filters */
     float *packed;   /* for each group, a K x N matrix that pack() has packed */
-    float *packed_t; /* for each group, the transposed matrix, N x K, packed; for dx */
+    float *packed_t; /* for each group, the transposed matrix, N x K, packed to compute dx */
     float *d_wk;  /* threads x groups x N x K: gradients; NULL with has_few_rows, or predicting */
     float *block; /* threads x DNX_PRODUCT_BLOCK x K: windows; NULL if not needed, or predicting */
 } dnx_products;

@@ -41,7 +41,7 @@ static size_t scratch_size(const dnx_winograd *s) {
     return (size_t)area(s) * ((size_t)s->at.in.c + step_in(s) + step_out(s));
 }
 
-/* Returns the floats of the packed filters of one group, for one of the a*a elements. */
+/* Returns how many floats one group's packed filters take, for one of the a*a elements. */
 static size_t group_size(const dnx_winograd *s) { return dnx_kernels()->packed(s->Cg, s->Ng); }
 
 dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at, int filters,
@@ -57,13 +57,13 @@ dnx_status dnx_winograd_make(dnx_winograd *s, dnx_node *n, const dnx_patches *at
     s->out = out;
     s->at = (dnx_patches){in, (out.h + m - 1) / m, (out.w + m - 1) / m, m + 2, m, at->pad, 0, in.c};
     long all = (long)n->batch * s->at.out_h * s->at.out_w;
-    /* a multiple of 12, so that the rows of a product fill whole register tiles of 4 or 6 rows */
+    /* a multiple of 12: where mm() computes 4 or 6 rows at once, no rows are left over */
     int tiles = CACHED / area(s) / in.c / 12 * 12;
     tiles = tiles < least_tiles(s) ? least_tiles(s) : tiles > MAX_TILES ? MAX_TILES : tiles;
     s->tiles = all < tiles ? (int)all : tiles;
     int columns = CACHED / area(s) / s->tiles;
-    /* s->columns, the filters computed together, are panels of one group (is_cut), or whole
-     * groups. */
+    /* s->columns filters are computed together: panels of one group (is_cut), or whole groups. A
+     * panel is k->panel filters that are packed together. */
     bool is_cut = s->groups == 1 || (columns < s->Ng && k->panel < s->Ng);
     int unit = is_cut ? k->panel : s->Ng;
     int units = columns / unit, most = (s->N + unit - 1) / unit;
@@ -169,8 +169,8 @@ static void transform_in(const dnx_winograd *s, const dnx_pass *p, long tile, in
     }
 }
 
-/* Transforms the products of `count` tiles with filters [f, f + width) to outputs, and stores
- * these. prod[e][i]: element e of tile number tile + i, for all these filters. */
+/* Transforms the products of `count` tiles with filters [f, f + width) to outputs, and stores the
+ * outputs. prod[e][i] has element e of tile number tile + i for each of these filters. */
 static void transform_out(const job *j, long tile, int count, const float *prod, int f, int width) {
     const dnx_winograd *s = j->s;
     size_t N = (size_t)s->N, row = (size_t)s->out.w * N;
@@ -186,8 +186,8 @@ static void transform_out(const job *j, long tile, int count, const float *prod,
     }
 }
 
-/* Multiplies element e of `count` tiles, v, by filters [f, f + width). These are whole groups, or
- * panels of one group. */
+/* Multiplies element e of `count` tiles, v, by filters [f, f + width). The filters are whole
+ * groups, or panels of one group. */
 static void multiply(const dnx_winograd *s, int e, const float *v, int count, int f, int width,
                      float *prod) {
     const dnx_kernel_set *k = dnx_kernels();

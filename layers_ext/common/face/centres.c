@@ -79,7 +79,7 @@ static double alpha(const dnx_centres *c, const float *x, const float *w, const 
     return limited(c->alpha == DNX_ALPHA_CENTRE ? a * limited(cosine(w, t, t_inv, c->D)) : a);
 }
 
-/* Returns the centre of the class of image b; NULL when the class is unknown. */
+/* Returns the centre of image b's class, or NULL when the class is unknown. */
 static float *centre_of(const dnx_centres *c, const dnx_pass *p, int b) {
     return dnx_has_class(p, b, c->N) ? c->w + (size_t)p->truth[b] * c->D : NULL;
 }

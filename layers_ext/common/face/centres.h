@@ -2,7 +2,7 @@
  *
  * centres=teacher: the centre w_y of class y is not trained. It follows the teacher's features:
  *
- *   w_y <- mean over the images b of class y in the batch of  a_b w_y + (1 - a_b) t_b
+ *   w_y <- mean of a_b w_y + (1 - a_b) t_b over the images b of the batch that have class y
  *
  * f_b and t_b are the features of student and teacher for image b, both at length 1. [v] is v
  * limited to 1e-6..1. alpha= chooses a_b:

@@ -7,7 +7,7 @@
 #include "dnx.h"
 
 typedef struct {
-    int *rows;    /* the classes in rising order; NULL when all are used */
+    int *rows;    /* the sample in rising order; NULL when all classes are used */
     int *present; /* B: the classes that occur in the batch */
     int n, most;  /* n: classes of this pass; most: the largest possible n */
     int classes;

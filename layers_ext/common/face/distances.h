@@ -19,10 +19,10 @@ typedef struct {
 
 /* Allocates the arrays for the features of input 0. Fails with DNX_EMEM. */
 dnx_status dnx_distances_make(dnx_distances *s, dnx_node *n, dnx_err *err);
-/* Fills f and d, and sets g to 0. */
+/* Computes f, inv and d from the input p->x[0], and sets g to 0. */
 void dnx_distances_forward(dnx_distances *s, const dnx_pass *p);
-/* Stores the descent directions of x in dx, or adds them if p->dx_adds. Without truth
- * they are 0. */
+/* Stores the descent directions of x in dx, or adds them if p->dx_adds[0]. Without truth the
+ * directions are 0. dx may be NULL. */
 void dnx_distances_back(const dnx_distances *s, const dnx_node *n, dnx_pass *p);
 
 /* dnx_is_same(): i and j are two images of one class. dnx_is_other(): i and j have different
@@ -38,6 +38,6 @@ int dnx_known(const dnx_pass *p);
 /* Sets y[b] to 1 when the nearest other image has the class of image b, else to 0. */
 void dnx_mark_nearest(const dnx_distances *s, dnx_pass *p);
 
-/* For dnx_classifier.classes, when any number of classes is allowed: returns 2^30. */
+/* The member dnx_classifier.classes of a loss that allows any number of classes. Returns 2^30. */
 int dnx_any_classes(const dnx_node *n);
 #endif

@@ -67,8 +67,8 @@ static int count_leading(dnx_leading *g) {
     return n;
 }
 
-/* Returns the n-th largest of N numbers, by Hoare's selection. v must not contain NaN. It is
- * reordered. */
+/* Returns the n-th largest of N numbers, by Hoare's selection. Reorders v, which must not contain
+ * NaN. */
 static float nth_largest(float *v, int N, int n) {
     int lo = 0, hi = N - 1;
     while (lo < hi) {

@@ -83,7 +83,8 @@ float dnx_margin_emphasis(const dnx_margin *g) {
     return (float)(dnx_margin_forms[g->kind].is_sv ? g->t - 1 : g->t);
 }
 
-/* Returns the cosine above which other classes are emphasised; 2 means never. */
+/* Returns the cosine above which a wrong class is emphasised. 2 means never: no cosine is
+ * larger. */
 static float threshold(const dnx_margin *g, double f) {
     return dnx_margin_forms[g->kind].emphasises ? (float)f : 2;
 }
@@ -93,15 +94,15 @@ static float logit(float s, float t, float c, float hard) {
     return s * (c > hard ? (1 + t) * c + t : c);
 }
 
-/* Returns the logit z of the image's own class. With a large scale s, rounds it to float like the
- * other logits, so that z - peak is exact. */
+/* Returns the logit z of the image's own class. With a large scale s, rounds z to float like
+ * the other logits, so that z - peak is exact. */
 static double target_of(const dnx_margin *g, double f) {
     double z = g->s * f;
     return g->s > 1e4 ? (double)(float)z : z;
 }
 
-/* In d-softmax, the softmax has the logit 0 in place of the logit of the true class. This is the 1
- * in log(1 + sum e^{s c_k}) of margin.h. */
+/* In d-softmax, the softmax has the logit 0 in place of the logit of the true class. Its e^0 is the
+ * 1 in log(1 + sum e^{s c_k}) of margin.h. */
 void dnx_margin_loss(const dnx_margin *g, const float *c, int N, int y, dnx_margin_row *r) {
     bool is_d = g->kind == DNX_MARGIN_D_SOFTMAX;
     double slope, f = target_cosine(g, c[y], &slope), sum = 0, mean = 0;
@@ -148,7 +149,8 @@ void dnx_margin_slopes(const dnx_margin *g, const dnx_margin_row *r, double fact
     c[y] = (float)(factor * g->s * d);
 }
 
-/* z = s h(c), with h = f or g of margin.h. With s c constant, dz/ds = h(c) - c h'(c). */
+/* A logit is z = s h(c): h is f of margin.h for the true class, g for others. At constant s c,
+ * dz/ds = h(c) - c h'(c). */
 double dnx_margin_length_slope(const dnx_margin *g, const dnx_margin_row *r, int N, int y,
                                const float *c) {
     double slope, cy = c[y], f = target_cosine(g, cy, &slope), e = g->smoothing, sum = 0;

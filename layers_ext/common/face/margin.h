@@ -38,7 +38,7 @@ typedef struct {
     bool adds_angle; /* f = cos(th + m) */
     bool takes_m;    /* f = c - m */
     bool emphasises; /* t emphasises classes with c_k > f(c_y) */
-    bool is_sv;      /* t = 1 means no emphasis; in the other kinds t = 0 does */
+    bool is_sv;      /* t = 1 means no emphasis; for the other kinds, t = 0 means no emphasis */
 } dnx_margin_form;
 extern const dnx_margin_form dnx_margin_forms[];
 
