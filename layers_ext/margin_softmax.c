@@ -82,7 +82,7 @@ static const dnx_opt options[] = {
 
 typedef struct {
     dnx_cosines cosines;
-    dnx_margin margin; /* its ramp and s are those of this update */
+    dnx_margin margin; /* ramp and s have their values for this update */
     dnx_class_sample sample;
     dnx_mining mining;
     dnx_centres centres;
