@@ -19,7 +19,7 @@ typedef struct {
 } dnx_norm;
 
 /* Allocates the arrays, and declares the parameters shifts, scales, mean and variance; without
- * has_bn, only shifts. m->c must be set. of_input: the layer normalises its input. Its parameters
+ * has_bn, only shifts. m->c must be set. of_input: the layer normalises its input. The parameters
  * then have no roles (dnx_role), so that no other code folds them into weights. Otherwise the
  * parameter shifts is named "biases". Fails with DNX_EMEM. */
 dnx_status dnx_norm_make(dnx_norm *m, dnx_node *n, bool of_input, bool has_bn, dnx_err *err);

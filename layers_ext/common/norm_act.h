@@ -42,7 +42,7 @@ static inline dnx_scaled_act dnx_norm_act_scaled(const dnx_norm_act *t) {
 /* The member dnx_fusion.adds_residual of types with a dnx_norm_act. Always returns true. */
 bool dnx_norm_act_adds_residual(const dnx_node *n);
 /* Does the work of dnx_fusion.defer: returns t, and sets *z to t->z. Returns NULL when predicting
- * and for a slow activation: the next layer would compute it in the forward and the backward
+ * and for a slow activation, which the next layer would compute in the forward and in the backward
  * pass. */
 dnx_norm_act *dnx_norm_act_defer(dnx_norm_act *t, float **z);
 
@@ -61,7 +61,7 @@ void dnx_norm_act_sums(dnx_norm_act *t, int thread, const float *dx, const float
 
 /* dnx_norm_act_backward() adds to the gradients of biases, scales and slopes. Call it before
  * dnx_norm_act_dz(), which returns dz, the gradient of z, for `rows` rows. When dz equals dy,
- * dnx_norm_act_dz() returns dy. Else it fills and returns `out`, rows x C floats. Call it for few
+ * dnx_norm_act_dz() returns dy. Else it fills and returns `out`, rows x C floats. Call it with few
  * rows at a time, so that `out` stays in the cache. */
 void dnx_norm_act_backward(dnx_norm_act *t, dnx_node *n, dnx_pass *p);
 const float *dnx_norm_act_dz(const dnx_norm_act *t, const float *dy, const float *z, long rows,

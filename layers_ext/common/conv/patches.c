@@ -27,8 +27,8 @@ static void inside(int at, int size, int len, int *lo, int *hi) {
     if (*hi < *lo) *hi = *lo;
 }
 
-/* Sets *y, *x to the first row and column of the window of output pixel p. Returns the index of the
- * first float of its image in x, plus c0. */
+/* Sets *y, *x to the first row and column of the window of output pixel p. Returns the index in
+ * x of the first float of the window's image, plus c0. */
 static size_t window(const dnx_patches *s, long p, int *y, int *x) {
     long per = (long)s->out_h * s->out_w;
     *y = (int)(p % per) / s->out_w * s->stride - s->pad;

@@ -123,7 +123,7 @@ void dnx_winograd_prepare(dnx_winograd *s, dnx_node *n, const float *w, const fl
     dnx_pool_rows(n->pool, s->N, transform_filters, &j);
 }
 
-/* Sets *y and *x to the first output row and column of a tile. Returns the index of its image. */
+/* Sets *y and *x to the first output row and column of a tile. Returns the image's index. */
 static long place(const dnx_winograd *s, long tile, int *y, int *x) {
     long per = (long)s->at.out_h * s->at.out_w;
     *y = (int)(tile % per) / s->at.out_w * s->m;

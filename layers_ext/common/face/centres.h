@@ -11,8 +11,8 @@
  *   fixed            a_b = a constant
  * An image moves no centre if it has no class, or if the teacher's feature has length 0. Boutros et
  * al. 2024, "AdaDistill: Adaptive Knowledge Distillation for Deep Face Recognition"; implemented
- * from the authors' code. In that code the last image of a class sets its centre; here all images
- * of the class count equally.
+ * from the authors' code. In that code only the last image of a class moves the centre; here all
+ * images of the class count equally.
  *
  * centres=inherited: the centres are the class vectors of the teacher's classifier and never
  * change. Shi et al. 2020, "ProxylessKD: Direct Knowledge Distillation with Inherited Classifier

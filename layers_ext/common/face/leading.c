@@ -28,7 +28,7 @@ typedef struct {
 static float *row_of(const job *j, long b) { return j->g->z + (size_t)b * (size_t)j->g->N; }
 
 /* Computes `norm` for images [lo, hi). Replaces a NaN logit by -infinity, because NaN cannot be
- * sorted. The loss of such an image is NaN anyway. */
+ * sorted. The loss of an image with a NaN logit is NaN in any case. */
 static void norm_share(void *arg, long lo, long hi) {
     job *j = arg;
     for (long b = lo; b < hi; b++) {
