@@ -41,7 +41,8 @@ COLUMNS = ("features", "way", "learned on", "pairs right, %", "standard error", 
 
 
 class Faces:
-    """The images of the pairs: features, people, and the pairs as indices of images."""
+    """The images of the pairs: rows ({feature: a row for each image}) and person (of each image).
+    The pairs: one and two (indices of images), same (True for one person) and fold."""
 
     def __init__(self, folder, pairs, names):
         found, kept, _ = find_images(folder, pairs, False)
@@ -57,8 +58,8 @@ class Faces:
         self.rows, self.ms = features_of([os.path.join(folder, found[n]) for n in order], names)
 
     def training(self, fold):
-        """Returns (indices of images, indices of pairs) to learn from: the pairs of the other folds
-        without people of `fold`, and the images of these pairs."""
+        """Returns (indices of images, indices of pairs) to learn from. The pairs are outside of
+        `fold` and show none of its people. The images are the images of these pairs."""
         inside = self.fold == fold
         tested = np.unique(self.person[np.concatenate([self.one[inside], self.two[inside]])])
         pairs = np.flatnonzero(~inside & ~np.isin(self.person[self.one], tested)
@@ -67,15 +68,16 @@ class Faces:
 
 
 def train_pairs(faces, images, pairs):
-    """Returns (first, second, same) of `pairs`. first, second: positions in `images`."""
+    """Returns three arrays (first, second, same) for the indices `pairs`. first, second: positions
+    in `images`; same: True for two images of one person."""
     place = np.full(len(faces.person), -1)
     place[images] = np.arange(len(images))
     return place[faces.one[pairs]], place[faces.two[pairs]], faces.same[pairs]
 
 
 def scores_of(faces, feature, way, outside):
-    """Returns (score of each pair, milliseconds to project a face, length of a projected face).
-    outside: (features, people) to learn from, or None to learn from the other folds."""
+    """Returns (score of each pair, milliseconds to project the features of a face, length of the
+    projection). outside: (features, people) to learn from; None means the other folds."""
     x, scores, seconds, made, length = faces.rows[feature], np.empty(len(faces.same)), 0., 0, 0
     for fold in np.unique(faces.fold):
         images, pairs = faces.training(fold)
@@ -119,14 +121,16 @@ def network_row(text, faces):
 
 
 def ms_of(cfg, weights):
-    """Returns milliseconds of the network for one face on one thread; None without its files."""
+    """Returns the network's milliseconds for one face on one thread. Returns None when the cfg or
+    the weights do not exist."""
     if not all(p and os.path.isfile(p) for p in (cfg, weights)):
         return None
     return timed(cfg, weights, "-batch", 1, "-threads", 1, "-runs", 50)["ms_per_image"]
 
 
 def add_p(rows):
-    """Sets r["p"]: McNemar's exact p against PCA on the same features; None without such a row."""
+    """Sets row["p"] of each row: McNemar's exact p against PCA on the same features. It is None for
+    PCA itself, and when PCA was not measured."""
     for r in rows:
         base = next((b for b in rows if (b["features"], b["way"]) == (r["features"], "pca")), None)
         r["p"] = mcnemar(r["right"], base["right"])[2] if base and base is not r else None

@@ -20,7 +20,7 @@ from lib.errors import run_main
 from lib.files import write
 from lib.processes import timed
 
-SHAPES = [(14, 256), (28, 128), (7, 512)]  # height and width; channels in and out
+SHAPES = [(14, 256), (28, 128), (7, 512)]  # (height = width, input = output channels)
 NET = "[net]\nbatch=1\nheight={0}\nwidth={0}\nchannels={1}\n"
 BINARY = NET + ("[binary]\nfilters={1}\nsize=3\npad=1\nmode=xnor\nbatch_normalize=1\n"
                 "activation=relu\n")

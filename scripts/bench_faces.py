@@ -52,7 +52,7 @@ def scales(width, height, least):
 
 def seen(args, folder):
     """Returns ((width, height) of a photograph, number of pages, (height, width) of a page, number
-    of windows of R-Net, of O-Net). The numbers are means per photograph."""
+    of R-Net's windows, number of O-Net's windows). The three numbers are means per photograph."""
     photos = images_below(args.photographs)[:args.photos]
     if not photos:
         raise Failure(f"{args.photographs}: no photographs")
@@ -79,7 +79,8 @@ class Bench:
         self.version = None
 
     def make(self, letter, batch, height, width):
-        """Returns (our turn, the peer's turn): functions that return milliseconds of a batch."""
+        """Returns (our turn, ONNX Runtime's turn): functions that return milliseconds of a batch.
+        letter: "p", "r" or "o", the network."""
         self.n += 1
         folder = os.path.join(self.folder, str(self.n))
         os.makedirs(folder)
@@ -94,7 +95,7 @@ class Bench:
         self.version = peer.version
         mine = bench_peers.raw(self.args, cfg, weights, ours, batch, folder)
         theirs = bench_peers.process_output(peer, batch, folder)
-        if letter == "p":  # a map, which ONNX Runtime writes in the order NCHW
+        if letter == "p":  # P-Net's output is a map: ONNX Runtime's is NCHW, ours NHWC
             theirs = theirs.reshape(batch, 6, -1).transpose(0, 2, 1).reshape(batch, -1)
         bench_peers.compare(f"{letter.upper()}-Net", mine, theirs)
         peer.times(0, bench_peers.WARM_UP)

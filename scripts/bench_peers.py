@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Compares milliseconds per image of this build, PyTorch, ONNX Runtime and stock libdarknet.
 
-`make bench` calls it. A program that is not installed is left out (`make bench-deps` installs
-them). All have the same network, weights, batch and number of threads (libdarknet has one thread),
-and all flush denormals. Their predictions are compared first. They take turns in one run. The table
-has the median of the turns; a turn is the median of many runs. "not steady" means: the turns of a
-program differ by more than a tenth of their median.
+`make bench` calls it. `make bench-deps` installs the other programs; an absent one is left out. All
+programs run the same network with the same weights, batch and number of threads (libdarknet has one
+thread), and flush denormals. Their predictions are compared first. Then the programs take
+turns. The table has the median of the turns; a turn is the median of many runs. "not steady" means:
+the turns of a program differ by more than a tenth of their median.
 
 At the end this build is timed again beside busy processes (-busy), with one thread and -threads.
 
@@ -85,7 +85,8 @@ def turns(args, sides):
 
 
 def compare(label, ours, peer):
-    """Returns max |ours - peer| / max |peer|. Raises a Failure when it reaches TOLERANCE."""
+    """Returns max |ours - peer| / max |peer|. Raises a Failure when this ratio reaches TOLERANCE.
+    """
     if ours.shape != peer.shape:
         raise Failure(f"{label}: {peer.size} outputs, ours are {ours.size}")
     worst = float(np.abs(ours - peer).max() / np.abs(peer).max())
@@ -166,7 +167,7 @@ def forward(args, name, batch, folder, stack):
                 module(image)
 
             def turn(module=module):
-                for _ in range(3):  # fills the caches again after another side's turn
+                for _ in range(3):  # fill the caches: another program ran before this turn
                     module(image)
                 return median_ms(lambda: module(image), batch, args.seconds, 5)
             sides[label] = turn
@@ -270,7 +271,7 @@ def available(args):
     args.peers = [p for p in args.peers if p not in missing]
     if "pytorch" in args.peers:
         import torch
-        torch.set_flush_denormal(True)  # before PyTorch starts threads, which inherit this
+        torch.set_flush_denormal(True)  # before PyTorch's threads start: they inherit the flag
         torch.set_num_threads(args.threads)
         torch.set_grad_enabled(False)
         print(f"PyTorch {torch.__version__}")

@@ -40,11 +40,11 @@ from lib.text import counted
 MOST = 30000  # the most faces that can be grouped at a time
 TILE, COLUMNS, ROWS = 112, 8, 12  # pixels of a face; columns and rows of a sheet
 MADE = "people", "alone", "sheets", "people.csv"
-UNFINISHED = "unfinished"  # folder of a grouping that is not whole yet
+UNFINISHED = "unfinished"  # folder of the results until all of them are written
 
 
 def cosine_of(text, cfg, weights):
-    """Returns the threshold. text: a number, or a file threshold.json of this network."""
+    """Returns the threshold of cosines. text: a number, or a threshold.json of this network."""
     ours = fingerprints.of_features(cfg, weights)
     try:
         value = float(text)
@@ -96,7 +96,8 @@ def features(args, crops):
 
 
 def group(rows, threshold):
-    """Returns lists of row numbers, the largest group and the most typical face first."""
+    """Returns a list of row numbers for each group. The largest group comes first, and in a group
+    the most typical face. rows: unit features; threshold: the mean cosine that joins groups."""
     if len(rows) == 1:
         return [[0]]
     labels = fcluster(linkage(rows, "average", "cosine"), 1 - threshold, "distance")
@@ -144,7 +145,8 @@ def hand_out(args, crops, names, groups, out):
 
 
 def check_free(out):
-    """Raises a Failure when `out` has a whole grouping. people.csv is the last to be put there."""
+    """Raises a Failure when `out` has results of an earlier call, unless it was interrupted.
+    put_in_place() moves people.csv last, so an interrupted call has not put it there."""
     there = [name for name in MADE if os.path.exists(os.path.join(out, name))]
     was_interrupted = os.path.exists(os.path.join(out, UNFINISHED)) and "people.csv" not in there
     if there and not was_interrupted:

@@ -31,7 +31,7 @@ from lib.text import markdown
 from report.experiment import summary
 from report.machine import made_here
 
-# {mode: (end of the name of its cfg, options of [binary])}
+# {mode: (end of the cfg's name, options to set in [binary])}
 MODES = {"full": ("am", {}), "bwn": ("bwn", {}), "xnor": ("xnor", {}),
          "binaryconnect": ("bwn", {"mode": "binaryconnect", "clamp": 1}),
          "bnn": ("xnor", {"mode": "bnn", "clamp": 1})}
@@ -57,8 +57,8 @@ def by_labels(args, data, name, net):
 
 
 def by_features(args, data, name, net, teacher, batches, rate, start=()):
-    """Trains a network to imitate the features of teacher, a (cfg, weights). Returns the (cfg,
-    weights) of the trained network."""
+    """Trains a network to imitate the features of `teacher`, a pair (cfg, weights). Returns (cfg,
+    weights) of the trained network. start: weights to start from, and options of the trainer."""
     text = cfg_text(args, net, FEATURE.format(*teacher), batches, rate)
     return train(args, name, text, data.every, teacher, start=start)
 
@@ -83,9 +83,9 @@ def ratio(args, one, other):
 # ---- binary ----
 
 def binary(args, data, full):
-    """Returns the rows of the modes trained from labels, then of the modes trained from features.
-    full: the network in full precision, (cfg, weights), which is not trained again. It has learned
-    from the given teacher or, without one, from labels."""
+    """Returns the rows of the table: first a row for each mode trained from labels, then for each
+    mode trained to imitate features. full: (cfg, weights) of the trained network in full precision.
+    It has learned from args.teacher_weights or, without a teacher, from labels."""
     given, rows, base = bool(args.teacher_weights), [], None
     for taught, mode in itertools.product((False, True), args.modes):
         if mode == "full" and taught and not given:
@@ -103,7 +103,7 @@ def binary(args, data, full):
         p = None
         if mode == "full":
             base = faces, r["right"]
-        elif base and base[0] is faces:  # p only between networks that saw the same images
+        elif base and base[0] is faces:  # p compares only networks that saw the same images
             p = mcnemar(r["right"], base[1])[2]
         rows.append({"mode": mode, "taught": taught, "accuracy": r["accuracy"],
                      "error": r["standard_error"], "p": p, "images": faces.images,
@@ -129,14 +129,14 @@ def packed_bytes(args, name, cfg, weights):
 # ---- low rank ----
 
 def compress(args, name, full, images, speedup, method):
-    """Compresses the network `full`, a (cfg, weights), by low rank. Returns (cfg, weights) of the
-    new network and a dict with "theory", the multiply-adds before / after; with "cosine" and
-    "relative_error" (in %) of the new outputs compared with the old ones; and more."""
+    """Compresses the network `full`, a pair (cfg, weights), by low rank. Returns (cfg, weights) of
+    the new network, and a dict. It has "theory": multiply-adds before / after; "cosine" and
+    "relative_error" (in %) of the new outputs compared with the old outputs; and more."""
     folder = os.path.join(args.out, name)
     small = tuple(os.path.join(folder, "net" + end) for end in (".cfg", ".weights"))
     path, options = os.path.join(folder, "low-rank.json"), [
         "-speedup", f"{speedup:g}", "-method", method, "-samples", str(args.samples),
-        "-multiple", str(16 if speedup <= 3 else 8)]  # each rank is a multiple of -multiple
+        "-multiple", str(16 if speedup <= 3 else 8)]  # step of ranks: finer for small ranks
     now = {"network": fingerprints.of_network(read(full[0])),
            "weights": fingerprints.of_file(full[1]), "images": fingerprints.of_data(images),
            "options": " ".join(options), "darknet build": fingerprints.of_build()}
@@ -190,7 +190,7 @@ def low_rank(args, data, trained):
                          "small": small, "images": data.every.images,
                          "before": before["accuracy"], "after": after["accuracy"],
                          "error": after["standard_error"]})
-    for row in rows:  # all times are measured together, at the end
+    for row in rows:  # all times are measured together at the end, so that they are comparable
         row["measured"] = ratio(args, full, row.pop("small"))
     return rows
 

@@ -8,9 +8,9 @@ different people that the network has not seen. A contact sheet shows cosines an
 
 With --photos the faces come from a folder of photographs (make faces-deps). One pair is from one
 sub-folder, one from two sub-folders, and these folders tell whether a decision is right or wrong.
-Without sub-folders the first three faces are compared. Without --net the network is that of `make
-teacher` when it is installed, otherwise the one trained on drawings, which is poor on real people.
-With --net, decisions need --threshold.
+Without sub-folders the first three faces are compared. Without --net the script takes the network
+of `make teacher` when it is installed, otherwise the network trained on drawings, which is poor on
+real people. With --net, decisions need --threshold.
 
 The threshold for drawings is the cosine with the fewest errors on all pairs that are not shown. The
 pairs shown are the first of the list, not a selection."""
@@ -49,7 +49,7 @@ TEACHER = (os.path.join(ROOT, "build", "teacher", "teacher.cfg"),
            os.path.join(ROOT, "build", "teacher", "teacher.weights"), .2374)
 POOR = ("This network was trained for seconds on drawings and is poor on real people:\n"
         "`make teacher` installs one for real faces, --net names another")
-SHOWN = 2  # shown pairs of one person, and of two people
+SHOWN = 2  # number of pairs of one person that are shown, and of pairs of two people
 
 
 def train(out):
@@ -89,7 +89,7 @@ def pairs_of_photos(folder, out):
     people = {}
     for path in found:
         people.setdefault(os.path.dirname(path), []).append(path)
-    people.pop(crops, None)  # photographs in no sub-folder: people unknown
+    people.pop(crops, None)  # outside of sub-folders, the people are unknown
     several = [p for p in people.values() if len(p) > 1]
     if len(people) > 1 and several:
         first = several[0]

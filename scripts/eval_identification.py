@@ -20,8 +20,8 @@ the person at that threshold.
 Writes into DIR: results.json, table.csv, identification.png, threshold.json (for `darknet compare`
 and `darknet find`), with --suspects also suspects.png and suspects.txt. Intervals are 95 %
 confidence intervals; they allow for several trials with one person. A TAR is measured only when at
-least ten pairs of two people are above the threshold, FNIR only when at least ten searches for
-strangers are. Features are stored in DIR/embeddings and used again while network, weights, --flip,
+least ten pairs of two people are above the threshold, FNIR only when at least ten strangers are
+above it. Features are stored in DIR/embeddings and used again while network, weights, --flip,
 images and the build of darknet are the same. """
 import os
 import sys
@@ -47,7 +47,7 @@ MANY = 1e12  # multiplications that take minutes without a fast BLAS
 
 
 def split(words, args):
-    """Splits the words of a command line. Returns (Network or None, the inputs)."""
+    """Splits the words [NET.cfg WEIGHTS] INPUT... Returns (Network or None, the inputs)."""
     if not words[0].endswith(".cfg"):
         return None, words
     if len(words) < 2:

@@ -62,7 +62,7 @@ def check_paths(listed):
 
 
 def measure(args, name, folder, pairs, shown):
-    """Measures a set and returns its results.json. shown: the name of the faces in titles."""
+    """Measures a set and returns its results.json. shown: the set's name in titles of pictures."""
     out = os.path.join(args.out, name)
     found, kept, _ = find_images(folder, pairs, args.allow_missing)
     now = made_from(args.cfg, args.weights, images_of(folder, found, kept), args.flip)

@@ -8,7 +8,7 @@ its probabilities. -to names another last layer, by its number or its name=. Dro
 training uses, is left out. Binary filters become floats.
 
 Input "input": N x C x H x W floats, RGB, already (pixel - input_mean) * input_scale. Output
-"output": N x D, or N x D x H x W when the last map is larger than 1x1. Without -batch, N is open.
+"output": N x D, or N x D x H x W when the last map is larger than 1x1. Without -batch N is dynamic.
 
 Batch norm is multiplied into the filters: w * scale / sqrt(variance + 1e-5). With --keep-norm it is
 a node of its own, and scripts/import_onnx.py reads back exactly the same floats.

@@ -1,10 +1,11 @@
 #!/bin/sh
 # gpu_check.sh [FOLDER] - checks and times the layers on a machine with a GPU and its driver. FOLDER
 # is the result of `make gpu-check` (build/gpu-check). The script compares results with those of
-# the CPU, and times with those of PyTorch. It writes FOLDER/gpu_check.json. Status 1: a fault.
+# the CPU, and times with those of PyTorch. It writes FOLDER/gpu_check.json. The exit status is 1
+# when a check failed.
 #
-# The environment can set GPU_CHECK_SECONDS (235: the time limit of the script), GPU_CHECK_NET
-# (mobilefacenet.cfg) and GPU_CHECK_BATCH (256).
+# Environment variables, with their defaults: GPU_CHECK_SECONDS (235), the time limit of the script;
+# GPU_CHECK_NET (mobilefacenet.cfg); GPU_CHECK_BATCH (256).
 set -u
 cd "${1:-$(dirname "$0")}" || exit 1
 ROOM=$((${GPU_CHECK_SECONDS:-235} + $(date +%s)))
@@ -76,8 +77,8 @@ goal() {
                must == "-" ? "missed" : (more ? v >= must : v <= must) ? "must reached" : "MISSED"
         printf "%.3g%s (goal %s, must %s): %s", v, unit, goal, must, word}')"
 }
-# quicker NAME: prints PyTorch's time of a training step divided by the time of our step. Only
-# MobileFaceNet is measured with PyTorch, so for other networks it prints nothing.
+# quicker NAME: prints the time of a training step in PyTorch, in the variant NAME, divided by the
+# time of our step. Only MobileFaceNet is measured in PyTorch: other networks print nothing.
 quicker() {
     [ "$NET" = mobilefacenet.cfg ] || return 0
     ours=$(number "step of $BATCH, bfloat16") theirs=$(number "PyTorch step of $BATCH, $1")

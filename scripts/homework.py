@@ -146,7 +146,7 @@ def main():
     args = p.parse_args()
     if bool(args.development_faces) != bool(args.development_pairs):
         p.error("--development-faces and --development-pairs go together")
-    for option in "points", "choose":  # the reported pairs must not choose
+    for option in "points", "choose":  # neither may use the reported pairs
         if getattr(args, option) and args.faces and not args.development_pairs:
             p.error(f"--{option} with --faces needs --development-pairs and --development-faces")
     if len(dict(args.choose)) < len(args.choose):

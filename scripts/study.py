@@ -7,8 +7,8 @@ and seeds. The test pairs are never used to choose anything.
      chosen.
   2. Students of each method, width, --batches and seed train on all of --faces. Methods that need
      no labels are trained a second time with --unlabelled.
-  3. All are tested on --pairs and on each --test. p is McNemar's exact test between two networks of
-     the same seed. Only networks that were trained on the same images are compared.
+  3. All students are tested on --pairs and on each --test. p is McNemar's exact test between two
+     networks of the same seed. Only networks that were trained on the same images are compared.
 
 A finished run has a file OUT/RUN/run.json with the fingerprint of its inputs. The same command
 continues an interrupted study and does not repeat finished runs. --plan lists the runs and their
@@ -28,7 +28,7 @@ from lib.arguments import command_line, each, path, real, whole
 from lib.text import columns
 from report import study as report
 
-OWN = ("lfw", "identification")  # folders of a run that are not those of a --test
+OWN = ("lfw", "identification")  # folders of each run, so no --test may have these names
 
 
 def development(args, data):

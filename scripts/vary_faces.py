@@ -91,7 +91,7 @@ def mixed(a, b, r):
 
 
 def partner(paths, face, r):
-    """Returns a random image of the size of `face`, or `face` itself when such images are rare."""
+    """Returns a random image of the size of `face`, or `face` itself when 100 draws find none."""
     for _ in range(100):
         try:
             image = load(paths[r.randrange(len(paths))])
@@ -103,8 +103,8 @@ def partner(paths, face, r):
 
 
 def write_all(i, paths, args):
-    """Writes the faces for image i. Returns their number, the path of a broken image, or an
-    Unread when the image cannot be read now."""
+    """Writes the faces for image i and returns their number. Returns the path of the image when it
+    is broken, or an Unread when it cannot be read now."""
     r = random.Random(f"{args.seed}/{i}")
     names = [os.path.join(args.out, f"{i:07}-{k}.jpg") for k in range(args.varied + args.mixed)]
     if all(os.path.exists(name) and os.path.getsize(name) for name in names):

@@ -27,7 +27,7 @@ RESULTS = "networks.json"
 
 
 def planned(args, numbers):
-    """Returns a row for each network, by rising multiply-adds."""
+    """Returns a row for each network, by rising multiply-adds. numbers: length of the embedding."""
     rows = []
     for named in args.networks:
         name, text = candidates.name_of(named), candidates.body(named, numbers, args.size)
@@ -57,7 +57,8 @@ def verified(args, row, trained, tests):
 
 
 def low_rank(args, data, teacher, parent, trained, tests):
-    """Compresses a network to half of its multiply-adds and trains it further. Returns its row."""
+    """Compresses the network of the row `parent` to half of its multiply-adds and trains the result
+    further. Returns the row of the result. trained: (cfg, weights) of `parent`."""
     full = compression.plain(args, parent["name"], *trained)
     small, said = compression.compress(args, candidates.LOW_RANK, full, args.faces or os.path.join(
         args.out, "synthetic", "train"), 2, "asymmetric")

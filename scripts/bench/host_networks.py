@@ -14,8 +14,8 @@ from lib.processes import checked
 
 
 def twin(cfg, weights, batch, folder):
-    """Writes libdarknet's form of a network into `folder`. Returns the paths (cfg, weights). PReLU
-    slopes must be 0.1."""
+    """Writes libdarknet's form of a network into `folder`. Returns the paths (cfg, weights). All
+    PReLU slopes must be 0.1, because PReLU becomes libdarknet's leaky ReLU."""
     net, layers = plan(cfg)
     arrays = darknet_files.read_weights(weights, layers)
     text = [f"[net]\nbatch={batch}\nsubdivisions=1\n" + "".join(f"{k}={net[k]}\n" for k in net)]

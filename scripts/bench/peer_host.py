@@ -3,8 +3,9 @@
     peer_host.py -init CFG OUT          writes the random weights with which libdarknet starts
     peer_host.py CFG WEIGHTS INPUT B    INPUT: B x C x H x W float32, B at most the cfg's batch
 
-It takes the commands "output" and "time" of peer_onnx.js, and "memory": the peak in MB without the
-interpreter's own memory. It does not use numpy, which needs as much memory as a small network."""
+It takes the commands "output" and "time" of peer_onnx.js, and "memory": the peak memory in MB,
+without the memory of the interpreter. It does not use numpy, which needs as much memory as a small
+network."""
 import array
 import ctypes
 import os

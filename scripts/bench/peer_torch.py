@@ -22,7 +22,7 @@ def tensor(a):
 
 
 class Layer(nn.Module):
-    """A section of a cfg. trained: {our name of a trained parameter: PyTorch's tensor}."""
+    """A section of a cfg. trained: {name of a trained parameter, such as "scales": its tensor}."""
 
     def __init__(self, layer, a, fold):
         super().__init__()
@@ -99,15 +99,15 @@ def shuffle(layer, x):
 
 
 def avgpool(layer, x):
-    """A mean pool that counts the padding. With size 0: the mean of the whole map."""
+    """A mean pool that counts the padding as zeros. Size 0 means one window over the whole map."""
     if not layer["size"]:
         return x.mean((2, 3), keepdim=True)
     return F.avg_pool2d(x, layer["size"], layer["stride"], layer["pad"])
 
 
 def padded(layer, x, value):
-    """Pads x with `value`: half of layer["around"] pixels in front; behind, the pixels that the
-    last windows need."""
+    """Pads x with `value`. The left and the top get half of layer["around"] pixels. The right and
+    the bottom get as many pixels as the last windows need."""
     size, stride, front = layer["size"], layer["stride"], layer["around"] // 2
     h, w = ((n - 1) * stride + size for n in layer["out"][:2])
     need = (front, max(0, w - front - x.shape[3]), front, max(0, h - front - x.shape[2]))
@@ -126,7 +126,8 @@ def local_avgpool(layer, x):
     return sums / counts
 
 
-SECTIONS = {  # layers without weights; any other layer without weights returns its input
+# layers without weights; a layer without weights that is not listed here returns its input
+SECTIONS = {
     "shortcut": lambda layer, x, other: x + other,
     "sam": lambda layer, x, other: x * other,
     "scale_channels": lambda layer, x, other: x * other,

@@ -12,13 +12,14 @@ PLAIN = {"binary": 0, "xnor": 0, "flipped": 0}  # options that must have these v
 
 
 def plan(cfg):
-    """Returns (net, layers), up to the first loss that only training uses. A layer is a dict with
-    name; act; bn; sources (layer numbers, -1 for the input); in and out (height, width, channels);
-    params ((name, shape) in the order of the weights file); and the keys of geometry()."""
+    """Returns (net, layers). net: {"height", "width", "channels"} of the input. layers: a dict for
+    each layer before the first loss that only training uses. Its keys: name; act; bn; sources
+    (layer numbers, -1 for the input); in and out (height, width, channels); params ((name, shape)
+    in the order of the weights file); and the keys of geometry()."""
     network, layers = Network(cfg), []
     for layer in network.layers:
         if not layer.predicts:
-            break  # the layer before is the embedding
+            break  # only the losses of training follow
         if layer.section not in SECTIONS:
             raise Failure(f"{layer.at} is not known here, only {', '.join(sorted(SECTIONS))}")
         for name, value in PLAIN.items():

@@ -45,9 +45,9 @@ def as_array(result):
 
 
 def difference(mine, theirs):
-    """Returns the difference in TAR on the same images: {"difference", "low", "high", "p"}, or
-    None when a TAR is missing. Draw k has the same people in both results, so draws are subtracted
-    one by one."""
+    """Returns the TAR of `mine` minus the TAR of `theirs` on the same images: {"difference", "low",
+    "high", "p"}, or None when a TAR is missing. Draw k has the same people in both results, so
+    draws are subtracted one by one."""
     if mine["tar"] is None or theirs["tar"] is None or len(mine["draws"]) != len(theirs["draws"]):
         return None
     return statistics.paired(mine["tar"] - theirs["tar"], as_array(mine) - as_array(theirs))

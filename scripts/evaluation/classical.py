@@ -1,4 +1,4 @@
-"""Classical methods that compare two features, in the table WAYS."""
+"""Classical methods that compare the features of two faces. The table WAYS lists them."""
 import dataclasses
 import warnings
 

@@ -19,8 +19,8 @@ def differences(mine, theirs):
 
 
 def rank1_draws(right, person, seed, draws=1000):
-    """Returns the difference in rank-1 for random subsets of people. right: for each trial, +1 when
-    only the first network is right, -1 when only the second is, else 0."""
+    """Returns the difference in rank-1 in each of `draws` random subsets of people. right: for each
+    trial, +1 when only the first network is right, -1 when only the second is right, else 0."""
     people = int(person.max()) + 1
     sums, n = np.bincount(person, right, people), np.bincount(person, minlength=people)
     takes = np.random.default_rng(seed).random((draws, people)) < .5

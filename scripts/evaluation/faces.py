@@ -63,7 +63,8 @@ class Network:
 
 
 class Source:
-    """One input: a file of features and, when the input is a folder of images, this folder."""
+    """One input: a file of features, or a folder or list of images. self.file has the features.
+    self.folder: the folder of images, or None. kept: the folder that stores computed features."""
 
     def __init__(self, path, network, kept):
         self.path, self.folder = path, path if os.path.isdir(path) else None
@@ -127,7 +128,7 @@ class Faces:
                 place += hi - lo
 
     def take(self, places):
-        """Returns the unit features of the faces with the numbers `places`, in their order."""
+        """Returns the unit features of the faces with the numbers `places`, in this order."""
         out = np.empty((len(places), self.dim), np.float32)
         first = 0
         for s in self.sources:
@@ -138,7 +139,7 @@ class Faces:
         return unit(out)
 
     def name(self, place):
-        """Returns (name in its source, path of its image) of the face with the number `place`."""
+        """Returns (name in the source, path of the image) of the face with the number `place`."""
         for s in self.sources:
             if place < len(s.index):
                 name = s.file.names[s.index[place]]
@@ -181,7 +182,8 @@ class Probes:
 
 def templates(probes, size, weighted):
     """Replaces each `size` images of a person by the mean of their unit features, as IJB does. The
-    last mean may have fewer images. weighted: by the lengths of the features before scaling."""
+    last mean may have fewer images. weighted: True when each feature counts by its length before
+    scaling."""
     inside = np.arange(len(probes.person)) - np.searchsorted(probes.person, probes.person)
     first = np.flatnonzero(inside % size == 0)
     weight = probes.lengths if weighted else np.ones(len(probes.lengths))

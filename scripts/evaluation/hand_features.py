@@ -29,8 +29,8 @@ def even_light(grey):
 
 
 def histograms(image):
-    """Returns a histogram of the local binary patterns in each cell: CELLS*CELLS x 59, each row
-    with sum 1."""
+    """Returns a histogram of the local binary patterns in each cell: CELLS*CELLS x 59 (58 uniform
+    patterns, and one bin for all others). Each row has the sum 1."""
     codes = local_binary_pattern(image, 8, 2, "nri_uniform").astype(int)
     codes = codes[tuple(slice(int(MARGIN * n), n - int(MARGIN * n)) for n in image.shape)]
     rows, columns = (np.arange(n) * CELLS // n for n in codes.shape)

@@ -65,7 +65,8 @@ def sizes(n):
 def subsets(probes, others, mates, probe, draws, seed):
     """Measures identification among random subsets of the distractors. Returns [{"distractors",
     "rank1", "rank10", "rank1_error", "rank10_error", "draws"}]: for each size of a subset, the
-    means and standard errors over the draws."""
+    means and standard errors over the draws. mates: the score of each trial's two images of one
+    person; probe: the row of its probe."""
     out = []
     for n in sizes(len(others))[:-1]:
         got = []

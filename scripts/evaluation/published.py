@@ -1,8 +1,8 @@
 """Published accuracies on LFW's ten folds, for baselines.py, from
 http://vis-www.cs.umass.edu/lfw/results.html. Each has the mean and standard error over the folds,
 in percent, the method, its training data and the source. "nearest" marks the most similar method.
-As a check, we computed the accuracy at the best point of each ROC curve there, too. Crops and
-training data differ from ours."""
+As a check, we also computed the accuracy at the best point of each ROC curve on that page. Crops
+and training data differ from ours."""
 
 NONE = "no published figure found for this protocol"
 PIXELS = ("nearest: 68.22 +- 0.41: Pixels/MKL, SVM with several kernels on pixels, funneled; "

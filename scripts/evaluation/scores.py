@@ -31,8 +31,9 @@ def genuine(probes, person):
 
 
 def impostors(probes, person, blocks, keep):
-    """Returns the `keep` largest impostor scores in the form of Tail.sorted(). An impostor pair is
-    two probes of two people, or a probe and a distractor. blocks: as Faces.blocks() yields them."""
+    """Returns (scores, a, b) of the `keep` largest impostor scores, by falling score. a, b: the
+    people of each pair; a distractor counts as a person. An impostor pair is two probes of two
+    people, or a probe and a distractor. blocks: the distractors as Faces.blocks() yields them."""
     tail, people = Tail(keep), int(person.max()) + 1 if len(person) else 0
 
     def add(rows, columns, of_row, of_column, upper):

@@ -39,10 +39,10 @@ def people_trials(errors, trials):
 
 
 def pair_trials(a, b, images, others=0):
-    """Like people_trials(), for a false-match rate; None without a false match. A trial is a pair
-    of faces of two people. a, b: the people of each false match. images: the number of images of
-    each known person. others: the number of further people, who have one face each; their numbers
-    begin at len(images)."""
+    """Like people_trials(), but for a false-match rate. Returns None when nothing matches. A trial
+    is a pair of faces of two people. a, b: the people of each false match. images: the number of
+    images of each known person. others: the number of further people, who have one face each; their
+    numbers begin at len(images)."""
     images = np.asarray(images, float)
     people, faces = len(images), images.sum()
     pairs = np.minimum(a, b).astype(np.int64)
@@ -53,7 +53,8 @@ def pair_trials(a, b, images, others=0):
     counts = np.diff(first, append=len(pairs)).astype(float)
     one, two = (v.astype(np.int32) for v in np.divmod(pairs[first], people + others))
     del pairs, first  # frees memory: there may be ten million pairs
-    # Two people a, b have m_ab trials, e_ab errors and residual e_ab - p m_ab (p: the error rate).
+    # Two people a, b have m_ab trials (m), e_ab errors (counts) and the residual e_ab - p m_ab,
+    # where p is the error rate.
     m = images[one]
     m *= np.append(images, 1)[np.minimum(two, people)]
     trials = (faces ** 2 - (images ** 2).sum()) / 2 + others * faces
@@ -76,7 +77,7 @@ def listed_trials(a, b, errors):
     n, p = len(errors), errors.mean()
     r, two = errors - p, a != b
     of_person = np.bincount(np.concatenate([a, b[two]]), np.concatenate([r, r[two]]))
-    # Two trials that share both people count twice in the sum over people, so one is taken away.
+    # Two trials of the same two people count twice in the sum over people. Subtract them once.
     low, high = np.minimum(a, b)[two], np.maximum(a, b)[two]
     same_two = np.unique(low * len(of_person) + high, return_inverse=True)[1]
     var = max(r @ r, of_person @ of_person - (np.bincount(same_two, r[two]) ** 2).sum()) / n ** 2
@@ -158,8 +159,9 @@ def verification(genuine, tail, trials, rates):
 
 def bootstrap_tar(genuine, person, tail, images, others, rates, seed=1, draws=1000):
     """Returns {rate: TAR of each draw}. In a draw each person, and each of the `others` distractors
-    takes part with probability 1/2 ("double or nothing"). person: the person of each genuine
-    score. The same seed draws the same people. A draw without a TAR is NaN."""
+    takes part with probability 1/2 ("double or nothing"). The same seed draws the same people. A
+    draw without a TAR is NaN. person: the person of each genuine score; tail: the largest impostor
+    scores, as Tail.sorted() returns them; images: how many images each person has."""
     falling, a, b = tail
     draws = int(min(draws, max(100, WORK / (len(falling) + len(genuine) + others + 1))))
     order = np.argsort(genuine, kind="stable")
@@ -179,7 +181,8 @@ def bootstrap_tar(genuine, person, tail, images, others, rates, seed=1, draws=10
 
 
 def percentiles(values):
-    """Returns (low, high) with 95 % of the values between them, or (None, None) with too few."""
+    """Returns (low, high) with 95 % of the values between them. Returns (None, None) when more than
+    a tenth of the values are not finite, or fewer than 20 are finite."""
     good = values[np.isfinite(values)]
     if len(good) < .9 * len(values) or len(good) < 20:
         return None, None
@@ -204,9 +207,10 @@ def ranks(mates, best):
 
 
 def open_set(own, other, alarms, rates):
-    """Returns {rate: {"fnir", "threshold", "missed"}, or None with too few alarms} of a watch list.
-    own, other: for each search for a person on the list, the score of this person and the best
-    score of another person. alarms: the best score of each search for a person not on the list."""
+    """Returns {rate: {"fnir", "threshold", "missed"}} of a watch list, with None for a rate that
+    allows too few alarms. missed: True for each search that fails to find its person. own, other:
+    for each search for a person on the list, the score of this person and the best score of another
+    person. alarms: the best score of each search for a person not on the list. rates: FPIRs."""
     falling, out = -np.sort(-np.asarray(alarms)), {}
     for rate in rates:
         threshold, above = threshold_at(falling, rate, len(falling))

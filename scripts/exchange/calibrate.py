@@ -15,7 +15,7 @@ CUTS = range(BINS // 16, BINS + 1, BINS // 128)  # candidates for the threshold,
 
 def images_of(folder, shape, most):
     """Returns at most `most` images of a folder: B x H x W x C float32 from 0 to 255."""
-    from lib.pictures import BROKEN, read_rgb  # here, because only this function needs Pillow
+    from lib.pictures import BROKEN, read_rgb  # not at the top: only this function needs Pillow
     found = images_below(folder)
     if not found:
         raise Failure(f"{folder}: holds no images")

@@ -26,7 +26,7 @@ class Layer:
 def with_routes(layers):
     """Inserts a [route] before each layer that does not read the layer directly before it. Returns
     [(layer, the numbers of its inputs)], numbered as in the cfg. [route] and from= cannot name the
-    network's input, so where they would, a linear [activation] copies the input at the start."""
+    network's input. If a layer needs that, a linear [activation] at the start copies the input."""
     out, number = [], {-1: -1}
     later = [*layers[0].inputs[1:], *(i for layer in layers[1:] for i in layer.inputs)]
     if -1 in later or layers[0].section == "route":
@@ -43,7 +43,7 @@ def with_routes(layers):
 
 
 def text_of(layers, net, remarks):
-    """Returns the cfg. net: the options of [net]; remarks: comments at the top."""
+    """Returns the cfg's text. net: the options of [net]; remarks: comments at the top."""
     lines = [f"# {r}" for r in remarks] + ["", "[net]"] + [f"{k}={v}" for k, v in net.items()]
     for layer, inputs in with_routes(layers):
         note = "".join(c for c in layer.note if c.isprintable())[:90]

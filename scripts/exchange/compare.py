@@ -25,7 +25,7 @@ def cleaned(proto, ones, flat_slopes, output):
     model.CopyFrom(proto)
     graph = model.graph
     constants = {t.name: t for t in graph.initializer}
-    model.ir_version = max(model.ir_version, 4)  # below version 4, constants must also be inputs
+    model.ir_version = max(model.ir_version, 4)  # from version 4 on, constants need not be inputs
     for value in [i for i in graph.input if i.name in constants]:
         graph.input.remove(value)
     if output is not None:
@@ -68,7 +68,7 @@ def darknet_output(cfg, weights, x, folder):
 
 def onnx_output(model, x, batch, output, folder):
     """Returns (a row of outputs for each image, the version of ONNX Runtime). x: images in the
-    layout of the file's input; batch: the number of images of that input."""
+    layout of the file's input; batch: the batch size of that input."""
     fin, fout, rows = os.path.join(folder, "onnx.in"), os.path.join(folder, "onnx.out"), []
     shape = (batch, *x.shape[1:])
     with open(fin, "wb") as f:

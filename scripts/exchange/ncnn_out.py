@@ -21,8 +21,8 @@ ACTIVATIONS = {
     "hswish": ("HardSwish", {0: 1 / 6, 1: .5}), "hsigmoid": ("HardSigmoid", {0: 1 / 6, 1: .5}),
     "hard_mish": ("HardSwish", {0: .5, 1: 1.}),
 }
-# {activation: parameters of a convolution that also computes it}: 9 is the function, -23310 are
-# the function's arguments
+# {activation: parameters of a convolution that also computes it}. Parameter 9 names the function,
+# parameter -23310 has the function's arguments.
 FUSED = {"relu": {9: 1}, "leaky": {9: 2, -23310: [.1]}, "relu6": {9: 3, -23310: [0., 6.]},
          "logistic": {9: 4}, "mish": {9: 5}}
 
@@ -69,8 +69,9 @@ class Writer:
         self.data += [struct.pack("<I", HALF), raw, bytes(-len(raw) % 4)]
 
     def weights(self, layer, kind, w, b, params, source):
-        """Adds filters w and biases b, which may be None. w has 8 bits when self.ranges has the
-        layer before, `source`. kind, params: type and parameters of the ncnn layer."""
+        """Adds filters w and biases b, which may be None. w is stored in 8 bits when self.ranges
+        has the range of the input, which is the output of layer `source`. kind, params: type and
+        parameters of the ncnn layer."""
         if source not in self.ranges:
             self.filters(layer.at, w)
             return self.floats(*([] if b is None else [b]))
@@ -96,8 +97,8 @@ class Writer:
                       blob.shape)
 
     def done(self, layer, x, is_flat=False, is_fused=False):
-        """Adds the activation, unless the layer before includes it (is_fused). Returns the layer's
-        output. x: the name of the activation's input."""
+        """Adds the activation, unless ncnn's convolution or InnerProduct computes it (is_fused).
+        Returns the layer's output. x: the name of the activation's input."""
         act = layer.activation
         if act == "linear" or is_fused:
             return Tensor(x, layer.out, is_flat)

@@ -89,7 +89,7 @@ class Layer:
         filters, into scale * z + shift."""
         p = {k: v.astype(np.float64) for k, v in self.params.items() if v.ndim == 1}
         biases = p.get("biases", np.zeros(self.out[2]))
-        if "variance" not in p or "shifts" in p:  # with shifts, batch norm is before the filters
+        if "variance" not in p or "shifts" in p:  # "shifts": batch norm before the filters
             return np.ones(self.out[2]), biases
         scale = p["scales"] / np.sqrt(p["variance"] + BN_EPS)
         return scale, biases - p["mean"] * scale
@@ -118,9 +118,9 @@ class Layer:
 
 
 class Network:
-    """net: the options of [net]; input: (height, width, channels); total: the floats in the weights
-    file; embedding: the number of the layer whose output `darknet embed` writes; used, set by
-    end_at(): the layers that the last layer needs."""
+    """A cfg. net: the options of [net]; input: (height, width, channels); total: the number of
+    floats in the weights file; embedding: the number of the layer whose output `darknet embed`
+    writes; used (set by end_at()): the layers that the last layer needs."""
 
     def __init__(self, cfg):
         told = checked(cfg)
@@ -169,8 +169,8 @@ class Network:
 
 
 def load(cfg, weights, to, sections, form):
-    """Reads a network up to the layer `to`, with its weights. sections: those that the
-    target format can have; form: the format's name, for messages."""
+    """Reads a network up to the layer `to`, with its weights. sections: the layer types that the
+    target format supports; form: the format's name, for messages."""
     network = Network(cfg)
     network.end_at(to)
     for layer in network.used:

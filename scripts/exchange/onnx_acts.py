@@ -31,7 +31,7 @@ def clip(t, n, x, low=None, high=None):
     if x.word == "affine" and t.uses[n.outputs[0]] == 1:
         a, b, base = x.parts[1:]
         if (low, high) == (0, 6) and is_near(a, 1) and is_near(b, 3):
-            return x.like(parts=("cut", base, 1.))  # 1. * min(max(base + 3, 0), 6)
+            return x.like(parts=("cut", base, 1.))  # means 1. * min(max(base + 3, 0), 6)
         if (low, high) == (0, 1) and is_near(a, .5) and is_near(b, 1):
             return x.like(parts=("half cut", base))
     if x.word in LENGTHS:

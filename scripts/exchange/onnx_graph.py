@@ -4,7 +4,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from exchange.network import Tensor
 
-# OpenCV 4.6 reads the bounds of Clip only as attributes, and opset 10 is the last that has these.
+# OpenCV 4.6 reads the bounds of Clip only as attributes. Opset 10 is the last opset with them.
 OPSET, IR_VERSION = 10, 5
 
 

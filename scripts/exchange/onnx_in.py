@@ -139,8 +139,8 @@ class Model:
                     raise Failure(f"{self.path}: {node}: its input {name} is made of its own "
                                   "output: a cycle")
                 if id(made[name]) not in state:
-                    # Takes one input at a time. Then all open nodes lie on one path from the
-                    # output, and an input that is open closes a cycle.
+                    # The loop visits one input at a time. So all open nodes lie on one path from
+                    # the output, and an input that is open closes a cycle.
                     todo.append(made[name])
                     break
             else:

@@ -24,7 +24,7 @@ from exchange.onnx_norms import (
 # Exceptions that a node with wrong inputs or attributes raises
 WRONG = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, MemoryError)
 WEIGHTED = ("Conv", "Gemm", "MatMul", "BatchNormalization", "PRelu")
-# Words of Value.parts that several nodes may read, although no layer computes them
+# First words of Value.parts for steps that several nodes may read before a layer computes them
 STEPS = ("length", "sum of squares", "pad", "features", "pieces")
 # Operators whose output may have the same numbers as their input
 RENAMES = ("Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose",
@@ -32,15 +32,16 @@ RENAMES = ("Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsq
 
 
 class Importer:
-    """size: (height, width) of the input; None takes the size in the model. ones: names of
-    BatchNormalization nodes whose gamma counts as 1, or "all". bgr: the model takes BGR images."""
+    """Turns `model` into self.layers. size: (height, width) of the input; None takes the size in
+    the model. ones: names of BatchNormalization nodes whose gamma counts as 1, or "all". bgr: the
+    model takes BGR images."""
 
     def __init__(self, model, size=None, ones=(), bgr=False):
         self.model, self.ones, self.bgr = model, ones, bgr
         self.layers, self.notes, self.node = [], [], None
         self.made = {}  # {name of a Value with parts: the Value of the layer that computes it}
         self.mean, self.scale = None, None  # set when the graph begins with (input - mean) * scale
-        self.flat_slopes = set()  # names of PReLU slopes that have one dimension and mean channels
+        self.flat_slopes = set()  # names of one-dimensional PReLU slopes, one for each channel
         self.uses = Counter(i for n in model.nodes for i in n.inputs)
         self.uses[model.output] += 1
         self.values = dict(model.constants)
@@ -89,7 +90,7 @@ class Importer:
                                        (args[0].is_shared or self.uses[args[0].name] > 1))
                 self.values[name] = value
         last = self.layer_of(self.value(self.model.output))
-        del self.layers[last.layer + 1:]  # layers of outputs that nothing reads
+        del self.layers[last.layer + 1:]  # nothing reads the outputs of these layers
         if not self.layers:
             raise Failure(f"{self.model.path}: no node of it becomes a layer")
         if last.form == "flat_hwc" and not last.is_point or last.form in ("hwc", "groups", "mixed"):
@@ -154,13 +155,13 @@ class Importer:
                 self.fail(f"{key}: not all are finite numbers")
 
     def alone(self, value, uses=1):
-        """Returns the value's layer, or None when the value is not read exactly `uses` times."""
+        """Returns the value's layer when the value is read exactly `uses` times, else None."""
         return self.layers[value.layer] if value.layer >= 0 and not value.is_shared and \
             self.uses[value.name] == uses else None
 
     def layer_of(self, value):
         """Returns a value that a layer computes. When the value has `parts` (a function that no
-        layer computes yet), this adds a layer for the function, or sets an activation."""
+        layer computes yet), layer_of() adds a layer for the function, or sets an activation."""
         if not isinstance(value, Value):
             self.fail("an input is a constant where a layer's output must be")
         if value.parts is None:
@@ -181,9 +182,9 @@ class Importer:
                          f"({word})")
 
     def unshared(self, value):
-        """Returns an input of this node. If other nodes read it, too, and it has parts, this adds a
-        layer that computes it. Else this node could merge its operation into the layer before,
-        which would change the input of the other nodes."""
+        """Returns an input of this node. When other nodes read the input, too, and it has parts,
+        unshared() adds a layer that computes it. Without this layer, the node could merge its
+        operation into the layer before, and so change the input of the other nodes."""
         is_step = isinstance(value, Value) and value.word not in STEPS
         return self.layer_of(value) if is_step and self.uses[value.name] > 1 else value
 

@@ -106,8 +106,8 @@ def inside(t, n, x, section):
 
 
 def reshape(t, n, x, *args):
-    """Converts Flatten, Reshape, Squeeze and Unsqueeze. Returns x with the form that has the new
-    dimensions."""
+    """Converts Flatten, Reshape, Squeeze and Unsqueeze. Returns x with the form (order of channels
+    and pixels) that has the new dimensions."""
     if x.word != "features":
         x = t.layer_of(x)
     if any(isinstance(a, Value) for a in args):

@@ -57,7 +57,7 @@ def lp_norm(t, n, x):
 
 def resize(t, n, x, *args):
     x = t.map_of(x)
-    if len(args) > 1:  # since opset 11: roi, scales, sizes
+    if len(args) > 1:  # since opset 11, args are roi, scales and sizes
         scales, sizes = (*args[1:], None)[:2]
         if sizes is not None and np.size(sizes):
             scales = sizes / np.float64(x.dims)

@@ -205,7 +205,7 @@ def upsample(t, layer, x):
     label = "" if scale == 1 and stride > 0 else "resized"
     if stride > 0:
         name = resized(t, x, stride, label)
-    else:  # the sum of a window is its mean times stride^2
+    else:  # a negative stride sums each window: its mean times stride^2
         name, scale = t.g.node("AveragePool", [x], label, kernel_shape=[-stride] * 2,
                                strides=[-stride] * 2), scale * stride * stride
     return Tensor(scaled(t, name, scale, "scaled") if label else name, layer.out)

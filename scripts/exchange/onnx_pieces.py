@@ -3,8 +3,8 @@ operators compute them: Clip, Floor, and sums and products with numbers.
 
 A step of such a function is a Value with the parts ("pieces", base, points, reads, origin): base is
 the value that the function begins from; points are its results for the numbers of GRID; reads are
-pairs (name of a value, output of the node that reads it); origin says where it begins, and why
-this step alone has no layer."""
+pairs (name of a value, output of the node that reads it); origin says where the function
+begins, and why this step alone has no layer."""
 from collections import Counter
 
 import numpy as np
@@ -35,7 +35,8 @@ def is_pieces(x):
 
 
 def begin(t, n, x, function, why):
-    """Applies a function of numbers to x. why: the message if no activation comes of it."""
+    """Applies a function of numbers to x. why: the error message if the functions that begin here
+    do not become an activation."""
     is_scaled = x.word == "affine" and np.size(x.parts[1]) == 1 and \
         np.size(x.parts[2]) == 1
     if not is_pieces(x) and not is_scaled:
@@ -45,8 +46,8 @@ def begin(t, n, x, function, why):
 
 
 def combine(t, n, x, y, function):
-    """Returns function(x, y) as a step. Returns None unless x or y is a step, and both begin from
-    the same value, or one is a number."""
+    """Returns function(x, y) as a step, or None when neither x nor y is a step. Also returns None
+    when the other operand is neither a number nor a function of the same base."""
     steps = [v for v in (x, y) if is_pieces(v)]
     if not steps:
         return None
@@ -58,7 +59,8 @@ def combine(t, n, x, y, function):
 
 
 def points_of(v, base):
-    """Returns (results on GRID, True), or (None, False) when v is no function of base alone."""
+    """Returns (the results of v for base = GRID, True). Returns (None, False) when v is not one
+    function of base."""
     if not isinstance(v, Value):
         return (float(np.ravel(v)[0]), True) if np.size(v) == 1 else (None, False)
     if is_pieces(v):

@@ -6,7 +6,7 @@ import numpy as np
 HAS_ACTIVATION = ("convolutional", "depthwise", "global_depthwise", "connected", "batchnorm",
                   "shortcut")
 LENGTHS = ("length", "sum of squares")  # the words in Value.parts for |x| and |x|^2
-MOST_EPSILON = 1e-4  # an epsilon in x / |x| up to this is dropped, because [l2norm] has its own
+MOST_EPSILON = 1e-4  # the largest epsilon in x / |x| that is dropped: [l2norm] has its own
 EXACT = 1e-6  # the largest error of a constant such as 1/6; relative for constants above 1
 
 

@@ -1,5 +1,5 @@
 """Writes a cfg and weights with which the stock libdarknet of 2018 computes the same as our
-network. Convolutions replace layers that it lacks."""
+network. Convolutions replace layers that libdarknet lacks."""
 import numpy as np
 
 from exchange.cfg_out import Layer, text_of, weights_of

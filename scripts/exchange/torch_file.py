@@ -98,8 +98,8 @@ class Foreign:
 
 class Reader(pickle._Unpickler):  # pylint: disable=protected-access
     """An unpickler that makes only plain values, tensors and Foreign objects. It derives from the
-    unpickler that is written in Python. The one in C would allocate as much memory as a damaged
-    file asks for."""
+    unpickler that is written in Python. The unpickler in C would allocate as much memory as a
+    damaged file asks for."""
 
     def __init__(self, file, path, storages):
         super().__init__(file, encoding="latin-1")

@@ -155,7 +155,7 @@ class Layer(network.Layer):
 
 
 def match(layers, modules):
-    """Returns ([(layer, its modules)], modules left over, losses left over)."""
+    """Returns ([(layer, its modules)], modules without a layer, losses without modules)."""
     matched, at = [], 0
     for i, layer in enumerate(layers):
         taken = []

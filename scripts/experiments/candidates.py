@@ -1,4 +1,4 @@
-"""The networks that which_network.py compares. All get features of the teacher's length."""
+"""The networks that which_network.py compares. Their features have the teacher's length."""
 import os
 
 from experiments.methods import METHODS
@@ -14,7 +14,7 @@ LOW_RANK, LOW_RANK_OF = "resnet-face-small-low-rank", "resnet-face-small"
 # Accuracy on LFW in percent, Table 2 of MobileFaceNets (Chen et al., arXiv 1804.07573)
 PAPER = {"mobilenet-v1-face": 98.63, "shufflenet-v1-face": 98.70, "mobilenet-v2-face": 98.58,
          "mobilenet-v2-face-gdconv": 98.88, "mobilefacenet": 99.28}
-# [net] options for all networks; they replace those of each paper
+# options of [net] for all networks, instead of the options of each network's paper
 TRAINING = {"momentum": .9, "decay": .0005, "nesterov": 1, "flip": 1}
 
 

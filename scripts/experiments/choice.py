@@ -13,8 +13,8 @@ def words(tuned):
 
 
 def sources(method):
-    """Returns a list of methods: first those whose chosen values `method` also uses (tuned_as), and
-    last `method` itself."""
+    """Returns a list of methods: first the methods whose chosen values `method` also uses
+    (tuned_as), and last `method` itself."""
     other = METHODS[method].tuned_as
     return (sources(other) if other else []) + [method]
 
@@ -26,7 +26,7 @@ def choices(methods):
 
 
 def tried(args):
-    """Returns [(method, values, run)] for all trainings by which values are chosen."""
+    """Returns [(method, values, run)] for each training that tries candidate values."""
     def name(values):
         return words(values).removeprefix("weight=") if args.is_short else words(values)
     return [(method, values, Run(f"choose-{method}-{name(values)}", args.choose_width,
@@ -68,6 +68,6 @@ def notes(args, chosen):
 
 
 def kept(out, chosen):
-    """Returns `chosen`, and for other methods the choices that earlier commands stored."""
+    """Returns `chosen`, completed by the choices for other methods that earlier commands stored."""
     old = read_result(os.path.join(out, "study.json"), "chosen") or {"chosen": {}}
     return {**{m: (c["values"], c["tried"]) for m, c in old["chosen"].items()}, **chosen}

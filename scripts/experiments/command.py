@@ -75,7 +75,7 @@ def finish(p, args, work, *more):
     def locked():
         darknet()
         check_paths(args)
-        # a plan writes nothing, so it needs no lock
+        # --plan writes nothing, so it needs no lock
         with contextlib.nullcontext() if args.plan else folder_lock(args.out):
             return work(args, *more)
 

@@ -13,17 +13,17 @@ from lib.pairs import read_pairs
 from lib.processes import darknet, run
 from experiments.verification import find_images
 
-# arguments of the scripts with paths that must exist
+# options of the scripts whose paths must exist
 FOLDERS = ("faces", "lfw", "development_faces")
 FILES = ("pairs", "teacher_cfg", "teacher_weights", "development_pairs")
 WATCHED = 800  # synthetic pairs for the accuracy curve during training
 WATCHED_SEED = 3
-DEVELOPMENT_SEED = 2  # draws the people that choose loss weights; seed 1 draws those of the test
+DEVELOPMENT_SEED = 2  # draws people to choose loss weights on; seed 1 draws the test's people
 
 
 @dataclasses.dataclass
 class Pairs:
-    faces: str  # folder of their images
+    faces: str  # folder of the pairs' images
     path: str
     name: str
 
@@ -45,7 +45,7 @@ class Data:
     labelled: Faces  # only images with identities
     every: Faces  # all images, also those without identities
     test: Pairs
-    faces: str = ""  # folder of the identities
+    faces: str = ""  # folder with a sub-folder for each identity
     watched: Pairs = None  # verified during training, only to draw a curve
 
 
@@ -61,7 +61,7 @@ def synthetic(args, folder, identities_, images, seed, pairs):
 
 def images_of(folder, named):
     """Returns (the number of images that training takes from a folder, the path of the first).
-    named: only images of identities count."""
+    named: True counts only images in the folders of identities."""
     count, first = 0, None
     places = [os.path.join(folder, i) for i in identities(folder)] + ([] if named else [folder])
     for place in places:

@@ -8,8 +8,8 @@ from experiments.training import curve_options
 
 # An experiment is four functions. plan(args) returns the runs. watched(args, data) returns the
 # pairs whose accuracy is measured during training, for curves. development(args, data) returns a
-# Data whose test pairs choose the loss weights and margins of methods. report(args, data, teacher,
-# runs, chosen) writes the results and returns a function that prints them.
+# Data; loss weights and margins are chosen on its test pairs. report(args, data, teacher, runs,
+# chosen) writes the results and returns a function that prints them.
 Experiment = collections.namedtuple("Experiment", "plan watched development report")
 OFTEN = 30  # seconds between two reports
 

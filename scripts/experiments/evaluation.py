@@ -12,9 +12,10 @@ RESULTS = ("made_from", "accuracy", "standard_error", "right", "scores")
 
 
 def reusable(path, now, *keys, any_build=False, picture=None):
-    """Returns the result in a file, or None when a key is missing or the inputs differ from `now`.
-    any_build: True also takes the result of another build of darknet. picture: the name of a file
-    that must be beside the result, or None."""
+    """Returns the result in a file, or None when a key is missing or the result's inputs differ
+    from `now`, the fingerprint of the present inputs. any_build: True also takes the result of
+    another build of darknet. picture: the name of a file that must be beside the result, or None.
+    """
     old = read_result(path, "made_from", *keys)
     if old is None or picture and not os.path.exists(os.path.join(os.path.dirname(path), picture)):
         return None

@@ -59,8 +59,8 @@ def draw_pairs(images, count, r):
 
 
 def hold_out(args, faces, count, pairs):
-    """Sets aside `count` identities. Returns a Data with the images of the others, and `pairs` test
-    pairs of the people set aside. Writes the files of the Data into --out."""
+    """Sets aside `count` identities. Returns a Data with the images of the other identities, and
+    `pairs` test pairs of the people set aside. Writes the files of the Data into --out."""
     images = images_by_identity(faces)
     if not 2 * FOLDS <= count <= len(images) - 2:
         raise Failure(f"--held-out {count}: must be from {2 * FOLDS} to {len(images) - 2}, two "

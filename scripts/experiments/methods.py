@@ -24,7 +24,7 @@ class Method:
     usual: dict = dataclasses.field(default_factory=dict)  # default values: {word in braces: value}
     # values that replace those of `usual` when the user gives --teacher-weights
     given: dict = dataclasses.field(default_factory=dict)
-    choices: tuple = ()  # dicts like usual; development pairs choose one
+    choices: tuple = ()  # dicts like `usual`; the best one on development pairs is taken
     tuned_as: str = ""  # another method, whose chosen values this method also uses
     against: tuple = ("scratch",)  # the methods to compare with by McNemar's test
     # (method, f): a student of width w learns from the student of width f * w of `method`, or from
@@ -39,7 +39,7 @@ def weights(*values):
 
 def features(what, net=None, flips=None, usual=None, **more):
     """Returns a method that learns from the teacher's features alone. net: options of [net]; flips:
-    the option of [kd_feature]; usual: default values beside the weight."""
+    the option of [kd_feature]; usual: default values of words other than {weight}."""
     loss = WEIGHTED if flips is None else {**WEIGHTED, "flips": flips}
     return Method(what, "mobilefacenet-half-kd-feature.cfg", labels=False,
                   edit={"net": net or {}, "kd_feature": loss},
@@ -119,7 +119,8 @@ METHODS = {
     "refo": features(
         "features of a teacher whose last layers have learned from a student (ReFO, our reading)",
         tuned_as="feature", against=("scratch", "feature"), pupil_of=("feature", 1), softens=True),
-    # ---- candidates for the best small student: "feature" with one change at a time ----
+    # ---- candidates for the best small student: "feature" with a cosine schedule, and at most one
+    # ---- further change
     "cosine": features("features, the rate falls in half a cosine", COSINE,
                        tuned_as="feature", against=("feature",)),
     "cosine-average": features("features, cosine, the average of the weights",

@@ -12,7 +12,7 @@ from experiments.training import BUILD
 from lib.files import read_result
 from lib.metrics import mcnemar, standard_error
 
-# for each of these methods, tables have a column: McNemar's p of a comparison with it
+# tables have a column for each of these methods: McNemar's p of a comparison with the method
 AGAINST = ("scratch", "feature")
 KEYS = ("method", "width", "batches", "more", "seed", "source", "images", "tests", "tuned",
         "made_from")
@@ -37,8 +37,8 @@ def interval(values):
 
 
 def difference(a, b):
-    """Returns (mean of a minus mean of b, half the width of its 95 % interval by Welch's test), or
-    None when a or b has only one seed."""
+    """Returns (mean of a minus mean of b, half the width of this difference's 95 % interval by
+    Welch's test), or None when a or b has only one seed."""
     if min(len(a), len(b)) < 2:
         return None
     parts = [standard_error(v) ** 2 for v in (a, b)]
@@ -75,7 +75,7 @@ def add_p(rows):
 
 
 def tar_of(results):
-    """Returns the mean over the seeds of TAR over all pairs, or None when a result has no TAR."""
+    """Returns TAR over all pairs, averaged over the seeds, or None when a result has no TAR."""
     if not all("all_pairs" in r for r in results):
         return None
     first = results[0]["all_pairs"]
@@ -128,7 +128,7 @@ def shared(run):
     """Returns the inputs of a training that do not depend on the seed, as a sorted tuple."""
     own = ["[net] seed", "threads", BUILD]
     if run["method"] in METHODS and METHODS[run["method"]].pupil_of:
-        own.append("teacher's weights")  # its teacher is a student of the same seed
+        own.append("teacher's weights")  # the teacher is a student of the same seed
     return tuple(sorted((k, v) for k, v in run["made_from"].items() if k not in own))
 
 
@@ -179,8 +179,8 @@ def identification_of(runs):
 
 
 def results_of(out, runs, test):
-    """Returns the results of each run on a test set. Returns None when a run has none, or when the
-    runs were tested on different pairs."""
+    """Returns the results of each run on a test set. Returns None when a run has no results, or
+    when the runs were tested on different pairs."""
     got = [read_result(os.path.join(out, r["name"], test, "results.json"), "accuracy",
                        "standard_error", "right", "made_from") for r in runs]
     return got if all(got) and len({g["made_from"]["pairs"] for g in got}) == 1 else None
@@ -207,7 +207,7 @@ def add_test(out, made, test):
             tested.append({**r, "p": {}, "right": [g["right"] for g in results],
                            "pairs": [g["made_from"]["pairs"] for g in results]})
     add_p(tested)
-    for r in tested:  # r["tests"] is also the dict of the row in `made`
+    for r in tested:  # `r` and its row in `made` share the dict r["tests"]; this fills both
         mine = r["tests"][test]
         mine["p"] = r["p"]
         mine["minus"] = {name: difference(mine["accuracies"], base_of(tested, r, name)["tests"][

@@ -104,7 +104,7 @@ def softening(run):
 
 
 def trained(args, data, run, method, teacher, tuned, curve=()):
-    """Trains a run by a method. Returns the paths of its cfg and weights."""
+    """Trains the network of a run by `method`. Returns the paths of its cfg and weights."""
     taught = teacher_of(args, data, run, teacher) if run.method == method else teacher
     text = student_cfg(args, method, run.width, run.batches, run.seed, data.classes, taught, tuned)
     return train(args, run.name, text, faces_of(data, run), teachers.files(taught, method), curve)

@@ -19,10 +19,11 @@ def planned(args, data):
 
 def make_teacher(args, data, text, embedding, methods, prefix="", options=()):
     """Trains the teacher, unless the user gives one. Returns {"cfg", "weights": its files,
-    "embedding": the length of its features, "headed", "headed_weights": the files for methods that
-    read its classes}. These equal "cfg" and "weights", unless a method needs a classifier and the
-    user's teacher has none for as many identities as `data`: then one is trained on its features.
-    prefix: the start of the names of the trainings; options: those of the teacher's training."""
+    "embedding": the length of its features, "headed", "headed_weights": its files with a
+    classifier}. The last two equal "cfg" and "weights" with one exception. When a method needs a
+    classifier and the user's teacher has none for data.classes identities, a classifier is trained
+    on the teacher's features. prefix: the start of the trainings' names; options: options of the
+    teacher's training."""
     teacher = {"cfg": args.teacher_cfg, "weights": args.teacher_weights, "embedding": embedding}
     if not args.teacher_weights:
         teacher["cfg"], teacher["weights"] = train(
@@ -47,8 +48,8 @@ def soften(args, name, batches, faces, teacher, student):
 
 
 def features_of(teacher, cfg, weights):
-    """Returns a copy of `teacher` with the network (cfg, weights) in its place. Removes the losses
-    from this network's cfg."""
+    """Returns a copy of `teacher` with the files of another network. Writes a copy of the file
+    `cfg` without losses, and takes the copy as the cfg."""
     path = os.path.join(os.path.dirname(cfg), "features.cfg")
     write(path, without_losses(read(cfg)))
     return dict(teacher, cfg=path, weights=weights)

@@ -70,8 +70,8 @@ def set_aside(folder):
 
 def train(args, name, text, faces, teacher=(), options=(), start=()):
     """Trains the network of a cfg text in out/name. Returns the paths of its cfg and weights.
-    teacher: () or the paths of the teacher's cfg and weights; options: those of `darknet classifier
-    train`; start: further arguments of this command, which name the initial weights."""
+    teacher: () or the paths of the teacher's cfg and weights; options: options of `darknet
+    classifier train`; start: further arguments of this command, which name the initial weights."""
     folder = os.path.join(args.out, name)
     cfg, weights, path = (os.path.join(folder, f) for f in ("net.cfg", "net.weights", RECORD))
     if teacher and args.cache:
@@ -115,7 +115,7 @@ def training_seconds(args, name):
     """Returns the seconds of a training's updates in all sessions, from its log."""
     try:
         log = curves.read(os.path.join(args.out, name, "net.csv"))
-    except Failure:  # it has no log yet
+    except Failure:  # the training has no log yet
         return 0.
     return sum(args.batch / v for v in log.get("images_per_second", []) if v > 0)
 

@@ -102,8 +102,8 @@ def images_of(folder, found, kept):
 def verify(cfg, weights, folder, pairs, out, flip="none", threads=0, allow_missing=False,
            other=None, name="", pictures=True, every_pair=False):
     """Verifies pairs. Returns the result and writes its files into the folder `out`. pairs: as
-    read_pairs() returns them; other: the results.json of another run to compare with; name: the
-    name of the faces in titles; every_pair: also measure TAR over all pairs of the images."""
+    read_pairs() returns them; other: the results.json of another run to compare with; name: what
+    titles of pictures call the faces; every_pair: also measure TAR over all pairs of the images."""
     start = time.time()
     make_folder(out)
     theirs = read_json(results_of(other), *NEEDED) if other else None

@@ -8,7 +8,7 @@ folder=build/bench
 
 sh scripts/install/deps.sh python3-torch python3-onnx python3-opencv nodejs npm
 
-# npm writes .package-lock.json last, after all files of the packages
+# npm writes .package-lock.json last, so an entry in it shows that the package is complete
 if grep -sA1 '"node_modules/onnxruntime-node"' $folder/node_modules/.package-lock.json |
     grep -q "\"version\": \"${ort#*@}\""; then
     echo "$ort is in $folder/node_modules"
@@ -16,5 +16,6 @@ if grep -sA1 '"node_modules/onnxruntime-node"' $folder/node_modules/.package-loc
 fi
 echo "installing $ort into $folder/node_modules (300 MB) from the npm registry"
 mkdir -p $folder
-# --ignore-scripts: the package's install script only downloads the libraries for NVIDIA GPUs
+# --ignore-scripts: the package's install script only downloads libraries for NVIDIA GPUs, which
+# no benchmark uses
 npm install --prefix $folder --ignore-scripts --no-save --no-audit --no-fund $ort

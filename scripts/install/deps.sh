@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the missing packages for building, testing and the notebooks, and those named as
-# arguments. Node.js and npm may come from another source.
+# Installs the missing Debian packages for building, testing and the notebooks, and the packages
+# named as arguments. Node.js and npm count as installed when their commands exist.
 set -eu
 
 missing=

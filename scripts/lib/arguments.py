@@ -11,8 +11,8 @@ def command_line(text, **more):
 
 
 def exporter(text, *outs):
-    """Returns a parser for scripts that export a network. outs: names of its output arguments;
-    -h shows "out_bin" as out.bin."""
+    """Returns a parser for scripts that export a network. outs: names of the arguments for
+    output files; -h shows the argument "out_bin" as out.bin."""
     parser = command_line(text)
     for name in ("cfg", "weights", *outs):
         parser.add_argument(name, metavar=name.replace("out_", "out."))

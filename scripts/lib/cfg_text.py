@@ -57,7 +57,8 @@ def without_losses(text):
 
 
 def embedding(text, numbers, path="the network"):
-    """Returns the cfg text with an embedding of `numbers` values. path: the cfg, for messages."""
+    """Returns the cfg text in which the last convolution or connected layer before the losses has
+    `numbers` outputs. path: the name of the cfg file, for messages."""
     parts = sections(text)
     count = len(sections(without_losses(text)))
     layers = [i for i, (name, _) in enumerate(parts[:count]) if name in OUTPUTS]

@@ -4,8 +4,8 @@
     net.conv(32, 3, 2, "relu")                  # adds a section; returns the number of the layer
     net.text([("Paper", "...")])                # returns the file's text, with a header
 
-Cfg counts as papers do: parameters are filters, biases, batch norm scales and slopes, but not
-running statistics; multiply-adds are those of filters. Cfg shares no code with the C side."""
+Cfg counts as papers do. Parameters are filters, biases, batch norm scales and PReLU slopes, but not
+running statistics. Only convolutions and connected layers have multiply-adds."""
 
 
 class Cfg:
@@ -35,13 +35,15 @@ class Cfg:
         return layer - len(self.shapes)
 
     def _sides(self, size, stride, padding):
-        """Returns (h, w) after a window. padding: the pixels on two opposite sides together."""
+        """Returns (h, w) of the output of a convolution or pool. padding: the pixels on two
+        opposite sides together."""
         return [(n + padding - size) // stride + 1 for n in self.shape[:2]]
 
     # ---- layers with weights ----
 
     def conv(self, filters, size=1, stride=1, act="linear", groups=1, bn=True, fixed=False):
-        """Adds a convolution with padding size/2. fixed: `filters` ignores width_multiplier."""
+        """Adds a convolution with padding size/2. fixed: True protects `filters` from
+        width_multiplier."""
         pad = size // 2
         h, w = self._sides(size, stride, 2 * pad)
         weights = filters * (self.shape[2] // groups) * size * size
@@ -145,7 +147,7 @@ class Cfg:
     # ---- the text of the cfg file ----
 
     def text(self, header):
-        """Returns the file's text. header: pairs (name, line or lines) for the top comment."""
+        """Returns the cfg file's text. header: pairs (name, line or lines) for its top comment."""
         rows = list(header) + [
             ("Parameters", f"{self.parameters:,} (filters, batch-norm scales and biases, slopes)"),
             ("Work", f"{self.multiply_adds:,} multiply-adds per image")]

@@ -1,5 +1,5 @@
-"""Reads and writes our .weights files in Python. This module shares no code with the C side,
-because tests compare the two."""
+"""Reads and writes .weights files in Python. It shares no code with the `darknet` command, because
+tests compare the two implementations."""
 import math
 import struct
 import sys
@@ -14,9 +14,9 @@ PACKED = b"THINPACK"  # the first bytes that `darknet compress pack` writes
 
 
 def read_weights(path, layers, behind=0):
-    """Returns {name: array} for each layer. layers: dicts with "params" [(name, shape)] and "out",
-    the output's shape. Further floats at the end of the file are not read: a classifier, or exactly
-    `behind` floats."""
+    """Returns a list with a dict {name: array} for each layer. layers: dicts with "params"
+    [(name, shape)] and "out", the output's shape. The file may end with exactly `behind` more
+    floats, or with a classifier's weights; both are ignored. Raises a Failure for a bad file."""
     with open(path, "rb") as f:
         data = f.read()
     if data.startswith(PACKED):

@@ -1,4 +1,4 @@
-"""Reads files of features: those that `darknet embed` writes, and the caches of teachers' outputs.
+"""Reads the files of features that `darknet embed` writes, and the caches of teachers' outputs.
 darknet/data/embeddings.h describes the format."""
 import os
 import struct
@@ -11,7 +11,7 @@ from lib.text import counted
 
 TAKEN = 1 << 15  # rows that take() reads at a time
 FLIPS = "none", "sum", "concat"  # the values of `darknet embed -flip`; a file stores the index
-BLOCK_SUM = 8  # bytes of the checksum after a block, in versions 3 and 4
+BLOCK_SUM = 8  # bytes of the checksum that follows each block of rows in versions 3 and 4
 MAGIC = b"DNXE"
 
 
@@ -24,7 +24,8 @@ def is_embeddings(path):
 
 
 def check(rows, path, names):
-    """Raises a Failure when a row is not finite or all zero: a zero vector has no cosine."""
+    """Raises a Failure when a row has a number that is not finite, or only zeros: a zero vector has
+    no cosine. names: the image of each row."""
     finite = np.isfinite(rows).all(1)
     for fault, bad in (("not finite numbers", ~finite), ("all zero", finite & ~rows.any(1))):
         if bad.any():

@@ -1,4 +1,4 @@
-"""Ends scripts: a mistake of the user prints a message, without a traceback."""
+"""Ends a script after an error: a mistake of the user prints one message, without a traceback."""
 import importlib.util
 import os
 import signal
@@ -39,10 +39,10 @@ def stop(number, _frame):
 
 
 def run_main(work, *arguments, again=False):
-    """Calls work(*arguments). Returns the exit status of the script. again: True prints, when a
-    signal ends the script, that the same command continues the work."""
+    """Calls work(*arguments). Returns the exit status of the script. again=True: when a signal ends
+    the script, its message says that the same command continues the work."""
     if hasattr(sys.stdout, "reconfigure"):
-        # keeps the lines of this script and of its child processes in the order of writing
+        # line buffering keeps the lines of this script and of its child processes in order
         sys.stdout.reconfigure(line_buffering=True)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # an ignored signal stays ignored
@@ -52,7 +52,7 @@ def run_main(work, *arguments, again=False):
         sys.stdout.flush()
         return status or 0
     except BrokenPipeError:
-        # At its end Python flushes stdout once more. This must not raise the error again.
+        # Python flushes stdout when it exits. Into /dev/null, this flush raises no second error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     except (Failure, OSError, MemoryError) as e:

@@ -1,4 +1,4 @@
-"""Reads and writes files. A failed write leaves the old file."""
+"""Reads and writes files. A failed write leaves the old file unchanged."""
 import contextlib
 import csv
 import itertools

@@ -71,8 +71,8 @@ def of_build():
 
 @functools.lru_cache(maxsize=None)
 def has_teacher(section):
-    """True when a layer type takes teacher= and weights=. `darknet layers` also has the types that
-    a user has added by make LAYERS=."""
+    """Returns True when a layer type has the option teacher=. `darknet layers` is asked, because it
+    also lists the types that a user has added by make LAYERS=."""
     try:
         return "\n  teacher " in run([darknet(), "layers", section], capture=True)
     except Failure:  # an unknown section: `darknet check` will refuse it

@@ -12,8 +12,8 @@ def is_image(name):
 
 
 def walk(folder):
-    """Yields (folder, sorted names of its visible files) for a folder and all below it. Links are
-    followed, but each folder is visited once."""
+    """Yields (folder, sorted names of its visible files) for `folder` and all visible folders below
+    it. Links are followed, but each folder is visited once."""
     seen = set()
 
     def fail(error):
@@ -37,7 +37,8 @@ def images_below(folder):
 
 
 def check_outside(out, folder, option=""):
-    """Refuses a folder of results inside a folder of images, which later calls would read."""
+    """Raises a Failure when the folder of results `out` is inside the folder of images `folder`: a
+    later call would read the pictures among the results as images."""
     inner, outer = os.path.realpath(out), os.path.realpath(folder)
     if os.path.commonpath([inner, outer]) == outer:
         raise Failure(f"--out {out}: must be outside of {option}{folder}, whose images are read")

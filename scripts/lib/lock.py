@@ -12,8 +12,8 @@ NAME = ".lock"
 
 @contextlib.contextmanager
 def folder_lock(folder):
-    """Makes a folder and locks it during the `with` block. A second process gets a Failure. When
-    the block fails and has written nothing, a new folder is removed."""
+    """Makes a folder and locks it during the `with` block. A second process gets a Failure. A
+    folder that did not exist before is removed when the block fails before it writes anything."""
     is_new = not os.path.isdir(folder)
     make_folder(folder)
     path = os.path.join(folder, NAME)

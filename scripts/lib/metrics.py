@@ -1,4 +1,5 @@
-"""Measures of verification: accuracy over folds, ROC, and a paired test of two networks."""
+"""Measures of verification: accuracy over folds, ROC, and a paired test of two networks. scores:
+the cosine of each pair; same: True for each pair of one person."""
 import math
 
 import numpy as np
@@ -24,7 +25,7 @@ def best_threshold(scores, same):
     accepted when score > threshold."""
     order = np.argsort(scores, kind="stable")
     s, y = scores[order], same[order]
-    # cut k rejects the k lowest scores
+    # right[k]: the number of right decisions when the k lowest scores are rejected
     right = np.concatenate([[0], np.cumsum(~y)]) + (y.sum() - np.concatenate([[0], np.cumsum(y)]))
     possible = np.concatenate([[True], s[1:] > s[:-1], [True]])
     right = np.where(possible, right, -1)
@@ -59,9 +60,9 @@ def roc(scores, same):
 
 
 def threshold_at(falling, rate, trials):
-    """Returns (threshold, number of scores above it). The number is at most rate * trials. falling:
-    the largest scores of all trials, from the largest down. Returns (None, 0) when `falling` has
-    too few scores."""
+    """Returns (threshold, number of scores above it). The number is at most rate * trials. trials:
+    the number of all scores. falling: only the largest of them, from the largest down. Returns
+    (None, 0) when `falling` has too few scores."""
     k = math.floor(rate * trials * (1 + 1e-12))
     if k >= len(falling):
         return None, 0
@@ -75,7 +76,8 @@ def share_above(rising, threshold):
 
 
 def at_rates(scores, same, rates):
-    """Returns {rate: (TAR, threshold)}, or (None, None) with too few false accepts."""
+    """Returns {rate: (TAR, threshold)}. rates: false accept rates. A value is (None, None) when its
+    rate allows fewer than FEWEST false accepts."""
     falling, rising = -np.sort(-scores[~same]), np.sort(scores[same])
     out = {}
     for rate in rates:
@@ -127,7 +129,8 @@ def metrics(scores, same, folds):
 
 
 def mcnemar(right_a, right_b):
-    """McNemar's exact test. Returns (number of pairs only a has right, only b has right, p)."""
+    """McNemar's exact test. right_a, right_b: True for each pair that network a or b decides right.
+    Returns (number of pairs that only a decides right, number that only b decides right, p)."""
     a, b = np.asarray(right_a, bool), np.asarray(right_b, bool)
     only_a, only_b = int((a & ~b).sum()), int((~a & b).sum())
     both_tails = 2 * bdtr(min(only_a, only_b), only_a + only_b, .5)

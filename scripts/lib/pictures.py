@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 
-SHALLOW = {"L;2": 85, "L;4": 17}  # {Pillow's name of a grey PNG: 255 / its largest level}
+SHALLOW = {"L;2": 85, "L;4": 17}  # {Pillow's name of grey with 2 or 4 bits: 255 / largest level}
 DEEP = "I", "I;16", "I;16B"  # Pillow's modes of grey images with 16 bits
 # the exceptions that Pillow raises for broken images
 BROKEN = OSError, SyntaxError, ValueError, Image.DecompressionBombError
@@ -29,8 +29,9 @@ def read_rgb(path):
 
 
 def scaled_key(image):
-    """Returns the transparent level or colour of a PNG, or None. Pillow scales levels of 2 and 4
-    bits to 8, and keeps the upper 8 bits of 16 of a colour, but it does not do so here."""
+    """Returns the transparent level or colour of a PNG on the scale of Pillow's pixels, or None.
+    Pillow converts grey pixels of 2 and 4 bits and colours of 16 bits to 8 bits, but not the
+    transparent level or colour."""
     key = image.info.get("transparency")
     form = image.tile[0][3] if key is not None and image.tile else None
     if form == "RGB;16B":
@@ -39,8 +40,8 @@ def scaled_key(image):
 
 
 def from_deep(image, key):
-    """Returns a grey image of 16 bits in 8 bits: Pillow would turn levels above 255 into white.
-    key: the level that is transparent, or None."""
+    """Converts a grey image from 16 to 8 bits. Pillow's own conversion turns all levels above 255
+    into white. key: the transparent level, which becomes black, or None."""
     level = np.asarray(image.convert("I"))
     level = np.where(level == key, 0, level) if key is not None else level
     return Image.fromarray(((level * 255 + 32767) // 65535).astype(np.uint8))

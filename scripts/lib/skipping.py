@@ -1,4 +1,5 @@
-"""Runs `darknet` commands, and continues when they have only skipped images."""
+"""Runs `darknet` commands. A command that skips an image exits with status 1; the script continues
+when this is the only fault."""
 import os
 
 from lib.errors import Failure

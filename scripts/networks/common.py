@@ -35,7 +35,7 @@ def imagenet(title, options, body, head, paper, *notes, side=224, kind="",
 
 
 def face(*parts, numbers=128):
-    """Returns the cfg of a network for aligned faces. parts: as for imagenet()."""
+    """Returns the cfg of a network for aligned faces. parts: arguments of imagenet()."""
     return imagenet(*parts, side=112, kind=" aligned face,", output=f"embedding of {numbers} "
                     "numbers, not normalised: compare by the cosine")
 

@@ -5,13 +5,13 @@ from networks.common import (FACE, GAP, GDCONV, IMAGENET, WIDTH, classes, face, 
                              imagenet, shape)
 
 V1_PAIRS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *5 * [(512, 1)], (1024, 2),
-            (1024, 1))  # channels, stride
-V2_ROWS = (  # expansion, channels, repeats, stride
+            (1024, 1))  # (output channels, stride) of a depthwise and a 1x1 convolution
+V2_ROWS = (  # expansion, output channels, repeats, stride of the first bottleneck
     (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),
     (6, 320, 1, 1))
 STEM = 24  # channels after the first convolution of ShuffleNet
 GROUPS = 3  # groups of the 1x1 convolutions of ShuffleNet V1
-V3_LARGE = (  # size, expanded channels, channels, squeezed channels, activation, stride
+V3_LARGE = (  # size, channels: expanded, output, squeezed (0: no squeeze); activation, stride
     (3, 16, 16, 0, "relu", 1), (3, 64, 24, 0, "relu", 2), (3, 72, 24, 0, "relu", 1),
     (5, 72, 40, 24, "relu", 2), (5, 120, 40, 32, "relu", 1), (5, 120, 40, 32, "relu", 1),
     (3, 240, 80, 0, "hswish", 2), (3, 200, 80, 0, "hswish", 1), (3, 184, 80, 0, "hswish", 1),

@@ -34,7 +34,8 @@ def commit():
 
 
 def has_slow_blas():
-    """True when NumPy uses the reference BLAS. NumPy must be imported before the call."""
+    """Returns True when NumPy uses the reference BLAS. Call it after NumPy is imported, because it
+    looks for the library among the files that this process has loaded."""
     try:
         with open("/proc/self/maps", encoding="utf-8", errors="replace") as f:
             return re.search(r"/blas/libblas\.so", f.read()) is not None
