@@ -5,7 +5,7 @@ Usage: bench_bits.py [-darknet FILE] [-rounds N] [-threads N]
 
 Our side has two networks: one [binary] layer (mode=xnor, batch norm, ReLU; the time includes the
 signs and XNOR-Net's K and alpha) and one [convolutional] layer. The other side is oneDNN 2
-(Debian's libdnnl2), direct and Winograd, when it is installed. All take turns in one run. The
+(Debian's libdnnl2), direct and Winograd, when it is installed. All programs take turns. The
 fastest round counts, because other programs can only make a round slower. The binary layer uses
 AMX when the processor has it, unless DNX_ISA names other kernels.
 """

@@ -14,7 +14,7 @@ pages, whichever is faster here. R-Net and O-Net run on one batch of the mean nu
 
 Only the networks are compared. "darknet faces" also decodes, makes pyramids and windows, suppresses
 boxes, and cuts and writes crops; its time per photograph is printed, but has no peer.
-`make faces-deps bench-deps onnx-deps` installs what this needs."""
+`make faces-deps bench-deps onnx-deps` installs what this script needs."""
 import contextlib
 import json
 import math

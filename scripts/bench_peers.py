@@ -69,14 +69,15 @@ def median_ms(run, images, seconds, least):
 
 
 def turns(args, sides):
-    """Times the sides in turns. sides: {label: function that returns a turn's milliseconds per
-    image}. Returns {label: median}. args.shaky gets the labels that are not steady."""
+    """Times programs in turns. sides: {label of a program: function that returns a turn's
+    milliseconds per image}. Returns {label: median}. args.shaky gets the labels that are not
+    steady."""
     times = {label: [] for label in sides}
     labels = list(sides)
     for turn in range(args.turns):
         first = turn % len(labels)
         for label in labels[first:] + labels[:first]:
-            time.sleep(0.05)  # until the previous side's threads stop spinning
+            time.sleep(0.05)  # until the previous program's threads stop spinning
             times[label].append(sides[label]())
     medians = {label: statistics.median(t) for label, t in times.items()}
     args.shaky = [label for label, t in times.items()

@@ -65,7 +65,7 @@ def cosine_of(text, cfg, weights):
 
 
 def check_apart(photos, out):
-    """Fails if this call would write into the folder of the photographs, or remove it."""
+    """Raises a Failure if the results would lie in the folder of the photographs, or replace it."""
     images, target = os.path.realpath(photos), os.path.realpath(out)
     made = [os.path.join(target, name) for name in MADE]
     if any(os.path.commonpath([inner, outer]) == outer for inner, outer in

@@ -73,7 +73,8 @@ def full_precision(args, data):
 
 
 def ratio(args, one, other):
-    """Returns the time of one network divided by that of the other, the median over turns."""
+    """Returns the time of the network `one` divided by the time of `other`, the median over turns.
+    """
     def ms(network):
         return timed(*network, "-batch", 1, "-threads", 1)["ms_per_image"]
 
@@ -198,7 +199,8 @@ def low_rank(args, data, trained):
 # ---- the whole comparison ----
 
 def stages(args, data):
-    """Returns the trainings as stages for estimate.show(). Other work is left out."""
+    """Returns the trainings for estimate.show(): [(name, estimated seconds, is done)]. Other work
+    is left out."""
     def stage(name, mode, batches):
         text = cfg_text(args, body(mode), MARGIN.format(data.classes), args.batches, args.rate)
         return estimate.training(args, name, text, batches)

@@ -5,8 +5,8 @@
     eval_identification.py probes.dnxe distractors.dnxe... --out DIR
 
 probes: a folder with one sub-folder for each person, or the file that `darknet embed` made of it.
-distractors: folders or lists of images of other people, or such files; the names of these people
-are not needed.
+distractors: folders or lists of images of other people, or files of `darknet embed`; the names of
+these people are not needed.
 
 Rank-1: an image of a person is searched among all distractors and one other image of the person.
 This is done for each ordered pair of images of a person. Rank-1 is the share of searches in which
@@ -56,7 +56,8 @@ def split(words, args):
 
 
 def entries(args):
-    """Returns [(name, Network or None, inputs)] for this network and each of --versus."""
+    """Returns [(name, Network, inputs)] for this network and each of --versus. The Network is None
+    when the inputs are files of features."""
     network, inputs = split(args.inputs, args)
     if not inputs:
         raise Failure(f"{args.inputs[0]}: no faces are named")

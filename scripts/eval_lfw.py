@@ -5,7 +5,7 @@
     eval_lfw.py net.cfg net.weights agedb_30.bin --out DIR
 
 Runs `bin/darknet embed` (or $DARKNET_BIN) on the images that the pairs name. For each fold it
-chooses the threshold on the other nine folds and measures the accuracy on this one. Writes into
+chooses the threshold on the other nine folds and measures the accuracy on this fold. Writes into
 DIR: results.json (all results: scores, labels of the pairs, thresholds), roc.png (ROC and
 histograms of scores), worst.png (worst false accepts and rejects), and threshold.json for `darknet
 compare` and `darknet find` (the cosine above which two faces match, at the false-match rate

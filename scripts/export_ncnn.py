@@ -10,9 +10,9 @@ file has half the size; biases and slopes keep 32 bits. When ncnn does not have 
 message names section and option, and nothing is written.
 
 --int8 stores filters with 8 bits, and ncnn then computes with 8-bit integers. The scale of a filter
-comes from its largest weight. The scale of a layer's input is the one with the least error of
-rounding and clipping on 64 images of the folder FACES: use faces like those that the network will
-get. In [low_rank] only the first convolution has 8 bits. No script here runs ncnn: measure the
+comes from its largest weight. The scale of a layer's input has the least error of rounding and
+clipping on 64 images of the folder FACES: choose faces that are like the network's later inputs. In
+[low_rank] only the first convolution has 8 bits. No script here runs ncnn: measure the
 accuracy in your own program before you use the file.
 
 Blob "input": W x H x C floats, RGB, (pixel - input_mean) * input_scale:

@@ -1,11 +1,11 @@
 #!/bin/sh
 # gpu_check.sh [FOLDER] - checks and times the layers on a machine with a GPU and its driver. FOLDER
-# is the result of `make gpu-check` (build/gpu-check). The script compares results with those of
-# the CPU, and times with those of PyTorch. It writes FOLDER/gpu_check.json. The exit status is 1
-# when a check failed.
+# is the result of `make gpu-check` (build/gpu-check). The script compares the results with the
+# CPU's results, and the times with PyTorch's times. It writes FOLDER/gpu_check.json. The exit
+# status is 1 when a check failed.
 #
-# Environment variables, with their defaults: GPU_CHECK_SECONDS (235), the time limit of the script;
-# GPU_CHECK_NET (mobilefacenet.cfg); GPU_CHECK_BATCH (256).
+# Environment variables, with their defaults: GPU_CHECK_SECONDS (235), the time limit of the script
+# in seconds; GPU_CHECK_NET (mobilefacenet.cfg); GPU_CHECK_BATCH (256).
 set -u
 cd "${1:-$(dirname "$0")}" || exit 1
 ROOM=$((${GPU_CHECK_SECONDS:-235} + $(date +%s)))

@@ -25,7 +25,7 @@ from lib.arguments import each, path, real, whole
 from lib.files import read, read_json
 from report.experiment import report, show, summary
 
-# Methods whose default loss weights were chosen on pairs like the reported ones: their results are
+# Methods whose default loss weights were chosen on pairs like the test pairs. So their results are
 # a little too good. --choose chooses the weights on other pairs.
 WEIGHTS = ("probability", "correlation")
 
@@ -109,8 +109,8 @@ def tell(args, data, rows, notes):
 
 
 def with_width(args):
-    """Returns this command with one more width. Appends a --widths: the last one on a command line
-    counts."""
+    """Returns this command with one more width. Appends a --widths, because the last --widths on a
+    command line counts."""
     widths = [*args.widths, min(args.widths) / 2]
     return shlex.join([*sys.argv, "--widths", ",".join(f"{w:g}" for w in widths)])
 
@@ -146,7 +146,7 @@ def main():
     args = p.parse_args()
     if bool(args.development_faces) != bool(args.development_pairs):
         p.error("--development-faces and --development-pairs go together")
-    for option in "points", "choose":  # neither may use the reported pairs
+    for option in "points", "choose":  # neither may use the test pairs
         if getattr(args, option) and args.faces and not args.development_pairs:
             p.error(f"--{option} with --faces needs --development-pairs and --development-faces")
     if len(dict(args.choose)) < len(args.choose):

@@ -5,12 +5,12 @@ further or serve as a teacher.
     scripts/import_onnx.py MODEL.onnx NET.cfg NET.weights [--size HxW] [--output NAME] [--force]
                            [--mean M --scale S] [--bgr] [--fix-gamma NODES] [--faces FOLDER]
 
-The script has the operators of face networks (exchange/onnx_layers.py). When a node has no
+The script converts the operators of face networks (exchange/onnx_layers.py). When a node has no
 matching layer, the message names the node and its operator, and nothing is written.
 
-input_mean= and input_scale=: if the graph begins with a subtraction and a multiplication, they come
-from there. Else they come from --mean and --scale or, without these options, from the metadata of
-the file (export_onnx.py writes them). Else they are 127.5 and 1 / 127.5, as in InsightFace.
+input_mean= and input_scale= come from the graph if it begins with a subtraction and a
+multiplication. Else they come from --mean and --scale or, without these options, from the metadata
+of the file (export_onnx.py writes them). Else they are 127.5 and 1 / 127.5, as in InsightFace.
 --bgr: the file expects blue first.
 
 Old mxnet exporters wrote spatial=0 for a batch norm with one number per channel, and PReLU slopes
@@ -20,8 +20,8 @@ nodes, or for names separated by commas.
 
 At the end the file and our network run on random images, and on images of --faces. The script
 prints the largest difference of outputs. When it is more than 1e-4 of the largest output, nothing
-is written. This needs ONNX Runtime (make bench-deps); without it there is no comparison, and a line
-says so. Needs NumPy and python3-onnx (make onnx-deps)."""
+is written. The comparison needs ONNX Runtime (make bench-deps); without it, a line says that
+nothing was compared. The script needs NumPy and python3-onnx (make onnx-deps)."""
 import argparse
 import os
 import re
@@ -71,8 +71,9 @@ def normalisation(model, importer, mean, scale):
 
 
 def check(proto, model, importer, pair, shape, norm, options):
-    """Compares the outputs of the imported network with those of the ONNX file. Fails when they
-    differ. pair: the paths of the imported cfg and weights."""
+    """Compares the outputs of the imported network with the outputs of the ONNX file in ONNX
+    Runtime. Fails when they differ by more than MOST. pair: the paths of the imported cfg and
+    weights; norm: (input_mean, input_scale)."""
     missing = peer_process.onnx_missing()
     if missing:
         print(f"not compared with ONNX Runtime: {missing} (make bench-deps)")

@@ -4,9 +4,9 @@
     scripts/import_torch.py NET.cfg STATE.pth OUT.weights
     scripts/import_torch.py --keys STATE.pth
 
-STATE.pth is a state dict that torch.save wrote, or a checkpoint that contains one. PyTorch is not
-needed. The modules fill the layers of the cfg one after another, in the order of the file. This is
-the order in which the model's code defines them.
+STATE.pth is a state dict that torch.save wrote, or a checkpoint that contains a state dict. PyTorch
+is not needed. The modules fill the layers of the cfg one after another, in the order of the file.
+The model's code defines the modules in this order.
 
     [convolutional] [depthwise] [global_depthwise] [connected]   a Conv2d or a Linear, with
         batch_normalize=1 then a BatchNorm, with activation=prelu then a PReLU

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Writes a network for stock Darknet (/usr/bin/darknet, libdarknet of 2018): a cfg that has only
-Darknet's sections, and weights with which Darknet computes the same.
+Darknet's sections, and weights with which Darknet computes the same outputs.
 
     scripts/to_stock.py NET.cfg WEIGHTS OUT.cfg OUT.weights [-to LAYER] [--force]
 

@@ -22,7 +22,8 @@ def tensor(a):
 
 
 class Layer(nn.Module):
-    """A section of a cfg. trained: {name of a trained parameter, such as "scales": its tensor}."""
+    """A section of a cfg as a module. layer: an entry of plan(); a: {parameter: array}; fold: True
+    merges batch norm into the filters. trained: {parameter, such as "scales": PyTorch's tensor}."""
 
     def __init__(self, layer, a, fold):
         super().__init__()

@@ -64,7 +64,7 @@ class JointBayesian:
         return self
 
     def scores(self, one, two):
-        """Returns r(x1, x2) = x1' A x1 + x2' A x2 - 2 x1' G x2 for each pair of rows. This is twice
+        """Returns r(x1, x2) = x1' A x1 + x2' A x2 - 2 x1' G x2 for each pair of rows. r is twice
         the log likelihood ratio, plus a constant."""
         one, two = np.asarray(one, float) - self.mean, np.asarray(two, float) - self.mean
         own = [np.einsum("ij,jk,ik->i", v, self.a, v, optimize=True) for v in (one, two)]

@@ -28,7 +28,8 @@ FUSED = {"relu": {9: 1}, "leaky": {9: 2, -23310: [.1]}, "relu6": {9: 3, -23310: 
 
 
 def text_of(value):
-    """Returns ncnn's text of a value. ncnn reads a number without a point as an integer."""
+    """Returns a value as text for the .param file. ncnn reads a number without a point as an
+    integer."""
     if isinstance(value, list):
         return ",".join([str(len(value)), *map(text_of, value)])
     return str(value) if isinstance(value, int) else f"{value:e}"

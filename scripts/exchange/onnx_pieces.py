@@ -89,8 +89,8 @@ def result(t, n, base, inputs, function, origin):
 
 
 def activate(t, base, act, reads):
-    """Adds the activation. It may become activation= of the layer of base when no other node reads
-    base or a step."""
+    """Adds the activation `act`. When only the nodes of this function read base and the steps, the
+    activation may become activation= of base's layer."""
     counts = Counter(name for name, _ in reads)
     is_alone = all(t.uses[name] == count for name, count in counts.items())
     return t.activate(base, act, uses=counts[base.name] if is_alone else -1)

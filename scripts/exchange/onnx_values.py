@@ -58,7 +58,8 @@ class Value:
 
 
 def form_of(*inputs):
-    """Returns the form of the result of an operation that keeps the inputs' order of channels."""
+    """Returns the form, "flat" or "map", of the output of an operation on `inputs`. Use it only for
+    operations that keep the order of the channels."""
     return "flat" if all(x.form == "flat" for x in inputs) else "map"
 
 

@@ -28,7 +28,7 @@ WANTED = "not a file of torch.save"
 
 
 class Sealed:
-    """Base of classes whose fields a pickle cannot set."""
+    """Base class: a pickle cannot set the fields of its objects."""
 
     def __setstate__(self, _):
         raise pickle.UnpicklingError("a tensor with fields of its own")
@@ -201,8 +201,8 @@ def tensors_of(value):
 
 
 def read_state(path, part=None):
-    """Returns {name: tensor} in the order of the file. part: the key of the dict with the tensors,
-    needed when the file has several such dicts and none is state_dict."""
+    """Returns {name: tensor} in the order of the file. part: the key of the dict with the tensors.
+    It is needed when the file has several dicts of tensors, and none of them is state_dict."""
     whole, order = read_whole(path)
     if isinstance(whole, Foreign):
         raise Failure(f"{path}: a whole object of {whole.named}; in PyTorch, "

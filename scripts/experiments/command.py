@@ -39,7 +39,7 @@ def add_data_options(p, out):
     p.add_argument("--any-build", action="store_true",
                    help="keep networks that another build of darknet has trained; study.py joins "
                    "them with others in a row")
-    # defaults of arguments that only some of these scripts set
+    # defaults of arguments that only some scripts have as options
     p.set_defaults(cache=True, pictures=True, every_pair=False, any_results=False, is_short=False,
                    given={}, where="held-out identities", plan=False, test=[], probes=None,
                    development_faces=None, development_pairs=None, choose_width=None,

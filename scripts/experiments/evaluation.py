@@ -54,7 +54,7 @@ def measured(args, name, text):
 
 
 def measure(args, name, text):
-    """Measures parameters, multiply-adds and milliseconds per image, without the losses."""
+    """Measures a network without its losses: parameters, multiply-adds, milliseconds per image."""
     path = os.path.join(args.out, name + ".json")
     text = without_losses(text)
     now = {"network": fingerprints.of_network(text), "processor": processor(),

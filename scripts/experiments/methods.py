@@ -1,7 +1,7 @@
 """The methods of training a student, as data. A new method is a new row of METHODS.
 
-Each training replaces the words in braces. {cfg} and {weights} are the teacher's files. {headed}
-and {headed_weights} are the files of the teacher with a classifier for the training identities.
+A training replaces the words in braces. {cfg} and {weights} are the teacher's files. {headed} and
+{headed_weights} are the files of the teacher with a classifier for the training identities.
 {quarter} is a quarter of the batch. The values of all other words are in `usual`, or are chosen."""
 import dataclasses
 
@@ -22,7 +22,7 @@ class Method:
     edit: dict = dataclasses.field(default_factory=dict)  # {section: {option: value}} to set in cfg
     add: str = ""  # sections to append to cfg
     usual: dict = dataclasses.field(default_factory=dict)  # default values: {word in braces: value}
-    # values that replace those of `usual` when the user gives --teacher-weights
+    # values that replace values of `usual` when the user gives --teacher-weights
     given: dict = dataclasses.field(default_factory=dict)
     choices: tuple = ()  # dicts like `usual`; the best one on development pairs is taken
     tuned_as: str = ""  # another method, whose chosen values this method also uses

@@ -48,14 +48,15 @@ def softened_cfg(args, batches, teacher, student):
 
 
 def usual(args, method):
-    """Returns the default values, {word: value}, for the words in braces of a method's options."""
+    """Returns the default values {word: value} of the words in braces, such as {weight}, in a
+    method's options."""
     m = METHODS[method]
     return {**m.usual, **(m.given if args.teacher_weights else {})}
 
 
 def student_cfg(args, method, width, batches, seed, classes, teacher, tuned):
-    """Returns a student's cfg. teacher: as make_teacher() returns it; tuned: the values, {word:
-    value}, for the words in braces of the method's options."""
+    """Returns a student's cfg. teacher: as make_teacher() returns it; tuned: {word: value} for the
+    words in braces, such as {weight}, in the method's options."""
     m = METHODS[method]
     values = {k: f"{v:g}" for k, v in tuned.items()}
     values["quarter"] = str(args.batch // 4)
@@ -69,8 +70,8 @@ def student_cfg(args, method, width, batches, seed, classes, teacher, tuned):
 
 
 def beside(args, path):
-    """Returns `path` as a cfg in the folder out/NAME refers to it. A path inside --out becomes
-    relative, so that the folder --out can be moved."""
+    """Returns `path` in the form that a cfg in the folder out/NAME needs. A path inside --out
+    becomes relative, so that the folder --out can be moved."""
     inside = os.path.relpath(path, args.out)
     return path if inside.startswith("..") else os.path.join("..", inside)
 

@@ -110,8 +110,8 @@ def row(method, width, images, source, seeds, results, seconds, measured):
 
 
 def stored(rows):
-    """Returns the rows for results.json: without the lists over pairs, and without the bootstrap
-    draws of TAR."""
+    """Returns the rows for results.json: without the lists that have an entry for each pair, and
+    without the bootstrap draws of TAR."""
     out = [{k: v for k, v in r.items() if k not in ("right", "pairs", "made_from")} for r in rows]
     return [dict(r, tar=r["tar"] and {k: v for k, v in r["tar"].items() if k != "draws"})
             for r in out]
@@ -125,7 +125,8 @@ def has_other_images(rows):
 # ---- the rows of study.py: all finished runs in a folder, with several tests ----
 
 def shared(run):
-    """Returns the inputs of a training that do not depend on the seed, as a sorted tuple."""
+    """Returns the inputs of a training that all runs of a row share, as a sorted tuple. The runs
+    may differ in seed, threads and build."""
     own = ["[net] seed", "threads", BUILD]
     if run["method"] in METHODS and METHODS[run["method"]].pupil_of:
         own.append("teacher's weights")  # the teacher is a student of the same seed
@@ -207,7 +208,7 @@ def add_test(out, made, test):
             tested.append({**r, "p": {}, "right": [g["right"] for g in results],
                            "pairs": [g["made_from"]["pairs"] for g in results]})
     add_p(tested)
-    for r in tested:  # `r` and its row in `made` share the dict r["tests"]; this fills both
+    for r in tested:  # `r` and its row in `made` share the dict r["tests"]: this loop fills both
         mine = r["tests"][test]
         mine["p"] = r["p"]
         mine["minus"] = {name: difference(mine["accuracies"], base_of(tested, r, name)["tests"][

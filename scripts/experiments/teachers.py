@@ -62,7 +62,8 @@ def needs_head(args, methods, classes):
 
 
 def files(teacher, method):
-    """Returns the teacher's files that are part of a method's fingerprint."""
+    """Returns the teacher's (cfg, weights) for a method's fingerprint; () when the method reads no
+    teacher."""
     asked = asks(method)
     if not asked:
         return ()
