@@ -101,8 +101,8 @@ class Faces:
         return sum(len(s.index) for s in self.sources)
 
     def ignore(self, listed):
-        """Removes the images whose name or path is in the set `listed`. Returns the names and paths
-        of the removed images."""
+        """Removes the images whose name or path is in the set `listed`. Returns the entries of
+        `listed` that belong to an image."""
         found = set()
         for s in self.sources:
             names = s.file.names

@@ -11,7 +11,7 @@ import numpy as np
 from lib.metrics import FEWEST, share_above, threshold_at
 
 Z = 1.959963984540054  # 95 % of the normal distribution lie between -Z and Z
-WORK = 2e9  # the most draws x scores in a bootstrap; a bootstrap still has at least 100 draws
+WORK = 2e9  # limits draws * scores in a bootstrap, but a bootstrap has at least 100 draws
 
 
 def wilson(rate, trials):

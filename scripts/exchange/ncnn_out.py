@@ -36,7 +36,7 @@ def text_of(value):
 
 
 def rounded(a):
-    """Rounds as ncnn does, halves away from 0, to -127..127."""
+    """Rounds to integers from -127 to 127 as ncnn does: halves are rounded away from 0."""
     return np.clip(np.trunc(a + np.copysign(.5, a)), -127, 127).astype(np.int8)
 
 

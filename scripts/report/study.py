@@ -90,7 +90,8 @@ def draw_points(axis, rows, name):
 
 
 def draw_curves(axis, rows, name):
-    """Draws accuracy during training, averaged over the seeds measured at the same updates."""
+    """Draws accuracy during training, averaged over seeds. A seed counts when it was measured at
+    the same updates as the first seed."""
     for r in rows:
         curves = [run["curve"] for run in r["runs"] if run["curve"]]
         if not curves:

@@ -95,7 +95,8 @@ def draw(path, rows, about):
 
 
 def names(figure, axis, rows):
-    """Writes each network's name beside its point, where it covers the fewest names and points."""
+    """Writes each network's name beside its point, where the name covers the fewest names and
+    points."""
     figure.canvas.draw()
     frame = axis.get_window_extent().extents
     taken = []
