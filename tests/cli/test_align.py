@@ -22,7 +22,7 @@ def align(*words):
 
 
 def save(path, pixels):
-    """Writes a PNG, so that only the crop, a JPEG file, has losses."""
+    """Writes a PNG file: only the crops that align writes, JPEG files, lose precision."""
     buffer = io.BytesIO()
     Image.fromarray(np.clip(pixels + .5, 0, 255).astype(np.uint8)).save(buffer, "png")
     return write(path, buffer.getvalue())
@@ -37,7 +37,8 @@ def line(path, points, *before):
 
 
 def umeyama(source, target):
-    """Returns the similarity transform of `source` to `target`, 2 x 3 (Umeyama's eq. 38 to 43)."""
+    """Returns the 2 x 3 matrix that maps the points `source` to `target` with the least squared
+    error by a similarity transform (Umeyama 1991, eq. 38 to 43)."""
     ms, mt = source.mean(0), target.mean(0)
     u, d, vt = np.linalg.svd((target - mt).T @ (source - ms) / len(source))
     sign = np.diag([1, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
@@ -85,8 +86,7 @@ def similarity(angle, scale, x, y):
 
 
 def test_numpy(tmp):
-    """Crops equal those that NumPy code computes, also when no similarity transform fits the
-    landmarks exactly."""
+    """Crops equal NumPy's crops, also when no similarity transform fits the landmarks exactly."""
     draw, text = np.random.RandomState(5), ""
     pictures = {}
     for k in range(6):
@@ -117,7 +117,7 @@ def test_numpy(tmp):
 
 
 def test_comes_back(tmp):
-    """A known transform draws a face into a black image. align cuts the same face out."""
+    """A known transform draws a face into a black image. align cuts out this face."""
     text, faces = "", {}
     for k, (angle, scale) in enumerate(((0, 1), (.4, 1.3), (-1.2, 1.7), (3, 1.1))):
         faces[k] = waves(20 + k, 112, 112)
@@ -174,7 +174,7 @@ def test_faults(tmp):
                  f"{tmp}/in/empty.png: is empty",
                  f"{tmp}/in/outside.png: has landmarks outside of its 120 x 120 pixels",
                  f"{tmp}/in/faceless.png: has no face in the landmarks",
-                 f"{tmp}/in/cells.png: has no face in the landmarks",  # a CSV with empty cells
+                 f"{tmp}/in/cells.png: has no face in the landmarks",  # its CSV cells are empty
                  f"{tmp}/in/unlisted.png: has no face in the landmarks",
                  f"{tmp}/in/odd.png: has landmarks that do not lie as eyes, nose and mouth do",
                  f"{tmp}/in/nowhere.png: is missing",
@@ -264,7 +264,7 @@ def test_other_options(tmp):
 
 
 def test_names_without_suffix(tmp):
-    """A name in the landmarks without a suffix is found beside longer names with any letters."""
+    """The landmarks may name a.png without its suffix, also beside an image a\u00e9.png."""
     for name in ("a", "a\u00e9", "b"):
         save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
     landmarks = write(f"{tmp}/l.txt", line("a", TEMPLATE))
@@ -273,7 +273,7 @@ def test_names_without_suffix(tmp):
 
 
 def test_others(tmp):
-    """align keeps images in the output folder that are not of this run, and counts them."""
+    """align keeps images in the output folder that this run did not make, and counts them."""
     for name in "ab":
         save(f"{tmp}/in/{name}.png", waves(1, 120, 120))
     landmarks, out = f"{tmp}/l.txt", f"{tmp}/out"

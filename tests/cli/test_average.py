@@ -34,8 +34,8 @@ def saves_the_average():
             average = average * d + (1 - d) * w
     expect_end(train(data("faces", "mean"), "-batches", str(count), cfg="ema.cfg"))
     got = floats("mean/ema.weights")
-    # The training at rate 0 that gave `start` still changed the running mean and variance of batch
-    # norm. So these 2 x 8 numbers may differ.
+    # The training at rate 0 that gave `start` still changed the running means and variances of the
+    # 8 filters' batch norm. So these 2 x 8 numbers may differ.
     off = np.abs(got - average)
     expect(np.median(off) < 1e-7 and (off > 1e-6).sum() <= 2 * 8, f"off by {off.max()}")
     expect(np.abs(got - floats("plain/each.weights")).max() > 1e-4,
@@ -52,7 +52,7 @@ def resumes():
 
 
 def is_not_what_trains():
-    """A training with ema= has the same losses as one without."""
+    """A training with ema= has the same losses as a training without it."""
     expect_end(train(data("faces", "without"), "-batches", "40"))
     losses = [[line.split(",")[2] for line in read(path).decode().split("\n")[1:-1]]
               for path in ("whole/ema.csv", "without/net.csv")]

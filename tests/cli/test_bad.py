@@ -1,9 +1,10 @@
 """test_bad.py - each mistake of a user must give exactly one message.
 
-A case is tests/data/bad*/NAME.err, the message on stderr. NAME.command, or the folder's file
-`command`, has the runs of `darknet`, one in each line, with the exit status first. NAME stands for
-the name of the case. The first run prints the message. {activations} stands for the list of all
-activations. BLESS=1 writes the .err files again; then read the changes."""
+Each file tests/data/bad*/NAME.err is a case: the message that `darknet` must print on stderr. The
+file NAME.command, or the folder's file `command`, has the command lines, in which the word NAME
+stands for the name of the case. A line begins with the exit status. The first line must give the
+message. {activations} in a message stands for the list of all activations. With BLESS=1, the test
+writes the printed messages into the .err files: read the changes."""
 import glob
 import os
 import re
@@ -16,7 +17,7 @@ from common import ROOT, attempt, check, darknet, expect, read, summary, write
 
 
 def runs(folder, name):
-    """Yields (exit status, words) for each run of a case."""
+    """Yields (expected exit status, arguments of `darknet`) for each command line of a case."""
     path = os.path.join(folder, name + ".command")
     if not os.path.exists(path):
         path = os.path.join(folder, "command")

@@ -38,7 +38,7 @@ def picture(k, suffix, size=(6, 8)):
 
 def main():
     images = [picture(k, "png" if k % 3 else "jpeg") for k in range(8)]
-    images[5] = images[4]  # one object in two places: pickle stores it only once
+    images[5] = images[4]  # both are one object, which pickle stores only once
     same = [True, False, True, False]
     with tempfile.TemporaryDirectory() as tmp:
         os.chdir(tmp)

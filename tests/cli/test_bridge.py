@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""test_bridge.py - runs darknet with weights of another network: with another classifier or width,
-of only the backbone, of only the first layers."""
+"""test_bridge.py - runs darknet with the weights of another network, which has another classifier
+or another width, or only the backbone, or only the first layers."""
 import itertools
 import json
 import re
@@ -36,7 +36,7 @@ def floats(path):
 
 
 def every_pair():
-    """check and bench accept each cfg with each weights file."""
+    """check and bench accept each cfg with the weights of another cfg; check prints a warning."""
     for cfg, weights in itertools.product(("bare", "net", "nine"), repeat=2):
         done = darknet("check", f"{cfg}.cfg", f"{weights}.weights")
         expect_end(done)
@@ -122,7 +122,7 @@ def no_number():
 
 
 def strip_reads_every_number():
-    """In a list of layers, 1e1 is 10, and a letter begins a name."""
+    """In layers= of [route], strip reads 1e1 as layer 10, and a word like nan9 as a name."""
     layers = "".join(f"[connected]\noutput=2\nname=nan{i}\n" for i in range(12))
     write("list.cfg", NET + layers + "[route]\nlayers=1e1, nan9,-2\n")
     expect_end(darknet("init", "list.cfg", "list.weights"))

@@ -74,7 +74,7 @@ def fresh():
 
 
 def rows_of(cfg):
-    """Makes the cache without interruption and returns its bytes."""
+    """Makes the cache for a student's cfg without interruption, and returns its bytes."""
     shutil.rmtree("want", ignore_errors=True)
     expect_end(train(cfg, cache="want"))
     return read(os.path.join("want", files("want")[0]))
@@ -143,8 +143,8 @@ def torn_rows_are_refused():
     expect_end(train("s"))
     path = os.path.join("cache", files()[0])
     want = read(path)
-    # The offset of the first row. The rows have DIM numbers of 2 bytes; each block of 256 rows ends
-    # with a checksum of 8 bytes.
+    # The offset of the first row in the file. Each image has 2 rows, because of its mirror image. A
+    # row has DIM numbers of 2 bytes. Each block of 256 rows ends with a checksum of 8 bytes.
     end = len(want) - (2 * IMAGES * DIM * 2 + 8 * -(-2 * IMAGES // 256))
     for at, n, text in ((len(want) - 900, 600, "damaged: a checksum is wrong"),
                         (end, 256 * DIM * 2 + 8, "damaged: a checksum is wrong"),

@@ -28,7 +28,7 @@ def draw_shape(rng, shape, colour):
 
 
 def cifar():
-    """Darknet's cifar.cfg, narrower and shorter, learns ten classes."""
+    """Darknet's cifar.cfg, with fewer filters and batches, learns ten classes."""
     if not os.path.exists(CIFAR):
         raise Skipped(f"no {CIFAR}")
     rng = np.random.default_rng(2)

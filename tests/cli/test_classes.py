@@ -38,7 +38,7 @@ def train(cfg, folder, *more):
 
 
 def given_twice():
-    """Of two classes= the first counts: auto replaces no number."""
+    """When a section has two lines classes=, the first counts: a later auto has no effect."""
     write("twice.cfg", AUTO.replace("classes=auto", "classes=7\nclasses=auto"))
     done = darknet("check", "twice.cfg", "-data", "syn/faces.data")
     expect(re.search(r"margin_softmax .* 21 +21\n", done.stdout), done.stdout)
@@ -141,7 +141,7 @@ def found_in_the_weights():
 
 
 def classifies_beside_a_loss():
-    """`classifier predict` must not take its probabilities from [center_loss], which has none."""
+    """`classifier predict` prints probabilities though the last layer, [center_loss], has none."""
     write("c.cfg", AUTO + "[center_loss]\nfrom=1\nclasses=3\n")
     expect_end(train("c.cfg", "c"))
     done = darknet("classifier", "predict", "syn/faces.data", "c.cfg", "c/c.weights",
@@ -165,7 +165,7 @@ def teaches():
 
 
 def student_of_both():
-    """check takes the number of classes from the weights, and compares it with the teacher's."""
+    """check takes classes=auto from the weights file, and compares classes= with the teacher's."""
     loss = "[kd_feature]\nteacher=a.cfg\nweights=a/a.weights\n" \
         "[kd_probability]\nfrom=2\nteacher=a.cfg\nweights=a/a.weights\n"
     for output in ("3", "5"):

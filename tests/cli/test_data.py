@@ -205,8 +205,8 @@ def joined():
 
 
 def folders_that_end_with_an_empty_one():
-    """An empty identity folder counts as a class. So the classes of the next folder of train=
-    begin after it."""
+    """An empty identity folder counts as a class. So the class numbers of the next folder in train=
+    begin after the empty folder's number."""
     for folder in "left/0", "left/1", "right/2":
         os.makedirs(folder)
         for name in os.listdir(f"faces/{folder[-1]}") if folder != "left/1" else ():
@@ -255,7 +255,7 @@ def jpeg(side=8, mode="RGB"):
 
 
 def faulty_images():
-    """A broken image is skipped with its reason; grey and CMYK images are not broken."""
+    """A broken image is skipped, and the reason is printed. Grey and CMYK images are used."""
     huge = jpeg()
     at = huge.index(b"\xff\xc0") + 5
     png = io.BytesIO()
@@ -317,7 +317,7 @@ def long_list():
     expect(took < 20, f"{took:.1f} s")
     text = os.path.getsize("long.txt")
     used -= memory(30)
-    # Measured: 5.5 to 6 times. (A darknet that loads OpenCV: 3.9 to 4.1 times more than its start.)
+    # Measured: a byte of text takes 5.5 to 6 bytes of memory (3.9 to 4.1 when OpenCV is loaded).
     expect(used < 6.5 * text, f"{used} bytes for {text} of text")
 
 

@@ -72,7 +72,7 @@ def usage():
 
 
 def versions():
-    """In a weights file, the number of images seen has 64 bits from version 0.2 on, before 32."""
+    """In a weights file, the number of images seen has 32 bits in version 0.1, 64 bits later."""
     write("one.cfg", "[net]\nheight=1\nwidth=1\nchannels=1\n[convolutional]\nactivation=linear\n")
     write("in", struct.pack("<f", 3))
     for major, minor, kind in ((0, 1, "i"), (0, 2, "Q"), (1, 0, "Q"), (0, 3, "Q")):

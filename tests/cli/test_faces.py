@@ -118,7 +118,7 @@ def a_changed_photograph_is_new():
     done = faces("changing", "changed")
     expect(done.stdout.startswith("3 photographs, 2 new: 3 faces; 0 without"), done.stdout)
     expect(files("changed") == ["a.jpg", "b.jpg", "c.jpg", "faces.record"], files("changed"))
-    # a time in the future, the year 2106, does not make the crops again
+    # a new modification time, even in the future (2106), does not make the crops again
     os.utime("changing/a.png", (1 << 32, 1 << 32))
     expect("3 photographs, 0 new" in faces("changing", "changed").stdout, "made again")
     os.unlink("changing/a.png")
@@ -130,7 +130,7 @@ def a_changed_photograph_is_new():
 
 
 def names_of_faces_and_of_photographs():
-    """a.2.jpg could be the second face of a.png or the main face of a.2.png."""
+    """The crop a.2.jpg could be the second face of a.png or the main face of a.2.png: an error."""
     photograph("numbers/a.png", 300, 120, (10, 20), (120, 30))
     photograph("numbers/a.2.png", 100, 90, (0, 0))
     done = faces("numbers", "numbered")
@@ -153,7 +153,7 @@ def align_reads_the_landmarks():
 
 
 def turned_photographs():
-    """A photograph with EXIF's orientation 5 gives the crop and landmarks of the upright one."""
+    """A photograph with EXIF orientation 5 gives the crop and landmarks of its upright copy."""
     photograph("upright/a.png", 300, 120, (30, 20))
     photograph("turned/a.png", 120, 300, (20, 30))
     stored = read("turned/a.png")
@@ -251,7 +251,7 @@ def wrong_calls():
 
 
 def goes_on_after_a_kill():
-    """After kills and signals, the crops equal those of a run without them."""
+    """After kills and signals, the crops equal those of an uninterrupted run."""
     for i in range(150):
         photograph(f"many/p{i % 7}/{i:03}.png", 130, 120, (i % 6 * 10, i % 5 * 10))
     expect_end(faces("many", "whole", "-landmarks", "whole.txt"))

@@ -108,7 +108,7 @@ def videos_that_end_early():
 
 
 def frames_of_unequal_length():
-    """A video with frames of unequal length: its header gives no number of frames."""
+    """A video with frames of unequal duration: its header gives no number of frames."""
     done = faces("unequal.mkv", "unequal")
     expect_end(done)
     expect(done.stdout.startswith("30 frames, 30 new: "), done.stdout)

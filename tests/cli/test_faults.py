@@ -1,9 +1,10 @@
-"""Makes the system calls on a user's files fail: one call, or this and all later calls. Then the
-earlier result must still be there, or the new one must be complete. The message must name the file
-and the reason. The same command afterwards must give the result that it gives without a failure.
+"""Makes the system calls on a user's files fail: one call, or one call and all calls after it. Then
+the earlier result must still be there, or the new result must be complete. The message must name
+the file and the reason. When the command runs once more, it must give the same result as a command
+without failures.
 
-SAMPLE=N makes N failures in each case (default 4), SAMPLE=all all possible ones. Arguments name the
-cases to run; without arguments, costly cases are left out when N is 4."""
+SAMPLE=N tests N failures in each case (default 4), SAMPLE=all tests every possible failure.
+Arguments name the cases to run; without arguments, slow cases are left out when N is 4."""
 import collections
 import json
 import os
@@ -25,8 +26,8 @@ with needed():
     import numpy as np
 import tempfile
 
-# again: the command that runs after a failed one. result: the files that are compared. costs: above
-# 1 for a slow case; it divides the number of tested failures and multiplies the time limit.
+# again: the command that runs after a failure. result: the files that are compared. costs: above 1
+# for a slow case; divides the number of tested failures and multiplies the time limit.
 Case = collections.namedtuple("Case", "name command again result costs", defaults=(1,))
 HANG = 10  # seconds after which a command counts as hanging, on a machine without other work
 SAMPLE = os.environ.get("SAMPLE", "4")  # the number of failures in each case, or "all"
@@ -198,8 +199,8 @@ def renew(before, folder):
 
 
 def judge(case_, folder, done, failed, old, new):
-    """Returns what is wrong after the run `done`, or None. failed: a line for each system call that
-    failed in this run; old, new: the results before this run and after a run without failures."""
+    """Returns a text that says what is wrong after the run `done`, or None. failed: a line for each
+    system call that failed in it; old, new: results before it, and after a run without failures."""
     if done is None:
         return "it hangs"
     if done.returncode not in (0, 1):
@@ -224,14 +225,14 @@ def judge(case_, folder, done, failed, old, new):
 
 
 def tells_skipped(done):
-    """True when the command has left out an image that cannot be read."""
+    """Returns true when the command says that it left out an image that cannot be read."""
     named = any(f".skipped names {word}" in done.stderr for word in ("it", "them"))
     return done.returncode == 1 and named
 
 
 def is_progress(case_, path):
-    """True when `path` is the weights file of a training. After a failure it may be a checkpoint of
-    the unfinished training."""
+    """Returns true when `path` is the weights file of a training. After a failure, this file may be
+    a checkpoint of the unfinished training."""
     return case_.command[1] == "classifier" and case_.command[2] == "train" and \
         path.endswith(".weights")
 
@@ -248,8 +249,8 @@ def known_as(failed):
 
 
 def inject(case_, before, folder, new, at, count):
-    """Runs the case with `count` failing system calls, the first of which is number `at`. Returns
-    what is wrong afterwards, or None."""
+    """Runs the case with `count` failing system calls, the first of which is number `at`. Returns a
+    text that says what is wrong afterwards, or None."""
     renew(before, folder)
     old = results(case_, folder)
     log = folder + ".log"
@@ -288,7 +289,7 @@ def all_calls(case_, before, folder):
 
 def choose(lines, most):
     """Returns the numbers (from 1) of at most `most` system calls, of as many kinds as possible.
-    Calls of one kind have the same name, and their paths differ only in numbers."""
+    Two calls are of one kind when they have the same name and their paths differ only in digits."""
     kinds, each = {}, 1
     for at, line in enumerate(lines, 1):
         name, _, path = line.split(" ", 2)

@@ -42,7 +42,7 @@ def pixels(files, *options):
 
 
 def compare(files):
-    """Compares the pixels that are read with the expected ones. files: {name: (bytes, pixels)}."""
+    """Compares darknet's pixels with the expected pixels. files: {name: (bytes, pixels)}."""
     got = pixels({name: data for name, (data, _) in files.items()})
     for name, (_, want) in files.items():
         off = np.abs(got[name] - want).max()
@@ -176,7 +176,7 @@ def jpeg_forms():
     inks = Image.fromarray(np.dstack([SMOOTH, black]).astype(np.uint8), "CMYK")
     for k, options in enumerate(({}, {"progressive": True}, {"quality": 95})):
         data = saved(inks, "JPEG", **options)
-        at = data.index(b"Adobe") + 11  # the byte that says which colours are stored
+        at = data.index(b"Adobe") + 11  # Adobe's byte for the colours: 0 CMYK, 2 YCCK
         expect(data[at] == 0, "Pillow does not write CMYK")
         files[f"cmyk{k}.jpg"] = data
         files[f"ycck{k}.jpg"] = data[:at] + b"\2" + data[at + 1:]

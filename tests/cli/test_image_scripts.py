@@ -1,4 +1,4 @@
-"""Tests how the scripts read images: their pixels are those of darknet."""
+"""Tests how the scripts read images: they get the same pixels as darknet."""
 import os
 import struct
 

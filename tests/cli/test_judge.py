@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""test_judge.py - compares classifier train -judge with other code for the same weights: TAR at FAR
-over all pairs with the scripts, rank-1 with a naive search. Many scores are ties."""
+"""test_judge.py - compares what `classifier train -judge` measures with other code for the same
+weights: TAR at FAR over all pairs with the scripts, the rank-1 rate with a naive search."""
 import csv
 import os
 import shutil
@@ -107,7 +107,7 @@ def rank_1():
 
 
 def listed_images(words):
-    """Returns the two images of a line of LFW's pairs.txt, split at tabs."""
+    """Returns the names of two images. words: a line of LFW's pairs.txt, split at tabs."""
     pairs = [(words[0], words[1]), (words[-2] if len(words) == 4 else words[0], words[-1])]
     return [f"{name}/{name}_{int(i):04d}" for name, i in pairs]
 

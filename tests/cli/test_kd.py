@@ -1,5 +1,5 @@
-"""Compares distillation losses with NumPy in double: the loss, and every gradient by the complex
-step, which needs no formula of the derivative."""
+"""Compares distillation losses with NumPy in double. NumPy computes the gradients by the complex
+step, f'(x) = Im f(x + ih) / h, which needs no formula of the derivative."""
 import os
 import shutil
 import tempfile
@@ -37,7 +37,7 @@ def unit(v):
 
 
 def kd_feature(o, x, target, weights=None, biases=None):
-    """Returns the loss, and the error of each sample before hard= weights the samples."""
+    """Returns the loss, and the error of each sample without the weight that hard= gives it."""
     g = x if weights is None else np.einsum("bpc,tc->bpt", x, weights) + biases
     g, target = g.reshape(len(g), -1), target.reshape(len(g), -1)
     if o.get("distance") == "cosine":
@@ -46,7 +46,7 @@ def kd_feature(o, x, target, weights=None, biases=None):
         if o.get("normalize") != "0":
             g, target = unit(g), unit(target)
         e = .5 * ((g - target) ** 2).sum(1)
-    # the layer's gradient treats d as a constant, so d drops the imaginary step of by_complex_step
+    # The layer's gradient treats d as a constant: .real removes the step of by_complex_step().
     d = np.sqrt(2 * e.real)
     hard = {"softmax": np.exp(d), "power": d ** float(o.get("power", 1)), None: d * 0 + 1}
     hard = hard[o.get("hard")]
@@ -85,7 +85,7 @@ def as_numpy(tool, case, folder):
     x = rng.normal(0, 1, (batch, shape[0] * shape[1], shape[2]))
     target = rng.normal(0, 1, (batch, wanted[0] * wanted[1], wanted[2]))
     if wanted == shape:
-        target = target + x  # makes them similar: random vectors are nearly orthogonal
+        target = target + x  # similar to x: independent random vectors are nearly orthogonal
     arrays = [x, target]
     if kind == "kd_feature" and shape != wanted:
         arrays += [rng.normal(0, .4, (wanted[2], shape[2])), rng.normal(0, .4, wanted[2])]

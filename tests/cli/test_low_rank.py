@@ -124,7 +124,7 @@ class Reader:
         return self.w[self.at - n:self.at].reshape(shape)
 
     def convolution(self, filters, inputs, norm, prelu, rank=0):
-        """Returns W (filters x inputs) and b with batch norm folded in, and the slopes."""
+        """Returns weights (filters x inputs) and biases with batch norm folded in, and slopes."""
         b = self.take(filters)
         if norm:
             scales, mean, variance = self.take(filters), self.take(filters), self.take(filters)
@@ -140,9 +140,9 @@ class Reader:
 
 
 def best_linear(patches, w, b, rank):
-    """Let mean be the outputs' mean, and let M project onto the first `rank` eigenvectors of the
-    outputs' covariance. Returns M w, M b + mean - M mean, and the share of the energy that M
-    keeps."""
+    """The outputs are y = w p + b for each row p of patches. Let M project onto the first `rank`
+    eigenvectors of the covariance of y. Returns M w, M b + mean(y) - M mean(y), and the part of the
+    variance that M keeps."""
     y = patches @ w.T + b
     mean = y.mean(0)
     s, u = np.linalg.eigh(np.cov(y.T))
@@ -235,7 +235,7 @@ def energies():
 
 
 def dead_filters():
-    """Filters that are 0, as after pruning, add nothing to the largest rank."""
+    """Filters whose weights are all 0, as after pruning, do not raise a layer's largest rank."""
     w = floats("net.weights")
     w[404:404 + 20 * 108].reshape(20, 108)[13:] = 0
     write("dead.weights", read("net.weights")[:20] + w.astype(np.float32).tobytes())
@@ -262,7 +262,7 @@ def leaves_alone():
 
 
 def errors_of(out):
-    """Returns {layer: (error of the layer alone, error in the network)}, in %, from `out`."""
+    """Returns {layer: (error of the layer alone, error in the network)}, in %. out: stdout."""
     found = re.findall(r"^ +(\d+) .* ([\d.]+)% +([\d.]+)%$", out, re.M)
     return {int(k): (float(a), float(b)) for k, a, b in found}
 

@@ -1,4 +1,4 @@
-"""Tests the Makefile. Most recipes are printed, or run a small program in place of Python."""
+"""Tests the Makefile. Most recipes are only printed, or run a small program in place of Python."""
 import os
 import re
 import shutil
@@ -196,7 +196,7 @@ def packages():
 
 
 def half_installed():
-    """bench_deps.sh calls npm again after npm was stopped: npm writes .package-lock.json last."""
+    """bench_deps.sh calls npm again when .package-lock.json, which npm writes last, is missing."""
     install = "bench/scripts/install/bench_deps.sh"
     write(install, read(os.path.join(ROOT, "scripts/install/bench_deps.sh")))
     write("bench/scripts/install/deps.sh", "")

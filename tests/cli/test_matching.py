@@ -1,4 +1,4 @@
-"""Tests darknet compare and find: compares cosines with NumPy's on the features of `embed`."""
+"""Tests darknet compare and find: their cosines equal those of NumPy on the features of `embed`."""
 import json
 import os
 import re

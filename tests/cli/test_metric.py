@@ -70,7 +70,7 @@ def counts(loss, title, sampler, parts, least, most):
 
 
 def listed(name, every):
-    """Writes a .data file with the first every(k) images of class k."""
+    """Writes a .data file, and a list of images: the first every(k) images of each class k."""
     lines = []
     for k, person in enumerate(sorted(os.listdir("faces/train"))):
         at = os.path.join("faces/train", person)

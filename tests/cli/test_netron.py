@@ -1,5 +1,5 @@
-"""Tests darknet check -netron: the cfg has only sections that Netron knows, and shapes that Netron
-finds by its rules (its source/darknet.js)."""
+"""Tests darknet check -netron: the written cfg has only sections that Netron knows. From these
+sections, Netron's rules (its source/darknet.js) give the right output shapes."""
 import json
 import os
 import re
@@ -147,7 +147,7 @@ def netron(text):
 
 
 def shapes_of(cfg):
-    """Returns [(w, h, c)] of the outputs of [softmax] and of all layers that are no losses."""
+    """Returns [(w, h, c)], the output shapes of [softmax] and of all layers that are no losses."""
     done = darknet("check", cfg, "-json")
     expect_end(done)
     told = json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""Tests the files that verbs write: no input and no earlier result is lost."""
+"""Tests the files that verbs write: the inputs and earlier results are never lost."""
 import os
 import shutil
 import signal
@@ -54,7 +54,7 @@ def verbs(out):
 
 
 def refuses(words, text, out):
-    """The command must fail with `text`. It must not change `out`, nor add or remove files here."""
+    """The command must fail with `text`. It must not change `out`, nor add or remove any file."""
     before = read(out) if os.path.isfile(out) else None
     names = sorted(os.listdir("."))
     expect_end(darknet(*words), 1, text)

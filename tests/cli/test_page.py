@@ -61,7 +61,8 @@ class Running:
 
 
 def talk(data=b"", wait=True):
-    """Sends bytes. Returns the answer, b"closed" after a reset, or the socket if not `wait`."""
+    """Sends bytes to the page's server. Returns the answer; b"closed" when the server resets the
+    connection; the open socket when `wait` is false."""
     s = socket.create_connection(("127.0.0.1", PORT), timeout=20)
     try:
         s.sendall(data)
@@ -89,7 +90,8 @@ def get(path, method="GET", **headers):
 
 
 def events(stream, until):
-    """Reads [(event, [data])] from an answer, up to the first event for which until() is true."""
+    """Returns the server-sent events of an answer as [(event, [data])], up to the first event for
+    which until(event, [data]) is true."""
     out, kind, data = [], "", []
     for line in stream:
         line = line.decode().rstrip("\n")
@@ -106,7 +108,7 @@ def events(stream, until):
 
 
 def points(got):
-    """Returns the rows of the last "all" event and of the "more" events after it."""
+    """Returns the curve's rows: those of the last "all" event and of the "more" events after it."""
     rows = []
     for kind, data in got:
         if kind == "all":
@@ -189,7 +191,7 @@ def refusals():
 
 
 def crowd():
-    """The page serves 50 clients although others hang. Beyond a limit, clients get status 503."""
+    """50 clients get the page although other clients hang. Too many clients get status 503."""
     with Running("f") as going:
         ask = b"GET /events HTTP/1.1\r\n\r\n"
         silent = [talk(wait=False) for _ in range(5)]

@@ -86,8 +86,8 @@ def start():
 
 
 def both(*words):
-    """Returns the outputs for the originals (folder a) and the copies (folder b). In both, the
-    layers have the copies' names."""
+    """Runs a command in folder a, with the original layers, and in b, with the copies. Returns both
+    outputs; in the first, the originals' names are replaced by the copies' names."""
     said = []
     for folder in "ab":
         done = run(COMMAND, *(w.replace("@", folder) for w in words))

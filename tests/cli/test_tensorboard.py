@@ -103,7 +103,7 @@ def whole():
 
 
 def resumed():
-    """-resume removes records after the checkpoint, also an incomplete one."""
+    """-resume removes the records after the checkpoint, also an incomplete record."""
     data = read(event_file())
     write(event_file(), data + data[-60:] + b"torn")
     expect_end(train("-batches", "14", "-resume"))

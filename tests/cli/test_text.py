@@ -170,7 +170,7 @@ def identity_folders():
 
 def one_rule_for_paths():
     shutil.copytree("faces", "far/faces")
-    Image.new("RGB", (9, 9)).save("faces/0/0.png")  # of another size: far/list must not use it
+    Image.new("RGB", (9, 9)).save("faces/0/0.png")  # of another size: an error if far/list used it
     shutil.copy("list", "far/list")
     trains(12, train="far/list")
     done = darknet("embed", "bare.cfg", "bare.weights", "far/list", "far.dnxe")
@@ -183,7 +183,7 @@ def one_rule_for_paths():
     shutil.copy("far/faces/0/0.png", "faces/0/0.png")
     shutil.rmtree("far")
     os.mkdir("far")
-    shutil.copy("list", "far/list")  # its folder has no faces, so the current folder is used
+    shutil.copy("list", "far/list")  # far/ has no images: the paths start at the current folder
     trains(12, train="far/list")
     expect_end(darknet("embed", "bare.cfg", "bare.weights", "far/list", "o.dnxe", "-force"))
 

@@ -89,7 +89,7 @@ def killed_often():
                 stopped = run.wait(60) != 0
                 kills += stopped
             expect(os.path.exists(f"{name}/net.state") >= saved, "a checkpoint is lost")
-        # A kill after the last checkpoint leaves a whole run, which -resume says.
+        # After a kill that follows the last checkpoint, -resume fails: the run is complete.
         said = read("said").decode()
         expect(run.returncode == 0 or "has trained 300 batches" in said,
                f"exit status {run.returncode} after {kills} kills: {said}")
@@ -136,7 +136,8 @@ def refuses_state():
 
 
 def few_broken():
-    """The scan finds two broken images. Training finds a third and replaces it."""
+    """Two broken images are found before training, a third during training. Another image takes the
+    place of the third."""
     write("empty.jpg", "")
     write("short.jpg", read("faces/ann/00.jpg")[:300])
     lines = listing() * 5

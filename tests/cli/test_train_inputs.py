@@ -96,7 +96,7 @@ def times_are_a_remark():
 
 
 def data_counts():
-    """-resume refuses an exchanged image, and a missing class, which renumbers the others."""
+    """-resume refuses an exchanged image, and a missing class, which renumbers other classes."""
     shutil.copytree("faces", "new")
     shutil.copy("new/ann/00.jpg", "new/bob/19.jpg")
     expect_end(resume(folder="new"), 1, "  [data] content: was ")
@@ -146,7 +146,7 @@ def teachers_count():
     refuses(file, "  teacher 0 weights: was ", cfg="kd.cfg", args=args)
 
 
-# ---- the best network ----
+# ---- scores, learning rates, accuracy ----
 
 def best_keeps_its_score():
     lines = [f"ann\t{k}\t{k + 4}\n" for k in (1, 2)] + [f"ann\t{k}\tbob\t{k}\n" for k in (1, 2)]

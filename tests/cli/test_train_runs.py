@@ -66,7 +66,7 @@ def finished_runs_make_room():
 
 
 def another_start_is_another_run():
-    """The weights that a run begins from count, not the name of their file."""
+    """Two runs differ when they begin with different weights, whatever the file's name."""
     file, begin = data("faces", "begin"), ("w.weights", *SHORT)
     for seed in "97":
         write("w.cfg", CFG.replace("seed=3", f"seed={seed}"))
@@ -86,7 +86,8 @@ def another_start_is_another_run():
 
 
 def making_room_is_cut_short():
-    """After a kill between two renames, the next start renames the rest with the same number."""
+    """After a kill while files get the name net.old-1, the next start renames the remaining files
+    to net.old-1, too."""
     ends = (".state", ".weights", "-best.weights", "-best.txt", ".names", ".csv", ".run")
     for cut in range(len(ends)):
         shutil.rmtree("cut", ignore_errors=True)
@@ -113,7 +114,8 @@ def a_signal_before_the_first_update_renames_nothing():
 
 
 def a_signal_before_the_first_update_of_given_weights():
-    """These weights have trained 20 batches, but the run has no checkpoint yet."""
+    """The run begins with weights that were trained for 20 batches. Stopped before its first
+    update, it has no checkpoint."""
     args = ("a/net.weights", "-batches", "40", "-threads", "1")
     done = train(data("faces", "given"), *args, env=faults("given/net.run", 1, 1, -signal.SIGTERM))
     expect_end(done, 1, "stopped by SIGTERM")

@@ -126,7 +126,7 @@ def stopped_in_a_verification():
     used = len({line for line in read("pairs.txt").split()[2:] if line.isalpha()})
     expect(used == 2 and count == 20, "the pairs")
     file = data("faces", "cut")
-    images = 12  # training checks these images first, and each verification reads them again
+    images = 12  # of the pairs: training reads them at the start, and again in each verification
     for first in range(2 * images, images, -3):
         shutil.rmtree("cut", ignore_errors=True)
         done = train(file, *pairs, env=faults("lfw/", first, 1, -signal.SIGTERM))
@@ -152,7 +152,7 @@ def stopped_in_the_last_verification():
             break
     expect_end(done, 1)
     expect(column_text("last/net.csv", "pairs")[39] == "", "the verification was not cut short")
-    # In logs of older versions the column has the name lfw.
+    # Older versions named this column lfw: -resume must continue such a log.
     write("last/net.csv", read("last/net.csv").replace(b",pairs,", b",lfw,", 1))
     expect("\nstate=stopped\n" in "\n" + read("last/net.run").decode(), "state")
     cut = files_of("last")
@@ -188,7 +188,8 @@ def the_record_goes_on():
 
 
 def a_log_without_the_last_lines():
-    """A verification that is repeated belongs to no other line of the log."""
+    """The log has lost the lines of batches 31 to 40. -resume must not write the verification of
+    batch 40 into another line."""
     shutil.copytree("verified", "gap")
     write("gap/net.csv", b"".join(read("gap/net.csv").splitlines(True)[:31]))
     nothing_is_left(data("faces", "gap"), "gap", "-pairs", "pairs.txt", "-faces", "lfw", "-verify",

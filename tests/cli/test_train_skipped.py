@@ -37,8 +37,8 @@ def files_that_are_no_images():
 
 
 def those_that_are_broken():
-    """The scan finds one broken image, reading finds another. -resume keeps both lines, also when
-    it reads the second again."""
+    """One image is found broken before training, another when training reads it. -resume keeps the
+    lines of both, also when it reads the second image again."""
     write("short.jpg", read("faces/ann/00.jpg")[:300])
     listed = "".join(f"faces/{n}/{i:02}.jpg {k}\n" for k, n in enumerate(("ann", "bob", "cid"))
                      for i in range(20) if (n, i) != ("ann", 7))

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Tests classifier train: -pairs gives the accuracies of scripts/eval_lfw.py, and -cache keeps the
-outputs of the teacher."""
+"""Tests classifier train: -pairs gives the same accuracies as scripts/eval_lfw.py, and -cache keeps
+the outputs of the teacher."""
 import csv
 import json
 import os
