@@ -11,8 +11,8 @@ def listed(kind, *chunks):
 
 
 def avi(frames, width, height, claimed=None, rate=25):
-    """Returns the bytes of an AVI file. frames: JPEG files as bytes; claimed: the header's number
-    of frames; rate: frames per second."""
+    """Returns the bytes of an AVI file. frames: JPEG files as bytes; claimed: the number of frames
+    that the header gives, None for the true one; rate: frames per second."""
     n = len(frames) if claimed is None else claimed
     main = struct.pack("<14I", 1000000 // rate, 0, 0, 0x10, n, 0, 1, 0, width, height, 0, 0, 0, 0)
     stream = b"vidsMJPG" + struct.pack("<IHHIIIIIIiI4H", 0, 0, 0, 0, 1, rate, 0, n, 0, -1, 0, 0, 0,
@@ -38,7 +38,7 @@ def number(kind, value):
 
 
 def mkv(frames, width, height, times, duration):
-    """Returns the bytes of a Matroska file. times, duration: in milliseconds."""
+    """Returns the bytes of a Matroska file. times: when each frame starts; both in milliseconds."""
     head = element("1A45DFA3", element("4282", b"matroska") + number("4287", 4) + number("4285", 2))
     info = element("1549A966", number("2AD7B1", 10**6)
                    + element("4489", struct.pack(">d", duration)))

@@ -17,8 +17,8 @@ def find():
 
 
 class Browser:
-    """Chromium without a window: `with Browser() as b: b.open(url); b.value("document.title")`. It
-    speaks the DevTools protocol over two pipes."""
+    """Chromium without a window: `with Browser() as b: b.open(url); b.value("document.title")`.
+    The class controls Chromium by the DevTools protocol over two pipes."""
 
     def __enter__(self):
         program = find()
@@ -71,7 +71,7 @@ class Browser:
         return result["result"].get("value")
 
     def wait(self, script, seconds=20):
-        """Waits until the value of the JavaScript is true. Raises Wrong when the time is over."""
+        """Waits until the JavaScript expression `script` is true. Raises Wrong after `seconds`."""
         end = time.time() + seconds
         while not self.value(script):
             if time.time() > end:

@@ -8,7 +8,7 @@ from common import ROOT, darknet, expect, expect_end, peak_memory, read, write
 
 CFG = os.path.join(ROOT, "cfg")
 MOST = 20e9  # bytes that a training may take
-# (parameters, multiply-adds) in millions, as published; "" when unpublished
+# {network: (parameters, multiply-adds)} in millions, as published; "" when unpublished
 SMALL = {
     "mobilenet-v1": ("4.232", "568.7"),
     "mobilenet-v2": ("3.505", "300.8"),

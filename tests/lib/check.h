@@ -27,12 +27,12 @@ static inline bool near(const char *name, double got, double want, double tolera
     return check_value(fabs(got - want) <= tolerance * (1 + fabs(want)), name, got, want);
 }
 
-/* Returns the larger of two errors; NaN is the largest. */
+/* Returns the larger of two errors. NaN counts as larger than any number. */
 static inline double worse(double worst, double e) {
     return e <= worst || isnan(worst) ? worst : e;
 }
 
-/* Returns the largest |a[i] - b[i]| / (1 + |a[i]|), NaN when any is NaN. */
+/* Returns the largest |a[i] - b[i]| / (1 + |a[i]|) of n numbers; NaN when a or b contains NaN. */
 static inline double apart(const float *a, const float *b, size_t n) {
     double worst = 0;
     for (size_t i = 0; i < n; i++)
@@ -87,8 +87,8 @@ static inline size_t read_bytes(const char *name, void *bytes, size_t most) {
 
 /* ---- networks ---- */
 
-/* Builds a network, which the caller frees. Returns NULL and sets *err after an error. file: the
- * name for messages; batch 0: the batch of the text. */
+/* Builds a network of the cfg `text`. The caller frees it. Returns NULL and sets *err after an
+ * error. file: the cfg's name in messages; batch: images in a batch, 0 for batch= of the text. */
 static inline dnx_net *try_net(const char *text, const char *file, bool trains, int batch,
                                int threads, dnx_err *err) {
     dnx_cfg *cfg;
@@ -111,8 +111,8 @@ static inline dnx_net *make_net(const char *text, const char *file, bool trains,
     return net;
 }
 
-/* Adds random numbers to all parameters. Numbers for untrained parameters lie in 0..by, because
- * variances must stay positive; others lie in -by/2..by/2. */
+/* Adds random numbers to all parameters, and calls dnx_net_prepare(). The numbers lie in
+ * -by/2..by/2, for untrained parameters in 0..by, because variances must stay positive. */
 static inline void scatter(dnx_net *net, uint64_t seed, float by) {
     dnx_param list[DNX_MAX_PARAMS];
     dnx_rng r;
@@ -126,13 +126,13 @@ static inline void scatter(dnx_net *net, uint64_t seed, float by) {
 
 /* ---- kernel sets ---- */
 
-/* What a child process is doing. Its parent prints the text when a signal ends the child. */
+/* IN_CHECK() writes here what a child process does. The parent prints the text after a crash. */
 enum { DOING = 200 };
 static char *doing;
 #define IN_CHECK(...) (doing ? snprintf(doing, DOING, __VA_ARGS__) : 0)
 
-/* Runs all() with DNX_ISA=set in a child process, because a process chooses its kernels only once.
- * The parent counts the child's checks. */
+/* Runs all() in a child process with DNX_ISA=set, because a process chooses its kernels only once.
+ * The parent adds the child's counts of checks to its own. */
 static inline void in_child(const char *set, void (*all)(void)) {
     int ends[2], counts[2] = {0}, status = 0;
     group("%s", set);
@@ -165,7 +165,7 @@ static inline void in_child(const char *set, void (*all)(void)) {
     tap_end();
 }
 
-/* Returns the result of ask() with DNX_ISA=set in a child process. */
+/* Returns the result of ask(), which a child process with DNX_ISA=set calls. */
 static inline bool child_says(const char *set, bool (*ask)(void)) {
     int status = 1;
     fflush(stdout);

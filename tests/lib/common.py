@@ -24,15 +24,15 @@ count = {"passed": 0, "failed": 0, "skipped": 0}
 
 
 class Wrong(Exception):
-    """A test function has failed; the text is the reason."""
+    """Raised by a test function that has failed; the text is the reason."""
 
 
 class Skipped(Exception):
-    """The test cannot run on this machine; the text is the reason."""
+    """Raised by a test function that cannot run on this machine; the text is the reason."""
 
 
 def report(ok, what, *details):
-    """Counts a check and prints its TAP line. Prints the details when it failed."""
+    """Counts a check and prints its TAP line. When the check failed, first prints the details."""
     count["passed" if ok else "failed"] += 1
     for text in () if ok else details:
         print("# " + str(text).replace("\n", "\n#   "))
@@ -42,7 +42,7 @@ def report(ok, what, *details):
 
 
 def check(ok, what, *got):
-    """Counts a check and prints its TAP line; when it fails, also the values `got`."""
+    """Counts a check and prints its TAP line. After a failure also prints the values `got`."""
     report(ok, what, *(f"got {g!r}" for g in got))
 
 
@@ -52,7 +52,7 @@ def expect(condition, text):
 
 
 def expect_end(done, status=0, *texts):
-    """Checks a command's exit status, and that its stderr contains the texts."""
+    """Checks the exit status of a finished command, and that its stderr contains all texts."""
     expect(done.returncode == status,
            f"{done.args}: exit status {done.returncode}: {done.stderr[-800:]}")
     for text in texts:
@@ -65,7 +65,8 @@ def skip(what, why):
 
 
 def attempt(name, test, *args):
-    """Runs test(*args) and counts it as one test. With -v prints how long it took."""
+    """Runs test(*args) as one check, which fails when the function raises an exception other than
+    Skipped. The option -v prints the seconds that the function took."""
     start = time.time()
     try:
         test(*args)
@@ -98,8 +99,8 @@ print(status, used.ru_maxrss * 1024)"""
 
 
 def peak_memory(*words):
-    """Returns the most bytes of memory that darknet had. Linux counts the memory of the process
-    that starts it, too, so a small Python without packages starts it."""
+    """Runs darknet with these arguments, and returns its largest memory in bytes. Linux includes
+    the memory of the process that starts darknet. So a small Python without packages starts it."""
     status, peak = map(int, run(sys.executable, "-S", "-c", PEAK, DARKNET, *words).stdout.split())
     expect(status == 0, f"{words}: status {status}")
     return peak
@@ -121,7 +122,7 @@ def summary():
 
 
 def skip_all(why, tests=1):
-    """Skips the whole test file and ends the program."""
+    """Counts `tests` skipped checks with the reason `why`, and ends the program."""
     for _ in range(tests):
         skip(TEST, why)
     summary()
@@ -178,7 +179,7 @@ def make(*words, **more):
 
 
 def program(name):
-    """Builds a C program, such as "unit/test_kd". Returns its path."""
+    """Builds a C program of tests/, such as "unit/test_kd". Returns its path."""
     obj = os.environ.get("OBJ") or make("-s", "print-obj").stdout.strip()
     built = os.path.join(obj, "tests", name)
     made = make("-s", built)
@@ -204,7 +205,7 @@ def read(path):
 
 
 def write(path, data):
-    """Writes text or bytes into a file, and makes its folder. Returns the path."""
+    """Writes text or bytes into a file, and makes the file's folder. Returns the path."""
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(path, "wb") as f:
         f.write(data if isinstance(data, bytes) else data.encode())
@@ -224,14 +225,15 @@ def column(path, name):
 
 
 def write_png(path, width, height, rgb):
-    """Writes a PNG. rgb: 3 * width * height bytes."""
+    """Writes a PNG. rgb: 3 * width * height bytes, row by row from the top."""
     rows = b"".join(b"\0" + rgb[3 * width * y:3 * width * (y + 1)] for y in range(height))
     write(path, png_file(struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), rows))
 
 
 def python2(images, same):
-    """Returns a verification set (.bin) as Python 2's cPickle writes it: strings are str, and memo
-    indices begin at 1. images: two for each pair, as bytes; same: one bool for each pair."""
+    """Returns a verification set (InsightFace's .bin) as cPickle of Python 2 writes it: bytes are
+    pickled as str, and memo indices begin at 1. images: two image files for each pair, as bytes;
+    same: a bool for each pair, true when both images show one person."""
     kept = [0]
 
     def keep():

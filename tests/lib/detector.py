@@ -28,7 +28,7 @@ def head(outputs, inputs, biases):
 
 
 def p_net():
-    # This layer reports a face when its input channel 0 is above 0.9.
+    # The last layer, `biases` and `weights`, reports a face when its input channel 0 is above 0.9.
     biases, weights = head(6, 32, (0, -36))
     weights[32] = 40.
     return (*means(10, 27, 27), *means(16, 90, 9), *means(32, 144, 9), biases, weights)

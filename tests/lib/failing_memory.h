@@ -1,6 +1,6 @@
 /* failing_memory.h - makes allocation number `fails_at` return NULL, and counts in `live` the
  * blocks that are not freed. A test first sets `calls` and `live` to 0. The Makefile must link the
- * program with --wrap. */
+ * program with --wrap=malloc and so on: the linker then replaces malloc() by __wrap_malloc(). */
 #ifndef FAILING_MEMORY_H
 #define FAILING_MEMORY_H
 #include <stdbool.h>

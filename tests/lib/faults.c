@@ -1,10 +1,10 @@
 /* faults.c - a library for LD_PRELOAD that makes chosen system calls fail or raise a signal.
  *
  * FAULTS="CALLS:TEXT:FROM:COUNT:WHAT" makes COUNT calls fail:
- *   CALLS  a name of the table below; "all": the whole table; "files": without fork and thread
- *   TEXT   counts calls on files with TEXT in their absolute path, and every fork and thread
+ *   CALLS  a name in the table `calls`; "all": all its names; "files": all except fork and thread
+ *   TEXT   only calls on files with TEXT in the absolute path count; each fork and thread counts
  *   FROM   the number of the first call that fails; the first counted call has number 1
- *   WHAT   the errno; 0: one of the table; -SIGNAL: the call raises SIGNAL and is then executed
+ *   WHAT   the errno; 0: an errno of the table; -SIGNAL: the call raises SIGNAL, then does its work
  * FAULTS_LOG=FILE    gets a line "NAME ERRNO PATH" for each failed call; with COUNT=0 for all calls
  * FAULTS_COUNT=FILE  processes with the same FILE number their calls together
  * PAGES=N            sysconf() reports N pages of memory */
@@ -76,7 +76,8 @@ static bool concerns(int call) {
                       (is_file && !strcmp(set.calls, "files")));
 }
 
-/* Counts a call. Returns true and sets errno when the call must fail, else keeps errno. */
+/* Counts a call, and may raise a signal. Returns true and sets errno when the call must fail, else
+ * keeps errno. */
 static bool counts(int call, const char *path) {
     int n = atomic_fetch_add(counted, 1) + 1, before = errno;
     int why = set.what ? set.what : calls[call].why[n % 2];
@@ -152,7 +153,7 @@ OPENS(open64)
 OPENS_AT(openat)
 OPENS_AT(openat64)
 
-/* Defines a function that returns `value` when `failure` is true, else calls libc's. */
+/* Defines a function that returns `value` when `failure` is true, else calls libc's function. */
 #define WRAP(type, name, params, args, failure, value)                                             \
     type name params {                                                                             \
         NEXT(name);                                                                                \

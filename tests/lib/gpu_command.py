@@ -1,4 +1,4 @@
-"""gpu_command.py - builds the command with code for GPUs, and the stand-in driver."""
+"""gpu_command.py - builds darknet with code for GPUs, and the stand-in driver of tests/lib/gpu."""
 import os
 import shutil
 

@@ -39,7 +39,8 @@ static inline void randomise_layer(layer *l) {
     fill(l->rolling_variance, n, .5f, 1.5f);
 }
 
-/* Returns libdarknet's network with random weights, and saves them. Call free_host() at the end. */
+/* Reads the cfg `path` by libdarknet, sets random weights, and saves them as the file `weights`.
+ * The caller frees the network by free_host(). */
 static inline network *parse_host(char *path, char *weights) {
     srand(5);
     network *net = parse_network_cfg(path);
@@ -60,7 +61,7 @@ static inline void free_rest(layer *l) {
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (!parts[i]) continue;
         if (parts[i]->output == l->output)
-            parts[i]->output = parts[i]->delta = NULL; /* l has the same buffers and frees them */
+            parts[i]->output = parts[i]->delta = NULL; /* l shares these buffers and frees them */
         free_layer(*parts[i]);
         free(parts[i]);
     }
@@ -94,7 +95,7 @@ static inline dnx_net *build(const char *path, bool trains, int batch, dnx_err *
     return net;
 }
 
-/* Copies B x H x W x C to B x C x H x W. */
+/* Copies `in`, B x H x W x C, to `out`, B x C x H x W. B: batch; s: the shape H x W x C. */
 static inline void to_planes(const float *in, int batch, dnx_shape s, float *out) {
     int pixels = s.h * s.w;
     for (int b = 0; b < batch; b++)
@@ -103,7 +104,7 @@ static inline void to_planes(const float *in, int batch, dnx_shape s, float *out
                 out[(b * s.c + c) * pixels + p] = in[(b * pixels + p) * s.c + c];
 }
 
-/* Returns the largest |a - b|, divided by the largest |a|; NaN when any is NaN. */
+/* Returns the largest |a - b|, divided by the largest |a|; NaN when a or b contains NaN. */
 static inline double difference(const float *a, const float *b, size_t n) {
     double worst = 0, largest = 1e-30;
     for (size_t i = 0; i < n; i++) {

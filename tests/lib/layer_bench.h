@@ -6,8 +6,9 @@
 enum {
     SEPARATE = 1, /* all inputs are at least .05 from integers, where a derivative may jump */
     TOGETHER = 2, /* the output of an image depends on the other images of the batch */
-    /* The gradient of a sign is an estimate, which finite differences cannot check. ESTIMATED: the
-     * weights' gradient is an estimate; SIGNS: also gradients of values before the signs. */
+    /* A layer that computes sign() has only an estimate of its gradient (straight-through), which
+     * finite differences cannot check. ESTIMATED: do not check the gradient of the weights. SIGNS:
+     * nor the gradients of the values that come before the signs. */
     ESTIMATED = 4,
     SIGNS = 8,
     NO_TEACHER = 16
@@ -17,8 +18,8 @@ typedef struct {
     int B, H, W, C;
     double tol;
     int flags;
-    dnx_shape second;   /* shape of input 1 or of the teacher's output; 0: as input 0 */
-    double loss_factor; /* the layer's gradient / the loss's derivative; 0 means 1 */
+    dnx_shape second;   /* shape of input 1 or of the teacher's output; 0: that of input 0 */
+    double loss_factor; /* the layer's gradient is this times the loss's derivative; 0 means 1 */
 } row;
 
 typedef struct {
@@ -38,8 +39,8 @@ static inline void close_bench(bench *b) {
     dnx_free(b->p.scratch);
 }
 
-/* Sets the inputs of the layer, which is layer 5. Layer 4 has the shape of the row, layers 0 to 3
- * the shape `second`. */
+/* Sets the shapes of the tested layer's inputs as if it were layer 5 of a network. The output of
+ * layer 4 has the shape H x W x C of the row, the outputs of layers 0 to 3 the shape `second`. */
 enum { BENCH_INDEX = 5 };
 static inline dnx_status bench_inputs(bench *b, const row *r, dnx_err *err) {
     dnx_node *n = &b->n, before[BENCH_INDEX + 1] = {{0}};
@@ -82,7 +83,7 @@ static inline dnx_status open_bench(bench *b, const row *r, int batch, bool trai
         b->x[i] = dnx_alloc(count);
         b->dx[i] = dnx_alloc(count);
         for (size_t k = 0; k < count; k++) b->x[i][k] = dnx_rng_normal(&g);
-        if (r->flags & SEPARATE) /* different multiples of .1, plus .05 */
+        if (r->flags & SEPARATE) /* each input gets a different multiple of .1, plus .05 */
             for (size_t k = 0; k < count; k++) {
                 size_t o = (size_t)(dnx_rng_next(&g) % (k + 1));
                 b->x[i][k] = b->x[i][o];
@@ -126,8 +127,8 @@ static inline void set_pass(bench *b, int batch, bool training) {
     p->target = dnx_target_of(b->n.type) ? b->target : NULL;
 }
 
-/* Runs forward(). Returns the loss of a loss layer, else -<weight, y>: then `weight` is the descent
- * direction at y. */
+/* Runs forward(). Returns the loss of a loss layer, else minus the dot product of b->weight and the
+ * output y. Then b->weight is the gradient dy, as gradients are descent directions here. */
 static inline double objective(bench *b, int batch, bool training) {
     set_pass(b, batch, training);
     if (b->n.scratch) memset(b->p.scratch, 0xff, sizeof(float) * b->n.scratch);

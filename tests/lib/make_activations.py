@@ -13,7 +13,7 @@ def sigmoid(x):
 
 
 def pieces(*ends_and_lines):
-    """Returns a piecewise linear function: slope * x + offset of the first piece with x < end."""
+    """Returns a piecewise linear function: slope * x + offset, for the first piece with x < end."""
     def f(x):
         for end, slope, offset in ends_and_lines:
             if x < end:
@@ -23,7 +23,7 @@ def pieces(*ends_and_lines):
 
 
 def stair(x):
-    """Returns n for x from 2n to 2n + 1, then linear to n + 1 at 2n + 2."""
+    """A staircase: the integer n for x in 2n..2n + 1, then a line up to n + 1 at x = 2n + 2."""
     n = m.floor(x / 2)
     return n + max(m.mpf(0), x - 2 * n - 1)
 

@@ -1,19 +1,19 @@
 /* margin_naive.h - [margin_softmax] computed simply, in double. common/face/margin.h has the
- * formulas and explains their letters. Its a, the smoothing of labels, is e here. */
+ * formulas and explains their letters. The smoothing of labels is a there, but e here. */
 #include "lib/node.h"
 
 #define MAX 4096
 #define MOST 16 /* images in a batch */
 #define PI 3.14159265358979323846
 
-/* ---- the simple version: one image after the other, in double ---- */
+/* ---- the loss, one image after the other ---- */
 
 typedef struct {
     const char *margin;
     double s, m, m1, m2, m3, t, e;
     bool easy;
     double keep, focus; /* keep of mining=hard, focus of mining=focal */
-    bool by_length;     /* s is replaced by |x| */
+    bool by_length;     /* scale=length: the scale s is replaced by |x|, the feature's length */
     double ramp_end;    /* the factor of the margin at the end of the warm-up; 0 means 1 */
 } head;
 
@@ -36,8 +36,8 @@ static double f(const head *h, double c) {
     return (lambda * c + psi) / (1 + lambda);
 }
 
-/* Returns the sum of the losses, weighted by mining= (common/face/mining.h). y < 0: unknown
- * class. */
+/* Returns the sum of the losses of B images, weighted by mining= (common/face/mining.h). y: the
+ * class of each image; images of an unknown class, y < 0, are left out. */
 static double mined(const head *h, const double *loss, const int *y, int B) {
     double sum = 0, rest[MOST] = {0};
     int known = 0, kept = 0;
@@ -57,8 +57,8 @@ static double mined(const head *h, const double *loss, const int *y, int B) {
     return known ? sum * known / kept : 0;
 }
 
-/* Returns the summed loss of B images. x: B x D; w: N x D; y < 0: unknown class. *right: the number
- * of images that are classified correctly. */
+/* Returns the summed loss of B images and N classes. x: features, B x D; w: class vectors, N x D;
+ * y: classes, < 0 when unknown. *right: the number of images that are classified correctly. */
 static double naive(const head *h, const double *x, const double *w, const int *y, int B, int N,
                     int D, int *right) {
     double loss[MOST] = {0}, c[64], z[64];
@@ -81,7 +81,7 @@ static double naive(const head *h, const double *x, const double *w, const int *
             bool hard = h->margin[0] == 'm' && target < c[j];
             bool is_sv = h->margin[1] == 'v' && h->margin[0] == 's';
             z[j] = s * (j == y[b] ? target : hard ? (1 + h->t) * c[j] + h->t : c[j]);
-            if (is_sv && j != y[b] && target < c[j]) /* adds log h, h = e^{s (t - 1) (c_j + 1)} */
+            if (is_sv && j != y[b] && target < c[j]) /* SV: e^z_j times e^(s (t - 1) (c_j + 1)) */
                 z[j] += s * (h->t - 1) * (c[j] + 1);
             if (j != y[b] && c[j] >= c[y[b]]) first = false;
             mean += z[j] / N;
@@ -141,7 +141,7 @@ static dnx_param weights(layer *l) {
     return list[0];
 }
 
-/* Returns the derivative of naive() with respect to *at, as a central difference. */
+/* Returns the derivative of naive() with respect to *at, a number of x or w, by differences. */
 static double difference(const head *h, double *at, const double *x, const double *w, const int *y,
                          int B, int N, int D) {
     int right;

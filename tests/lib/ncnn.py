@@ -6,8 +6,8 @@ from common import expect, read
 
 
 def parameters(words):
-    """Returns {number: value}. In the file, an array of parameter n has the number -23300 - n, and
-    its length comes before its values."""
+    """Returns {number: value} of the words NUMBER=VALUE of a layer. In the file, a parameter n that
+    is an array has the number -23300 - n, and its length comes before its values."""
     out = {}
     for word in words:
         key, text = word.split("=")
@@ -44,8 +44,8 @@ class Net:
         return a.astype(np.float64)
 
     def scaled(self, p, filters, biases, count):
-        """Returns filters and biases. With 8-bit filters (parameter 8) also returns the scales of
-        the filters and of the input."""
+        """Returns filters and biases. When a layer has 8-bit filters (its parameter 8), reads and
+        returns also the scales: one for each of `count` filters, and one for the input."""
         return (filters, biases, *([self.floats(count), self.floats(1)] if p.get(8) else []))
 
     def tagged(self, n):
@@ -74,7 +74,7 @@ class Net:
                     kind, lambda: None)()
 
     def run(self, image):
-        """Returns the flattened output for an image, C x H x W."""
+        """Returns the flattened output for an image. image: C x H x W."""
         blobs = {}
         for (kind, ins, outs, p), w in zip(self.rows, self.weights):
             x = [blobs.pop(i) for i in ins]
@@ -98,8 +98,8 @@ def fused(y, p):
 
 
 def integers(x, w):
-    """Returns the input x of an 8-bit layer as integers, and the factors that turn the layer's sums
-    into floats. For other layers returns x and 1."""
+    """Returns the input x of an 8-bit layer as integers, and a factor for each filter, which turns
+    its integer sums into floats. For other layers returns x and 1. w: what scaled() returned."""
     if len(w) == 2:
         return x, 1
     scale = np.divide(1, w[2] * w[3], where=w[2] != 0, out=np.zeros_like(w[2]))
@@ -131,7 +131,7 @@ def inner(x, p, w):
 
 
 def each(a, x):
-    """Reshapes a, one number for each channel, for broadcasting over x."""
+    """Reshapes a, one number for each channel, to C x 1 x ... for broadcasting over x."""
     return a.reshape(-1, *[1] * (x.ndim - 1))
 
 

@@ -30,8 +30,8 @@ def randomise(cfg, path, seed=3):
 
 
 def settle(cfg, weights, x):
-    """Sets the running statistics of batch norm to those of the images x. With random statistics a
-    deep network amplifies rounding errors."""
+    """Sets the running means and variances of batch norm in the file `weights` to those that the
+    images x give. With random statistics a deep network amplifies rounding errors."""
     import torch
     from bench import peer_torch
     module, network = peer_torch.build(cfg, weights), Network(cfg)

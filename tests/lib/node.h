@@ -12,8 +12,8 @@ static inline const dnx_layer_type *find_type(const char *name) {
     return NULL;
 }
 
-/* Sets type, options and state of a node. The caller has set n->loc, and calls shut_node() even
- * after an error. */
+/* Sets type, options and state of a node. options: lines OPTION=VALUE. The caller sets n->loc
+ * before, and calls shut_node() later, even after an error. */
 static inline dnx_status parse_node(dnx_node *n, const char *type, const char *options,
                                     dnx_err *err) {
     char text[700];
@@ -30,13 +30,14 @@ static inline dnx_status parse_node(dnx_node *n, const char *type, const char *o
     return st;
 }
 
-/* Calls make() and prepare() of the type, as dnx_net_build() does. */
+/* Calls make() and prepare() of the node's layer type, as dnx_net_build() does. */
 static inline dnx_status make_node(dnx_node *n, dnx_err *err) {
     dnx_status st = n->type->make(n, err);
     return st || !n->type->prepare ? st : n->type->prepare(n, err);
 }
 
-/* Calls parse_node() and make_node(). The caller has set the members that make() reads. */
+/* Calls parse_node() and make_node(). Before, the caller sets the members of *n that make() reads,
+ * such as the shape of the input; later it calls shut_node(), even after an error. */
 static inline dnx_status open_node(dnx_node *n, const char *type, const char *options,
                                    dnx_err *err) {
     dnx_status st = parse_node(n, type, options, err);

@@ -1,7 +1,7 @@
 #!/bin/sh
-# one.sh TEST - runs one test for prove: a .py or .sh file, or the program of a .c file. Stops it
-# after $LIMIT seconds. Writes output and CPU seconds into $LOGS. C programs run under $EXEC, such
-# as 'valgrind -q'.
+# one.sh TEST - runs one test for prove: a .py or .sh file, or the program that was built from a .c
+# file. Stops the test after $LIMIT seconds (600). Writes its output and its CPU time into files in
+# $LOGS. C programs run under $EXEC, such as 'valgrind -q'.
 log=$LOGS/$(echo "$1" | tr / -)
 case $1 in
 *.py) set -- "${PYTHON:-python3}" "$1" ;;

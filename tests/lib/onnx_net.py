@@ -65,8 +65,8 @@ def numbers(n, low, high):
 
 
 def bring(path, *options, **changes):
-    """Imports an ONNX file, and checks that the cfg has the lines KEY=VALUE of `changes`. Returns
-    the names of the sections after [net], and the cfg's text."""
+    """Imports an ONNX file, and checks that the new cfg has the lines KEY=VALUE that `changes`
+    gives. Returns the names of the sections after [net], and the cfg's text."""
     cfg, weights = os.path.join(os.path.dirname(path), "net.cfg"), path + ".weights"
     done = script("import_onnx.py", path, cfg, weights, "--force", *options)
     expect_end(done)

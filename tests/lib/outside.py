@@ -13,7 +13,7 @@ def make(*words):
 
 
 def build_command():
-    """Builds the command, outside bin/. Returns its path."""
+    """Builds the darknet command with these layers, outside bin/. Returns the command's path."""
     built = make("LAYERS=tests/data/layers", "print-obj").stdout.strip()
     expect_end(make("LAYERS=tests/data/layers", f"{built}/bin/darknet"))
     return os.path.join(ROOT, built, "bin", "darknet")

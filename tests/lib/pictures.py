@@ -8,8 +8,8 @@ def chunk(kind, data):
 
 
 def png_file(head, data, chunks=b""):
-    """Returns a PNG file. head: content of IHDR; data: rows with their filter bytes; chunks: whole
-    chunks that stand before IDAT."""
+    """Returns a PNG file. head: content of IHDR; data: the rows, each after its filter byte;
+    chunks: whole chunks to put before IDAT."""
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunks +
             chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b""))
 
@@ -39,14 +39,15 @@ def png(pixels, depth=8, colour=2, chunks=b"", interlaced=False):
 
 
 def palette(colours, alpha=None):
-    """Returns the chunk PLTE, with alpha also tRNS."""
+    """Returns the PNG chunk PLTE; with `alpha` also the chunk tRNS."""
     out = chunk(b"PLTE", bytes(v for c in colours for v in c))
     return out + (chunk(b"tRNS", bytes(alpha)) if alpha is not None else b"")
 
 
 def bmp(rows, width, bits, colours=(), form=0, masks=(), top_down=False, header=40):
     """Returns a BMP. rows: bytes of each row from the top, without padding; bits: bits per pixel;
-    colours: [(R, G, B)]; form: compression type; masks: one per channel; header: header length."""
+    colours: the palette, [(R, G, B)]; form: compression type; masks: the bit mask of each channel;
+    header: length of the header in bytes."""
     height = len(rows)
     body = b"".join(r + bytes(-len(r) % 4) for r in (rows if top_down else rows[::-1]))
     if header == 12:

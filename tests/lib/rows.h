@@ -6,10 +6,10 @@
  * OPTION=* makes a case for each word that the option can have. Each WORD is one of
  *     kinks      all inputs are at least .05 from integers, where the derivative may jump
  *     together   the output of an image depends on the other images of the batch
- *     estimated  the gradient of the weights is an estimate
- *     signs      the gradients of the weights and of all values before the signs are estimates
+ *     estimated  the gradient of the weights is only estimated, so it is not checked
+ *     signs      like estimated, also for the gradients of values before a sign()
  *     second:HxWxC  the shape of the second input, or of the teacher's output
- *     half       the gradient is half of the derivative */
+ *     half       the layer's gradient is half of the loss's derivative */
 #include "lib/layer_bench.h"
 
 enum { MOST_ROWS = 1000 };
@@ -25,7 +25,8 @@ static inline char *text_of(const char *format, ...) {
     return strdup(text);
 }
 
-/* Adds a row; OPTION=* adds one for each word of the option. options: OPTION=VALUE;OPTION=VALUE. */
+/* Adds row r with the options OPTION=VALUE;OPTION=VALUE. OPTION=* adds a row for each word that the
+ * option can have. */
 static inline void add_row(row r, const char *options) {
     const char *star = strstr(options, "=*");
     if (!star) {
@@ -63,7 +64,7 @@ static inline void add_word(row *r, const char *word) {
     else must(sscanf(word, "second:%dx%dx%d", &s->h, &s->w, &s->c) == 3, word);
 }
 
-/* Adds the rows of the file FOLDER/TYPE.rows. */
+/* Adds the rows of the file `path`, which is FOLDER/TYPE.rows. Ends the test after an error. */
 static inline void read_rows(const char *path) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     const char *type = text_of("%.*s", (int)strcspn(name, "."), name);

@@ -2,7 +2,7 @@
 CONV = "[convolutional]\nfilters=4\nsize=3\npad=1\nactivation=linear\n"
 ONE = "[convolutional]\nfilters=4\nactivation=linear\n"
 SIGNS = "[binary]\nfilters=4\nsize=3\nstride=2\npad=1\n"
-# {name: sections without [net]}
+# {name of a network: its sections without [net]}
 NETS = {
     "filters": "[convolutional]\nfilters=6\nsize=3\nstride=2\npad=1\ngroups=3\nbatch_normalize=1\n"
                "activation=prelu\n[depthwise]\nsize=2\npadding=1\nmultiplier=2\nbatch_normalize=1\n"

@@ -40,7 +40,7 @@ SHORT = ("-batches", "20", "-threads", "1")
 
 
 def make_inputs():
-    """Writes net.cfg, and images of the classes: noise around a colour. 05.jpg is a PNG file."""
+    """Writes net.cfg, and images of each class: noise around its colour. 05.jpg is a PNG file."""
     write("net.cfg", CFG)
     rng = np.random.default_rng(1)
     for c, name in enumerate(NAMES):
@@ -89,7 +89,7 @@ def listing():
 
 def faults(text, first, count, what, calls="open", log=None):
     """Returns an environment in which system calls on files with `text` in their path fail: `count`
-    calls from number `first` on. The other arguments are those of faults.c."""
+    calls from number `first` on. faults.c explains `what` (its WHAT), `calls` and `log`."""
     shim = os.path.join(ROOT, os.environ.get("OBJ", ""), "tests", "faults.so")
     if not os.path.exists(shim):
         raise Skipped("no faults.so: make test builds it")

@@ -1,5 +1,5 @@
-/* tap.h - counts checks and prints TAP lines for `prove`: one for each group of checks. Failed
- * checks are '#' lines. */
+/* tap.h - counts checks and prints TAP lines for `prove`: one line for each group of checks. Each
+ * failed check also prints its message, as a line that begins with '#'. */
 #ifndef TAP_H
 #define TAP_H
 #include <errno.h>
@@ -16,7 +16,8 @@ static struct {
     int rows, passed, failed; /* rows: TAP lines; passed, failed: counts when the group began */
 } tap;
 
-/* Prints a TAP line. Replaces '#' in the name, because prove reads a comment after '#'. */
+/* Prints a TAP line. word: "ok" or "not ok". Replaces '#' in the name, because prove reads a
+ * comment after '#'. */
 static inline void tap_row(const char *word, const char *name, const char *tail) {
     printf("%s %d - ", word, ++tap.rows);
     for (; *name; name++) putchar(*name == '\n' || *name == '#' ? ' ' : *name);
@@ -63,7 +64,7 @@ __attribute__((format(printf, 2, 3))) static inline bool check(bool ok, const ch
     return false;
 }
 
-/* REQUIRE=1 of tests/run.py makes a skip a failure, except for this reason. */
+/* With REQUIRE=1, tests/run.py counts each skip as a failure, except a skip with this reason. */
 #define NEVER_HERE "not on this processor"
 static inline void skip(const char *what, const char *why) {
     char tail[300];
@@ -72,8 +73,8 @@ static inline void skip(const char *what, const char *why) {
     tap_row("ok", what, tail);
 }
 
-/* Prints the last TAP lines. Returns the exit status: 1 after a failure, and when nothing was
- * checked or skipped. */
+/* Prints the last TAP lines. Returns the exit status for main(): 1 after a failure, or when the
+ * test has no check and no skip; else 0. */
 static inline int tap_summary(void) {
     if (passed + failed + skipped == 0) check(false, "nothing was checked");
     tap_end();

@@ -19,7 +19,7 @@ check() { if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "$2" "$3"; fi; }
 # skip NAME REASON: counts a check that cannot run here.
 skip() { tests_skipped=$((tests_skipped + 1)); row ok "$1 # SKIP $2"; }
 
-# Prints the sums and sets the exit status, so it is the last command of a test.
+# summary: prints the sums. Its exit status is that of the test, so it must be the last command.
 summary() {
     n=$((tests_passed + tests_failed + tests_skipped))
     echo "1..$n"

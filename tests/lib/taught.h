@@ -12,7 +12,8 @@
 #define INPUT "channels=3\ninput_mean=127.5\ninput_scale=.0078125\n"
 #define BN "batch_normalize=1\nactivation="
 
-/* The teacher's layer 6 gives its feature. The teacher has 9 classes, the student 3. */
+/* The layers of the teachers `same` and `other`. Layer 6 computes the feature, of length 10. These
+ * teachers have 9 classes, the student 3. */
 #define TEACHER                                                                                    \
     "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\n" BN "prelu\n"                           \
     "[convolutional]\nfilters=12\n" BN "prelu\n"                                                   \
@@ -49,7 +50,8 @@ static inline dnx_net *must_build(const char *text, const char *name, bool train
     return make_net(text, path(name), trains, trains ? 0 : B, 2);
 }
 
-/* Writes cfg/NAME.cfg and a random NAME.weights. Returns the network, which the caller frees. */
+/* Writes the cfg `text` as cfg/NAME.cfg, and NAME.weights with random weights. Returns the network,
+ * which the caller frees. */
 static inline dnx_net *make_teacher(const char *name, const char *text, uint64_t seed) {
     char file[80];
     snprintf(file, sizeof file, "cfg/%s.cfg", name);

@@ -1,4 +1,4 @@
-"""tiny_run.py - a tiny network and four images: thousands of updates take a second."""
+"""tiny_run.py - a tiny network and four images, so that thousands of updates take a second."""
 import os
 
 from common import write, write_png

@@ -11,8 +11,8 @@ from lib import darknet_files
 
 
 def random_weights(layers, seed, slopes=(-.1, .6), gain=1.5):
-    """Returns {name: array} for each layer. slopes: range of the slopes of PReLU; gain: variance of
-    a convolution's output when its input has variance 1."""
+    """Returns a list with {name of a parameter: array} for each layer. slopes: range of the slopes
+    of PReLU; gain: variance of a convolution's output when its input has variance 1."""
     rng = np.random.default_rng(seed)
 
     def draw(name, shape):
@@ -27,7 +27,7 @@ def random_weights(layers, seed, slopes=(-.1, .6), gain=1.5):
 
 
 def made(cfg, folder, **how):
-    """Writes random weights. Returns their path, and the net and layers of plan()."""
+    """Writes random weights for a cfg. Returns their path, and what plan() returns for the cfg."""
     net, layers = plan(cfg)
     weights = os.path.join(folder, "w.weights")
     darknet_files.write_weights(weights, layers, random_weights(layers, 7, **how))
@@ -45,7 +45,7 @@ def planes(x):
 
 
 def output_difference(cfg, folder, count, batch, gain=1.5):
-    """Returns the largest difference of outputs, divided by PyTorch's largest output."""
+    """Returns the largest difference to PyTorch's outputs, divided by PyTorch's largest output."""
     weights, net, _ = made(cfg, folder, gain=gain)
     x = images(net, count)
     with torch.no_grad():
@@ -58,11 +58,11 @@ def output_difference(cfg, folder, count, batch, gain=1.5):
 
 def gradient_difference(cfg, folder, batch):
     """Compares the gradients of a training step with PyTorch's. Returns (difference, layer) for the
-    layer with the largest difference, divided by the layer's largest gradient.
+    layer with the largest difference.
 
-    PReLU slopes near 1 remove the kink at 0, where the gradients of float32 and double can differ
-    by much. The gradient of a bias before a batch norm is only rounding error. A difference is
-    therefore divided by the largest gradient of all parameters of the layer."""
+    A layer's difference is divided by the largest gradient of all its parameters, because the
+    gradient of a bias before a batch norm is only rounding error. The slopes of PReLU are near 1,
+    which removes the kink at 0. There, float32 and double can give very different gradients."""
     weights, net, layers = made(cfg, folder, slopes=(.999, 1.001))
     x = images(net, batch)
     peer = peer_torch.build(cfg, weights).double().train()

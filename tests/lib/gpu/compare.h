@@ -12,13 +12,13 @@ static const dnx_placement *gpu;
 
 typedef struct {
     const char *name, *text;
-    int h, w, c, there; /* h x w x c: input; there: number of layers on the device */
+    int h, w, c, there; /* h x w x c: the input; there: layers that must run on the GPU */
     double tolerance;   /* largest relative difference; 0 means 1e-5 */
-    int deferring;      /* layers that defer batch norm and activation; 0: not checked */
-    const float *truth; /* BATCH labels; NULL: the labels 1, 3, -1 */
+    int deferring;      /* layers whose batch norm the next layer applies; 0: not checked */
+    const float *truth; /* BATCH labels; NULL: the labels 1, 3, -1 (unknown) */
 } net_case;
 
-/* The layer type [here] computes y = 2x and has no version for the GPU. */
+/* The layer type [here] computes y = 2x. It has no version for the GPU. */
 static dnx_status make_here(dnx_node *n, dnx_err *err) {
     (void)err;
     n->out = n->in[0];
@@ -109,7 +109,8 @@ static void compare_params(const char *name, dnx_net *a, dnx_net *b, double tole
                off(a->sgd.momentum, b->sgd.momentum, a->sgd.of[a->n].momentum_at), tolerance);
 }
 
-/* Trains three updates on the processor and on the device, and compares parameters and outputs. */
+/* Trains three updates on the processor and on the GPU, where `placed` puts the layers. Compares
+ * losses, parameters and outputs. tolerance: the largest relative difference. */
 static void check_case(const net_case *c, const dnx_placement *placed, double tolerance) {
     static const float usual[] = {1, 3, -1};
     const float *truth = c->truth ? c->truth : usual;

@@ -1,6 +1,7 @@
-/* emulation.c - runs the blocks of a launch on this processor. Each GPU thread is a fibre. A GPU
- * runs blocks and threads in any order. So every other launch runs its last block first, and every
- * other block its last thread: a missing barrier then changes the results. */
+/* emulation.c - runs the blocks of a kernel launch on this processor. Each GPU thread is a fibre. A
+ * GPU runs blocks and threads in any order. So every second launch runs its blocks in reverse
+ * order, and every second block runs its threads in reverse order. A missing barrier then changes
+ * the results. */
 #include "emulation.h"
 
 #include <math.h>
@@ -46,28 +47,29 @@ static _Thread_local struct {
     void (*kernel)(const void *);
     const void *args;
     bool is_backward;       /* the last thread of the block runs first */
-    unsigned waiting, done; /* threads at the barrier; ended threads */
+    unsigned waiting, done; /* threads that wait at the barrier; threads that have ended */
     unsigned long barriers;
     unsigned long warp_waits[MOST]; /* calls of warp_sync() */
-    /* operands of mma.sync, for each warp and lane */
+    /* operands A and B of the instruction mma.sync: the registers of each lane of each warp */
     unsigned a[MOST / WARP][WARP][4], b[MOST / WARP][WARP][2];
 } run;
 
 static fibre *mine(void) { return &run.fibres[dnx_emulated.thread]; }
 
-/* Lets other threads of the block run. */
+/* Lets other threads of the block run. Returns when it is this thread's turn again. */
 static void yield(void) {
     if (!_setjmp(mine()->here)) _longjmp(run.scheduler, 1);
 }
 
-/* CUDA does not say what happens when a thread ends while others wait at a barrier. */
+/* Aborts when a thread has ended while others wait at a barrier: CUDA leaves this undefined. */
 static void check_barrier(void) {
     if (!run.waiting || !run.done) return;
     fprintf(stderr, "stand-in: a thread left a kernel before its last barrier\n");
     abort();
 }
 
-/* A fibre runs its thread of one block after the other: each start costs two system calls. */
+/* The body of a fibre: runs one thread of a block, then the same thread of the next block. Fibres
+ * are used again because starting one costs two system calls. */
 static void start_fibre(void) {
     for (;;) {
         run.kernel(run.args);
@@ -207,8 +209,8 @@ unsigned dnx_emulated_tf32(float x) {
     return isfinite(x) ? (bits_of(x) + 0x1000) & ~0x1fffu : bits_of(x);
 }
 
-/* a_of() returns element (row, k) of A, b_of() element (k, column) of B, from the registers of
- * warp w. */
+/* a_of() returns element (row, k) of operand A of mma.sync, b_of() element (k, column) of B. Both
+ * read the registers of warp w. */
 static float a_of(unsigned w, int row, int k, bool is_bf16) {
     const int lane = row % 8 * 4 + (is_bf16 ? k % 8 / 2 : k % 4);
     const int word = row / 8 + (is_bf16 ? k / 8 : k / 4) * 2;

@@ -3,7 +3,8 @@
 #define GPU_LOSSES_H
 #include "lib/gpu/compare.h"
 
-/* Compares margins and their options. The GPU sums 1300 classes in three parts, 70 in one. */
+/* Compares all margins and their options. The GPU sums over classes in parts of 512: 1300 classes
+ * are three parts, 70 classes one. */
 static void check_margins(void) {
     char text[256];
     // clang-format off
@@ -32,7 +33,7 @@ static void check_margins(void) {
 #define STUDENT "[connected]\noutput=6\nactivation=linear\n"
 #define TEACHER(t) "teacher=" t ".cfg\nweights=" t ".weights\n"
 
-/* Writes NAME.cfg with these layers, and NAME.weights. */
+/* Writes NAME.cfg, a teacher with the sections `layers`, and NAME.weights with random weights. */
 static void write_teacher(const char *name, const char *layers) {
     char file[64];
     const net_case c = {name, layers, 3, 4, 5, 0};

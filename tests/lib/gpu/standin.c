@@ -3,11 +3,12 @@
  *   STANDIN_DEVICES=1   the number of devices
  *   STANDIN_SM=80       the compute capability, here 8.0
  *   STANDIN_DRIVER=12040  the CUDA version of the driver, here 12.4
- *   STANDIN_MB=4096     the memory of the device; STANDIN_BUSY=0: MB that other processes use
+ *   STANDIN_MB=4096     the memory of the device in MB
+ *   STANDIN_BUSY=0      the part of this memory that other processes use, in MB
  *   STANDIN_FAIL=CALL:N:RESULT  the N-th call of the function CALL returns RESULT; N+: also all
- *                       later calls. CALL "kernel": the device is lost at the N-th kernel
- * Closing the device prints what was not freed; with STANDIN_SAY also the number of calls of each
- * function. */
+ *                       later calls. CALL "kernel": the device is lost when the N-th kernel runs
+ * Closing the device prints what was not freed. With STANDIN_SAY it also prints the number of calls
+ * of each function. */
 #include "standin.h"
 
 #include <stdint.h>
@@ -36,7 +37,7 @@ static long number(const char *key, long none) {
 void lose_device(int result) { lost_with = result; }
 int lost(void) { return lost_with; }
 
-/* Counts a call. Returns STANDIN_FAIL's RESULT when this call must fail, else 0. */
+/* Counts a call of `name`. Returns the RESULT of STANDIN_FAIL when this call must fail, else 0. */
 static int fails(const char *name) {
     static struct {
         char name[64];
@@ -89,8 +90,8 @@ typedef struct block {
     char at[];
 } block;
 static block *of_device, *pinned;
-/* Freed blocks. As in a real driver, memory of the same size is later given out again at the same
- * address: each time the block with the lowest one. */
+/* Freed blocks, for reuse: as in a real driver, a later allocation of the same size gets the same
+ * address. Of several freed blocks of this size, it gets the one with the lowest address. */
 static block *given_back;
 
 static block *again(size_t bytes) {

@@ -1,5 +1,5 @@
-/* standin.h - declarations for the files of the stand-in CUDA driver. OK, INVALID and so on have
- * the values of CUDA's error codes. */
+/* standin.h - declarations that the files of the stand-in CUDA driver share. OK, INVALID and so on
+ * have the values of CUDA's error codes. */
 #ifndef STANDIN_H
 #define STANDIN_H
 #include <stdbool.h>
@@ -19,23 +19,26 @@ typedef struct {
     bool waits; /* the threads of a block wait for one another */
 } kernel;
 
-/* Counts a call of a driver's function. Returns the error that the function must return, else 0. */
+/* Counts a call of the driver's function `name`. Returns the error it must return, or 0. */
 int enter(const char *name);
 #define ENTER(name)                                                                                \
     do {                                                                                           \
         int r_ = enter(name);                                                                      \
         if (r_) return r_;                                                                         \
     } while (0)
-/* After lose_device(r) all calls fail with r. lost() returns r, or 0 before. */
+/* After lose_device(result), all functions of the driver return `result`. lost() returns it, or 0
+ * while the device is not lost. */
 void lose_device(int result);
 int lost(void);
 
 bool is_of_device(pointer p, size_t bytes);  /* all bytes lie in one block of device memory */
 bool is_pinned(const void *p, size_t bytes); /* all bytes lie in one block of pinned memory */
 
+/* Runs the waiting work of all streams. */
 void run_all_streams(void);
 /* Prints how many streams, events and graphs were not freed. */
 void report_streams(void);
-/* Notes which graphs use freed memory; a new block at the same address is other memory. */
+/* Marks the graphs that copy or clear memory of this freed block. They stay marked even when a new
+ * block gets the same address. */
 void make_graphs_stale(const char *freed, size_t bytes);
 #endif

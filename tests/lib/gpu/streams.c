@@ -1,5 +1,5 @@
-/* streams.c - streams, events and graphs of the stand-in driver. Work runs only when the program
- * waits for it, so that a missing wait gives wrong numbers. */
+/* streams.c - streams, events and graphs of the stand-in driver. Kernels and copies in a stream run
+ * only when the program waits for the stream, so that a missing wait gives wrong numbers. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 typedef struct stream stream;
 typedef struct {
     stream *on;           /* NULL before cuEventRecord() */
-    unsigned long number; /* pieces of work in `on` before the event */
+    unsigned long number; /* pieces of work that the stream `on` got before the event */
 } event;
 
 typedef struct work {
@@ -31,7 +31,7 @@ typedef struct graph {
     struct graph *next;
     work *first;
     int kernels;
-    bool is_stale; /* a copy or clear in it uses memory that was freed since */
+    bool is_stale; /* memory that this graph copies or clears was freed after the capture */
 } graph;
 static graph *graphs;
 
@@ -286,7 +286,7 @@ int cuGraphLaunch(void *exec, void *stream_) {
     const graph *g = exec;
     stream *s = stream_;
     ENTER("cuGraphLaunch");
-    if (g->is_stale) { /* here a real driver reads memory that it has freed */
+    if (g->is_stale) { /* a real driver would use the freed memory here */
         fprintf(stderr, "stand-in: a graph copies from or to memory that was freed\n");
         abort();
     }
