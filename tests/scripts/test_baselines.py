@@ -21,8 +21,8 @@ from evaluation.joint_bayesian import JointBayesian  # noqa: E402
 
 
 def people(seed, n=40, d=4, most=4):
-    """Returns random features, the person of each feature, the covariance of the people's means,
-    and the covariance of the features' deviations from them."""
+    """Draws features of n people. Returns the features, the person of each feature, the covariance
+    of the people's means, and the covariance of a person's features around the mean."""
     rng = np.random.default_rng(seed)
     one, two = rng.normal(size=(d, d)), .6 * rng.normal(size=(d, d))
     person = np.repeat(np.arange(n), rng.integers(1, most + 1, n))
@@ -31,8 +31,9 @@ def people(seed, n=40, d=4, most=4):
 
 
 def naive_em(x, person, s_mu, s_eps, rounds):
-    """Returns (s_mu, s_eps) by naive EM. own: the features of a person; h: the expected mean of the
-    person, then the deviation of each image; big: the matrix with own = big h."""
+    """Returns (s_mu, s_eps) of Joint Bayesian by naive EM: the covariances of people's means and of
+    the deviations from them. own: the features of a person; h: the expected mean of the person,
+    then the deviation of each image; big: the matrix with own = big h."""
     d = x.shape[1]
     for _ in range(rounds):
         mus, epses = [], []
@@ -108,7 +109,7 @@ def by_hand():
 
 
 def learned():
-    """Learned methods distinguish people who were not in the training."""
+    """The methods that learn distinguish people who are not in their training data."""
     x, person, _, _ = people(5, 160, 30)
     x = x @ np.diag(np.linspace(3, .1, 30))
     trained = person < 100
@@ -132,7 +133,8 @@ def learned():
 
 
 def weights_of_cells():
-    """Only cells 5 and 20 tell people apart, so weights must improve the scores."""
+    """Only cells 5 and 20 of the 64 cells of an image differ between people. So learned weights of
+    the cells must improve the scores."""
     rng = np.random.default_rng(6)
     own = rng.random((80, 64 * 8))
     x = rng.random((160, 64, 8))

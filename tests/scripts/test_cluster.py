@@ -90,8 +90,8 @@ def another_call_replaces_only_when_asked():
 
 
 def an_interrupted_replacement_is_repeated():
-    """A kill while the new people take the place of the old ones leaves no mixture that counts as
-    whole."""
+    """When a kill interrupts the replacement of an older result, the next call does all work again:
+    no mixture of both results remains."""
     class Stop(Exception):
         pass
 
@@ -115,7 +115,8 @@ def an_interrupted_replacement_is_repeated():
 
 
 def no_face_replaces_another():
-    """a/b_c.png and a_b/c.png show one person, and their names would become equal."""
+    """a/b_c.png and a_b/c.png show one person. Both copies would have the name a_b_c.png, so one of
+    them gets another name."""
     os.makedirs("alike/a")
     os.makedirs("alike/a_b")
     shutil.copy("crops/0/p0.png", "alike/a/b_c.png")
@@ -149,8 +150,8 @@ def a_single_face():
 
 def own_results_are_no_photographs():
     """The output must not be inside the folder of photographs, nor the photographs inside the
-    output. Otherwise a second call would count the faces that the first call has copied, and would
-    delete alone/."""
+    output. Otherwise a second call would take the copies of the first call for photographs, and
+    would delete photographs in people/ and alone/, the folders of the output."""
     for folder in ("mixed/0", "mixed-2/people/person-0001", "mixed-2/faces"):
         os.makedirs(folder)
     os.symlink("mixed", "link")

@@ -35,7 +35,7 @@ def drawings():
     expect([a == b for a, b in people] == [True, True, False, False], people)
     for a, b, truth in pairs:
         cosine, is_same = demo.compare(cfg, weights, a, b, threshold)
-        # The cosine has only four digits: next to the threshold, rounding may change the answer.
+        # `cosine` is rounded: near the threshold, it may lie on the other side.
         is_clear = abs(cosine - threshold) > 2e-4
         expect(is_same == (cosine > threshold) or not is_clear, (is_same, cosine, threshold))
         end = "right" if is_same == truth else "wrong"
@@ -56,7 +56,7 @@ def photographs():
 
 
 def loose_photographs():
-    """Of photographs in no sub-folder nobody knows who they show."""
+    """demo.py does not judge its answers on photographs outside the folders of people."""
     for name in ("1", "2", "ann/1"):
         photograph(f"loose/{name}.png", 120, 110, (20, 30))
     done = script("demo.py", "--out", "loosely", "--photos", "loose", "--net", "net.cfg",

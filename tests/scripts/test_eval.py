@@ -36,7 +36,7 @@ def near(name, got, want):
 
 
 def test_metrics():
-    # a fold has two pairs of one person, then two of different people
+    # each of the three folds has two pairs of one person, then two pairs of different people
     scores = np.array([.9, .8, .1, .2, .9, .8, .1, .2, .9, .15, .1, .85])
     same, folds = np.array([1, 1, 0, 0] * 3, bool), np.repeat([0, 1, 2], 4)
     got = m.metrics(scores, same, folds)
@@ -68,7 +68,7 @@ def test_metrics():
 
 
 def check_rates():
-    """FAR .1 allows 20 false accepts of 200 pairs; FAR .01 only two, too few to measure."""
+    """Of 200 pairs of different people, FAR .1 accepts 20, FAR .01 only two: too few to measure."""
     scores = np.concatenate([np.arange(200) / 1000, .15 + np.arange(100) / 1000])
     same = np.arange(300) >= 200
     got = m.metrics(scores, same, np.arange(300) % 2)
@@ -152,7 +152,7 @@ class Evil:
 def test_bin(folder):
     path = os.path.join(folder, "set.bin")
     images = [bytes([i]) * (1 + 70 * i) for i in range(1, 43)]
-    images[3] = images[2]  # one object in two places: pickle stores it only once
+    images[3] = images[2]  # both are one object, which pickle stores only once
     same = [i % 3 == 0 for i in range(21)]
     sets = {f"protocol {p}": pickle.dumps((images, same), p) for p in (3, 4, 5)}
     sets["protocol 2"] = python2(images, same)
@@ -217,8 +217,7 @@ open(sys.argv[5], "wb").write(test_eval.dnxe(names, vectors))
 '''
 
 
-# A fake darknet. Its features of images 4i and 4i + 1 are similar, those of 4i + 2 and 4i + 3 are
-# not.
+# A fake darknet. Images 4i and 4i + 1 get equal features, images 4i + 2 and 4i + 3 orthogonal ones.
 FAKE2 = '''#!{python}
 import sys
 sys.dont_write_bytecode = True

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""test_eval_sets.py - eval_sets.py gives the numbers of eval_lfw.py, and measures no set twice."""
+"""test_eval_sets.py - eval_sets.py gives eval_lfw.py's numbers, and measures no set twice."""
 import json
 import os
 import pickle
@@ -49,7 +49,7 @@ def one_table():
 
 
 def broken_images():
-    """A set with broken images is measured once, too."""
+    """A second call does not measure a set with broken images again."""
     shutil.copytree("syn/test", "some")
     names = sorted(join(at, n) for at, _, names in os.walk("some") for n in names)
     write(names[0], "text")
@@ -62,7 +62,7 @@ def broken_images():
 
 
 def pictures():
-    """Pictures that are wanted later are drawn later."""
+    """The first call draws no pictures. A second call, with pictures, draws them."""
     words = ("--sets", "syn=syn/test:syn/pairs.txt", "--out", "drawn")
     expect_end(sets(*words))
     expect_end(script("eval_sets.py", "net.cfg", "net.weights", *words))

@@ -112,7 +112,7 @@ def two_networks():
 
 
 def three_people():
-    """With so few people, the difference in rank-1 has no interval."""
+    """Three people are too few for a confidence interval of the difference in rank-1."""
     rng = np.random.default_rng(3)
     names = [f"p{i // 4}/{i}.jpg" for i in range(12)]
     for name in ("few", "few-other"):
@@ -177,8 +177,8 @@ def files_of_two_networks():
 
 
 def broken_images():
-    """--allow-broken leaves broken images out, also after a call without the option. A later call
-    tells of them, too."""
+    """--allow-broken leaves broken images out, also after a call without the option. A later call,
+    which reads stored features, reports them again."""
     shutil.copytree("syn/train", "some")
     write("some/notes.txt", "no image")
     words = ("net.cfg", "1.weights", "some", "--out", "notes", "--no-pictures")

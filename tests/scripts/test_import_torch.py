@@ -103,7 +103,8 @@ def model():
 
 
 def weights_of(s):
-    """Returns the expected numbers of o.weights, in the order of darknet/net/README.md."""
+    """Returns the numbers that o.weights must have, in the order of darknet/net/README.md. s: the
+    state dict of the PyTorch network."""
     bn1, bn2, bn3 = ([s[f"{n}.{f}"] for f in ("bias", "weight", "running_mean", "running_var")]
                      for n in ("bn1", "bn2", "features"))
     bn1[2], bn3[2] = bn1[2] - s["conv1.bias"], bn3[2] - s["fc.bias"]
@@ -238,7 +239,7 @@ def nothing_is_lost():
 
 
 def eps():
-    """Without an eps, a variance of 0 has no finite scale."""
+    """--eps 0 is refused: without eps, batch norm would divide by a variance of 0."""
     torch_save("s.pth", model())
     expect_end(script("import_torch.py", "net.cfg", "s.pth", "never", "--eps", "0"), 2,
                "argument --eps: 0: must be above 0 and at most 1")
@@ -258,7 +259,7 @@ class Harm:
 
 
 class Widened:
-    """Unpickling sets the shape of this tensor again, after the tensor was checked."""
+    """Is pickled as a tensor of shape (2,) and an instruction that changes the shape afterwards."""
 
     def __reduce__(self):
         args = (Storage(np.ones(2, "f4")), 0, (2,), (1,), False, collections.OrderedDict())
@@ -281,7 +282,7 @@ def harm():
 
 
 def damage():
-    """Reading a damaged file succeeds or raises Failure, and nothing else."""
+    """Reading a damaged file succeeds or raises Failure, and no other exception."""
     rng, refused = random.Random(1), 0
     for legacy in (False, True):
         torch_save("s.pth", model(), legacy)

@@ -143,7 +143,7 @@ def lock():
     real, first = lib.lock.make_folder, []
 
     def overtaken(folder):
-        """Makes the folder after another process has made and locked it."""
+        """Lets another process make and lock the folder, then calls the real make_folder()."""
         first.append(python(code.replace("'.'", repr(folder))))
         first[0].stdout.readline()
         real(folder)

@@ -1,4 +1,4 @@
-"""Tests scripts/export_ncnn.py: tests/lib/ncnn.py computes our outputs from the files."""
+"""Tests scripts/export_ncnn.py: tests/lib/ncnn.py computes darknet's outputs from the files."""
 import os
 import tempfile
 
@@ -56,14 +56,14 @@ def agrees(folder, layers, *options, tolerance=TOLERANCE):
 
 
 def half(folder):
-    """With --fp16, outputs differ from ours by less than 0.3 % of the largest output."""
+    """With --fp16, outputs differ from darknet's by less than 0.3 % of the largest output."""
     layers = NETS["filters"]
     expect(agrees(folder, layers, "--fp16", tolerance=3e-3) < agrees(folder, layers),
            "the file is not smaller")
 
 
 def quantized(folder):
-    """With --int8, outputs differ from ours by less than 10 % of the largest output."""
+    """With --int8, outputs differ from darknet's by less than 10 % of the largest output."""
     cfg = common.write(os.path.join(folder, "a.cfg"), HEAD + NETS["filters"] +
                        "[connected]\noutput=5\nactivation=relu\n")
     weights = nets.randomise(cfg, os.path.join(folder, "w.weights"))

@@ -124,7 +124,7 @@ def activations_return(folder):
     fused = [act for act in onnx_activations.TABLE if act not in ("loggy", "ramp")]
     for act in "loggy", "ramp":
         round_trip(folder, HEAD + CONV.replace("linear", act) + CONV)
-    # One network for the others: a convolution with each of them reads the output of layer 0.
+    # One network for all other activations: a convolution with each of them reads layer 0.
     branches = [CONV.replace("linear", act) + "[route]\nlayers=0\n" for act in fused]
     ends = ",".join(str(1 + 2 * i) for i in range(len(fused)))
     got = round_trip(folder, HEAD + CONV + "".join(branches) + f"[route]\nlayers={ends}\n")
@@ -140,7 +140,7 @@ def activations_return(folder):
 
 
 def left_out(folder):
-    """A message names the default of an attribute that is left out, not None."""
+    """When a node leaves out an attribute, the importer's message gives the default, not None."""
     path = os.path.join(folder, "it.onnx")
     w, none = np.ones((4, 3, 3, 1), np.float32), np.float32([])
     for op, inputs, attributes, said in (
@@ -164,7 +164,7 @@ def left_out(folder):
 
 
 def denormals(folder):
-    """1e-20 x 1e-20 must be 0 in ONNX Runtime: denormals would slow down measurements."""
+    """ONNX Runtime must round 1e-20 x 1e-20 to 0: denormals would slow down benchmarks."""
     cfg = write(folder,
                 "[net]\nheight=1\nwidth=1\nchannels=1\n[convolutional]\nactivation=linear\n")
     weights = common.write(os.path.join(folder, "w"),

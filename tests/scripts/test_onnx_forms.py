@@ -20,7 +20,7 @@ if peer_process.onnx_missing():
 
 
 def start(c=4, shape=(1, 3, 12, 12)):
-    """Returns a network, and the name of the output of its first convolution, with c channels."""
+    """Returns an ONNX network with a convolution of c filters, and the name of its output."""
     t = Net(shape)
     return t, t.conv("data", c, 3, 3)
 
@@ -29,11 +29,11 @@ def factors(c=4):
     return numbers(c, .5, 2).reshape(c, 1, 1)
 
 
-# ---- each function returns (network, output) or (network, output, arguments of Net.save()), with
-# which "options" are those of the import ----
+# ---- Each function returns (network, name of its output), and may add a dict: "options" for
+# import_onnx.py, all other keys for Net.save(). ----
 
 def whole_slice():
-    """A Slice that takes all channels is another name of a value that Add reads, too."""
+    """A Slice that takes all channels changes nothing. Add reads the value before this Slice."""
     t, x = start()
     y = t.node("Slice", x, np.int64([0]), np.int64([4]), np.int64([1]))
     return t, t.node("Add", t.node("Relu", y), x)
@@ -45,13 +45,13 @@ def empty_pad():
 
 
 def first_part():
-    """The first output of the last Split is the output of the network."""
+    """The network ends with the first output of a Split; its second output is unused."""
     t, x = start()
     return t, t.node("Split", x, outputs=2, axis=1)[0]
 
 
 def first_dimension():
-    """PyTorch 2 writes x.size(0) as a Shape with start and end."""
+    """PyTorch 2 exports x.size(0) as a node Shape with the attributes start and end."""
     t, x = start(shape=("N", 3, 12, 12))
     shape = t.node("Concat", t.node("Shape", x, start=0, end=1), np.int64([-1]), axis=0)
     return t, t.gemm(t.node("Reshape", x, shape), 5, 576), {"opset": 15}
@@ -64,14 +64,14 @@ def bfloat16():
 
 
 def open_batch():
-    """Some exporters write an open dimension as -1."""
+    """Some exporters write -1 for the batch size when it is not fixed."""
     t, x = start()
     t.input.type.tensor_type.shape.dim[0].dim_value = -1
     return t, x
 
 
 def pad_and_same():
-    """auto_pad= pads the map that a Pad node has enlarged already."""
+    """A Conv with auto_pad= pads a map that a Pad node has already enlarged."""
     t, x = start()
     x = t.node("Pad", x, np.int64([0, 0, 1, 1, 0, 0, 0, 0]))
     w = numbers(144, -.3, .3).reshape(4, 4, 3, 3)
@@ -100,7 +100,7 @@ def inner_output():
 
 
 def nameless_norm():
-    """The name of a node without a name is that of its output."""
+    """The importer names a node without a name by its output."""
     t, x = start()
     y = t.norm(x, 4, name="norm")
     t.nodes[-1].name = ""
@@ -114,7 +114,7 @@ def from_the_end():
 
 
 def length_of_absolutes():
-    """PyTorch 2 writes |x| as the length of the absolute values."""
+    """PyTorch 2 exports the L2 norm of x as ReduceL2 of Abs."""
     t, x = start()
     x = t.node("Flatten", t.node("GlobalAveragePool", x))
     length = t.node("ReduceL2", t.node("Abs", x), axes=[1])
@@ -180,7 +180,7 @@ def refused(folder):
 
 
 def constant(t, **fields):
-    """Adds a Constant node. fields: those of its tensor of 4 x 1 x 1 floats."""
+    """Adds a Constant node "k". Returns its tensor: 4 x 1 x 1 floats, with these fields."""
     tensor = TensorProto(data_type=TensorProto.FLOAT, dims=[4, 1, 1], **fields)
     t.nodes.append(helper.make_node("Constant", [], ["k"], name="k", value=tensor))
     return tensor
@@ -209,7 +209,7 @@ def constants(folder):
 
 
 def without_runtime(folder):
-    """A network that `darknet` refuses is not written, also without ONNX Runtime."""
+    """The script writes no network that `darknet` refuses, even when ONNX Runtime is missing."""
     t, x = start()
     w = np.zeros((4, 4, 3, 3), np.float32)
     path = t.save(os.path.join(folder, "w.onnx"), t.node("Conv", x, w, numbers(3, 0, 1)))

@@ -24,7 +24,7 @@ def in_order(got, want):
 # ---- networks like published ones ----
 
 def iresnet(folder):
-    """Imports batch norm before a convolution, shortcuts, BN - Flatten - Gemm - BN."""
+    """Imports batch norm before a convolution, shortcuts, and a chain BN - Flatten - Gemm - BN."""
     t = Net(("N", 3, 12, 12))
     x = t.prelu(t.conv("data", 8, 3, 3), 8)
     y = t.conv(t.prelu(t.conv(t.norm(x, 8), 8, 8, 3), 8), 8, 8, 3, stride=2)
@@ -58,8 +58,9 @@ def mobilefacenet(folder):
 
 
 def mxnet(folder):
-    """Imports a network like ArcFace in ONNX's model zoo: normalisation in the graph, spatial=0,
-    slopes with one dimension, constants among the inputs, Dropout. --fix-gamma reads gamma as 1."""
+    """Imports a network like ArcFace of ONNX's model zoo: it normalises the input in the graph, has
+    batch norm with spatial=0, PReLU slopes with one dimension, constants among the graph's inputs,
+    and Dropout. --fix-gamma replaces gamma by 1."""
     t, old = Net(), {"spatial": 0, "epsilon": 2e-5, "momentum": .9}
     x = t.node("Sub", t.node("Identity", "data"), np.float32([127.5]))
     x = t.node("Mul", x, np.float32([.0078125]))
@@ -331,7 +332,7 @@ def nodes(folder):
 
 
 def outputs(folder):
-    """Old files are not replaced, and an input cannot be the output."""
+    """The script replaces no existing file without --force, and never its input."""
     t = Net()
     path = t.save(os.path.join(folder, "o.onnx"), t.conv("data", 4, 3, 3))
     cfg = common.write(os.path.join(folder, "o.cfg"), "mine")

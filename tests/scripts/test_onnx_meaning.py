@@ -1,6 +1,6 @@
-"""Tests that scripts/import_onnx.py imports a network with the same meaning, also when several
-nodes read one value, and for all axes and modes. The outputs must be those of ONNX Runtime. Nodes
-that no layer can compute must be refused."""
+"""Tests that networks from scripts/import_onnx.py give the outputs of ONNX Runtime, also when
+several nodes read one value, and for all axes and modes. The script must refuse nodes that no layer
+can compute."""
 import os
 import tempfile
 
@@ -23,7 +23,7 @@ def channels():
 
 
 def point(t, c=6):
-    """Adds an embedding: N x c."""
+    """Adds a convolution and global pooling, which give an embedding N x c."""
     return t.node("Flatten", t.node("GlobalAveragePool", t.conv("data", c, 3, 3)))
 
 
@@ -102,7 +102,7 @@ def shared(folder):
 
 
 def normalised_twice(folder):
-    """Some nodes read input - mean, and others (input - mean) * scale."""
+    """One layer reads input - mean, another (input - mean) * scale. So [net] gets only the mean."""
     t = Net()
     less = t.node("Sub", "data", number(127.5))
     both = t.node("Mul", less, number(1 / 128))
@@ -132,8 +132,8 @@ def fixed_batch(folder):
 
 
 def right(folder):
-    """The script imports these files: they resemble the files of refused(), but a layer computes
-    the same."""
+    """The script imports these files. They resemble the files in refused(), but layers can compute
+    them."""
     t = Net()
     x = point(t)
     length = t.node("Add", number(1e-6), t.node("ReduceL2", x, axes=[1]))
@@ -153,8 +153,7 @@ def right(folder):
 
 
 def refused(folder):
-    """The script must refuse these files: it has no layers that compute the same. Earlier versions
-    imported them with another meaning."""
+    """The script must refuse these files, because no layers of darknet compute the same."""
     def says(t, last, text, **more):
         path = saved(folder, t, last, **more)
         done = script("import_onnx.py", path, path + ".cfg", path + ".weights", "--force")

@@ -20,8 +20,8 @@ RATES, DIM = (.1, .01, 1e-3), 16
 
 
 def random_faces(seed, people=200, others=300):
-    """Returns features of +-1/4 in 16 dimensions, the person of each, and distractors. Sums are
-    exact, and most scores are ties."""
+    """Returns features, the person of each feature, and features of distractors. All have length 1:
+    16 numbers +-1/4. So sums are exact, and most scores are equal to others."""
     rng = np.random.default_rng(seed)
     person, rows = [], []
     for p in range(people):
@@ -40,7 +40,8 @@ def blocks(d, size=97):
 
 
 def naive_threshold(bad, rate):
-    """Returns the lowest score with at most rate * len(bad) scores above, and the number above."""
+    """Returns the lowest of the scores `bad` with at most rate * len(bad) scores above it, and the
+    number of scores above it."""
     best = (max(bad), 0)
     for v in sorted(set(bad)):
         above = sum(s > v for s in bad)
@@ -50,7 +51,8 @@ def naive_threshold(bad, rate):
 
 
 def pairs_of(rows, person, d):
-    """Returns (genuine scores with their person, impostor scores with both people)."""
+    """Returns the genuine pairs, [(score, person)], and the impostor pairs, [(score, person, other
+    person)], among the features `rows` and the distractors d."""
     good, bad, people = [], [], max(person) + 1
     for i in range(len(rows)):
         for j in range(i):
@@ -184,8 +186,8 @@ def memory():
 
 
 def effective_trials():
-    """Compares the numbers of effective trials with those from a naive variance, and confidence
-    intervals with a simulation."""
+    """Effective trials are the number of independent trials with the same variance of the error
+    rate. Compares them with a naive variance, and confidence intervals with a simulation."""
     rng = np.random.default_rng(6)
     images, others = np.array([3, 1, 2, 4]), 5
     errors = {(p, q): rng.integers(0, 3) for p in range(4) for q in range(p + 1, 4 + others)}
@@ -197,7 +199,7 @@ def effective_trials():
     var = (sum(v * v for v in r.values()) + max(0, shared)) / sum(m.values()) ** 2
     got = statistics.pair_trials(b, a, images, others)
     expect(abs(got - p * (1 - p) / var) < 1e-9 * got, f"{got} trials for {p * (1 - p) / var}")
-    # A list may have several pairs of the same two people, and pairs of one person.
+    # This list has several pairs of the same two people, and pairs of one person.
     some = rng.integers(0, 6, (60, 2)).tolist()
     wrong = np.array([p * q in (0, 15) for p, q in some])
     left = wrong - wrong.mean()

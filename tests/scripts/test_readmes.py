@@ -126,7 +126,7 @@ def networks():
 
 
 def scripts_run():
-    """All scripts can be executed by name; those that README.md calls know -h."""
+    """All scripts can be executed by name. The scripts that README.md calls have the option -h."""
     for name in set(re.findall(r"^(scripts/\w+\.py)", text_of(f"{ROOT}/README.md"), re.M)):
         done = run(os.path.join(ROOT, name), "-h")
         expect(done.returncode == 0, f"{name}: {done.stderr}")

@@ -128,7 +128,7 @@ def some_seeds():
 
 
 def fake_run(out, method, seed, accuracy, pairs="p", tests=("lfw",), **inputs):
-    """Writes run.json and the results of a run that was not trained."""
+    """Writes run.json and results as a trained run would."""
     made = {"[net] seed": str(seed), "[net] batch": "8", "darknet build": "a", **inputs}
     at = os.path.join(out, f"{method}-0.25-9-seed{seed}")
     write(os.path.join(at, "run.json"), json.dumps({
@@ -142,7 +142,7 @@ def fake_run(out, method, seed, accuracy, pairs="p", tests=("lfw",), **inputs):
 
 
 def joined(folder):
-    """A row joins only runs that differ in nothing but the seed."""
+    """A row of the table joins runs only when the seed is their only difference."""
     def found(name, any_build=False):
         return [(r["method"], r["seeds"]) for r in
                 rows.read_rows(os.path.join(folder, name), any_build)]
@@ -175,8 +175,8 @@ def joined(folder):
 
 
 def commits(folder):
-    """A commit ends in "+" only when files differ from it, whatever their times. A new commit of
-    the checkout is noticed."""
+    """The commit that study.py records ends in "+" only when files differ from the commit; their
+    times do not matter. A new commit of the checkout is noticed."""
     git = ["git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@a"]
     before = dict(os.environ)
     os.environ["DARKNET_BIN"] = write(os.path.join(folder, "darknet"), "")

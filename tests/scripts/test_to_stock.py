@@ -1,4 +1,4 @@
-"""Tests scripts/to_stock.py: libdarknet gives the outputs of our command."""
+"""Tests scripts/to_stock.py: from its files, libdarknet computes the outputs of bin/darknet."""
 import os
 import sys
 import tempfile

@@ -88,7 +88,7 @@ def check_pixels():
 def check_errors():
     with open("faces/a/0.png", "rb") as f:
         png = bytearray(f.read())
-    png[13] = 255  # damages the name of a chunk
+    png[13] = 255  # damages the name of the chunk IHDR
     write("faces/b/broken.jpg", b"\xff\xd8 no image")
     write("faces/b/broken.png", bytes(png))
     Image.new("RGB", (30, 20), (200, 0, 0)).save("faces/b/other.png")
