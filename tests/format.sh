@@ -1,6 +1,6 @@
 #!/bin/sh
-# format.sh [-i] - lists the C files that clang-format would change; -i changes them. Other
-# versions than 14 break some lines elsewhere.
+# format.sh [-i] - lists the C files that clang-format would change; -i changes them. It needs
+# version 14, because other versions break some lines at other places.
 cd "$(dirname "$0")/.." || exit 1
 format=$(command -v clang-format-14) || { echo "needs clang-format-14: make lint-deps" >&2; exit 2; }
 find darknet layers_ext tests -name '*.[ch]' -o -name '*.cc' -o -name '*.cu' | sort |

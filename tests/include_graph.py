@@ -16,7 +16,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 
 
 def room(path):
-    """Returns the folder in FLOORS that a file belongs to."""
+    """Returns the name in FLOORS of the folder that a file belongs to."""
     parts = path.split(os.sep)
     if parts[0] == "layers_ext":
         return parts[1] if len(parts) > 2 else "layers"

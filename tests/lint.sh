@@ -1,5 +1,5 @@
 #!/bin/sh
-# lint.sh - checks rules for the sources
+# lint.sh - checks that the sources follow the rules of CONVENTIONS.md
 cd "$(dirname "$0")/.." || exit 1
 bad=0
 
@@ -12,7 +12,7 @@ complain() {
 }
 
 sources() { find darknet layers_ext tests -name '*.[ch]' | sort; }
-below() { # all files of the product but the commands
+below() { # lists all C files of the product except those of the commands
     find darknet layers_ext -name '*.[ch]' ! -path 'darknet/cmd/*' | sort
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""run.py TEST... - runs tests (tests/cli/test_kd.py, ...) with prove, JOBS at a time (2). The last
-line is 'N passed, N failed, N skipped', the sums over all checks. With REQUIRE=1 a skip is a
-failure, unless its reason begins with "not on this processor"."""
+"""run.py TEST... - runs tests (tests/cli/test_kd.py, ...) with prove, $JOBS at a time (default 2).
+The last line is 'N passed, N failed, N skipped', the sums over all checks. With REQUIRE=1 a skip is
+a failure, unless its reason begins with "not on this processor"."""
 import collections
 import os
 import re

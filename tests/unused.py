@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """unused.py - prints C functions that should be static or that nothing uses, and unused Python
-functions of scripts/. The exit status is 1 when it prints one."""
+functions of scripts/. The exit status is 1 when there is such a function."""
 import collections
 import os
 import re
@@ -16,7 +16,8 @@ COMMENT = re.compile(r"/\*.*?\*/", re.S)
 
 
 def read(top, roots, ends):
-    """Returns {path: text} of the files in these roots, without the comments of C files."""
+    """Returns {path: text} of the files in the folders `roots` whose names end with one of `ends`.
+    Comments of C are removed."""
     found = {}
     for root in roots:
         for folder, _, names in os.walk(os.path.join(top, root)):
@@ -31,7 +32,7 @@ def read(top, roots, ends):
 
 
 def in_c(top):
-    """Returns a line for each function that no other file uses. Declarations do not count."""
+    """Returns a line for each function that no other file uses. Declarations are not uses."""
     files = read(top, ("darknet", "layers_ext", "tests"), (".c", ".h", ".cc", ".cu"))
     words = {path: collections.Counter(WORD.findall(text)) for path, text in files.items()}
     bad = []
