@@ -174,7 +174,7 @@ def test_faults(tmp):
                  f"{tmp}/in/empty.png: is empty",
                  f"{tmp}/in/outside.png: has landmarks outside of its 120 x 120 pixels",
                  f"{tmp}/in/faceless.png: has no face in the landmarks",
-                 f"{tmp}/in/cells.png: has no face in the landmarks",  # its CSV cells are empty
+                 f"{tmp}/in/cells.png: has no face in the landmarks",  # its CSV line is empty
                  f"{tmp}/in/unlisted.png: has no face in the landmarks",
                  f"{tmp}/in/odd.png: has landmarks that do not lie as eyes, nose and mouth do",
                  f"{tmp}/in/nowhere.png: is missing",

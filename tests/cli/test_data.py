@@ -127,7 +127,7 @@ def record_files():
 
 
 def split_records():
-    """Images are read whole when their bytes contain the magic number of record files."""
+    """An image is read completely when its bytes contain the magic number of record files."""
     rng = random.Random(3)
     faces = []
     for i in range(12):

@@ -252,7 +252,7 @@ def faulty():
 
 
 def refusals():
-    """Each bad image is reported with its reason; the features of the good ones are written."""
+    """Each bad image is reported with its reason; the features of good images are written."""
     bad = faulty()
     for name, (data, _) in bad.items():
         write(f"bad/{name}", data)

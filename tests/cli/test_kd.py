@@ -14,7 +14,7 @@ STUDENTS = ["feature", "correlation", "ec", "adadistill", "grouped", "relation",
             "inherited", "refo"]
 TOLERANCE = 2e-6  # relative to the largest value; the layers store float32
 FLAT, OTHER, MAP, SMALL = (1, 1, 24), (1, 1, 9), (3, 4, 5), (3, 4, 2)
-# type, options, batch, shape of x, shape of the target
+# in each case: layer type, options, batch, shape of the input x, shape of the teacher's output
 CASES = [
     ("kd_feature", "", 5, FLAT, FLAT),
     ("kd_feature", "weight=128;distance=cosine", 4, FLAT, FLAT),

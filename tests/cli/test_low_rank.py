@@ -268,8 +268,8 @@ def errors_of(out):
 
 
 def methods():
-    """The nonlinear and asymmetric methods have smaller errors than the linear one. The last layer
-    is not compared: it overfits 45 images."""
+    """The nonlinear and asymmetric methods have smaller errors than the linear method. The last
+    layer is not compared: it overfits 45 images."""
     got = {m: errors_of(compress(m, "-rank", "4", "-method", m, "-positions", "64", "-force"))
            for m in ("linear", "nonlinear", "asymmetric")}
     linear, nonlinear, asymmetric = got.values()

@@ -36,7 +36,7 @@ def compress(name, *args, images="faces", status=0, texts=()):
 
 
 def make_inputs():
-    """Makes images of noise: a fit to some of them does not help the others."""
+    """Makes images of noise: a fit to some images does not reduce the error on others."""
     rng = np.random.default_rng(3)
     os.makedirs("faces")
     for i in range(COUNT):
