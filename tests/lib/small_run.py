@@ -1,4 +1,5 @@
-"""small_run.py - a small network, images that it learns in a second, and failing system calls."""
+"""small_run.py - trains a small network in a second on its own images, and lets system calls of a
+training fail."""
 import os
 import subprocess
 
@@ -94,7 +95,7 @@ def faults(text, first, count, what, calls="open", log=None):
     if not os.path.exists(shim):
         raise Skipped("no faults.so: make test builds it")
     more = {"FAULTS": f"{calls}:{text}:{first}:{count}:{int(what)}", "LD_PRELOAD": shim}
-    if b"__asan_init" in read(DARKNET):  # the sanitizer's library must come first
+    if b"__asan_init" in read(DARKNET):  # the address sanitizer must be loaded first, else it exits
         more["LD_PRELOAD"] = run("cc", "-print-file-name=libasan.so").stdout.strip() + " " + shim
     if log:
         more.update(FAULTS_LOG=log, FAULTS_COUNT=log + ".count")

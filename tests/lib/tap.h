@@ -45,7 +45,7 @@ __attribute__((format(printf, 1, 2))) static inline void group(const char *fmt, 
     va_end(args);
 }
 
-/* Counts a check, and prints the message of a failure. Returns ok. */
+/* Counts a check, and prints the message when the check failed. Returns ok. */
 __attribute__((format(printf, 2, 3))) static inline bool check(bool ok, const char *fmt, ...) {
     char text[2000];
     va_list args;

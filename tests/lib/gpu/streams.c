@@ -19,7 +19,7 @@ typedef struct work {
     enum { KERNEL, COPY, CLEAR, WAIT } kind;
     const kernel *k;
     unsigned blocks[3], threads;
-    void *own; /* a copy of a kernel's arguments, or of a source that is not pinned */
+    void *own; /* a copy of the kernel's arguments, or of a source outside pinned memory */
     void *to;
     const void *from;
     size_t bytes;
