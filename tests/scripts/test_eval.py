@@ -332,7 +332,7 @@ def broken_images(lfw, pairs, out):
 
 
 def refusals(lfw, pairs, out):
-    """Each mistake gives one line, and the old results stay."""
+    """Each mistake gives one line on stderr, and the old results stay."""
     before = read(os.path.join(out, "results.json"))
     write("list.json", "[1]")
     write("torn.json", '{"right": [1')

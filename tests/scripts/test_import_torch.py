@@ -173,7 +173,7 @@ def parts_and_order():
 
 def rest():
     """Modules that no layer uses are listed. A Linear gives the class vectors of a loss only when
-    it has as many rows as the cfg has classes; otherwise they get initial values."""
+    it has as many rows as the cfg has classes. Otherwise the class vectors get initial values."""
     state = model() | {"head.weight": np.ones((5, 2), "f4"), "ema": np.ones(3, "f4")}
     done = bring(state)
     is_right(done, state)
@@ -259,7 +259,7 @@ class Harm:
 
 
 class Widened:
-    """Is pickled as a tensor of shape (2,) and an instruction that changes the shape afterwards."""
+    """An object that pickle stores as a tensor of shape (2,), and then a command to change it."""
 
     def __reduce__(self):
         args = (Storage(np.ones(2, "f4")), 0, (2,), (1,), False, collections.OrderedDict())

@@ -123,7 +123,7 @@ def ranks():
 
 
 def watch_list():
-    """Compares a search in a watch list with a naive one. Scores may differ by 1e-6, because the
+    """Compares a search in a watch list with a naive search. Scores may differ by 1e-6, because the
     script rounds mean features to float32."""
     for d in (random_faces(3)[2], np.empty((0, DIM), np.float32)):
         rows, person, _ = random_faces(3, 60)
