@@ -3,7 +3,7 @@
 cd "$(dirname "$0")/.." || exit 1
 bad=0
 
-# complain RULE: prints RULE and the lines of stdin, which break it, unless stdin is empty.
+# complain RULE: reads the lines that break RULE from stdin. Prints RULE and the lines, if any.
 complain() {
     lines=$(cat)
     [ -z "$lines" ] && return
