@@ -11,9 +11,10 @@ typedef struct {
 } dnx_needs;
 
 typedef struct dnx_advice {
-    const dnx_needs *needs; /* an array whose last element has keys == NULL; may be NULL */
+    const dnx_needs *needs; /* an array that ends with keys == NULL; NULL without such options */
     /* Called after make(). Returns the key of an option that is probably a mistake, and writes the
-     * reason to `text`, or returns NULL. The user sees the note "[section] key=value: reason". */
+     * reason to `text` (`size` bytes). Returns NULL when no option looks wrong. The user sees the
+     * note "[section] key=value: reason". This member may be NULL. */
     const char *(*doubts)(const dnx_node *n, char *text, size_t size);
 } dnx_advice;
 #endif

@@ -8,13 +8,13 @@ typedef enum {
     DNX_NO_TARGET, /* the type is not a loss of distillation */
     DNX_FEATURE,   /* the output of a layer of the teacher */
     DNX_LOGITS,    /* the logits of the teacher's classifier */
-    DNX_VECTORS    /* the class vectors of the teacher's classifier; the teacher never runs */
+    DNX_VECTORS    /* the class vectors of the teacher's classifier: weights, read without a run */
 } dnx_target_kind;
 
 /* The meaning of the numbers of a layer's output. */
 typedef enum {
     DNX_VALUES,   /* a value for each class; class k is at index dnx_class_place(out, k) */
-    DNX_IS_RIGHT, /* one number for each image: 1 when its class is the most likely */
+    DNX_IS_RIGHT, /* one number for each image: 1 when the layer recognised its class, else 0 */
     DNX_NO_ANSWER /* the numbers do not say which class an image has */
 } dnx_output;
 
@@ -23,24 +23,26 @@ typedef struct dnx_classifier {
     dnx_output output;
     bool needs_labels; /* the loss of distillation also learns from the classes of images */
     bool needs_shape;  /* parameters of the loss depend on the shape of the teacher's output */
-    bool needs_pairs;  /* the loss learns nothing from a sub-batch without two images of a class */
+    bool needs_pairs;  /* the loss learns nothing when all images of a pass differ in their class */
     /* For a loss that learns from labels and can also use a teacher: returns which output of the
-     * teacher this node uses. The loss must also work when p->target is NULL. takes is NULL in all
-     * other types. */
+     * teacher the layer n uses. The loss must also work in a pass without that output, when
+     * p->target is NULL. All other types leave this member NULL. */
     dnx_target_kind (*takes)(const dnx_node *n);
-    /* Returns the number of triplets or pairs that the last forward() used; may be NULL. */
+    /* Returns the number of triplets or pairs that the last forward() used. NULL in a type that
+     * does not count them. */
     long (*used)(const dnx_node *n);
     /* Returns the number of classes. NULL when the type has no classes. */
     int (*classes)(const dnx_node *n);
     /* For a classifier that never holds all logits in memory: writes the logits of the classes lo
-     * <= j < hi, without margin, to z[b][j - lo]. x: features, batch x D. A type sets both logits
-     * and logits_back, or neither. */
+     * <= j < hi, without margin, to z: batch x (hi - lo). x: features, batch x D, where D is the
+     * size of in[0]. A type sets both logits and logits_back, or neither. */
     void (*logits)(dnx_node *n, const float *x, int batch, int lo, int hi, float *z);
     /* dz: descent directions of the logits that logits() has computed from the same x. Adds to the
      * gradients of the parameters and to dx (batch x D), which may be NULL. */
     void (*logits_back)(dnx_node *n, const float *x, int batch, int lo, int hi, const float *dz,
                         float *dx);
-    /* Returns the class vectors, classes(n) x *length floats. NULL in a type without them. */
+    /* Returns the class vectors, classes(n) x *length floats, and sets *length. NULL in a type
+     * without class vectors. */
     const float *(*vectors)(const dnx_node *n, size_t *length);
 } dnx_classifier;
 

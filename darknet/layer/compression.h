@@ -10,7 +10,7 @@ typedef struct {
     bool has_norm;
 } dnx_convolution;
 
-/* The operations that a layer executes instead of each multiply-add. */
+/* The operation that a layer executes for each multiply-add that dnx_macs() counts. */
 typedef enum {
     DNX_MULTIPLY_ADDS,
     DNX_ADDS,   /* one-bit weights, real inputs: only additions */
@@ -21,7 +21,7 @@ typedef struct dnx_compression {
     /* Describes the layer in *view, or returns false when the layer is no convolution. Callers find
      * the parameters by their roles. NULL in a type that never is a convolution. */
     bool (*as_convolution)(const dnx_node *n, dnx_convolution *view);
-    dnx_arithmetic (*arithmetic)(const dnx_node *n); /* NULL means DNX_MULTIPLY_ADDS */
+    dnx_arithmetic (*arithmetic)(const dnx_node *n); /* NULL: always DNX_MULTIPLY_ADDS */
     bool is_low_rank; /* DNX_BASIS and DNX_WEIGHTS are the factors of a convolution's filters */
 } dnx_compression;
 

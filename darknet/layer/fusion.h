@@ -10,19 +10,19 @@ typedef struct dnx_fusion {
     bool (*adds_residual)(const dnx_node *n);
     /* True when the layer is y = x[0] + x[1] and nothing else. */
     bool (*is_plain_sum)(const dnx_node *n);
-    /* In training: makes forward() store z, the values before batch norm and activation, into *z
-     * instead of y. Returns the norm and activation, which the next layer applies to z, or NULL
-     * when the layer cannot defer them. */
+    /* In training: sets *z to an array of the layer, and makes forward() store the values before
+     * batch norm and activation there instead of in y. Returns the norm and activation, which the
+     * next layer applies, or NULL when the layer cannot defer them. */
     struct dnx_norm_act *(*defer)(dnx_node *n, float **z);
-    /* In training: true when the layer can apply dnx_deferred(p) to x[0], which then contains z of
-     * the layer before. dnx_norm_act_rows() computes the real input from z. */
+    /* In training: true when the layer can read z of defer() as x[0]. It then computes its real
+     * input from z and dnx_deferred(p) by dnx_norm_act_rows(). */
     bool (*applies_deferred)(const dnx_node *n);
     /* When predicting: returns the norm and activation of a layer that is y = act(norm(x[0])) and
-     * nothing else. If the reader of this layer applies both, forward() of this layer is not
+     * nothing else. If take_on() makes the next layer apply both, forward() of this layer is not
      * called. */
     struct dnx_norm_act *(*hand_on)(dnx_node *n);
-    /* When predicting: makes the layer apply dnx_deferred(p) to x[0]. Padding stays 0. May increase
-     * n->scratch. Returns false when the options do not allow it. */
+    /* When predicting: makes the layer apply dnx_deferred(p) to x[0], but not to the zeros of its
+     * padding. May increase n->scratch. Returns false when the options do not allow it. */
     bool (*take_on)(dnx_node *n);
 } dnx_fusion;
 

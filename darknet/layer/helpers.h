@@ -15,24 +15,27 @@ static inline long dnx_pixels(const dnx_node *n, const dnx_pass *p) {
     return (long)p->batch * n->out.h * n->out.w;
 }
 
-/* Allocates count zeroed floats, which are freed with the layer or by dnx_free(). DNX_EMEM. */
+/* Sets *p to count zeroed floats, which are freed with the layer or by dnx_free(). Error:
+ * DNX_EMEM. */
 dnx_status dnx_new(dnx_node *n, float **p, size_t count, dnx_err *err);
-/* Like dnx_new(), for `count` items of `size` bytes of any type. NULL when memory runs out. */
+/* Like dnx_new(), for `count` items of `size` bytes of any type. Returns the array, or NULL when
+ * memory runs out. */
 void *dnx_new_array(dnx_node *n, size_t count, size_t size, dnx_err *err);
 
 /* Called in make(): declares the next parameter of the weights file. Allocates *value and, when the
  * layer trains, *grad. grad is NULL for a parameter that is not trained. The caller sets the
- * members of p up to is_one_bit. A parameter of role DNX_SLOPES is always last in the file, even
- * when other parameters are declared after it. DNX_EMEM. */
+ * members of p from name to is_one_bit. A parameter of role DNX_SLOPES is always last in the file,
+ * even when other parameters are declared after it. Error: DNX_EMEM. */
 dnx_status dnx_new_param(dnx_node *n, float **value, float **grad, dnx_param p, dnx_err *err);
-/* Frees *value and sets it to NULL, if n keeps no weights. Call it at the end of prepare(). */
+/* With n->keeps_no_weights, frees the parameter *value and sets it to NULL. Call it at the end of
+ * prepare(). */
 void dnx_release_param(dnx_node *n, float **value);
-/* Allocates the values of all released parameters again, as zeros. DNX_EMEM. */
+/* Allocates the values of all released parameters again, as zeros. Error: DNX_EMEM. */
 dnx_status dnx_restore_params(dnx_node *n, dnx_err *err);
 /* Sets p->dx[k] to 0 unless it is NULL or dx_adds[k] is true: backward() can then add to it. */
 void dnx_clear_dx(const dnx_node *n, dnx_pass *p, int k);
 /* Divides `rows` rows, such as images or pixels, among the threads. Calls fn(n, p, lo, hi) in
- * parallel for ranges lo <= row < hi. fn writes only the results of these rows. */
+ * parallel for ranges lo <= row < hi. fn must write only the results of these rows. */
 void dnx_each_row(dnx_node *n, dnx_pass *p, long rows,
                   void (*fn)(dnx_node *n, dnx_pass *p, long lo, long hi));
 #endif

@@ -36,7 +36,8 @@ typedef struct dnx_description {
 __attribute__((format(printf, 6, 7))) int dnx_show(dnx_view *v, const char *section,
                                                    const int *from, int n, dnx_shape out,
                                                    const char *options, ...);
-/* Adds a [convolutional] section with out.c filters. more: further lines "key=value\n". */
+/* Adds a [convolutional] section with out.c filters that reads section `from`. more: further lines
+ * "key=value\n". Returns its number, or -1 as dnx_show(). */
 int dnx_show_convolution(dnx_view *v, int from, dnx_shape out, const dnx_convolution *c,
                          const char *more);
 void dnx_view_free(dnx_view *v);
