@@ -11,10 +11,10 @@
 #include "net/net.h"
 
 /* Allocates net->sgd.average, in the order of the .weights file, and sets it to the parameters.
- * Does nothing without ema=. DNX_EMEM. */
+ * Does nothing without ema=. Error: DNX_EMEM. */
 dnx_status dnx_average_begin(dnx_net *net, dnx_err *err);
 /* Updates the average after update t, counted from 1. Does nothing without ema=. */
 void dnx_average_update(dnx_net *net, uint64_t t);
-/* Exchanges the parameters and their average, if any. */
+/* Exchanges the parameters and their average. Does nothing without ema=. */
 void dnx_average_swap(dnx_net *net);
 #endif

@@ -119,7 +119,8 @@ static bool is_head(const reach *r) {
     return r->core > 0 && rest > 0 && (rest % r->width == 0 || rest % (r->width + 1) == 0);
 }
 
-/* Returns how many of the first layers have exactly `floats` parameters together, or 0. */
+/* Returns the number of layers, from the first on, that together have exactly `floats` parameters;
+ * 0 when no number fits. */
 static int layers_of(dnx_net *net, size_t floats) {
     for (int layers = net->n; floats && layers > 0; layers--)
         if (dnx_weights_floats(net, layers) == floats) return layers;

@@ -1,9 +1,9 @@
-/* bridge.h - copies parameters between networks that differ: another head, fewer layers, another
- * width.
+/* bridge.h - copies parameters from a source, which is a file or a network, to a network that
+ * differs: another head, fewer layers, another width.
  *
  * A weights file is only a row of floats, without names and shapes. So the floats go to the layers
  * in order, from the first layer on. The backbone is all layers up to the embedding
- * (dnx_net_embedding()); the layers after it are the head. */
+ * (dnx_net_embedding()); the layers after the embedding are the head. */
 #ifndef DNX_BRIDGE_H
 #define DNX_BRIDGE_H
 #include "net/net.h"
@@ -49,15 +49,15 @@ typedef struct {
 } dnx_bridge_how;
 
 /* Copies the parameters of `from` to `to`, prepares `to` and fills the table b. Layers with the
- * same name= are paired. From the start and from each such pair on, layers are paired in order
- * until one does not fit. DNX_EMEM; DNX_EWEIGHTS when no layer fits. */
+ * same name= are paired. After each of these pairs, and at the start, the next layers are paired in
+ * order, until two do not fit. Errors: DNX_EMEM; DNX_EWEIGHTS when no layer fits. */
 dnx_status dnx_bridge_net(dnx_net *from, dnx_net *to, dnx_bridge_how how, dnx_bridge *b,
                           dnx_err *err);
 
 /* Calls line() for each line of the table, and then for a line with its sums. text has no
  * newline. */
 void dnx_bridge_table(const dnx_bridge *b, void (*line)(void *arg, const char *text), void *arg);
-/* Writes a line about the first row that is not DNX_TAKEN, or "" when there is none. */
+/* Writes a line about the first row that is not DNX_TAKEN to `text`, or "" when all are. */
 void dnx_bridge_remark(const dnx_bridge *b, char *text, size_t size);
 void dnx_bridge_free(dnx_bridge *b);
 #endif

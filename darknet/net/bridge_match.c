@@ -12,7 +12,7 @@ static bool same_shapes(dnx_net *from, int f, dnx_net *to, int t) {
     if (n != dnx_net_params(to, t, b)) return false;
     for (int k = 0; k < n; k++)
         if (strcmp(a[k].name, b[k].name) || a[k].count != b[k].count) return false;
-    /* If the numbers of filters differ, a copy would mix up the weights of filters. */
+    /* Arrays of one length can have different numbers of filters. A copy would mix filters up. */
     return from->nodes[f].out.c == to->nodes[t].out.c;
 }
 
@@ -77,7 +77,8 @@ static int find_name(const dnx_net *net, const char *name) {
     return -1;
 }
 
-/* Copies what fits of the source's layer f to layer t. Returns false when nothing fits. */
+/* Copies what fits of the source's layer f to layer t. is_named: both layers have the same name=.
+ * Returns false when nothing fits. */
 static bool try_layer(walk *w, int f, int t, bool is_named) {
     const dnx_node *nf = &w->from->nodes[f], *nt = &w->to->nodes[t];
     size_t before = w->b->taken;

@@ -142,7 +142,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     dnx_err said = {0};
     if (!st) {
         st = type->make(n, &said);
-        /* The teacher first: prepare() may copy its class vectors. */
+        /* Loads the teacher's weights first, because prepare() may copy its class vectors. */
         if (!st && net->trains && net->teacher_source && l->teacher_output >= 0)
             st = net->teacher_source->load(net, n, &teacher, err);
         if (!st && type->prepare && !n->is_blank) st = type->prepare(n, &said);
@@ -181,7 +181,7 @@ static dnx_status note_places(dnx_net *net, const dnx_section *s, dnx_err *err) 
     return DNX_OK;
 }
 
-/* Counts the frozen layers: all up to the last one with stopbackward=1. */
+/* Counts the frozen layers: all up to the last layer with stopbackward=1. */
 static int count_frozen(const dnx_cfg *cfg) {
     int frozen = 0;
     for (int i = 1; i < cfg->n; i++) {
@@ -192,8 +192,9 @@ static int count_frozen(const dnx_cfg *cfg) {
 }
 
 /* Returns into how many shares the threads divide their work. The bits of a result depend on this
- * number. Training with 64 images or more has 8 shares, so 1 to 8 threads give the same bits.
- * Smaller batches have fewer shares, because each share keeps sums of its own. */
+ * number, because each share sums its gradients alone. Training with 64 images or more in a pass
+ * has 8 shares, so 1 to 8 threads give the same bits. With fewer images there are fewer shares,
+ * because the sums of each share cost memory and time. */
 static int shares_of(const dnx_net *net) {
     int shares = !net->trains ? 1 : net->batch / 8 < 8 ? net->batch / 8 : 8;
     return shares > net->threads ? shares : net->threads;

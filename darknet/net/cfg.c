@@ -118,7 +118,7 @@ dnx_status dnx_cfg_set(dnx_cfg *cfg, int i, const char *key, const char *value, 
     return DNX_OK;
 }
 
-/* Returns the first classes= of a section, if its value is auto, else NULL. */
+/* Returns the option classes= of a section if its value is auto, else NULL. */
 static const dnx_pair *classes_auto(const dnx_section *s) {
     const dnx_pair *p = dnx_opts_given(s, "classes");
     return p && !strcmp(p->value, "auto") ? p : NULL;

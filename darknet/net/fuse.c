@@ -40,7 +40,7 @@ static void defer_norm_acts(dnx_net *net, const int *uses) {
     }
 }
 
-/* When predicting, a layer that is only norm and activation is skipped: its reader applies them. */
+/* When predicting, skips a layer that is only norm and activation: the next layer applies both. */
 static void hand_on_norm_acts(dnx_net *net, const int *uses) {
     for (int i = 0; i + 1 < net->n; i++) {
         dnx_node *n = &net->nodes[i], *next = n + 1;
@@ -76,7 +76,7 @@ void dnx_net_fuse(dnx_net *net) {
 void dnx_net_unmerge(dnx_net *net, int i) {
     if (net->plan.of[i].residual_of < 0) return;
     net->plan.of[i].residual_of = -1;
-    /* The [shortcut], layer i + 1, now adds the residual itself. It works in place, because its y
-     * is still the memory of layer i's y. */
+    /* From now on the [shortcut], layer i + 1, adds its second input itself. It works in place,
+     * because its y is still the memory of layer i's y. */
     net->plan.of[i + 1].merged_into = -1;
 }

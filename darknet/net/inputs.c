@@ -65,8 +65,8 @@ static dnx_status find_pair(dnx_net *net, dnx_node *n, dnx_teacher_opts *o, dnx_
     n->in[0] = net->nodes[n->from[0]].out;
     const dnx_teacher_source *source = net->teacher_source;
     if (net->trains && source) return source->open(net, n, o, err);
-    /* A network that predicts needs the shape of the teacher's output only when the shape of the
-     * loss's parameters depends on it. */
+    /* A network that predicts needs the shape of the teacher's output only for a loss whose
+     * parameters take their shape from that output. */
     if (!n->type->classifier->needs_shape) return DNX_OK;
     if (net->depth > 1 || !source || source->open(net, n, o, NULL)) {
         n->distillation->target = (dnx_shape){0, 0, 0};

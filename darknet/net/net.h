@@ -28,11 +28,11 @@ typedef struct {
 /* What the network stores about a layer in addition to its dnx_node. */
 typedef struct {
     char *name; /* name= of the section, or NULL */
-    /* For a loss whose teacher runs on each batch: index of its target among the outputs of all
-     * teachers. Else -1. */
+    /* For a loss whose teacher runs on each batch: index of the output that the loss imitates, in
+     * the list of the outputs of all teachers. Else -1. */
     int teacher_output;
     const float *target; /* the teacher's output for the batch; NULL when not computed */
-    double loss;         /* loss of the last dnx_net_forward_layer() on the CPU */
+    double loss;         /* summed over the batch, of the last dnx_net_forward_layer() on the CPU */
     uint64_t loaded;     /* checksum of the parameters read from a file, else 0 */
     uint64_t sum;        /* checksum of all that the output depends on (net/fingerprint.h) */
 } dnx_link;
@@ -43,11 +43,12 @@ struct dnx_net;
 
 /* Opens the teachers of a network while it is built. */
 typedef struct {
-    /* Opens a teacher into net->teachers. Sets target and target_head of loss->distillation. */
+    /* Opens the teacher of `loss` and adds it to net->teachers. Sets target and target_head of
+     * loss->distillation. */
     dnx_status (*open)(struct dnx_net *net, dnx_node *loss, const struct dnx_teacher_opts *o,
                        dnx_err *err);
-    /* Loads the teacher's weights for training, after make() has accepted the target. The caller
-     * then calls the loss's prepare(). */
+    /* Loads the teacher's weights. Called only in training, between make() and prepare() of the
+     * loss. */
     dnx_status (*load)(struct dnx_net *net, const dnx_node *loss, const struct dnx_teacher_opts *o,
                        dnx_err *err);
     void (*close)(struct dnx_teachers *t);
@@ -57,14 +58,15 @@ typedef struct dnx_build dnx_build;
 /* Functions that run layers on a device. All pointers in a dnx_pass are addresses in the CPU's
  * memory. */
 typedef struct dnx_placement {
-    /* Places layers on the device after make(). DNX_EMEM, DNX_EIO, DNX_ESHAPE. */
+    /* Places layers on the device, after make() of all layers. Errors: DNX_EMEM, DNX_EIO,
+     * DNX_ESHAPE. */
     dnx_status (*place)(struct dnx_net *net, const struct dnx_placement *p, dnx_err *err);
     void (*remove)(struct dnx_net *net);
     /* Called before place(), when predicting. True when the device can add dnx_residual() to y of
      * layer i. */
     bool (*adds_residual)(const struct dnx_net *net, int i);
-    /* Allocates memory of the CPU that the device reads directly. The memory is not zeroed. May
-     * return NULL. */
+    /* Allocates memory of the CPU that the device reads directly. The memory is not zeroed. After
+     * NULL, the caller takes ordinary memory. */
     float *(*new_images)(const struct dnx_net *net, size_t floats);
     void (*free_images)(const struct dnx_net *net, float *images);
     void (*images)(struct dnx_net *net, const float *now, const float *next); /* dnx_net_images() */
@@ -73,7 +75,8 @@ typedef struct dnx_placement {
     /* Waits for the device. Returns layer i's loss, summed over the batch; NaN when the device
      * failed. */
     double (*loss)(struct dnx_net *net, int i);
-    /* Called when the gradient of layer i's output has been set to 0 on the CPU. */
+    /* Called after the CPU has set its gradient of layer i's output to 0: does the same on the
+     * device. */
     void (*clear_dy)(struct dnx_net *net, int i, int batch);
     /* Copies the output of layer i to the CPU's memory, unless it is there already. */
     void (*fetch)(struct dnx_net *net, int i, int batch);
@@ -81,8 +84,8 @@ typedef struct dnx_placement {
     void (*catch_up)(struct dnx_net *net, int i);
     /* Called after the parameters or the momentum of layer i have changed on the CPU. */
     void (*changed)(struct dnx_net *net, int i);
-    /* For layers that the CPU updates: moves their gradients to the CPU's memory, and copies their
-     * running statistics. */
+    /* For layers that run on the device, but are updated by the CPU: moves their gradients to the
+     * CPU's memory, and copies their running statistics. */
     void (*fetch_gradients)(struct dnx_net *net);
     /* Updates layers on the device. Called before the CPU updates any layer. */
     void (*update)(struct dnx_net *net, int batch, float rate, float momentum, float decay);
@@ -96,10 +99,10 @@ typedef struct dnx_placement {
 
 /* A layer's output, its gradient, and the layers that do part of its work. */
 typedef struct {
-    float *y, *dy; /* the output in the first lane; its gradient, NULL when predicting */
+    float *y, *dy; /* the output in lane 0 of dnx_plan; its gradient, NULL when predicting */
     struct dnx_norm_act *deferred; /* norm and activation that the next layer applies; or NULL */
-    /* For a merged [shortcut] or batch norm, which a forward pass skips: the layer whose y it
-     * shares. Else -1. */
+    /* The forward pass skips a [shortcut] or batch norm that a neighbour computes. merged_into is
+     * then the index of the layer whose y it shares, else -1. */
     int merged_into;
     int residual_of; /* the layer whose output this layer adds when it stores y; else -1 */
     bool dy_written; /* in this backward pass dy has been written already */
@@ -108,7 +111,7 @@ typedef struct {
 /* The memory of a network's tensors, and how threads divide the images. */
 typedef struct {
     dnx_layer_plan *of;
-    struct dnx_pool *alone; /* when lanes > 1: a pool of one thread for reentrant layers */
+    struct dnx_pool *alone; /* with lanes > 1: pool of one thread, for the reentrant layers */
     /* Each of `lanes` threads takes its own chunks of images through the reentrant layers. With 1
      * lane, the threads share the rows of one chunk. */
     int lanes;
@@ -143,7 +146,7 @@ typedef struct {
 /* The cfg from which the network was built. */
 typedef struct {
     int line;          /* the line of [net] */
-    dnx_place *places; /* the lines of the options that [net] gives */
+    dnx_place *places; /* keys and lines of the options given in [net] */
     int n_places;
     dnx_notes notes; /* about options that may be a mistake */
 } dnx_origin;
@@ -158,13 +161,13 @@ typedef struct dnx_net {
     int batch; /* o.batch / o.subdivisions, or dnx_build.batch */
     int chunk; /* most images that go through the layers together */
     bool trains;
-    bool keeps_no_weights; /* nodes release weights, except while a file is loaded */
+    bool keeps_no_weights; /* layers free packed weights, except while a file is loaded */
     bool is_blank;         /* see dnx_build */
     bool is_partial;       /* a loss lacks parameters whose shape depends on a missing teacher */
     int first_trained;     /* index of the first layer after the last stopbackward=1 */
     int depth;     /* 1: a teacher; 2: a teacher's teacher, which only gives shapes; else 0 */
     uint64_t seen; /* images trained on */
-    int threads;   /* requested threads; the pool may have more shares (build.c) */
+    int threads;   /* requested threads; the pool may divide work into more shares (build.c) */
     struct dnx_pool *pool;
     dnx_plan plan;
     dnx_optimiser sgd;
@@ -179,8 +182,8 @@ typedef struct dnx_net {
 /* Options of dnx_net_build(). Every member has the default 0. */
 struct dnx_build {
     bool trains;
-    bool keeps_no_weights; /* layers free packed parameters: dnx_param.value is then NULL */
-    bool is_blank;         /* all weights are read before the network runs, or it never runs */
+    bool keeps_no_weights; /* layers free packed parameters and set dnx_param.value to NULL */
+    bool is_blank;         /* no initial weights: a file gives all, or the network never runs */
     int batch;             /* 0 means the cfg's batch / subdivisions */
     int threads;           /* 0 means as many as there are processors; at most 64 */
     const dnx_layer_type *const
@@ -190,19 +193,20 @@ struct dnx_build {
     const dnx_net *student; /* for a teacher: its student, whose threads and placement it uses */
 };
 
-/* Builds the network of a cfg. Free *out with dnx_net_free(). DNX_EPARSE, DNX_EOPTION, DNX_ESHAPE,
- * DNX_EMEM, and the errors of opening a teacher or placing layers on a device. */
+/* Builds the network of a cfg. Free *out with dnx_net_free(). Errors: DNX_EPARSE, DNX_EOPTION,
+ * DNX_ESHAPE, DNX_EMEM, and those of opening a teacher or placing layers on a device. */
 dnx_status dnx_net_build(const dnx_cfg *cfg, const dnx_build *how, dnx_net **out, dnx_err *err);
 void dnx_net_free(dnx_net *net);
-/* Lets a network that predicts take images of h x w pixels. DNX_ESHAPE when a layer does not fit or
- * its weights depend on the size; DNX_EOPTION when the network trains or has released weights;
- * DNX_EMEM. After DNX_EMEM the network may only be freed. */
+/* Lets a network that predicts take images of h x w pixels. Errors: DNX_ESHAPE when a layer does
+ * not fit or its weights depend on the size; DNX_EOPTION when the network trains or has released
+ * weights; DNX_EMEM. After DNX_EMEM the network may only be freed. */
 dnx_status dnx_net_resize(dnx_net *net, int h, int w, dnx_err *err);
 
-/* Finds the layer that a loss with a teacher reads: layer `given` or, when given < 0, the last
- * suitable layer before `end`. Sets *source to this layer, and *head to NULL. When the layer is a
- * classifier whose logits are needed, sets *head to the classifier, and *source to the input of the
- * classifier. Returns false with the reason in *why when no layer is suitable. */
+/* Finds the layer from which a loss with a teacher reads the output `kind`, in the student or in
+ * the teacher: layer `given` or, when given < 0, the last suitable layer before `end`. Sets *source
+ * to this layer, and *head to NULL. If kind is DNX_LOGITS or DNX_VECTORS and the layer is a loss
+ * that has logits(), sets *head to the loss, and *source to its input. Returns false, with the
+ * reason in *why, when no layer is suitable. */
 bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int *source,
                     dnx_node **head, const char **why);
 
@@ -222,7 +226,8 @@ dnx_loc dnx_net_at(const dnx_net *net, const char *key);
  * x. When layer i is a batch norm that the next layer applies, computes the output and stores it in
  * `room` (batch x outputs floats). */
 const float *dnx_net_own_output(dnx_net *net, int i, const float *x, int batch, float *room);
-/* In a network that predicts: if a [shortcut] is merged into layer i, runs it on its own again. */
+/* In a network that predicts: if a [shortcut] is merged into layer i, separates both, so that the
+ * output of layer i no longer contains the sum. */
 void dnx_net_unmerge(dnx_net *net, int i);
 
 typedef enum { DNX_PREDICTING, DNX_TRAINING } dnx_phase;
@@ -239,7 +244,7 @@ double dnx_net_loss(dnx_net *net, int i);
 float *dnx_net_new_images(const dnx_net *net, size_t floats, bool *is_of_net);
 void dnx_net_free_images(const dnx_net *net, float *images, bool is_of_net);
 /* Optional: announces the images of two passes, so that a device can copy them early. now: the
- * images of the next pass; next: the images of the pass after it, or NULL. Both have net->batch
+ * images of the next pass; next: the images of the pass after `now`, or NULL. Both have net->batch
  * images and must not change until their pass has ended. */
 void dnx_net_images(dnx_net *net, const float *now, const float *next);
 /* The backward pass: call dnx_net_backward_begin() once, then dnx_net_backward_layer() for all
@@ -258,13 +263,15 @@ void dnx_net_update_begin(dnx_net *net, int batch);
 void dnx_net_update_layer(dnx_net *net, int i, int batch, float rate, float momentum, float decay);
 
 /* Runs layers 0..last forward without training. out: the output of layer `last`, batch x H x W x C.
- * In a network that trains, `last` must not be a layer that defers its batch norm. */
+ * In a network that trains, `last` must not be a layer whose batch norm the next layer computes
+ * (plan.of[last].deferred). */
 void dnx_net_run(dnx_net *net, const float *x, int batch, int last, float *out);
-/* An output that dnx_net_run_taps() copies. The taps may be in any order. */
+/* A layer whose output dnx_net_run_taps() copies. */
 typedef struct {
     int layer;
     float *out; /* batch x outputs of the layer */
 } dnx_tap;
+/* Like dnx_net_run(), but copies the outputs of n layers, in any order. */
 void dnx_net_run_taps(dnx_net *net, const float *x, int batch, const dnx_tap *taps, int n);
 /* Runs all layers for at most net->batch images. Returns the output of the last layer, which is
  * valid until the next call. */
@@ -272,7 +279,7 @@ const float *dnx_net_predict(dnx_net *net, const float *x, int batch);
 /* Calls prepare() of every layer. Call it after writing parameters. */
 dnx_status dnx_net_prepare(dnx_net *net, dnx_err *err);
 /* Call it before writing weights into layer i, and dnx_net_release_params() afterwards. Allocates
- * the released parameters, lists all parameters and sets *count. DNX_EMEM. */
+ * the released parameters. Sets list[0..*count-1] to all parameters. Error: DNX_EMEM. */
 dnx_status dnx_net_restore_params(dnx_net *net, int i, dnx_param *list, int *count, dnx_err *err);
 /* Calls prepare() of layer i, which frees the parameters when the network keeps no weights. */
 dnx_status dnx_net_release_params(dnx_net *net, int i, dnx_err *err);
@@ -284,7 +291,8 @@ const float *dnx_net_output(dnx_net *net, int i, int batch);
 /* Returns the first failure of the device, or DNX_OK. */
 dnx_status dnx_net_status(dnx_net *net, dnx_err *err);
 
-/* Lists the parameters of layer i in file order. Returns their number. list may be NULL. */
+/* Lists the parameters of layer i in file order. Returns their number. list has DNX_MAX_PARAMS
+ * elements, or is NULL. */
 int dnx_net_params(dnx_net *net, int i, dnx_param *list);
 /* Returns the number of trained floats of layer i. */
 size_t dnx_net_count(dnx_net *net, int i);

@@ -14,7 +14,7 @@
 #include "net/describe.h"
 #include "net/types.h"
 
-/* Names of Netron's sections, not of our layers. Netron computes output shapes only for the
+/* Sections that Netron knows; Netron's names, not ours. Netron computes output shapes only for the
  * sections in KNOWN. For a section in LOSES_LENGTH, Netron does not compute the length of the flat
  * output. For a section in LOSES_MAP, it does not compute the height and width. A section in
  * NEEDS_LENGTH or NEEDS_MAP must follow a section for which Netron has computed this length or this

@@ -5,9 +5,9 @@
 #include "net/notes.h"
 
 /* Fills n structs: first with defaults, then with the key=value pairs of one section. tables[i]
- * describes outs[i] and may be NULL. After an error the structs own no memory. DNX_EOPTION when an
- * option is unknown, given twice, or has a wrong value; DNX_EMEM. When notes is not NULL, an option
- * given twice is no error: the first value is used, as in libdarknet, and a note is added. */
+ * describes outs[i] and may be NULL. After an error the structs own no memory. Errors: DNX_EOPTION
+ * when an option is unknown, given twice, or has a wrong value; DNX_EMEM. When notes is not NULL,
+ * an option may be given twice: the first value is used, as in libdarknet, and a note is added. */
 dnx_status dnx_opts_parse(const dnx_opt *const *tables, void *const *outs, int n,
                           const dnx_section *s, const char *file, dnx_notes *notes, dnx_err *err);
 /* Returns the size of the struct that the table fills, in bytes; 1 when the table is NULL. */

@@ -3,17 +3,18 @@
 
 #include <stdlib.h>
 
-/* Returns the number of floats to reserve for y (is_y) or dy of layer i. The number includes a gap
- * to the next tensor. It is 0 for y of a layer that defers its batch norm, because this layer
- * stores its output in memory of its own. */
+/* Returns the number of floats to reserve for y of layer i, or for dy when is_y is false. The
+ * number includes a gap to the next tensor. It is 0 for y of a layer whose batch norm is deferred
+ * to the next layer, because this layer stores its output in memory of its own. */
 static size_t floats_of(const dnx_net *net, int i, bool is_y) {
     if (is_y && net->plan.of[i].deferred) return 0;
     return (dnx_size(net->nodes[i].out) * (size_t)net->chunk + 31) & ~(size_t)15;
 }
 
-/* Chooses for each layer i the offset at[i], in floats, of its y (is_y) or dy. Tensors that are
- * needed at the same time do not overlap. Returns the total number of floats. The backward pass
- * visits the layers in reverse order, so dy of a layer is needed over the same layers as its y. */
+/* Chooses for each layer i the offset at[i], in floats, of its y, or of its dy when is_y is false.
+ * Tensors that are needed at the same time do not overlap: y of layer i from layer i to its last
+ * reader, last_use[i]. The backward pass visits the layers in reverse order, so dy of a layer is
+ * needed over the same layers as its y. Returns the total number of floats. */
 static size_t plan(const dnx_net *net, bool is_y, size_t *at, int *last_use) {
     bool shares = !is_y || !net->trains;
     size_t total = 0;

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* Makes the random stream of the rate differ from those of layers and images. */
+/* Makes the random numbers of the rate differ from those of layers and images. */
 #define STREAM 0x72617465ull
 
 static float times(const dnx_net_opts *o, double factor) {

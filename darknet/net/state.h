@@ -13,8 +13,8 @@ typedef struct {
     size_t params, momentum, average; /* number of floats of each; average may be 0 */
 } dnx_state;
 
-/* Writes `inputs` and the state of net. After an error the old file is unchanged. Errors: DNX_EIO,
- * DNX_EMEM. */
+/* Writes the state of net, and the text `inputs`, which lists what the run depends on
+ * (train/inputs.c). After an error the old file is unchanged. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dnx_err *err);
 /* Reads the file `path`. Call dnx_state_free() also after an error. Errors: DNX_EWEIGHTS when the
  * file is damaged, is not a state file, or has another version; DNX_EIO, DNX_EMEM. */

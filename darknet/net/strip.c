@@ -27,7 +27,7 @@ static void put_layers(FILE *f, const char *value, int layer, const int *place) 
         p += strspn(p, " \t");
         size_t len = strcspn(p, ",");
         const bool is_number = strchr("0123456789+-.", *p);
-        const int v = is_number ? (int)strtod(p, NULL) : 0; /* parsing accepts 1e1, too */
+        const int v = is_number ? (int)strtod(p, NULL) : 0; /* a cfg may say 1e1 for layer 10 */
         if (p != value) fputc(',', f);
         if (is_number) fprintf(f, "%d", v < 0 ? place[layer + v] - place[layer] : place[v]);
         else fprintf(f, "%.*s", (int)len, p);

@@ -31,9 +31,9 @@ void dnx_net_update_begin(dnx_net *net, int batch) {
  *
  *   E = 1/(M-1) sum_p sum_{i != j} |w_ip| |w_jp|,  dE/dw_ip = 2/(M-1) sign(w_ip) (S_p - |w_ip|)
  *
- * The sums are the squared exclusive norm of ECMSC without its terms i = j. Because of the factor
- * 1/(M-1), the gradient does not grow with the number of filters. The loss of an image grows by
- * exclusivity= times the sum of E over all layers. */
+ * The sums are the squared exclusive norm of w, the sum of S_p^2, without its terms i = j. Because
+ * of the factor 1/(M-1), the gradient does not grow with the number of filters. The loss of an
+ * image grows by exclusivity= times the sum of E over all layers. */
 static double exclude(const dnx_param *w, double factor) {
     size_t M = (size_t)w->filters, D = w->count / M;
     double e = 0, scale = 1 / (double)(M - 1), f = 2 * factor * scale;

@@ -51,8 +51,8 @@ static dnx_status bad_variance(dnx_net *net, const source *s, const dnx_node *n,
                        need, s->floats, n->index, n->type->name);
 }
 
-/* Checks the next `count` floats of the file, which belong to parameter `of` of layer n. Both are
- * NULL for floats after the last parameter. */
+/* Checks the next `count` floats of the file, which belong to parameter `of` of layer n. n and `of`
+ * are NULL for floats after the last parameter. */
 static dnx_status check_span(dnx_net *net, const source *s, const dnx_node *n, const dnx_param *of,
                              size_t count, dnx_err *err) {
     float block[4096];
@@ -101,7 +101,7 @@ size_t dnx_weights_floats(dnx_net *net, int layers) {
 static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     size_t used = 0, need = dnx_weights_floats(net, net->n);
-    /* false behind a loss whose number of parameters is unknown because its teacher is missing */
+    /* false after a loss whose number of parameters is unknown because its teacher is missing */
     bool is_known = true;
     for (int i = 0; i < net->n; i++) {
         int n = dnx_net_params(net, i, list);
@@ -126,8 +126,8 @@ static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
                        "too long: the network has %zu floats, the file %zu", used, s->floats);
 }
 
-/* Reads the parameters of the first `layers` layers. With keeps_no_weights, releases those of each
- * layer before it reads the next layer. */
+/* Reads the parameters of the first `layers` layers. With keeps_no_weights, packs and frees the
+ * parameters of each layer before it reads the next layer. */
 static dnx_status store(dnx_net *net, const source *s, int layers, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     for (int i = 0, n; i < layers; i++) {
@@ -247,7 +247,7 @@ dnx_status dnx_weights_load_first(dnx_net *net, const char *path, int layers, dn
     st = is_packed ? load_packed(net, path, layers, err) : load_plain(net, &s, len, layers, err);
     fclose(s.file);
     if (!st) st = dnx_net_prepare(net, err);
-    dnx_return_memory(); /* returns memory that prepare() has freed to the system */
+    dnx_return_memory(); /* prepare() has freed memory: gives it back to the system */
     return st;
 }
 
