@@ -25,24 +25,26 @@ typedef struct {
     float rgb[3], alpha;
     float edge; /* width of the soft border, pixels; less than 1 counts as 1 */
     float bend, taper, square;
-    float hole_u, hole_v; /* half axes of a hole, relative to the frame's; 0: no hole */
-    /* With is_cut, only the part with v < cut + cut_curve (u - cut_u)^2 is painted. This v does not
-     * include the bend. */
+    float hole_u, hole_v; /* half axes of a hole in units of u and v; 0 without a hole */
+    /* With is_cut, only the part with v < cut + cut_curve (u - cut_u)^2 is painted. Here v is the
+     * coordinate of the frame, before bend changes it. */
     bool is_cut;
     float cut, cut_curve, cut_u;
-    /* cut_edge: width of the soft border of the cut, pixels; cut_ragged: twice the depth of its
-     * zigzag, in units of v */
+    /* cut_edge: width of the soft border of the cut, pixels; cut_ragged: twice the depth of the
+     * zigzag along the cut, in units of v */
     float cut_edge, cut_ragged;
     float grain, strands; /* brightness +- grain / 2 in `strands` stripes over u = -1..1 */
     bool takes_light;
 } dnx_paint;
 
-/* scratch: DNX_CANVAS_FLOATS(size) floats, which must outlive the canvas. */
+/* Makes a canvas of size x size pixels without setting them. scratch: DNX_CANVAS_FLOATS(size)
+ * floats, which must outlive the canvas. */
 void dnx_canvas_init(dnx_canvas *c, int size, float *scratch);
 /* Fills the canvas with a linear gradient from colour a to colour b along the unit vector (dx, dy).
  * dnx_canvas_light() will not change these pixels. */
 void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx, float dy);
-/* Paints a patch with the place f. Parts outside the canvas are not drawn. */
+/* Paints the ellipse of frame f, with the shape and colour of p. Parts outside the canvas are not
+ * drawn. */
 void dnx_canvas_paint(dnx_canvas *c, const dnx_frame *f, const dnx_paint *p);
 /* Multiplies the pixels painted with takes_light by ambient + diffuse max(0, n . light). n is the
  * normal of the ellipsoid whose outline is the frame's ellipse; light is a unit vector towards the

@@ -54,12 +54,14 @@ typedef struct {
 
 enum { DNX_NOTHING, DNX_SHADES, DNX_HAND, DNX_BAR, DNX_CAP, DNX_SCARF, DNX_COVERS };
 
-/* Paints an image. rgb: size x size x 3 bytes; scratch: DNX_CANVAS_FLOATS(size) floats. */
+/* Paints the shot s of the face f into rgb: size x size x 3 bytes. scratch: DNX_CANVAS_FLOATS(size)
+ * floats. */
 void dnx_synth_draw(const dnx_synth_face *f, const dnx_shot *s, int size, float *scratch,
                     unsigned char *rgb);
 
-/* Paints an image of an identity. Identities and images are counted from 0, and `image` must be
- * below 2^24. The same number is one person in the training set and another in the test set. */
+/* Draws the numbers of an identity and of its shot `image` from the seed, and paints this shot as
+ * dnx_synth_draw(). Identities and images are counted from 0; `image` must be below 2^24. The same
+ * identity number is one person in the training set and another in the test set. */
 void dnx_synth_image(uint64_t seed, bool is_test, int identity, int image, int size, float *scratch,
                      unsigned char *rgb);
 #endif

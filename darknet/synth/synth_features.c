@@ -25,7 +25,7 @@ static dnx_paint bent(dnx_paint p, float bend) {
     return p;
 }
 
-/* Paints a patch if it faces the camera. */
+/* Like dnx_spot(), for a patch turned by `angle` radians. */
 static void arc(dnx_scene *s, float x, float y, float lift, float w, float h, float angle,
                 dnx_paint p) {
     dnx_frame o;
@@ -143,8 +143,8 @@ static void beard(dnx_scene *s) {
         p.hole_u = .74f;
         p.hole_v = .8f;
         p.square = .3f;
-        /* A cut keeps the part above its line. A frame turned upside down makes it the part
-         * below. */
+        /* A cut keeps the part above its line. With the frame turned upside down, it keeps the
+         * part below. */
         o.vx = -o.vx;
         o.vy = -o.vy;
         p.is_cut = true;

@@ -5,7 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-/* HALF: the head's half axes in x, y, z. CENTRE_Y: its centre's y. FAR: the camera's distance. */
+/* HALF: half axes of the head in x, y, z. CENTRE_Y: y of the head's centre. FAR: distance of the
+ * camera from this centre. Units: see synth.h. */
 static const float HALF[3] = {44, 68, 42};
 enum { CENTRE_Y = 5, FAR = 420 };
 
@@ -107,7 +108,8 @@ dnx_frame dnx_ellipsoid(const dnx_scene *s, float x, float y, float z, float w, 
         m[1] += u * v;
         m[2] += v * v;
     }
-    /* m describes the outline: the columns of its Cholesky factor are two half axes of the frame */
+    /* m[0], m[1], m[2] are xx, xy, yy of a symmetric 2 x 2 matrix that describes the outline. The
+     * columns of its Cholesky factor are two half axes of the frame. */
     float ux = sqrtf(m[0]), uy = m[1] / ux, vy = sqrtf(m[2] - uy * uy);
     return (dnx_frame){s->a * p.x - s->b * p.y + s->tx,
                        s->b * p.x + s->a * p.y + s->ty,

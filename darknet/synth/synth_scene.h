@@ -18,11 +18,13 @@ typedef struct {
     float unit; /* pixels for each unit of synth.h, approximately */
 } dnx_scene;
 
-/* scratch: DNX_CANVAS_FLOATS(size) floats, which must outlive the scene. */
+/* Makes a canvas of size x size pixels, and turns and aligns the head. scratch:
+ * DNX_CANVAS_FLOATS(size) floats, which must outlive the scene. */
 void dnx_scene_init(dnx_scene *s, const dnx_synth_face *f, const dnx_shot *shot, int size,
                     float *scratch);
 
-/* Returns the pixel that shows the point (x, y) of the skin, raised by `lift` units. */
+/* Returns the place in the image, x and y in pixels, of the point (x, y) of the skin, raised by
+ * `lift` units. z of the result is the depth. */
 dnx_point dnx_at(const dnx_scene *s, float x, float y, float lift);
 /* Sets *f to the frame of an elliptic patch of skin around (x, y) with half axes w, h, turned by
  * `angle` radians. Returns false when the patch faces away from the camera. */
@@ -42,7 +44,7 @@ void dnx_within(const dnx_frame *f, dnx_point p, float *u, float *v);
 dnx_paint dnx_colour(const float *rgb, float factor, float alpha, float edge);
 /* Paints the ellipse of a frame. The widths in p are in units of synth.h. */
 void dnx_put(dnx_scene *s, const dnx_frame *f, dnx_paint p);
-/* Paints a patch of skin with angle 0, if it faces the camera. */
+/* Paints the patch of dnx_patch() with angle 0, if it faces the camera. */
 void dnx_spot(dnx_scene *s, float x, float y, float lift, float w, float h, dnx_paint p);
 
 /* Paints eyes, brows, nose, mouth, beard, wrinkles and marks (synth_features.c). */
