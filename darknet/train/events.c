@@ -176,7 +176,8 @@ static size_t kept(const unsigned char *p, size_t n, uint64_t keep) {
 
 static const char stem[] = "events.out.tfevents.0000000000.";
 
-/* Sets e->folder and e->path. The name of the file has a checksum of the run's place. */
+/* Sets e->folder and e->path, and makes the folder. The file's name contains a checksum of `base`,
+ * so that check_own() can tell the file from those of runs in other folders. */
 static dnx_status make_path(dnx_events *e, const char *dir, const char *base, dnx_err *err) {
     const char *name = strrchr(base, '/') + 1;
     char file[sizeof stem + 16];
@@ -228,7 +229,7 @@ dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *base,
     return DNX_OK;
 }
 
-/* Renames the folder to the first free DIR/NAME.old-N, and makes it anew. */
+/* Renames the folder to the first free DIR/NAME.old-N, and makes an empty folder in its place. */
 static dnx_status set_aside(dnx_events *e, dnx_err *err) {
     char *to = NULL;
     for (int i = 1; !to || !access(to, F_OK); i++) {

@@ -17,8 +17,8 @@ typedef struct {
 } dnx_events;
 
 /* Makes the folder DIR/NAME of the run with the files `base`.csv and so on; NAME is the last part
- * of base. With keep > 0, keeps the records of its event file up to batch `keep`. Otherwise the
- * first flush renames an earlier folder to DIR/NAME.old-1, or to the next free number.
+ * of base. With keep > 0, keeps the records of the run's event file up to batch `keep`. Otherwise
+ * the first flush renames an earlier folder to DIR/NAME.old-1, or to the next free number.
  * verification: the name of the verification's curve, which must outlive e. Errors: DNX_EIO, also
  * when the folder has the curves of a run of this name in another place; DNX_EMEM. */
 dnx_status dnx_events_open(dnx_events *e, const char *dir, const char *base,

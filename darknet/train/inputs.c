@@ -28,8 +28,8 @@ void dnx_train_note(const dnx_train_job *j, dnx_train_kind kind, const char *for
 
 /* ---- classes ---- */
 
-/* Returns the name of the identity folder of image i, and its length in *len; NULL when the image
- * lies in no such folder. */
+/* Returns the name of the folder that contains the images of one person, image i among them, and
+ * sets *len to the name's length. NULL when image i lies in no such folder. */
 static const char *identity(const dnx_data *d, size_t i, int *len) {
     const dnx_source *s = dnx_data_source(d, i);
     const size_t n = strlen(s->path);
@@ -164,7 +164,7 @@ static void processor(char *out, size_t size) {
     if (f) fclose(f);
 }
 
-/* Lists inputs that hardly change the trained weights. */
+/* Lists as remarks (record.h) what hardly changes the trained weights. */
 static void list_remarks(dnx_train_job *j) {
     dnx_record *r = &j->inputs;
     char text[256];

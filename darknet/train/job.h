@@ -32,11 +32,11 @@ struct dnx_train_job {
     dnx_log log;
     dnx_events curves; /* the curves of -tensorboard */
     dnx_page *page;    /* the page of -port, or NULL */
-    /* Numbers of updates. batch: done so far; last: of the whole run; first: done before this
-     * process began. */
+    /* Numbers of updates. batch: updates done so far; last: updates of the whole run; first:
+     * updates done before this process began. */
     uint64_t batch, last, first;
     uint64_t saved_batch; /* batch of this process's last checkpoint, or UINT64_MAX */
-    /* Times by dnx_now(): of the last checkpoint, of the log's last flush, of the start. */
+    /* Times by dnx_now(): of the last checkpoint, of the log's last flush, of the loop's start. */
     double saved, flushed, began;
     double *losses;    /* this update's loss of each layer, per image */
     long *used;        /* triplets or pairs that each layer used in this update */
@@ -53,7 +53,8 @@ struct dnx_train_job {
     dnx_verify *pairs; /* the pairs to verify; NULL without verification */
     dnx_net *eval;     /* the network, built to predict, for the verification */
     int feature;       /* layer of the embedding in eval, or -1 */
-    double verified; /* result of the last verification; NAN before the first, or if it has none */
+    double verified; /* result of the last verification; NAN before the first verification, or when
+                      * it gave no result */
     double best_verified; /* result of NAME-best.weights; -1 when unknown */
     uint64_t best_batch;
     int verifications;
@@ -63,8 +64,8 @@ struct dnx_train_job {
     dnx_err late_file, late_best;
 
     /* For NAME.run: */
-    double loss, accuracy; /* running means over about 50 updates; NAN without a value */
-    double earlier_seconds;
+    double loss, accuracy;  /* running means over about 50 updates; NAN without a value */
+    double earlier_seconds; /* time that earlier processes of this run have trained */
     char start[32];
     char *begun_from;   /* the weights file that the run began from, or NULL */
     char begun_sum[17]; /* checksum of the parameters and of net->seen when the run began */
@@ -110,14 +111,14 @@ dnx_status dnx_train_set_aside(dnx_train_job *j, dnx_err *err);
 /* Fills j->inputs and j->inputs_text with everything that the results of the run depend on. */
 dnx_status dnx_train_list_inputs(dnx_train_job *j, dnx_err *err);
 /* Compares the inputs with `was`, the text in the checkpoint, and reports each difference. Returns
- * DNX_EOPTION when, without -force, entries differ that are not remarks; DNX_EMEM. */
+ * DNX_EOPTION when, without -force, entries differ that are not remarks (record.h); DNX_EMEM. */
 dnx_status dnx_train_compare(dnx_train_job *j, const char *was, dnx_err *err);
 /* Writes the names of the classes to NAME.names, if they have names. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save_names(const dnx_train_job *j, dnx_err *err);
 
 /* ---- skipped.c ---- */
 
-/* Adds a line, such as "FILE: skipped: WHY", to those of NAME.skipped, unless it is there. */
+/* Adds a line, such as "FILE: skipped: WHY", to the lines of NAME.skipped, unless it is known. */
 void dnx_train_skip(dnx_train_job *j, const char *line);
 /* For -resume: reads the lines that earlier processes wrote into NAME.skipped. */
 void dnx_train_read_skipped(dnx_train_job *j);
@@ -136,7 +137,7 @@ dnx_status dnx_train_complete(dnx_train_job *j, dnx_err *err);
 /* Writes the parameters of the network, or with ema= their average. Errors: DNX_EIO, DNX_EMEM. */
 dnx_status dnx_train_save_weights(dnx_train_job *j, const char *path, dnx_err *err);
 /* Copies the untrained parameters, which the forward pass changes, to j->statistics. With `back`,
- * restores them from there, after an update that was interrupted. */
+ * copies them from j->statistics back to the network, after an update that was interrupted. */
 void dnx_train_keep(dnx_train_job *j, bool back);
 
 /* ---- best.c ---- */
@@ -146,7 +147,7 @@ const char *dnx_train_verified_on(const dnx_train_args *a);
 /* Stores in `out` a checksum of the options that choose the best weights: the pairs or people,
  * their folder, the judge, the distractors and -verify; "" when the run does not verify. */
 void dnx_train_verified_sum(const dnx_train_job *j, char out[17]);
-/* Notes the batch and the result of the best weights. The run must verify. */
+/* Reports the batch and the result of the best weights. Call it only when the run verifies. */
 void dnx_train_report_best(const dnx_train_job *j);
 
 /* For -resume: sets j->best_verified and j->best_batch from NAME-best.txt, or verifies
@@ -165,7 +166,7 @@ dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err
 void dnx_train_read_run(dnx_train_job *j);
 /* Loads the weights file of the command line (start.c). */
 dnx_status dnx_train_start(dnx_train_job *j, dnx_err *err);
-/* Stores in j->begun_from and j->begun_sum what the run begins from. With -resume it must not be
- * called, because dnx_train_read_run() reads both from NAME.run. Error: DNX_EMEM. */
+/* Stores in j->begun_from and j->begun_sum what the run begins from. Do not call it with -resume:
+ * dnx_train_read_run() reads both from NAME.run. Error: DNX_EMEM. */
 dnx_status dnx_train_note_begin(dnx_train_job *j, dnx_err *err);
 #endif

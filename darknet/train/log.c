@@ -105,18 +105,18 @@ static void add_with(dnx_log *log, const char *line, const char *text) {
     add_bytes(log, cell, strlen(cell));
 }
 
-/* Returns true when the line's verification is `text`, or when the line has no such column. The
- * title lfw of older logs counts as pairs. */
+/* Returns true when the line's verification is `text`, or when the line has no such column. In the
+ * line of titles, lfw of older logs counts as pairs. */
 static bool has(const char *line, const char *text) {
     const char *cell = column(line, DNX_LOG_VERIFIED);
     if (cell && !strncmp(cell, "lfw,", 4)) return !strcmp(text, "pairs");
     return !cell || (strcspn(cell, ",\n") == strlen(text) && !strncmp(cell, text, strlen(text)));
 }
 
-/* Keeps the lines of the old file up to `batch`. The last of them becomes waiting text, so that
- * dnx_log_amend() can change it. When the file has another title, and these lines have no
- * verifications, all of them become waiting text, under the new title. Returns false when they have
- * verifications under another title. */
+/* Keeps the lines of the old file up to `batch`. The last kept line becomes waiting text, so that
+ * dnx_log_amend() can change it. If the verification column of the file has another title than
+ * `title`, and no kept line has a verification, all kept lines become waiting text under the new
+ * title. Returns false when such a line has a verification. */
 static bool keep(dnx_log *log, uint64_t batch, const char *title) {
     FILE *old = fopen(log->path, "r");
     char *line = NULL, *last = NULL;

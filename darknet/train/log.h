@@ -36,14 +36,15 @@ typedef struct {
 dnx_status dnx_log_open(dnx_log *log, const char *path, const dnx_net *net,
                         const char *verification, uint64_t keep, dnx_err *err);
 /* Returns true when the last line that dnx_log_open() kept is that of `batch` and lacks a
- * verification. dnx_log_amend() adds it. Call both before dnx_log_write(). */
+ * verification. dnx_log_amend() adds the result to this line. Call both before dnx_log_write(). */
 bool dnx_log_lacks_verification(const dnx_log *log, uint64_t batch);
 void dnx_log_amend(dnx_log *log, double verified);
 /* Adds a line; dnx_log_flush() writes it to the file. */
 void dnx_log_write(dnx_log *log, const dnx_net *net, const dnx_log_line *line);
 /* Returns the last waiting line, with its '\n', or NULL when no line waits. */
 const char *dnx_log_last(const dnx_log *log);
-/* Returns the columns' titles with commas, or NULL without memory. The caller frees the text. */
+/* Returns the titles of the columns, separated by commas, or NULL without memory. The caller frees
+ * the text. */
 char *dnx_log_titles(const dnx_log *log, const dnx_net *net);
 /* Writes the waiting lines. After an error, DNX_EIO or DNX_EMEM, unwritten lines go on waiting. */
 dnx_status dnx_log_flush(dnx_log *log, dnx_err *err);

@@ -15,7 +15,7 @@ enum { SAVE_SECONDS = 300, AGAIN_SECONDS = 30, FLUSH_SECONDS = 1 };
 
 /* ---- an update ---- */
 
-/* Returns true when the class `truth` of an image has the largest of the values y. */
+/* Returns true when the class `truth` of an image has the largest value of y. s: the shape of y. */
 static bool is_largest(const float *y, dnx_shape s, float truth) {
     size_t n = dnx_size(s), best = 0;
     for (size_t i = 1; i < n; i++)
@@ -56,8 +56,8 @@ static void add_losses(dnx_train_job *j) {
     }
 }
 
-/* Trains on each sub-batch. Adds the loss to l->loss, and the seconds of waiting for images to
- * l->wait. Sets l->accuracy if a layer classifies the images. */
+/* Trains on each of the `subdivisions` parts of a batch. Adds the loss to l->loss, and the seconds
+ * of waiting for images to l->wait. Sets l->accuracy if a layer classifies the images. */
 static dnx_status train_parts(dnx_train_job *j, dnx_log_line *l, dnx_err *err) {
     const dnx_net *net = j->net;
     const int parts = net->o.subdivisions;
@@ -90,7 +90,7 @@ static void mix(double *mean, double v) {
 }
 
 /* Verifies, and stores the result in *result. A failure does not end the training. j->late_best
- * keeps it until the next verification. */
+ * keeps the failure until the next verification. */
 static void verify(dnx_train_job *j, double *result) {
     dnx_err why = {0};
     dnx_status st = dnx_train_verify(j, &why);
@@ -147,7 +147,7 @@ static dnx_status step(dnx_train_job *j, dnx_err *err) {
 
 /* ---- the loop ---- */
 
-/* Verifies the last saved batch again if its line of the log lacks the result. */
+/* With -resume: verifies at the last saved batch, if its line in the log has no result. */
 static void catch_up(dnx_train_job *j) {
     double result = NAN;
     if (!j->batch || !is_verified(j) || !dnx_log_lacks_verification(&j->log, j->batch)) return;
@@ -161,10 +161,11 @@ static void catch_up(dnx_train_job *j) {
 
 static bool is_due(const dnx_train_job *j) {
     return j->batch % (uint64_t)j->a->every == 0 || dnx_now() - j->saved >= SAVE_SECONDS ||
-           (j->replaces && j->batch == j->first + 1); /* -force replaces the old files early */
+           (j->replaces && j->batch == j->first + 1); /* -force: the old files are replaced early */
 }
 
-/* Saves a checkpoint. After a failure, the next is due in AGAIN_SECONDS. Error: DNX_ENUMBER. */
+/* Saves a checkpoint. Returns only DNX_ENUMBER as an error. Reports any other failure and makes the
+ * next checkpoint due in AGAIN_SECONDS. */
 static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     dnx_err why = {0};
     dnx_status st = dnx_train_save(j, &why);
@@ -178,7 +179,8 @@ static dnx_status checkpoint(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Saves the run at its end, unless st is DNX_ENUMBER. Returns st, or the error of saving. */
+/* Saves the run at its end, unless st, the status of the loop, is DNX_ENUMBER. Returns st or, when
+ * st is DNX_OK, the status of saving. */
 static dnx_status save_last(dnx_train_job *j, dnx_status st, dnx_err *err) {
     dnx_err why = {0};
     if (j->batch == j->first && !j->caught_up)

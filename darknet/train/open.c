@@ -18,8 +18,8 @@
 #include "train/teachers.h"
 #include "train/trainable.h"
 
-/* Threads that decode images. They wait while the processor trains, so two are enough; a GPU trains
- * faster than two can decode. */
+/* Numbers of threads that decode images. Two threads decode faster than a CPU trains. A GPU trains
+ * faster than two threads decode. */
 enum { READERS = 2, GPU_READERS = 12 };
 static int readers_of(const dnx_net *net) {
     const int spare = dnx_processors() - 1;
@@ -29,7 +29,8 @@ static int readers_of(const dnx_net *net) {
 
 /* ---- the network ---- */
 
-/* Sets key to the absolute path, because relative paths in a cfg begin at the folder of the cfg. */
+/* Sets the option `key` to the absolute path, because a relative path in a cfg would begin at the
+ * folder of the cfg. */
 static dnx_status set_path(dnx_cfg *cfg, int section, const char *key, const char *path,
                            dnx_err *err) {
     char *full = realpath(path, NULL);
@@ -39,7 +40,7 @@ static dnx_status set_path(dnx_cfg *cfg, int section, const char *key, const cha
     return st;
 }
 
-/* Applies -seed, -teacher and -teacher-weights. */
+/* Applies -seed, -teacher and -teacher-weights to the cfg. */
 static dnx_status override(dnx_cfg *cfg, const dnx_train_args *a, dnx_err *err) {
     char text[16];
     dnx_status st = DNX_OK;
@@ -188,7 +189,8 @@ static dnx_status open_images(dnx_train_job *j, dnx_err *err) {
     return DNX_OK;
 }
 
-/* Reads image i. Waits 2 s for an unreadable file, and longer while others are unreadable, too. */
+/* Reads image i into x. Waits 2 s for a file that cannot be read, and longer while other files
+ * cannot be read, either. Returns false when it gives up or a signal asks to stop. */
 static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
     const dnx_train_job *j = arg;
     const double pause = .2, report_after = .5, alone_after = 2;
@@ -197,8 +199,8 @@ static bool read_image(void *arg, size_t i, bool mirrored, float *x) {
     errno = 0;
     for (double waited = 0; !(ok = dnx_data_image(j->data, i, j->net, mirrored, x));) {
         int why = errno;
-        /* The file can be read, so more waiting does not help: it is no image, or the last line
-         * reads it. */
+        /* The file itself can be read, so waiting does not help. Perhaps it has become readable
+         * only now: the last line of this function tries once more. */
         if (dnx_data_can_read(j->data, i)) break;
         if (waited >= alone_after && dnx_data_others_can_be_read(j->data, i)) break;
         if (!reported && waited >= report_after) {

@@ -42,7 +42,7 @@ typedef struct {
     char *out;
     size_t sent, len, room;
     size_t points;    /* number of the curve's points that the client has got */
-    unsigned version; /* their version of the curve; 0 at first */
+    unsigned version; /* version of the curve that these points belong to; 0 at first */
 } client;
 
 struct dnx_page {
@@ -112,8 +112,8 @@ static bool answer(const dnx_page *p, client *c, dnx_request r) {
     return ok;
 }
 
-/* Reads what a client sends. Answers its request when this is complete, and ignores all that
- * follows. Returns false when the client must be closed. */
+/* Reads what a client sends. Answers the request when it is complete, and ignores all that follows.
+ * Returns false when the client must be closed. */
 static bool hear(const dnx_page *p, client *c) {
     char rest[4096];
     const bool asks = c->stage == ASKS;
@@ -176,8 +176,8 @@ static void welcome(dnx_page *p) {
         (void)!send(fd, busy, strlen(busy), MSG_DONTWAIT | MSG_NOSIGNAL);
         close(fd);
     }
-    /* Too many files are open. Without this wait, the thread would try again at once, all the
-     * time. */
+    /* accept4() failed, probably because too many files are open. Without this wait, the thread
+     * would try again at once, all the time. */
     if (errno != EAGAIN && errno != EINTR) poll(NULL, 0, TICK);
 }
 

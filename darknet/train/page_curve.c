@@ -45,9 +45,9 @@ static void halve(dnx_curve *c) {
     c->version++;
 }
 
-/* Reads the numbers of a line, separated by commas: the first `most` into v, and the first also
- * into *batch. An empty field is NAN. Returns the number of fields, or -1 when a field is not a
- * number. */
+/* Reads the numbers of a line, separated by commas. Stores the first `most` numbers in v, and the
+ * first number also in *batch. An empty field is NAN. Returns the number of fields, or -1 when a
+ * field is not a number. */
 static int read_fields(const char *line, float *v, double *batch, int most) {
     for (int k = 0;; k++, line++) {
         char *end;

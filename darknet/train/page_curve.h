@@ -14,7 +14,7 @@ typedef struct {
     size_t n;         /* number of complete points; point n is incomplete */
     size_t stride;    /* lines in a complete point */
     size_t lines;     /* lines in point n so far */
-    unsigned version; /* rises when points that were complete change; from 1 */
+    unsigned version; /* 1 at first; rises when complete points change */
     float *value;     /* `columns` numbers for each point; NAN without a value */
     float *line;      /* memory for the numbers of one line */
     double *batch;    /* the batch of each point; a float would round large numbers */

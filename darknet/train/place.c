@@ -84,8 +84,8 @@ dnx_status dnx_train_find_place(dnx_train_job *j, dnx_err *err) {
     dnx_net *net = j->net;
     const dnx_train_args *a = j->a;
     if (a->clear) net->seen = 0;
-    /* libdarknet updates when `seen` is a multiple of batch=. The `seen` of a weights file may not
-     * be one, so it is rounded down. */
+    /* libdarknet updates when `seen` is a multiple of batch=. A weights file may come from a
+     * training with another batch=, so its `seen` is rounded down to a multiple. */
     net->seen -= net->seen % (uint64_t)net->o.batch;
     j->batch = j->first = net->seen / (uint64_t)net->o.batch;
     j->last = (uint64_t)(a->batches ? a->batches : net->o.max_batches);

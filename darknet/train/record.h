@@ -1,5 +1,5 @@
 /* record.h - a list of keys and values about a run. The file NAME.state contains the record of the
- * run's inputs, which -resume compares with the inputs of now. The file NAME.run is a record for
+ * run's inputs, which -resume compares with its own inputs. The file NAME.run is a record for
  * people. The text of a record has a line key=value for each entry. A key must not contain '='.
  * Control characters become '?'. */
 #ifndef DNX_RECORD_H

@@ -97,7 +97,7 @@ dnx_status dnx_train_write_run(dnx_train_job *j, const char *state, dnx_err *err
     return st;
 }
 
-/* Returns the number that put_number() has put, or `otherwise`. */
+/* Returns the number of this key, or `otherwise` when the record has none. */
 static double number(const dnx_record *r, const char *key, double otherwise) {
     const char *text = dnx_record_get(r, key);
     return text && *text ? strtod(text, NULL) : otherwise;

@@ -27,7 +27,8 @@ void dnx_train_read_skipped(dnx_train_job *j) {
                 dnx_skipped_add_line(&j->skipped, line);
         dnx_lines_free(&l);
     }
-    dnx_inputs_rewind(mark); /* NAME.skipped is a result that this run replaces, not an input */
+    dnx_inputs_rewind(mark); /* NAME.skipped is a result: unlike a file that was only read, this
+                              * run may replace it */
     free(known);
 }
 

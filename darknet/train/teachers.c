@@ -167,7 +167,7 @@ static dnx_status open_for(dnx_net *net, dnx_node *n, const dnx_teacher_opts *o,
     if (!st) st = fit_input(net, n, o, which, err);
     if (!st) st = find_target(net, n, o, which, err);
     if (st || !net->trains || dnx_takes(n) != DNX_VECTORS) return st;
-    /* make() of the loss will copy class vectors of the teacher, so the weights are loaded now. */
+    /* Loads the weights here, because make() of the loss will copy the teacher's class vectors. */
     return load(&net->teachers->teachers[which], n, o->weights, err);
 }
 

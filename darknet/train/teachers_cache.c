@@ -124,7 +124,7 @@ static dnx_status compute(maker *m, uint64_t key, dnx_err *err) {
     }
     dnx_free(x);
     if (!is_open) return st;
-    if (st == DNX_ENUMBER) { /* the next call would compute the same rows and fail, too */
+    if (st == DNX_ENUMBER) { /* no use to keep the file: the next process would fail, too */
         dnx_cache_discard(&f);
         return st;
     }

@@ -18,7 +18,7 @@ typedef struct {
 typedef struct {
     const dnx_net *net;
     const dnx_log_line *line;
-    uint64_t first, last; /* numbers of updates: before this process began; of the whole run */
+    uint64_t first, last; /* updates done before this process began; updates of the whole run */
     double seconds;       /* since this process began to train */
 } dnx_train_update;
 
