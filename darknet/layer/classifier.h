@@ -8,7 +8,7 @@ typedef enum {
     DNX_NO_TARGET, /* the type is not a loss of distillation */
     DNX_FEATURE,   /* the output of a layer of the teacher */
     DNX_LOGITS,    /* the logits of the teacher's classifier */
-    DNX_VECTORS    /* the class vectors of the teacher's classifier: weights, read without a run */
+    DNX_VECTORS    /* the weights of the teacher's classifier, a vector for each class */
 } dnx_target_kind;
 
 /* The meaning of the numbers of a layer's output. */
@@ -37,8 +37,8 @@ typedef struct dnx_classifier {
      * <= j < hi, without margin, to z: batch x (hi - lo). x: features, batch x D, where D is the
      * size of in[0]. A type sets both logits and logits_back, or neither. */
     void (*logits)(dnx_node *n, const float *x, int batch, int lo, int hi, float *z);
-    /* dz: descent directions of the logits that logits() has computed from the same x. Adds to the
-     * gradients of the parameters and to dx (batch x D), which may be NULL. */
+    /* dz: minus the derivative of the loss by the logits that logits() has computed from the same
+     * x. Adds to the gradients of the parameters and to dx (batch x D), which may be NULL. */
     void (*logits_back)(dnx_node *n, const float *x, int batch, int lo, int hi, const float *dz,
                         float *dx);
     /* Returns the class vectors, classes(n) x *length floats, and sets *length. NULL in a type
@@ -48,8 +48,8 @@ typedef struct dnx_classifier {
 
 /* Every loss with a teacher has this struct as n->distillation. Input 0 of a loss of distillation
  * is the layer that the option `layers_key` names, or the last suitable layer before the loss. In a
- * pass, p->target is the teacher's output, batch x target floats. Without a teacher p->target is
- * NULL, and a loss of distillation sets loss and dx to 0, and y to finite numbers. */
+ * pass, p->target is the teacher's output, batch x dnx_size(target) floats. Without a teacher
+ * p->target is NULL, and a loss of distillation sets loss and dx to 0, and y to finite numbers. */
 typedef struct dnx_distillation {
     dnx_shape target; /* shape of the teacher's output; {0} when it is unknown */
     /* For DNX_LOGITS: the student's classifier, which turns in[0] into logits. NULL when in[0]

@@ -142,7 +142,7 @@ static dnx_status build_layer(dnx_net *net, const dnx_section *s, dnx_err *err) 
     dnx_err said = {0};
     if (!st) {
         st = type->make(n, &said);
-        /* Loads the teacher's weights first, because prepare() may copy its class vectors. */
+        /* Loads the teacher's weights before prepare(), which may copy some of them. */
         if (!st && net->trains && net->teacher_source && l->teacher_output >= 0)
             st = net->teacher_source->load(net, n, &teacher, err);
         if (!st && type->prepare && !n->is_blank) st = type->prepare(n, &said);

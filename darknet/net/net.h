@@ -69,7 +69,8 @@ typedef struct dnx_placement {
      * NULL, the caller takes ordinary memory. */
     float *(*new_images)(const struct dnx_net *net, size_t floats);
     void (*free_images)(const struct dnx_net *net, float *images);
-    void (*images)(struct dnx_net *net, const float *now, const float *next); /* dnx_net_images() */
+    /* See dnx_net_images(). */
+    void (*images)(struct dnx_net *net, const float *now, const float *next);
     void (*forward)(struct dnx_net *net, int i, dnx_pass *p);
     void (*backward)(struct dnx_net *net, int i, dnx_pass *p);
     /* Waits for the device. Returns layer i's loss, summed over the batch; NaN when the device
@@ -140,7 +141,7 @@ typedef struct {
     bool has_exclusivity; /* a layer that trains has filters and exclusivity= above 0 */
     double exclusivity;   /* sum of E (update.c) over all layers in the last update */
     double norm;          /* with clip_norm: norm of the last update's mean gradient */
-    float clip;           /* factor that clip_norm gave to the last update's gradients, else 1 */
+    float clip;           /* factor by which clip_norm scaled the last update's gradients; else 1 */
 } dnx_optimiser;
 
 /* The cfg from which the network was built. */
@@ -164,7 +165,7 @@ typedef struct dnx_net {
     bool keeps_no_weights; /* layers free packed weights, except while a file is loaded */
     bool is_blank;         /* see dnx_build */
     bool is_partial;       /* a loss lacks parameters whose shape depends on a missing teacher */
-    int first_trained;     /* index of the first layer after the last stopbackward=1 */
+    int first_trained;     /* first layer that trains: after the last stopbackward=1 */
     int depth;     /* 1: a teacher; 2: a teacher's teacher, which only gives shapes; else 0 */
     uint64_t seen; /* images trained on */
     int threads;   /* requested threads; the pool may divide work into more shares (build.c) */
@@ -299,6 +300,6 @@ size_t dnx_net_count(dnx_net *net, int i);
 /* Copies the parameters of layer i of `from` to layer k of `to`. Both layers must have parameters
  * of the same lengths. Returns the number of copied floats. */
 size_t dnx_net_copy_params(dnx_net *from, int i, dnx_net *to, int k);
-/* Returns the bytes of the outputs and scratch memory of all lanes, and of the gradients. */
+/* Returns the bytes of all outputs, their gradients, and the scratch memory. */
 size_t dnx_net_memory(const dnx_net *net);
 #endif

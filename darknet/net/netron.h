@@ -5,6 +5,6 @@
 #include "net/net.h"
 
 /* Sets *text to the cfg; free() it. Sets *sections to the number of its sections, without [net].
- * DNX_EMEM. */
+ * Error: DNX_EMEM. */
 dnx_status dnx_netron_cfg(const dnx_net *net, char **text, int *sections, dnx_err *err);
 #endif

@@ -12,9 +12,9 @@ static size_t floats_of(const dnx_net *net, int i, bool is_y) {
 }
 
 /* Chooses for each layer i the offset at[i], in floats, of its y, or of its dy when is_y is false.
- * Tensors that are needed at the same time do not overlap: y of layer i from layer i to its last
- * reader, last_use[i]. The backward pass visits the layers in reverse order, so dy of a layer is
- * needed over the same layers as its y. Returns the total number of floats. */
+ * Tensors that are needed at the same time do not overlap. y of layer i is needed until layer
+ * last_use[i] has read it. The backward pass visits the layers in reverse order, so dy of a layer
+ * is needed over the same layers as its y. Returns the total number of floats. */
 static size_t plan(const dnx_net *net, bool is_y, size_t *at, int *last_use) {
     bool shares = !is_y || !net->trains;
     size_t total = 0;

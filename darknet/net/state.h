@@ -19,8 +19,8 @@ dnx_status dnx_state_save(const char *inputs, dnx_net *net, const char *path, dn
 /* Reads the file `path`. Call dnx_state_free() also after an error. Errors: DNX_EWEIGHTS when the
  * file is damaged, is not a state file, or has another version; DNX_EIO, DNX_EMEM. */
 dnx_status dnx_state_read(const char *path, dnx_state *s, dnx_err *err);
-/* Copies the state into the network, and prepares it. Errors: DNX_EWEIGHTS when the state belongs
- * to another network, or lacks the average that ema= needs; net is then unchanged. DNX_EMEM. */
+/* Copies the state into the network, and prepares it. Errors: DNX_EMEM; DNX_EWEIGHTS, with net
+ * unchanged, when the state belongs to another network, or lacks the average that ema= needs. */
 dnx_status dnx_state_apply(const dnx_state *s, dnx_net *net, const char *path, dnx_err *err);
 void dnx_state_free(dnx_state *s);
 #endif

@@ -4,9 +4,9 @@
 #include "net/net.h"
 
 /* Loads all parameters, and prepares the network. Also reads packed files (weights_packed.h). With
- * net->is_partial the file may be longer than the network. Errors: DNX_EWEIGHTS when the file does
- * not fit, or has a number that is not finite or a variance below 0. Then no parameter has changed.
- * DNX_EIO, DNX_EMEM. */
+ * net->is_partial the file may be longer than the network. Errors: DNX_EIO; DNX_EMEM; DNX_EWEIGHTS,
+ * with all parameters unchanged, when the file does not fit, or has a number that is not finite or
+ * a variance below 0. */
 dnx_status dnx_weights_load(dnx_net *net, const char *path, dnx_err *err);
 /* Loads only the first `layers` layers; the file may be longer. A packed file must fit the whole
  * network. Errors: see dnx_weights_load(). */

@@ -1,8 +1,8 @@
 /* weights_packed.h - packed weights files: one bit for each weight of a [binary] layer.
  *
  * Header, 40 bytes: "THINPACK"; uint32 version; uint32 layers of the network;
- * uint64 images seen; uint64 bytes of the file; uint64 dnx_hash of the 32 bytes before and of all
- * that follows. Then for each layer with parameters, in the order of the network:
+ * uint64 images seen; uint64 bytes of the file; uint64 dnx_hash of the 32 bytes before it and of
+ * all bytes after it. Then for each layer with parameters, in the order of the network:
  *   uint32 layer, uint32 tensors; for each tensor, in the order of dnx_net_params():
  *   uint32 bits of a number (32, 16 or 1); uint32 filters, 0 unless 1 bit; uint64 count; numbers:
  *     32: float32; 16: IEEE half
@@ -17,8 +17,8 @@
 /* Returns true when a file whose first `len` bytes are `bytes` is a packed file. */
 bool dnx_packed_is(const unsigned char *bytes, size_t len);
 /* Loads the parameters of the first `layers` layers. Call dnx_net_prepare() afterwards. Errors:
- * DNX_EWEIGHTS when the file is damaged, has another version, or does not fit the whole network;
- * then no parameter has changed. DNX_EMEM. */
+ * DNX_EMEM; DNX_EWEIGHTS, with all parameters unchanged, when the file is damaged, has another
+ * version, or does not fit the whole network. */
 dnx_status dnx_packed_load(dnx_net *net, const char *path, const unsigned char *bytes, size_t len,
                            int layers, dnx_err *err);
 /* Returns the number of parameters in a file of `len` bytes, up to its first fault. */

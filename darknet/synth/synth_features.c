@@ -19,7 +19,7 @@ static void wrinkles(dnx_scene *s) {
         dnx_spot(s, 0, -22 - 7 * (float)i, 0, 17, .8f, dnx_colour(s->f->skin, .7f, depth, 1.5f));
 }
 
-/* Returns the paint for a bent patch: v -= bend u^2, see raster.h. */
+/* Returns the paint p with this bend (dnx_paint.bend in raster.h). */
 static dnx_paint bent(dnx_paint p, float bend) {
     p.bend = bend;
     return p;

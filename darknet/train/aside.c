@@ -17,8 +17,8 @@ enum { MOST = 100000 };
 
 /* ---- the earlier run ---- */
 
-/* Sets *any, because runs with different inputs are different runs. A remark (record.h) counts only
- * when it is about the data. */
+/* Called for an input that differs between two runs: sets *any to true. A remark (record.h) counts
+ * only when it is about the data. */
 static void differs(void *arg, const char *key, const char *was, const char *is, bool is_remark) {
     bool *any = arg;
     (void)was;

@@ -27,8 +27,8 @@ void dnx_train_read_skipped(dnx_train_job *j) {
                 dnx_skipped_add_line(&j->skipped, line);
         dnx_lines_free(&l);
     }
-    dnx_inputs_rewind(mark); /* NAME.skipped is a result: unlike a file that was only read, this
-                              * run may replace it */
+    dnx_inputs_rewind(
+        mark); /* takes the file off the list of inputs: no output may replace those */
     free(known);
 }
 

@@ -13,9 +13,8 @@ typedef struct dnx_teachers dnx_teachers;
 extern const dnx_teacher_source dnx_cfg_teachers;
 /* Sets the targets, which are the teachers' outputs that the losses of net imitate, for one pass
  * over x: net->batch images of net's input size. image[b]: the index of image b in the list of
- * images; mirrored[b]: 1 when image b is mirrored.
- * Pass image = NULL when the images were augmented, because the cache has no outputs for such
- * images. */
+ * images; mirrored[b]: 1 when image b is mirrored. Pass image = NULL when the images were
+ * augmented, because the cache has no outputs for augmented images. */
 void dnx_teachers_run(dnx_net *net, const float *x, const uint32_t *image,
                       const unsigned char *mirrored);
 

@@ -25,7 +25,7 @@ typedef struct {
 struct dnx_teachers {
     dnx_teacher *teachers;
     dnx_teacher_output *outputs;
-    dnx_tap *taps; /* scratch of dnx_teachers_run_one(): one for each element of outputs */
+    dnx_tap *taps; /* scratch of dnx_teachers_run_one(): a tap for each element of `outputs` */
     int n_teachers, n_outputs;
     float *x; /* scratch: a batch of images in a teacher's input size and normalisation */
     size_t x_floats;

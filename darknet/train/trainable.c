@@ -111,8 +111,8 @@ static bool look_at_classes(const dnx_data *data, bool *has_two, int *with_image
     return count;
 }
 
-/* Checks that a sub-batch can have what a metric loss learns from: two images of one class and an
- * image of another class. */
+/* Checks that the batch/subdivisions images of a pass can have what a metric loss learns from: two
+ * images of one class and an image of another class. */
 static dnx_status check_pairs(const dnx_net *net, const dnx_node *n, const dnx_data *data,
                               dnx_err *err) {
     bool has_two;
