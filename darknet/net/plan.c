@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 /* Returns the number of floats to reserve for y of layer i, or for dy when is_y is false. The
- * number includes a gap to the next tensor. It is 0 for y of a layer whose batch norm is deferred
- * to the next layer, because this layer stores its output in memory of its own. */
+ * number includes a gap to the next tensor. It is 0 for y of a layer that leaves its batch norm to
+ * the next layer: such a layer stores its output in memory of its own. */
 static size_t floats_of(const dnx_net *net, int i, bool is_y) {
     if (is_y && net->plan.of[i].deferred) return 0;
     return (dnx_size(net->nodes[i].out) * (size_t)net->chunk + 31) & ~(size_t)15;

@@ -97,7 +97,8 @@ size_t dnx_weights_floats(dnx_net *net, int layers) {
     return count;
 }
 
-/* Checks that the file has as many floats as the network, or more if net->is_partial. */
+/* Checks that the file has as many floats as the network. With net->is_partial the network lacks
+ * parameters of a loss, so the file may have more floats. */
 static dnx_status check_length(dnx_net *net, const source *s, dnx_err *err) {
     dnx_param list[DNX_MAX_PARAMS];
     size_t used = 0, need = dnx_weights_floats(net, net->n);

@@ -5,7 +5,7 @@
 
 #define DNX_KIND_BYTES 512 /* first bytes of a file, enough to recognise every kind */
 
-/* Describes a file that begins with these bytes, such as "this is an ONNX file...". Returns NULL
- * for a .weights file of version 0.x, and for unknown bytes. */
+/* Returns what a file is that begins with these n bytes, such as "this is an ONNX file...". Returns
+ * NULL for a .weights file of version 0.x, and for unknown bytes. */
 const char *dnx_weights_kind(const unsigned char *bytes, size_t n);
 #endif

@@ -40,11 +40,12 @@ void dnx_canvas_fill(dnx_canvas *c, const float a[3], const float b[3], float dx
 /* What cover() needs for a row of pixels from x0 on. cover() computes q for each pixel: 0 in the
  * centre of the disc, 1 at its border. */
 typedef struct {
-    float u, v, du, dv;     /* u, v: coordinates at x0; du, dv: their change per pixel */
-    float k, hole_k, cut_k; /* change of coverage for one unit of q (k, hole_k) or v (cut_k) */
+    float u, v, du, dv; /* u, v: coordinates at x0; du, dv: their change per pixel */
+    /* Change of the coverage, 0..1, of a pixel for one unit of q (k, hole_k) or v (cut_k). */
+    float k, hole_k, cut_k;
 } slope;
 
-/* Returns q of the point (u, v) for a disc whose half axes have the squares 1 / hu and 1 / hv. */
+/* Returns q of the point (u, v) for a disc with the half axes 1 / sqrt(hu) and 1 / sqrt(hv). */
 static inline float disc(const dnx_paint *p, float u, float v, float hu, float hv) {
     v -= p->bend * u * u;
     u *= 1 + p->taper * v;

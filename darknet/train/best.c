@@ -98,7 +98,7 @@ dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err) {
     if (!j->pairs || !j->a->resume || access(j->best, F_OK) || read_score(j)) return DNX_OK;
     const size_t mark = dnx_inputs_mark();
     dnx_status st = dnx_weights_load(j->eval, j->best, &said);
-    dnx_inputs_rewind(mark); /* takes j->best off the list of inputs, which no output may replace */
+    dnx_inputs_rewind(mark); /* takes j->best off the list of inputs: this run may replace it */
     if (!st) st = run(j, &result, &said);
     if (st == DNX_ESTOP) return dnx_fail_at(err, st, NULL, "%s", said.text);
     if (st) {

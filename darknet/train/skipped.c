@@ -27,8 +27,7 @@ void dnx_train_read_skipped(dnx_train_job *j) {
                 dnx_skipped_add_line(&j->skipped, line);
         dnx_lines_free(&l);
     }
-    dnx_inputs_rewind(
-        mark); /* takes the file off the list of inputs: no output may replace those */
+    dnx_inputs_rewind(mark); /* takes the file off the list of inputs: this run may replace it */
     free(known);
 }
 

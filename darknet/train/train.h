@@ -28,7 +28,8 @@ typedef enum { DNX_TRAIN_NEWS, DNX_TRAIN_WARNING } dnx_train_kind;
 typedef struct {
     void (*update)(void *arg, const dnx_train_update *u);
     void (*note)(void *arg, dnx_train_kind kind, const char *text);
-    void (*cached)(void *arg, size_t done, size_t all); /* the cache has `done` of `all` images */
+    /* With -cache: the teachers' outputs for `done` of `all` images are stored. */
+    void (*cached)(void *arg, size_t done, size_t all);
     void *arg;
 } dnx_train_events;
 
