@@ -203,11 +203,11 @@ void dnx_net_free(dnx_net *net);
  * weights; DNX_EMEM. After DNX_EMEM the network may only be freed. */
 dnx_status dnx_net_resize(dnx_net *net, int h, int w, dnx_err *err);
 
-/* Finds the layer from which a loss with a teacher reads the output `kind`, in the student or in
- * the teacher: layer `given` or, when given < 0, the last suitable layer before `end`. Sets *source
- * to this layer, and *head to NULL. If kind is DNX_LOGITS or DNX_VECTORS and the layer is a loss
- * that has logits(), sets *head to the loss, and *source to its input. Returns false, with the
- * reason in *why, when no layer is suitable. */
+/* Finds the layer of the student, or of the teacher, whose output a loss with a teacher reads.
+ * kind: the output that the loss needs. The layer is `given` or, when given < 0, the last suitable
+ * layer before `end`. Sets *source to the layer, and *head to NULL. But if kind needs a classifier
+ * and the layer is a loss with logits(), sets *head to this classifier, and *source to its input.
+ * Returns false, with the reason in *why, when no layer is suitable. */
 bool dnx_net_source(dnx_net *net, int end, int given, dnx_target_kind kind, int *source,
                     dnx_node **head, const char **why);
 
