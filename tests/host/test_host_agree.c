@@ -1,5 +1,6 @@
-/* test_host_agree.c - predicting and training give the same numbers in libdarknet and here. Outputs
- * are compared layer by layer, because a saturated softmax would hide differences before it. */
+/* test_host_agree.c - predicting and training give the same numbers in libdarknet and in our code.
+ * Outputs are compared layer by layer, because a saturated softmax at the end would hide
+ * differences of earlier layers. */
 #include <darknet.h>
 
 #include "host/loop.h"
@@ -25,8 +26,9 @@ static bool same_layers(const char *name, network *host, dnx_net *ours, const fl
                    size, l->outputs);
             return false;
         }
-        if (l->type == COST) continue;                   /* no output without truth */
-        if (ours->plan.of[i].residual_of >= 0) continue; /* y includes the merged shortcut */
+        if (l->type == COST) continue; /* the host's cost has no output without labels */
+        /* Our layer has already added the shortcut that follows; the host's layer has not. */
+        if (ours->plan.of[i].residual_of >= 0) continue;
         float *planes = malloc(size * sizeof *planes);
         if (!planes) return false;
         to_planes(ours->plan.of[i].y, 1, n->out, planes);
@@ -160,8 +162,8 @@ static const struct {
                      CONV(5, "size=1\nactivation=linear") "[avgpool]\n[softmax]\n", 1e-4},
     {"train shortcut 3x3", TRAIN LINEAR3(4) CONV(4, "size=3\npad=1\nactivation=leaky") LINEAR3(4)
                            "[shortcut]\nfrom=-3\nactivation=linear\n" HEAD, 1e-4},
-    /* libdarknet gives a local layer a workspace of as many bytes as it needs floats. All layers
-     * share the largest workspace: the convolution here makes it large enough. */
+    /* libdarknet's [local] asks for a workspace that is four times too small: the number of floats
+     * as bytes. All layers share the largest workspace, and the convolution needs a larger one. */
     {"train local", TRAIN LINEAR3(4)
                     "[local]\nfilters=4\nsize=3\npad=1\nstride=2\nactivation=tanh\n"
                     "[local]\nfilters=3\nsize=2\nactivation=leaky\n" HEAD, 1e-4},

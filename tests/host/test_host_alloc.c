@@ -80,7 +80,7 @@ void __wrap_free(void *p) {
     __real_free(p);
 }
 
-static double stored, loaded; /* sum_of() before saving; after loading */
+static double stored, loaded; /* sums of all parameters: in the file; after a load that succeeds */
 static const char weights[] = "a.weights";
 
 #define NET "[net]\nbatch=2\nheight=8\nwidth=8\nchannels=4\n"
@@ -153,8 +153,8 @@ static double sum_of(dnx_net *net) {
     return sum;
 }
 
-/* Builds network i, and saves or loads its weights. Returns the first error. *half_loaded: loading
- * has changed only some parameters. */
+/* Builds the network of cases[i], and saves or loads its weights. Returns the first error. Loading
+ * sets *half_loaded to whether only some parameters have changed. */
 static dnx_status all(size_t i, bool trains, bool saves, bool *half_loaded, dnx_err *err) {
     dnx_cfg *cfg = NULL;
     dnx_net *net = NULL;
@@ -219,7 +219,7 @@ static void starve(size_t i, bool trains) {
     fails_on = false;
 }
 
-/* Finds the images of a folder: all of them, or an error. */
+/* When an allocation fails, dnx_images_find() still finds all images of a folder or reports it. */
 static void find_images(void) {
     must(!mkdir("images", 0777) && !mkdir("images/more", 0777), "cannot make folders");
     write_text("images/a.png", "");

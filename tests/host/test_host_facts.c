@@ -228,7 +228,7 @@ static void symbols(void) {
  * frees it, too, the second free() aborts and the test fails. ---- */
 
 static void free_twice(void) {
-    void *volatile p = malloc(1184); /* else the compiler removes malloc */
+    void *volatile p = malloc(1184); /* without volatile the compiler would remove malloc */
     free(p);
     free(p);
 }
@@ -319,7 +319,8 @@ static void updates(void) {
     l.bias_updates[0] = 5;
     update_args a = {.batch = 4, .learning_rate = .5f, .momentum = .9f, .decay = .1f};
     l.update(l, a);
-    /* grad = 10 - .1*4*2 = 9.2; w = 2 + .5/4*9.2; biases have no decay */
+    /* The update of the weight with its decay is 10 - .1 * batch 4 * weight 2 = 9.2. The new weight
+     * is 2 + rate .5 / batch 4 * 9.2 = 3.15. The bias has no decay. */
     fact(fabsf(l.weights[0] - 3.15f) < 1e-5f && fabsf(l.weight_updates[0] - 8.28f) < 1e-5f &&
              fabsf(l.biases[0] - 3.625f) < 1e-5f && fabsf(l.bias_updates[0] - 4.5f) < 1e-5f,
          "H14: updates hold the descent direction, summed over the batch");

@@ -1,12 +1,12 @@
 /* test_host_stock.c - the stock classifiers in /usr/share/darknet/cfg give the same numbers in
- * libdarknet and here.
+ * libdarknet and in our code.
  *
- * Outputs are compared layer by layer, because a saturated softmax would hide differences before
- * it. When an output differs, both are compared with a plain pass in double precision: libdarknet
- * may differ from it, our output may not.
+ * Outputs are compared layer by layer, because a saturated softmax at the end would hide
+ * differences of earlier layers. When an output differs, both last outputs are compared with a
+ * plain pass in double precision: libdarknet's may differ from it, ours may not.
  *
- *   test_host_stock                 the small networks
- *   test_host_stock -all            all networks, takes minutes: tests/slow/test_stock.sh */
+ *   test_host_stock                 compares the small networks
+ *   test_host_stock -all            compares all networks in minutes (tests/slow/test_stock.sh) */
 #include <darknet.h>
 #include <string.h>
 
@@ -46,7 +46,8 @@ static void normalise(const layer *l, int channels, int pixels, double *y) {
     }
 }
 
-/* Adds w, the weight (ky, kx), times the plane `in` to the plane `out`. */
+/* Multiplies the input plane `in` by w, the filter's weight in row ky and column kx, and adds the
+ * products to the output plane `out`. */
 static void add_tap(const layer *l, const double *in, double w, int ky, int kx, double *out) {
     for (int y = 0; y < l->out_h; y++) {
         int iy = y * l->stride + ky - l->pad;
@@ -94,8 +95,8 @@ static void pool_largest(const layer *l, const double *x, double *y) {
         }
 }
 
-/* Adds a shortcut's other input to y. When the maps differ in size, only each step-th or gap-th row
- * and column of the larger map takes part. */
+/* Adds a shortcut's other input to y. Of a larger map it adds only each step-th row and column. It
+ * adds a smaller map to each gap-th row and column of y. */
 static void add_other(const layer *l, const double *other, double *y) {
     int step = l->w > l->out_w ? l->w / l->out_w : 1, gap = l->out_w > l->w ? l->out_w / l->w : 1;
     for (int c = 0; c < l->c && c < l->out_c; c++)
@@ -112,7 +113,7 @@ static void soften(const layer *l, const double *x, double *y) {
     for (int i = 0; i < l->outputs; i++) y[i] /= sum;
 }
 
-/* Computes layer i into out[i]. Returns false for an unknown layer type. */
+/* Computes layer i from its input x into out[i]. Returns false for an unknown layer type. */
 static bool naive_layer(const network *net, int i, const double *x, double *const *out) {
     const layer *l = &net->layers[i];
     double *y = out[i];
@@ -150,7 +151,8 @@ static bool naive_layer(const network *net, int i, const double *x, double *cons
     }
 }
 
-/* Returns the output of the last layer, which the caller frees. Returns NULL after a failure. */
+/* Runs the network on an image, C x H x W. Returns the output of the last layer, which the caller
+ * frees, or NULL after a failure. */
 static double *naive(const network *net, const float *planes) {
     double **out = calloc((size_t)net->n, sizeof *out), *last = NULL;
     double *x = malloc(sizeof *x * (size_t)net->inputs);
@@ -170,7 +172,8 @@ static double *naive(const network *net, const float *planes) {
 
 /* ---- libdarknet's network ---- */
 
-/* Copies a cfg with batch=1 and subdivisions=1: otherwise libdarknet would need gigabytes. */
+/* Copies a cfg to cfg_path with batch=1 and subdivisions=1: with the batch of the stock cfg
+ * libdarknet would need gigabytes. */
 static bool copy_for_host(const char *from) {
     char line[1024];
     FILE *in = fopen(from, "r"), *out = in ? fopen(cfg_path, "w") : NULL;
@@ -184,8 +187,9 @@ static bool copy_for_host(const char *from) {
     return ok;
 }
 
-/* Sets running statistics near those of an image, and saves the weights. Our eps is 1e-5 inside the
- * root, libdarknet's 1e-6 outside of it. With variances of at least .05 the difference is small. */
+/* Sets the running statistics of batch norm close to the statistics of a random image, and saves
+ * the weights. Our eps is 1e-5 inside the root, libdarknet's 1e-6 outside of it. With variances of
+ * at least .05 the two differ little. */
 static void calibrate(network *net) {
     float *planes = malloc(sizeof *planes * (size_t)net->inputs);
     if (!planes) return;
@@ -213,8 +217,9 @@ static void calibrate(network *net) {
 
 /* ---- comparing ---- */
 
-/* Returns the largest difference, relative to its layer's largest value; HUGE_VAL when the size of
- * a layer differs. *at: the layer of this difference, or -1. last: our last output, C x H x W. */
+/* Compares the outputs of all layers. Returns the largest difference, relative to the largest value
+ * of its layer, or HUGE_VAL when a layer has another size. Sets *at to the layer of the returned
+ * difference, or to -1 without any. Copies our last output, C x H x W, to last. */
 static double compare(network *host, dnx_net *ours, const float *x, int *at, float *last) {
     double largest = 0;
     *at = -1;
@@ -229,8 +234,9 @@ static double compare(network *host, dnx_net *ours, const float *x, int *at, flo
         }
         dnx_net_forward_layer(ours, i, x, 1, DNX_PREDICTING, NULL, NULL);
         to_planes(ours->plan.of[i].y, 1, n->out, planes);
-        bool is_sum = ours->plan.of[i].residual_of >= 0; /* y includes the merged shortcut */
-        bool is_cost = host->layers[i].type == COST;     /* it has no output without truth */
+        /* Our layer has already added the shortcut that follows; the host's layer has not. */
+        bool is_sum = ours->plan.of[i].residual_of >= 0;
+        bool is_cost = host->layers[i].type == COST; /* it has no output without labels */
         double d = is_sum || is_cost ? 0 : difference(host->layers[i].output, planes, size);
         if (!(d <= largest)) {
             largest = d;
