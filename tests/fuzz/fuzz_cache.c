@@ -1,5 +1,5 @@
-/* fuzz_cache.c - libFuzzer target: the input is a cache of a teacher's outputs. The input is also a
- * list of changes to an interrupted process's partial file. */
+/* fuzz_cache.c - libFuzzer target: the input is a cache of a teacher's outputs. Then the same input
+ * is read as a list of changes to the partial cache file of an interrupted process. */
 #include <stdio.h>
 
 #include "base/hash.h"

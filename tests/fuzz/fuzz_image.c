@@ -1,6 +1,7 @@
-/* fuzz_image.c - libFuzzer target: the input is an image file, and also EXIF data.
+/* fuzz_image.c - libFuzzer target: the input is read as EXIF data, then as an image file.
  *
- * Checksums of a PNG are corrected first, else the decoder refuses nearly every input. */
+ * The target first corrects the checksums of a PNG: otherwise the decoder would refuse nearly every
+ * input. */
 #include "data/decoders.h"
 #include "fuzz/file.h"
 

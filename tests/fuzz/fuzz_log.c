@@ -38,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size > 1 << 16 || !fuzz_write(path, data, size)) return 0;
     dnx_status st = dnx_log_open(&log, path, net, "pairs", 3, NULL);
     const size_t kept = log.file.kept;
-    fuzz_must(!st || st == DNX_EOPTION); /* an error: the log has verifications of another kind */
+    /* DNX_EOPTION: the title of the old log's column of verifications is not "pairs". */
+    fuzz_must(!st || st == DNX_EOPTION);
     if (!st && dnx_log_lacks_verification(&log, 3)) dnx_log_amend(&log, .5);
     if (!st) dnx_log_write(&log, net, &line);
     fuzz_must(st || !dnx_log_flush(&log, NULL));

@@ -5,7 +5,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* 27 floats: 14 of the convolution, 4 of the depthwise layer, 9 of the connected layer */
+/* A weights file of this network has 27 floats: 14 for the convolution, 4 for the depthwise layer,
+ * 9 for the connected layer. */
 static const char weights_cfg[] = "[net]\nbatch=1\nheight=2\nwidth=2\nchannels=3\n"
                                   "[convolutional]\nfilters=2\nsize=1\nbatch_normalize=1\n"
                                   "[depthwise]\nsize=1\n"

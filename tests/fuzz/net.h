@@ -5,7 +5,7 @@
 #include "fuzz/file.h"
 #include "net/net.h"
 
-/* Returns a network of batch 1. The caller keeps it until the process ends. */
+/* Builds the network of the cfg `text`, with batch 1. Callers keep it until the process ends. */
 static inline dnx_net *fuzz_net(const char *text, bool trains) {
     dnx_cfg *cfg;
     dnx_net *net;
@@ -16,7 +16,8 @@ static inline dnx_net *fuzz_net(const char *text, bool trains) {
     return net;
 }
 
-/* Returns a hash of `seen`, the parameters and, when the network trains, the momentum. */
+/* Returns a hash of the number of seen images, the parameters and, if the network trains, the
+ * momentum. */
 static inline uint64_t fuzz_sum(dnx_net *net) {
     const size_t momentum = net->sgd.momentum ? net->sgd.of[net->n].momentum_at : 0;
     uint64_t h = dnx_hash(net->seen, net->sgd.momentum, momentum * sizeof(float));
