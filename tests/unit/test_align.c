@@ -148,7 +148,8 @@ static const dnx_landmarked *find(const dnx_landmarks *l, const char *name) {
 
 static const double ten[] = {38, 52, 74, 52, 56, 72, 42, 92, 71, 92};
 
-/* Face k of the image `name` must have the points ten[], moved by `more`. */
+/* Face k of the image `name` must have the area `size`, and the points ten[] moved by `more` pixels
+ * in x and y. */
 static void has(const dnx_landmarks *l, const char *name, size_t k, double more, double size) {
     const dnx_landmarked *m = find(l, name);
     bool ok = m && k < m->n;

@@ -131,8 +131,8 @@ static void test_few(void) {
     dnx_pool_free(pool);
 }
 
-/* Random scores have no ties. The threshold then lies between two scores, and the number of
- * impostor pairs above it must be exactly the asked rate. */
+/* Random scores have no ties. The threshold then lies between two scores, and the impostor pairs
+ * above it must be exactly `rate` times all impostor pairs, rounded down. */
 static void test_random(void) {
     const int n = 3000;
     for (int i = 0; i < n; i++) {
@@ -199,7 +199,7 @@ int main(void) {
         compare(200, 0, threads);
         compare(200, 300, threads);
     }
-    compare(1200, 1000, 2); /* enough faces for several tiles */
+    compare(1200, 1000, 2); /* enough faces for several tiles of the matrix of cosines */
     test_random();
     test_few();
     test_names();

@@ -46,7 +46,7 @@ static void test_place(void) {
             shifted_ok = shifted_ok && out[(y * SIDE + x) * 3] == rgb[(sy * SIDE + sx) * 3];
         }
     check(shifted_ok, "a shifted change");
-    /* the middle 16 x 16 pixels of the 24 x 16 image, scaled to 8 x 8 */
+    /* The result must be the middle 16 x 16 pixels of the 24 x 16 image, scaled to 8 x 8. */
     unsigned char wide[24 * 16 * 3];
     noise(wide, (int)sizeof wide);
     change = plain;

@@ -85,8 +85,8 @@ static float *noise(size_t count) {
     return x;
 }
 
-/* Predicting by bits equals multiplying signs: bit for bit in xnor and bnn, to 1e-4
- * (absolute) in other modes. */
+/* A network that only predicts counts packed bits; a training network multiplies signs. Their
+ * outputs must be equal: bit for bit in the modes xnor and bnn, within 1e-4 in other modes. */
 static void simulate(const char *shape, const char *section) {
     char text[800];
     snprintf(text, sizeof text, "[net]\nbatch=3\n%s[binary]\n%s", shape, section);
@@ -185,8 +185,9 @@ static double mean_magnitude(const double *v, int n) {
     return sum;
 }
 
-/* Returns the sum of dy * y. A function replaces each sign: at q0 it has the value of the sign and
- * the derivative that gradient= estimates. */
+/* Returns the sum of dy * y at the point q. A sign has no useful derivative, so a continuous
+ * function replaces it. At the point q0 the function has the value of the sign, and the derivative
+ * that the option gradient= defines. */
 static double stand_in(const problem *q, const problem *q0) {
     static double u[PX * C], v[N * KK], u0[PX * C], v0[N * KK], s[PX * C], a[PX], k[PX], b[N * KK];
     bool takes_signs = q->mode & 1, has_alpha = q->mode < 2;
@@ -259,7 +260,7 @@ static void gradients(int mode, int how, int centers, int has_map, int norm) {
     dnx_param list[DNX_MAX_PARAMS];
     scatter(net, 6, .6f);
     const dnx_param *w = &list[dnx_net_params(net, 1, list) - 1];
-    for (int i = 0; i < N * KK; i++) w->value[i] *= 2; /* some weights become larger than 1 */
+    for (int i = 0; i < N * KK; i++) w->value[i] *= 2; /* clip() changes weights larger than 1 */
     dnx_net_prepare(net, NULL);
     q0 = (problem){mode, how, centers, has_map, norm, {0}, {0}, {0}, {0}, {0}};
     for (int i = 0; i < PX * C; i++) q0.x[i] = (double)x[i];

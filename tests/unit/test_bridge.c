@@ -1,5 +1,5 @@
-/* test_bridge.c - copies parameters from files and from networks. A refused file changes
- * nothing. */
+/* test_bridge.c - copies parameters from files or other networks into a network. A refused file
+ * must not change the network. */
 #include "lib/check.h"
 #include "net/bridge.h"
 #include "net/opts.h"
@@ -26,7 +26,7 @@ static dnx_net *scattered(const char *text, uint64_t seed) {
     return net;
 }
 
-/* Counts layers with equal parameters, among the first `layers`. */
+/* Returns how many of the first `layers` layers have the same parameters in a and b. */
 static int equal_layers(dnx_net *a, dnx_net *b, int layers) {
     dnx_param p[DNX_MAX_PARAMS], q[DNX_MAX_PARAMS];
     int equal = 0;
@@ -56,7 +56,9 @@ static void loads(const char *name, const char *from, const char *to, dnx_fit fi
     dnx_bridge t = {0};
     dnx_err err = {0};
     char text[256] = "";
-    static int number; /* a process cannot write a file that it has read: each call uses another */
+    /* dnx_weights_save() refuses to overwrite a file that this process has read, so each call uses
+     * another file. */
+    static int number;
     snprintf(text, sizeof text, "%d.weights", number++);
     snprintf(file, sizeof file, "%s", path(text));
     text[0] = 0;
@@ -121,7 +123,7 @@ static void files(void) {
           "weights takes what fits");
 }
 
-/* Also from a packed file, DNX_FIT_BACKBONE takes only the layers of the backbone. */
+/* DNX_FIT_BACKBONE must take only the layers of the backbone from a packed file, too. */
 static void packed(void) {
     static const char text[] = BACKBONE HEAD(2);
     dnx_net *a = scattered(text, 1), *b = scattered(text, 2), *untouched = scattered(text, 2);

@@ -1,5 +1,5 @@
-/* test_bridge_memory.c - copying parameters when memory runs out at each allocation: an error, or
- * the complete table, and no leak. */
+/* test_bridge_memory.c - makes each allocation fail in turn while parameters are copied from a file
+ * or a network. The copy must return an error or the complete table of layers, and free all. */
 #include "base/inputs.h"
 #include "lib/check.h"
 #include "lib/failing_memory.h"

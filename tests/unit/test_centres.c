@@ -12,7 +12,8 @@ typedef struct {
     double x[B * D], t[B * D], w[N * D];
 } bench;
 
-/* Makes the layer, random centres and targets. Image 4 has the target 0. */
+/* Makes the layer with random centres and targets; the target of image 4 is a zero vector. Returns
+ * false when the layer cannot be made. */
 static bool set(bench *k, const char *options, bool trains) {
     char text[200];
     dnx_err err = {0};
@@ -62,8 +63,9 @@ static double cosine(const double *a, const double *b) {
 
 static double limited(double v) { return fmin(1, fmax(1e-6, v)); }
 
-/* Moves each centre w to the mean of a w + (1 - a) t/|t| over the images of its class with t != 0.
- * x and t: features of student and teacher; [v]: v limited to 1e-6..1. The factor a is
+/* Moves each centre w. The new centre is the mean of a w + (1 - a) t/|t| over the images of its
+ * class with t != 0. x and t: an image's features from student and teacher. [v]: v limited to
+ * 1e-6..1. The factor a depends on `alpha`:
  *   alpha = 0: [cos(x, t) [cos(w, t)]];   alpha = 1: [cos(x, t)];   alpha = 2: fixed */
 static void naive_move(bench *k, int alpha, double fixed) {
     double moved[N * D];
@@ -164,8 +166,9 @@ static void nan_stays(void) {
     shut(&k.l);
 }
 
-/* The margin of image b is m_b = least + (m - least) [c_b] / max [c]. c_b: the cosine of the class
- * centre and the target; [c] = max(c, 0); max: over the images of the batch. */
+/* The margin of image b is least + (m - least) [c_b] / (the largest [c] in the batch). c_b: the
+ * cosine of the class centre and the teacher's feature; [c] = max(c, 0); m: the option m=; least:
+ * the option m_least=. */
 static void margins(const char *options, const char *margin, bool moves, double m, double least) {
     bench k;
     double c[B], most = 0, loss = 0;

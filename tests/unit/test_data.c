@@ -154,7 +154,7 @@ static void test_balanced(void) {
     int shown[45] = {0}, by_class[9] = {0}, last_turn[45];
     bool grouped = true, distinct = true, same = true, once = true, turns = true;
     memset(last_turn, -1, sizeof last_turn);
-    for (uint64_t b = 0; b < 2 * ROUNDS; b++) { /* a round: 2 sub-batches, 8 of the 9 classes */
+    for (uint64_t b = 0; b < 2 * ROUNDS; b++) { /* 2 sub-batches show 8 of 9 classes: a round */
         bool used[9] = {false};
         dnx_sampler_pick(s, b * B, image);
         for (int p = 0; p < P; p++) {
@@ -231,8 +231,9 @@ static void test_refusals(void) {
 
 /* ---- batches ---- */
 
-/* Copies `count` sub-batches of a training that has seen `seen` images. *altered: the number of
- * sub-batches with an image that was changed by more than mirroring. */
+/* Copies the next `count` sub-batches of a training that has seen `seen` images. Sets *altered to
+ * the number of sub-batches with an image that was changed by more than mirroring. Returns false
+ * after an error. */
 static bool take(const dnx_data *d, dnx_net *net, uint64_t seen, int threads, int count, float *x,
                  float *truth, uint32_t *image, unsigned char *mirrored, int *altered) {
     dnx_batches *f;

@@ -31,7 +31,8 @@ static double counted(const dnx_box *a, const dnx_box *b, bool by_minimum) {
     return (double)in / (double)(by_minimum ? smaller : of_a + of_b - in);
 }
 
-/* Suppresses overlapping boxes. Returns the number of boxes in out[]. */
+/* Keeps the boxes of highest score, and drops each box that overlaps a kept box by more than
+ * `most`. Returns the number of boxes in out[]. */
 static size_t naive(const dnx_box *all, size_t n, double most, bool by_minimum, dnx_box *out) {
     bool gone[40] = {false};
     size_t kept = 0;
@@ -157,8 +158,9 @@ static void test_halves(void) {
 
 /* ---- the pyramid ---- */
 
-/* P-Net looks at windows of DNX_CELL x DNX_CELL pixels at even x and y of each scale. Each window
- * must lie in one piece of a page. Pieces must not overlap. */
+/* P-Net looks at windows of DNX_CELL x DNX_CELL pixels at even x and y of each scale. The scales
+ * are cut into pieces, which are placed on pages: the inputs of P-Net. Each window must lie in one
+ * piece. Pieces must not overlap on a page. */
 static void test_pyramid(int w, int h, double least, int levels) {
     static char used[64][DNX_PAGE][DNX_PAGE];
     dnx_pyramid p = {0};
@@ -194,7 +196,7 @@ static void test_pyramid(int w, int h, double least, int levels) {
     dnx_pyramid_free(&p);
 }
 
-/* The pages must have at most `most` pixels: the time of P-Net grows with them. */
+/* The pages must have at most `most` pixels together: P-Net's time grows with their pixels. */
 static void test_packing(int w, int h, long most) {
     dnx_pyramid p = {0};
     must(dnx_pyramid_plan(&p, w, h, 40), "memory");
@@ -266,8 +268,8 @@ static void test_main_face(void) {
     dnx_faces_sort(f, 0, 200, 200);
 }
 
-/* The crop's points must lie on the template. scale: image pixels for a pixel of the 112 x 112
- * template. */
+/* Draws a spot at each landmark of a face. In the crop the spots must lie on the landmarks of the
+ * template. scale: image pixels for a pixel of the 112 x 112 template; side: pixels of the crop. */
 static void test_crop(double scale, int side) {
     const int w = (int)(160 * scale);
     dnx_image im = {.w = w, .h = w, .rgb = calloc((size_t)w * (size_t)w, 3)};
@@ -302,7 +304,7 @@ static void test_crop(double scale, int side) {
     dnx_image_free(&im);
 }
 
-/* A JPEG is decoded at 1/by of its size, rounded up. A PNM keeps its size. */
+/* A JPEG is decoded at 1/1, 1/2, 1/4 or 1/8 of its size, rounded up. A PNM keeps its size. */
 static void test_shrunk_jpeg(void) {
     dnx_image im = noise(101, 67), small;
     size_t n;

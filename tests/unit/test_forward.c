@@ -302,7 +302,8 @@ static void check_metric(const char *type, const char *text, const char *kind, d
     close_bench(&b);
 }
 
-/* far: the angle of the far negative; counts: it has a loss from angle .6, too. */
+/* far: the angle of the far negative, in radians; counts: whether the triplet of this negative with
+ * the anchor at the angle .6 has a loss. */
 static void check_semihard(double far, bool counts) {
     row r = {"semihard", "triplet", "from=-1\nmining=semihard\nmargin=1\n", 4, 1, 1, 2};
     bench b;
@@ -313,10 +314,10 @@ static void check_semihard(double far, bool counts) {
             b.x[0][2 * i] = (float)cos(angle[i]), b.x[0][2 * i + 1] = (float)sin(angle[i]);
             b.truth[i] = (float)class[i];
         }
-        /* A semi-hard negative is farther from the anchor than the positive, which here is at an
-         * angle of .6. The negative at an angle of .3 is too near for both anchors, at 0 and at .6.
-         * The other negative is at the angle `far` from the first anchor, and .6 + far from the
-         * second. */
+        /* A semi-hard negative is farther from the anchor than the positive. The images at 0 and .6
+         * are anchor and positive, in both orders. The negative at .3 is nearer to both than .6,
+         * so it does not count. The other negative is `far` from the first anchor, and .6 + far
+         * from the second. */
         double near = 2 - 2 * cos(.6), want = near - (2 - 2 * cos(far)) + 1;
         double last = 2 - 2 * cos(.6 + far), got = objective(&b, 4, true);
         check_part((last < near + 1) == counts, r.name, "a triplet without loss", last, near + 1);

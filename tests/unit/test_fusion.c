@@ -81,7 +81,7 @@ static void compare(const sample *s, int threads) {
     for (int i = 0; i < net->n; i++) deferred += net->plan.of[i].deferred != NULL;
     check_part(deferred == s->deferred, s->name, "layers that defer", deferred, s->deferred);
     undo_fusion(plain);
-    for (int batch = 6; batch >= 5; batch--) { /* the second step adds to the first's gradients */
+    for (int batch = 6; batch >= 5; batch--) { /* step 2 adds its gradients to those of step 1 */
         double a = step(net, x, truth, batch, true), b = step(plain, x, truth, batch, true);
         check_part(a == b && a > 0, s->name, "loss", a, b);
     }

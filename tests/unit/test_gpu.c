@@ -32,7 +32,7 @@ static const net_case cases[] = {
     {"depthwise, more windows", "[depthwise]\nsize=2\nactivation=leaky\n[depthwise]\nsize=5\n"
      "stride=3\npad=1\n[depthwise]\nsize=4\npadding=2\nbatch_normalize=1\n[depthwise]\nsize=7\n"
      "pad=1\nactivation=relu\n[depthwise]\nsize=10\npad=1\n" END, 33, 29, 33, 7},
-    /* This case has so many rows that the kernels divide them into several parts. */
+    /* Here a batch has so many rows (pixels) that the kernels divide them into several parts. */
     {"many rows", "[convolutional]\nfilters=2\nbatch_normalize=1\nactivation=leaky\n[depthwise]\n"
      "size=3\nstride=2\npad=1\nbatch_normalize=1\n[convolutional]\nfilters=2\n"
      "batch_normalize=1\nactivation=prelu\n[maxpool]\nsize=8\nstride=8\n" END, 211, 213, 1, 6},
@@ -51,8 +51,8 @@ static const net_case cases[] = {
      "stride=2\npad=1\nbatch_normalize=1\n" END, 1, 8, 4, 4},
     {"3x3 strips of one pixel", "[depthwise]\nsize=3\nstride=2\npad=1\nbatch_normalize=1\n"
      "activation=prelu\n[depthwise]\nsize=3\npad=1\nbatch_normalize=1\n" END, 10, 1, 68, 4},
-    /* Threads compute several strips. Sums over 135,000 pixels differ by rounding: the kernels with
-     * tiles differ from the processor as much. */
+    /* Here each thread computes several strips of pixels. The tolerance is 1e-4, because sums over
+     * 135,000 pixels are rounded differently. The kernels without strips differ as much. */
     {"many 3x3 strips", "[convolutional]\nfilters=4\n[depthwise]\nsize=3\npad=1\n"
      "batch_normalize=1\nactivation=leaky\n[local_avgpool]\nsize=8\nstride=8\n" END,
      211, 213, 1, 5, 1e-4},
@@ -181,7 +181,7 @@ static void check_activations(void) {
 }
 
 /* Tensor cores round factors to bfloat16 or tf32. is_exact: the factors are multiples of 1/16 and
- * 1/64 that bfloat16 represents, so only the sums of products may be rounded. */
+ * 1/64, which bfloat16 represents exactly. Then only sums of products may be rounded. */
 static void check_tensor_cores(const char *name, bool is_exact) {
     static const net_case c = {"product",
                                "[convolutional]\nfilters=70\nsize=3\npad=1\n"
@@ -225,7 +225,7 @@ static void check_tensor_cores(const char *name, bool is_exact) {
     dnx_free(y);
 }
 
-/* A batch of 2^30 pixels is the largest that matrix products take. */
+/* The GPU's matrix products accept batches of at most 2^30 pixels. */
 static void check_pixels(void) {
     dnx_node n = {.type = &dnx_convolutional, .loc = {"net.cfg", 7}};
     struct dnx_cuda_window at = {.batch = 2, .h = 1 << 15, .w = 1 << 14, .oh = 1, .ow = 1};

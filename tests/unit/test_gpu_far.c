@@ -1,5 +1,5 @@
-/* test_gpu_far.c - kernels on tensors of more than 2^31 numbers. Only the memory of the last images
- * is used, the rest is only reserved. */
+/* test_gpu_far.c - GPU kernels on tensors of more than 2^31 numbers. The test touches only the
+ * memory of the last images; the system reserves the rest without using it. */
 #include <sys/mman.h>
 
 #include "cuda/kernels.h"
@@ -90,7 +90,8 @@ static struct dnx_cuda_window window(int batch, int size, int groups) {
 
 static unsigned each(long count) { return (unsigned)((count + 255) / 256); }
 
-/* Runs the last of X x Y blocks for s = far (MANY images) and s = near_ (FEW), and compares. */
+/* Runs the last of X x Y blocks of a kernel for s = far (MANY images) and for s = near_ (FEW
+ * images). Both must give the same results. */
 #define RUN(name, X, Y, ...)                                                                       \
     do {                                                                                           \
         prepare();                                                                                 \
@@ -116,7 +117,7 @@ static void products(void) {
         .dx = s->y, .adds = true);
 }
 
-/* With as many slabs (ranges of rows) as images the last block sums over the last image. */
+/* With as many slabs (ranges of rows) as images, the last block sums over the last image. */
 static void filter_gradients(void) {
     static float sums[2][FEW * C * C];
     prepare();
@@ -134,8 +135,9 @@ static void filter_gradients(void) {
     check(!memcmp(sums[0], sums[1], sizeof sums[0]), "conv_dw: the results differ");
 }
 
-/* The blocks of the kernels depthwise*_3x3. MANY and FEW have the same remainder by 8. So the last
- * block has the same strips of the last images. */
+/* Returns the number of blocks for `count` strips: a block of the kernels depthwise*_3x3 computes
+ * 32 strips, 4 or 16 of each image. MANY and FEW have the same remainder by 8, so the last block
+ * has the same strips of the last images in both. */
 static unsigned strips(int count) { return (unsigned)(count + 31) / 32; }
 static struct dnx_cuda_window by_2(int batch) {
     struct dnx_cuda_window at = window(batch, 3, C);

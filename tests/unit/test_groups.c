@@ -25,7 +25,7 @@ static void begin(size_t n) {
     for (size_t i = 0; i < n; i++) want[i] = (double)first[i];
 }
 
-/* Calls f(i, k, j) for each product w[k] x[j] of output y[i]. */
+/* Calls f(i, k, j) for each product w[k] x[j] that is summed in the output y[i]. */
 static void each(const shape *s, int out_w, void (*f)(size_t i, size_t k, size_t j)) {
     int C = s->G * s->a, N = s->G * s->b;
     for (int o = 0; o < out_w; o++)

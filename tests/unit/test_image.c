@@ -77,7 +77,7 @@ static size_t space(void) {
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Encodes noise, whose JPEG is larger than the memory that is left. */
+/* Encodes noise as a JPEG, which needs more memory than the limit leaves. */
 static void encode_without_memory(void) {
     enum { SIDE = 2000 };
     unsigned char *rgb = malloc(SIDE * SIDE * 3);

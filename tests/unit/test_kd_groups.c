@@ -10,7 +10,7 @@ typedef struct {
     dnx_pass p;
     int N;
     double *zs, *zt; /* B x N logits of student and teacher */
-    bool *leads;     /* B x N: true for the leading classes of an image (leading.h) */
+    bool *leads;     /* B x N: true for an image's few most probable classes (see leading.h) */
 } bench;
 
 static bool set_up(bench *k, int N, const char *options, int threads) {
@@ -62,7 +62,8 @@ static int falling(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-/* Sets k->leads as leading.h defines it. Returns how many classes lead. */
+/* Sets k->leads by the definition in leading.h, from the logits z. The number n of leading classes
+ * is the smallest with `share` of the probability of the batch. Returns n. */
 static int mark(bench *k, const double *z, double share) {
     const int N = k->N;
     double *mass = calloc((size_t)N, sizeof *mass), *row = calloc((size_t)N, sizeof *row), held = 0;

@@ -241,7 +241,8 @@ static void many_classes(int threads, float *first) {
     take_down(&u);
 }
 
-/* ---- two classes: z_T = (a, 0), z_S = (0, 0): KL = log 2 - H(p), p = 1 / (1 + e^(-a/T)) ---- */
+/* ---- two classes, teacher's logits (a, 0), student's (0, 0): KL = log 2 - entropy of p,
+ * p = 1 / (1 + e^(-a/T)) ---- */
 
 static void known_values(void) {
     static const struct {
@@ -295,8 +296,8 @@ static void high_temperature(void) {
     for (int b = 0; b < B; b++) {
         naive_logits(u.x + b * N, NULL, 1, N, 0, zs);
         naive_logits(u.t + b * N, NULL, 1, N, 0, zt);
-        /* When T grows, T^2 KL tends to half the variance of d = z_T - z_S over the classes:
-         * sum (d - mean)^2 / (2 N). */
+        /* When T grows, T^2 KL tends to half the variance of the differences d of the teacher's and
+         * the student's logits over the classes: sum (d - mean)^2 / (2 N). */
         double loss = naive(zt, zs, N, k.T, p_t, p_s), mean = 0, limit = 0;
         for (int j = 0; j < N; j++) mean += (zt[j] - zs[j]) / N;
         for (int j = 0; j < N; j++) limit += pow(zt[j] - zs[j] - mean, 2) / (2 * N);

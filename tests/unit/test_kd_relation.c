@@ -113,7 +113,8 @@ static double rank_of(const double *a, const kind *o, double v) {
     return sum;
 }
 
-/* Returns the loss. Cosines of `order` decide which impostor pairs are the hardest. */
+/* Returns the loss. order: features, B x D. Their cosines decide which impostor pairs are the
+ * hardest: only those count. */
 static double naive(const bench *k, const kind *o, const double *x, const double *t,
                     const double *order) {
     double sums[2] = {0}, s[B * B];

@@ -31,7 +31,8 @@ static bool close_to(const float *got, const double *w, size_t n, double tol) {
     return true;
 }
 
-/* Returns output i, of channel c, that epilogue e makes from the sum v. start[i]: the old y[i]. */
+/* Returns the output i, of channel c, that the epilogue e makes from the sum of products v.
+ * start[i]: the old y[i]. */
 static double naive_finish(double v, const dnx_epilogue *e, int c, size_t i) {
     if (e->bias) v += e->bias[c];
     v = dnx_activate((float)v, e->act, e->slope ? e->slope[c] : 0);
@@ -39,7 +40,8 @@ static double naive_finish(double v, const dnx_epilogue *e, int c, size_t i) {
     return v + (e->adds ? start[i] : 0);
 }
 
-/* Makes epilogue i. Returns false after the last. DNX_STAIR is left out: it has jumps. */
+/* Makes epilogue i of 56: each of 7 activations with all choices of bias, residual and adding.
+ * Returns false when i is too large. */
 static bool epilogue(int i, dnx_epilogue *e) {
     static const dnx_act acts[] = {DNX_LINEAR, DNX_RELU, DNX_LEAKY, DNX_PRELU,
                                    DNX_RELU6,  DNX_TANH, DNX_HSWISH};

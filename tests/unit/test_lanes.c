@@ -101,8 +101,9 @@ static void test_taps(void) {
     dnx_net_free(all);
 }
 
-/* Lanes run only reentrant layers. A pass up to layer 1 uses them. A pass up to the loss, which is
- * not reentrant, takes the chunks of the batch one after the other. */
+/* Only reentrant layers run in lanes (threads that predict images alone). Here a pass up to layer 1
+ * uses lanes. The loss is not reentrant, so a pass up to the loss runs without lanes, on one part
+ * of the batch after the other. */
 static void test_loss(void) {
     dnx_net *one = ready(last_is_loss, B, 1), *all = ready(last_is_loss, B, 2);
     float *x = images(one), a[B * 8], b[B * 8];

@@ -175,7 +175,8 @@ static void check_predicting(const row *r, bool trains) {
                    "predicting changes a parameter", 0, 0);
         dnx_free(values[i]);
     }
-    /* A pass of one image must give the same output as a pass of B, and write no other image's. */
+    /* A pass of one image must give the same output as a pass of B images. It must not write the
+     * outputs of other images. */
     if (r->B > 1 && !(r->flags & TOGETHER)) {
         fill(b.y, count, 77);
         objective(&b, 1, false);
@@ -254,7 +255,8 @@ static size_t count_of(const dnx_param *list, int n, dnx_role role) {
     return 0;
 }
 
-/* The result of as_convolution() must fit the layer's shapes and parameters. */
+/* as_convolution() describes a layer as a convolution, for compression. The description must fit
+ * the layer's shapes and parameters. */
 static void check_view(const row *r) {
     bench b;
     dnx_convolution v;
@@ -281,9 +283,9 @@ static void check_view(const row *r) {
 
 /* ---- losses without a teacher ---- */
 
-/* Runs a loss with p->target = NULL. Returns 1 when the layer cannot be made. Returns 0 when y is
- * finite and a loss that imitates a target stores loss 0 and dx 0, else 2. A loss that reads the
- * absent target crashes. */
+/* Runs a loss with p->target = NULL, so that a loss that reads the absent target crashes. Returns 1
+ * when the layer cannot be made. Returns 2 when y is not finite, or when a loss that imitates a
+ * teacher does not store loss 0 and dx 0. Otherwise returns 0. */
 static int without_target(const row *r, bool trains) {
     bench b;
     row alone = *r;

@@ -76,7 +76,7 @@ static void test_refused(void) {
     READS("a.jpg\nb\0.jpg", ":2: a NUL byte; a list must be text");
 }
 
-/* Existing files decide whether `a b 7` is a path, or the path `a b` with class 7. */
+/* Existing files decide whether the line `a b 7` is a path, or the path `a b` with class 7. */
 static void test_disk(void) {
     write_text(path("whole 7"), "");
     write_text(path("part"), "");

@@ -1,4 +1,5 @@
-/* test_lock.c - a lock between processes: in use, released, and of a process that was killed. */
+/* test_lock.c - a lock between processes: while a process holds it, after its release, and after a
+ * kill of its holder. */
 #include "lib/check.h"
 
 #include <signal.h>

@@ -181,9 +181,10 @@ static void known_values(void) {
     float exact[2], ste[2];
     plane("margin=arcface\nm=.5235987756", 30, 1, exact, true);
     plane("margin=arcface\nm=.5235987756\ngradient=ste", 30, 1, ste, true);
-    /* c_true and c_other are the cosines of x with both class vectors. The probability of the other
-     * class is .5. Derivatives with respect to x_0, angles in degrees: d c_true = sin^2 30,
-     * d c_other = -sin 30 cos 30. The exact gradient multiplies d c_true by sin 60 / sin 30. */
+    /* c_true and c_other are the cosines of x with both class vectors. The margin is 30 degrees, so
+     * the probability of the other class is .5. Derivatives with respect to x_0 (angles in
+     * degrees): d c_true = sin^2 30, d c_other = -sin 30 cos 30. gradient=ste takes d c_true as it
+     * is. The exact gradient multiplies d c_true by sin 60 / sin 30. */
     near("ste dx", ste[0], .5 * (.25 + .5 * c30), 1e-5);
     near("exact dx", exact[0], .5 * (.25 * 2 * c30 + .5 * c30), 1e-5);
 }

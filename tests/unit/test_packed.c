@@ -1,4 +1,5 @@
-/* test_packed.c - packed weights files: outputs, bytes when packed again, refused files. */
+/* test_packed.c - packed weights files give the same outputs, and the same bytes when they are
+ * packed again. Bad files are refused. */
 #include "lib/check.h"
 #include "base/inputs.h"
 #include "base/half.h"

@@ -27,7 +27,7 @@ static float value(const dnx_curve *c, size_t i, int column) {
 }
 
 static void thinning(void) {
-    const int lines = 5 * DNX_CURVE_POINTS + 3; /* so many that each point has 8 lines */
+    const int lines = 5 * DNX_CURVE_POINTS + 3; /* so many that 8 lines make a point of the curve */
     dnx_curve c = make(lines);
     bool means = true, once = true;
     for (size_t i = 0; i < c.n; i++) {

@@ -66,7 +66,7 @@ static void trains(void) {
     dnx_net_free(net);
 }
 
-/* The loss of distillation still points to the classifier of its own network. */
+/* After a resize, [kd_probability] must still use the classifier of its own network. */
 static void keeps_head(void) {
     dnx_net *net = net_of(STEM "[avgpool]\n[margin_softmax]\nclasses=3\n"
                                "[kd_probability]\nteacher=t.cfg\nweights=t.weights\n",

@@ -76,7 +76,7 @@ static void test_search(const dnx_byte_set *bytes) {
     search(bytes, 999, 33, 129, 7, 2);
     search(bytes, 2503, 1, 7, 40, 3);
     search(bytes, 2001, 70, 512, 3, 1);
-    search(bytes, 300, 5, 4099, 3, 2); /* a row has more than DNX_BYTE_MOST numbers */
+    search(bytes, 300, 5, 4099, 3, 2); /* more numbers in a row than the search by bytes takes */
     search(bytes, 300, 17, 4095, 3, 2);
     search(bytes, 3, 2, 16, 5, 2);
     search(bytes, 1, 1, 1, 1, 4);

@@ -1,5 +1,5 @@
-/* test_sources.c - tests which class numbers folders and record files get when valid= lists other
- * sources before them. */
+/* test_sources.c - the class numbers of folders and record files when valid= lists other sources
+ * before them. */
 #include <sys/stat.h>
 
 #include "data/data.h"
@@ -38,7 +38,8 @@ static void write_records(const char *name, int n) {
     fclose(index);
 }
 
-/* Opens valid= with this number of classes. want: the class of the last source's first image. */
+/* Opens the sources of valid= with this number of classes. The first image of the last source must
+ * have the class `want`. */
 static void opens(const char *valid, int classes, int want) {
     char text[100];
     dnx_data *d = NULL;
@@ -65,7 +66,7 @@ static void fails(const char *valid, int classes, const char *said) {
     dnx_data_close(d);
 }
 
-/* Opens valid= with more classes than its sources have. */
+/* valid= must be refused with one more class than the `there` classes of its sources. */
 static void refuses(const char *valid, int there) {
     char text[200];
     snprintf(text, sizeof text,
@@ -75,7 +76,8 @@ static void refuses(const char *valid, int there) {
     fails(valid, there + 1, text);
 }
 
-/* A property file states more classes than the records have: the others are reserved. */
+/* A property file states more classes than the records have: the class numbers of the next source
+ * begin after all of them. */
 static void test_property(void) {
     mkdir("insight", 0777);
     write_records("insight/train", 2);

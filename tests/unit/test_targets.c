@@ -32,8 +32,8 @@ static double middle(int i, int to, int from) {
     return fmin(from - 1, fmax(0, (i + .5) * from / to - .5));
 }
 
-/* Resizes images from the input size of `from` to that of `to`, and normalizes the pixels by
- * input_mean= and input_scale= of `to` in place of those of `from`. */
+/* Converts a batch from the input format of network `from` to the format of `to`: another size,
+ * input_mean= and input_scale=. Returns the images, which the caller frees. */
 static float *converted(const dnx_net *from, const float *x, const dnx_net *to) {
     dnx_shape a = from->in, b = to->in;
     float *out = dnx_alloc(dnx_size(b) * B);
@@ -143,7 +143,7 @@ static void check_flips(dnx_net *a) {
 
 /* ---- training ---- */
 
-/* Returns the mean loss in the last update. */
+/* Trains for `steps` updates. Returns the loss per image in the last update. */
 static double train(dnx_net *net, int steps, bool has_targets, bool has_truth) {
     static const float truth[B] = {0, 2, 1, 2};
     double sum = 0;

@@ -104,7 +104,7 @@ static void products(const shape *s) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnx_free(all[i]);
 }
 
-/* Checks whether the kernels choose AMX tiles for an input of side x side x 64. */
+/* The kernels must choose AMX tiles for an input of side x side x 64 only if `want` is true. */
 static void pays(int side, int size, int pad, bool want) {
     int out = side + 2 * pad - size + 1;
     dnx_patches at = {{side, side, 64}, out, out, size, 1, pad, 0, 64};
