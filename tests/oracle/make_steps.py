@@ -81,7 +81,7 @@ def tensors_of(layers, floats):
 
 
 def forward(layers, tensors, x):
-    """Returns the output before [softmax]. layers: those of `darknet check -json`."""
+    """Returns the output before [softmax]. layers: the list that `darknet check -json` prints."""
     outputs = []
     for layer, w in zip(layers, tensors):
         name, o = layer["section"], layer["options"]

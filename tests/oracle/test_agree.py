@@ -58,8 +58,8 @@ def run(binary, *args, **more):
 
 
 def same_lines(host, ours, digits):
-    """Returns true when two outputs agree. Their numbers may differ by `digits`, which is one unit
-    of the last digit."""
+    """Returns true when two printed texts agree. Their numbers may differ by `digits`, which is one
+    unit of the last printed digit."""
     a, b = host.splitlines(), ours.splitlines()
     if len(a) != len(b) or not a:
         return False
@@ -74,7 +74,8 @@ def same_lines(host, ours, digits):
 
 
 def random_weights(path, counts, seed):
-    """Writes a weights file. counts: (kind, count, scale) of each tensor; "v": positive numbers."""
+    """Writes a weights file. counts: (kind, count, scale) of each tensor. Kind "w": numbers from
+    -scale to scale; kind "v", for variances: numbers from .5 to 1.5."""
     r = random.Random(seed)
     with open(path, "wb") as f:
         f.write(struct.pack("<iiiQ", 0, 2, 0, 0))
@@ -106,7 +107,8 @@ def main():
                      "train=/nowhere\nbackup=/nowhere\n" % (names, labels, listed))
         has_host = os.access(HOST, os.X_OK)
 
-        # predict prints sorted probabilities, which add up to 100 %, also for names from stdin.
+        # predict prints sorted probabilities, which add up to 100 %. It reads the names of images
+        # from the command line or from stdin.
         r = run(OURS, "classifier", "predict", data, cfg, weights, images[0])
         lines = r.stdout.splitlines()
         check(r.returncode == 0 and len(lines) == 3, "predict: %s%s" % (r.stdout, r.stderr))
@@ -135,7 +137,7 @@ def main():
         shares = [float(x.split("%")[0]) for x in r.stdout.splitlines()]
         check(len(shares) == 10 and abs(sum(shares) - 100) < .06, r.stdout + r.stderr)
 
-        # valid gives the same accuracies for each -batch, and for classes in a list or in paths.
+        # valid prints the same accuracies for each -batch. Classes may stand in a list or in paths.
         batches = [run(OURS, "classifier", "valid", data, cfg, weights, "-batch", str(b))
                    for b in (1, 3, 16)]
         check(batches[0].returncode == 0 and batches[0].stdout.count("top 3:") == len(images),
@@ -182,8 +184,7 @@ def main():
         check(run(OURS, "classifier", "predict", data, cfg).returncode == 2, "usage")
         check(run(OURS, "classifier", "valid", data, cfg).returncode == 2, "usage")
 
-        # predict leaves out image 3: it is resized to a height of one pixel, and libdarknet then
-        # computes NaN.
+        # Image 3 is left out: libdarknet resizes it to a height of one pixel and then computes NaN.
         if not has_host:
             skip("the host", "no " + HOST)
             return
@@ -205,7 +206,7 @@ def main():
             r = run(OURS, "init", STOCK + name + ".cfg", w, "-force")
             check(r.returncode == 0, "init %s: %s" % (name, r.stderr))
             text = read(STOCK + name + ".cfg").decode()
-            # With the batch size of the file libdarknet would allocate gigabytes.
+            # With the batch size of the stock cfg libdarknet would allocate gigabytes.
             one = write("one.cfg", re.sub(r"(?m)^(batch|subdivisions)=.*", r"\1=1", text))
             data = write("z.data", "names=%s\ntop=5\n" % names)
             args = ("classifier", "predict", data, one, w, images[7])

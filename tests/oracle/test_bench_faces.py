@@ -1,5 +1,5 @@
-"""Runs scripts/bench_faces.py and checks the printed table. Errors of both benchmarks are one line.
-"""
+"""Runs scripts/bench_faces.py and checks the printed table. An error of bench_faces.py or
+bench_peers.py must be one line."""
 import os
 import re
 
@@ -51,7 +51,7 @@ def wrong_calls():
 
 
 def broken_peers():
-    """A peer that fails, or a command that is not there, gives no traceback."""
+    """When a program that is measured fails or is missing, the benchmark prints no traceback."""
     make_detector("detector")
     os.unlink("photos/other.png")
     os.chmod(write("fake/node", "#!/bin/sh\necho error no memory\n"), 0o755)

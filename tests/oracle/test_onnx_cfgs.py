@@ -50,7 +50,7 @@ def whole(folder, cfg, net):
     weights, model = os.path.join(folder, "w.weights"), os.path.join(folder, "m.onnx")
     nets.randomise(cfg, weights)
     x = faces(net, 1)
-    if ASKED and b"[binary]" not in common.read(cfg):  # settle() cannot compute [binary]
+    if ASKED and b"[binary]" not in common.read(cfg):  # PyTorch in settle() has no [binary]
         nets.settle(cfg, weights, faces(net, 7)[1:])
     else:
         x = np.concatenate([nets.images(net.input, 1), x])

@@ -13,7 +13,8 @@ WEIGHTS = os.path.join(DATA, "weights", "mobilefacenet-128.weights")
 PAIRS = os.path.join(DATA, "lfw-pairs.txt")
 CFG = os.path.join(ROOT, "cfg", "mobilefacenet-128.cfg")
 COUNT = 20
-# The mean cosine of same pairs minus the mean cosine of different pairs. PyTorch has 0.72.
+# The mean cosine of pairs of one person must be larger by this gap than the mean cosine of pairs
+# of different people. With PyTorch the gap is 0.72.
 LEAST_GAP = 0.5
 
 if not all(os.path.exists(p) for p in (WEIGHTS, PAIRS, os.path.join(DATA, "lfw"))):
@@ -21,7 +22,7 @@ if not all(os.path.exists(p) for p in (WEIGHTS, PAIRS, os.path.join(DATA, "lfw")
 
 
 def read_pairs():
-    """Returns (same, different): the first COUNT pairs of paths of each kind."""
+    """Returns two lists, each of COUNT pairs of paths: pairs of one person, pairs of two people."""
     def path(name, number):
         return os.path.join(DATA, "lfw", name, f"{name}_{int(number):04d}.jpg")
 

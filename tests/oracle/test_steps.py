@@ -1,5 +1,5 @@
-"""test_steps.py - checks that PyTorch computes the losses listed in tests/unit/test_steps.c,
-and the same activations."""
+"""test_steps.py - compares with PyTorch the losses listed in tests/unit/test_steps.c, and the
+outputs of [activation]."""
 import re
 
 from common import (attempt, attempt_all, darknet, expect, expect_end, needed, raw, read, summary,

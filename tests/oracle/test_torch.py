@@ -37,7 +37,7 @@ LEARN = ("mobilenet-v1-face", "mobilenet-v2-face-gdconv", "mobilenet-v3-small",
 
 
 def network(name, net=None, other=()):
-    """Writes the network without its softmax, which would hide differences."""
+    """Writes the cfg without its softmax, which would hide differences. Returns the path."""
     text = without_losses(read(os.path.join(ROOT, "cfg", name + ".cfg")).decode())
     text = edit(text, {"net": net or {}, "dropout": {"probability": 0}})
     text = re.sub(r"(?m)^\[softmax\]$", "", text)

@@ -1,5 +1,6 @@
-/* tool_gradients net.cfg weights x.f32 dy.f32 out.f32 BATCH: one forward and backward pass in
- * training mode; writes the gradients of all trained parameters in file order. */
+/* tool_gradients net.cfg weights x.f32 dy.f32 out.f32 BATCH: runs a forward and a backward pass in
+ * training mode. x.f32: BATCH images, H x W x C; dy.f32: the gradient of the last output. Writes
+ * the gradients of all trained parameters to out.f32, in the order of a weights file. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,7 +1,8 @@
-/* tool_loss TYPE OPTIONS B C T STEPS in.f32 out.f64: training passes of one loss without a network.
- * OPTIONS: lines, separated by ';'. C, T: lengths of the student's and the teacher's feature.
- * in: the parameters; for each pass x (B x C), target (B x T), truth (B).
- * out: for each pass the loss, dx; then the parameters. */
+/* tool_loss TYPE OPTIONS B C T STEPS in.f32 out.f64: runs STEPS training passes of one loss layer,
+ * without a network. OPTIONS: the lines of its section, separated by ';'. B: images in a pass;
+ * C, T: lengths of the student's and the teacher's feature.
+ * in.f32 has the parameters, then for each pass x (B x C), target (B x T), truth (B).
+ * out.f64 has for each pass the loss and dx, then the parameters. */
 #include "layer/classifier.h"
 #include "lib/node.h"
 
