@@ -58,8 +58,8 @@ def again(folder, what, lines):
 
 
 def compared():
-    """The network in full precision is trained once. p is only of networks that saw the same
-    images. All functions that train or measure are replaced."""
+    """The network in full precision must be trained once. A p value must compare only networks that
+    saw the same images. The test replaces all functions that train or measure."""
     made = []
     compression.evaluate = lambda *_: {"right": [1, 0], "accuracy": .5, "standard_error": .1}
     compression.by_labels = compression.by_features = \

@@ -106,7 +106,7 @@ def embeds():
 
 
 def names_a_failed_device():
-    """The error is the failed device, not the NaN in its outputs. No time is printed."""
+    """The message must name the failed device, not the NaN in its outputs. No time is printed."""
     write("names", "a\nb\nc\n")
     write("valid.data", "classes=3\nvalid=faces\n")
     face = f"faces/{NAMES[0]}/01.jpg"
@@ -260,7 +260,7 @@ def a_driver_that_refuses_graphs():
 
 def failing_calls():
     """After a failure -resume gives the bits of a run without a failure. The number of copies to
-    the device varies from run to run: the last copies are not tested."""
+    the device varies from run to run, so no failure is placed at the last copies."""
     calls = counts()[1]
     points = [(name, result, 1 + int(share * (calls[name] - 1)), goes_on)
               for name, result, goes_on, *shares in (

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Runs scripts/homework.py on a few small synthetic faces. No work is done twice."""
+"""Runs scripts/homework.py on a few small synthetic faces. A second call repeats no work."""
 import argparse
 import json
 import os
@@ -140,7 +140,7 @@ def torn(out):
 
 
 def other_inputs(out):
-    """Results made from other inputs than now are not reused, and the difference is printed."""
+    """Results that were made from other inputs are not reused. The script prints the difference."""
     other = run("--out", out, *FEW, "--rate", "0.3")
     check(other.returncode == 1 and "was made from other inputs" in other.stderr and
           "[net] learning_rate: was 0.05, is 0.3" in other.stderr, "another rate", other.stderr)
@@ -177,7 +177,7 @@ def other_inputs(out):
 
 
 def given_teacher(folder):
-    """A teacher without a classifier gets one, trained on its frozen features."""
+    """The script trains a classifier on the frozen features of a teacher that has none."""
     cfg, weights = (os.path.join(folder, "teacher" + e) for e in (".cfg", ".weights"))
     with open(os.path.join(ROOT, "cfg", "mobilefacenet-eighth.cfg"), encoding="utf-8") as f:
         write(cfg, cfg_text.edit(f.read(), {"net": {"width": 32, "height": 32}}))
@@ -204,7 +204,7 @@ def given_teacher(folder):
 
 
 def hidden(folder):
-    """A hidden folder is not an identity, and paths may contain blanks."""
+    """A hidden folder is not an identity. Paths may contain blanks."""
     out = os.path.join(folder, "with out")
     shutil.copytree(os.path.join(folder, "all", "synthetic"), os.path.join(folder, "set"))
     faces, lfw, pairs = (os.path.join(folder, "set", n) for n in ("train", "test", "pairs.txt"))
@@ -267,8 +267,8 @@ def trainers(out):
 
 
 def signals(folder):
-    """The training process saves its work on Ctrl-C and SIGTERM. It also ends when SIGKILL ends the
-    script that started it."""
+    """The training process saves a checkpoint on Ctrl-C and SIGTERM. It also ends when SIGKILL ends
+    the script that started it."""
     out = os.path.join(folder, "stopped")
     long = ["--out", out, *SMALL, "--methods", "scratch", "--batches", "100000"]
     log = os.path.join(out, "scratch-0.125-seed1", "net.csv")
