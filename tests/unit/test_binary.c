@@ -260,7 +260,7 @@ static void gradients(int mode, int how, int centers, int has_map, int norm) {
     dnx_param list[DNX_MAX_PARAMS];
     scatter(net, 6, .6f);
     const dnx_param *w = &list[dnx_net_params(net, 1, list) - 1];
-    for (int i = 0; i < N * KK; i++) w->value[i] *= 2; /* clip() changes weights larger than 1 */
+    for (int i = 0; i < N * KK; i++) w->value[i] *= 2; /* clip() then limits some weights */
     dnx_net_prepare(net, NULL);
     q0 = (problem){mode, how, centers, has_map, norm, {0}, {0}, {0}, {0}, {0}};
     for (int i = 0; i < PX * C; i++) q0.x[i] = (double)x[i];

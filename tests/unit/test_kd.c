@@ -22,8 +22,7 @@ static void close_bench(bench *b) {
     dnx_free(b->p.scratch);
 }
 
-/* Makes a layer whose x and target are 0. y, dx and scratch are NaN, so that reading them before
- * they are written shows. */
+/* Makes a layer with x and target 0. y, dx and scratch are NaN: a read before a write shows. */
 static bool open_bench(bench *b, const char *type, const char *options, int B, dnx_shape in,
                        dnx_shape target, bool trains) {
     dnx_err err = {0};

@@ -10,7 +10,7 @@ typedef struct {
     dnx_distillation distillation;
     dnx_pass p;
     float x[B * D], target[B * T], y[B], dx[B * D], truth[B];
-    double a[2][MOST]; /* thresholds of student and teacher */
+    double a[2][MOST]; /* thresholds of cosines: of the student, of the teacher */
     bool is_known;
 } bench;
 

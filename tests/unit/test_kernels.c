@@ -31,8 +31,7 @@ static bool close_to(const float *got, const double *w, size_t n, double tol) {
     return true;
 }
 
-/* Returns the output i, of channel c, that the epilogue e makes from the sum of products v.
- * start[i]: the old y[i]. */
+/* Returns y[i], of channel c, as epilogue e makes it from the sum v. start[i]: the old y[i]. */
 static double naive_finish(double v, const dnx_epilogue *e, int c, size_t i) {
     if (e->bias) v += e->bias[c];
     v = dnx_activate((float)v, e->act, e->slope ? e->slope[c] : 0);

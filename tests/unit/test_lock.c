@@ -1,5 +1,4 @@
-/* test_lock.c - a lock between processes: while a process holds it, after its release, and after a
- * kill of its holder. */
+/* test_lock.c - a lock between processes: held, released, and after a kill of its holder. */
 #include "lib/check.h"
 
 #include <signal.h>

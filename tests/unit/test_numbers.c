@@ -6,7 +6,7 @@ static void test_alloc(void) {
     for (size_t n = 0; n < 200; n++) {
         float *p = dnx_alloc(n);
         ok = ok && p && (uintptr_t)p % 64 == 0;
-        for (size_t i = 0; p && i < n + 16; i++) ok = ok && p[i] == 0; /* 64 zero bytes follow */
+        for (size_t i = 0; p && i < n + 16; i++) ok = ok && p[i] == 0; /* and 64 bytes of padding */
         dnx_free(p);
     }
     check(ok, "aligned, zeroed, padded");

@@ -35,7 +35,7 @@ static void test_lfw(void) {
           "2 1\r\nA 1 2\r\nA 1 B 12\r\nC 1 2\r\nA 3 D 1",
           four);
     READS("A 1 2\nA 1 B 12\nC 1 2\nA 3 D 1\n", four); /* without the line of counts */
-    /* Each fold has pairs of both kinds, also when the list is sorted by kind. */
+    /* Each fold must have pairs of one person and of two people, even when the list is sorted. */
     READS("2 1\nA 1 2\nC 1 2\nA 1 B 12\nA 3 D 1\n",
           "A/A_0001 A/A_0002 10|C/C_0001 C/C_0002 11|A/A_0001 B/B_0012 00|A/A_0003 D/D_0001 01");
     /* the CSV form of LFW's pairs on Kaggle */

@@ -1,4 +1,4 @@
-/* test_search.c - compares exact search with sorting; threshold.json and files of features. */
+/* test_search.c - compares the exact search with sorting; reads threshold.json and features. */
 #include "data/embeddings.h"
 #include "face/gallery.h"
 #include "face/search.h"

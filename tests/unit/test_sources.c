@@ -1,5 +1,4 @@
-/* test_sources.c - the class numbers of folders and record files when valid= lists other sources
- * before them. */
+/* test_sources.c - class numbers of folders and record files when valid= lists several sources. */
 #include <sys/stat.h>
 
 #include "data/data.h"

@@ -2,7 +2,7 @@
  *
  *   y[i,c] = g[c] x[i,c],   dg[c] += sum_i dy[i,c] x[i,c],   dx[i,c] += g[c] dy[i,c]
  *
- * x and y: B x H x W x C; i: one of B H W pixels; c: a channel. File: gains C. */
+ * x and y: B x H x W x C; i: one of B H W pixels; c: a channel. Weights file: gains C. */
 #include "dnx.h"
 
 typedef struct {

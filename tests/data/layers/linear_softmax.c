@@ -3,7 +3,7 @@
  *   z_j = w_j.x,   y = softmax(z),   loss = sum_b -log y[b, class of b],   dz = onehot - y
  *
  * x: B x D (D = H W C), y: B x N (N classes). Without a label, or with the label -1, loss and
- * gradient are 0. File: weights N x D. */
+ * gradient are 0. Weights file: weights N x D. */
 #include <math.h>
 
 #include "layer/classifier.h"

@@ -3,8 +3,8 @@
  *   z[i,n] = sum_c w[n,c] x[i,c],   y = act(batch_norm(z))
  *
  * x: B x H x W x C, y: B x H x W x N; i: one of B H W pixels.
- * File: biases N; if batch_normalize=1 scales, means and variances, N each; weights N x C; if
- * activation=prelu slopes N. */
+ * Weights file: biases N; with batch_normalize=1 scales, means and variances, N each; weights
+ * N x C; with activation=prelu slopes N. */
 #include "common/conv/products.h"
 #include "layer/compression.h"
 
