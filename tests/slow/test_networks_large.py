@@ -8,8 +8,8 @@ from cfg_networks import CFG, LARGE, agrees, checked, counts, trains
 
 
 def without_biases():
-    """In the paper's network, layers without batch norm have no biases. The cfg has such biases:
-    without them it must have 55.42 million parameters."""
+    """In the paper's network, layers without batch norm have no biases. The cfg has these
+    biases: without them it must have 55.42 million parameters."""
     layers = checked(os.path.join(CFG, "attention-irse-92.cfg"))["layers"]
     more = sum(p["count"] for layer in layers for p in layer["params"]
                if layer["section"] == "convolutional" and not layer["options"]["batch_normalize"]

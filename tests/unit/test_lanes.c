@@ -1,4 +1,4 @@
-/* test_lanes.c - lanes (threads that predict images alone) give the bits of one thread. */
+/* test_lanes.c - lanes (threads that predict images alone) give the same bits as one thread. */
 #include "kernels/pool.h"
 #include "lib/check.h"
 

@@ -3,7 +3,7 @@
  *
  *     test_layers [-rows FILE]... [TYPE]
  *
- * -rows adds the file of a type outside the repository. TYPE: checks only this layer type. */
+ * -rows adds the rows of a type outside the repository. TYPE: checks only this layer type. */
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -123,7 +123,7 @@ static void inputs(void) {
     refuses(path("in3"), want);
     check(holds(path("in"), "first"), "an input is overwritten");
 
-    /* The file becomes an input while this process writes it. */
+    /* The process reads a file after it began to write a new version: the old file must stay. */
     dnx_outfile f;
     dnx_err err = {0};
     write_text(path("late"), "late");

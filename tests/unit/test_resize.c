@@ -1,5 +1,5 @@
-/* test_resize.c - a resized network equals one built at the new size. A refused size changes
- * nothing. */
+/* test_resize.c - a resized network equals a network that was built at the new size. A refused size
+ * changes nothing. */
 #include "lib/check.h"
 
 #define NET "[net]\nbatch=2\nheight=%d\nwidth=%d\nchannels=3\n"

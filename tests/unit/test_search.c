@@ -23,7 +23,7 @@ static int falling(const void *a, const void *b) {
     return p < q ? 1 : p > q ? -1 : *(const size_t *)a > *(const size_t *)b ? 1 : -1;
 }
 
-/* Some rows get one large number, so their rounding errors as bytes are large. */
+/* Some rows get one large number, so that the bytes of the row have large rounding errors. */
 static void search(const dnx_byte_set *bytes, size_t n, int q, int dim, int k, int threads) {
     static double cosine[3000];
     static size_t order[3000];
