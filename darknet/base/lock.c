@@ -65,8 +65,9 @@ static outcome try(const char *path, int *fd, char holder[TEXT]) {
         *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (*fd < 0) return FAILED;
         if (flock(*fd, LOCK_EX | LOCK_NB)) {
-            int why = errno;
-            read_holder(*fd, holder);
+            const int why = errno;
+            if (why == EWOULDBLOCK) read_holder(*fd, holder);
+            else unlink(path);
             close(*fd);
             *fd = -1;
             return why == EWOULDBLOCK ? HELD : TAKEN;

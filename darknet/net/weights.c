@@ -151,7 +151,7 @@ static dnx_status read_header(source *s, size_t len, dnx_err *err) {
     const char *kind = dnx_weights_kind(bytes, got);
     if (kind) return dnx_fail_at(err, DNX_EWEIGHTS, s->path, "not a weights file: %s", kind);
     if (got >= OLD_HEADER) memcpy(version, bytes, sizeof version);
-    if (version[0] < 0 || version[0] > 1000 || version[1] < 0 || version[1] > 1000)
+    if (version[0] < 0 || version[0] >= 1000 || version[1] < 0 || version[1] >= 1000)
         return dnx_fail_at(err, DNX_EWEIGHTS, s->path, "not a weights file: version %d.%d",
                            (int)version[0], (int)version[1]);
     s->header = version[0] * 10 + version[1] < 2 ? OLD_HEADER : HEADER;

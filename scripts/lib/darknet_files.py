@@ -25,13 +25,13 @@ def read_weights(path, layers, behind=0):
     if len(data) < 20:
         raise Failure(f"{path}: not a weights file")
     major, minor, _ = struct.unpack_from("<iii", data)
-    if not 0 <= major <= 1000 or not 0 <= minor <= 1000:
+    if not 0 <= major < 1000 or not 0 <= minor < 1000:
         raise Failure(f"{path}: not a weights file: version {major}.{minor}")
     at = 12 + (8 if major * 10 + minor >= 2 else 4)
     values = np.frombuffer(data[at:len(data) - (len(data) - at) % 4], "<f4")
     need = sum(math.prod(shape) for layer in layers for _, shape in layer["params"])
     width = math.prod(layers[-1]["out"]) if layers else 0
-    if behind and values.size == need + behind:
+    if behind and len(data) - at == 4 * (need + behind):
         pass
     elif width and values.size > need and (values.size - need) % width == 0 and \
             len(data) % 4 == 0:

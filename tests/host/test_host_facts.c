@@ -47,7 +47,6 @@ static void free_host(network *net) {
 }
 
 /* Runs what() in a child process, which then exits with 77. Returns the child's wait status. */
-
 static int child(void (*what)(void)) {
     fflush(NULL);
     pid_t pid = fork();

@@ -147,9 +147,9 @@ def messages(folder):
                  np.float32([0] * 4 + [7e4] * 12).tobytes())
     done = script("export_ncnn.py", cfg, weights, *out, "--fp16")
     expect("[convolutional] has filters above 65504: too large for --fp16" in done.stderr, done)
-    common.write(weights, np.int32([1001, 2, 0, 0, 0]).tobytes() + bytes(64))
+    common.write(weights, np.int32([1000, 2, 0, 0, 0]).tobytes() + bytes(64))
     done = script("export_ncnn.py", cfg, weights, *out)
-    expect(done.stderr == f"export_ncnn.py: {weights}: not a weights file: version 1001.2\n", done)
+    expect(done.stderr == f"export_ncnn.py: {weights}: not a weights file: version 1000.2\n", done)
     done = script("export_ncnn.py", cfg, weights, out[0], out[0])
     expect(done.stderr == f"export_ncnn.py: {out[0]}: is named for the .param and for the .bin\n",
            done.stderr)

@@ -1,10 +1,22 @@
 /* test_lock.c - a lock between processes: held, released, and after a kill of its holder. */
 #include "lib/check.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 
 #include "base/lock.h"
+
+/* In place of the C library's flock(): with `no_locks`, a file system that has no locks. */
+static bool no_locks;
+int flock(int fd, int operation) {
+    if (!no_locks) return (int)syscall(SYS_flock, fd, operation);
+    errno = ENOLCK;
+    return -1;
+}
 
 /* Returns a child that holds the lock until it is killed. */
 static pid_t holder(const char *name) {
@@ -113,10 +125,27 @@ static void turns(void) {
           "%d of %d turns", n, PROCESSES * TURNS);
 }
 
+/* On a file system without locks a lock is always taken, at once, and leaves no file. */
+static void without_locks(void) {
+    dnx_lock *l[2];
+    struct timespec from, to;
+    no_locks = true;
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    for (int i = 0; i < 2; i++) check(!dnx_lock_take(&l[i], path("d.lock"), NULL), "not taken");
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    for (int i = 0; i < 2; i++) dnx_lock_release(l[i]);
+    no_locks = false;
+    const double seconds = (double)(to.tv_sec - from.tv_sec) +
+                           1e-9 * (double)(to.tv_nsec - from.tv_nsec);
+    check(seconds < .2, "it waited %.2f s for a holder", seconds);
+    check(access(path("d.lock"), F_OK), "the file stays");
+}
+
 int main(void) {
     make_folder();
     held();
     waits();
+    without_locks();
     turns();
     return summary();
 }

@@ -159,7 +159,7 @@ static void no_number_files(void) {
 
 static void bad_files(void) {
     static unsigned char bytes[MOST];
-    static const int32_t versions[][2] = {{-1, 2}, {1001, 2}, {0, -1}, {0, 1001}};
+    static const int32_t versions[][2] = {{-1, 2}, {1000, 2}, {0, -1}, {0, 1000}};
     char path[128];
     snprintf(path, sizeof path, "%s/none.weights", folder);
     refuses("missing", path, DNX_EIO, "cannot open: No such file or directory");
