@@ -18,7 +18,7 @@ typedef void take_fn(scan *s, int t, int i, const float *y, int lo, int hi);
 
 struct scan {
     const dnx_face_rows *f;
-    int *start; /* the faces of face i's person are start[i]..end[i]-1 */
+    int *start; /* faces start[i]..end[i]-1 are of the same person as face i, and include i */
     int *end;
     float *packed, *products; /* packed: columns of a tile; products: threads x ROWS x COLUMNS */
     take_fn *take;

@@ -84,8 +84,9 @@ static inline void dnx_gpu_rows(const dnx_gpu_layer *l, dnx_cuda_kernel kernel, 
                                 const void *args) {
     dnx_device_launch(l->device, kernel, (rows + DNX_CUDA_ROWS - 1) / DNX_CUDA_ROWS, 1, 1, args);
 }
-/* Return the value of an option of the layer: dnx_gpu_option() of an integer or a word,
- * dnx_gpu_number() of a float. Return `none` when the layer type has no such option. */
+/* Return the value of the layer's option `key`. dnx_gpu_option(): the number of a DNX_INT, or the
+ * index of the word of a DNX_WORD. dnx_gpu_number(): the number of a DNX_FLOAT. Return `none` when
+ * the layer type has no such option. */
 int dnx_gpu_option(const dnx_node *n, const char *key, int none);
 float dnx_gpu_number(const dnx_node *n, const char *key, float none);
 

@@ -28,7 +28,7 @@ WANTED = "not a file of torch.save"
 
 
 class Sealed:
-    """Base class: a pickle cannot set the fields of its objects."""
+    """Base class of objects whose fields a pickle cannot set."""
 
     def __setstate__(self, _):
         raise pickle.UnpicklingError("a tensor with fields of its own")

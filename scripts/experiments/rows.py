@@ -197,7 +197,8 @@ def half_interval(results):
 
 
 def add_test(out, made, test):
-    """Adds the results on a test set to the rows that have them: accuracies, p and differences."""
+    """Adds the accuracies, p and differences on a test set to each row whose runs were all tested
+    on it, with the same pairs."""
     tested = []
     for r in made:
         results = results_of(out, r["runs"], test)

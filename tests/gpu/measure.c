@@ -2,10 +2,11 @@
  *
  *   measure CFG BATCH PRECISION step|predict|same [cpu]
  *
- * step, predict: prints the median of the milliseconds of 20 passes, and how many kernels, lists of
- * kernels and CUDA graphs a pass starts. With `cpu` the processor computes.
+ * step, predict: runs 20 passes; the pass of a step is forward, backward and update. Prints the
+ * median, least and largest time in ms, and how many kernels, lists of kernels (cuda/queue.h) and
+ * CUDA graphs one pass starts. With `cpu` the processor computes.
  * same: trains twice on the GPU and once on the processor. The exit status is 1 when the parameters
- * of the two runs differ in a bit, or are not near those of the processor. */
+ * of the two GPU runs are not the same bits, or when they are not near those of the processor. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
