@@ -131,8 +131,8 @@ static void test_bytes(const dnx_byte_set *bytes) {
 }
 
 /* bytes->look() must find row 4, whose dot product with the query is only 3e-6 above the limit.
- * Number 0 of this row is x[0]; the others are x[1] and x[2], in turns, in blocks of 16 numbers. The
- * query is made from q in the same way. */
+ * Number 0 of this row is x[0]; the others are x[1] and x[2], in turns, in blocks of 16 numbers.
+ * The query is made from q in the same way. */
 static void tight(const dnx_byte_set *bytes, const float x[3], const float q[3]) {
     enum { K = 128, P = 5 };
     float a[P * K] = {0}, b[K], limit[DNX_BYTE_PANEL];
