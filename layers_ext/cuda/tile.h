@@ -82,8 +82,8 @@ DEVICE const float *reader_at(const struct dnx_cuda_window *at, const float *dz,
 
 /* Return the address of left[k][row], or of right[k][p->column + line]. Return NULL for an element
  * that is 0: in the padding, outside of the matrix, and in DX also where no output reads the pixel
- * by this tap. s: the position of the pixel of left's row (FORWARD, DX), or of the output pixel that
- * is term k (DW). */
+ * by this tap. s: the position of the pixel of left's row (FORWARD, DX), or of the output pixel
+ * that is term k (DW). */
 DEVICE const float *left_at(const struct product *p, int kind, struct spot s, long row, int k) {
     if (k >= p->hi || row >= p->rows) return 0;
     if (kind == DW) return p->left + (long)k * p->at->N + p->g * p->Ng + row;
