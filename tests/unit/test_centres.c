@@ -132,6 +132,7 @@ static void what_does_not_move(void) {
     k.l.pass.target = NULL;
     stays(&k, "no target");
     if (!set(&k, "", true)) return;
+    dnx_free(writable(k.l.pass.truth));
     k.l.pass.truth = NULL;
     stays(&k, "no truth");
     if (!set(&k, "", true)) return;

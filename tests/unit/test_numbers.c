@@ -21,7 +21,7 @@ static void test_alloc(void) {
     check(!strcmp(err.text, "n.cfg:12: [conv] no memory for 4611686018427387903 floats"), "%s",
           err.text);
     check(dnx_new(&node, &p, 5, NULL) == DNX_OK && p, "dnx_new");
-    dnx_free(p);
+    dnx_free_owned(node.memory);
 }
 
 static void test_rng(void) {
