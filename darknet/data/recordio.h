@@ -18,8 +18,9 @@ typedef struct {
 dnx_status dnx_records_open(const char *path, dnx_records *r, dnx_err *err);
 void dnx_records_free(dnx_records *r); /* does not close r->fd: the caller does */
 
-/* Reads the label (the class) of the record at offset `at` in a .rec of `size` bytes. head gets the
- * first *n bytes of the record's image. Returns NULL or the fault, a constant. Thread safe. */
+/* Reads the label (the class) of the record at offset `at` in a .rec of `size` bytes. Copies the
+ * first DNX_IMAGE_HEAD bytes of its image to head, or all bytes of a shorter image, and sets *n to
+ * their number. Returns NULL, or a constant string that names the fault. Thread safe. */
 const char *dnx_record_label(int fd, uint64_t size, uint64_t at, float *label,
                              unsigned char head[DNX_IMAGE_HEAD], size_t *n);
 /* Returns the *len bytes of a record's image; free() them. On failure sets *why, a constant, and

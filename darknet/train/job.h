@@ -150,8 +150,9 @@ void dnx_train_verified_sum(const dnx_train_job *j, char out[17]);
 /* Reports the batch and the result of the best weights. Call it only when the run verifies. */
 void dnx_train_report_best(const dnx_train_job *j);
 
-/* For -resume: sets j->best_verified and j->best_batch from NAME-best.txt, or verifies
- * NAME-best.weights again. Returns DNX_OK or DNX_ESTOP; other failures are reported. */
+/* For -resume: sets j->best_verified and j->best_batch from NAME-best.txt. If this file does not
+ * belong to NAME-best.weights and the current pairs, verifies these weights again instead. The only
+ * error is DNX_ESTOP: when the weights cannot be verified, warns and returns DNX_OK. */
 dnx_status dnx_train_find_best(dnx_train_job *j, dnx_err *err);
 /* Verifies the current parameters, or with ema= their average. Stores the result in j->verified.
  * Writes NAME-best.weights and NAME-best.txt if the result is the best so far. */

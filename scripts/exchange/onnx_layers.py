@@ -90,7 +90,7 @@ class Importer:
                                        (args[0].is_shared or self.uses[args[0].name] > 1))
                 self.values[name] = value
         last = self.layer_of(self.value(self.model.output))
-        del self.layers[last.layer + 1:]  # nothing reads the outputs of these layers
+        del self.layers[last.layer + 1:]  # no remaining layer reads the outputs of these
         if not self.layers:
             raise Failure(f"{self.model.path}: no node of it becomes a layer")
         if last.form == "flat_hwc" and not last.is_point or last.form in ("hwc", "groups", "mixed"):

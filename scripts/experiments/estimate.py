@@ -75,8 +75,9 @@ def stages(args, data, planned, tried, teacher, embedding, tests):
         out.append((f"the curves, of {args.points} points", seconds(
             data.watched, args.points, left, not args.teacher_weights), False))
     for name, pairs in tests.items() if left and data.test else ():
+        # 5 s for each network: to compute TAR and to draw roc.png and worst.png
         out.append((f"verification of {len(left)} networks on {name}", 5 * len(left) + seconds(
-            pairs, 1, left, args.every_pair), False))  # 5 s for a network's TAR and pictures
+            pairs, 1, left, args.every_pair), False))
     return out
 
 

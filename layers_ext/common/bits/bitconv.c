@@ -1,4 +1,5 @@
-/* bitconv.c - binary convolution: packing, signs, the map of K, and the choice of bits or tiles. */
+/* bitconv.c - binary convolution (formula in bitconv.h): packs the filters, takes the signs of the
+ * input, computes the map K, and either counts bits or multiplies with AMX tiles. */
 #include "common/bits/bitconv.h"
 
 #include <math.h>
