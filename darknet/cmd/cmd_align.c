@@ -1,6 +1,6 @@
-/* darknet align: cuts faces out of images. Rotates, scales and shifts each face so that its landmarks
- * lie where face networks expect them. The landmarks are coordinates in the upright image, after its
- * EXIF orientation was applied. */
+/* darknet align: cuts faces out of images. Rotates, scales and shifts each face so that its
+ * landmarks lie where face networks expect them. The landmarks are coordinates in the upright
+ * image, after its EXIF orientation was applied. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>

@@ -1,4 +1,5 @@
-"""Writes a cfg and weights with which libdarknet runs the same network as `darknet`."""
+"""Converts the cfg and weights of a network of ours so that stock libdarknet runs the same network,
+for comparisons."""
 import os
 import struct
 import subprocess

@@ -101,7 +101,8 @@ def files_of(name):
 
 
 def nothing_before_the_first_update():
-    """A signal before the first update leaves a finished run unchanged."""
+    """When a signal stops a run with -force before its first update, the files of the finished
+    run that it would have replaced stay unchanged."""
     shutil.copytree("whole", "early")
     file, before = data("faces", "early"), files_of("early")
     expect_end(darknet("init", "net.cfg", "teacher.weights"))

@@ -89,7 +89,8 @@ static void test_disk(void) {
     READS("both\t7", "LIST/both=7");
     mkdir(path("folder 7"), 0777);
     READS("part\nfolder 7", "LIST/part|LIST/folder=7");
-    /* The first existing path is in the current folder, so all paths begin there. */
+    /* The first path that exists decides where all paths start: Makefile is in the current folder,
+     * part is in the list's folder. */
     READS("Makefile 1\npart 2", "Makefile=1|part=2");
     READS("none.jpg 1\npart 2\nMakefile 3", "LIST/none.jpg=1|LIST/part=2|LIST/Makefile=3");
 }
